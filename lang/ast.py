@@ -1,0 +1,380 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The syntax tree. Spans and comments do not take part in equality: ``parse(fmt(p)) == p``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from hepq.lang.source import Span
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    span: Span = field(compare=False, repr=False)
+
+
+# --- expressions ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Name(Node):
+    """``x``, ``part``, ``part'`` (primes are kept in ``id``)."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class Int(Node):
+    value: int
+    text: str = field(compare=False, default="")
+
+
+@dataclass(frozen=True)
+class Float(Node):
+    value: float
+    text: str = field(compare=False, default="")
+
+
+@dataclass(frozen=True)
+class Quantity(Node):
+    """``20 GeV``, ``1.2 mm^2``: number and unit are one token."""
+
+    value: float
+    unit: str
+    power: int = 1
+    text: str = field(compare=False, default="")
+
+
+@dataclass(frozen=True)
+class String(Node):
+    value: str
+
+
+@dataclass(frozen=True)
+class Bool(Node):
+    value: bool
+
+
+@dataclass(frozen=True)
+class ListExpr(Node):
+    items: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class TupleExpr(Node):
+    """``(a, b)``; a single parenthesised expression leaves no node."""
+
+    items: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class Arg(Node):
+    name: str | None
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Field(Node):
+    """``base.name``"""
+
+    base: Expr
+    name: str
+
+
+@dataclass(frozen=True)
+class Index(Node):
+    """``base[args]``: static arguments of a function or block, or an element of a static list."""
+
+    base: Expr
+    args: tuple[Arg, ...]
+
+
+@dataclass(frozen=True)
+class Call(Node):
+    """``fn(args)``"""
+
+    fn: Expr
+    args: tuple[Arg, ...]
+
+
+@dataclass(frozen=True)
+class Unary(Node):
+    op: Literal["-", "not"]
+    operand: Expr
+
+
+@dataclass(frozen=True)
+class Binary(Node):
+    """Arithmetic ``+ - * / % ^``, comparison ``== != < <= > >=``, ``and or``."""
+
+    op: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True)
+class Pipe(Node):
+    """``value |> fn``: ``fn(value)``; ``value |> fn(y)``: ``fn(value, y)``."""
+
+    value: Expr
+    fn: Expr
+
+
+@dataclass(frozen=True)
+class Range(Node):
+    """``lo..hi``, half open."""
+
+    lo: Expr
+    hi: Expr
+
+
+@dataclass(frozen=True)
+class If(Node):
+    cond: Expr
+    then: Expr
+    orelse: Expr
+
+
+Expr = (
+    Name | Int | Float | Quantity | String | Bool | ListExpr | TupleExpr | Field | Index | Call | Unary | Binary
+    | Pipe | Range | If
+)  # fmt: skip
+
+
+# --- types, parameters ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TypeExpr(Node):
+    """``real[part, feat]``, ``GeV^2``, ``real[..., chan]`` (``rest``: any further dims come first)."""
+
+    name: str
+    power: int = 1
+    dims: tuple[Expr, ...] = ()
+    rest: bool = False
+
+
+@dataclass(frozen=True)
+class Param(Node):
+    name: str
+    type: TypeExpr | None
+    default: Expr | None
+
+
+# --- statements -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Bind(Node):
+    """``a, b: type = value``"""
+
+    targets: tuple[str, ...]
+    type: TypeExpr | None
+    value: Expr
+
+
+@dataclass(frozen=True)
+class ParamDecl(Node):
+    """``param w: real[in, out] ~ normal(0, 1)``; ``buffer`` instead of ``param``: not trained."""
+
+    name: str
+    type: TypeExpr
+    init: Expr | None
+    buffer: bool = False
+
+
+@dataclass(frozen=True)
+class LocalDim(Node):
+    """``dim head = 8`` inside a body."""
+
+    name: str
+    size: Expr
+
+
+@dataclass(frozen=True)
+class For(Node):
+    targets: tuple[str, ...]
+    iter: Expr
+    body: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True)
+class Return(Node):
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Do(Node):
+    """A call for its effect: a gate, ``cx(q[0], q[1])``."""
+
+    call: Expr
+
+
+Stmt = Bind | ParamDecl | LocalDim | For | Return | Do
+
+
+# --- declarations ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Attr(Node):
+    """``@invariant(permute(part))``"""
+
+    name: str
+    args: tuple[Arg, ...]
+
+
+@dataclass(frozen=True)
+class Import(Node):
+    """``import a.b as c``"""
+
+    path: tuple[str, ...]
+    alias: str | None
+
+
+@dataclass(frozen=True)
+class FromImport(Node):
+    """``from a.b import x, y``"""
+
+    path: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DimDecl(Node):
+    """``dim a, b`` (open), ``dim xy = 2``, ``dim part <= 128`` (ragged), ``dim cls = [QCD, Hbb]``."""
+
+    names: tuple[str, ...]
+    op: Literal["=", "<="] | None
+    value: Expr | None
+
+
+@dataclass(frozen=True)
+class ConstDecl(Node):
+    name: str
+    type: TypeExpr | None
+    value: Expr
+
+
+@dataclass(frozen=True)
+class FnDecl(Node):
+    """``fn``, ``block`` or ``model``; ``body`` is a single expression (``= e``) or statements."""
+
+    kind: Literal["fn", "block", "model"]
+    name: str
+    statics: tuple[Param, ...]
+    params: tuple[Param, ...]
+    ret: TypeExpr | None
+    body: Expr | tuple[Stmt, ...]
+    attrs: tuple[Attr, ...] = ()
+
+
+@dataclass(frozen=True)
+class CircuitDecl(Node):
+    """``circuit A[reps: int = 2](x: real[wire]) on q: qubit[wire] { … }``"""
+
+    name: str
+    statics: tuple[Param, ...]
+    params: tuple[Param, ...]
+    register: Param
+    body: tuple[Stmt, ...]
+    attrs: tuple[Attr, ...] = ()
+
+
+@dataclass(frozen=True)
+class SourceItem(Node):
+    """``source jets = root("jets/*.root", tree="tree")``"""
+
+    name: str
+    value: Expr
+
+
+@dataclass(frozen=True)
+class BranchItem(Node):
+    """``branch px = "part_px", part_py: GeV[part]``: (name in the program, name in the file) pairs."""
+
+    branches: tuple[tuple[str, str], ...]
+    type: TypeExpr
+
+
+@dataclass(frozen=True)
+class OrderItem(Node):
+    """``order part by hypot(px, py) desc``: sorted so, then cut at the dim's bound."""
+
+    dim: str
+    key: Expr
+    descending: bool
+
+
+@dataclass(frozen=True)
+class PolicyItem(Node):
+    """``policy nan = drop``"""
+
+    name: str
+    value: Expr
+
+
+@dataclass(frozen=True)
+class InputItem(Node):
+    """``input x: real[part, feat] = stack(…)``: feeds the model's parameter of that name."""
+
+    name: str
+    type: TypeExpr | None
+    value: Expr
+
+
+@dataclass(frozen=True)
+class LabelItem(Node):
+    """``label y: cls = "label_*"``: one branch per entry of the dim, ``*`` stands for the entry."""
+
+    name: str
+    dim: str
+    pattern: str
+
+
+DatasetEntry = SourceItem | BranchItem | OrderItem | PolicyItem | InputItem | LabelItem | Bind
+
+
+@dataclass(frozen=True)
+class DatasetDecl(Node):
+    name: str
+    items: tuple[DatasetEntry, ...]
+    attrs: tuple[Attr, ...] = ()
+
+
+@dataclass(frozen=True)
+class MapEntry(Node):
+    """``"edge_convs.{i}.sc.weight" -> "edge_conv{i}.dense3.weight"``"""
+
+    theirs: str
+    ours: str
+
+
+@dataclass(frozen=True)
+class CheckpointDecl(Node):
+    """``checkpoint weaver for ParticleNet { … }``: how a published state_dict names the block's weights."""
+
+    name: str
+    block: str
+    entries: tuple[MapEntry, ...]
+    attrs: tuple[Attr, ...] = ()
+
+
+Decl = (
+    Import | FromImport | DimDecl | ConstDecl | FnDecl | CircuitDecl | DatasetDecl | CheckpointDecl
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Comment(Node):
+    """``# text``; ``own_line`` when nothing precedes it on its line."""
+
+    text: str
+    own_line: bool
+
+
+@dataclass(frozen=True)
+class File(Node):
+    decls: tuple[Decl, ...]
+    comments: tuple[Comment, ...] = field(default=(), compare=False)

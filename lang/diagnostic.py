@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Diagnostics: what a user reads when a program or its data is wrong.
+
+A diagnostic is made from the closed catalogue (``lang/catalogue.py``) by code, so that
+every message has a page in ``docs/diagnostics`` and a golden example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from hepq.lang.source import Span
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True)
+class Label:
+    """An underlined span with a few words under it; the first of a diagnostic is primary."""
+
+    span: Span
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    code: str
+    title: str
+    labels: tuple[Label, ...] = ()
+    notes: tuple[str, ...] = ()
+    help: str | None = None
+    severity: Severity = "error"
+
+    def __str__(self) -> str:
+        where = f"{self.labels[0].span}: " if self.labels else ""
+        return f"{where}{self.severity}[{self.code}]: {self.title}"
+
+
+class HepqError(Exception):
+    """Raised by the public API when a program has errors; carries every diagnostic."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n".join(str(d) for d in self.diagnostics))
+
+
+@dataclass
+class Sink:
+    """Collects diagnostics; reports each (code, span) once and stops listening at ``limit`` errors."""
+
+    limit: int = 100
+    items: list[Diagnostic] = field(default_factory=list)
+    _seen: set[tuple[str, object, int, int]] = field(default_factory=set)
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        if diagnostic.labels:
+            span = diagnostic.labels[0].span
+            key = (diagnostic.code, id(span.source), span.start, span.end)
+            if key in self._seen:
+                return
+            self._seen.add(key)
+        if len(self.items) < self.limit:
+            self.items.append(diagnostic)
+
+    @property
+    def errors(self) -> list[Diagnostic]:
+        return [d for d in self.items if d.severity == "error"]

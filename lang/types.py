@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Types: an element, named dimensions, a unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
+
+Elem = Literal["real", "int", "bool", "complex", "index"]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Powers of GeV, mm, ns. Angles are dimensionless (rad = 1)."""
+
+    energy: Fraction = Fraction(0)
+    length: Fraction = Fraction(0)
+    time: Fraction = Fraction(0)
+
+    def __mul__(self, other: Unit) -> Unit:
+        return Unit(self.energy + other.energy, self.length + other.length, self.time + other.time)
+
+    def __truediv__(self, other: Unit) -> Unit:
+        return self * other**-1
+
+    def __pow__(self, n: Fraction | int) -> Unit:
+        return Unit(self.energy * n, self.length * n, self.time * n)
+
+    @property
+    def dimensionless(self) -> bool:
+        return self == ONE
+
+    def __str__(self) -> str:
+        powers = (("GeV", self.energy), ("mm", self.length), ("ns", self.time))
+        return " ".join(n if p == 1 else f"{n}^{p}" for n, p in powers if p) or "1"
+
+
+ONE = Unit()
+ENERGY, LENGTH, TIME = (Unit(**{k: Fraction(1)}) for k in ("energy", "length", "time"))
+
+#: unit name -> (unit, factor to the base unit GeV, mm, ns, rad)
+UNITS: dict[str, tuple[Unit, float]] = {
+    "eV": (ENERGY, 1e-9), "keV": (ENERGY, 1e-6), "MeV": (ENERGY, 1e-3), "GeV": (ENERGY, 1.0), "TeV": (ENERGY, 1e3),
+    "um": (LENGTH, 1e-3), "mm": (LENGTH, 1.0), "cm": (LENGTH, 10.0), "m": (LENGTH, 1e3),
+    "ps": (TIME, 1e-3), "ns": (TIME, 1.0), "us": (TIME, 1e3),
+    "rad": (ONE, 1.0), "deg": (ONE, 3.141592653589793 / 180),
+    "fb": (LENGTH**2, 1e-37), "pb": (LENGTH**2, 1e-34),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Dim:
+    """A named dimension.
+
+    ``size`` is known for a static dim, ``bound`` for a ragged one (an event has 0..bound entries);
+    an *open* dim has neither until something binds it. ``primes`` counts copies: ``part'``.
+    An anonymous dim (a layer's channels) is named by its size: ``64``.
+    """
+
+    name: str
+    size: int | None = None
+    bound: int | None = None
+    entries: tuple[str, ...] = ()
+    primes: int = 0
+
+    @property
+    def ragged(self) -> bool:
+        return self.bound is not None
+
+    @property
+    def open(self) -> bool:
+        return self.size is None and self.bound is None
+
+    @property
+    def anonymous(self) -> bool:
+        return self.name.isdigit() or self.name == "?"
+
+    @property
+    def base(self) -> Dim:
+        return replace(self, primes=0)
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What makes two dims the same dim in one program."""
+        return (self.name, self.primes)
+
+    def prime(self, n: int = 1) -> Dim:
+        return replace(self, primes=self.primes + n)
+
+    def __str__(self) -> str:
+        return self.name + "'" * self.primes
+
+
+def anonymous(size: int | None) -> Dim:
+    return Dim("?" if size is None else str(size), size)
+
+
+#: the components of a four-vector; a ``p4`` is a GeV tensor whose last dim is this one
+LORENTZ = Dim("p4", 4, entries=("px", "py", "pz", "energy"))
+
+
+@dataclass(frozen=True)
+class Type:
+    """``real[part, feat]``. ``dims`` are in memory order, last contiguous; meaning is by name.
+
+    ``into`` (elem ``index`` only): the dim whose entries the integers number; -1 means "none".
+    """
+
+    elem: Elem = "real"
+    dims: tuple[Dim, ...] = ()
+    unit: Unit = ONE
+    into: Dim | None = None
+
+    def dim(self, key: Dim) -> Dim | None:
+        return next((d for d in self.dims if d.key == key.key), None)
+
+    def with_dims(self, dims: Iterable[Dim]) -> Type:
+        return replace(self, dims=tuple(dims))
+
+    def __str__(self) -> str:
+        dims, name = self.dims, str(self.elem)
+        if dims and dims[-1] == LORENTZ and self.unit == ENERGY:
+            dims, name = dims[:-1], "p4"
+        elif self.elem == "real" and not self.unit.dimensionless:
+            name = str(self.unit)
+        elif self.elem == "index":
+            name = f"index({self.into})"
+        return name + (f"[{', '.join(map(str, dims))}]" if dims else "")
+
+
+def merge_dims(operands: Sequence[Sequence[Dim]]) -> tuple[Dim, ...]:
+    """Union of the operands' dims, in an order that keeps each operand's own order.
+
+    Among dims free to go next, ragged ones come first, then the earlier operand's:
+    ``[part, c]`` with ``[part', c]`` gives ``[part, part', c]``. If the operands' orders
+    contradict each other, the earlier operand wins.
+    """
+    order: list[Dim] = []
+    for dims in operands:
+        order += [d for d in dims if all(d.key != o.key for o in order)]
+    queues = [list(dims) for dims in operands]
+    out: list[Dim] = []
+    while len(out) < len(order):
+        left = [d for d in order if all(d.key != o.key for o in out)]
+        free = [d for d in left if all(not _behind(d, queue) for queue in queues)] or left[:1]
+        pick = next((d for d in free if d.ragged), free[0])
+        out.append(pick)
+        queues = [[d for d in queue if d.key != pick.key] for queue in queues]
+    return tuple(out)
+
+
+def _behind(dim: Dim, queue: list[Dim]) -> bool:
+    return any(d.key == dim.key for d in queue[1:])
