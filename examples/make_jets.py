@@ -195,8 +195,8 @@ def decays(process: str, batch: Batch, event: int) -> list[Array]:
             elif kind[k] <= 5 or kind[k] in (11, 13, 15) or (kind[k] == 21 and process == "Hgg"):
                 yield k
 
-    resonances = np.flatnonzero(kind == RESONANCE[process[0]])
-    found = [start + np.array(list(leaves(i)), int) for i in resonances if end_of_chain(i) == i]
+    resonances = np.flatnonzero(kind == RESONANCE[process[0]]).tolist()
+    found = [start + np.array(list(leaves(i)), np.int64) for i in resonances if end_of_chain(i) == i]
     return [indices for indices in found if len(indices)]
 
 
@@ -206,7 +206,7 @@ def select(process: str, batch: Batch, particles: ak.Array, args: argparse.Names
     clustering = fastjet.ClusterSequence(momenta, fastjet.JetDefinition(fastjet.antikt_algorithm, R))
     jets, members = clustering.inclusive_jets(min_pt=args.ptmin), clustering.constituent_index(min_pt=args.ptmin)
     jets = ak.with_name(ak.zip({name: jets[name] for name in ("px", "py", "pz", "E")}), "Momentum4D")
-    for event in np.flatnonzero(ak.num(jets)):
+    for event in np.flatnonzero(ak.num(jets)).tolist():
         left = [] if process == "QCD" else decays(process, batch, event)
         for jet in np.argsort(-np.asarray(jets[event].pt))[:2]:
             pt, eta, phi = (float(getattr(jets[event], name)[jet]) for name in ("pt", "eta", "phi"))
