@@ -378,3 +378,4 @@ class Comment(Node):
 class File(Node):
     decls: tuple[Decl, ...]
     comments: tuple[Comment, ...] = field(default=(), compare=False)
+    lost: frozenset[str] = field(default=frozenset(), compare=False)  #: names of declarations with syntax errors

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The closed catalogue of diagnostics: every message a user can get has a code and an entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from string import Formatter
+
+from hepq.lang.diagnostic import Diagnostic, Label, Severity
+from hepq.lang.source import Span
+
+
+@dataclass(frozen=True)
+class Entry:
+    """``title`` and ``help`` are templates; ``why`` explains the rule on the code's page."""
+
+    title: str
+    why: str
+    help: str | None = None
+    severity: Severity = "error"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the template fields, in order of first use."""
+        text = self.title + (self.help or "")
+        return tuple(dict.fromkeys(name for _, name, _, _ in Formatter().parse(text) if name))
+
+
+@cache
+def entries() -> dict[str, Entry]:
+    """Every code with its entry, in order of code."""
+    from hepq.lang.codes_run import RUN
+    from hepq.lang.codes_semantic import SEMANTIC
+    from hepq.lang.codes_syntax import SYNTAX
+
+    return dict(sorted((SYNTAX | SEMANTIC | RUN).items()))
+
+
+def diag(
+    code: str, *labels: Label | Span, notes: Sequence[str] = (), help: str | None = None, **fields: object
+) -> Diagnostic:
+    """The diagnostic of ``code`` with its templates filled in; ``help`` replaces the entry's own.
+
+    Raises KeyError for an unknown code or a template field that is not given.
+    """
+    entry = entries()[code]
+    if help is None and entry.help is not None:
+        help = entry.help.format(**fields)
+    return Diagnostic(
+        code=code,
+        title=entry.title.format(**fields),
+        labels=tuple(Label(label) if isinstance(label, Span) else label for label in labels),
+        notes=tuple(notes),
+        help=help,
+        severity=entry.severity,
+    )
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str | None:
+    """A help line naming the candidate closest to ``name``, if one is close."""
+    pool = sorted(set(candidates) - {name})
+    by_case = [c for c in pool if c.lower() == name.lower()]
+    close = by_case or get_close_matches(name, pool, n=1, cutoff=0.7)
+    return f"did you mean `{close[0]}`?" if close else None
