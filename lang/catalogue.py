@@ -32,21 +32,30 @@ class Entry:
 @cache
 def entries() -> dict[str, Entry]:
     """Every code with its entry, in order of code."""
-    from hepq.lang.codes_run import RUN
-    from hepq.lang.codes_semantic import SEMANTIC
+    from hepq.lang.codes_check import CHECK
+    from hepq.lang.codes_modules import MODULES
     from hepq.lang.codes_syntax import SYNTAX
+    from hepq.lang.codes_use import USE
 
-    return dict(sorted((SYNTAX | SEMANTIC | RUN).items()))
+    return dict(sorted((SYNTAX | MODULES | CHECK | USE).items()))
 
 
 def diag(
-    code: str, *labels: Label | Span, notes: Sequence[str] = (), help: str | None = None, **fields: object
+    code: str,
+    *labels: Label | Span,
+    notes: Sequence[str] = (),
+    help: str | None = None,
+    near: Sequence[str] = (),
+    **fields: object,
 ) -> Diagnostic:
-    """The diagnostic of ``code`` with its templates filled in; ``help`` replaces the entry's own.
+    """The diagnostic of ``code`` with its templates filled in.
 
-    Raises KeyError for an unknown code or a template field that is not given.
+    ``help`` replaces the entry's own help; ``near`` (names close to the one that was written)
+    replaces it by "did you mean". Raises KeyError for an unknown code or a missing template field.
     """
     entry = entries()[code]
+    if help is None and near:
+        help = "did you mean " + " or ".join(f"`{name}`" for name in near) + "?"
     if help is None and entry.help is not None:
         help = entry.help.format(**fields)
     return Diagnostic(
@@ -59,9 +68,7 @@ def diag(
     )
 
 
-def did_you_mean(name: str, candidates: Iterable[str]) -> str | None:
-    """A help line naming the candidate closest to ``name``, if one is close."""
+def near(name: str, candidates: Iterable[str]) -> list[str]:
+    """The candidate closest to ``name``, if one is close."""
     pool = sorted(set(candidates) - {name})
-    by_case = [c for c in pool if c.lower() == name.lower()]
-    close = by_case or get_close_matches(name, pool, n=1, cutoff=0.7)
-    return f"did you mean `{close[0]}`?" if close else None
+    return [c for c in pool if c.lower() == name.lower()][:1] or get_close_matches(name, pool, n=1, cutoff=0.7)

@@ -27,7 +27,7 @@ SYNTAX = {
         "Outside strings and comments, only ASCII letters, digits and the operators of the language may appear.",
     ),
     "HQ0008": Entry(
-        "string is never closed", "A string begins and ends with `\"` on one line.", 'write the closing `"`'
+        "string is never closed", 'A string begins and ends with `"` on one line.', 'write the closing `"`'
     ),
     "HQ0009": Entry("`{open}` is never closed", "Every bracket must be closed.", "write the matching `{close}`"),
     "HQ0010": Entry("`{close}` closes nothing", "A closing bracket must match an open one.", "remove it"),
@@ -38,9 +38,7 @@ SYNTAX = {
         "move `{bracket}` to the line it continues",
         severity="warning",
     ),
-    "HQ0013": Entry(
-        "`{found}` is not a word of hepq", "Another language's keyword was used.", "write `{instead}`"
-    ),
+    "HQ0013": Entry("`{found}` is not a word of hepq", "Another language's keyword was used.", "write `{instead}`"),
     "HQ0014": Entry("missing `=`", "A binding, constant or one-expression function needs `=` before its value."),
     "HQ0015": Entry(
         "`==` compares; a binding is written `=`", "`==` is a question, `=` gives a name a value.", "write `=`"
@@ -90,9 +88,7 @@ SYNTAX = {
         "A param or buffer states its type, so that weights have a known shape.",
         "write `{keyword} {name}: real[…]`",
     ),
-    "HQ0032": Entry(
-        "missing `,` between {what}", "Items of a list, arguments and parameters are separated by commas."
-    ),
+    "HQ0032": Entry("missing `,` between {what}", "Items of a list, arguments and parameters are separated by commas."),
     "HQ0033": Entry(
         "a body stands in braces, not after `:`",
         "Indentation means nothing in hepq; bodies are written `{{ … }}`.",

@@ -215,9 +215,7 @@ class Build(Transformer_NonRecursive[Token, ast.Node]):
         assert match is not None
         number, unit, power = match.groups()
         text = f"{number} {unit}" + (f"^{power}" if power else "")
-        return ast.Quantity(
-            self._float(number, meta), unit, self._int(power or "1", meta), text, span=self._span(meta)
-        )
+        return ast.Quantity(self._float(number, meta), unit, self._int(power or "1", meta), text, span=self._span(meta))
 
     def string(self, meta: Meta, c: Children) -> ast.String:
         return ast.String(str(c[0][1:-1]), span=self._span(meta))

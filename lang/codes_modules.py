@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HQ01xx: declarations, imports and attributes (unknown names are in ``codes_check``)."""
+
+from __future__ import annotations
+
+from hepq.lang.catalogue import Entry
+
+MODULES = {
+    "HQ0102": Entry(
+        "`{name}` is declared twice",
+        "Within a file a name means one thing: declarations, dims and imported names share one name space.",
+        "rename or remove one of them",
+    ),
+    "HQ0105": Entry(
+        "module `{module}` is not found",
+        "`std.…` modules come with hepq; `a.b` is the file a/b.hepq beside the importing file.",
+        "looked for {looked}",
+    ),
+    "HQ0106": Entry(
+        "module `{module}` has no `{name}`", "Only names that a module declares or imports can be imported."
+    ),
+    "HQ0107": Entry(
+        "modules import each other in a circle: {cycle}",
+        "A module is checked after those it imports, so imports cannot form a circle.",
+        "move what they share into a third module",
+    ),
+    "HQ0108": Entry(
+        "parameter `{name}` is declared twice", "Static and run-time parameters of one declaration have distinct names."
+    ),
+    "HQ0109": Entry("unknown attribute `@{name}`", "Attributes state properties that the compiler knows how to check."),
+    "HQ0110": Entry("`@{name}` cannot be applied to a {kind}", "Each attribute describes certain declarations only."),
+    "HQ0111": Entry("`@{name}` expects {wanted}", "The arguments of an attribute have a fixed form."),
+    "HQ0114": Entry("module `{module}` has errors", "What it declares cannot be used before they are mended."),
+}

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HQ05xx to HQ07xx: qubits, datasets and models as a whole, weights and compiling.
+
+HQ08xx (data and artifacts at run time) stand in ``runtime/errors.py``, which must not import the compiler.
+"""
+
+from __future__ import annotations
+
+from hepq.lang.catalogue import Entry
+
+QUBITS = {
+    "HQ0501": Entry(
+        "qubit `{name}` is copied",
+        "Qubits cannot be copied: a name for a qubit is used, never bound again.",
+        "use `{name}` itself",
+    ),
+    "HQ0502": Entry("`{gate}` uses one qubit twice", "A gate acts on distinct qubits."),
+    "HQ0503": Entry(
+        "qubits `{name}` are never used",
+        "A qubit is never silently dropped: every register is acted on.",
+        "remove the register, or apply a gate to it",
+    ),
+    "HQ0504": Entry(
+        "gate `{gate}` outside a circuit", "Gates act on a circuit's register.", "move it into a `circuit`"
+    ),
+    "HQ0505": Entry(
+        "unknown gate `{gate}`", "Gates are h, x, y, z, s, t, rx, ry, rz, p, cx, cz, swap, rzz and circuits."
+    ),
+    "HQ0506": Entry("`{gate}` takes {wanted}, found {found}", "Each gate has a fixed number of angles and qubits."),
+    "HQ0507": Entry(
+        "an angle is a pure number, found `{found}`",
+        "Angles are in radians; a value with a unit is not an angle.",
+        "divide by a quantity of the same unit",
+    ),
+    "HQ0508": Entry(
+        "the register of `{name}` must be `qubit[dim]` with a fixed size, found `{found}`",
+        "A circuit acts on a register of qubits.",
+    ),
+    "HQ0509": Entry(
+        "a circuit returns nothing",
+        "A circuit acts on its qubits; measure it with fidelity, expect, probs or sample.",
+        "remove the `return`",
+    ),
+    "HQ0510": Entry(
+        "`{name}` measures circuits, found {found}", "Measurements take circuits applied to values, such as `ZZMap(x)`."
+    ),
+    "HQ0511": Entry(
+        "circuits of different registers: `{left}` and `{right}`", "The states compared must live on the same qubits."
+    ),
+}
+
+DATASETS = {
+    "HQ0601": Entry(
+        "dataset `{name}` has no branch `{branch}`",
+        "Branches are declared before they are used.",
+        "declare it: `branch {branch}: real[…]`",
+    ),
+    "HQ0602": Entry(
+        "dataset `{name}` has no source",
+        "A dataset says which files it reads.",
+        'add `source events = root("files/*.root", tree = "…")`',
+    ),
+    "HQ0603": Entry(
+        "`{name}` appears twice in the dataset", "Branches, inputs, labels and bound names share one name space."
+    ),
+    "HQ0604": Entry(
+        'expected `root("files", tree = "name")`, found {found}',
+        "ROOT files are the sources that are read.",
+        'write `root("files/*.root", tree = "…")`',
+    ),
+    "HQ0605": Entry(
+        "label pattern `{pattern}` needs one `*`",
+        '`*` stands for the entry: `"label_*"` reads one branch per entry of the dim.',
+    ),
+    "HQ0606": Entry(
+        "dim `{dim}` of label `{name}` has no named entries",
+        "A label has one branch per entry of its dim.",
+        "write `dim {dim} = [first, second, …]`",
+    ),
+    "HQ0607": Entry("unknown policy `{name}`", "Policies say what happens to unusual data.", "policies are: {known}"),
+    "HQ0608": Entry("policy `{name}` cannot be `{value}`", "Each policy has fixed choices.", "choices are: {known}"),
+    "HQ0609": Entry(
+        "`order` needs a ragged dim, found `{dim}`",
+        "Ordering decides which particles are kept when an event has more than the bound.",
+        "declare it `dim {dim} <= bound`",
+    ),
+    "HQ0610": Entry(
+        "the key of `order` must be one number for each `{dim}`, found `{found}`", "Particles are sorted by the key."
+    ),
+    "HQ0611": Entry(
+        "branch type `{found}` cannot be read",
+        "A branch holds numbers, one per event or one per particle.",
+        "write `real`, `int`, `bool` or a unit, with at most one dim",
+    ),
+    "HQ0612": Entry("a dataset is pure: {what} cannot be used here", "Preprocessing has no weights."),
+    "HQ0613": Entry("two inputs called `{name}`", "Each parameter of the model is fed by one input."),
+    "HQ0620": Entry(
+        "no model in `{path}`", "Compiling needs a `model`.", "declare `model Name(x: real[…]) -> real[…] = …`"
+    ),
+    "HQ0621": Entry("several models: {names}", "One model is compiled at a time.", "choose one with `--model NAME`"),
+    "HQ0622": Entry("no model `{name}`", "The name given is not a model of the program."),
+    "HQ0623": Entry("several datasets: {names}", "One dataset feeds the model.", "choose one with `--dataset NAME`"),
+    "HQ0624": Entry("no dataset `{name}`", "The name given is not a dataset of the program."),
+    "HQ0625": Entry(
+        "dataset `{dataset}` gives no input `{name}`, which model `{model}` needs",
+        "Inputs feed the model's parameters by name.",
+        "add `input {name} = …` to the dataset",
+    ),
+    "HQ0626": Entry(
+        "input `{name}` is `{found}`, but model `{model}` expects `{wanted}`",
+        "An input's type is that of the parameter it feeds.",
+    ),
+    "HQ0627": Entry("model `{model}` has no parameter `{name}`", "This input feeds nothing.", severity="warning"),
+    "HQ0628": Entry(
+        "static argument `{name}` of model `{model}` has no value",
+        "A compiled model has a value for every static argument.",
+        "give it a default, or set it with `--set {name}=…`",
+    ),
+    "HQ0629": Entry("the result of model `{model}` is {found}", "A model returns a tensor of real numbers."),
+    "HQ0630": Entry(
+        "parameter `{name}` of model `{model}` needs a type",
+        "The types of a model's inputs are its interface.",
+        "write `{name}: real[…]`",
+    ),
+    "HQ0640": Entry(
+        "`{name}` is not a block or model", "A checkpoint table belongs to a block or model of the program."
+    ),
+    "HQ0641": Entry(
+        "checkpoint `{name}` maps to `{weight}`, which `{block}` does not have",
+        "The right side names weights of the block.",
+    ),
+    "HQ0642": Entry(
+        "`{{{placeholder}}}` does not appear on both sides", "A placeholder stands for the same text on both sides."
+    ),
+    "HQ0643": Entry(
+        "weight `{weight}` of `{block}` is mapped by nothing in checkpoint `{name}`",
+        "Every weight must come from somewhere.",
+    ),
+}
+
+WEIGHTS = {
+    "HQ0701": Entry("weights file not found: `{path}`", "The path given does not exist."),
+    "HQ0702": Entry(
+        "`{path}` cannot be read as weights: {reason}",
+        "Weights are safetensors, or a PyTorch state_dict, which is read without running code.",
+    ),
+    "HQ0703": Entry("weight `{name}` is missing in `{path}`", "Every weight of the model must be in the file."),
+    "HQ0704": Entry(
+        "`{path}` has `{name}`, which the model does not",
+        "The file belongs to another model, or to another version of it.",
+    ),
+    "HQ0705": Entry(
+        "weight `{name}` has shape {found}, the model needs {wanted}", "The file belongs to a model of other sizes."
+    ),
+    "HQ0706": Entry("weight `{name}` holds NaN or infinity", "Such a model would give no usable score."),
+    "HQ0707": Entry(
+        "no checkpoint table `{name}`",
+        "Foreign state_dicts are mapped by a `checkpoint` declaration.",
+        "tables are: {known}",
+    ),
+    "HQ0708": Entry("unknown target `{name}`", "Targets are where the compiled code runs.", "targets are: {known}"),
+    "HQ0709": Entry("`{op}` cannot be compiled for `{target}`", "The target lacks this operation."),
+    "HQ0710": Entry("cannot write `{path}`: {reason}", "The operating system refused."),
+}
+
+USE = QUBITS | DATASETS | WEIGHTS
