@@ -37,7 +37,7 @@ def entries() -> dict[str, Entry]:
     from hepq.lang.codes_syntax import SYNTAX
     from hepq.lang.codes_use import USE
 
-    return dict(sorted((SYNTAX | MODULES | CHECK | USE).items()))
+    return dict(sorted((SYNTAX | MODULES | USE | CHECK).items()))
 
 
 def diag(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HQ01xx: declarations, imports and attributes (unknown names are in ``codes_check``)."""
+"""HQ01xx: declarations and imports (unknown names and attributes are in ``codes_check``)."""
 
 from __future__ import annotations
 
@@ -27,8 +27,4 @@ MODULES = {
     "HQ0108": Entry(
         "parameter `{name}` is declared twice", "Static and run-time parameters of one declaration have distinct names."
     ),
-    "HQ0109": Entry("unknown attribute `@{name}`", "Attributes state properties that the compiler knows how to check."),
-    "HQ0110": Entry("`@{name}` cannot be applied to a {kind}", "Each attribute describes certain declarations only."),
-    "HQ0111": Entry("`@{name}` expects {wanted}", "The arguments of an attribute have a fixed form."),
-    "HQ0114": Entry("module `{module}` has errors", "What it declares cannot be used before they are mended."),
 }

@@ -14,7 +14,7 @@ SYNTAX = {
         "Programs are UTF-8 text. A ROOT file, a weights file or another binary was probably given by mistake.",
     ),
     "HQ0005": Entry(
-        "`{path}` is too large ({size} bytes; at most {limit})",
+        "`{path}` is too large (more than {limit} bytes)",
         "Programs are small; a file this large is data given by mistake.",
     ),
     "HQ0006": Entry(

@@ -88,9 +88,9 @@ DATASETS = {
         "the key of `order` must be one number for each `{dim}`, found `{found}`", "Particles are sorted by the key."
     ),
     "HQ0611": Entry(
-        "branch type `{found}` cannot be read",
-        "A branch holds numbers, one per event or one per particle.",
-        "write `real`, `int`, `bool` or a unit, with at most one dim",
+        "`{found}` cannot be read from a file",
+        "A branch or input holds numbers, with at most one ragged dim, which comes first.",
+        "write `real`, `int`, `bool` or a unit, and at most one ragged dim",
     ),
     "HQ0612": Entry("a dataset is pure: {what} cannot be used here", "Preprocessing has no weights."),
     "HQ0613": Entry("two inputs called `{name}`", "Each parameter of the model is fed by one input."),
@@ -116,7 +116,10 @@ DATASETS = {
         "A compiled model has a value for every static argument.",
         "give it a default, or set it with `--set {name}=…`",
     ),
-    "HQ0629": Entry("the result of model `{model}` is {found}", "A model returns a tensor of real numbers."),
+    "HQ0629": Entry(
+        "the result of model `{model}` is {found}",
+        "A model returns a tensor of real numbers, with at most one ragged dim.",
+    ),
     "HQ0630": Entry(
         "parameter `{name}` of model `{model}` needs a type",
         "The types of a model's inputs are its interface.",

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Modules: from the main file and its imports to one program with every name resolved to its declaration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from hepq.lang import ast
+from hepq.lang.catalogue import diag, near
+from hepq.lang.diagnostic import Diagnostic, Label, Sink
+from hepq.lang.limits import allow_deep_recursion
+from hepq.lang.parser import parse
+from hepq.lang.reading import read_source
+from hepq.lang.source import Source, Span
+
+MAIN = "main"
+PRELUDE = "std.prelude"
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What a name means: the declaration of ``entry`` in ``module``; for ``import a.b``, module ``a.b`` itself."""
+
+    module: str
+    decl: ast.Decl
+    entry: str
+
+
+@dataclass(frozen=True)
+class ModuleAst:
+    """A parsed module; ``scope`` has its own names, what it imports and, outside the library, the prelude."""
+
+    name: str
+    file: ast.File
+    scope: Mapping[str, Binding]
+
+
+@dataclass(frozen=True)
+class Program:
+    """The main module and, by name, every module it needs (itself included)."""
+
+    main: ModuleAst
+    modules: Mapping[str, ModuleAst]
+
+
+def load(path: Path | None, text: str | None, sink: Sink, search: tuple[Path, ...] = ()) -> Program:
+    """Parse a program and everything it imports.
+
+    ``text`` replaces the contents of the file at ``path``. Modules ``std.…`` come with hepq; others
+    are looked for beside the importing file, then in the folders of ``search``. Never raises.
+    """
+    allow_deep_recursion()
+    shown = str(path) if path else "<input>"
+    source = Source(shown, text) if text is not None else read_source(Path(shown), sink)
+    loader = _Loader(sink, search)
+    main = loader.add(MAIN, parse(source or Source(shown, ""), sink), path.parent if path else None)
+    return Program(main, loader.done)
+
+
+def declared_names(decl: ast.Decl) -> tuple[str, ...]:
+    """Names that a declaration brings into its module; a checkpoint brings none, being found by its block."""
+    match decl:
+        case ast.Import(path=path, alias=alias):
+            return (alias or path[-1],)
+        case ast.FromImport(names=names) | ast.DimDecl(names=names):
+            return names
+        case ast.CheckpointDecl():
+            return ()
+    return (decl.name,)
+
+
+def name_span(within: Span, name: str) -> Span:
+    """Where ``name`` first stands as a word in ``within``."""
+    found = re.search(rf"(?<![\w.])(?:\w+\.)*({re.escape(name)})(?![\w'])", within.text)
+    return within if found is None else Span(within.source, within.start + found.start(1), within.start + found.end(1))
+
+
+@dataclass
+class _Loader:
+    sink: Sink
+    search: tuple[Path, ...]
+    done: dict[str, ModuleAst] = field(default_factory=dict)
+    #: modules being loaded, outermost first
+    stack: list[str] = field(default_factory=list)
+    #: file -> name of the module in it
+    names: dict[Path, str] = field(default_factory=dict)
+
+    def add(self, name: str, file: ast.File, folder: Path | None) -> ModuleAst:
+        """Load what a parsed module imports; ``folder`` is where its own imports are looked for."""
+        self.stack.append(name)
+        own: dict[str, tuple[Binding, Span]] = {}
+        lost = set(file.lost)
+        for decl in file.decls:
+            _check_parameters(decl, self.sink)
+            target = self._target(decl, folder)
+            home = name if target == "" else target
+            for entry in declared_names(decl):
+                where = name_span(decl.span, entry)
+                binding = None if home is None else self._binding(decl, entry, home, where)
+                if binding is None:
+                    lost.add(entry)
+                else:
+                    self._declare(own, entry, binding, where)
+        scope = self._prelude(name) | {entry: binding for entry, (binding, _) in own.items()}
+        self.stack.pop()
+        self.done[name] = ModuleAst(name, replace(file, lost=frozenset(lost)), scope)
+        return self.done[name]
+
+    def _declare(self, own: dict[str, tuple[Binding, Span]], name: str, binding: Binding, span: Span) -> None:
+        known, first = own.setdefault(name, (binding, span))
+        imported_again = known is not binding and known.decl is binding.decl and known.module == binding.module
+        if known is not binding and not (imported_again and first != span):
+            self.sink.add(diag("HQ0102", span, Label(first, "first declared here"), name=name))
+
+    def _target(self, decl: ast.Decl, folder: Path | None) -> str | None:
+        """The module an import names, "" for other declarations, None after an error."""
+        if not isinstance(decl, (ast.Import, ast.FromImport)):
+            return ""
+        name, span = ".".join(decl.path), decl.span
+        if name.startswith("std."):
+            return self._library(name, span)
+        folders = ([folder] if folder else []) + list(self.search)
+        file = next((f for f in (d.joinpath(*decl.path).with_suffix(".hepq") for d in folders) if f.is_file()), None)
+        if file is None:
+            known = [f.stem for d in folders for f in sorted(d.glob("*.hepq"))]
+            looked = ", ".join(str(d) for d in folders) or "the library only: this text has no folder"
+            self.sink.add(diag("HQ0105", name_span(span, name), module=name, looked=looked, near=near(name, known)))
+            return None
+        taken = {MAIN, *self.names.values()}
+        key = self.names.setdefault(file.resolve(), str(file) if name in taken else name)
+        if self._is_ready(key, span):
+            return key if key in self.done else None
+        source = read_source(file, self.sink)
+        return None if source is None else self.add(key, parse(source, self.sink), file.parent).name
+
+    def _library(self, name: str, span: Span | None) -> str | None:
+        parsed = library_module(name)
+        if parsed is None:
+            if span is not None:
+                known = near(name, library_modules())
+                looked = ", ".join(library_modules())
+                self.sink.add(diag("HQ0105", name_span(span, name), module=name, looked=looked, near=known))
+            return None
+        if self._is_ready(name, span):
+            return name if name in self.done else None
+        for diagnostic in parsed[1]:
+            self.sink.add(diagnostic)
+        return self.add(name, parsed[0], None).name
+
+    def _is_ready(self, name: str, span: Span | None) -> bool:
+        """Whether a module is loaded already, or being loaded, which is an error."""
+        if name in self.stack and span is not None:
+            cycle = [*self.stack[self.stack.index(name) :], name]
+            self.sink.add(diag("HQ0107", span, cycle=" → ".join(cycle)))
+        return name in self.done or name in self.stack
+
+    def _binding(self, decl: ast.Decl, entry: str, module: str, span: Span) -> Binding | None:
+        """What one name of a declaration means; None after an error, here or in the module it comes from."""
+        if not isinstance(decl, ast.FromImport):
+            return Binding(module, decl, entry)
+        origin = self.done[module]
+        found = origin.scope.get(entry)
+        if found is None and entry not in origin.file.lost:
+            self.sink.add(diag("HQ0106", span, module=module, name=entry, near=near(entry, origin.scope)))
+        return found
+
+    def _prelude(self, name: str) -> dict[str, Binding]:
+        if name.startswith("std.") or self._library(PRELUDE, None) is None:
+            return {}
+        return dict(self.done[PRELUDE].scope)
+
+
+@cache
+def library_modules() -> tuple[str, ...]:
+    """Names of the modules that come with hepq: ``std.nn`` and so on."""
+    return tuple(sorted(f"std.{f.name[:-5]}" for f in files("hepq.stdlib").iterdir() if f.name.endswith(".hepq")))
+
+
+@cache
+def library_module(name: str) -> tuple[ast.File, tuple[Diagnostic, ...]] | None:
+    """A module of the library, parsed once per process."""
+    if name not in library_modules():
+        return None
+    file = name.removeprefix("std.") + ".hepq"
+    text = files("hepq.stdlib").joinpath(file).read_text(encoding="utf-8")
+    sink = Sink()
+    return parse(Source(f"std/{file}", text), sink), tuple(sink.items)
+
+
+def _check_parameters(decl: ast.Decl, sink: Sink) -> None:
+    if not isinstance(decl, (ast.FnDecl, ast.CircuitDecl)):
+        return
+    params = [*decl.statics, *decl.params, *([decl.register] if isinstance(decl, ast.CircuitDecl) else [])]
+    first: dict[str, ast.Param] = {}
+    for param in params:
+        known = first.setdefault(param.name, param)
+        if known is not param:
+            where = name_span(param.span, param.name)
+            sink.add(diag("HQ0108", where, Label(name_span(known.span, param.name), "first here"), name=param.name))

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading program text from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hepq.lang.catalogue import diag
+from hepq.lang.diagnostic import Sink
+from hepq.lang.limits import MAX_BYTES
+from hepq.lang.source import Source
+
+
+def read_source(path: Path, sink: Sink) -> Source | None:
+    """The file's text with ``\\n`` line ends, or None after reporting why it cannot be had."""
+    shown = str(path)
+    try:
+        if path.is_dir():
+            sink.add(diag("HQ0003", path=shown))
+            return None
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        sink.add(diag("HQ0002", path=shown))
+        return None
+    except (OSError, ValueError) as error:
+        sink.add(diag("HQ0030", path=shown, reason=getattr(error, "strerror", None) or str(error)))
+        return None
+    if len(data) > MAX_BYTES:
+        sink.add(diag("HQ0005", path=shown, limit=MAX_BYTES))
+        return None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        sink.add(diag("HQ0004", path=shown, offset=error.start))
+        return None
+    return Source(shown, text.replace("\r\n", "\n").replace("\r", "\n"))
