@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checked program to IR: elaborates a model with a builder that makes nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from hepq.compiler.ir import Module, Node
+from hepq.lang import ast
+from hepq.lang.catalogue import diag
+from hepq.lang.context import Context
+from hepq.lang.diagnostic import HepqError, Label, Sink
+from hepq.lang.entry import ModelPlan, elaborate_model, sized
+from hepq.lang.modules import Program
+from hepq.lang.source import Span
+from hepq.lang.types import Type
+
+
+class NodeBuilder:
+    def emit(
+        self, op: str, operands: Sequence[Any], attrs: Mapping[str, Hashable], type: Type, span: Span | None
+    ) -> Node:
+        if op == "cast" and operands[0].op == "const":
+            value = {"real": float, "int": int, "bool": bool}[type.elem](operands[0]["value"])
+            return Node("const", (), MappingProxyType({"value": value}), type, span)
+        return Node(op, tuple(operands), MappingProxyType(dict(attrs)), type, span)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A model as IR, and what the artifact must know about its data."""
+
+    module: Module
+    plan: ModelPlan
+    program: Program
+
+
+def build(
+    program: Program, sink: Sink, *, model: str | None = None, dataset: str | None = None,
+    dims: Mapping[str, int] | None = None, statics: Mapping[str, Any] | None = None, use_dataset: bool = True,
+) -> Built:  # fmt: skip
+    """IR of the chosen model, fed by the chosen dataset (or by its own parameters).
+
+    Raises HepqError with everything that is wrong.
+    """
+    fn = _choose(program, sink, "model", model)
+    data = _choose(program, sink, "dataset", dataset) if use_dataset and _has(program, "dataset") else None
+    if isinstance(fn, ast.FnDecl) and not sink.errors:
+        ctx = Context(program, NodeBuilder(), sink)
+        ctx.open_dims = sized(dims or {})
+        plan = elaborate_model(ctx, fn, program.main.name, data, dict(statics or {}))
+        if plan is not None and not sink.errors:
+            inputs = tuple(t.handle for t in plan.inputs.values())
+            outputs = {name: t.handle for name, t in plan.outputs.items()}
+            return Built(Module(plan.name, inputs, outputs), plan, program)
+    raise HepqError(sink.items)
+
+
+def _candidates(program: Program, kind: str) -> dict[str, Any]:
+    """Declarations of the main module; models it only imports count where it declares none."""
+    own: dict[str, Any] = {}
+    imported: dict[str, Any] = {}
+    for name, binding in program.main.scope.items():
+        decl = binding.decl
+        fits = isinstance(decl, ast.DatasetDecl) if kind == "dataset" else _is_model(decl)
+        if fits:
+            (own if binding.module == program.main.name else imported)[name] = decl
+    return own or imported
+
+
+def _is_model(decl: object) -> bool:
+    return isinstance(decl, ast.FnDecl) and decl.kind == "model"
+
+
+def _has(program: Program, kind: str) -> bool:
+    return bool(_candidates(program, kind))
+
+
+def _choose(program: Program, sink: Sink, kind: str, name: str | None) -> Any:
+    found = _candidates(program, kind)
+    start = Label(Span(program.main.file.span.source, 0, 0))
+    if name is not None:
+        if name not in found:
+            sink.add(diag("HQ0622" if kind == "model" else "HQ0624", start, name=name))
+        return found.get(name)
+    if not found:
+        sink.add(diag("HQ0620", start, path=program.main.file.span.source.path))
+        return None
+    if len(found) > 1:
+        names = ", ".join(found)
+        sink.add(diag("HQ0621" if kind == "model" else "HQ0623", start, names=names))
+        return None
+    return next(iter(found.values()))

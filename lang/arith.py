@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Typing and emission of elementwise operations: dims align by name, units must make sense."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+
+from hepq.lang.context import Context, Reported
+from hepq.lang.diagnostic import Label
+from hepq.lang.source import Span
+from hepq.lang.types import LORENTZ, ONE, Dim, Elem, Type, Unit, merge_dims
+from hepq.lang.values import STATIC_NUMBER, UNKNOWN, Quantity, Tensor, Value, describe
+
+OPS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "%": "mod", "==": "eq", "!=": "ne", "<": "lt", "<=": "le",
+       ">": "gt", ">=": "ge", "and": "and", "or": "or"}  # fmt: skip
+COMPARE = ("eq", "ne", "lt", "le", "gt", "ge")
+SAME_UNIT = ("add", "sub", "min", "max", "hypot", "atan2", "mod", *COMPARE)
+
+
+def align(ctx: Context, operands: Sequence[Tensor], spans: Sequence[Span]) -> tuple[Dim, ...]:
+    """Union of the operands' dims. Two operands may not each bring a static dim the other lacks:
+    that outer product is nearly always a mistake in a channel's size or name."""
+    types = [o.type for o in operands]
+    for i, a in enumerate(types):
+        for j, b in enumerate(types[:i]):
+            for dim in a.dims:
+                other = b.dim(dim)
+                if other is not None and (other.size, other.bound) != (dim.size, dim.bound):
+                    ctx.error("HQ0203", spans[i], Label(spans[j], f"`{b}`"), dim=dim, left=_extent(other), right=_extent(dim))
+            only_a = [d for d in a.dims if b.dim(d) is None and not d.ragged]
+            only_b = [d for d in b.dims if a.dim(d) is None and not d.ragged]
+            if only_a and only_b:
+                ctx.error("HQ0202", spans[i], Label(spans[j], f"`{b}`"), left=b, right=a, dim=only_b[0], other=only_a[0])
+    return merge_dims([t.dims for t in types])
+
+
+def _extent(dim: Dim) -> str:
+    return f"up to {dim.bound}" if dim.ragged else str(dim.size)
+
+
+def unary_minus(ctx: Context, value: Value, span: Span) -> Value:
+    match value:
+        case bool() | str() | tuple():
+            return ctx.error("HQ0301", span, found=describe(value))
+        case int() | float():
+            return -value
+        case Quantity(value=v, unit=u):
+            return Quantity(-v, u)
+    x = ctx.tensor(value, span)
+    return ctx.emit("neg", [x], _numeric(x.type), span)
+
+
+def logical_not(ctx: Context, value: Value, span: Span) -> Value:
+    if isinstance(value, bool):
+        return not value
+    x = _need_bool(ctx, ctx.tensor(value, span), span)
+    return ctx.emit("not", [x], x.type, span)
+
+
+def binary(ctx: Context, op: str, left: Value, right: Value, span: Span, lspan: Span, rspan: Span) -> Value:
+    """``left op right`` for the operators of the language; static when both sides are."""
+    if left is UNKNOWN or right is UNKNOWN:
+        raise Reported
+    if op == "^":
+        return power(ctx, left, right, span, rspan)
+    left, right = _size(left), _size(right)
+    if isinstance(left, STATIC_NUMBER) and isinstance(right, STATIC_NUMBER):
+        return _static(ctx, op, left, right, span)
+    if op in ("==", "!=") and not (isinstance(left, Tensor) or isinstance(right, Tensor)):
+        return (left == right) is (op == "==")
+    a, b = ctx.tensor(left, lspan), ctx.tensor(right, rspan)
+    name = OPS[op]
+    if name in ("and", "or"):
+        a, b = _need_bool(ctx, a, lspan), _need_bool(ctx, b, rspan)
+        return ctx.emit(name, [a, b], Type("bool", align(ctx, [a, b], [lspan, rspan])), span)
+    return elementwise(ctx, name, a, b, span, lspan, rspan)
+
+
+def elementwise(ctx: Context, op: str, a: Tensor, b: Tensor, span: Span, lspan: Span, rspan: Span) -> Tensor:
+    """A binary IR op on tensors, with its unit and four-vector rules."""
+    for x, s in ((a, lspan), (b, rspan)):
+        if x.type.elem in ("index", "complex"):
+            ctx.error("HQ0304", s, found=x.type)
+    dims = align(ctx, [a, b], [lspan, rspan])
+    p4_a, p4_b = LORENTZ in a.type.dims, LORENTZ in b.type.dims
+    if p4_a or p4_b:
+        fine = (op in ("add", "sub") and p4_a and p4_b) or (op == "mul" and p4_a != p4_b) or (op == "div" and not p4_b)
+        if not fine:
+            ctx.error("HQ0305", span, op=op, left=a.type, right=b.type)
+    a, b = _align_units(ctx, op, a, b, span, lspan, rspan)
+    if op == "mul":
+        unit = a.type.unit * b.type.unit
+    elif op == "div":
+        unit = a.type.unit / b.type.unit
+    elif op == "atan2" or op in COMPARE:
+        unit = ONE
+    else:
+        unit = a.type.unit
+    elem: Elem = "bool" if op in COMPARE else "real"
+    if {a.type.elem, b.type.elem} <= {"int"} and op in ("add", "sub", "mul", "min", "max", "mod"):
+        elem = "int"
+    return ctx.emit(op, [a, b], Type(elem, dims, unit), span)
+
+
+def _align_units(
+    ctx: Context, op: str, a: Tensor, b: Tensor, span: Span, lspan: Span, rspan: Span
+) -> tuple[Tensor, Tensor]:
+    if op in SAME_UNIT and a.type.unit != b.type.unit:
+        ctx.error("HQ0302", span, Label(lspan, f"`{a.type.unit}`"), Label(rspan, f"`{b.type.unit}`"),
+                  left=a.type.unit, right=b.type.unit, op=op)  # fmt: skip
+    return a, b
+
+
+def power(ctx: Context, base: Value, exponent: Value, span: Span, espan: Span) -> Value:
+    base, exponent = _size(base), _size(exponent)
+    if isinstance(exponent, Tensor):
+        x = ctx.tensor(base, span)
+        for t, s in ((x, span), (exponent, espan)):
+            if not t.type.unit.dimensionless:
+                ctx.error("HQ0303", s, function="^", unit=t.type.unit)
+        return ctx.emit("pow", [x, exponent], Type("real", align(ctx, [x, exponent], [span, espan])), span)
+    if not isinstance(exponent, (int, float)) or isinstance(exponent, bool):
+        return ctx.error("HQ0404", espan, wanted="a static number as exponent", found=describe(exponent))
+    if isinstance(base, STATIC_NUMBER):
+        return _static(ctx, "^", base, exponent, span)
+    x = ctx.tensor(base, span)
+    if LORENTZ in x.type.dims:
+        ctx.error("HQ0305", span, op="^", left=x.type, right=exponent)
+    unit = x.type.unit ** Fraction(exponent).limit_denominator(1000)
+    if exponent == 2:
+        return ctx.emit("mul", [x, x], Type("real", x.type.dims, unit), span)
+    if exponent == 0.5:
+        return ctx.emit("sqrt", [x], Type("real", x.type.dims, unit), span)
+    e = ctx.tensor(float(exponent), espan)
+    return ctx.emit("pow", [x, e], Type("real", x.type.dims, unit), span)
+
+
+def where(ctx: Context, cond: Tensor, a: Value, b: Value, span: Span, cspan: Span, aspan: Span, bspan: Span) -> Tensor:
+    cond = _need_bool(ctx, cond, cspan)
+    x, y = ctx.tensor(a, aspan), ctx.tensor(b, bspan)
+    if x.type.unit != y.type.unit:
+        ctx.error("HQ0302", span, Label(aspan, f"`{x.type.unit}`"), Label(bspan, f"`{y.type.unit}`"),
+                  left=x.type.unit, right=y.type.unit, op="if")  # fmt: skip
+    if x.type.elem == "bool" and y.type.elem == "bool":
+        elem: Elem = "bool"
+    else:
+        elem = "int" if {x.type.elem, y.type.elem} == {"int"} else "real"
+    dims = align(ctx, [cond, x, y], [cspan, aspan, bspan])
+    return ctx.emit("where", [cond, x, y], Type(elem, dims, x.type.unit), span)
+
+
+def _need_bool(ctx: Context, x: Tensor, span: Span) -> Tensor:
+    if x.type.elem != "bool":
+        ctx.error("HQ0306", span, found=x.type)
+    return x
+
+
+def _numeric(type: Type) -> Type:
+    return Type("int" if type.elem == "int" else "real", type.dims, type.unit)
+
+
+def _size(value: Value) -> Value:
+    """A dim in arithmetic stands for its size."""
+    if isinstance(value, Dim):
+        if value.size is None:
+            raise Reported
+        return value.size
+    return value
+
+
+def _static(ctx: Context, op: str, a: Value, b: Value, span: Span) -> Value:
+    if isinstance(a, bool) and isinstance(b, bool):
+        if op in ("and", "or"):
+            return (a and b) if op == "and" else (a or b)
+    elif isinstance(a, bool) or isinstance(b, bool) or op in ("and", "or"):
+        ctx.error("HQ0306" if op in ("and", "or") else "HQ0301", span, found=describe(a if isinstance(b, bool) else b))
+    (x, u), (y, v) = _split(a), _split(b)
+    if op in ("+", "-", "%", "==", "!=", "<", "<=", ">", ">=") and u != v:
+        ctx.error("HQ0302", span, left=u, right=v, op=op)
+    try:
+        match op:
+            case "+": return _join(x + y, u)
+            case "-": return _join(x - y, u)
+            case "*": return _join(x * y, u * v)
+            case "/":
+                whole = isinstance(x, int) and isinstance(y, int) and y != 0 and x % y == 0
+                return _join(x // y if whole else x / y, u / v)
+            case "%": return _join(x % y, u)
+            case "^":
+                if abs(y) > 64:
+                    raise OverflowError
+                return _join(x**y, u ** Fraction(y).limit_denominator(1000))
+            case "==": return x == y
+            case "!=": return x != y
+            case "<": return x < y
+            case "<=": return x <= y
+            case ">": return x > y
+            case ">=": return x >= y
+    except (ArithmeticError, ValueError):
+        pass
+    return ctx.error("HQ0405", span, expression=span.text[:60])  # fmt: skip
+
+
+def _split(value: int | float | Quantity) -> tuple[int | float, Unit]:
+    return (value.value, value.unit) if isinstance(value, Quantity) else (value, ONE)
+
+
+def _join(value: int | float | complex, unit: Unit) -> Value:
+    if isinstance(value, complex) or (isinstance(value, float) and not math.isfinite(value)) or abs(value) > 1e300:
+        raise ArithmeticError
+    return value if unit.dimensionless else Quantity(float(value), unit)

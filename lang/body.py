@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Statements of a body."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hepq.lang import ast
+from hepq.lang.context import MAX_ITERATIONS, Context, Reported
+from hepq.lang.expr import evaluate, known, static_int
+from hepq.lang.source import Span
+from hepq.lang.types import Dim, Type
+from hepq.lang.values import UNKNOWN, Function, Init, Tensor, Value, describe
+
+
+def run_body(ctx: Context, body: ast.Expr | Sequence[ast.Stmt], span: Span) -> Value:
+    """The value a body returns; unknown if an error got in the way."""
+    if not isinstance(body, tuple):
+        return evaluate(ctx, body)
+    returned: list[Value] = []
+    _statements(ctx, body, returned)
+    if not returned:
+        ctx.error("HQ0416", span)
+    return returned[0]
+
+
+def _statements(ctx: Context, body: Sequence[ast.Stmt], returned: list[Value]) -> None:
+    for statement in body:
+        if returned:
+            ctx.error("HQ0417", statement.span)
+        try:
+            _statement(ctx, statement, returned)
+        except Reported:
+            for name in _targets(statement):
+                ctx.frame.locals[name] = UNKNOWN
+            if isinstance(statement, ast.Return):
+                returned.append(UNKNOWN)
+
+
+def _targets(statement: ast.Stmt) -> tuple[str, ...]:
+    match statement:
+        case ast.Bind(targets=t) | ast.For(targets=t):
+            return t
+        case ast.ParamDecl(name=n) | ast.LocalDim(name=n):
+            return (n,)
+    return ()
+
+
+def _statement(ctx: Context, s: ast.Stmt, returned: list[Value]) -> None:
+    match s:
+        case ast.Bind():
+            bind(ctx, s)
+        case ast.ParamDecl():
+            ctx.frame.locals[s.name] = _param(ctx, s)
+        case ast.LocalDim(name=name, size=size):
+            n = static_int(ctx, size)
+            if not 0 < n <= 1 << 24:
+                ctx.error("HQ0206", size.span, size=n)
+            ctx.frame.locals[name] = Dim(name, n)
+        case ast.For():
+            _for(ctx, s, returned)
+        case ast.Return(value=value):
+            returned.append(evaluate(ctx, value))
+        case ast.Do():
+            ctx.error("HQ0418", s.span)
+
+
+def bind(ctx: Context, s: ast.Bind) -> None:
+    """``a, b: type = value``; binding a block to a name fixes its weights' path."""
+    from hepq.lang.signature import annotate
+
+    value = known(evaluate(ctx, s.value))
+    if s.type is not None:
+        value = annotate(ctx, value, s.type, s.value.span, f"`{s.targets[0]}`")
+    if isinstance(value, Function) and value.decl.kind != "fn" and value.instance is None:
+        frame = ctx.frame
+        value = replace(value, instance=frame.scope.child(value.name or s.targets[0], indexed=frame.loops > 0))
+    if len(s.targets) == 1:
+        ctx.frame.locals[s.targets[0]] = value
+        return
+    items = tuple(value) if isinstance(value, (tuple, range)) else None
+    if items is None or len(items) != len(s.targets):
+        ctx.error("HQ0419", s.span, wanted=len(s.targets), found=describe(value))
+    ctx.frame.locals.update(zip(s.targets, items, strict=True))
+
+
+def _param(ctx: Context, s: ast.ParamDecl) -> Tensor:
+    from hepq.lang.signature import concrete_type
+
+    if not ctx.frame.owns_params:
+        ctx.error("HQ0420", s.span, name=s.name)
+    if ctx.frame.loops:
+        ctx.error("HQ0422", s.span, name=s.name)
+    t = concrete_type(ctx, s.type)
+    if any(d.ragged for d in t.dims):
+        ctx.error("HQ0210", s.type.span, name=s.name, dim=next(d for d in t.dims if d.ragged))
+    if t.elem != "real":
+        ctx.error("HQ0309", s.type.span, found=t, wanted="real", what=f"param `{s.name}`")
+    init = Init("normal", (0.0, 0.02)) if s.init is None else known(evaluate(ctx, s.init))
+    if isinstance(init, (int, float)) and not isinstance(init, bool):
+        init = Init("constant", (float(init),))
+    if not isinstance(init, Init):
+        ctx.error("HQ0421", s.init.span if s.init else s.span, found=describe(init))
+    if any(d.open for d in t.dims):
+        return ctx.emit("param", (), Type("real", t.dims, t.unit), s.span, path=s.name, init=(), trainable=False)
+    return ctx.weight(s.name, t, init, not s.buffer, s.span)
+
+
+def _for(ctx: Context, s: ast.For, returned: list[Value]) -> None:
+    """Unrolled over a static range or list."""
+    try:
+        items = _items(ctx, s)
+    except Reported:
+        items = None
+    ctx.frame.loops += 1
+    try:
+        if items is None:
+            ctx.frame.locals.update(dict.fromkeys(s.targets, UNKNOWN))
+            _statements(ctx, s.body, returned)
+            return
+        for item in items:
+            values = (item,) if len(s.targets) == 1 else tuple(item) if isinstance(item, tuple) else ()
+            if len(values) != len(s.targets):
+                ctx.error("HQ0419", s.span, wanted=len(s.targets), found=describe(item))
+            ctx.frame.locals.update(zip(s.targets, values, strict=True))
+            _statements(ctx, s.body, returned)
+    finally:
+        ctx.frame.loops -= 1
+
+
+def _items(ctx: Context, s: ast.For) -> Sequence[Value]:
+    value = known(evaluate(ctx, s.iter))
+    if isinstance(value, Dim):
+        if value.ragged:
+            ctx.error("HQ0211", s.iter.span, dim=value)
+        value = range(value.size) if value.size is not None else None
+        if value is None:
+            raise Reported
+    if not isinstance(value, (tuple, range)):
+        ctx.error("HQ0404", s.iter.span, wanted="a static list, range or dim to loop over", found=describe(value))
+    if len(value) > MAX_ITERATIONS:
+        ctx.error("HQ0412", s.iter.span, limit=MAX_ITERATIONS)
+    return value

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checking a program: every declaration on its own, then each model with the dataset that feeds it."""
+
+from __future__ import annotations
+
+from hepq.lang import ast
+from hepq.lang.attributes import check_attributes
+from hepq.lang.body import run_body
+from hepq.lang.builder import NullBuilder
+from hepq.lang.calls import _check_result, constant, dim_size, static_value
+from hepq.lang.circuits import check_circuit
+from hepq.lang.context import Context, Frame, Reported
+from hepq.lang.dataset import elaborate_dataset
+from hepq.lang.diagnostic import Sink
+from hepq.lang.entry import elaborate_model
+from hepq.lang.expr import evaluate, known
+from hepq.lang.modules import Program
+from hepq.lang.signature import STATIC_KINDS, pattern
+from hepq.lang.types import LORENTZ, Dim, Type
+from hepq.lang.values import UNKNOWN, Tensor, Value
+
+
+def check(program: Program, sink: Sink) -> None:
+    """Report everything that is wrong with the main module."""
+    main = program.main
+    for decl in main.file.decls:
+        ctx = Context(program, NullBuilder(), sink)
+        try:
+            _declaration(ctx, decl, main.name)
+        except Reported:
+            pass
+    _pair(program, sink)
+
+
+def _declaration(ctx: Context, decl: ast.Decl, module: str) -> None:
+    ctx.frames.append(Frame(module))
+    match decl:
+        case ast.DimDecl(op=op, names=names):
+            if op is not None:
+                for name in names:
+                    dim_size(ctx, decl, name, module)
+        case ast.ConstDecl():
+            constant(ctx, decl, module)
+        case ast.FnDecl():
+            check_attributes(ctx, decl.attrs)
+            _generic(ctx, decl, module)
+        case ast.CircuitDecl():
+            check_attributes(ctx, decl.attrs)
+            check_circuit(ctx, decl, module)
+        case ast.DatasetDecl():
+            check_attributes(ctx, decl.attrs)
+            elaborate_dataset(ctx, decl, module)
+        case ast.CheckpointDecl(block=block):
+            binding = ctx.program.modules[module].scope.get(block)
+            if binding is None or not isinstance(binding.decl, ast.FnDecl) or binding.decl.kind == "fn":
+                ctx.error("HQ0640", decl.span, name=block)
+
+
+def _generic(ctx: Context, decl: ast.FnDecl, module: str) -> None:
+    """Check a body for any argument its signature admits."""
+    frame = Frame(module, owns_params=decl.kind != "fn")
+    ctx.frames.append(frame)
+    for p in decl.statics:
+        frame.locals[p.name] = _any_static(ctx, p)
+    for p in decl.params:
+        try:
+            frame.locals[p.name] = _any_value(ctx, p)
+        except Reported:
+            frame.locals[p.name] = UNKNOWN
+    result = run_body(ctx, decl.body, decl.span)
+    _check_result(ctx, decl, known(result), [], decl.span)
+
+
+def _any_static(ctx: Context, p: ast.Param) -> Value:
+    if p.default is not None:
+        return static_value(ctx, p, evaluate(ctx, p.default), p.default.span)
+    return Dim(p.name) if p.type is not None and p.type.name == "dim" else UNKNOWN
+
+
+def _any_value(ctx: Context, p: ast.Param) -> Value:
+    if p.type is None or p.type.name in STATIC_KINDS:
+        return evaluate(ctx, p.default) if p.default is not None else _any_static(ctx, p)
+    t = pattern(ctx, p.type)
+    dims = t.dims + ((LORENTZ,) if t.lorentz else ())
+    if t.rest and not dims:
+        return UNKNOWN
+    into = t.dims[0] if t.elem == "index" and t.dims else None
+    return Tensor(None, Type(t.elem, dims, t.unit, into))
+
+
+def _pair(program: Program, sink: Sink) -> None:
+    """A file with one dataset and one model means one with the other."""
+    decls = program.main.file.decls
+    models = [d for d in decls if isinstance(d, ast.FnDecl) and d.kind == "model"]
+    datasets = [d for d in decls if isinstance(d, ast.DatasetDecl)]
+    if len(models) == 1 and len(datasets) == 1:
+        ctx = Context(program, NullBuilder(), sink)
+        elaborate_model(ctx, models[0], program.main.name, datasets[0], {})

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""State of one elaboration: frames, weight paths, diagnostics, and the back end.
+
+Errors are reported where they are found and then unwind to the enclosing statement by
+``Reported``; the statement's targets become unknown and checking goes on with the next one.
+Using an unknown value raises ``Reported`` again, silently, so one mistake is one message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn
+
+from hepq.lang.builder import Builder
+from hepq.lang.catalogue import diag
+from hepq.lang.coerce import wanted_elems
+from hepq.lang.diagnostic import Label, Sink
+from hepq.lang.modules import Program
+from hepq.lang.source import Span
+from hepq.lang.types import ONE, Dim, Elem, Type, Unit
+from hepq.lang.values import UNKNOWN, Init, Quantity, Tensor, Value, describe
+
+MAX_CALL_DEPTH = 48
+MAX_ITERATIONS = 4096
+MAX_NODES = 200_000
+
+
+class Reported(Exception):
+    """An error that the sink already has."""
+
+
+@dataclass
+class WeightScope:
+    """Hands out stable weight paths: ``edge_conv0.linear1``."""
+
+    prefix: str = ""
+    used: dict[str, int] = field(default_factory=dict)
+
+    def child(self, name: str, *, indexed: bool) -> str:
+        """A path not handed out before; ``indexed`` names always carry their number."""
+        n = self.used.get(name, 0)
+        self.used[name] = n + 1
+        leaf = f"{name}{n}" if indexed or n else name
+        return f"{self.prefix}.{leaf}" if self.prefix else leaf
+
+
+@dataclass
+class Frame:
+    """One call: names, the dims its signature's open dims stand for, where it was called."""
+
+    module: str
+    locals: dict[str, Value] = field(default_factory=dict)
+    dims: dict[str, Dim] = field(default_factory=dict)
+    scope: WeightScope = field(default_factory=WeightScope)
+    call_span: Span | None = None
+    owns_params: bool = False
+    loops: int = 0
+
+
+@dataclass
+class Instance:
+    """A block as it was applied: what checkpoints and summaries refer to."""
+
+    path: str
+    block: str
+    module: str
+
+
+class Context:
+    def __init__(self, program: Program, builder: Builder, sink: Sink) -> None:
+        self.program = program
+        self.builder = builder
+        self.sink = sink
+        self.frames: list[Frame] = []
+        self.params: dict[str, Tensor] = {}
+        self.instances: list[Instance] = []
+        self.open_dims: dict[str, Dim] = {}
+        self.nodes = 0
+
+    @property
+    def frame(self) -> Frame:
+        return self.frames[-1]
+
+    def error(self, code: str, span: Span, *labels: Label, notes: Sequence[str] = (), **fields: object) -> NoReturn:
+        """Report and unwind. Inside the library, the user's call is the primary place."""
+        chain = [Label(span), *labels]
+        calls = [f.call_span for f in reversed(self.frames) if f.call_span]
+        if _in_library(span):
+            user = next((c for c in calls if not _in_library(c)), None)
+            if user is not None:
+                chain = [Label(user, "in this call"), Label(span, "needed here"), *labels]
+        elif calls:
+            chain.append(Label(calls[0], "called from here"))
+        self.sink.add(diag(code, *chain, notes=notes, **fields))  # type: ignore[arg-type]
+        raise Reported
+
+    def emit(
+        self, op: str, operands: Sequence[Tensor], type: Type, span: Span | None, **attrs: Hashable
+    ) -> Tensor:
+        self.nodes += 1
+        if self.nodes > MAX_NODES and span is not None:
+            self.error("HQ0412", span, limit=MAX_NODES)
+        operands = [self.cast(o, e, span) for o, e in zip(operands, wanted_elems(op, operands), strict=True)]
+        return Tensor(self.builder.emit(op, [o.handle for o in operands], attrs, type, span), type)
+
+    def cast(self, x: Tensor, elem: Elem, span: Span | None) -> Tensor:
+        """``x`` with another element type."""
+        return x if x.type.elem == elem else self.emit("cast", [x], replace(x.type, elem=elem), span)
+
+    def tensor(self, value: Value, span: Span) -> Tensor:
+        """A run-time value: static numbers become constants."""
+        match value:
+            case Tensor():
+                return value
+            case bool():
+                return self.emit("const", (), Type("bool"), span, value=value)
+            case int():
+                return self.emit("const", (), Type("int"), span, value=value)
+            case float():
+                return self.emit("const", (), Type("real"), span, value=value)
+            case Quantity(value=v, unit=u):
+                return self.emit("const", (), Type("real", unit=u), span, value=v)
+            case Dim(size=int(n)):
+                return self.emit("const", (), Type("int"), span, value=n)
+        if value is UNKNOWN:
+            raise Reported
+        return self.error("HQ0301", span, found=describe(value))
+
+    def weight(self, name: str, type: Type, init: Init, trainable: bool, span: Span) -> Tensor:
+        prefix = self.frame.scope.prefix
+        path = f"{prefix}.{name}" if prefix else name
+        known = self.params.get(path)
+        if known is None:
+            attrs: Mapping[str, Any] = {"path": path, "init": (init.kind, *init.args), "trainable": trainable}
+            known = self.params[path] = self.emit("param", (), type, span, **attrs)
+        elif known.type != type:
+            self.error("HQ0410", span, path=path, first=known.type, second=type)
+        return known
+
+
+def _in_library(span: Span) -> bool:
+    return span.source.path.startswith("std/")
+
+
+def snake_case(name: str) -> str:
+    """``EdgeConv`` -> ``edge_conv``, ``PFN`` -> ``pfn``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def unit_of(value: Value) -> Unit:
+    return value.unit if isinstance(value, Quantity) else value.type.unit if isinstance(value, Tensor) else ONE

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Elaborating a whole model: from its dataset's branches, or its own parameters, to its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hepq.lang import ast
+from hepq.lang.calls import call_function
+from hepq.lang.context import Context, Frame, Instance, Reported
+from hepq.lang.dataset import DatasetPlan, elaborate_dataset
+from hepq.lang.signature import concrete_type
+from hepq.lang.types import Dim, Type
+from hepq.lang.values import Function, Tensor, Value, describe
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """``inputs`` are what the compiled function reads: branches if there is a dataset."""
+
+    name: str
+    module: str
+    inputs: Mapping[str, Tensor]
+    outputs: Mapping[str, Tensor]
+    dataset: DatasetPlan | None
+    instances: tuple[Instance, ...]
+    invariances: tuple[str, ...]
+
+
+def elaborate_model(
+    ctx: Context, decl: ast.FnDecl, module: str, dataset: ast.DatasetDecl | None, statics: Mapping[str, Value],
+) -> ModelPlan | None:  # fmt: skip
+    """The plan of ``decl``; None if errors were reported. ``ctx.open_dims`` sizes open dims."""
+    try:
+        plan = elaborate_dataset(ctx, dataset, module) if dataset is not None else None
+        ctx.frames.append(Frame(module, owns_params=True))
+        try:
+            for p in decl.statics:
+                if p.default is None and p.name not in statics:
+                    ctx.error("HQ0628", p.span, name=p.name, model=decl.name)
+            inputs = _from_dataset(ctx, decl, plan) if plan is not None else _own_inputs(ctx, decl)
+            fn = Function(decl, module, tuple((k, (v, decl.span)) for k, v in statics.items()), instance="")
+            result = call_function(ctx, fn, [(n, t, decl.span) for n, t in inputs.items()], decl.span)
+            outputs = _outputs(ctx, decl, result)
+        finally:
+            ctx.frames.pop()
+    except Reported:
+        return None
+    read = plan.tensors if plan is not None else inputs
+    return ModelPlan(decl.name, module, read, outputs, plan, tuple(ctx.instances), _invariances(decl))
+
+
+def _own_inputs(ctx: Context, decl: ast.FnDecl) -> dict[str, Tensor]:
+    inputs: dict[str, Tensor] = {}
+    for p in decl.params:
+        if p.type is None:
+            ctx.error("HQ0630", p.span, name=p.name, model=decl.name)
+        t = concrete_type(ctx, p.type)
+        for dim in t.dims:
+            if dim.open:
+                ctx.error("HQ0216", p.type.span, dim=dim, name=decl.name)
+        _check_layout(ctx, t, p)
+        inputs[p.name] = ctx.emit("input", (), t, p.span, name=p.name)
+    return inputs
+
+
+def _check_layout(ctx: Context, t: Type, p: ast.Param) -> None:
+    ragged = [d for d in t.dims if d.ragged]
+    if len(ragged) > 1 or (ragged and not t.dims[0].ragged) or t.elem not in ("real", "int", "bool"):
+        ctx.error("HQ0611", p.span, found=t)
+
+
+def _from_dataset(ctx: Context, decl: ast.FnDecl, plan: DatasetPlan) -> dict[str, Tensor]:
+    inputs: dict[str, Tensor] = {}
+    for p in decl.params:
+        if p.name in plan.inputs:
+            inputs[p.name] = plan.inputs[p.name]
+        elif p.default is None:
+            ctx.error("HQ0625", p.span, name=p.name, dataset=plan.name, model=decl.name)
+    return inputs
+
+
+def _outputs(ctx: Context, decl: ast.FnDecl, result: Value) -> dict[str, Tensor]:
+    items = result if isinstance(result, tuple) else (result,)
+    names = [f"output{i}" for i in range(len(items))] if len(items) > 1 else ["output"]
+    out: dict[str, Tensor] = {}
+    for name, item in zip(names, items, strict=True):
+        if not isinstance(item, Tensor):
+            ctx.error("HQ0629", decl.span, model=decl.name, found=describe(item))
+        ragged = [d for d in item.type.dims if d.ragged]
+        if len(ragged) > 1 or item.type.elem == "index" or any(d.primes for d in item.type.dims):
+            ctx.error("HQ0629", decl.span, model=decl.name, found=describe(item))
+        order = (*ragged, *(d for d in item.type.dims if not d.ragged))
+        if order != item.type.dims:
+            item = ctx.emit("transpose", [item], item.type.with_dims(order), decl.span)
+        out[name] = item
+    return out
+
+
+def _invariances(decl: ast.FnDecl) -> tuple[str, ...]:
+    found = [a for a in decl.attrs if a.name in ("invariant", "equivariant")]
+    return tuple(f"{a.name} {arg.value.span.text}" for a in found for arg in a.args)
+
+
+def sized(dims: Mapping[str, int]) -> dict[str, Dim]:
+    """Sizes given on the command line for open dims."""
+    return {name: Dim(name, size) for name, size in dims.items()}

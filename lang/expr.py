@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Evaluating expressions: static ones to values, the rest to operations in the back end."""
+
+from __future__ import annotations
+
+import math
+from difflib import get_close_matches
+
+from hepq.lang import arith, ast
+from hepq.lang.context import Context, Reported
+from hepq.lang.source import Span
+from hepq.lang.types import ENERGY, LORENTZ, UNITS, Dim, Type, anonymous
+from hepq.lang.values import UNKNOWN, Builtin, Circuit, Function, Quantity, Tensor, Value, describe
+
+CONSTANTS = {"pi": math.pi, "inf": math.inf}
+
+
+def evaluate(ctx: Context, e: ast.Expr) -> Value:
+    """The value of an expression in the current frame; raises ``Reported`` after an error."""
+    match e:
+        case ast.Int(value=v) | ast.Float(value=v) | ast.Bool(value=v) | ast.String(value=v):
+            return v
+        case ast.Quantity(value=v, unit=u, power=n):
+            unit, factor = UNITS[u]
+            scaled = v * factor**n
+            return scaled if unit.dimensionless else Quantity(scaled, unit**n)
+        case ast.Name():
+            return lookup(ctx, e)
+        case ast.ListExpr(items=items) | ast.TupleExpr(items=items):
+            return tuple(evaluate(ctx, i) for i in items)
+        case ast.Unary(op="-", operand=x):
+            return arith.unary_minus(ctx, known(evaluate(ctx, x)), e.span)
+        case ast.Unary(op="not", operand=x):
+            return arith.logical_not(ctx, known(evaluate(ctx, x)), e.span)
+        case ast.Binary(op=op, left=a, right=b):
+            return arith.binary(ctx, op, evaluate(ctx, a), evaluate(ctx, b), e.span, a.span, b.span)
+        case ast.If():
+            return _if(ctx, e)
+        case ast.Range(lo=a, hi=b):
+            lo, hi = static_int(ctx, a), static_int(ctx, b)
+            return range(lo, hi)
+        case ast.Field(base=b, name=name):
+            return field_of(ctx, known(evaluate(ctx, b)), name, e.span)
+        case ast.Index():
+            return _index(ctx, e)
+        case ast.Pipe(value=v, fn=f):
+            return _pipe(ctx, v, f, e.span)
+        case ast.Call(fn=f, args=args):
+            from hepq.lang.calls import apply
+
+            return apply(ctx, known(evaluate(ctx, f)), args, e.span, f.span)
+    raise AssertionError(e)
+
+
+def known(value: Value) -> Value:
+    if value is UNKNOWN:
+        raise Reported
+    return value
+
+
+def lookup(ctx: Context, e: ast.Name) -> Value:
+    """A name: a local, a dim, a declaration in scope, a constant, a built-in."""
+    frame, name = ctx.frame, e.id
+    if name in frame.locals:
+        return known(frame.locals[name])
+    base = name.rstrip("'")
+    if base != name:
+        return lookup_dim(ctx, e)
+    found = declared(ctx, frame.module, name, e.span)
+    if found is not None:
+        return known(found)
+    if name in CONSTANTS:
+        return CONSTANTS[name]
+    from hepq.lang.builtins import BUILTINS
+
+    if name in BUILTINS:
+        return Builtin(name)
+    if name in ctx.program.modules[frame.module].file.lost:
+        raise Reported
+    names = [*frame.locals, *ctx.program.modules[frame.module].scope, *BUILTINS, *CONSTANTS]
+    return ctx.error("HQ0101", e.span, name=name, near=get_close_matches(name, names, 1))
+
+
+def lookup_dim(ctx: Context, e: ast.Name) -> Value:
+    """A name where a dim is wanted; ``part'`` is a primed copy of ``part``."""
+    base = e.id.rstrip("'")
+    primes = len(e.id) - len(base)
+    value = lookup(ctx, ast.Name(base, span=e.span))
+    if not primes:
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = anonymous(value)
+    if not isinstance(value, Dim):
+        return ctx.error("HQ0201", e.span, found=describe(value))
+    return value.prime(primes)
+
+
+def declared(ctx: Context, module: str, name: str, span: Span) -> Value | None:
+    """What a module-level name means; dims of a signature mean what the call bound them to."""
+    binding = ctx.program.modules[module].scope.get(name)
+    if binding is None:
+        return None
+    decl, home = binding.decl, binding.module
+    match decl:
+        case ast.FnDecl():
+            return Function(decl, home)
+        case ast.CircuitDecl():
+            return Circuit(decl, home)
+        case ast.DimDecl():
+            return _dim(ctx, decl, name, home)
+        case ast.ConstDecl():
+            from hepq.lang.calls import constant
+
+            return constant(ctx, decl, home)
+    return ctx.error("HQ0104", span, name=name, kind=type(decl).__name__.removesuffix("Decl").lower())
+
+
+def _dim(ctx: Context, decl: ast.DimDecl, name: str, home: str) -> Dim | None:
+    if decl.op is None:
+        return ctx.frame.dims.get(name) or ctx.open_dims.get(name) or Dim(name)
+    from hepq.lang.calls import dim_size
+
+    return dim_size(ctx, decl, name, home)
+
+
+def static_int(ctx: Context, e: ast.Expr) -> int:
+    value = known(evaluate(ctx, e))
+    if isinstance(value, Dim) and value.size is not None:
+        return value.size
+    if isinstance(value, Dim):
+        raise Reported
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return ctx.error("HQ0404", e.span, wanted="a whole number known at compile time", found=describe(value))
+
+
+def _if(ctx: Context, e: ast.If) -> Value:
+    cond = known(evaluate(ctx, e.cond))
+    if isinstance(cond, bool):
+        return evaluate(ctx, e.then if cond else e.orelse)
+    then, orelse = known(evaluate(ctx, e.then)), known(evaluate(ctx, e.orelse))
+    return arith.where(
+        ctx, ctx.tensor(cond, e.cond.span), then, orelse, e.span, e.cond.span, e.then.span, e.orelse.span
+    )
+
+
+def field_of(ctx: Context, value: Value, name: str, span: Span) -> Value:
+    """``score.Hbb`` and ``p.px`` pick an entry of a dim; ``p.pt`` calls the function ``pt``."""
+    if not isinstance(value, Tensor):
+        ctx.error("HQ0310", span, name=name, found=describe(value), near=[])
+    for dim in reversed(value.type.dims):
+        if name in dim.entries:
+            rest = [d for d in value.type.dims if d.key != dim.key]
+            return ctx.emit("pick", [value], value.type.with_dims(rest), span, dim=dim, index=dim.entries.index(name))
+    is_p4 = LORENTZ in value.type.dims and value.type.unit == ENERGY
+    method = declared(ctx, ctx.frame.module, name, span)
+    if is_p4 and not isinstance(method, Function) and "std.hep" in ctx.program.modules:
+        method = declared(ctx, "std.hep", name, span)
+    if is_p4 and isinstance(method, Function):
+        from hepq.lang.calls import call_function
+
+        return call_function(ctx, method, [(None, value, span)], span)
+    names = [n for d in value.type.dims for n in d.entries]
+    if is_p4 and "std.hep" in ctx.program.modules:
+        names += [n for n, b in ctx.program.modules["std.hep"].scope.items() if isinstance(b.decl, ast.FnDecl)]
+    return ctx.error("HQ0310", span, name=name, found=describe(value), near=get_close_matches(name, names, 1))
+
+
+def _index(ctx: Context, e: ast.Index) -> Value:
+    base = known(evaluate(ctx, e.base))
+    match base:
+        case Function() | Builtin():
+            from hepq.lang.calls import with_statics
+
+            return with_statics(ctx, base, e.args, e.span)
+        case tuple() | range():
+            items = tuple(base)
+            i = static_int(ctx, e.args[0].value)
+            if not -len(items) <= i < len(items):
+                ctx.error("HQ0406", e.span, index=i, length=len(items))
+            return items[i]
+        case Tensor(type=Type(dims=dims)):
+            return _element(ctx, base, dims, e)
+    return ctx.error("HQ0408", e.base.span, found=describe(base))
+
+
+def _element(ctx: Context, x: Tensor, dims: tuple[Dim, ...], e: ast.Index) -> Value:
+    """``x[i]`` with a static ``i``: an entry of the one static dim, or of the last."""
+    i, last = static_int(ctx, e.args[0].value), dims[-1] if dims else None
+    if last is None or last.ragged:
+        return ctx.error("HQ0408", e.base.span, found=describe(x))
+    if last.size is None:
+        raise Reported
+    if not -last.size <= i < last.size:
+        ctx.error("HQ0406", e.span, index=i, length=last.size)
+    return ctx.emit("pick", [x], x.type.with_dims(dims[:-1]), e.span, dim=last, index=i % last.size)
+
+
+def _pipe(ctx: Context, value: ast.Expr, fn: ast.Expr, span: Span) -> Value:
+    from hepq.lang.calls import apply
+
+    first = ast.Arg(None, value, span=value.span)
+    if isinstance(fn, ast.Call):
+        return apply(ctx, known(evaluate(ctx, fn.fn)), (first, *fn.args), span, fn.fn.span)
+    return apply(ctx, known(evaluate(ctx, fn)), (first,), span, fn.span)

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Type expressions, and matching an argument's type against a parameter's.
+
+A signature's open dims (``dim chan`` with no size) are variables: a call binds them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from hepq.lang import ast
+from hepq.lang.context import Context, Frame, Reported
+from hepq.lang.expr import evaluate, lookup_dim
+from hepq.lang.source import Span
+from hepq.lang.types import ENERGY, LORENTZ, ONE, UNITS, Dim, Elem, Type, Unit, anonymous
+from hepq.lang.values import UNKNOWN, Tensor, Value, describe
+
+STATIC_KINDS = ("dim", "fn", "block", "list", "string")
+_ELEMS: dict[str, Elem] = {"real": "real", "int": "int", "bool": "bool", "complex": "complex"}
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A parameter's type: named dims that are open and unbound are variables."""
+
+    elem: Elem
+    dims: tuple[Dim, ...]
+    unit: Unit
+    rest: bool
+    lorentz: bool
+
+    def __str__(self) -> str:
+        dims = ["..."] * self.rest + [str(d) for d in self.dims]
+        base = Type(self.elem, (LORENTZ,) if self.lorentz else (), self.unit)
+        return str(base) + (f"[{', '.join(dims)}]" if dims else "")
+
+
+def element(ctx: Context, t: ast.TypeExpr) -> tuple[Elem, Unit, bool]:
+    """Element, unit and whether it is a four-vector."""
+    if t.name in _ELEMS:
+        return _ELEMS[t.name], ONE, False
+    if t.name == "index":
+        return "index", ONE, False
+    if t.name == "p4":
+        return "real", ENERGY, True
+    if t.name in UNITS:
+        return "real", UNITS[t.name][0] ** t.power, False
+    from difflib import get_close_matches
+
+    names = [*_ELEMS, "p4", "index", *UNITS]
+    return ctx.error("HQ0307", t.span, name=t.name, near=get_close_matches(t.name, names, 1))
+
+
+def pattern(ctx: Context, t: ast.TypeExpr) -> Pattern:
+    elem, unit, lorentz = element(ctx, t)
+    dims: list[Dim] = []
+    for e in t.dims:
+        dim = dim_of(ctx, evaluate_dim(ctx, e), e.span)
+        if any(d.key == dim.key for d in dims):
+            ctx.error("HQ0204", e.span, dim=dim)
+        dims.append(dim)
+    return Pattern(elem, tuple(dims), unit, t.rest, lorentz)
+
+
+def evaluate_dim(ctx: Context, e: ast.Expr) -> Value:
+    return lookup_dim(ctx, e) if isinstance(e, ast.Name) else evaluate(ctx, e)
+
+
+def dim_of(ctx: Context, value: Value, span: Span) -> Dim:
+    """A dim, or a whole number standing for an anonymous dim of that size."""
+    if isinstance(value, Dim):
+        return value
+    if value is UNKNOWN:
+        raise Reported
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not 0 < value <= 1 << 24:
+            ctx.error("HQ0206", span, size=value)
+        return anonymous(value)
+    return ctx.error("HQ0201", span, found=describe(value))
+
+
+def concrete_type(ctx: Context, t: ast.TypeExpr) -> Type:
+    """A type written out in full: of a model's parameter, a branch, a param."""
+    p = pattern(ctx, t)
+    if p.rest:
+        ctx.error("HQ0205", t.span)
+    return Type(p.elem, p.dims + ((LORENTZ,) if p.lorentz else ()), p.unit, p.dims[0] if p.elem == "index" else None)
+
+
+def match(ctx: Context, p: Pattern, actual: Tensor, frame: Frame, span: Span, *, lift: bool, what: str) -> Tensor:
+    """Bind the pattern's variables in ``frame``; returns the tensor, renamed where a named dim
+    of the pattern takes an anonymous dim of the same size."""
+    t = actual.type
+    _match_element(ctx, p, t, span, what)
+    actual = ctx.cast(actual, p.elem, span)
+    dims = list(t.dims[:-1] if p.lorentz else t.dims)
+    wanted = [frame.dims.get(d.name, d.base).prime(d.primes) if d.open else d for d in p.dims]
+    variables = [i for i, d in enumerate(wanted) if d.open and t.dim(d) is None]
+    for i, want in enumerate(wanted):
+        if i in variables:
+            continue
+        have = next((d for d in dims if d.key == want.key), None)
+        if have is None:
+            have = next((d for d in reversed(dims) if d.anonymous and d.size == want.size), None)
+            if have is None:
+                ctx.error("HQ0207", span, dim=want, found=t, wanted=p, what=what)
+            actual = rename(ctx, actual, have, want, span)
+        elif not want.open and (have.size, have.bound) != (want.size, want.bound):
+            ctx.error("HQ0203", span, dim=want, left=have.size or have.bound, right=want.size or want.bound)
+        dims.remove(have)
+        if p.dims[i].open:
+            frame.dims[p.dims[i].name] = have.base if want.open else want.base
+    extra_ok = p.rest or (lift and not variables)
+    if len(dims) < len(variables) or (len(dims) > len(variables) and not extra_ok):
+        ctx.error("HQ0208", span, found=t, wanted=p, what=what)
+    for i, have in zip(reversed(variables), reversed(dims), strict=False):
+        want = p.dims[i]
+        if have.primes < want.primes:
+            ctx.error("HQ0207", span, dim=want, found=t, wanted=p, what=what)
+        frame.dims[want.name] = replace(have, primes=have.primes - want.primes)
+    return actual
+
+
+def _match_element(ctx: Context, p: Pattern, t: Type, span: Span, what: str) -> None:
+    if (LORENTZ in t.dims) != p.lorentz:
+        ctx.error("HQ0301" if p.lorentz else "HQ0305", span, found=f"`{t}`", op=what, left=t, right=p)
+    if p.elem == t.elem or (p.elem == "real" and t.elem in ("int", "bool")):
+        if p.unit != t.unit:
+            ctx.error("HQ0308", span, found=t.unit, wanted=p.unit, what=what)
+        return
+    ctx.error("HQ0309", span, found=t, wanted=p, what=what)
+
+
+def rename(ctx: Context, x: Tensor, src: Dim, dst: Dim, span: Span) -> Tensor:
+    dims = tuple(dst if d.key == src.key else d for d in x.type.dims)
+    into = dst if x.type.into is not None and x.type.into.key == src.key else x.type.into
+    return ctx.emit("rename", [x], replace(x.type, dims=dims, into=into), span, src=src, dst=dst)
+
+
+def annotate(ctx: Context, value: Value, t: ast.TypeExpr, span: Span, what: str) -> Value:
+    """Check a value against a written type; names its anonymous dims as the type does."""
+    if t.name in STATIC_KINDS or (t.name == "int" and not t.dims and isinstance(value, int)):
+        return value
+    p = pattern(ctx, t)
+    return match(ctx, p, ctx.tensor(value, span), Frame(ctx.frame.module), span, lift=False, what=what)
