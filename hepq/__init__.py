@@ -1,2 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """hepq: write a tagger once, run the same thing everywhere."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hepq.api import load
+    from hepq.lang.diagnostic import HepqError
+    from hepq.runtime.errors import ArtifactError, DataError
+    from hepq.runtime.model import Model
+
+__all__ = ["ArtifactError", "DataError", "HepqError", "Model", "load"]
+
+#: public name -> where it lives; looked up on first use, so that ``import hepq`` costs nothing
+_HOMES = {
+    "ArtifactError": "hepq.runtime.errors",
+    "DataError": "hepq.runtime.errors",
+    "HepqError": "hepq.lang.diagnostic",
+    "Model": "hepq.runtime.model",
+    "load": "hepq.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hepq' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

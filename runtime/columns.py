@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A user's arrays, checked and made flat: per ragged dim the counts, per branch the contents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import awkward as ak
+import numpy as np
+from hepq.runtime.errors import DataError, did_you_mean
+from hepq.runtime.manifest import Branch, EventSchema
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Events as given: nothing scaled, dropped, sorted or cut.
+
+    ``counts``: ragged dim -> int64 [events]. ``contents``: branch's name in the program -> numbers
+    [rows, static dims] with rows = sum of the dim's counts, or events for a per-event branch.
+    """
+
+    events: int
+    counts: dict[str, NDArray[np.int64]]
+    contents: dict[str, NDArray[Any]]
+
+
+def field_names(data: Any) -> list[str] | None:
+    """Names of the columns ``data`` holds, or None if it is no table."""
+    if isinstance(data, Mapping):
+        return [str(k) for k in data]
+    if isinstance(data, ak.Array) and data.fields:
+        return list(data.fields)
+    return None
+
+
+def collect(schema: EventSchema, data: Any, where: str = "the events") -> Raw:
+    """Check and flatten what ``schema`` needs from an awkward record array or a mapping of arrays.
+
+    ``where`` names the data in messages. Raises DataError HQ0805 to HQ0807, HQ0812, HQ0813, HQ0815, HQ0816.
+    """
+    names = field_names(data)
+    if names is None:
+        raise DataError(
+            "HQ0816",
+            f"cannot read events from a {type(data).__name__}",
+            "events are an awkward record array, a mapping of name to array, or the path of a ROOT file",
+        )
+    check_present([c.branch for c in schema.columns], names, where)
+    counts: dict[str, NDArray[np.int64]] = {}
+    contents: dict[str, NDArray[Any]] = {}
+    lengths: dict[str, int] = {}
+    owner: dict[str, Branch] = {}
+    for column in schema.columns:
+        array = _as_awkward(data[column.branch], column, where)
+        lengths[column.branch] = len(array)
+        _same_length(lengths, where)
+        if column.dims and (dim := schema.ragged_dim(column.dims)):
+            found, contents[column.name] = _jagged(schema, array, column, where)
+            first = owner.setdefault(dim.name, column)
+            _same_counts(counts.setdefault(dim.name, found), found, first, column, dim.name, where)
+        else:
+            contents[column.name] = _numbers(array, schema.static_shape(column.dims), column, where)
+    return Raw(next(iter(lengths.values()), 0), counts, contents)
+
+
+def check_present(needed: list[str], names: list[str], where: str) -> None:
+    """Raise HQ0805 for the first needed branch that ``names`` lacks."""
+    for branch in needed:
+        if branch not in names:
+            raise DataError("HQ0805", f'no branch "{branch}" in {where}', did_you_mean(branch, names))
+
+
+def _as_awkward(value: Any, column: Branch, where: str) -> ak.Array:
+    try:
+        if isinstance(value, ak.Array):
+            array = value
+        elif isinstance(value, np.ndarray) and value.dtype != object:
+            array = ak.Array(np.ascontiguousarray(value))
+        else:
+            array = ak.Array(list(value))
+    except (TypeError, ValueError) as error:
+        raise DataError("HQ0807", f'"{column.branch}" in {where} is not an array of numbers', str(error)) from error
+    kind = str(array.type)
+    if ("?" in kind or "option" in kind) and any(bool(ak.any(ak.is_none(array, axis=i))) for i in range(array.ndim)):
+        why = "a missing value cannot be scored"
+        raise DataError("HQ0815", f'"{column.branch}" in {where} has missing values (None)', why, "try ak.fill_none")
+    return ak.drop_none(array) if "?" in kind or "option" in kind else array
+
+
+def _jagged(schema: EventSchema, array: ak.Array, column: Branch, where: str) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    shape = schema.static_shape(column.dims)
+    if len(array) == 0:
+        return np.zeros(0, np.int64), np.zeros((0, *shape), np.float32)
+    entries = schema.dim(column.dims[-1]).entries if shape else ()
+    if array.ndim < 2:
+        raise _shape_error(array, column, where)
+    counts = np.asarray(ak.to_numpy(ak.num(array, axis=1)), dtype=np.int64)
+    return counts, _numbers(ak.flatten(array, axis=1), shape, column, where, entries)
+
+
+def _numbers(
+    array: ak.Array, shape: tuple[int, ...], column: Branch, where: str, entries: tuple[str, ...] = ()
+) -> NDArray[Any]:
+    if array.fields:
+        if not entries:
+            raise _type_error(array, column, where)
+        check_present(list(entries), array.fields, f'"{column.branch}" in {where}')
+        parts = [_numbers(array[e], shape[:-1], column, where) for e in entries]
+        return np.stack(parts, axis=-1)
+    if len(array) == 0:
+        return np.zeros((0, *shape), np.float32)
+    if "string" in str(array.type) or "bytes" in str(array.type):
+        raise _type_error(array, column, where)
+    try:
+        numbers: NDArray[Any] = np.asarray(ak.to_numpy(array))
+    except (ValueError, TypeError) as error:
+        raise _shape_error(array, column, where) from error
+    if numbers.dtype.kind not in "biuf":
+        raise _type_error(array, column, where)
+    if numbers.shape[1:] != shape:
+        raise _shape_error(array, column, where)
+    return numbers
+
+
+def _wanted(column: Branch) -> str:
+    return f"{column.elem}[{', '.join(column.dims)}]" if column.dims else f"one {column.elem} an event"
+
+
+def _type_error(array: ak.Array, column: Branch, where: str) -> DataError:
+    why = f"it holds {array.type.content}, where {_wanted(column)} is needed"
+    return DataError("HQ0807", f'branch "{column.branch}" in {where} does not hold numbers', why)
+
+
+def _shape_error(array: ak.Array, column: Branch, where: str) -> DataError:
+    why = f"it holds {array.type.content}, where {_wanted(column)} is needed"
+    return DataError("HQ0806", f'branch "{column.branch}" in {where} has the wrong shape', why)
+
+
+def _same_length(lengths: Mapping[str, int], where: str) -> None:
+    (first, n), (last, m) = next(iter(lengths.items())), list(lengths.items())[-1]
+    if n != m:
+        why = f'"{first}" has {n} events, "{last}" has {m}'
+        raise DataError("HQ0813", f"branches of {where} have different lengths", why)
+
+
+def _same_counts(
+    a: NDArray[np.int64], b: NDArray[np.int64], first: Branch, other: Branch, dim: str, where: str
+) -> None:
+    if a is not b and not np.array_equal(a, b):
+        event = int(np.flatnonzero(a != b)[0])
+        why = f'in event {event}, "{first.branch}" has {a[event]} entries and "{other.branch}" has {b[event]}'
+        raise DataError("HQ0812", f"branches of {where} disagree on the size of {dim}", why)

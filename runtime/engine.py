@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs an artifact's compiled function over batches: re-entrant, thread-safe, one scratch buffer per running call.
+
+The function's arguments, in order: begin, end (int64: the events to do); for each ragged dim its offsets
+int64 [events + 1]; for each input its float32 content; the packed weights; scratch float32; scratch int32 if the
+manifest asks for it; for each output its float32 content. Everything is flat and 64-byte aligned, and calls on
+disjoint ranges of events with different scratch may run at once.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import tempfile
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hepq.runtime import cpu
+from hepq.runtime.artifact import Artifact
+from hepq.runtime.errors import ArtifactError
+from hepq.runtime.events import Batch
+from hepq.runtime.memory import aligned, aligned_copy
+from numpy.typing import NDArray
+
+ENTRY = "hepq_main"
+
+
+def default_threads() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Engine:
+    """One loaded artifact. Raises ArtifactError HQ0826 or HQ0827 if its code cannot run here."""
+
+    def __init__(self, artifact: Artifact, threads: int | None = None) -> None:
+        self.manifest = artifact.manifest
+        self.threads = max(1, threads or default_threads())
+        code = self.manifest.code
+        cpu.check(artifact.library, code.mcpu, code.features, artifact.path.name)
+        self._function = _load(artifact)
+        self._weights = _tensor(aligned_copy(artifact.packed.reshape(-1), np.float32))
+        self._scratch: deque[list[Any]] = deque()
+        self._pool: ThreadPoolExecutor | None = None
+        self._pid = 0
+
+    def run(self, batch: Batch) -> dict[str, NDArray[np.float32]]:
+        """Output name -> float32 [events or kept rows, static dims]. Holds no lock while computing."""
+        outputs = {o.name: self._allocate(o.dims, batch) for o in self.manifest.outputs}
+        if batch.events == 0:
+            return outputs
+        inputs: list[NDArray[Any]] = [batch.offsets[d.name] for d in self.manifest.ragged]
+        inputs += [batch.contents[v.name] for v in self.manifest.inputs]
+        before = [*map(_tensor, inputs), self._weights]
+        after = [_tensor(o.reshape(-1)) for o in outputs.values()]
+
+        def work(begin: int, end: int) -> None:
+            scratch = self._take()
+            try:
+                self._function(begin, end, *before, *scratch, *after)
+            finally:
+                self._scratch.append(scratch)
+
+        try:
+            self._spread(work, batch.events)
+        except (TypeError, ValueError) as error:
+            title = f"the compiled code of {self.manifest.name} refused its arguments"
+            raise ArtifactError("HQ0828", title, str(error), "this is a fault in hepq: please report it") from error
+        return outputs
+
+    def _spread(self, work: Any, events: int) -> None:
+        if self.threads == 1 or events == 1:
+            work(0, events)
+            return
+        if self._pool is None or self._pid != os.getpid():  # threads do not survive a fork
+            self._pool, self._pid = ThreadPoolExecutor(self.threads, "hepq"), os.getpid()
+        step = max(1, -(-events // (8 * self.threads)))
+        starts = range(0, events, step)
+        for _ in self._pool.map(work, starts, (min(s + step, events) for s in starts)):
+            pass
+
+    def _take(self) -> list[Any]:
+        try:
+            return self._scratch.pop()
+        except IndexError:
+            code = self.manifest.code
+            integers = [aligned(code.iscratch_ints, np.int32)] if code.iscratch_ints else []
+            return [_tensor(a) for a in [aligned(max(code.scratch_floats, 1), np.float32), *integers]]
+
+    def _allocate(self, dims: tuple[str, ...], batch: Batch) -> NDArray[np.float32]:
+        dim = self.manifest.ragged_dim(dims)
+        rows = int(batch.offsets[dim.name][-1]) if dim else batch.events
+        shape = (rows, *self.manifest.static_shape(dims))
+        return aligned(int(np.prod(shape)), np.float32).reshape(shape)
+
+
+def _tensor(array: NDArray[Any]) -> Any:
+    import tvm_ffi
+
+    return tvm_ffi.from_dlpack(array)
+
+
+def _load(artifact: Artifact) -> Any:
+    """The function, loaded through a private file that is gone when this returns."""
+    import tvm_ffi
+
+    if b"TVMBackend" in artifact.library:
+        _provide_runtime(artifact)
+    with tempfile.TemporaryDirectory(prefix="hepq-") as folder:
+        path = Path(folder, "code.so")
+        path.write_bytes(artifact.library)
+        try:
+            function = tvm_ffi.load_module(str(path)).get_function(ENTRY)
+        except Exception as error:
+            title = f"the code in {artifact.path} cannot be loaded"
+            raise ArtifactError("HQ0827", title, str(error).strip().splitlines()[-1]) from error
+    function.release_gil = True
+    return function
+
+
+def _provide_runtime(artifact: Artifact) -> None:
+    """Load TVM's runtime library (not TVM) for code that calls it."""
+    spec = importlib.util.find_spec("tvm")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        library = Path(folder, "lib", "libtvm_runtime.so")
+        if library.is_file():
+            ctypes.CDLL(str(library), ctypes.RTLD_GLOBAL)
+            return
+    help = "pip install apache-tvm"
+    raise ArtifactError("HQ0827", f"the code in {artifact.path} needs TVM's runtime library", "it is not here", help)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can go wrong with a user's data or artifact: one closed list of codes, one exception family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+#: code -> what it means; ``docs/diagnostics`` has a page for each
+CATALOGUE: dict[str, str] = {
+    "HQ0801": "no such file",
+    "HQ0802": "not a ROOT file",
+    "HQ0803": "truncated or damaged ROOT file",
+    "HQ0804": "no such tree",
+    "HQ0805": "missing branch",
+    "HQ0806": "wrong shape of a branch (jagged, flat, or another fixed length)",
+    "HQ0807": "wrong type of a branch (not numbers)",
+    "HQ0808": "NaN or infinity in the data",
+    "HQ0809": "no events",
+    "HQ0810": "an event without particles",
+    "HQ0811": "an event with more particles than the bound",
+    "HQ0812": "branches of one dimension disagree on how many particles an event has",
+    "HQ0813": "branches of different length",
+    "HQ0814": "an integer too large for float32",
+    "HQ0815": "missing values (None) in a branch",
+    "HQ0816": "events of an unsupported kind",
+    "HQ0817": "the output file cannot be written",
+    "HQ0818": "two output columns of one name",
+    "HQ0819": "a branch that cannot be kept",
+    "HQ0820": "not an artifact",
+    "HQ0821": "truncated or damaged artifact",
+    "HQ0822": "an artifact member was changed",
+    "HQ0823": "an artifact member is missing, unexpected or unsafe",
+    "HQ0824": "artifact of a newer format",
+    "HQ0825": "malformed manifest",
+    "HQ0826": "code for another CPU",
+    "HQ0827": "compiled code cannot be loaded",
+    "HQ0828": "compiled code refused its arguments",
+    "HQ0829": "labels unfit for a metric",
+    "HQ0830": "golden vectors unfit for a check",
+}
+
+
+class DataError(Exception):
+    """Something is wrong with the data: ``code``, ``title`` (names the thing), ``why``, ``help``."""
+
+    def __init__(self, code: str, title: str, why: str = "", help: str = "") -> None:
+        if code not in CATALOGUE:
+            raise KeyError(code)
+        super().__init__(code, title, why, help)
+        self.code, self.title, self.why, self.help = code, title, why, help
+
+    def __str__(self) -> str:
+        lines = [f"error[{self.code}]: {self.title}"]
+        lines += [f"  {self.why}"] if self.why else []
+        lines += [f"  help: {self.help}"] if self.help else []
+        return "\n".join(lines)
+
+
+class ArtifactError(DataError):
+    """Something is wrong with a ``.hepqx`` file."""
+
+
+def did_you_mean(name: str, known: Iterable[str], limit: int = 12) -> str:
+    """``did you mean "x"? (it has: a, b, c …)``, for a name that ``known`` lacks."""
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.6)
+    first = f'did you mean "{close[0]}"? ' if close else ""
+    listed = ", ".join(names[:limit]) + (f", … {len(names)} in all" if len(names) > limit else "")
+    return f"{first}It has: {listed}" if names else "It has nothing at all"

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Raw events to a batch: scale to the program's units, treat NaN, sort, cut at the bound.
+
+Everything works on flat contents; no Python code runs per event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hepq.runtime.columns import Raw
+from hepq.runtime.errors import DataError
+from hepq.runtime.expression import evaluate
+from hepq.runtime.manifest import Branch, Dim, EventSchema
+from hepq.runtime.memory import aligned, aligned_copy
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done to the events: counts of events, and of particles for ``dropped``.
+
+    ``truncated``: events cut at a bound. ``dropped``: particles dropped for a NaN. ``unscored``: events that
+    score NaN, for a NaN of a per-event branch or for ``empty``. ``empty``: events with no particle.
+    """
+
+    events: int = 0
+    truncated: int = 0
+    dropped: int = 0
+    unscored: int = 0
+    empty: int = 0
+
+    def __add__(self, other: Report) -> Report:
+        return Report(
+            self.events + other.events,
+            self.truncated + other.truncated,
+            self.dropped + other.dropped,
+            self.unscored + other.unscored,
+            self.empty + other.empty,
+        )
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The entries of a ragged dim: raw counts [events], and which raw row each kept row was (None: all, in order)."""
+
+    counts: NDArray[np.int64]
+    kept: NDArray[np.int64] | None
+
+    @property
+    def total(self) -> int:
+        return int(self.counts.sum())
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the compiled function takes: offsets int64 [events + 1] by ragged dim, float32 flat content by input.
+
+    All 64-byte aligned. ``unscored`` [events] marks events whose outputs are NaN.
+    """
+
+    events: int
+    offsets: dict[str, NDArray[np.int64]]
+    contents: dict[str, NDArray[np.float32]]
+    rows: dict[str, Rows]
+    unscored: NDArray[np.bool_]
+    report: Report
+
+
+def prepare(schema: EventSchema, raw: Raw, where: str = "the events", first: int = 0) -> Batch:
+    """Turn raw events into a batch, by the schema's units, order and policies.
+
+    ``first`` is the number of the first event in ``where``, for messages.
+    Raises DataError HQ0808 (NaN), HQ0810 (no particles), HQ0811 (too many), HQ0814 (large integer).
+    """
+    columns = {c.name: c for c in schema.columns}
+    values = {name: _scaled(column, raw.contents[name], where) for name, column in columns.items()}
+    owners = {d.name: np.repeat(np.arange(raw.events), raw.counts[d.name]) for d in schema.ragged}
+    keep, unscored, dropped = _treat_nan(schema, raw, values, owners, where, first)
+    rows, offsets, over = {}, {}, np.zeros(raw.events, np.bool_)
+    nothing = np.full(raw.events, bool(schema.ragged))
+    for dim in schema.ragged:
+        kept, counts = _survivors(raw, dim, keep.get(dim.name), owners[dim.name])
+        kept = _sorted(schema, dim, values, columns, owners[dim.name], kept)
+        over |= _check_bound(schema, dim, counts, where, first)
+        kept, counts = _cut(dim, kept, counts)
+        nothing &= counts == 0
+        rows[dim.name] = Rows(raw.counts[dim.name], kept)
+        offsets[dim.name] = aligned(raw.events + 1, np.int64)
+        offsets[dim.name][0] = 0
+        np.cumsum(counts, out=offsets[dim.name][1:])
+    _check_empty(schema, nothing, where, first)
+    if schema.policy.empty == "nan":
+        unscored |= nothing
+    contents = {v.name: _taken(schema, columns[v.name], values[v.name], rows) for v in schema.inputs}
+    counted = (over, unscored, nothing)
+    truncated, blank, empty = (int(mask.sum()) for mask in counted)
+    report = Report(raw.events, truncated, dropped, blank, empty)
+    return Batch(raw.events, offsets, contents, rows, unscored, report)
+
+
+def _scaled(column: Branch, content: NDArray[Any], where: str) -> NDArray[np.float32]:
+    """float32(content × factor), rounded once, on an aligned boundary."""
+    if column.elem == "int" and content.size and np.abs(content.astype(np.float64)).max() > 2**24:
+        why = f"{column.branch} holds {content.flat[np.abs(content.astype(np.float64)).argmax()]}"
+        why += "; inputs are float32, which is exact for integers up to 16777216 only"
+        raise DataError("HQ0814", f'an integer of "{column.branch}" in {where} is too large', why)
+    out = aligned(content.size, np.float32).reshape(content.shape)
+    with np.errstate(all="ignore"):
+        if column.factor == 1.0:
+            np.copyto(out, content, casting="unsafe")
+        else:
+            np.multiply(content, column.factor, out=out, dtype=np.float64, casting="unsafe")
+    return out
+
+
+def _treat_nan(
+    schema: EventSchema,
+    raw: Raw,
+    values: dict[str, NDArray[np.float32]],
+    owners: dict[str, NDArray[np.int64]],
+    where: str,
+    first: int,
+) -> tuple[dict[str, NDArray[np.bool_]], NDArray[np.bool_], int]:
+    """Per ragged dim the particles to keep, the events not to score, and how many particles go."""
+    keep: dict[str, NDArray[np.bool_]] = {}
+    unscored = np.zeros(raw.events, np.bool_)
+    for column in schema.columns:
+        value = values[column.name]
+        finite = np.isfinite(value)
+        if finite.all():
+            continue
+        good = finite.reshape(len(value), -1).all(axis=1)
+        dim = schema.ragged_dim(column.dims)
+        if schema.policy.nan == "error":
+            row = int(np.flatnonzero(~good)[0])
+            raise _nan_error(column, int(owners[dim.name][row]) if dim else row, int((~good).sum()), where, first)
+        value[~finite] = 0
+        if schema.policy.nan == "drop":
+            if dim:
+                keep[dim.name] = np.logical_and(keep.get(dim.name, True), good)
+            else:
+                unscored |= ~good
+    return keep, unscored, sum(int((~mask).sum()) for mask in keep.values())
+
+
+def _nan_error(column: Branch, event: int, count: int, where: str, first: int) -> DataError:
+    return DataError(
+        "HQ0808",
+        f'NaN or infinity in branch "{column.branch}" of {where}',
+        f"first in event {first + event}; {count} value{'s' * (count > 1)} in this batch",
+        "in the dataset, write `policy nan = drop` or `policy nan = zero` to go on",
+    )
+
+
+def _survivors(
+    raw: Raw, dim: Dim, keep: NDArray[np.bool_] | None, owner: NDArray[np.int64]
+) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
+    if keep is None or keep.all():
+        return None, raw.counts[dim.name]
+    return np.flatnonzero(keep), np.bincount(owner[keep], minlength=raw.events)
+
+
+def _sorted(
+    schema: EventSchema,
+    dim: Dim,
+    values: dict[str, NDArray[np.float32]],
+    columns: dict[str, Branch],
+    owner: NDArray[np.int64],
+    kept: NDArray[np.int64] | None,
+) -> NDArray[np.int64] | None:
+    order = next((o for o in (schema.dataset.order if schema.dataset else ()) if o.dim == dim.name), None)
+    if order is None:
+        return kept
+    used = {a for step in order.key for a in step.args if isinstance(a, str)}
+    key = evaluate(order.key, {n: values[n] if columns[n].dims else values[n][owner] for n in used}, len(owner))
+    key = -key if order.descending else key
+    if kept is not None:
+        key, owner = key[kept], owner[kept]
+    if ((key[1:] >= key[:-1]) | (owner[1:] != owner[:-1])).all():
+        return kept
+    permutation = np.lexsort((key, owner))
+    return permutation if kept is None else kept[permutation]
+
+
+def _check_bound(schema: EventSchema, dim: Dim, counts: NDArray[np.int64], where: str, first: int) -> NDArray[np.bool_]:
+    over: NDArray[np.bool_] = counts > (dim.bound or 0)
+    if schema.policy.overflow == "error" and over.any():
+        event = int(np.flatnonzero(over)[0])
+        title = f"event {first + event} of {where} has {counts[event]} entries in {dim.name}"
+        why = f"the program says `dim {dim.name} <= {dim.bound}`; {int(over.sum())} events in this batch have more"
+        help = f"raise the bound; or order {dim.name} in a dataset with `policy overflow = truncate`"
+        raise DataError("HQ0811", title, why, help)
+    return over
+
+
+def _cut(
+    dim: Dim, kept: NDArray[np.int64] | None, counts: NDArray[np.int64]
+) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
+    bound = dim.bound or 0
+    if not (counts > bound).any():
+        return kept, counts
+    starts = np.cumsum(counts) - counts
+    rank = np.arange(int(counts.sum())) - np.repeat(starts, counts)
+    inside = np.flatnonzero(rank < bound)
+    return (inside if kept is None else kept[inside]), np.minimum(counts, bound)
+
+
+def _check_empty(schema: EventSchema, nothing: NDArray[np.bool_], where: str, first: int) -> None:
+    if schema.policy.empty == "error" and nothing.any():
+        event = int(np.flatnonzero(nothing)[0])
+        dims = " and ".join(d.name for d in schema.ragged)
+        why = f"{int(nothing.sum())} such events in this batch"
+        help = "in the dataset, write `policy empty = nan` to score them NaN"
+        raise DataError("HQ0810", f"event {first + event} of {where} has nothing in {dims}", why, help)
+
+
+def _taken(
+    schema: EventSchema, column: Branch, value: NDArray[np.float32], rows: dict[str, Rows]
+) -> NDArray[np.float32]:
+    dim = schema.ragged_dim(column.dims)
+    kept = rows[dim.name].kept if dim else None
+    return aligned_copy(value[kept], np.float32) if kept is not None else value.reshape(-1)

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Truth labels beside scores, kept in bounded memory while files stream by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from hepq.runtime.manifest import Label, Manifest
+from hepq.runtime.root import Source
+from numpy.typing import NDArray
+
+#: beyond this many events, every other one is forgotten, again and again
+CAPACITY = 2_000_000
+
+
+@dataclass
+class LabelledScores:
+    """Scores [events, classes] of the output that shares the label's dim, and each event's class (-1: none)."""
+
+    label: Label
+    output: str
+    classes: tuple[str, ...]
+    scores: list[NDArray[np.float32]] = field(default_factory=list)
+    truth: list[NDArray[np.int64]] = field(default_factory=list)
+    stride: int = 1
+    _seen: int = 0
+
+    @staticmethod
+    def of(manifest: Manifest, sources: Sequence[Source]) -> LabelledScores | None:
+        """A collector, if the dataset has labels, an output is over their dim, and every file holds them."""
+        label = manifest.dataset.label if manifest.dataset else None
+        if label is None or not all(set(label.branches) <= set(s.branches) for s in sources):
+            return None
+        output = next((o for o in manifest.outputs if o.dims == (label.dim,) and o.entries), None)
+        return LabelledScores(label, output.name, output.entries) if output else None
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        return self.label.branches
+
+    def add(self, arrays: dict[str, NDArray[Any]], events: Any) -> None:
+        """Take a batch's scores and its one-hot label branches."""
+        hot = np.stack([np.asarray(events[b]) for b in self.branches], axis=1) > 0
+        truth = np.where(hot.sum(axis=1) == 1, hot.argmax(axis=1), -1)
+        first = -self._seen % self.stride
+        self._seen += len(truth)
+        self.scores.append(arrays[self.output][first :: self.stride])
+        self.truth.append(truth[first :: self.stride])
+        while sum(map(len, self.truth)) > CAPACITY:
+            self._thin()
+
+    def _thin(self) -> None:
+        self.scores, self.truth = [np.concatenate(self.scores)[::2]], [np.concatenate(self.truth)[::2]]
+        self.stride *= 2
+
+    def auc(self) -> dict[str, float]:
+        """Class -> AUC of its score against all other classes; only classes that occur, if two or more do."""
+        from sklearn.metrics import roc_auc_score
+
+        if not self.truth:
+            return {}
+        scores, truth = np.concatenate(self.scores), np.concatenate(self.truth)
+        known = (truth >= 0) & np.isfinite(scores).all(axis=1)
+        scores, truth = scores[known], truth[known]
+        present = np.unique(truth)
+        if len(present) < 2:
+            return {}
+        return {self.classes[c]: float(roc_auc_score(truth == c, scores[:, c])) for c in present}

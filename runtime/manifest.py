@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The schema of an artifact's ``manifest.json``: what goes in, what comes out, how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Literal, Self
+
+from hepq.runtime.expression import Instruction, check
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+FORMAT_VERSION = 1
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Dim(_Frozen):
+    """``size`` of a static dim, or ``bound`` of a ragged one (an event has 0..bound entries)."""
+
+    name: str
+    size: int | None = Field(default=None, ge=0)
+    bound: int | None = Field(default=None, ge=1)
+    entries: tuple[str, ...] = ()
+
+    @property
+    def ragged(self) -> bool:
+        return self.bound is not None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.size is None) == (self.bound is None):
+            raise ValueError(f"dim {self.name} needs either a size or a bound")
+        if self.entries and len(self.entries) != self.size:
+            raise ValueError(f"dim {self.name} of size {self.size} names {len(self.entries)} entries")
+        return self
+
+
+class Value(_Frozen):
+    """An input of the compiled function: float32, row-major in ``dims``; only the first dim may be ragged."""
+
+    name: str
+    elem: Literal["real", "int", "bool"] = "real"
+    dims: tuple[str, ...] = ()
+    unit: str = "1"
+
+
+class Output(_Frozen):
+    """An output of the compiled function; ``entries`` name the last dim's entries, if it names them."""
+
+    name: str
+    elem: Literal["real", "int", "bool", "index"] = "real"
+    dims: tuple[str, ...] = ()
+    unit: str = "1"
+    entries: tuple[str, ...] = ()
+
+
+class Branch(Value):
+    """Where a value comes from: ``branch`` in the file, times ``factor``, is ``name`` in ``unit``."""
+
+    branch: str
+    factor: float = 1.0
+
+
+class Order(_Frozen):
+    """Sort a ragged dim's entries by ``key`` (ties keep their order), before cutting at the bound."""
+
+    dim: str
+    descending: bool = True
+    key: tuple[Instruction, ...] = Field(min_length=1)
+
+
+class Policy(_Frozen):
+    """What to do about trouble.
+
+    nan: ``error``, ``drop`` (the particle; or, for a per-event branch, score NaN) or ``zero``.
+    overflow, more entries than the bound: ``truncate`` (after ordering) or ``error``.
+    empty, no entry in any ragged dim: score ``nan``, ``error``, or ``score`` it like any other.
+    """
+
+    nan: Literal["error", "drop", "zero"] = "error"
+    overflow: Literal["truncate", "error"] = "truncate"
+    empty: Literal["nan", "error", "score"] = "nan"
+
+
+class Label(_Frozen):
+    """One-hot truth: one branch per entry of ``dim``."""
+
+    name: str
+    dim: str
+    branches: tuple[str, ...]
+
+
+class Dataset(_Frozen):
+    """How a tree's branches become inputs. Branches that no input bears the name of serve ``order``."""
+
+    name: str
+    files: tuple[str, ...] = ()
+    tree: str | None = None
+    branches: tuple[Branch, ...]
+    order: tuple[Order, ...] = ()
+    policy: Policy = Policy()
+    label: Label | None = None
+
+
+class EventSchema(_Frozen):
+    """What is needed to turn events into inputs. ``inputs`` are in the order the compiled function takes them."""
+
+    dims: tuple[Dim, ...]
+    inputs: tuple[Value, ...]
+    dataset: Dataset | None = None
+
+    @property
+    def columns(self) -> tuple[Branch, ...]:
+        """Everything to read: the dataset's branches, or the inputs themselves."""
+        if self.dataset is not None:
+            return self.dataset.branches
+        return tuple(Branch(branch=v.name, **v.model_dump()) for v in self.inputs)
+
+    @property
+    def policy(self) -> Policy:
+        """The dataset's; without one there is no order to truncate by, so overflow is an error."""
+        return self.dataset.policy if self.dataset is not None else Policy(overflow="error")
+
+    @property
+    def ragged(self) -> tuple[Dim, ...]:
+        """Ragged dims in the order the compiled function takes their offsets."""
+        return tuple(d for d in self.dims if d.ragged)
+
+    def dim(self, name: str) -> Dim:
+        """A dim by name; primes are ignored, and an anonymous dim is named by its size."""
+        base = name.rstrip("'")
+        for d in self.dims:
+            if d.name == base:
+                return d
+        if base.isdigit():
+            return Dim(name=base, size=int(base))
+        raise ValueError(f"no dim {name}")
+
+    def ragged_dim(self, dims: Sequence[str]) -> Dim | None:
+        """The leading ragged dim of a value, if it has one."""
+        return self.dim(dims[0]) if dims and self.dim(dims[0]).ragged else None
+
+    def static_shape(self, dims: Sequence[str]) -> tuple[int, ...]:
+        """Sizes of a value's static dims."""
+        return tuple(d.size for d in map(self.dim, dims) if d.size is not None)
+
+    def width(self, dims: Sequence[str]) -> int:
+        """Numbers per event, or per entry of the leading ragged dim."""
+        return prod(self.static_shape(dims))
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [d.name for d in self.dims]
+        if len(set(names)) != len(names):
+            raise ValueError("a dim is declared twice")
+        columns = {c.name: c for c in self.columns}
+        if len(columns) != len(self.columns):
+            raise ValueError("two inputs or branches have the same name")
+        for value in (*self.inputs, *self.columns):
+            self._check_dims(value.name, value.dims)
+        for value in self.inputs:
+            if value.name not in columns or columns[value.name].dims != value.dims:
+                raise ValueError(f"input {value.name} has no branch of the same dims")
+        led = {c.dims[0] for c in self.columns if c.dims}
+        for d in self.ragged:
+            if d.name not in led:
+                raise ValueError(f"no input or branch is led by the ragged dim {d.name}")
+        for order in self.dataset.order if self.dataset else ():
+            if not self.dim(order.dim).ragged:
+                raise ValueError(f"order by a dim that is not ragged: {order.dim}")
+            allowed = {n for n, c in columns.items() if c.dims in ((), (order.dim,))}
+            check(order.key, allowed)
+        if self.dataset and len({o.dim for o in self.dataset.order}) != len(self.dataset.order):
+            raise ValueError("a dim is ordered twice")
+        return self
+
+    def _check_dims(self, name: str, dims: Sequence[str]) -> None:
+        if any([self.dim(d).ragged for d in dims][1:]):
+            raise ValueError(f"{name}: only the first dim may be ragged")
+
+
+class Code(_Frozen):
+    """The compiled function ``hepq_main`` and what it needs. ``features`` are CPU features in LLVM's names."""
+
+    target: str
+    mcpu: str
+    features: tuple[str, ...] = ()
+    library: str
+    packed: str
+    scratch_floats: int = Field(ge=0)
+    iscratch_ints: int = Field(default=0, ge=0)
+
+
+class GoldenInfo(_Frozen):
+    """Golden vectors: how many events; |difference| may reach ``tolerance * max(1, |reference|)``."""
+
+    events: int = Field(ge=0)
+    tolerance: float = Field(ge=0)
+
+
+class Provenance(_Frozen):
+    source_sha256: str
+    source: str = "source.hepq"
+    hepq: str
+    tvm: str = ""
+    llvm: str = ""
+    passes: tuple[str, ...] = ()
+    created: str
+    command: str = ""
+
+
+class Manifest(EventSchema):
+    """``members`` maps every other file in the artifact to its SHA-256; the writer fills it in."""
+
+    format_version: int = FORMAT_VERSION
+    name: str
+    outputs: tuple[Output, ...]
+    invariances: tuple[str, ...] = ()
+    code: Code
+    weights: dict[str, tuple[int, ...]] = {}
+    golden: GoldenInfo
+    provenance: Provenance
+    members: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _outputs_consistent(self) -> Self:
+        for output in self.outputs:
+            self._check_dims(output.name, output.dims)
+            if output.entries and (not output.dims or self.dim(output.dims[-1]).size != len(output.entries)):
+                raise ValueError(f"output {output.name}: entries do not fit its last dim")
+        if len({o.name for o in self.outputs}) != len(self.outputs):
+            raise ValueError("two outputs have the same name")
+        return self

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Flat outputs to what a physicist wants: aligned with the events and particles that were given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import awkward as ak
+import numpy as np
+from hepq.runtime.events import Batch
+from hepq.runtime.manifest import Manifest, Output
+from numpy.typing import NDArray
+
+
+def scatter(manifest: Manifest, batch: Batch, computed: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+    """Outputs in the order of the raw events and their raw particles: float32 [events or raw rows, static dims].
+
+    NaN for particles that were dropped or cut, and for events not to be scored.
+    """
+    out: dict[str, NDArray[Any]] = {}
+    for output in manifest.outputs:
+        value, dim = computed[output.name], manifest.ragged_dim(output.dims)
+        unscored = batch.unscored
+        if dim is not None:
+            rows = batch.rows[dim.name]
+            if rows.kept is not None:
+                full = np.full((rows.total, *value.shape[1:]), np.nan, np.float32)
+                full[rows.kept] = value
+                value = full
+            unscored = np.repeat(unscored, rows.counts)
+        if unscored.any():
+            value[unscored] = np.nan
+        out[output.name] = value
+    return out
+
+
+def present(manifest: Manifest, batch: Batch, scattered: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    """NumPy [events, static dims]; awkward where a dim is ragged, or where the last dim's entries have names."""
+    return {o.name: _present(manifest, batch, o, scattered[o.name]) for o in manifest.outputs}
+
+
+def _present(manifest: Manifest, batch: Batch, output: Output, value: NDArray[Any]) -> Any:
+    dim = manifest.ragged_dim(output.dims)
+    if dim is None and not output.entries:
+        return value
+    content: Any = value
+    if output.entries:
+        content = ak.zip({e: np.ascontiguousarray(value[..., i]) for i, e in enumerate(output.entries)})
+    if dim is None:
+        return content
+    return ak.unflatten(content, batch.rows[dim.name].counts)
+
+
+def columns(manifest: Manifest, presented: dict[str, Any]) -> dict[str, Any]:
+    """One column per output, or per named entry of it: ``score`` or ``score_Hbb``."""
+    table: dict[str, Any] = {}
+    for output in manifest.outputs:
+        value = presented[output.name]
+        if output.entries:
+            table |= {f"{output.name}_{e}": value[e] for e in output.entries}
+        else:
+            table[output.name] = value
+    return table

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scoring ROOT files of any size: read a piece, score it, append it to the output, forget it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import awkward as ak
+import numpy as np
+from hepq.runtime import outputs, root
+from hepq.runtime.columns import check_present, collect
+from hepq.runtime.errors import DataError
+from hepq.runtime.events import Report
+from hepq.runtime.labels import LabelledScores
+from hepq.runtime.writers import open_writer
+
+if TYPE_CHECKING:
+    from hepq.runtime.model import Model
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What ``predict`` did. ``auc``: class -> AUC against all others, where the files hold the labels."""
+
+    out: Path
+    files: int
+    report: Report
+    seconds: float
+    columns: tuple[str, ...]
+    auc: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def rate(self) -> float:
+        """Events per second, reading and writing included."""
+        return self.report.events / max(self.seconds, 1e-9)
+
+
+def predict(
+    model: Model,
+    files: root.Files,
+    out: str | Path,
+    *,
+    tree: str | None = None,
+    keep: Sequence[str] = (),
+    step: int | str = root.DEFAULT_STEP,
+    progress: bool = True,
+    out_tree: str = "tree",
+) -> Summary:
+    """Score every event of ``files`` (path, glob, or list) into ``out``, one row per event in the files' order.
+
+    ``out`` ends in .root (a TTree called ``out_tree``) or .parquet, and appears only when all is done. ``keep``
+    names branches to copy along, labels for example. ``step`` is how much is held at once, as a number of events
+    or as ``"32 MB"``. Raises DataError; then nothing is left behind.
+    """
+    start = time.monotonic()
+    sources = root.find(files, model.tree(tree))
+    for source in sources:
+        if os.path.exists(out) and os.path.exists(source.path) and os.path.samefile(out, source.path):
+            raise DataError("HQ0817", f"cannot write {out}", "it is also an input", "give another name")
+        check_present([*model.branches(), *keep], list(source.branches), str(source))
+    total = sum(s.events for s in sources)
+    if total == 0:
+        raise DataError("HQ0809", f"no events in {', '.join(map(str, sources[:3]))}", "there is nothing to score")
+    labelled = LabelledScores.of(model.manifest, sources)
+    wanted = {*model.branches(), *keep, *(labelled.branches if labelled else ())}
+    report, names = Report(), tuple[str, ...]()
+    with open_writer(out, out_tree) as writer, _bar(total, model.manifest.name, progress) as advance:
+        for source in sources:
+            for chunk in root.iterate(source, wanted, step):
+                scores = model.score_raw(collect(model.manifest, chunk.events, str(source)), str(source), chunk.first)
+                table = _table(model, scores.outputs, chunk.events, keep)
+                names = tuple(table)
+                writer.write(table)
+                if labelled:
+                    labelled.add(scores.arrays, chunk.events)
+                report += scores.report
+                advance(len(chunk.events))
+    auc = labelled.auc() if labelled else {}
+    return Summary(Path(out), len(sources), report, time.monotonic() - start, names, auc)
+
+
+def _table(model: Model, scores: dict[str, Any], events: Any, keep: Sequence[str]) -> dict[str, Any]:
+    table = outputs.columns(model.manifest, scores)
+    for branch in keep:
+        if branch in table:
+            why = "an output has the same name"
+            raise DataError("HQ0818", f'cannot keep "{branch}"', why, "rename the model's output")
+        kind = str(ak.type(events[branch]).content)
+        if "{" in kind or "string" in kind or "?" in kind or kind.count("var") > 1:
+            why = f"it holds {kind}; numbers, and one level of lists of them, can be kept"
+            raise DataError("HQ0819", f'cannot keep "{branch}"', why)
+        table[branch] = events[branch]
+    return {k: np.asarray(v) if isinstance(v, ak.Array) and v.ndim == 1 else v for k, v in table.items()}
+
+
+@contextmanager
+def _bar(total: int, name: str, shown: bool) -> Iterator[Any]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not shown) as bar:
+        task = bar.add_task(name, total=total)
+        yield lambda n: bar.advance(task, n)

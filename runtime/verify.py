@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does an artifact give, on this machine, what the reference interpreter gave where it was made?"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from hepq.runtime.artifact import GOLDEN
+from hepq.runtime.columns import Raw
+from hepq.runtime.errors import ArtifactError
+from hepq.runtime.golden import Golden
+from hepq.runtime.manifest import Manifest
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from hepq.runtime.model import Model
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The largest ``|value - reference|`` of an output, and whether each is within the tolerance."""
+
+    check: str
+    output: str
+    largest: float
+    ok: bool
+
+
+@dataclass(frozen=True)
+class Verification:
+    """``checks``: ``golden`` and, for each declared invariance that can be tried, ``permute(dim)``.
+
+    A difference is within tolerance if it is at most ``tolerance * max(1, |reference|)``; NaN equals NaN.
+    """
+
+    events: int
+    tolerance: float
+    checks: tuple[Difference, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(c.ok for c in self.checks)
+
+
+def verify(model: Model, seed: int = 0) -> Verification:
+    """Replay the golden vectors; then permute particles wherever the model says it must not matter.
+
+    Permutation takes raw particles, before ordering. Events beyond the bound are left out of it if nothing
+    orders them, since which particles are cut then depends on their order.
+    """
+    golden = Golden.from_bytes(model.artifact.members[GOLDEN])
+    manifest = model.manifest
+    tolerance = manifest.golden.tolerance
+    if missing := {o.name for o in manifest.outputs} ^ golden.outputs.keys():
+        raise ArtifactError("HQ0830", f"golden vectors and outputs differ: {', '.join(sorted(missing))}")
+    replayed = model.score_raw(golden.raw, "the golden vectors").arrays
+    checks = [_compare("golden", o.name, replayed[o.name], golden.outputs[o.name], tolerance) for o in manifest.outputs]
+    for name in _permutable(manifest):
+        order = _permutation(golden.raw.counts[name], np.random.default_rng(seed))
+        moved = model.score_raw(_permuted(manifest, golden.raw, name, order), "permuted golden vectors").arrays
+        valid = _comparable(manifest, golden.raw, name)
+        for output in manifest.outputs:
+            before, after, mask = replayed[output.name], moved[output.name], valid
+            dim = manifest.ragged_dim(output.dims)
+            if dim is not None:
+                before = before[order] if dim.name == name else before
+                mask = np.repeat(valid, golden.raw.counts[dim.name])
+            checks.append(_compare(f"permute({name})", output.name, after[mask], before[mask], tolerance))
+    return Verification(golden.raw.events, tolerance, tuple(checks))
+
+
+def _compare(check: str, output: str, value: NDArray[Any], wanted: NDArray[Any], tolerance: float) -> Difference:
+    if value.shape != wanted.shape:
+        raise ArtifactError("HQ0830", f"golden vectors of {output} have shape {wanted.shape}, not {value.shape}")
+    both = np.isnan(value) & np.isnan(wanted)
+    difference = np.where(both, 0.0, np.abs(value.astype(np.float64) - wanted))
+    allowed = tolerance * np.maximum(1.0, np.abs(np.where(both, 0.0, wanted)))
+    largest = float(difference.max(initial=0.0))
+    return Difference(check, output, largest, bool((difference <= allowed).all()))
+
+
+def _permutable(manifest: Manifest) -> list[str]:
+    """Ragged dims that ``invariant(permute(dim))`` or ``equivariant(permute(dim))`` names."""
+    named = {m for text in manifest.invariances for m in re.findall(r"permute\(\s*(\w+)\s*\)", text)}
+    return [d.name for d in manifest.ragged if d.name in named]
+
+
+def _permutation(counts: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
+    owner = np.repeat(np.arange(len(counts)), counts)
+    return np.lexsort((random.random(len(owner)), owner))
+
+
+def _permuted(manifest: Manifest, raw: Raw, dim: str, order: NDArray[np.int64]) -> Raw:
+    contents = dict(raw.contents)
+    for column in manifest.columns:
+        if column.dims[:1] == (dim,):
+            contents[column.name] = raw.contents[column.name][order]
+    return Raw(raw.events, raw.counts, contents)
+
+
+def _comparable(manifest: Manifest, raw: Raw, dim: str) -> NDArray[np.bool_]:
+    ordered = any(o.dim == dim for o in (manifest.dataset.order if manifest.dataset else ()))
+    inside: NDArray[np.bool_] = raw.counts[dim] <= (manifest.dim(dim).bound or 0)
+    return np.ones(raw.events, np.bool_) if ordered else inside

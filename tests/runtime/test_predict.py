@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scoring files: the same answers for every step size, and nothing half-written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import uproot
+from hepq.runtime import labels, root
+from hepq.runtime.errors import DataError
+from hepq.runtime.model import Model
+from hepq.runtime.writers import open_writer
+from sklearn.metrics import roc_auc_score
+
+from tests.runtime.conftest import make_events
+
+Write = Callable[..., Path]
+COLUMNS = {"tot_A", "tot_B", "z", "scale"}
+
+
+def read(path: Path) -> dict[str, Any]:
+    if path.suffix == ".root":
+        with uproot.open(path) as file:
+            assert file["tree"].classname == "TTree"
+            tree = file["tree"]
+            return {b.name: b.array() for b in tree.branches if b.name != "nz" and not b.name.startswith("npart")}
+    table = ak.from_parquet(path)
+    return {k: table[k] for k in table.fields}
+
+
+@pytest.mark.parametrize("ending", [".root", ".parquet"])
+@pytest.mark.parametrize("step", [500, 77, 1, "4 kB"])
+def test_any_step_gives_what_calling_gives(
+    model: Model, events: ak.Array, root_file: Write, tmp_path: Path, ending: str, step: int | str
+) -> None:
+    events = events[:120] if step == 1 else events
+    expected = model(events)
+    keep = ["label_A", "part_px", "run"]
+    summary = model.predict(root_file(events), tmp_path / f"out{ending}", step=step, keep=keep, progress=False)
+    found = read(summary.out)
+    assert set(found) == COLUMNS | set(keep) == set(summary.columns)
+    for name in "AB":
+        np.testing.assert_array_equal(found[f"tot_{name}"].to_numpy(), expected["tot"][name].to_numpy())
+    np.testing.assert_array_equal(found["scale"].to_numpy(), expected["scale"])
+    assert ak.array_equal(ak.fill_none(found["z"], 0), expected["z"], equal_nan=True, dtype_exact=False)
+    assert found["run"].tolist() == events.run.tolist()
+    assert found["part_px"].tolist() == events.part_px.tolist()
+    assert summary.report == model.score(events)[1]
+    assert summary.rate > 0
+
+
+def test_many_files_in_order(model: Model, root_file: Write, tmp_path: Path) -> None:
+    parts = [make_events(n, seed=n) for n in (30, 0, 50)]
+    for i, part in enumerate(parts):
+        root_file(part, f"in{i}.root")
+    summary = model.predict(str(tmp_path / "in*.root"), tmp_path / "out.root", progress=False, keep=["jet_x"])
+    assert summary.files == 3
+    assert read(summary.out)["jet_x"].tolist() == ak.concatenate(parts).jet_x.tolist()
+
+
+def test_auc_from_the_labels(model: Model, events: ak.Array, root_file: Write, tmp_path: Path) -> None:
+    summary = model.predict(root_file(events), tmp_path / "out.parquet", step=100, progress=False)
+    score = model(events)["tot"].B.to_numpy()
+    known = np.isfinite(score)
+    assert summary.auc["B"] == pytest.approx(roc_auc_score(events.label_B[known], score[known]))
+    assert set(summary.auc) == {"A", "B"}
+
+
+def test_auc_memory_is_bounded(
+    model: Model, events: ak.Array, root_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labels, "CAPACITY", 150)
+    kept: list[labels.LabelledScores] = []
+    add = labels.LabelledScores.add
+
+    def spy(self: labels.LabelledScores, *args: Any) -> None:
+        add(self, *args)
+        kept.append(self)
+        assert sum(map(len, self.truth)) <= 150
+
+    monkeypatch.setattr(labels.LabelledScores, "add", spy)
+    model.predict(root_file(events), tmp_path / "out.parquet", step=33, progress=False)
+    assert kept[-1].stride == 4
+    truth = np.where(events.label_B.to_numpy() > 0, 1, 0)
+    np.testing.assert_array_equal(np.concatenate(kept[-1].truth), truth[::4])
+
+
+def test_no_labels_no_auc(model: Model, events: ak.Array, root_file: Write, tmp_path: Path) -> None:
+    data = events[["part_e", "part_px", "jet_x"]]
+    assert model.predict(root_file(data), tmp_path / "out.root", progress=False).auc == {}
+
+
+# --- bad files -----------------------------------------------------------------------------
+
+
+def refused(model: Model, files: Any, out: Path, **options: Any) -> DataError:
+    before = set(out.parent.iterdir())
+    with pytest.raises(DataError) as caught:
+        model.predict(files, out, progress=False, **options)
+    assert set(out.parent.iterdir()) == before
+    return caught.value
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.999])
+def test_a_truncated_root_file(model: Model, events: ak.Array, root_file: Write, tmp_path: Path, share: float) -> None:
+    path = root_file(events)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    error = refused(model, path, tmp_path / "out.root")
+    assert error.code == "HQ0803"
+    assert str(path) in error.title
+
+
+def test_damage_in_the_middle(model: Model, root_file: Write, tmp_path: Path) -> None:
+    path = root_file(make_events(20000))
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 4000] = bytes(4000)
+    path.write_bytes(data)
+    assert refused(model, path, tmp_path / "out.root").code in ("HQ0803", "HQ0808")
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [(b"", "HQ0802"), (b"PK\x03\x04" * 100, "HQ0802"), (b"root" * 50, "HQ0803")]
+)
+def test_not_a_root_file(model: Model, tmp_path: Path, content: bytes, code: str) -> None:
+    path = tmp_path / "bad.root"
+    path.write_bytes(content)
+    assert refused(model, path, tmp_path / "out.root").code == code
+
+
+@pytest.mark.parametrize("name", ["none.root", "none*.root", "."])
+def test_no_such_file(model: Model, tmp_path: Path, name: str) -> None:
+    error = refused(model, str(tmp_path / name), tmp_path / "out.root")
+    assert error.code == "HQ0801"
+
+
+def test_missing_tree_lists_the_trees(model: Model, events: ak.Array, root_file: Write, tmp_path: Path) -> None:
+    error = refused(model, root_file(events, tree="trees"), tmp_path / "out.root")
+    assert error.code == "HQ0804"
+    assert 'did you mean "trees"' in error.why
+    assert refused(model, root_file(events), tmp_path / "out.root", tree="other").code == "HQ0804"
+
+
+def test_missing_branch_is_found_before_any_work(
+    model: Model, events: ak.Array, root_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root_file(events, "a.root")
+    lacking = events[[f for f in events.fields if f != "part_px"]]
+    last = root_file(ak.with_field(lacking, lacking.part_e, "part_pz"), "b.root")
+    monkeypatch.setattr(root, "iterate", None)
+    error = refused(model, str(tmp_path / "[ab].root"), tmp_path / "out.root")
+    assert error.code == "HQ0805"
+    assert '"part_px"' in error.title
+    assert str(last) in error.title
+    assert 'did you mean "part_pz"' in error.why
+
+
+def test_wrong_branch_type(model: Model, events: ak.Array, root_file: Write, tmp_path: Path) -> None:
+    flat = ak.with_field(events, events.jet_x, "part_e")
+    error = refused(model, root_file(flat), tmp_path / "out.root")
+    assert error.code == "HQ0806"
+    assert '"part_e"' in error.title
+    text = ak.with_field(events, ["a"] * 500, "jet_x")
+    with uproot.recreate(tmp_path / "text.root") as file:
+        file.mktree("tree", {f: "string" if f == "jet_x" else str(text[f].type.content) for f in text.fields})
+        file["tree"].extend({f: text[f] for f in text.fields})
+    error = refused(model, tmp_path / "text.root", tmp_path / "out.root")
+    assert error.code == "HQ0807"
+    assert '"jet_x"' in error.title
+
+
+def test_a_nan_names_file_branch_and_event(model: Model, events: ak.Array, root_file: Write, tmp_path: Path) -> None:
+    bad = ak.with_field(events, np.where(np.arange(500) == 321, np.nan, 0.0), "jet_x")
+    error = refused(model, root_file(bad), tmp_path / "out.root", step=50)
+    assert error.code == "HQ0808"
+    assert "jet_x" in error.title
+    assert "a.root" in error.title
+    assert "event 321" in error.why
+
+
+def test_no_events_at_all(model: Model, events: ak.Array, root_file: Write, tmp_path: Path) -> None:
+    assert refused(model, root_file(events[:0]), tmp_path / "out.root").code == "HQ0809"
+
+
+# --- output --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", [".root", ".parquet"])
+@pytest.mark.parametrize("reason", [KeyboardInterrupt, RuntimeError])
+def test_interrupted_it_leaves_the_old_file(
+    model: Model,
+    events: ak.Array,
+    root_file: Write,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ending: str,
+    reason: type[BaseException],
+) -> None:
+    path, out = root_file(events), tmp_path / f"out{ending}"
+    out.write_bytes(b"old")
+    score, calls = model.score_raw, []
+
+    def failing(*args: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 3:
+            raise reason
+        return score(*args)
+
+    monkeypatch.setattr(model, "score_raw", failing)
+    with pytest.raises(reason):
+        model.predict(path, out, step=100, progress=False)
+    assert out.read_bytes() == b"old"
+    assert {p.name for p in tmp_path.iterdir()} == {"a.root", out.name}
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out", "no/such/folder.root"])
+def test_an_output_that_cannot_be(model: Model, events: ak.Array, root_file: Write, tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError) as caught:
+        model.predict(root_file(events), tmp_path / name, progress=False)
+    assert caught.value.code == "HQ0817"
+
+
+def test_the_output_may_not_be_an_input(model: Model, events: ak.Array, root_file: Write) -> None:
+    path = root_file(events)
+    before = path.read_bytes()
+    assert refused(model, path, path).code == "HQ0817"
+    assert path.read_bytes() == before
+
+
+def test_keeping(model: Model, events: ak.Array, root_file: Write, tmp_path: Path) -> None:
+    named = ak.with_field(events, events.jet_x, "scale")
+    assert refused(model, root_file(named), tmp_path / "out.root", keep=["scale"]).code == "HQ0818"
+    assert refused(model, root_file(events), tmp_path / "out.root", keep=["label_C"]).code == "HQ0805"
+
+
+def test_fixed_size_columns(tmp_path: Path) -> None:
+    square = np.arange(12, dtype="f4").reshape(2, 2, 3)
+    for ending in (".root", ".parquet"):
+        with open_writer(tmp_path / f"o{ending}") as writer:
+            writer.write({"m": square[:1]})
+            writer.write({"m": square[1:]})
+        assert np.asarray(read(tmp_path / f"o{ending}")["m"].tolist()).tolist() == square.tolist()
+
+
+def test_parquet_columns_are_plain_arrow(model: Model, events: ak.Array, root_file: Write, tmp_path: Path) -> None:
+    out = model.predict(root_file(events), tmp_path / "o.parquet", progress=False).out
+    kinds = {f.name: str(f.type) for f in pq.read_schema(out)}
+    assert kinds["tot_A"] == "float"
+    assert kinds["z"].startswith("list<")

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hepq.runtime.artifact import Artifact
+from hepq.runtime.errors import ArtifactError
+from hepq.runtime.golden import Golden
+from hepq.runtime.model import Model
+from safetensors.numpy import save
+
+import hepq
+
+
+def test_golden_vectors_are_replayed_and_particles_permuted(tiny: Path, plain: Path) -> None:
+    for path in (tiny, plain):
+        report = hepq.load(path).verify()
+        assert report.ok
+        assert report.events == 7
+        assert {(c.check, c.output) for c in report.checks} == {
+            (check, output) for check in ("golden", "permute(part)") for output in ("tot", "z", "scale")
+        }
+
+
+def altered(path: Path, golden: Golden) -> Model:
+    artifact = Artifact.open(path)
+    artifact.members["golden.safetensors"] = golden.to_bytes()
+    return Model(artifact)
+
+
+def test_a_difference_is_found_measured_and_named(tiny: Path) -> None:
+    golden = Golden.from_bytes(Artifact.open(tiny).members["golden.safetensors"])
+    wrong = golden.outputs["scale"].copy()
+    wrong[2] += 0.25
+    report = altered(tiny, replace(golden, outputs=golden.outputs | {"scale": wrong})).verify()
+    assert not report.ok
+    bad = [c for c in report.checks if not c.ok]
+    assert [(c.check, c.output) for c in bad] == [("golden", "scale")]
+    assert bad[0].largest == pytest.approx(0.25)
+
+
+def test_nan_must_meet_nan(tiny: Path) -> None:
+    golden = Golden.from_bytes(Artifact.open(tiny).members["golden.safetensors"])
+    wrong = golden.outputs["scale"].copy()
+    wrong[2] = np.nan
+    report = altered(tiny, replace(golden, outputs=golden.outputs | {"scale": wrong})).verify()
+    assert not report.ok
+
+
+def test_a_model_that_depends_on_the_order_is_caught(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = hepq.load(plain)
+    run = model.engine.run
+
+    def ordered(batch):  # type: ignore[no-untyped-def]
+        out = run(batch)
+        first = batch.contents["energy"][np.minimum(batch.offsets["part"][:-1], batch.offsets["part"][-1] - 1)]
+        return out | {"scale": out["scale"] + np.where(np.diff(batch.offsets["part"]) > 0, first, 0)}
+
+    monkeypatch.setattr(model.engine, "run", ordered)
+    failed = {c.check for c in model.verify().checks if not c.ok}
+    assert "permute(part)" in failed
+
+
+def test_golden_vectors_that_do_not_fit(tiny: Path) -> None:
+    golden = Golden.from_bytes(Artifact.open(tiny).members["golden.safetensors"])
+    for broken in (
+        replace(golden, outputs={}),
+        replace(golden, outputs=golden.outputs | {"scale": golden.outputs["scale"][:3]}),
+    ):
+        with pytest.raises(ArtifactError) as caught:
+            altered(tiny, broken).verify()
+        assert caught.value.code == "HQ0830"
+    with pytest.raises(ArtifactError, match="holds no events"):
+        Golden.from_bytes(save({"a": np.zeros(1)}))
