@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m benchmarks NAME [options]`: run one measurement; without a name, list them.
+
+Exit status: 0 every bar met, 1 a bar missed, 2 wrong usage, 3 ../shared/data (or a peer) is absent.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import sys
+from pathlib import Path
+
+from benchmarks.data import Absent
+
+
+def benchmarks() -> dict[str, str]:
+    """Name -> first line of the docstring, of every module here that defines ``main``."""
+    found = {}
+    for path in sorted(Path(__file__).parent.glob("[a-z]*.py")):
+        tree = ast.parse(path.read_text())
+        if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body):
+            found[path.stem] = (ast.get_docstring(tree) or "").split("\n")[0]
+    return found
+
+
+def run(argv: list[str]) -> int:
+    known = benchmarks()
+    if not argv or argv[0] not in known:
+        print("usage: python -m benchmarks NAME [--help] [--quick] ...\n")
+        print("\n".join(f"  {name:<12} {about}" for name, about in known.items()))
+        return 2 if argv and argv[0] not in ("-h", "--help") else 0
+    try:
+        status = importlib.import_module(f"benchmarks.{argv[0]}").main(argv[1:])
+    except Absent as absent:
+        print(f"{argv[0]}: cannot run: {absent}")
+        return 3
+    return int(status)
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))
