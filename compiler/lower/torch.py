@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A module as a ``torch.nn.Module``: differentiable, trainable, over padded batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+import torch
+from hepq.compiler.initialise import initial_weights
+from hepq.compiler.ir import Module, Node
+from hepq.compiler.lower.torch_ops import RULES, dtype_of
+from hepq.compiler.lower.torch_values import BATCH, Batch, Value
+from torch import Tensor, nn
+
+Forced = Mapping[Node, Tensor]
+
+
+def to_torch(module: Module, weights: Mapping[str, Any] | None = None, seed: int = 0) -> TorchModule:
+    """``module`` in torch. Without ``weights`` (arrays by param path), each param's ``init`` decides, from ``seed``.
+
+    Raises ``ValueError`` naming weights that are missing or have the wrong shape.
+    """
+    return TorchModule(module, initial_weights(module, seed) if weights is None else weights)
+
+
+def pad_events(
+    events: Sequence[Mapping[str, Any]], module: Module, dtype: torch.dtype = torch.float32
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """(inputs, counts) as ``TorchModule.forward`` takes them, ragged dims padded to the largest of these events."""
+    counts: dict[str, Tensor] = {}
+    for node in module.inputs:
+        for axis, dim in enumerate(node.type.dims):
+            if dim.ragged and dim.name not in counts:
+                counts[dim.name] = torch.tensor([np.shape(e[node["name"]])[axis] for e in events])
+    inputs = {}
+    for node in module.inputs:
+        shape = [int(counts[d.name].max()) if d.ragged else d.size or 0 for d in node.type.dims]
+        padded = torch.zeros(len(events), *shape, dtype=dtype_of(node.type.elem, dtype))
+        for row, event in zip(padded, events, strict=True):
+            value = torch.as_tensor(np.asarray(event[node["name"]]))
+            row[tuple(slice(n) for n in value.shape)] = value.to(row.dtype)
+        inputs[node["name"]] = padded
+    return inputs, counts
+
+
+class TorchModule(nn.Module):
+    """``state_dict`` keys are the param paths; params that are not trained are buffers."""
+
+    def __init__(self, module: Module, weights: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.ir = module
+        self._plan = tuple(module.walk())
+        for path, node in module.params.items():
+            shape = tuple(d.size for d in node.type.dims)
+            if path not in weights:
+                raise ValueError(f"weight {path} is missing")
+            if np.shape(weights[path]) != shape:
+                raise ValueError(f"weight {path} has shape {np.shape(weights[path])}, must be {shape}")
+            self._store(path, torch.tensor(np.asarray(weights[path])), node["trainable"])
+
+    def _store(self, path: str, value: Tensor, trainable: bool) -> None:
+        # written past nn.Module's checks: a block may well be called "train" or "type"
+        *parents, name = path.split(".")
+        owner: nn.Module = self
+        for parent in parents:
+            owner = cast(nn.Module, owner._modules.setdefault(parent, nn.Module()))
+        if trainable:
+            owner._parameters[name] = nn.Parameter(value)
+        else:
+            owner._buffers[name] = value
+
+    def _load(self, path: str) -> Tensor:
+        *parents, name = path.split(".")
+        owner: nn.Module = self
+        for parent in parents:
+            owner = cast(nn.Module, owner._modules[parent])
+        return cast(Tensor, owner._parameters[name] if name in owner._parameters else owner._buffers[name])
+
+    def forward(
+        self,
+        inputs: Mapping[str, Tensor],
+        counts: Mapping[str, Tensor] | None = None,
+        forced: Forced | None = None,
+    ) -> dict[str, Tensor]:
+        """Outputs by name, [batch, *dims], zero (an index: -1) at padding.
+
+        ``inputs``: [batch, *dims], ragged dims padded to any common size with anything, NaN included.
+        ``counts``: entries of each ragged dim per event, [batch]. ``forced`` gives values of some nodes
+        (say, neighbour lists, [batch, part, k]) instead of computing them.
+        Raises ``ValueError`` naming an input that is missing or has the wrong shape.
+        """
+        batch = self._batch(inputs, counts or {})
+        values = {n: Value(t.to(batch.device), (BATCH, *n.type.dims)) for n, t in (forced or {}).items()}
+        for node in self._plan:
+            if node in values:
+                continue
+            if node.op == "param":
+                values[node] = Value(self._load(node["path"]), node.type.dims)
+            else:
+                values[node] = RULES[node.op](node, [values[o] for o in node.operands], batch)
+        return {name: _finish(values[node], node, batch) for name, node in self.ir.outputs.items()}
+
+    def _batch(self, inputs: Mapping[str, Tensor], counts: Mapping[str, Tensor]) -> Batch:
+        size: int | None = None
+        padded: dict[str, int] = {}
+        for node in self.ir.inputs:
+            name = node["name"]
+            if name not in inputs:
+                raise ValueError(f"input {name} is missing")
+            shape = tuple(inputs[name].shape)
+            size = shape[0] if size is None and shape else size
+            wanted = (size, *(padded.setdefault(d.name, n) if d.ragged else d.size
+                              for d, n in zip(node.type.dims, shape[1:], strict=False)))  # fmt: skip
+            if shape != wanted or len(shape) != 1 + len(node.type.dims):
+                raise ValueError(f"input {name} has shape {shape}, must be a batch of {node.type}")
+        for name in padded:
+            if name not in counts:
+                raise ValueError(f"counts of dim {name} are missing")
+        tensors = [*self.parameters(), *self.buffers(), *(t for t in inputs.values() if t.is_floating_point())]
+        dtype = tensors[0].dtype if tensors else torch.get_default_dtype()
+        device = tensors[0].device if tensors else next(iter(inputs.values())).device
+        return Batch(
+            size=size or 0,
+            padded={name: max(n, 1) for name, n in padded.items()},
+            counts={name: counts[name].to(device) for name in padded},
+            inputs={n["name"]: _at_least_one(inputs[n["name"]], n) for n in self.ir.inputs},
+            dtype=dtype,
+            device=device,
+            training=self.training,
+        )
+
+
+def _at_least_one(tensor: Tensor, node: Node) -> Tensor:
+    """Ragged axes of length 0 padded to 1: then no reduction meets an empty axis."""
+    for axis, dim in enumerate(node.type.dims, start=1):
+        if dim.ragged and tensor.shape[axis] == 0:
+            shape = list(tensor.shape)
+            shape[axis] = 1
+            tensor = tensor.new_zeros(shape)
+    return tensor
+
+
+def _finish(value: Value, node: Node, batch: Batch) -> Tensor:
+    dims = (BATCH, *node.type.dims)
+    shape = [batch.extent(d) for d in dims]
+    full = Value(value.align(dims).expand(shape), dims)
+    return batch.fill(full, -1 if node.type.elem == "index" else 0).tensor

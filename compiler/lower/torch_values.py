@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Batched values with named dims and hidden padding: what the torch lowering computes with.
+
+The batch is one more named dim, so that broadcasting, contraction and gather treat it like any other.
+Values at padded positions are unspecified but always finite, and so are the derivatives there: inputs
+are zeroed, ops with a singular point see a harmless number, and whatever sums or picks over a ragged
+dim looks at valid entries only. So no NaN arises there to leak through ``0 * NaN`` in a backward pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+
+import torch
+from hepq.compiler.named import positions
+from hepq.lang.types import Dim
+from torch import Tensor
+
+#: not a name that the language can write
+BATCH = Dim("<batch>")
+
+
+@dataclass(frozen=True)
+class Value:
+    """``dims`` name the tensor's axes; ``BATCH`` comes first where the value differs between events."""
+
+    tensor: Tensor
+    dims: tuple[Dim, ...]
+
+    @property
+    def batched(self) -> bool:
+        return bool(self.dims) and self.dims[0] is BATCH
+
+    def axis(self, dim: Dim) -> int:
+        return positions(self.dims, [dim])[0]
+
+    def permute(self, dims: Sequence[Dim]) -> Tensor:
+        order = positions(self.dims, dims)
+        return self.tensor if order == tuple(range(len(order))) else self.tensor.permute(order)
+
+    def align(self, wanted: Sequence[Dim]) -> Tensor:
+        """In ``wanted``'s order, with axes of size 1 for the dims it lacks."""
+        keys = {d.key for d in self.dims}
+        tensor = self.permute([d for d in wanted if d.key in keys])
+        for i, dim in enumerate(wanted):
+            if dim.key not in keys:
+                tensor = tensor.unsqueeze(i)
+        return tensor
+
+
+def with_batch(dims: Sequence[Dim], *values: Value) -> tuple[Dim, ...]:
+    return (BATCH, *dims) if any(v.batched for v in values) else tuple(dims)
+
+
+@dataclass
+class Batch:
+    """One call's events: their number, the padded size and the true counts of each ragged dim."""
+
+    size: int
+    padded: Mapping[str, int]
+    counts: Mapping[str, Tensor]
+    inputs: Mapping[str, Tensor]
+    dtype: torch.dtype
+    device: torch.device
+    training: bool
+    _valid: dict[tuple[tuple[str, int], ...], Value] = field(default_factory=dict)
+
+    def extent(self, dim: Dim) -> int:
+        if dim is BATCH:
+            return self.size
+        return dim.size if dim.size is not None else self.padded[dim.name]
+
+    def count(self, dims: Sequence[Dim]) -> Value:
+        """Number of entries over ``dims`` per event."""
+        ragged = [d for d in dims if d.ragged]
+        static = torch.tensor([d.size for d in dims if not d.ragged], dtype=torch.int64).prod()
+        if not ragged:
+            return Value(static.to(self.device), ())
+        return Value(reduce(torch.mul, (self.counts[d.name] for d in ragged)) * static.to(self.device), (BATCH,))
+
+    def valid(self, dims: Sequence[Dim]) -> Value | None:
+        """True where an entry is real: [batch, ragged dims of ``dims``]; None if no dim is ragged."""
+        ragged = tuple(d for d in dims if d.ragged)
+        key = tuple(d.key for d in ragged)
+        if key and key not in self._valid:
+            parts = [
+                Value(torch.arange(self.padded[d.name], device=self.device) < self.counts[d.name][:, None], (BATCH, d))
+                for d in ragged
+            ]
+            full = (BATCH, *ragged)
+            self._valid[key] = Value(reduce(torch.logical_and, (p.align(full) for p in parts)), full)
+        return self._valid.get(key)
+
+    def fill(self, x: Value, value: float, dims: Sequence[Dim] | None = None) -> Value:
+        """``value`` at the entries of x that are padding in one of ``dims`` (default: all of x's)."""
+        valid = self.valid(x.dims if dims is None else dims)
+        if valid is None:
+            return x
+        wanted = with_batch([d for d in x.dims if d is not BATCH], valid)
+        filler = torch.tensor(value, dtype=x.tensor.dtype, device=x.tensor.device)
+        return Value(torch.where(valid.align(wanted), x.align(wanted), filler), wanted)
