@@ -53,7 +53,7 @@ def random_module(draw: st.DrawFn, steps: int = 14) -> Module:
 def seeded_module(seed: int, steps: int = 14) -> Module:
     """The same without hypothesis."""
     rng = np.random.default_rng(seed)
-    return build_module(lambda options: options[rng.integers(len(options))], steps)
+    return build_module(lambda options: options[int(rng.integers(len(options)))], steps)
 
 
 def random_events(module: Module, rng: np.random.Generator, n: int) -> list[dict[str, Any]]:
@@ -267,14 +267,15 @@ def _concat(b: _Builder) -> Node:
 def _pick(b: _Builder) -> Node:
     x = b.any()
     dim = b.dim(x, lambda d: not d.ragged)
-    return b.make("pick", x, dim=dim, index=b.choose(range(dim.size)))
+    return b.make("pick", x, dim=dim, index=b.choose(range(dim.size or 0)))
 
 
 def _slice(b: _Builder) -> Node:
     x = b.any()
     dim = b.dim(x, lambda d: not d.ragged)
-    size = b.choose(range(1, dim.size + 1))
-    return b.make("slice", x, dim=dim, start=b.choose(range(dim.size - size + 1)), dst=b.fresh(size, x))
+    whole = dim.size or 0
+    size = b.choose(range(1, whole + 1))
+    return b.make("slice", x, dim=dim, start=b.choose(range(whole - size + 1)), dst=b.fresh(size, x))
 
 
 def _unflatten(b: _Builder) -> Node:
