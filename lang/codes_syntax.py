@@ -115,13 +115,23 @@ SYNTAX = {
         "write `= expression` or `{{ … return … }}`",
     ),
     "HQ0038": Entry(
-        "a number cannot begin a name or touch one",
-        "`2x` is neither a number nor a name.",
-        "to multiply, write `*`",
+        "`{text}` is not a number",
+        "A number begins and ends with a digit, and no letter touches it, except a unit.",
+        "write `0.5`, `1.0`, `1e-3` or `20 GeV`; to multiply, write `*`",
     ),
     "HQ0039": Entry(
         "a value by itself does nothing",
         "A statement binds a name, declares a weight, repeats, returns, or applies a gate.",
         "bind it (`name = …`) or return it (`return …`)",
+    ),
+    "HQ0040": Entry(
+        "only a name can be bound",
+        "Tensors have no places to assign to: every operation gives a new value.",
+        "build the whole value and bind it to a name",
+    ),
+    "HQ0041": Entry(
+        "`{word}` belongs in a {place}",
+        "`source`, `branch`, `order`, `policy`, `input` and `label` are items of a dataset; "
+        "`param`, `buffer`, `for` and `return` are statements of a body.",
     ),
 }

@@ -115,7 +115,8 @@ class _Loader:
         known, first = own.setdefault(name, (binding, span))
         imported_again = known is not binding and known.decl is binding.decl and known.module == binding.module
         if known is not binding and not (imported_again and first != span):
-            self.sink.add(diag("HQ0102", span, Label(first, "first declared here"), name=name))
+            also = [Label(first, "first declared here")] if first != span else []
+            self.sink.add(diag("HQ0102", span, *also, name=name))
 
     def _target(self, decl: ast.Decl, folder: Path | None) -> str | None:
         """The module an import names, "" for other declarations, None after an error."""
