@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole compilation, in order: source, check, IR, weights, passes, code, golden vectors, artifact."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hepq.compiler.build import Built, build
+from hepq.compiler.ir import Module
+from hepq.lang.catalogue import diag
+from hepq.lang.checker import check
+from hepq.lang.diagnostic import Diagnostic, HepqError, Sink
+from hepq.lang.modules import load
+
+if TYPE_CHECKING:
+    from hepq.compiler.lower.tvm import CpuCode
+    from hepq.compiler.weights import Weights
+
+STAGES = ("ast", "ir", "tir")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to compile and for what. ``init``: a seed for random weights where no file is given.
+
+    ``golden``: a ROOT file to take golden vectors from. ``dims`` and ``statics`` give sizes to open
+    dims and values to the model's static arguments.
+    """
+
+    target: str = "cpu"
+    model: str | None = None
+    dataset: str | None = None
+    use_dataset: bool = True
+    weights: Path | None = None
+    init: int | None = None
+    dims: Mapping[str, int] = field(default_factory=dict)
+    statics: Mapping[str, Any] = field(default_factory=dict)
+    golden: Path | None = None
+    print_after: str | None = None
+    dump_dir: Path | None = None
+    verify_each: bool = False
+    command: str = ""
+
+
+@dataclass
+class CompileReport:
+    """What a compilation did: for the user, and for ``--time-passes``."""
+
+    out: Path
+    model: str
+    target: str
+    params: int = 0
+    size: int = 0
+    golden: int = 0
+    passes: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    warnings: list[Diagnostic] = field(default_factory=list)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+def build_file(path: Path, options: Options | None = None, sink: Sink | None = None) -> Built:
+    """The model of a file as IR. Raises HepqError with everything that is wrong."""
+    options, sink = options or Options(), sink or Sink()
+    program = load(path, None, sink)
+    check(program, sink)
+    if sink.errors:
+        raise HepqError(sink.items)
+    return build(
+        program, sink, model=options.model, dataset=options.dataset, dims=options.dims, statics=options.statics,
+        use_dataset=options.use_dataset,
+    )  # fmt: skip
+
+
+def compile_file(
+    path: Path, out: Path, options: Options | None = None, progress: Callable[[str], None] | None = None
+) -> CompileReport:
+    """Compile a ``.hepq`` file to an artifact. ``progress`` is told each stage's name.
+
+    Raises HepqError for what is wrong with the program, its weights or the target; DataError for
+    the events of ``options.golden``. Nothing is written unless everything succeeds.
+    """
+    from hepq.compiler.golden import TOLERANCE, golden_vectors
+    from hepq.compiler.schema import event_schema, outputs, read_inputs, shapes
+    from hepq.runtime import manifest as m
+    from hepq.runtime.artifact import write
+    from safetensors.numpy import save
+
+    options = options or Options()
+    report = CompileReport(out, "", options.target)
+    tell = progress or (lambda _: None)
+    sink = Sink()
+    tell("checking")
+    with report.stage("check and build"):
+        built = build_file(path, options, sink)
+        report.warnings, report.model = list(sink.items), built.plan.name
+    with report.stage("weights"):
+        weights = model_weights(built.module, options)
+    report.params = sum(v.size for v in weights.values())
+    source = read_inputs(built.module)
+    tell("optimising")
+    module, folded = optimise(source, weights, options, report)
+    tell("generating code")
+    with report.stage("code"):
+        code = generate(module, folded, options.target)
+    schema = event_schema(built, source)
+    manifest = m.Manifest(
+        **schema.model_dump(),
+        name=built.plan.name,
+        outputs=outputs(source),
+        invariances=built.plan.invariances,
+        code=_code(code, options.target),
+        weights=dict(shapes(source)),
+        golden=m.GoldenInfo(events=0, tolerance=TOLERANCE),
+        provenance=_provenance(built, report, options),
+    )
+    tell("computing golden vectors")
+    with report.stage("golden vectors"):
+        golden = golden_vectors(source, weights, manifest, options.golden)
+    report.golden = golden.raw.events
+    manifest = manifest.model_copy(update={"golden": m.GoldenInfo(events=report.golden, tolerance=TOLERANCE)})
+    members = {
+        "weights.safetensors": save(dict(weights)),
+        manifest.code.library: code.library,
+        manifest.code.packed: save({"packed": code.packed}),
+        "source.hepq": _text(built).encode(),
+        "golden.safetensors": golden.to_bytes(),
+    }
+    tell("writing")
+    write(out, manifest, members)
+    report.size = out.stat().st_size
+    return report
+
+
+def emit(path: Path, stage: str, options: Options | None = None) -> str:
+    """The program as text at a stage: ``ast``, ``ir`` (after all passes) or ``tir``."""
+    options = options or Options()
+    if stage == "ast":
+        from rich.pretty import pretty_repr
+
+        sink = Sink()
+        program = load(path, None, sink)
+        if sink.errors:
+            raise HepqError(sink.items)
+        return pretty_repr(program.main.file.decls)
+    from hepq.compiler.print_ir import print_module
+    from hepq.compiler.schema import read_inputs
+
+    built = build_file(path, options)
+    weights = model_weights(built.module, options, default_seed=0)
+    module, folded = optimise(read_inputs(built.module), weights, options, CompileReport(path, "", options.target))
+    return print_module(module) if stage == "ir" else generate(module, folded, options.target).tir
+
+
+def model_weights(module: Module, options: Options, default_seed: int | None = None) -> Weights:
+    """Weights from the file given, or random ones where a seed is."""
+    if options.weights is not None:
+        from hepq.compiler.weights import load_weights
+
+        return load_weights(options.weights, module)
+    seed = options.init if options.init is not None else default_seed
+    if seed is None and module.params:
+        raise HepqError([diag("HQ0711", name=module.name)])
+    from hepq.compiler.initialise import initial_weights
+
+    return initial_weights(module, seed or 0)
+
+
+def optimise(
+    module: Module, weights: Weights, options: Options, report: CompileReport
+) -> tuple[Module, Weights]:
+    """Run every pass; print and dump the IR between them as the options ask."""
+    from hepq.compiler.passes import INFERENCE, run_pipeline
+    from hepq.compiler.print_ir import print_module
+
+    def after(name: str, module: Module, seconds: float) -> None:
+        report.passes.append(name)
+        report.seconds[f"pass {name}"] = seconds
+        if options.print_after in (name, "all"):
+            print(f"# after {name}\n{print_module(module)}\n")
+        if options.dump_dir is not None:
+            options.dump_dir.mkdir(parents=True, exist_ok=True)
+            file = options.dump_dir / f"{len(report.passes):02d}-{name}.ir"
+            file.write_text(print_module(module))
+
+    return run_pipeline(INFERENCE, module, weights, verify_each=options.verify_each, on_pass=after)
+
+
+def generate(module: Module, weights: Weights, target: str) -> CpuCode:
+    """Code for a target. Raises HepqError for a target or an operation that cannot be compiled."""
+    from hepq.compiler.targets.cpu import parse
+
+    try:
+        cpu = parse(target)
+    except ValueError as error:
+        raise HepqError([diag("HQ0708", name=target, known="cpu, cpu:native, cpu:NAME", help=str(error))]) from error
+    from hepq.compiler.lower.tvm import LoweringError, lower
+
+    try:
+        return lower(module, weights, cpu)
+    except LoweringError as error:
+        raise HepqError([diag("HQ0709", op=str(error), target=target)]) from error
+
+
+def _code(code: CpuCode, target: str) -> Any:
+    from hepq.runtime import manifest as m
+
+    return m.Code(
+        target=target,
+        mcpu=code.mcpu,
+        features=code.features,
+        library="code/cpu.so",
+        packed="code/packed.safetensors",
+        scratch_floats=code.scratch_floats,
+        iscratch_ints=code.iscratch_ints,
+    )
+
+
+def _text(built: Built) -> str:
+    return built.program.main.file.span.source.text
+
+
+def _provenance(built: Built, report: CompileReport, options: Options) -> Any:
+    from hepq.runtime import manifest as m
+
+    return m.Provenance(
+        source_sha256=hashlib.sha256(_text(built).encode()).hexdigest(),
+        hepq=version("hepq"),
+        tvm=version("apache-tvm"),
+        passes=tuple(report.passes),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=options.command,
+    )

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a model's plan to the schema its artifact carries: dims, inputs, branches, order, label, outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hepq.compiler.build import Built
+from hepq.compiler.ir import ELEMENTWISE, Module, Node, topological
+from hepq.lang.catalogue import diag
+from hepq.lang.dataset import BranchPlan, DatasetPlan, OrderPlan
+from hepq.lang.diagnostic import HepqError
+from hepq.lang.types import Dim, Type
+from hepq.runtime import manifest as m
+from hepq.runtime.expression import Instruction
+
+
+def read_inputs(module: Module) -> Module:
+    """The module without inputs that no output uses; the code then never asks for them."""
+    used = {id(n) for n in module.walk()}
+    return Module(module.name, tuple(i for i in module.inputs if id(i) in used), module.outputs)
+
+
+def event_schema(built: Built, module: Module) -> m.EventSchema:
+    """What the runtime needs to turn events into the inputs of ``module``."""
+    inputs = tuple(_value(n["name"], n.type) for n in module.inputs)
+    plan = built.plan.dataset
+    dataset = _dataset(plan, module) if plan is not None else None
+    columns: list[Any] = [n.type for n in module.inputs]
+    if plan is not None and dataset is not None:
+        columns += [plan.branches[b.name].type for b in dataset.branches]
+        columns += [Type(dims=(plan.label.dim,))] if plan.label else []
+    columns += [n.type for n in module.outputs.values()]
+    return m.EventSchema(dims=_dims(columns), inputs=inputs, dataset=dataset)
+
+
+def outputs(module: Module) -> tuple[m.Output, ...]:
+    return tuple(
+        m.Output(
+            name=name,
+            elem=node.type.elem,
+            dims=tuple(str(d) for d in node.type.dims),
+            unit=str(node.type.unit),
+            entries=node.type.dims[-1].entries if node.type.dims else (),
+        )
+        for name, node in module.outputs.items()
+    )
+
+
+def _dims(types: Iterable[Type]) -> tuple[m.Dim, ...]:
+    found: dict[str, Dim] = {}
+    for t in types:
+        for d in t.dims:
+            if not d.anonymous:
+                found.setdefault(d.name, d.base)
+    return tuple(m.Dim(name=d.name, size=d.size, bound=d.bound, entries=d.entries) for d in found.values())
+
+
+def _value(name: str, t: Type) -> m.Value:
+    return m.Value(name=name, elem=t.elem, dims=tuple(str(d) for d in t.dims), unit=str(t.unit))
+
+
+def _branch(b: BranchPlan) -> m.Branch:
+    return m.Branch(**_value(b.name, b.type).model_dump(), branch=b.branch, factor=b.factor)
+
+
+def _dataset(plan: DatasetPlan, module: Module) -> m.Dataset:
+    orders = tuple(_order(o) for o in plan.orders)
+    used = {n["name"] for n in module.inputs}
+    used |= {a for o in orders for step in o.key for a in step.args if isinstance(a, str)}
+    return m.Dataset(
+        name=plan.name,
+        files=plan.files,
+        tree=plan.tree,
+        branches=tuple(_branch(b) for b in plan.branches.values() if b.name in used),
+        order=orders,
+        policy=m.Policy(**plan.policy),
+        label=m.Label(name=plan.label.name, dim=str(plan.label.dim), branches=plan.label.branches) if plan.label else None,
+    )
+
+
+def _order(plan: OrderPlan) -> m.Order:
+    return m.Order(dim=str(plan.dim), descending=plan.descending, key=_key(plan))
+
+
+def _key(plan: OrderPlan) -> tuple[Instruction, ...]:
+    """The key as instructions over branches. Raises HepqError if it is not elementwise."""
+    steps: list[Instruction] = []
+    where: dict[Node, int | str] = {}
+    for node in topological([plan.key.handle]):
+        source = _through_stack(node)
+        if source is not node:
+            where[node] = where[source]
+        elif node.op == "input":
+            where[node] = node["name"]
+        elif node.op == "const":
+            where[node] = _add(steps, Instruction(op="const", value=float(node["value"])))
+        elif node.op in ELEMENTWISE:
+            where[node] = _add(steps, Instruction(op=node.op, args=tuple(where[o] for o in node.operands)))
+        elif node.op != "stack":
+            raise HepqError([diag("HQ0610", *([node.span] if node.span else []), dim=plan.dim, found=node.op)])
+    result = where[plan.key.handle]
+    if result != len(steps) - 1:
+        _add(steps, Instruction(op="cast", args=(result,)))
+    return tuple(steps)
+
+
+def _through_stack(node: Node) -> Node:
+    """``pick(stack(a, b), i)`` is the i-th operand: how four-vectors' components reach a key."""
+    if node.op == "pick" and node.operands[0].op == "stack" and node.operands[0]["dim"].key == node["dim"].key:
+        return node.operands[0].operands[node["index"]]
+    return node
+
+
+def _add(steps: list[Instruction], step: Instruction) -> int:
+    steps.append(step)
+    return len(steps) - 1
+
+
+def shapes(module: Module) -> Mapping[str, tuple[int, ...]]:
+    """Path of every weight and its shape."""
+    return {path: tuple(d.size or 0 for d in node.type.dims) for path, node in module.params.items()}

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weights: safetensors by our paths, and other people's state_dicts through a block's checkpoint table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.compiler.build import Built
+from hepq.compiler.ir import Module
+from hepq.lang import ast
+from hepq.lang.catalogue import diag
+from hepq.lang.diagnostic import Diagnostic, HepqError
+
+Weights = dict[str, NDArray[np.float32]]
+
+
+def load_weights(path: Path, module: Module) -> Weights:
+    """The weights of ``module`` from a safetensors file.
+
+    Raises HepqError naming every weight that is missing, extra, of another shape, or not finite.
+    """
+    return fit(read_tensors(path), module, path)
+
+
+def save_weights(path: Path, weights: Mapping[str, NDArray[Any]]) -> None:
+    """Write safetensors, atomically."""
+    from hepq.runtime.artifact import replacing
+    from safetensors.numpy import save
+
+    tensors = {k: np.ascontiguousarray(v, dtype=np.float32) for k, v in weights.items()}
+    with replacing(path) as temporary:
+        temporary.write_bytes(save(tensors))
+
+
+def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
+    """Tensors of a safetensors file or a PyTorch state_dict, which is read without running code."""
+    if not path.is_file():
+        raise HepqError([diag("HQ0701", path=path)])
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.numpy import load_file
+
+            return dict(load_file(path))
+        return _read_torch(path)
+    except HepqError:
+        raise
+    except Exception as error:  # both readers raise many kinds for damaged files
+        raise HepqError([diag("HQ0702", path=path, reason=str(error).splitlines()[0][:200])]) from error
+
+
+def _read_torch(path: Path) -> dict[str, NDArray[Any]]:
+    from hepq.compiler.lower.torch_checkpoint import read_state_dict
+
+    return read_state_dict(path)
+
+
+def fit(tensors: Mapping[str, NDArray[Any]], module: Module, path: Path) -> Weights:
+    """``tensors`` as the module's weights; axes of length 1 in the file are dropped where that fits."""
+    problems: list[Diagnostic] = []
+    out: Weights = {}
+    for name, node in module.params.items():
+        wanted = tuple(d.size or 0 for d in node.type.dims)
+        if name not in tensors:
+            near = get_close_matches(name, tensors, 1)
+            problems.append(diag("HQ0703", name=name, path=path, near=near))
+            continue
+        value = np.asarray(tensors[name], dtype=np.float32)
+        if value.shape != wanted and _squeezed(value.shape) == _squeezed(wanted):
+            value = value.reshape(wanted)
+        if value.shape != wanted:
+            problems.append(diag("HQ0705", name=name, found=list(value.shape), wanted=list(wanted)))
+        elif not np.isfinite(value).all():
+            problems.append(diag("HQ0706", name=name))
+        out[name] = value
+    problems += [diag("HQ0704", path=path, name=name) for name in tensors if name not in module.params]
+    if problems:
+        raise HepqError(problems)
+    return out
+
+
+def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(n for n in shape if n != 1)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import did: our weights, and which of their names gave each."""
+
+    weights: Weights
+    mapping: dict[str, str]
+    ignored: tuple[str, ...]
+
+
+def import_checkpoint(built: Built, path: Path, table: str | None = None) -> Imported:
+    """Weights of the model from a published state_dict, through the checkpoint table of its blocks.
+
+    Names that a PyTorch BatchNorm keeps but nothing uses (``num_batches_tracked``) are ignored.
+    Raises HepqError if the table, a weight or a shape does not fit.
+    """
+    theirs = read_tensors(path)
+    tables = _tables(built, table)
+    tensors: dict[str, NDArray[Any]] = {}
+    mapping: dict[str, str] = {}
+    ignored, unknown = [], []
+    for name, value in theirs.items():
+        ours = next((o for prefix, decl in tables if (o := _translate(decl, prefix, name, built))), None)
+        if ours is not None:
+            tensors[ours], mapping[ours] = value, name
+        elif name.endswith("num_batches_tracked"):
+            ignored.append(name)
+        else:
+            unknown.append(name)
+    if unknown:
+        raise HepqError([diag("HQ0704", path=path, name=name) for name in unknown])
+    return Imported(fit(tensors, built.module, path), mapping, tuple(ignored))
+
+
+def _tables(built: Built, name: str | None) -> list[tuple[str, ast.CheckpointDecl]]:
+    """Checkpoint tables that apply, with the path of the block instance each is for."""
+    decls = [
+        (module.name, decl)
+        for module in built.program.modules.values()
+        for decl in module.file.decls
+        if isinstance(decl, ast.CheckpointDecl)
+    ]
+    found = [
+        (instance.path, decl)
+        for instance in built.plan.instances
+        for module, decl in decls
+        if (instance.module, instance.block) == (module, decl.block) and name in (None, decl.name)
+    ]
+    if not found:
+        known = ", ".join(sorted({d.name for _, d in decls})) or "none"
+        raise HepqError([diag("HQ0707", name=name or built.plan.name, known=known)])
+    return found
+
+
+def _translate(decl: ast.CheckpointDecl, prefix: str, name: str, built: Built) -> str | None:
+    """Our path for their name, by the first entry of the table that fits both sides."""
+    for entry in decl.entries:
+        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^.]+)", re.escape(entry.theirs))
+        match = re.fullmatch(pattern, name)
+        if match is None:
+            continue
+        ours = entry.ours.format(**match.groupdict())
+        path = f"{prefix}.{ours}" if prefix else ours
+        if path in built.module.params:
+            return path
+    return None
