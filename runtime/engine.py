@@ -2,8 +2,8 @@
 """Runs an artifact's compiled function over batches: re-entrant, thread-safe, one scratch buffer per running call.
 
 The function's arguments, in order: begin, end (int64: the events to do); for each ragged dim its offsets
-int64 [events + 1]; for each input its float32 content; the packed weights; scratch float32; scratch int32 if the
-manifest asks for it; for each output its float32 content. Everything is flat and 64-byte aligned, and calls on
+int64 [events + 1]; for each input its float32 content; the packed weights; scratch float32; scratch int32; for each
+output its float32 content. Everything is flat and 64-byte aligned, and calls on
 disjoint ranges of events with different scratch may run at once.
 """
 
@@ -53,7 +53,7 @@ class Engine:
         outputs = {o.name: self._allocate(o.dims, batch) for o in self.manifest.outputs}
         if batch.events == 0:
             return outputs
-        inputs: list[NDArray[Any]] = [batch.offsets[d.name] for d in self.manifest.ragged]
+        inputs: list[NDArray[Any]] = [batch.offsets[d.name] for d in self.manifest.offset_dims]
         inputs += [batch.contents[v.name] for v in self.manifest.inputs]
         before = [*map(_tensor, inputs), self._weights]
         after = [_tensor(o.reshape(-1)) for o in outputs.values()]
@@ -88,8 +88,8 @@ class Engine:
             return self._scratch.pop()
         except IndexError:
             code = self.manifest.code
-            integers = [aligned(code.iscratch_ints, np.int32)] if code.iscratch_ints else []
-            return [_tensor(a) for a in [aligned(max(code.scratch_floats, 1), np.float32), *integers]]
+            sizes = ((code.scratch_floats, np.float32), (code.iscratch_ints, np.int32))
+            return [_tensor(aligned(max(size, 1), kind)) for size, kind in sizes]
 
     def _allocate(self, dims: tuple[str, ...], batch: Batch) -> NDArray[np.float32]:
         dim = self.manifest.ragged_dim(dims)

@@ -126,8 +126,14 @@ class EventSchema(_Frozen):
 
     @property
     def ragged(self) -> tuple[Dim, ...]:
-        """Ragged dims in the order the compiled function takes their offsets."""
+        """Every ragged dim."""
         return tuple(d for d in self.dims if d.ragged)
+
+    @property
+    def offset_dims(self) -> tuple[Dim, ...]:
+        """Ragged dims in the order the compiled function takes their offsets: as they first appear in its inputs."""
+        found = [self.ragged_dim(v.dims) for v in self.inputs]
+        return tuple({d.name: d for d in found if d is not None}.values())
 
     def dim(self, name: str) -> Dim:
         """A dim by name; primes are ignored, and an anonymous dim is named by its size."""

@@ -33,7 +33,8 @@ class Difference:
 class Verification:
     """``checks``: ``golden`` and, for each declared invariance that can be tried, ``permute(dim)``.
 
-    A difference is within tolerance if it is at most ``tolerance * max(1, |reference|)``; NaN equals NaN.
+    Permuted events, too, are compared with the reference. A difference is within tolerance if it is at
+    most ``tolerance * max(1, |reference|)``; NaN equals NaN.
     """
 
     events: int
@@ -63,7 +64,7 @@ def verify(model: Model, seed: int = 0) -> Verification:
         moved = model.score_raw(_permuted(manifest, golden.raw, name, order), "permuted golden vectors").arrays
         valid = _comparable(manifest, golden.raw, name)
         for output in manifest.outputs:
-            before, after, mask = replayed[output.name], moved[output.name], valid
+            before, after, mask = golden.outputs[output.name], moved[output.name], valid
             dim = manifest.ragged_dim(output.dims)
             if dim is not None:
                 before = before[order] if dim.name == name else before

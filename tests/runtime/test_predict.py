@@ -13,11 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 import uproot
 from hepq.runtime import labels, root
+from hepq.runtime.artifact import Artifact
 from hepq.runtime.errors import DataError
+from hepq.runtime.manifest import Branch, Label
 from hepq.runtime.model import Model
 from hepq.runtime.writers import open_writer
 from sklearn.metrics import roc_auc_score
 
+from tests.runtime import tiny_artifact
 from tests.runtime.conftest import make_events
 
 Write = Callable[..., Path]
@@ -186,6 +189,51 @@ def test_a_nan_names_file_branch_and_event(model: Model, events: ak.Array, root_
 
 def test_no_events_at_all(model: Model, events: ak.Array, root_file: Write, tmp_path: Path) -> None:
     assert refused(model, root_file(events[:0]), tmp_path / "out.root").code == "HQ0809"
+
+
+def test_one_of_several_trees(model: Model, events: ak.Array, root_file: Write, tmp_path: Path) -> None:
+    with uproot.recreate(tmp_path / "two.root") as file:
+        for name, part in (("tree", events[:100]), ("other", events[100:130])):
+            file.mktree(name, {f: str(part[f].type.content) for f in part.fields})
+            file[name].extend({f: part[f] for f in part.fields})
+    assert len(model(tmp_path / "two.root")["scale"]) == 100
+    assert len(model(tmp_path / "two.root", tree="other")["scale"]) == 30
+    assert len(model(f"{tmp_path / 'two.root'}:other")["scale"]) == 30
+    with pytest.raises(DataError, match="has 2 trees") as caught:
+        root.find(tmp_path / "two.root")
+    assert caught.value.code == "HQ0804"
+
+
+def test_rntuples_are_read(model: Model, events: ak.Array, tmp_path: Path) -> None:
+    with uproot.recreate(tmp_path / "rn.root") as file:
+        file.mkrntuple("tree", {f: events[f] for f in events.fields})
+    out = model.predict(tmp_path / "rn.root", tmp_path / "out.root", step=90, progress=False).out
+    np.testing.assert_array_equal(read(out)["tot_A"].to_numpy(), model(events)["tot"].A.to_numpy())
+
+
+JETS = Path(__file__).resolve().parents[2] / "../shared/data/jets"
+
+
+@pytest.mark.skipif(not JETS.is_dir(), reason="../shared/data/jets is not here")
+def test_real_jets(tmp_path: Path) -> None:
+    """Branches as a jet ntuple has them; answers by awkward alone."""
+    data = tiny_artifact.dataset(
+        branches=(
+            Branch(name="energy", branch="part_energy", dims=("part",)),
+            Branch(name="jet", branch="jet_mass"),
+            Branch(name="px", branch="part_px", dims=("part",)),
+        ),
+        label=Label(name="y", dim="cls", branches=("label_QCD", "label_Tbqq")),
+    )
+    model = Model(Artifact.open(tiny_artifact.make(tmp_path / "jets.hepqx", data)))
+    summary = model.predict(str(JETS / "Hbb_1k.root"), tmp_path / "out.root", step=300, progress=False)
+    with uproot.open(JETS / "Hbb_1k.root") as file:
+        jets = file["tree"].arrays(["part_energy", "part_px", "jet_mass"])
+    order = ak.argsort(abs(jets.part_px), ascending=False, stable=True)
+    expected = 2 * ak.sum(jets.part_energy[order][:, :4], axis=1) + jets.jet_mass
+    np.testing.assert_allclose(read(summary.out)["tot_A"].to_numpy(), expected.to_numpy(), rtol=1e-5)
+    assert summary.report.truncated == ak.sum(ak.num(jets.part_px) > 4)
+    assert summary.auc == {}
 
 
 # --- output --------------------------------------------------------------------------------

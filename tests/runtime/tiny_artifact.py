@@ -65,6 +65,7 @@ def library() -> bytes:
         jet = T.arg("jet", T.buffer((events,), "float32"))
         weights = T.arg("weights", T.buffer((size("n"),), "float32"))
         scratch = T.arg("scratch", T.buffer((size("m"),), "float32"))
+        T.arg("iscratch", T.buffer((size("k"),), "int32"))
         tot = T.arg("tot", T.buffer((events * 2,), "float32"))
         z = T.arg("z", T.buffer((rows,), "float32"))
         scale = T.arg("scale", T.buffer((events,), "float32"))
@@ -125,9 +126,8 @@ def golden_events(data: Dataset | None) -> dict[str, Any]:
     counts = [3, 0, 1, 6, 2, 4, 5] if data else [3, 0, 1, 4, 2, 4, 1]
     random = np.random.default_rng(1)
     energy = [random.uniform(1, 9, n).round(2) for n in counts]
-    names = ("part_e", "jet_x") if data else ("energy", "jet")
-    events: dict[str, Any] = {names[0]: energy, names[1]: np.arange(7.0)}
-    return events | ({"part_px": [random.normal(size=n) for n in counts]} if data else {})
+    values: dict[str, Any] = {"energy": energy, "jet": np.arange(7.0), "px": [random.normal(size=n) for n in counts]}
+    return {c.branch: values[c.name] for c in schema(data).columns}
 
 
 def make(path: Path, data: Dataset | None = None, code: dict[str, Any] | None = None) -> Path:
