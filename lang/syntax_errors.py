@@ -184,7 +184,9 @@ def _top_level(s: Stop, now: Token, before: Token) -> Diagnostic | None:
     if not now.is_word:
         return None
     if after in ("=", ":"):
-        return diag("HQ0020", s.span(now), what="a binding", instead=f"write `const {now.text} = …`, or put it in a body")
+        return diag(
+            "HQ0020", s.span(now), what="a binding", instead=f"write `const {now.text} = …`, or put it in a body"
+        )
     if after == "(":
         return diag("HQ0020", s.span(now), what="a call", instead="put it in a body")
     close = near(now.text, DECLARATIONS)
