@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-
 from hepq.compiler.interpret import run_event
 from hepq.compiler.ir import Module
 from hepq.runtime import outputs, root
@@ -22,6 +20,7 @@ from hepq.runtime.errors import DataError
 from hepq.runtime.events import Batch, prepare
 from hepq.runtime.golden import Golden
 from hepq.runtime.manifest import EventSchema, Manifest
+from numpy.typing import NDArray
 
 CANDIDATES, KEPT, TOLERANCE = 48, 16, 1e-5
 
@@ -37,7 +36,9 @@ def golden_vectors(
     raw = _from_file(manifest, data) or _made_up(manifest, np.random.default_rng(seed))
     stable = [i for i in range(raw.events) if _is_stable(module, weights, manifest, _event(manifest, raw, i))]
     raw = _join(manifest, [_event(manifest, raw, i) for i in stable[:KEPT]])
-    return Golden(raw, {k: v.astype(np.float32) for k, v in reference(module, weights, manifest, raw, np.float64).items()})
+    return Golden(
+        raw, {k: v.astype(np.float32) for k, v in reference(module, weights, manifest, raw, np.float64).items()}
+    )
 
 
 def reference(
@@ -129,7 +130,11 @@ def _event(manifest: Manifest, raw: Raw, i: int) -> Raw:
     contents: dict[str, NDArray[Any]] = {}
     for c in manifest.columns:
         dim = manifest.ragged_dim(c.dims)
-        lo, hi = (i, i + 1) if dim is None else (int(raw.counts[dim.name][:i].sum()), int(raw.counts[dim.name][: i + 1].sum()))
+        lo, hi = (
+            (i, i + 1)
+            if dim is None
+            else (int(raw.counts[dim.name][:i].sum()), int(raw.counts[dim.name][: i + 1].sum()))
+        )
         contents[c.name] = raw.contents[c.name][lo:hi]
     return Raw(1, counts, contents)
 

@@ -30,13 +30,13 @@ reduce     sum mean max min any all (x)    over: dims. Of nothing (no particle):
 knn        knn (pos)                       over: the points' dim, coord: dims summed in the distance, nbr: Dim(size k),
                                            short: "zero" | "self". index(over)[over, nbr]: the k nearest *other* points,
                                            nearest first; squared distance by differences; ties to the lower index.
-                                           With fewer than k others, the rest is -1 ("zero") or the point itself ("self")
-gather     gather (x, idx)                 x's dim ``idx.type.into`` is looked up by idx; index -1 gives 0. Result dims are
+                                           With fewer than k others, the rest is -1 ("zero") or the point ("self")
+gather     gather (x, idx)                 x's dim ``idx.type.into`` is looked up by idx; -1 gives 0. Result dims are
                                            those of idx, then x's others; a dim in both is aligned by name
 window     window (x)                      dim, win: Dim(size w), stride, pad, dst: y[…, dst=t, …, win=j] =
                                            x[dim = t*stride + j - pad], 0 outside 0..n; win goes last
-norm       batch_norm (x, w, b, mean, var) channel, eps, momentum: (x - mean) / sqrt(var + eps) * w + b; w, b, mean, var are
-                                           [channel]. In training: statistics over all valid entries of the batch
+norm       batch_norm (x, w, b, mean, var) channel, eps, momentum: (x - mean) / sqrt(var + eps) * w + b; w, b, mean
+                                           and var are [channel]. In training: statistics over all valid entries of the batch
            dropout (x)                     p; identity outside training
 =========  ==============================  ======================================================
 """
@@ -60,7 +60,7 @@ BINARY = frozenset("add sub mul div mod pow min max atan2 hypot and or".split())
 REDUCE = frozenset("reduce_sum reduce_mean reduce_max reduce_min reduce_any reduce_all".split())
 ELEMENTWISE = UNARY | BINARY | {"where", "cast"}
 #: param initialisers: ("constant", v) ("uniform", lo, hi) ("normal", mean, std)
-#: ("xavier_uniform",) ("kaiming_uniform",): fan_out, fan_in = first and second dim of the param
+#: ("xavier_uniform",) ("kaiming_uniform",): fans: its first and second dim
 INITS = frozenset("constant uniform normal xavier_uniform kaiming_uniform".split())
 
 

@@ -178,9 +178,7 @@ def model_weights(module: Module, options: Options, default_seed: int | None = N
     return initial_weights(module, seed or 0)
 
 
-def optimise(
-    module: Module, weights: Weights, options: Options, report: CompileReport
-) -> tuple[Module, Weights]:
+def optimise(module: Module, weights: Weights, options: Options, report: CompileReport) -> tuple[Module, Weights]:
     """Run every pass; print and dump the IR between them as the options ask."""
     from hepq.compiler.passes import INFERENCE, run_pipeline
     from hepq.compiler.print_ir import print_module

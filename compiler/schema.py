@@ -38,10 +38,7 @@ def event_schema(built: Built, module: Module) -> m.EventSchema:
 def outputs(module: Module) -> tuple[m.Output, ...]:
     return tuple(
         m.Output(
-            name=name,
-            elem=node.type.elem,
-            dims=tuple(str(d) for d in node.type.dims),
-            unit=str(node.type.unit),
+            **_described(name, node.type),
             entries=node.type.dims[-1].entries if node.type.dims else (),
         )
         for name, node in module.outputs.items()
@@ -58,7 +55,11 @@ def _dims(types: Iterable[Type]) -> tuple[m.Dim, ...]:
 
 
 def _value(name: str, t: Type) -> m.Value:
-    return m.Value(name=name, elem=t.elem, dims=tuple(str(d) for d in t.dims), unit=str(t.unit))
+    return m.Value(**_described(name, t))
+
+
+def _described(name: str, t: Type) -> dict[str, Any]:
+    return {"name": name, "elem": t.elem, "dims": tuple(str(d) for d in t.dims), "unit": str(t.unit)}
 
 
 def _branch(b: BranchPlan) -> m.Branch:
@@ -75,8 +76,10 @@ def _dataset(plan: DatasetPlan, module: Module) -> m.Dataset:
         tree=plan.tree,
         branches=tuple(_branch(b) for b in plan.branches.values() if b.name in used),
         order=orders,
-        policy=m.Policy(**plan.policy),
-        label=m.Label(name=plan.label.name, dim=str(plan.label.dim), branches=plan.label.branches) if plan.label else None,
+        policy=m.Policy.model_validate(plan.policy),
+        label=m.Label(name=plan.label.name, dim=str(plan.label.dim), branches=plan.label.branches)
+        if plan.label
+        else None,
     )
 
 
@@ -109,7 +112,8 @@ def _key(plan: OrderPlan) -> tuple[Instruction, ...]:
 def _through_stack(node: Node) -> Node:
     """``pick(stack(a, b), i)`` is the i-th operand: how four-vectors' components reach a key."""
     if node.op == "pick" and node.operands[0].op == "stack" and node.operands[0]["dim"].key == node["dim"].key:
-        return node.operands[0].operands[node["index"]]
+        entry: int = node["index"]
+        return node.operands[0].operands[entry]
     return node
 
 

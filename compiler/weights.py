@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-
 from hepq.compiler.build import Built
 from hepq.compiler.ir import Module
 from hepq.lang import ast
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import Diagnostic, HepqError
+from numpy.typing import NDArray
 
 Weights = dict[str, NDArray[np.float32]]
 

@@ -34,7 +34,8 @@ def read(model: Path, files: list[Path]) -> tuple[Module, Events, torch.Tensor]:
     built = build_file(model)
     module = read_inputs(built.module)
     schema = event_schema(built, module)
-    assert schema.dataset is not None and schema.dataset.label is not None
+    assert schema.dataset is not None
+    assert schema.dataset.label is not None
     labels = schema.dataset.label.branches
     events: Events = []
     truth: list[np.ndarray] = []
@@ -47,7 +48,9 @@ def read(model: Path, files: list[Path]) -> tuple[Module, Events, torch.Tensor]:
     return module, events, torch.from_numpy(np.concatenate(truth))
 
 
-def epoch(net: TorchModule, events: Events, truth: torch.Tensor, order: np.ndarray, size: int, step, title: str) -> float:
+def epoch(
+    net: TorchModule, events: Events, truth: torch.Tensor, order: np.ndarray, size: int, step, title: str
+) -> float:
     """Run over the jets in ``order``; ``step`` takes each batch's loss. Returns the mean loss."""
     total = 0.0
     for start in track(range(0, len(order), size), title, transient=True):

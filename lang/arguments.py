@@ -64,7 +64,9 @@ class Arguments:
             if value is None:
                 raise Reported
         if not isinstance(value, int) or isinstance(value, bool):
-            self.ctx.error("HQ0404", self.where(key), wanted=f"a static whole number for `{key}`", found=describe(value))
+            self.ctx.error(
+                "HQ0404", self.where(key), wanted=f"a static whole number for `{key}`", found=describe(value)
+            )
         return int(value)
 
     def number(self, key: str, default: float) -> float:
@@ -117,7 +119,9 @@ def _slot(out: Arguments, name: str | None, arg: ast.Arg, names: Sequence[str]) 
     if name is None:
         free = next((n for n in names if n not in out.values), None)
         if free is None:
-            out.ctx.error("HQ0413", arg.span, what=out.name, wanted=len(names) + len(out.values), found=len(out.values) + 1)
+            out.ctx.error(
+                "HQ0413", arg.span, what=out.name, wanted=len(names) + len(out.values), found=len(out.values) + 1
+            )
         return free
     if name not in names:
         near = get_close_matches(name, names, 1)
@@ -135,5 +139,3 @@ def unitless(ctx: Context, x: Tensor, span: Span, function: str) -> Tensor:
     if not x.type.unit.dimensionless:
         ctx.error("HQ0303", span, function=function, unit=x.type.unit)
     return x
-
-

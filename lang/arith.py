@@ -28,11 +28,15 @@ def align(ctx: Context, operands: Sequence[Tensor], spans: Sequence[Span]) -> tu
             for dim in a.dims:
                 other = b.dim(dim)
                 if other is not None and (other.size, other.bound) != (dim.size, dim.bound):
-                    ctx.error("HQ0203", spans[i], Label(spans[j], f"`{b}`"), dim=dim, left=_extent(other), right=_extent(dim))
+                    ctx.error(
+                        "HQ0203", spans[i], Label(spans[j], f"`{b}`"), dim=dim, left=_extent(other), right=_extent(dim)
+                    )
             only_a = [d for d in a.dims if b.dim(d) is None and not d.ragged]
             only_b = [d for d in b.dims if a.dim(d) is None and not d.ragged]
             if only_a and only_b:
-                ctx.error("HQ0202", spans[i], Label(spans[j], f"`{b}`"), left=b, right=a, dim=only_b[0], other=only_a[0])
+                ctx.error(
+                    "HQ0202", spans[i], Label(spans[j], f"`{b}`"), left=b, right=a, dim=only_b[0], other=only_a[0]
+                )
     return merge_dims([t.dims for t in types])
 
 
@@ -181,23 +185,33 @@ def _static(ctx: Context, op: str, a: Value, b: Value, span: Span) -> Value:
         ctx.error("HQ0302", span, left=u, right=v, op=op)
     try:
         match op:
-            case "+": return _join(x + y, u)
-            case "-": return _join(x - y, u)
-            case "*": return _join(x * y, u * v)
+            case "+":
+                return _join(x + y, u)
+            case "-":
+                return _join(x - y, u)
+            case "*":
+                return _join(x * y, u * v)
             case "/":
                 whole = isinstance(x, int) and isinstance(y, int) and y != 0 and x % y == 0
                 return _join(x // y if whole else x / y, u / v)
-            case "%": return _join(x % y, u)
+            case "%":
+                return _join(x % y, u)
             case "^":
                 if abs(y) > 64:
                     raise OverflowError
                 return _join(x**y, u ** Fraction(y).limit_denominator(1000))
-            case "==": return x == y
-            case "!=": return x != y
-            case "<": return x < y
-            case "<=": return x <= y
-            case ">": return x > y
-            case ">=": return x >= y
+            case "==":
+                return x == y
+            case "!=":
+                return x != y
+            case "<":
+                return x < y
+            case "<=":
+                return x <= y
+            case ">":
+                return x > y
+            case ">=":
+                return x >= y
     except (ArithmeticError, ValueError):
         pass
     return ctx.error("HQ0405", span, expression=span.text[:60])  # fmt: skip

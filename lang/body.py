@@ -16,7 +16,7 @@ from hepq.lang.values import UNKNOWN, Function, Init, Tensor, Value, describe
 
 def run_body(ctx: Context, body: ast.Expr | Sequence[ast.Stmt], span: Span) -> Value:
     """The value a body returns; unknown if an error got in the way."""
-    if not isinstance(body, tuple):
+    if isinstance(body, ast.Node):
         return evaluate(ctx, body)
     returned: list[Value] = []
     _statements(ctx, body, returned)

@@ -29,8 +29,8 @@ def _dot(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Valu
                 ctx.error("HQ0203", a.where(key), dim=d, left=d.size or d.bound, right=have.size or have.bound)
     keys = {d.key for d in over}
     dims = tuple(d for d in merge_dims([x.type.dims, y.type.dims]) if d.key not in keys)
-    t = Type("real", dims, x.type.unit * y.type.unit)
-    return ctx.emit("contract", [x, y], t, span, over=over)
+    result = Type("real", dims, x.type.unit * y.type.unit)
+    return ctx.emit("contract", [x, y], result, span, over=over)
 
 
 def _knn(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:

@@ -52,7 +52,14 @@ def _keep_unit(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -
         return abs(value) if fn.name == "abs" else (value > 0) - (value < 0)
     x = a.tensor("x")
     if LORENTZ in x.type.dims or x.type.elem not in ("real", "int"):
-        ctx.error("HQ0305" if LORENTZ in x.type.dims else "HQ0304", a.where("x"), op=fn.name, left=x.type, right="", found=x.type)
+        ctx.error(
+            "HQ0305" if LORENTZ in x.type.dims else "HQ0304",
+            a.where("x"),
+            op=fn.name,
+            left=x.type,
+            right="",
+            found=x.type,
+        )
     t = x.type if fn.name == "abs" else Type("real", x.type.dims)
     return ctx.emit(fn.name, [x], t, span)
 

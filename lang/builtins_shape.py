@@ -11,8 +11,8 @@ from hepq.lang.arguments import in_tensor, read
 from hepq.lang.context import Context, Reported
 from hepq.lang.signature import rename
 from hepq.lang.source import Span
-from hepq.lang.types import ENERGY, LORENTZ, Dim, Type, anonymous, merge_dims
-from hepq.lang.values import Builtin, Tensor, Value
+from hepq.lang.types import ENERGY, LORENTZ, Dim, Elem, Type, anonymous, merge_dims
+from hepq.lang.values import Builtin, Function, Tensor, Value
 
 
 def _last(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
@@ -74,7 +74,7 @@ def _one_unit(ctx: Context, xs: Sequence[Tensor], spans: Sequence[Span], op: str
             ctx.error("HQ0305", s, op=op, left=x.type, right="")
 
 
-def _elem(xs: Sequence[Tensor]) -> str:
+def _elem(xs: Sequence[Tensor]) -> Elem:
     elems = {x.type.elem for x in xs}
     return elems.pop() if len(elems) == 1 else "real"
 
@@ -165,6 +165,7 @@ def _p4(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value
 
         name = "from_pt_eta_phi_mass" if "mass" in given else "from_pt_eta_phi_energy"
         convert = declared(ctx, "std.hep", name, span)
+        assert isinstance(convert, Function), name
         return call_function(ctx, convert, [(arg.name, evaluate(ctx, arg.value), arg.span) for arg in args], span)
     a = read(ctx, fn, args, span, LORENTZ.entries)
     xs, spans = [a.tensor(k) for k in LORENTZ.entries], [a.where(k) for k in LORENTZ.entries]

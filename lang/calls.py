@@ -62,7 +62,7 @@ def with_statics(ctx: Context, fn: Function | Builtin, args: Sequence[ast.Arg], 
 
 def _weight_name(ctx: Context, value: Value, span: Span) -> str:
     if not isinstance(value, str) or not value.isidentifier():
-        ctx.error("HQ0404", span, wanted="a name for the weights, such as name=\"head\"", found=describe(value))
+        ctx.error("HQ0404", span, wanted='a name for the weights, such as name="head"', found=describe(value))
     return str(value)
 
 
@@ -156,7 +156,9 @@ def static_value(ctx: Context, p: ast.Param, value: Value, span: Span) -> Value:
         case _:
             ok = True
     if not ok:
-        ctx.error("HQ0404", span, Label(p.span, "declared here"), wanted=f"{kind} for `{p.name}`", found=describe(value))
+        ctx.error(
+            "HQ0404", span, Label(p.span, "declared here"), wanted=f"{kind} for `{p.name}`", found=describe(value)
+        )
     return value
 
 
@@ -251,7 +253,9 @@ def _check_result(ctx: Context, decl: ast.FnDecl, result: Value, lifted: list[Se
     have = {d.key for d in extra} - {d.key for d in wanted.dims}
     free = tensor.type.with_dims(d for d in tensor.type.dims if d.key not in have)
     frame = Frame(ctx.frame.module, dims=dict(ctx.frame.dims))
-    checked = match(ctx, wanted, replace(tensor, type=free), frame, where, lift=False, what=f"the result of `{decl.name}`")
+    checked = match(
+        ctx, wanted, replace(tensor, type=free), frame, where, lift=False, what=f"the result of `{decl.name}`"
+    )
     return tensor if checked.type == free else _renamed(ctx, tensor, checked.type, free, where)
 
 

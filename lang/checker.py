@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from hepq.lang import ast
 from hepq.lang.attributes import check_attributes
 from hepq.lang.body import run_body
@@ -25,10 +27,8 @@ def check(program: Program, sink: Sink) -> None:
     main = program.main
     for decl in main.file.decls:
         ctx = Context(program, NullBuilder(), sink)
-        try:
+        with suppress(Reported):
             _declaration(ctx, decl, main.name)
-        except Reported:
-            pass
     _pair(program, sink)
 
 

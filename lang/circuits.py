@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from hepq.lang import ast
-from hepq.lang.context import MAX_ITERATIONS, Context, Frame, Reported
+from hepq.lang.context import MAX_ITERATIONS, Context, Frame, Reported, unit_of
 from hepq.lang.expr import evaluate, known, lookup_dim, static_int
 from hepq.lang.signature import concrete_type
 from hepq.lang.source import Span
 from hepq.lang.types import ENERGY, Dim, Type
-from hepq.lang.context import unit_of
 from hepq.lang.values import UNKNOWN, Circuit, Tensor, Value, describe
 
 #: OpenQASM 3 stdgates: name -> (angles, qubits)
@@ -159,7 +158,9 @@ class _Body:
         wires = [(v, s) for v, s in args if isinstance(v, (Qubit, Register))]
         others = [(v, s) for v, s in args if not isinstance(v, (Qubit, Register))]
         if len(wires) != qubits or len(others) != angles:
-            ctx.error("HQ0506", call.span, gate=name, wanted=_count(angles, qubits), found=_count(len(others), len(wires)))
+            ctx.error(
+                "HQ0506", call.span, gate=name, wanted=_count(angles, qubits), found=_count(len(others), len(wires))
+            )
         keys = [v.index for v, _ in wires if isinstance(v, Qubit)]
         if len(set(keys)) < len(keys):
             ctx.error("HQ0502", call.span, gate=name)

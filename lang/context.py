@@ -96,9 +96,7 @@ class Context:
         self.sink.add(diag(code, *chain, notes=notes, **fields))  # type: ignore[arg-type]
         raise Reported
 
-    def emit(
-        self, op: str, operands: Sequence[Tensor], type: Type, span: Span | None, **attrs: Hashable
-    ) -> Tensor:
+    def emit(self, op: str, operands: Sequence[Tensor], type: Type, span: Span | None, **attrs: Hashable) -> Tensor:
         self.nodes += 1
         if self.nodes > MAX_NODES and span is not None:
             self.error("HQ0412", span, limit=MAX_NODES)
