@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`hepqc`, the command line. Commands import what they need when they run, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from hepq.commands import build, language, run, weights
+from hepq.commands.console import examples, report
+
+
+class _Commands(TyperGroup):
+    """Turns every error into a message and an exit status; `--debug` lets it through."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            status = None if ctx.params.get("debug") else report(error)
+            if status is None:
+                raise
+            raise typer.Exit(status) from error
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"hepqc {version('hepq')}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog=examples(
+        "hepqc new top                                        # a program to start from",
+        "hepqc check top.hepq                                 # is it right?",
+        "hepqc compile top.hepq --weights top.safetensors     # one artifact, top.hepqx",
+        "hepqc predict top.hepqx 'jets/*.root' -o scores.root # score events",
+        "hepqc explain HQ0201                                 # what does this error mean?",
+        after="Exit status: 0 all well, 1 something is wrong with the program, weights or data, 2 wrong usage.",
+    )
+)
+def _hepqc(
+    debug: Annotated[bool, typer.Option("--debug", help="Show Python's traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Compile and run high-energy-physics taggers written in [bold]hepq[/]."""
+
+
+_COMMANDS: dict[str, tuple[Any, ...]] = {
+    "Write": (language.new, language.check, language.fmt, language.explain),
+    "Compile": (build.compile_, build.targets),
+    "Run": (run.predict, run.verify, run.inspect),
+}
+for panel, commands in _COMMANDS.items():
+    for command in commands:
+        name = command.__name__.rstrip("_")
+        app.command(name, rich_help_panel=panel, epilog=examples(*command.examples))(command)
+app.add_typer(weights.app, name="weights", rich_help_panel="Compile")
+
+
+def main() -> None:
+    """Entry point of the `hepqc` script."""
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    app()
+
+
+if __name__ == "__main__":
+    main()

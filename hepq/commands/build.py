@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands that make artifacts: compile, targets."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hepq.commands.console import err, example, out
+
+if TYPE_CHECKING:
+    from hepq.compiler.pipeline import CompileReport, Options
+
+Dims = Annotated[
+    list[str], typer.Option("--dim", metavar="NAME=SIZE", help="Size of a dim the program leaves open. Repeatable.")
+]
+Statics = Annotated[
+    list[str],
+    typer.Option("--set", metavar="NAME=VALUE", help="Value of a static argument of the model. Repeatable."),
+]
+Model = Annotated[str | None, typer.Option("--model", help="Which model, if the program has several.")]
+Dataset = Annotated[str | None, typer.Option("--dataset", help="Which dataset, if the program has several.")]
+NoDataset = Annotated[bool, typer.Option("--no-dataset", help="Take the model's own inputs, not a dataset's branches.")]
+
+
+def options(model: str | None, dataset: str | None, no_dataset: bool, dims: list[str], statics: list[str]) -> Options:
+    """The choices that every command which builds a model shares."""
+    from hepq.compiler.pipeline import Options
+
+    return Options(
+        model=model,
+        dataset=dataset,
+        use_dataset=not no_dataset,
+        dims={k: _size(k, v) for k, v in map(_pair, dims)},
+        statics={k: _value(v) for k, v in map(_pair, statics)},
+    )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, mark, value = text.partition("=")
+    if not (mark and name.isidentifier() and value):
+        raise typer.BadParameter(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def _size(name: str, text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise typer.BadParameter(f"the size of {name} must be a positive whole number, not {text!r}")
+    return int(text)
+
+
+def _value(text: str) -> Any:
+    """A number, ``true``, ``false``, a list, or else a string."""
+    from ast import literal_eval
+
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        return literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
+@example(
+    "hepqc compile top.hepq --weights top.safetensors",
+    "hepqc compile top.hepq --weights top.safetensors --target cpu:x86-64-v3 -o portable.hepqx",
+    "hepqc compile top.hepq --init 1            # random weights, to try things out",
+    "hepqc compile top.hepq --emit ir           # what the optimised program looks like",
+)
+def compile_(
+    program: Annotated[Path, typer.Argument(help="The [.hepq] file.")],
+    out_path: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The artifact to write; by default beside the program, [.hepqx].")
+    ] = None,
+    weights: Annotated[Path | None, typer.Option(help="Trained weights, [.safetensors].")] = None,
+    init: Annotated[int | None, typer.Option(metavar="SEED", help="Random weights instead, from this seed.")] = None,
+    target: Annotated[str, typer.Option(help="Where it will run: cpu, cpu:native, cpu:NAME (hepqc targets).")] = "cpu",
+    model: Model = None,
+    dataset: Dataset = None,
+    no_dataset: NoDataset = False,
+    dim: Dims = [],  # noqa: B006
+    set_: Statics = [],  # noqa: B006
+    golden: Annotated[
+        Path | None, typer.Option(help="A ROOT file to take the golden vectors' events from; else they are made up.")
+    ] = None,
+    emit: Annotated[
+        str | None, typer.Option(metavar="STAGE", help="Print a stage and write nothing: ast, ir, tir.")
+    ] = None,
+    print_after: Annotated[str | None, typer.Option(metavar="PASS", help="Print the IR after a pass, or all.")] = None,
+    dump_dir: Annotated[Path | None, typer.Option(help="Write the IR after each pass to files here.")] = None,
+    time_passes: Annotated[bool, typer.Option("--time-passes", help="Say how long each stage took.")] = False,
+    verify_each: Annotated[bool, typer.Option("--verify-each", help="Check the IR after every pass.")] = False,
+) -> None:
+    """Compile a program and its weights to one artifact that reads events and gives scores."""
+    from dataclasses import replace
+
+    from hepq.compiler.pipeline import STAGES, compile_file
+    from hepq.compiler.pipeline import emit as emit_stage
+
+    if emit is not None and emit not in STAGES:
+        raise typer.BadParameter(f"no stage {emit!r}; stages are {', '.join(STAGES)}")
+    if weights is not None and init is not None:
+        raise typer.BadParameter("give either --weights or --init, not both")
+    chosen = replace(
+        options(model, dataset, no_dataset, dim, set_), target=target, weights=weights, init=init, golden=golden,
+        print_after=print_after, dump_dir=dump_dir, verify_each=verify_each,
+        command=shlex.join(["hepqc", *sys.argv[1:]]),
+    )  # fmt: skip
+    if emit is not None:
+        print(emit_stage(program, emit, chosen))
+        return
+    if init is not None:
+        err().print("[yellow]warning[/]: random weights; the scores will mean nothing")
+    with err().status(f"compiling {program.name}") as status:
+        artifact = out_path or program.with_suffix(".hepqx")
+        report = compile_file(program, artifact, chosen, lambda stage: status.update(f"{program.name}: {stage}"))
+    if report.warnings:
+        from hepq.lang.render import render
+
+        render(report.warnings, err())
+    _summary(report, time_passes)
+
+
+def _summary(report: CompileReport, time_passes: bool) -> None:
+    total = sum(seconds for stage, seconds in report.seconds.items() if not stage.startswith("pass "))
+    out().print(
+        f"[bold]{report.out}[/]: model {report.model} for {report.target}, {report.params:,} weights, "
+        f"{report.size / 1024:,.0f} KiB, {report.golden} golden vectors, {total:.1f} s"
+    )
+    if time_passes:
+        from rich.table import Table
+
+        table = Table("stage", "seconds", box=None)
+        table.columns[1].justify = "right"
+        for stage, seconds in report.seconds.items():
+            table.add_row(stage, f"{seconds:.3f}")
+        out().print(table)
+
+
+@example("hepqc targets")
+def targets() -> None:
+    """List what programs can be compiled for."""
+    from rich.table import Table
+
+    from hepq.compiler.targets.cpu import KNOWN, host_features, machine, native
+
+    here, features = machine(), host_features()
+    best = native().mcpu
+    table = Table("--target", "machine", "vector bits", "runs here", box=None)
+    for name, (architecture, bits, needs) in KNOWN.items():
+        runs = architecture == here and features.issuperset(needs)
+        note = "[green]yes, best[/]" if name == best else "yes" if runs else "[dim]no[/]"
+        table.add_row(f"cpu:{name}", architecture, str(bits), note)
+    out().print(table)
+    out().print(f"\n[bold]cpu[/] and [bold]cpu:native[/] mean cpu:{best} here.")

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands that use artifacts: predict, verify, inspect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hepq.commands.console import err, example, out
+
+if TYPE_CHECKING:
+    from hepq.runtime.manifest import Manifest
+    from hepq.runtime.predict import Summary
+
+Artifact = Annotated[Path, typer.Argument(help="A compiled tagger, [.hepqx].")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads to use; by default all this process may.")]
+
+
+@example(
+    "hepqc predict top.hepqx jets.root -o scores.root",
+    "hepqc predict top.hepqx 'data/*.root' -o scores.parquet --keep jet_pt --keep jet_mass",
+)
+def predict(
+    artifact: Artifact,
+    files: Annotated[list[str], typer.Argument(help="ROOT files or glob patterns.", metavar="FILE...")],
+    out_path: Annotated[Path, typer.Option("--out", "-o", help="Where to write: [.root] or [.parquet].")],
+    tree: Annotated[str | None, typer.Option(help="The tree to read; by default the program's.")] = None,
+    keep: Annotated[list[str], typer.Option(help="A branch to copy along. Repeatable.")] = [],  # noqa: B006
+    step: Annotated[
+        str | None, typer.Option(help="How much to hold in memory: a number of events, or a size such as '32 MB'.")
+    ] = None,
+    threads: Threads = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False,
+) -> None:
+    """Score the events of ROOT files: one row of scores per event, in the files' order.
+
+    Files may be of any size, memory stays bounded, and the output appears only when all is done.
+    Where the files hold the labels too, the area under each class's ROC curve is printed.
+    """
+    from hepq.api import load
+    from hepq.runtime import root
+
+    size = root.DEFAULT_STEP if step is None else int(step) if step.isdecimal() else step
+    model = load(artifact, threads)
+    console = err()
+    summary = model.predict(
+        files, out_path, tree=tree, keep=keep, step=size, progress=console.is_terminal and not quiet
+    )
+    if not quiet:
+        _summary(summary)
+
+
+def _summary(summary: Summary) -> None:
+    from rich.table import Table
+
+    console, done = out(), summary.report
+    files = f"{summary.files} file" + ("" if summary.files == 1 else "s")
+    console.print(
+        f"[bold]{summary.out}[/]: {done.events:,} events of {files} in {summary.seconds:.1f} s "
+        f"({summary.rate:,.0f} a second); columns {', '.join(summary.columns)}"
+    )
+    for count, what in (
+        (done.truncated, "events had more particles than the bound; the rest was left out"),
+        (done.dropped, "particles were dropped for NaN or infinity"),
+        (done.unscored, "events score NaN, for a NaN of their own or for want of particles"),
+    ):
+        if count:
+            console.print(f"  {count:,} {what}")
+    if summary.auc:
+        table = Table("class", "AUC against all others", box=None)
+        for name, area in summary.auc.items():
+            table.add_row(name, f"{area:.4f}")
+        console.print(table)
+
+
+@example("hepqc verify top.hepqx")
+def verify(artifact: Artifact, threads: Threads = None) -> None:
+    """Replay an artifact's golden vectors here: does this machine give the scores it should?"""
+    from rich.table import Table
+
+    from hepq.api import load
+
+    with err().status(f"verifying {artifact.name}"):
+        result = load(artifact, threads).verify()
+    table = Table("check", "output", "largest difference", "", box=None)
+    for check in result.checks:
+        mark = "[green]ok[/]" if check.ok else "[bold red]too large[/]"
+        table.add_row(check.check, check.output, f"{check.largest:.2e}", mark)
+    console = out()
+    console.print(table)
+    console.print(
+        f"{artifact}: {'agrees' if result.ok else 'does NOT agree'} with the reference on {result.events} events, "
+        f"tolerance {result.tolerance:g}"
+    )
+    raise typer.Exit(0 if result.ok else 1)
+
+
+@example(
+    "hepqc inspect top.hepqx",
+    "hepqc inspect top.hepqx --picture top.svg   # the dataflow; [.png] or [.pdf] too",
+    "hepqc inspect top.hepqx --source > top.hepq # the program it was made from",
+)
+def inspect(
+    artifact: Annotated[Path, typer.Argument(help="A compiled tagger, [.hepqx]; to draw one, also a [.hepq] program.")],
+    picture: Annotated[Path | None, typer.Option(help="Draw the dataflow: [.png], [.svg] or [.pdf].")] = None,
+    source: Annotated[bool, typer.Option("--source", help="Print the program it was made from.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the whole manifest.")] = False,
+) -> None:
+    """Say what an artifact reads and gives, and where it comes from."""
+    from hepq.runtime.artifact import SOURCE
+    from hepq.runtime.artifact import Artifact as Opened
+
+    if picture is not None:
+        _draw(artifact, picture)
+        print(picture)
+        return
+    opened = Opened.open(artifact)
+    if json:
+        print(opened.manifest.model_dump_json(indent=1))
+    elif source:
+        print(opened.members[SOURCE].decode(), end="")
+    else:
+        _describe(opened.manifest)
+
+
+def _draw(file: Path, picture: Path) -> None:
+    """Draw a program's model, or that of the program an artifact was made from."""
+    from hepq.commands.dataflow import dataflow
+    from hepq.commands.picture import draw
+    from hepq.compiler.build import build
+    from hepq.compiler.pipeline import build_file
+    from hepq.lang.diagnostic import Sink
+    from hepq.lang.modules import load
+    from hepq.runtime.artifact import SOURCE
+    from hepq.runtime.artifact import Artifact as Opened
+
+    if file.suffix == ".hepq":
+        built = build_file(file)
+    else:
+        opened, sink = Opened.open(file), Sink()
+        manifest, text = opened.manifest, opened.members[SOURCE].decode()
+        built = build(
+            load(file.with_suffix(".hepq"), text, sink), sink, model=manifest.name,
+            dataset=manifest.dataset.name if manifest.dataset else None, use_dataset=manifest.dataset is not None,
+            dims={dim.name: dim.size for dim in manifest.dims if dim.size is not None},
+        )  # fmt: skip
+    draw(dataflow(built), built.plan.name, picture)
+
+
+def _describe(manifest: Manifest) -> None:
+    from rich.table import Table
+
+    console = out()
+    console.print(f"[bold]model {manifest.name}[/]", end="")
+    console.print(f", {', '.join(manifest.invariances)}" if manifest.invariances else "", markup=False)
+    table = Table("", "name", "type", "unit", "", box=None)
+    for column in manifest.columns:
+        note = "" if column.factor == 1 else f"file value × {column.factor:g}"
+        table.add_row("reads", column.branch, _type(column.elem, column.dims), column.unit, note)
+    for output in manifest.outputs:
+        table.add_row("gives", output.name, _type(output.elem, output.dims), output.unit, ", ".join(output.entries))
+    console.print(table)
+    for dim in manifest.ragged:
+        console.print(f"{dim.name}: up to {dim.bound} an event, beyond that {manifest.policy.overflow}")
+    made, code = manifest.provenance, manifest.code
+    weights = sum(_size(shape) for shape in manifest.weights.values())
+    console.print(
+        f"{weights:,} weights; code for {code.mcpu}; {manifest.golden.events} golden vectors, "
+        f"tolerance {manifest.golden.tolerance:g}\n"
+        f"made {made.created} by hepq {made.hepq}, TVM {made.tvm}; source SHA-256 {made.source_sha256[:16]}…\n"
+        f"passes: {', '.join(made.passes)}\n{made.command}",
+        markup=False,
+    )
+
+
+def _type(elem: str, dims: tuple[str, ...]) -> str:
+    return elem + (rf"\[{', '.join(dims)}]" if dims else "")
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    from math import prod
+
+    return prod(shape)
