@@ -40,6 +40,9 @@ def evaluate(ctx: Context, e: ast.Expr) -> Value:
             lo, hi = static_int(ctx, a), static_int(ctx, b)
             return range(lo, hi)
         case ast.Field(base=b, name=name):
+            module = _imported(ctx, b)
+            if module is not None:
+                return _member(ctx, module, name, e.span)
             return field_of(ctx, known(evaluate(ctx, b)), name, e.span)
         case ast.Index():
             return _index(ctx, e)
@@ -112,7 +115,27 @@ def declared(ctx: Context, module: str, name: str, span: Span) -> Value | None:
             from hepq.lang.calls import constant
 
             return constant(ctx, decl, home)
-    return ctx.error("HQ0104", span, name=name, kind=type(decl).__name__.removesuffix("Decl").lower())
+    kind = "module" if isinstance(decl, ast.Import) else type(decl).__name__.removesuffix("Decl").lower()
+    return ctx.error("HQ0104", span, name=name, kind=kind)
+
+
+def _imported(ctx: Context, e: ast.Expr) -> str | None:
+    """The module that a name of ``import a.b`` stands for."""
+    if not isinstance(e, ast.Name) or e.id in ctx.frame.locals:
+        return None
+    binding = ctx.program.modules[ctx.frame.module].scope.get(e.id)
+    return binding.module if binding is not None and isinstance(binding.decl, ast.Import) else None
+
+
+def _member(ctx: Context, module: str, name: str, span: Span) -> Value:
+    """``hep.eta``: what a module calls a name."""
+    found = declared(ctx, module, name, span)
+    if found is None:
+        if name in ctx.program.modules[module].file.lost:
+            raise Reported
+        near = get_close_matches(name, ctx.program.modules[module].scope, 1)
+        return ctx.error("HQ0106", span, module=module, name=name, near=near)
+    return known(found)
 
 
 def _dim(ctx: Context, decl: ast.DimDecl, name: str, home: str) -> Dim | None:
