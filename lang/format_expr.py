@@ -85,10 +85,11 @@ class ExpressionFormatter:
             case ast.Unary(op=op, operand=operand):
                 return group("not " if op == "not" else "-", self.expr(operand, strength(e)))
             case ast.Binary(op="^", left=left, right=right):
-                base = (
+                # `20 GeV^2` would be one token
+                power = (
                     group("(", self._bare(left), ")") if isinstance(left, ast.Quantity) else self.expr(left, _POSTFIX)
                 )
-                return group(base, "^", self.expr(right, _SIGNED))
+                return group(power, "^", self.expr(right, _SIGNED))
             case ast.Binary() | ast.Pipe():
                 return self._chain(e)
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-
-from lark import UnexpectedInput
-from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+from typing import Any
 
 from hepq.lang.source import Source, Span
+from lark import UnexpectedInput
+from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
 _TOKEN = re.compile(
     r"\s+|\#[^\n]*|(?P<token>\"[^\"\n]*\"|[A-Za-z_]\w*'*|\d[\w.]*|\|>|->|=>|:=|\.\.\.|\.\.|==|!=|<=|>=|\*\*|//|/\*|&&|\|\||[-+*/%^]=|.)"
@@ -66,9 +66,13 @@ class Stop:
 
     @cached_property
     def at(self) -> int:
-        if isinstance(self.error, UnexpectedToken):
-            return self.end if self.error.token.type == "$END" else self.start + (self.error.token.start_pos or 0)
-        return self.start + (self.error.pos_in_stream or 0)
+        match self.error:
+            case UnexpectedToken(token=token) if token.type != "$END":
+                return self.start + (token.start_pos or 0)
+            case UnexpectedCharacters() as stray:
+                offset: Any = stray.pos_in_stream
+                return self.start + int(offset)
+        return self.end
 
     @property
     def at_end(self) -> bool:

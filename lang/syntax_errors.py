@@ -8,13 +8,12 @@ import unicodedata
 from collections.abc import Callable
 from typing import Final
 
-from lark import UnexpectedInput
-
 from hepq.lang.catalogue import diag, near
 from hepq.lang.diagnostic import Diagnostic, Label
 from hepq.lang.source import Source, Span
 from hepq.lang.syntax_context import CLOSER, NOTHING, Stop, Token
 from hepq.lang.types import UNITS
+from lark import UnexpectedInput
 
 DECLARATIONS: Final = (
     "import", "from", "dim", "const", "fn", "block", "model", "circuit", "dataset", "checkpoint",
@@ -217,9 +216,9 @@ def _comparison(s: Stop, now: Token, before: Token) -> Diagnostic | None:
 def _equals(s: Stop, now: Token, before: Token) -> Diagnostic | None:
     if now.text != "=":
         return None
-    if s.statement.is_word and before.text in (")", "]") or s.token(-2).text == ".":
-        if not any(t.text == "=" and s.same_line(t, now) for t in s.tokens[: s.index]):
-            return diag("HQ0040", s.span(s.statement, before))
+    is_place = before.text in (")", "]") or s.token(-2).text == "."
+    if is_place and s.statement.is_word and not any(t.text == "=" and s.same_line(t, now) for t in s.tokens[: s.index]):
+        return diag("HQ0040", s.span(s.statement, before))
     return diag("HQ0016", s.span(now)) if "AND" in s.expected else None
 
 
