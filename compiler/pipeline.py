@@ -22,7 +22,7 @@ from hepq.lang.modules import load
 
 if TYPE_CHECKING:
     from hepq.compiler.lower.tvm import CpuCode
-    from hepq.compiler.weights import Weights
+    from hepq.compiler.passes.base import Pass, Weights
 
 STAGES = ("ast", "ir", "tir")
 
@@ -180,10 +180,12 @@ def model_weights(module: Module, options: Options, default_seed: int | None = N
 
 def optimise(module: Module, weights: Weights, options: Options, report: CompileReport) -> tuple[Module, Weights]:
     """Run every pass; print and dump the IR between them as the options ask."""
-    from hepq.compiler.passes import INFERENCE, run_pipeline
+    from hepq.compiler.passes.base import run_pipeline
+    from hepq.compiler.passes.standard import INFERENCE
     from hepq.compiler.print_ir import print_module
 
-    def after(name: str, module: Module, seconds: float) -> None:
+    def after(one: Pass, module: Module, seconds: float) -> None:
+        name = one.name
         report.passes.append(name)
         report.seconds[f"pass {name}"] = seconds
         if options.print_after in (name, "all"):

@@ -125,6 +125,11 @@ DATASETS = {
         "The types of a model's inputs are its interface.",
         "write `{name}: real[…]`",
     ),
+    "HQ0631": Entry(
+        "the result `{found}` has dim `{dim}`, so it cannot be invariant under permuting it",
+        "Permuting particles permutes a result that has one entry per particle.",
+        "write `@equivariant(permute({dim}))`, or reduce over `{dim}`",
+    ),
     "HQ0640": Entry(
         "`{name}` is not a block or model", "A checkpoint table belongs to a block or model of the program."
     ),

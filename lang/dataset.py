@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hepq.lang import ast
@@ -59,7 +58,7 @@ class DatasetPlan:
     policy: dict[str, str] = field(default_factory=lambda: {k: v[0] for k, v in POLICIES.items()})
     label: LabelPlan | None = None
     inputs: dict[str, Tensor] = field(default_factory=dict)
-    spans: Mapping[str, ast.InputItem] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
 
 
 def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> DatasetPlan:
@@ -71,6 +70,8 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
             try:
                 _item(ctx, plan, item)
             except Reported:
+                if isinstance(item, ast.InputItem):
+                    plan.failed.add(item.name)
                 names = item.targets if isinstance(item, ast.Bind) else (getattr(item, "name", ""),)
                 if isinstance(item, ast.BranchItem):
                     names = tuple(n for n, _ in item.branches)

@@ -10,6 +10,7 @@ from hepq.lang import ast
 from hepq.lang.calls import call_function
 from hepq.lang.context import Context, Frame, Instance, Reported
 from hepq.lang.dataset import DatasetPlan, elaborate_dataset
+from hepq.lang.expr import lookup_dim
 from hepq.lang.signature import concrete_type
 from hepq.lang.types import Dim, Type
 from hepq.lang.values import Function, Tensor, Value, describe
@@ -43,6 +44,7 @@ def elaborate_model(
             fn = Function(decl, module, tuple((k, (v, decl.span)) for k, v in statics.items()), instance="")
             result = call_function(ctx, fn, [(n, t, decl.span) for n, t in inputs.items()], decl.span)
             outputs = _outputs(ctx, decl, result)
+            _check_invariances(ctx, decl, outputs)
         finally:
             ctx.frames.pop()
     except Reported:
@@ -76,6 +78,8 @@ def _from_dataset(ctx: Context, decl: ast.FnDecl, plan: DatasetPlan) -> dict[str
     for p in decl.params:
         if p.name in plan.inputs:
             inputs[p.name] = plan.inputs[p.name]
+        elif p.name in plan.failed:
+            raise Reported
         elif p.default is None:
             ctx.error("HQ0625", p.span, name=p.name, dataset=plan.name, model=decl.name)
     return inputs
@@ -101,6 +105,18 @@ def _outputs(ctx: Context, decl: ast.FnDecl, result: Value) -> dict[str, Tensor]
 def _invariances(decl: ast.FnDecl) -> tuple[str, ...]:
     found = [a for a in decl.attrs if a.name in ("invariant", "equivariant")]
     return tuple(f"{a.name} {arg.value.span.text}" for a in found for arg in a.args)
+
+
+def _check_invariances(ctx: Context, decl: ast.FnDecl, outputs: Mapping[str, Tensor]) -> None:
+    """An output with one entry per particle moves with the particles: it is equivariant, not invariant."""
+    for attr in decl.attrs:
+        for arg in attr.args:
+            call = arg.value
+            if attr.name == "invariant" and isinstance(call, ast.Call) and isinstance(call.args[0].value, ast.Name):
+                moved = lookup_dim(ctx, call.args[0].value)
+                for tensor in outputs.values():
+                    if isinstance(moved, Dim) and tensor.type.dim(moved) is not None:
+                        ctx.error("HQ0631", attr.span, dim=moved, found=tensor.type)
 
 
 def sized(dims: Mapping[str, int]) -> dict[str, Dim]:
