@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""k nearest neighbours: distances by differences, then each point's rank by counting the nearer ones.
+
+Point j is the r-th neighbour of i if r others are nearer, or as near and of lower index. Counting
+costs n^2 vector comparisons per event and has no data-dependent branch.
+"""
+
+from __future__ import annotations
+
+from math import nan
+
+from tvm import tirx
+from tvm.script.ir_builder import tirx as T
+
+from hepq.compiler.ir import Node
+
+from .context import At, Context
+from .layout import capacity, lanes_for, round_up
+from .tir import Cell, Expr, bind, both, cast, const, either, i32, level, ramp, serial
+from .views import value
+
+
+def emit_knn(ctx: Context, node: Node) -> None:
+    over, nbr = node["over"], node["nbr"]
+    n = i32(ctx.extent(over))
+    lanes = lanes_for(over, ctx.width)
+    chunks = tirx.floordiv(n + (lanes - 1), i32(lanes))
+    floats, ints = (slot.offset for slot in ctx.plan.temporaries[node])
+    row = round_up(capacity(over), lanes) + ctx.width
+    columns, distance = floats, floats + node["coord"].size * row
+    _transpose(ctx, node, n, columns, row)
+    with serial(n) as i:
+        _distances(ctx, node, i, chunks, lanes, columns, row, distance)
+        # comparing with NaN is false: a point is not its own neighbour
+        T.buffer_store(ctx.scratch, const(nan, "float32"), [distance + i])
+        with serial(nbr.size) as j:
+            absent = const(-1) if node["short"] == "zero" else i
+            ctx.store(node, At({over.key: i, nbr.key: j}), absent)
+        with serial(chunks) as c:
+            T.buffer_store(ctx.iscratch, _ranks(ctx, c * lanes, n, lanes, distance), [ramp(ints + c * lanes, lanes)])
+        with serial(n) as j:
+            rank = bind(ctx.iscratch[ints + j])
+            with T.If(both(tirx.NE(i, j), rank < nbr.size)), T.Then():
+                ctx.store(node, At({over.key: i, nbr.key: rank}), j)
+
+
+def _transpose(ctx: Context, node: Node, n: Expr, columns: int, row: int) -> None:
+    """Coordinates as rows, so that distances to many points are one vector operation."""
+    over, coord = node["over"], node["coord"]
+    with serial(n) as i, serial(coord.size) as d:
+        x = value(ctx, node.operands[0], At({over.key: i, coord.key: d}))
+        T.buffer_store(ctx.scratch, x, [columns + d * row + i])
+
+
+def _distances(
+    ctx: Context, node: Node, i: Expr, chunks: Expr, lanes: int, columns: int, row: int, distance: int
+) -> None:
+    with serial(chunks) as c:
+        total = Cell(const(0.0, "float32"), lanes)
+        with serial(node["coord"].size) as d:
+            own = ctx.scratch[columns + d * row + i]
+            others = ctx.scratch[ramp(columns + d * row + c * lanes, lanes)]
+            step = bind(level(own, others)[0] - others)
+            total.set(total.get() + step * step)
+        T.buffer_store(ctx.scratch, total.get(), [ramp(distance + c * lanes, lanes)])
+
+
+def _ranks(ctx: Context, first: Expr, n: Expr, lanes: int, distance: int) -> Expr:
+    mine = bind(ctx.scratch[ramp(distance + first, lanes)])
+    index = ramp(first, lanes)
+    rank = Cell(const(0), lanes)
+    with serial(n) as m:
+        other = level(bind(ctx.scratch[distance + m]), mine)[0]
+        lower = level(m, index)[0] < index
+        nearer = either(other < mine, both(tirx.EQ(other, mine), lower))
+        rank.set(rank.get() + cast(nearer, "int32"))
+    return rank.get()

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A thin vocabulary over TVM's TIR: scalars and vectors of one width, bound once, never surprising."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from tvm import tirx
+from tvm.script.ir_builder import tirx as T
+
+#: a TIR expression; TVM ships no type information that helps here
+Expr = Any
+
+
+def const(value: float | int | bool, dtype: str = "int32") -> Expr:
+    return tirx.const(value, dtype)
+
+
+def i32(value: Expr | int) -> Expr:
+    return const(value) if isinstance(value, int) else value
+
+
+def dtype_of(e: Expr) -> str:
+    """Element type without the number of lanes: ``float32``, ``int32``, ``bool``."""
+    return str(e.ty.dtype).partition("x")[0]
+
+
+def lanes_of(e: Expr) -> int:
+    return int(str(e.ty.dtype).partition("x")[2] or 1)
+
+
+def widen(e: Expr, lanes: int) -> Expr:
+    """``e`` in every lane, if it is a scalar."""
+    return tirx.Broadcast(e, lanes) if lanes > 1 and lanes_of(e) == 1 else e
+
+
+def ramp(base: Expr | int, lanes: int, stride: Expr | int = 1) -> Expr:
+    """``base, base + stride, …`` or just ``base`` for one lane."""
+    return i32(base) if lanes == 1 else tirx.Ramp(i32(base), i32(stride), lanes)
+
+
+def level(*args: Expr) -> tuple[Expr, ...]:
+    """All arguments as wide as the widest."""
+    lanes = max(lanes_of(a) for a in args)
+    return tuple(widen(a, lanes) for a in args)
+
+
+def select(cond: Expr, a: Expr, b: Expr) -> Expr:
+    return tirx.Select(*level(cond, a, b))
+
+
+def both(a: Expr, b: Expr) -> Expr:
+    return tirx.And(*level(a, b))
+
+
+def either(a: Expr, b: Expr) -> Expr:
+    return tirx.Or(*level(a, b))
+
+
+def cast(e: Expr, dtype: str) -> Expr:
+    lanes = lanes_of(e)
+    if dtype_of(e) == dtype:
+        return e
+    if dtype_of(e) == "bool":
+        return select(e, const(1, dtype), const(0, dtype))
+    if dtype == "bool":
+        return tirx.NE(*level(e, const(0, dtype_of(e))))
+    return tirx.Cast(dtype if lanes == 1 else f"{dtype}x{lanes}", e)
+
+
+def bits(e: Expr, dtype: str) -> Expr:
+    """The same bits read as another type."""
+    lanes = lanes_of(e)
+    return tirx.reinterpret(dtype if lanes == 1 else f"{dtype}x{lanes}", e)
+
+
+def bind(e: Expr) -> Expr:
+    """Compute ``e`` here, once."""
+    return e if isinstance(e, (tirx.IntImm, tirx.FloatImm)) else T.bind(e)
+
+
+def larger(a: Expr, b: Expr) -> Expr:
+    """Elementwise maximum; NaN in ``a`` stays (one instruction on every CPU)."""
+    a, b = level(a, b)
+    return tirx.Select(b > a, b, a)
+
+
+def smaller(a: Expr, b: Expr) -> Expr:
+    a, b = level(a, b)
+    return tirx.Select(b < a, b, a)
+
+
+def serial(extent: Expr | int) -> AbstractContextManager[Expr]:
+    """``for i in range(extent)``, i of the extent's type."""
+    return T.serial(const(0, dtype_of(i32(extent))), i32(extent))  # type: ignore[no-any-return]
+
+
+def ceildiv(a: Expr, b: int) -> Expr:
+    """For a >= 0."""
+    return a if b == 1 else tirx.floordiv(a + (b - 1), i32(b))
+
+
+class Cell:
+    """A variable of ``lanes`` lanes that LLVM keeps in a register.
+
+    The scope must be ``global`` and the size small: other scopes and large sizes become heap workspaces.
+    """
+
+    def __init__(self, value: Expr, lanes: int | None = None) -> None:
+        self.lanes = lanes or lanes_of(value)
+        self.buffer = T.alloc_buffer((max(self.lanes, 16),), dtype_of(value), scope="global")
+        self.set(widen(value, self.lanes))
+
+    def set(self, value: Expr) -> None:
+        T.buffer_store(self.buffer, value, [ramp(0, self.lanes)])
+
+    def get(self) -> Expr:
+        return self.buffer[ramp(0, self.lanes)]
+
+    def lane(self, i: Expr | int) -> Expr:
+        return self.buffer[i32(i)]
+
+
+def per_lane(f: Callable[..., Expr], *args: Expr) -> Expr:
+    """``f`` on scalars, lane by lane: how library functions reach vectors."""
+    args = level(*args)
+    lanes = lanes_of(args[0])
+    if lanes == 1:
+        return bind(f(*args))
+    cells = [Cell(a) for a in args]
+    with serial(lanes) as i:
+        T.buffer_store(cells[0].buffer, f(*(c.lane(i) for c in cells)), [i])
+    return bind(cells[0].get())

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls what the TVM lowering makes, the way an engine does: aligned buffers, a range of events."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tvm_ffi
+from hepq.compiler.ir import Module
+from hepq.compiler.lower.tvm import CpuCode, lower
+from hepq.compiler.targets import cpu
+from hepq.lang.types import Dim
+
+Array = np.ndarray[Any, Any]
+
+
+def aligned(values: Any, dtype: str = "float32") -> Array:
+    """A flat copy that starts at a multiple of 64 bytes and is never empty."""
+    flat = np.asarray(values, dtype).ravel()
+    raw = np.full(flat.nbytes + 128, 0x7F, np.uint8)
+    start = -raw.ctypes.data % 64
+    out = raw[start : start + max(flat.nbytes, 64)].view(dtype)
+    out[: flat.size] = flat
+    return out
+
+
+class Compiled:
+    """``module`` as machine code, loaded."""
+
+    def __init__(self, module: Module, weights: Mapping[str, Array], target: str = "cpu") -> None:
+        self.module = module
+        self.code: CpuCode = lower(module, weights, cpu.parse(target))
+        self._folder = tempfile.TemporaryDirectory()
+        path = Path(self._folder.name) / "code.so"
+        path.write_bytes(self.code.library)
+        self.function = tvm_ffi.load_module(str(path))["hepq_main"]
+        self.packed = aligned(self.code.packed)
+
+    def __call__(
+        self, events: Sequence[Mapping[str, Any]], ranges: Sequence[tuple[int, int]] | None = None
+    ) -> dict[str, list[Array]]:
+        """Outputs per event, as ``interpret.run`` gives them. ``ranges``: the calls to split the events into."""
+        sizes = self._sizes(events)
+        offsets = {name: np.concatenate([[0], np.cumsum(n)]) for name, n in sizes.items()}
+        inputs = [self._pack(events, n["name"], n.type.dims) for n in self.module.inputs]
+        shapes = {name: [self._shape(n.type.dims, sizes, b) for b in range(len(events))] for name, n in self._outputs()}
+        lengths = {name: sum(int(np.prod(s)) for s in each) for name, each in shapes.items()}
+        # unwritten entries must show
+        outputs = {name: aligned(np.full(n + 16, np.nan)) for name, n in lengths.items()}
+        offset_buffers = [aligned(offsets[d.name], "int64") for d in self.module.ragged_dims]
+        for begin, end in ranges or [(0, len(events))]:
+            # junk, so that reading what was never written shows
+            scratch = aligned(np.full(self.code.scratch_floats, np.nan))
+            iscratch = aligned(np.full(self.code.iscratch_ints, -(2**30)), "int32")
+            self.function(
+                begin, end, *offset_buffers, *inputs, self.packed, scratch, iscratch, *outputs.values()
+            )  # fmt: skip
+        result: dict[str, list[Array]] = {}
+        for name, each in shapes.items():
+            ends = np.cumsum([int(np.prod(s)) for s in each])
+            assert np.isnan(outputs[name][lengths[name] :]).all(), "wrote beyond the output"
+            flat = outputs[name][: lengths[name]]
+            result[name] = [v.reshape(s) for v, s in zip(np.split(flat, ends[:-1]), each, strict=True)]
+        return result
+
+    def _outputs(self) -> list[tuple[str, Any]]:
+        return list(self.module.outputs.items())
+
+    def _sizes(self, events: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
+        sizes: dict[str, list[int]] = {}
+        for node in self.module.inputs:
+            for axis, dim in enumerate(node.type.dims):
+                if dim.ragged:
+                    sizes[dim.name] = [np.shape(e[node["name"]])[axis] for e in events]
+        return sizes
+
+    @staticmethod
+    def _pack(events: Sequence[Mapping[str, Any]], name: str, dims: Sequence[Dim]) -> Array:
+        return aligned(np.concatenate([np.asarray(e[name], np.float32).ravel() for e in events]))
+
+    @staticmethod
+    def _shape(dims: Sequence[Dim], sizes: Mapping[str, list[int]], event: int) -> tuple[int, ...]:
+        return tuple(d.size if d.size is not None else sizes[d.name][event] for d in dims)
