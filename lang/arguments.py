@@ -5,14 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from hepq.lang import ast
+from hepq.lang.catalogue import near
 from hepq.lang.context import Context, Reported
 from hepq.lang.expr import evaluate, known, lookup_dim
 from hepq.lang.source import Span
 from hepq.lang.types import Dim, anonymous
 from hepq.lang.values import UNKNOWN, Builtin, Tensor, Value, describe
+from hepq.lang.words import dims_of, pure_help
+
+
+#: what NumPy and torch call the dim that a reduction removes
+_AXIS = ("axis", "dim", "axes", "dims", "along")
 
 
 @dataclass
@@ -50,7 +55,11 @@ class Arguments:
 
         value = self.value(key)
         items = value if isinstance(value, tuple) else (value,)
-        return tuple(dim_of(self.ctx, v, self.where(key)) for v in items)
+        dims = tuple(dim_of(self.ctx, v, self.where(key)) for v in items)
+        for i, dim in enumerate(dims):
+            if any(dim.key == d.key for d in dims[:i]) and not dim.anonymous:
+                self.ctx.error("HQ0204", self.where(key), dim=dim)
+        return dims
 
     def dim_in(self, key: str, tensor: Tensor) -> Dim:
         return in_tensor(self.ctx, self.dim(key), tensor, self.where(key))
@@ -60,6 +69,8 @@ class Arguments:
             return default
         value = self.value(key)
         if isinstance(value, Dim):
+            if value.ragged:
+                self.ctx.error("HQ0211", self.where(key), dim=value)
             value = value.size
             if value is None:
                 raise Reported
@@ -82,7 +93,8 @@ def in_tensor(ctx: Context, dim: Dim, tensor: Tensor, span: Span) -> Dim:
     """The tensor's dim of that name."""
     found = tensor.type.dim(dim)
     if found is None:
-        ctx.error("HQ0212", span, dim=dim, found=tensor.type)
+        close = near(str(dim), map(str, tensor.type.dims))
+        ctx.error("HQ0212", span, dim=dim, found=tensor.type, near=close, help=None if close else dims_of(tensor.type))
     return found
 
 
@@ -124,8 +136,8 @@ def _slot(out: Arguments, name: str | None, arg: ast.Arg, names: Sequence[str]) 
             )
         return free
     if name not in names:
-        near = get_close_matches(name, names, 1)
-        out.ctx.error("HQ0403", arg.span, name=name, what=out.name, near=near, wanted=", ".join(names) or "none")
+        close = ["over"] if name in _AXIS and "over" in names else near(name, names)
+        out.ctx.error("HQ0403", arg.span, name=name, what=out.name, near=close, wanted=", ".join(names) or "none")
     return name
 
 
@@ -137,5 +149,5 @@ def _put(out: Arguments, slot: str, value: Value, span: Span) -> None:
 
 def unitless(ctx: Context, x: Tensor, span: Span, function: str) -> Tensor:
     if not x.type.unit.dimensionless:
-        ctx.error("HQ0303", span, function=function, unit=x.type.unit)
+        ctx.error("HQ0303", span, function=function, unit=x.type.unit, help=pure_help(span.text, x.type.unit))
     return x

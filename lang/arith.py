@@ -6,12 +6,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import NoReturn
 
 from hepq.lang.context import Context, Reported
 from hepq.lang.diagnostic import Label
 from hepq.lang.source import Span
 from hepq.lang.types import LORENTZ, ONE, Dim, Elem, Type, Unit, merge_dims
 from hepq.lang.values import STATIC_NUMBER, UNKNOWN, Quantity, Tensor, Value, describe
+from hepq.lang.words import SYMBOLS, named, pure_help, same_unit_help
 
 OPS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "%": "mod", "==": "eq", "!=": "ne", "<": "lt", "<=": "le",
        ">": "gt", ">=": "ge", "and": "and", "or": "or"}  # fmt: skip
@@ -68,8 +70,8 @@ def binary(ctx: Context, op: str, left: Value, right: Value, span: Span, lspan: 
     if left is UNKNOWN or right is UNKNOWN:
         raise Reported
     if op == "^":
-        return power(ctx, left, right, span, rspan)
-    left, right = _size(left), _size(right)
+        return power(ctx, left, right, span, lspan, rspan)
+    left, right = _size(ctx, left, lspan), _size(ctx, right, rspan)
     if isinstance(left, STATIC_NUMBER) and isinstance(right, STATIC_NUMBER):
         return _static(ctx, op, left, right, span)
     if op in ("==", "!=") and not (isinstance(left, Tensor) or isinstance(right, Tensor)):
@@ -92,7 +94,7 @@ def elementwise(ctx: Context, op: str, a: Tensor, b: Tensor, span: Span, lspan: 
     if p4_a or p4_b:
         fine = (op in ("add", "sub") and p4_a and p4_b) or (op == "mul" and p4_a != p4_b) or (op == "div" and not p4_b)
         if not fine:
-            ctx.error("HQ0305", span, op=op, left=a.type, right=b.type)
+            ctx.error("HQ0305", span, op=SYMBOLS.get(op, op), left=a.type, right=b.type)
     a, b = _align_units(ctx, op, a, b, span, lspan, rspan)
     if op == "mul":
         unit = a.type.unit * b.type.unit
@@ -112,24 +114,29 @@ def _align_units(
     ctx: Context, op: str, a: Tensor, b: Tensor, span: Span, lspan: Span, rspan: Span
 ) -> tuple[Tensor, Tensor]:
     if op in SAME_UNIT and a.type.unit != b.type.unit:
-        ctx.error("HQ0302", span, Label(lspan, f"`{a.type.unit}`"), Label(rspan, f"`{b.type.unit}`"),
-                  left=a.type.unit, right=b.type.unit, op=op)  # fmt: skip
+        units_differ(ctx, SYMBOLS.get(op, op), [a.type.unit, b.type.unit], span, [lspan, rspan])
     return a, b
 
 
-def power(ctx: Context, base: Value, exponent: Value, span: Span, espan: Span) -> Value:
-    base, exponent = _size(base), _size(exponent)
+def units_differ(ctx: Context, op: str, units: Sequence[Unit], span: Span, spans: Sequence[Span]) -> NoReturn:
+    labels = [Label(s, named(u)) for s, u in zip(spans, units, strict=True)]
+    ctx.error("HQ0302", span, *labels, op=op, left=named(units[0]), right=named(units[1]),
+              help=same_unit_help([s.text for s in spans], units))  # fmt: skip
+
+
+def power(ctx: Context, base: Value, exponent: Value, span: Span, bspan: Span, espan: Span) -> Value:
+    base, exponent = _size(ctx, base, bspan), _size(ctx, exponent, espan)
     if isinstance(exponent, Tensor):
-        x = ctx.tensor(base, span)
-        for t, s in ((x, span), (exponent, espan)):
+        x = ctx.tensor(base, bspan)
+        for t, s in ((x, bspan), (exponent, espan)):
             if not t.type.unit.dimensionless:
-                ctx.error("HQ0303", s, function="^", unit=t.type.unit)
-        return ctx.emit("pow", [x, exponent], Type("real", align(ctx, [x, exponent], [span, espan])), span)
+                ctx.error("HQ0303", s, function="^", unit=t.type.unit, help=pure_help(s.text, t.type.unit))
+        return ctx.emit("pow", [x, exponent], Type("real", align(ctx, [x, exponent], [bspan, espan])), span)
     if not isinstance(exponent, (int, float)) or isinstance(exponent, bool):
         return ctx.error("HQ0404", espan, wanted="a static number as exponent", found=describe(exponent))
     if isinstance(base, STATIC_NUMBER):
         return _static(ctx, "^", base, exponent, span)
-    x = ctx.tensor(base, span)
+    x = ctx.tensor(base, bspan)
     if LORENTZ in x.type.dims:
         ctx.error("HQ0305", span, op="^", left=x.type, right=exponent)
     unit = x.type.unit ** Fraction(exponent).limit_denominator(1000)
@@ -145,8 +152,7 @@ def where(ctx: Context, cond: Tensor, a: Value, b: Value, span: Span, cspan: Spa
     cond = _need_bool(ctx, cond, cspan)
     x, y = ctx.tensor(a, aspan), ctx.tensor(b, bspan)
     if x.type.unit != y.type.unit:
-        ctx.error("HQ0302", span, Label(aspan, f"`{x.type.unit}`"), Label(bspan, f"`{y.type.unit}`"),
-                  left=x.type.unit, right=y.type.unit, op="if")  # fmt: skip
+        units_differ(ctx, "if", [x.type.unit, y.type.unit], span, [aspan, bspan])
     if x.type.elem == "bool" and y.type.elem == "bool":
         elem: Elem = "bool"
     else:
@@ -165,9 +171,11 @@ def _numeric(type: Type) -> Type:
     return Type("int" if type.elem == "int" else "real", type.dims, type.unit)
 
 
-def _size(value: Value) -> Value:
+def _size(ctx: Context, value: Value, span: Span) -> Value:
     """A dim in arithmetic stands for its size."""
     if isinstance(value, Dim):
+        if value.ragged:
+            ctx.error("HQ0211", span, dim=value)
         if value.size is None:
             raise Reported
         return value.size
@@ -182,7 +190,7 @@ def _static(ctx: Context, op: str, a: Value, b: Value, span: Span) -> Value:
         ctx.error("HQ0306" if op in ("and", "or") else "HQ0301", span, found=describe(a if isinstance(b, bool) else b))
     (x, u), (y, v) = _split(a), _split(b)
     if op in ("+", "-", "%", "==", "!=", "<", "<=", ">", ">=") and u != v:
-        ctx.error("HQ0302", span, left=u, right=v, op=op)
+        ctx.error("HQ0302", span, left=named(u), right=named(v), op=op)
     try:
         match op:
             case "+":

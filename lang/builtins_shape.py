@@ -13,6 +13,7 @@ from hepq.lang.signature import rename
 from hepq.lang.source import Span
 from hepq.lang.types import ENERGY, LORENTZ, Dim, Elem, Type, anonymous, merge_dims
 from hepq.lang.values import Builtin, Function, Tensor, Value
+from hepq.lang.words import convert_help, kind
 
 
 def _last(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
@@ -57,19 +58,19 @@ def _stack(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Va
         ctx.error("HQ0214", a.where("dim"), dim=dim, size=dim.size or dim.bound, found=len(xs))
     if dim.open:
         raise Reported
-    _one_unit(ctx, xs, spans, "stack")
+    _one_unit(ctx, xs, spans, span, "stack")
     dims = arith.align(ctx, xs, spans)
     if any(d.key == dim.key for d in dims):
         ctx.error("HQ0204", span, dim=dim)
     return ctx.emit("stack", xs, Type(_elem(xs), (*dims, dim), xs[0].type.unit), span, dim=dim)
 
 
-def _one_unit(ctx: Context, xs: Sequence[Tensor], spans: Sequence[Span], op: str) -> None:
+def _one_unit(ctx: Context, xs: Sequence[Tensor], spans: Sequence[Span], span: Span, op: str) -> None:
     for x, s in zip(xs, spans, strict=True):
         if x.type.elem == "index":
             ctx.error("HQ0304", s, found=x.type)
         if x.type.unit != xs[0].type.unit:
-            ctx.error("HQ0302", s, left=xs[0].type.unit, right=x.type.unit, op=op)
+            arith.units_differ(ctx, op, [xs[0].type.unit, x.type.unit], span, [spans[0], s])
         if LORENTZ in x.type.dims:
             ctx.error("HQ0305", s, op=op, left=x.type, right="")
 
@@ -85,7 +86,7 @@ def _concat(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
     xs, spans = [ctx.tensor(v, s) for v, s in a.rest], [s for _, s in a.rest]
     if not xs:
         ctx.error("HQ0415", span, name="x", what="concat")
-    _one_unit(ctx, xs, spans, "concat")
+    _one_unit(ctx, xs, spans, span, "concat")
     for x, s in zip(xs, spans, strict=True):
         if not x.type.dims or x.type.dims[-1].ragged:
             ctx.error("HQ0213", s, name="concat", found=x.type)
@@ -171,8 +172,9 @@ def _p4(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value
     xs, spans = [a.tensor(k) for k in LORENTZ.entries], [a.where(k) for k in LORENTZ.entries]
     for x, s in zip(xs, spans, strict=True):
         if x.type.unit != ENERGY:
-            ctx.error("HQ0308", s, found=x.type.unit, wanted=ENERGY, what="a component of `p4`")
-    _one_unit(ctx, xs, spans, "p4")
+            ctx.error("HQ0308", s, found=kind(x.type.unit), wanted=kind(ENERGY), what="a component of `p4`",
+                      help=convert_help(ENERGY, x.type.unit))  # fmt: skip
+    _one_unit(ctx, xs, spans, span, "p4")
     dims = arith.align(ctx, xs, spans)
     return ctx.emit("stack", xs, Type("real", (*dims, LORENTZ), ENERGY), span, dim=LORENTZ)
 

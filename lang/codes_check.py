@@ -122,7 +122,7 @@ TYPES = {
         "pass a number or a tensor",
     ),
     "HQ0302": E(
-        "`{op}` of different units: `{left}` and `{right}`",
+        "`{op}` needs one unit, found {left} and {right}",
         "Quantities are added, compared and joined only in one unit. A pure number (unit 1) is not a quantity.",
         "multiply or divide by a quantity, such as `1 GeV`, so that both have one unit",
     ),
@@ -154,7 +154,7 @@ TYPES = {
         "use `real` for a pure number",
     ),
     "HQ0308": E(
-        "{what} is in {wanted}, but the value is in {found}",
+        "{what} must be {wanted}, but the value is {found}",
         "A unit is part of a type (`1` is a pure number). Values are converted only by arithmetic with quantities.",
         "multiply or divide by a quantity, such as `/ 1 GeV`",
     ),

@@ -9,13 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from hepq.lang import ast
+from hepq.lang.catalogue import near
 from hepq.lang.context import Context, Frame, Reported
 from hepq.lang.expr import evaluate, lookup_dim
 from hepq.lang.source import Span
 from hepq.lang.types import ENERGY, LORENTZ, ONE, UNITS, Dim, Elem, Type, Unit, anonymous
 from hepq.lang.values import UNKNOWN, Tensor, Value, describe
+from hepq.lang.words import convert_help, kind
 
+_P4_HELP = "build one: `p4(px=…, py=…, pz=…, energy=…)` or `p4(pt=…, eta=…, phi=…, mass=…)`"
+COMPONENT_HELP = "take a component or a function of it, such as `p.pt`"
 STATIC_KINDS = ("dim", "fn", "block", "list", "string")
+_FOREIGN_TYPES = {
+    **dict.fromkeys(("float", "float32", "float64", "double", "number", "tensor", "array"), "real"),
+    **dict.fromkeys(("int32", "int64", "integer", "uint", "long"), "int"),
+    **dict.fromkeys(("lorentzvector", "tlorentzvector", "fourvector", "vector", "momentum4d"), "p4"),
+    "boolean": "bool",
+}
 _ELEMS: dict[str, Elem] = {"real": "real", "int": "int", "bool": "bool", "complex": "complex"}
 
 
@@ -45,10 +55,9 @@ def element(ctx: Context, t: ast.TypeExpr) -> tuple[Elem, Unit, bool]:
         return "real", ENERGY, True
     if t.name in UNITS:
         return "real", UNITS[t.name][0] ** t.power, False
-    from difflib import get_close_matches
-
     names = [*_ELEMS, "p4", "index", *UNITS]
-    return ctx.error("HQ0307", t.span, name=t.name, near=get_close_matches(t.name, names, 1))
+    foreign = _FOREIGN_TYPES.get(t.name.lower())
+    return ctx.error("HQ0307", t.span, name=t.name, near=[foreign] if foreign else near(t.name, names))
 
 
 def pattern(ctx: Context, t: ast.TypeExpr) -> Pattern:
@@ -123,10 +132,10 @@ def match(ctx: Context, p: Pattern, actual: Tensor, frame: Frame, span: Span, *,
 
 def _match_element(ctx: Context, p: Pattern, t: Type, span: Span, what: str) -> None:
     if (LORENTZ in t.dims) != p.lorentz:
-        ctx.error("HQ0301" if p.lorentz else "HQ0305", span, found=f"`{t}`", op=what, left=t, right=p)
+        ctx.error("HQ0309", span, found=t, wanted=p, what=what, help=_P4_HELP if p.lorentz else COMPONENT_HELP)
     if p.elem == t.elem or (p.elem == "real" and t.elem in ("int", "bool")):
         if p.unit != t.unit:
-            ctx.error("HQ0308", span, found=t.unit, wanted=p.unit, what=what)
+            ctx.error("HQ0308", span, found=kind(t.unit), wanted=kind(p.unit), what=what, help=convert_help(p.unit, t.unit))
         return
     ctx.error("HQ0309", span, found=t, wanted=p, what=what)
 
