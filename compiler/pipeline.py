@@ -155,13 +155,13 @@ def emit(path: Path, stage: str, options: Options | None = None) -> str:
         if sink.errors:
             raise HepqError(sink.items)
         return pretty_repr(program.main.file.decls)
-    from hepq.compiler.print_ir import print_module
+    from hepq.compiler.print_ir import print_ir
     from hepq.compiler.schema import read_inputs
 
     built = build_file(path, options)
     weights = model_weights(built.module, options, default_seed=0)
     module, folded = optimise(read_inputs(built.module), weights, options, CompileReport(path, "", options.target))
-    return print_module(module) if stage == "ir" else generate(module, folded, options.target).tir
+    return print_ir(module) if stage == "ir" else generate(module, folded, options.target).tir
 
 
 def model_weights(module: Module, options: Options, default_seed: int | None = None) -> Weights:
@@ -182,18 +182,18 @@ def optimise(module: Module, weights: Weights, options: Options, report: Compile
     """Run every pass; print and dump the IR between them as the options ask."""
     from hepq.compiler.passes.base import run_pipeline
     from hepq.compiler.passes.standard import INFERENCE
-    from hepq.compiler.print_ir import print_module
+    from hepq.compiler.print_ir import print_ir
 
     def after(one: Pass, module: Module, seconds: float) -> None:
         name = one.name
         report.passes.append(name)
         report.seconds[f"pass {name}"] = seconds
         if options.print_after in (name, "all"):
-            print(f"# after {name}\n{print_module(module)}\n")
+            print(f"# after {name}\n{print_ir(module)}\n")
         if options.dump_dir is not None:
             options.dump_dir.mkdir(parents=True, exist_ok=True)
             file = options.dump_dir / f"{len(report.passes):02d}-{name}.ir"
-            file.write_text(print_module(module))
+            file.write_text(print_ir(module))
 
     return run_pipeline(INFERENCE, module, weights, verify_each=options.verify_each, on_pass=after)
 
