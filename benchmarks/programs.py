@@ -40,8 +40,8 @@ class Programs:
         roll = self.random.random()
         if roll < 0.8:
             return " "
-        comment = f"# note {self.random.randint(0, 999)}"
-        return self.random.choice(("\n", "\n\n", "\n\n\n  ", "\t", f" {comment}\n", f"\n{comment}\n", f"\n\n  {comment} \n\n"))
+        note = f"# note {self.random.randint(0, 999)}"
+        return self.random.choice(("\n", "\n\n", "\n\n\n  ", "\t", f" {note}\n", f"\n{note}\n", f"\n\n  {note} \n\n"))
 
     # --- pieces
 
@@ -100,7 +100,8 @@ class Programs:
         return [self.random.choice(_TYPES), *power, *dims]
 
     def _param(self) -> Tokens:
-        return [self._plain(), *self._maybe(lambda: [":", *self._type()]), *self._maybe(lambda: ["=", *self.expr(1)], 0.3)]
+        default = self._maybe(lambda: ["=", *self.expr(1)], 0.3)
+        return [self._plain(), *self._maybe(lambda: [":", *self._type()]), *default]
 
     def _statics(self) -> Tokens:
         return self._maybe(lambda: ["[", *self._listed(self._param, 1, 3, trailing=True), "]"], 0.4)
