@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a pass is, how passes run, and the walk that most of them share."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+from hepq.compiler.ir import Module, Node
+from hepq.compiler.verify import verify
+
+Weights = Mapping[str, np.ndarray[Any, Any]]
+
+
+class Pass(Protocol):
+    """A frozen dataclass whose fields are its options. Keeps the reference's results on the module."""
+
+    @property
+    def name(self) -> str: ...
+
+    def __call__(self, module: Module, weights: Weights) -> tuple[Module, Weights]: ...
+
+
+#: called after each pass with the pass, its module and the seconds it took
+OnPass = Callable[[Pass, Module, float], None]
+
+
+def run_pipeline(
+    passes: Iterable[Pass],
+    module: Module,
+    weights: Weights,
+    verify_each: bool = False,
+    on_pass: OnPass | None = None,
+) -> tuple[Module, Weights]:
+    """Runs ``passes`` in order; with ``verify_each``, raises ``VerifyError`` before the first or after a bad one."""
+    if verify_each:
+        verify(module)
+    for one in passes:
+        start = time.perf_counter()
+        module, weights = one(module, weights)
+        seconds = time.perf_counter() - start
+        if verify_each:
+            verify(module)
+        if on_pass:
+            on_pass(one, module, seconds)
+    return module, weights
+
+
+class Uses:
+    """How many operand slots and outputs a node fills; 1 for a node made during the walk."""
+
+    def __init__(self, module: Module) -> None:
+        self.counts: Counter[Node] = Counter(o for n in module.walk() for o in n.operands)
+        self.counts.update(module.outputs.values())
+
+    def of(self, node: Node) -> int:
+        return self.counts.get(node, 1)
+
+
+def rewrite(module: Module, rule: Callable[[Node, Uses], Node | None]) -> Module:
+    """Every node, operands first and already rewritten, replaced by what ``rule`` makes of it (None: kept)."""
+    uses = Uses(module)
+    new: dict[Node, Node] = {}
+    for node in module.walk():
+        operands = tuple(new[o] for o in node.operands)
+        current = node if operands == node.operands else replace(node, operands=operands)
+        if current is not node:
+            uses.counts[current] = uses.counts[node]
+        made = rule(current, uses)
+        if made is not None and made is not current:
+            uses.counts[made] = uses.counts.get(made, 0) + uses.counts[node]
+        new[node] = made or current
+    return replace(module, outputs={name: new[n] for name, n in module.outputs.items()})
+
+
+def substitute(module: Module, given: Mapping[Node, Node]) -> Module:
+    """``module`` with some of its nodes replaced by given ones of the same type."""
+    new: dict[Node, Node] = {}
+    for node in module.walk():
+        operands = tuple(new[o] for o in node.operands)
+        new[node] = given.get(node) or (node if operands == node.operands else replace(node, operands=operands))
+    return replace(module, outputs={name: new[n] for name, n in module.outputs.items()})
+
+
+class Static:
+    """Is a node made of params and constants alone, the same in every event?"""
+
+    def __init__(self) -> None:
+        self._known: dict[Node, bool] = {}
+
+    def __call__(self, node: Node) -> bool:
+        if node not in self._known:
+            if node.op in ("iota", "count"):
+                self._known[node] = not node["dim"].ragged
+            elif node.op in ("input", "dropout"):
+                self._known[node] = False
+            else:
+                self._known[node] = all(self(o) for o in node.operands)
+        return self._known[node]
