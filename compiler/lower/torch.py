@@ -60,6 +60,13 @@ class TorchModule(nn.Module):
                 raise ValueError(f"weight {path} has shape {np.shape(weights[path])}, must be {shape}")
             self._store(path, torch.tensor(np.asarray(weights[path])), node["trainable"])
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> TorchModule:
+        """Own weights, the same IR: nodes are known by identity."""
+        copy = TorchModule(self.ir, {path: self._load(path).detach().cpu() for path in self.ir.params})
+        for path in self.ir.params:
+            copy._load(path).data = self._load(path).detach().clone()
+        return copy.train(self.training)
+
     def _store(self, path: str, value: Tensor, trainable: bool) -> None:
         # written past nn.Module's checks: a block may well be called "train" or "type"
         *parents, name = path.split(".")

@@ -10,12 +10,15 @@ from hepq.compiler.passes.fold_batch_norm import FoldBatchNorm
 from hepq.compiler.passes.fold_constants import FoldConstants
 from hepq.compiler.passes.linear_gather import LinearGather
 from hepq.compiler.passes.remove_dropout import RemoveDropout
+from hepq.compiler.passes.sink_bias import SinkBias
 
 INFERENCE: tuple[Pass, ...] = (
     RemoveDropout(),
     FoldConstants(),
+    MergeEqual(),
     FoldBatchNorm(),
     LinearGather(),
+    SinkBias(),
     FoldConstants(),
     MergeEqual(),
     DropUnused(),

@@ -12,18 +12,15 @@ from hepq.compiler.infer import make
 from hepq.compiler.initialise import initial_weights
 from hepq.compiler.interpret import run
 from hepq.compiler.ir import Module, Node
-from hepq.compiler.passes import (
-    INFERENCE,
-    DropUnused,
-    FoldBatchNorm,
-    FoldConstants,
-    LinearGather,
-    MergeEqual,
-    Pass,
-    RemoveDropout,
-    SinkBias,
-    run_pipeline,
-)
+from hepq.compiler.passes.base import Pass, run_pipeline
+from hepq.compiler.passes.cse import MergeEqual
+from hepq.compiler.passes.dce import DropUnused
+from hepq.compiler.passes.fold_batch_norm import FoldBatchNorm
+from hepq.compiler.passes.fold_constants import FoldConstants
+from hepq.compiler.passes.linear_gather import LinearGather
+from hepq.compiler.passes.remove_dropout import RemoveDropout
+from hepq.compiler.passes.sink_bias import SinkBias
+from hepq.compiler.passes.standard import INFERENCE
 from hepq.compiler.print_ir import print_ir
 from hepq.compiler.verify import VerifyError
 from hepq.lang.types import Dim, Type

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -153,6 +154,15 @@ def test_any_path_is_a_good_name(path: str) -> None:
     model = to_torch(module)
     assert list(model.state_dict()) == [path]
     assert model({"x": torch.tensor([3.0])})["y"].tolist() == [6.0]
+
+
+def test_a_copy_has_weights_of_its_own(net: Module, batch: Any) -> None:
+    model = to_torch(net).double().eval()
+    copied = copy.deepcopy(model)
+    torch.testing.assert_close(copied(*batch), model(*batch))
+    with torch.no_grad():
+        copied.get_parameter("head.bias").add_(1)
+    torch.testing.assert_close(copied(*batch)["logits"], model(*batch)["logits"] + 1)
 
 
 def test_initial_weights_depend_on_seed_and_path_alone(net: Module) -> None:
