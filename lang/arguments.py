@@ -13,8 +13,7 @@ from hepq.lang.expr import evaluate, known, lookup_dim
 from hepq.lang.source import Span
 from hepq.lang.types import Dim, anonymous
 from hepq.lang.values import UNKNOWN, Builtin, Tensor, Value, describe
-from hepq.lang.words import dims_of, pure_help
-
+from hepq.lang.words import counted, dims_of, pure_help
 
 #: what NumPy and torch call the dim that a reduction removes
 _AXIS = ("axis", "dim", "axes", "dims", "along")
@@ -105,7 +104,7 @@ def read(
     """Match ``fn[statics](args)`` to parameter names; ``dims`` are read as dims (``part'``)."""
     out = Arguments(ctx, fn.name, span, {}, [])
     for name, value, arg in fn.statics:
-        _put(out, _slot(out, name, arg, statics), known(value), arg.span)
+        _put(out, _slot(out, name, arg, statics, static=True), known(value), arg.span)
     for arg in args:
         positional = [p for p in params if p not in out.values]
         if arg.name is None and variadic:
@@ -127,13 +126,12 @@ def _dim_or_value(ctx: Context, e: ast.Expr, is_dim: bool) -> Value:
     return UNKNOWN if value is None else value
 
 
-def _slot(out: Arguments, name: str | None, arg: ast.Arg, names: Sequence[str]) -> str:
+def _slot(out: Arguments, name: str | None, arg: ast.Arg, names: Sequence[str], *, static: bool = False) -> str:
     if name is None:
         free = next((n for n in names if n not in out.values), None)
         if free is None:
-            out.ctx.error(
-                "HQ0413", arg.span, what=out.name, wanted=len(names) + len(out.values), found=len(out.values) + 1
-            )
+            wanted = counted(len(out.values), "static argument" if static else "argument")
+            out.ctx.error("HQ0413", arg.span, what=out.name, wanted=wanted, found=len(out.values) + 1)
         return free
     if name not in names:
         close = ["over"] if name in _AXIS and "over" in names else near(name, names)

@@ -4,24 +4,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from hepq.lang import ast
-from hepq.lang.context import Context
+from hepq.lang.catalogue import near
+from hepq.lang.context import Context, Reported
 from hepq.lang.expr import lookup_dim
 from hepq.lang.types import Dim
 from hepq.lang.values import describe
 
+_SYMMETRY = "`lorentz` or `permute(dim)`"
 ATTRIBUTES = ("invariant", "equivariant", "shots", "budget")
 
 
 def check_attributes(ctx: Context, attrs: Sequence[ast.Attr]) -> None:
+    """Report every mistake in attributes; raises ``Reported`` if there is one."""
+    failed = False
     for attr in attrs:
-        if attr.name not in ATTRIBUTES:
-            ctx.error("HQ0109", attr.span, name=attr.name, near=get_close_matches(attr.name, ATTRIBUTES, 1))
-        if attr.name in ("invariant", "equivariant"):
-            for arg in attr.args:
-                _symmetry(ctx, attr.name, arg.value)
+        try:
+            _attribute(ctx, attr)
+        except Reported:
+            failed = True
+    if failed:
+        raise Reported
+
+
+def _attribute(ctx: Context, attr: ast.Attr) -> None:
+    if attr.name not in ATTRIBUTES:
+        ctx.error("HQ0109", attr.span, name=attr.name, near=near(attr.name, ATTRIBUTES))
+    if attr.name in ("invariant", "equivariant"):
+        if not attr.args:
+            ctx.error("HQ0111", attr.span, name=attr.name, wanted=_SYMMETRY)
+        for arg in attr.args:
+            _symmetry(ctx, attr.name, arg.value)
 
 
 def _symmetry(ctx: Context, name: str, e: ast.Expr) -> None:
@@ -33,4 +47,4 @@ def _symmetry(ctx: Context, name: str, e: ast.Expr) -> None:
             if not isinstance(dim, Dim):
                 ctx.error("HQ0201", arg.span, found=describe(dim))
             return
-    ctx.error("HQ0111", e.span, name=name, wanted="`lorentz` or `permute(dim)`")
+    ctx.error("HQ0111", e.span, name=name, wanted=_SYMMETRY)

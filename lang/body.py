@@ -9,6 +9,7 @@ from dataclasses import replace
 from hepq.lang import ast
 from hepq.lang.context import MAX_ITERATIONS, Context, Reported
 from hepq.lang.expr import evaluate, known, static_int
+from hepq.lang.gates import GATES
 from hepq.lang.source import Span
 from hepq.lang.types import Dim, Type
 from hepq.lang.values import UNKNOWN, Function, Init, Tensor, Value, describe
@@ -21,7 +22,7 @@ def run_body(ctx: Context, body: ast.Expr | Sequence[ast.Stmt], span: Span) -> V
     returned: list[Value] = []
     _statements(ctx, body, returned)
     if not returned:
-        ctx.error("HQ0416", span)
+        ctx.error("HQ0416", Span(span.source, max(span.start, span.end - 1), span.end))
     return returned[0]
 
 
@@ -62,7 +63,11 @@ def _statement(ctx: Context, s: ast.Stmt, returned: list[Value]) -> None:
             _for(ctx, s, returned)
         case ast.Return(value=value):
             returned.append(evaluate(ctx, value))
-        case ast.Do():
+        case ast.Do(call=call):
+            gate = call.fn.id if isinstance(call, ast.Call) and isinstance(call.fn, ast.Name) else ""
+            declared = ctx.program.modules[ctx.frame.module].scope
+            if gate in GATES and gate not in declared and gate not in ctx.frame.locals:
+                ctx.error("HQ0504", s.span, gate=gate)
             ctx.error("HQ0418", s.span)
 
 

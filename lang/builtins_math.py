@@ -13,7 +13,7 @@ from hepq.lang.context import Context, Reported
 from hepq.lang.source import Span
 from hepq.lang.types import LORENTZ, Dim, Type
 from hepq.lang.values import Builtin, Init, Quantity, Tensor, Value, describe
-from hepq.lang.words import dims_of, pure_help
+from hepq.lang.words import pure_help
 
 #: functions of a pure number, with what computes them for static arguments
 FUNCTIONS: dict[str, Callable[[float], float]] = {
@@ -29,7 +29,8 @@ def _function(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) ->
     a = read(ctx, fn, args, span, ["x"])
     value = a.value("x")
     if isinstance(value, Quantity):
-        ctx.error("HQ0303", a.where("x"), function=fn.name, unit=value.unit, help=pure_help(a.where("x").text, value.unit))
+        help = pure_help(a.where("x").text, value.unit)
+        ctx.error("HQ0303", a.where("x"), function=fn.name, unit=value.unit, help=help)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         try:
             return float(FUNCTIONS[fn.name](value))

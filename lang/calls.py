@@ -5,18 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import Any
 
 from hepq.lang import ast
 from hepq.lang.body import run_body
+from hepq.lang.catalogue import near
 from hepq.lang.context import MAX_CALL_DEPTH, Context, Frame, Instance, Reported, WeightScope, snake_case
 from hepq.lang.diagnostic import Label
 from hepq.lang.expr import evaluate, known, static_int
 from hepq.lang.signature import STATIC_KINDS, annotate, dim_of, match, pattern
 from hepq.lang.source import Span
 from hepq.lang.types import UNITS, Dim, Type, merge_dims
-from hepq.lang.values import UNKNOWN, Builtin, Function, Quantity, Tensor, Value, describe
+from hepq.lang.unknown import MEASUREMENT_HELP
+from hepq.lang.values import UNKNOWN, Builtin, Circuit, Function, Quantity, Tensor, Value, describe
+from hepq.lang.words import counted
 
 #: an argument: its name if given, its value, where it stands
 Given = tuple[str | None, Value, Span]
@@ -30,7 +32,7 @@ def apply(ctx: Context, fn: Value, args: Sequence[ast.Arg], span: Span, fspan: S
 
         return BUILTINS[fn.name](ctx, fn, args, span)
     if not isinstance(fn, Function):
-        ctx.error("HQ0401", fspan, found=describe(fn))
+        ctx.error("HQ0401", fspan, found=describe(fn), help=MEASUREMENT_HELP if isinstance(fn, Circuit) else None)
     given = [(a.name, evaluate(ctx, a.value), a.span) for a in args]
     return call_function(ctx, fn, given, span)
 
@@ -49,8 +51,12 @@ def with_statics(ctx: Context, fn: Function | Builtin, args: Sequence[ast.Arg], 
             name = _weight_name(ctx, value, arg.span)
             continue
         key = arg.name or (free[0] if free else None)
-        if key is None or key not in params:
-            ctx.error("HQ0403", arg.span, name=arg.name or "", what=fn.decl.name, near=_near(arg.name, params),
+        if key is None:
+            wanted = counted(len(params), "argument")
+            help = "values go in `( )`, after the static arguments"
+            ctx.error("HQ0413", arg.span, what=f"{fn.decl.name}[ ]", wanted=wanted, found=len(args), help=help)
+        if key not in params:
+            ctx.error("HQ0403", arg.span, name=arg.name, what=fn.decl.name, near=_near(arg.name, params),
                       wanted=", ".join(params) or "none")  # fmt: skip
         if key in statics:
             ctx.error("HQ0402", arg.span, name=key, what=fn.decl.name)
@@ -67,17 +73,19 @@ def _weight_name(ctx: Context, value: Value, span: Span) -> str:
 
 
 def _near(name: str | None, names: Sequence[str]) -> list[str]:
-    return get_close_matches(name, names, 1) if name else []
+    return near(name, names) if name else []
 
 
-def call_function(ctx: Context, fn: Function, args: Sequence[Given], span: Span) -> Value:
-    """Elaborate the body of ``fn`` for these arguments."""
+def call_function(ctx: Context, fn: Function, args: Sequence[Given], span: Span, *, entry: bool = False) -> Value:
+    """Elaborate the body of ``fn`` for these arguments. ``entry``: nothing in the program calls it."""
     decl = fn.decl
     if len(ctx.frames) > MAX_CALL_DEPTH:
         ctx.error("HQ0411", span, name=decl.name)
+    if decl.kind != "fn" and any(f.dataset for f in ctx.frames):
+        ctx.error("HQ0612", span, what=f"{decl.kind} `{decl.name}`")
     if decl.kind != "fn" and fn.instance is None and not ctx.frame.owns_params:
         ctx.error("HQ0409", span, name=decl.name, kind=decl.kind)
-    frame = Frame(fn.module, call_span=span)
+    frame = Frame(fn.module, call_span=None if entry else span)
     statics = dict(fn.statics)
     caller = ctx.frame
     _bind_statics(ctx, decl, statics, frame, span)
@@ -131,6 +139,8 @@ def static_value(ctx: Context, p: ast.Param, value: Value, span: Span) -> Value:
             return dim_of(ctx, value, span)
         case "int":
             if isinstance(value, Dim):
+                if value.ragged:
+                    ctx.error("HQ0211", span, dim=value)
                 if value.size is None:
                     raise Reported
                 return value.size
@@ -169,7 +179,7 @@ def _match_args(ctx: Context, decl: ast.FnDecl, args: Sequence[Given], span: Spa
         if name is None:
             name = next((n for n in names if n not in out), None)
             if name is None:
-                ctx.error("HQ0413", where, what=decl.name, wanted=len(names), found=len(args))
+                ctx.error("HQ0413", where, what=decl.name, wanted=counted(len(names), "argument"), found=len(args))
         elif name not in names:
             if name in [p.name for p in decl.statics]:
                 ctx.error("HQ0414", where, name=name, what=decl.name)
@@ -241,8 +251,12 @@ def _check_result(ctx: Context, decl: ast.FnDecl, result: Value, lifted: list[Se
     where = decl.body[-1].span if isinstance(decl.body, tuple) and decl.body else decl.span
     if not isinstance(decl.body, tuple):
         where = decl.body.span
-    if decl.ret is None or isinstance(result, tuple):
+    if decl.ret is None or (isinstance(result, tuple) and decl.ret.name == "list"):
         return result
+    if isinstance(result, tuple):
+        found = f"({', '.join('…' * len(result))})"
+        ctx.error("HQ0309", where, what=f"the result of `{decl.name}`", wanted=decl.ret.span.text, found=found,
+                  help="leave out `->` to return several values")  # fmt: skip
     if decl.ret.name in STATIC_KINDS:
         return result
     if _stays_static(result, decl.ret) and decl.kind == "fn":

@@ -10,14 +10,17 @@ from hepq.lang.attributes import check_attributes
 from hepq.lang.body import run_body
 from hepq.lang.builder import NullBuilder
 from hepq.lang.calls import _check_result, constant, dim_size, static_value
+from hepq.lang.catalogue import near
+from hepq.lang.checkpoint import check_placeholders, check_tables
 from hepq.lang.circuits import check_circuit
 from hepq.lang.context import Context, Frame, Reported
 from hepq.lang.dataset import elaborate_dataset
-from hepq.lang.diagnostic import Sink
-from hepq.lang.entry import elaborate_model
+from hepq.lang.diagnostic import Diagnostic, Sink
+from hepq.lang.entry import elaborate_model, warn_unused_inputs
 from hepq.lang.expr import evaluate, known
 from hepq.lang.modules import Program
 from hepq.lang.signature import STATIC_KINDS, pattern
+from hepq.lang.source import Source
 from hepq.lang.types import LORENTZ, Dim, Type
 from hepq.lang.values import UNKNOWN, Tensor, Value
 
@@ -30,6 +33,13 @@ def check(program: Program, sink: Sink) -> None:
         with suppress(Reported):
             _declaration(ctx, decl, main.name)
     _pair(program, sink)
+    sink.items.sort(key=lambda d: _place(d, main.file.span.source))
+
+
+def _place(d: Diagnostic, main: Source) -> tuple[bool, int]:
+    """Imported modules first, as they were read; then the main file from top to bottom."""
+    inside = bool(d.labels) and d.labels[0].span.source is main
+    return inside, d.labels[0].span.start if inside else 0
 
 
 def _declaration(ctx: Context, decl: ast.Decl, module: str) -> None:
@@ -52,8 +62,10 @@ def _declaration(ctx: Context, decl: ast.Decl, module: str) -> None:
             elaborate_dataset(ctx, decl, module)
         case ast.CheckpointDecl(block=block):
             binding = ctx.program.modules[module].scope.get(block)
+            check_placeholders(ctx, decl)
             if binding is None or not isinstance(binding.decl, ast.FnDecl) or binding.decl.kind == "fn":
-                ctx.error("HQ0640", decl.span, name=block)
+                blocks = [n for n, b in ctx.program.modules[module].scope.items() if isinstance(b.decl, ast.FnDecl)]
+                ctx.error("HQ0640", decl.span, name=block, near=near(block, blocks))
 
 
 def _generic(ctx: Context, decl: ast.FnDecl, module: str) -> None:
@@ -93,6 +105,34 @@ def _pair(program: Program, sink: Sink) -> None:
     decls = program.main.file.decls
     models = [d for d in decls if isinstance(d, ast.FnDecl) and d.kind == "model"]
     datasets = [d for d in decls if isinstance(d, ast.DatasetDecl)]
-    if len(models) == 1 and len(datasets) == 1:
+    for model in models:
         ctx = Context(program, NullBuilder(), sink)
-        elaborate_model(ctx, models[0], program.main.name, datasets[0], {})
+        if len(datasets) == 1 and (len(models) == 1 or _feeds(datasets[0], model)):
+            plan = elaborate_model(ctx, model, program.main.name, datasets[0], {})
+            if plan is not None and plan.dataset is not None and len(models) == 1:
+                warn_unused_inputs(ctx, model, plan.dataset)
+        elif _stands_alone(ctx, model, program.main.name):
+            plan = elaborate_model(ctx, model, program.main.name, None, {})
+        else:
+            continue
+        if plan is not None:
+            check_tables(ctx, program.main)
+
+
+def _feeds(dataset: ast.DatasetDecl, model: ast.FnDecl) -> bool:
+    inputs = [i.name for i in dataset.items if isinstance(i, ast.InputItem)]
+    return all(p.name in inputs or p.default is not None for p in model.params)
+
+
+def _stands_alone(ctx: Context, model: ast.FnDecl, module: str) -> bool:
+    """Whether the declaration alone fixes every size and static argument."""
+    if any(p.default is None for p in model.statics):
+        return False
+    ctx.frames.append(Frame(module))
+    try:
+        types = [pattern(ctx, p.type) for p in model.params if p.type is not None]
+    except Reported:
+        return False
+    finally:
+        ctx.frames.pop()
+    return len(types) == len(model.params) and not any(t.rest or any(d.open for d in t.dims) for t in types)

@@ -5,24 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from hepq.lang import ast
+from hepq.lang.catalogue import near
 from hepq.lang.context import MAX_ITERATIONS, Context, Frame, Reported, unit_of
 from hepq.lang.expr import evaluate, known, lookup_dim, static_int
+from hepq.lang.gates import GATES
 from hepq.lang.signature import concrete_type
 from hepq.lang.source import Span
 from hepq.lang.types import ENERGY, Dim, Type
 from hepq.lang.values import UNKNOWN, Circuit, Tensor, Value, describe
 
-#: OpenQASM 3 stdgates: name -> (angles, qubits)
-GATES: dict[str, tuple[int, int]] = {
-    **dict.fromkeys(("id", "x", "y", "z", "h", "s", "sdg", "t", "tdg", "sx"), (0, 1)),
-    **dict.fromkeys(("p", "phase", "rx", "ry", "rz"), (1, 1)), "u": (3, 1),
-    **dict.fromkeys(("cx", "cy", "cz", "ch", "swap"), (0, 2)),
-    **dict.fromkeys(("cp", "crx", "cry", "crz", "rxx", "ryy", "rzz"), (1, 2)), "cu": (4, 2),
-    **dict.fromkeys(("ccx", "cswap"), (0, 3)),
-}  # fmt: skip
+_ALIASES = {"hadamard": "h", "cnot": "cx", "not": "x", "toffoli": "ccx", "ccnot": "ccx", "u3": "u", "phase_shift": "p"}
 #: ``ring(cz, q)``: a two-qubit gate on each edge of a pattern
 PATTERNS = ("ring", "ladder", "all_pairs")
 
@@ -143,7 +137,11 @@ class _Body:
         ctx = self.ctx
         fn = call.fn.base if isinstance(call.fn, ast.Index) else call.fn
         name = fn.id if isinstance(fn, ast.Name) else ""
-        if name in PATTERNS or name in ("adjoint", "controlled"):
+        if name in PATTERNS:
+            self.pattern(call, name)
+            self.gates += 1
+            return
+        if name in ("adjoint", "controlled"):
             self.gates += 1
             return
         args = [(self.value(a.value), a.value.span) for a in call.args]
@@ -152,8 +150,8 @@ class _Body:
             if declared is not None and isinstance(declared.decl, ast.CircuitDecl):
                 self.gates += 1
                 return
-            near = get_close_matches(name, GATES, 1)
-            ctx.error("HQ0505", fn.span, gate=name or fn.span.text, near=near)
+            close = [_ALIASES[name.lower()]] if name.lower() in _ALIASES else near(name, GATES)
+            ctx.error("HQ0505", fn.span, gate=name or fn.span.text, near=close)
         angles, qubits = GATES[name]
         wires = [(v, s) for v, s in args if isinstance(v, (Qubit, Register))]
         others = [(v, s) for v, s in args if not isinstance(v, (Qubit, Register))]
@@ -167,6 +165,18 @@ class _Body:
         for v, s in others:
             self.angle(v, s)
         self.gates += 1
+
+    def pattern(self, call: ast.Call, name: str) -> None:
+        """``ring(cz, q)``: the first argument names a gate on two qubits, the second is the register."""
+        gate = call.args[0].value if call.args else None
+        on = call.args[-1].value if len(call.args) > 1 else None
+        known_gate = isinstance(gate, ast.Name) and gate.id in GATES
+        if gate is not None and not known_gate:
+            self.ctx.error("HQ0505", gate.span, gate=gate.span.text, near=near(gate.span.text, GATES))
+        two = isinstance(gate, ast.Name) and known_gate and GATES[gate.id][1] == 2
+        if not two or on is None or not isinstance(self.value(on), Register):
+            self.ctx.error("HQ0506", call.span, gate=name, wanted="a gate on two qubits and the register",
+                           found=f"`{call.span.text}`")  # fmt: skip
 
     def angle(self, value: Value, span: Span) -> None:
         if isinstance(value, (Dim, Circuit, str, tuple)):

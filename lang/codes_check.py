@@ -229,7 +229,7 @@ CALLS = {
         "use a smaller range",
     ),
     "HQ0413": E(
-        "`{what}` takes {wanted} arguments here, {found} are given",
+        "`{what}` takes {wanted}, {found} given",
         "There are more arguments than parameters.",
         "remove one, or check the brackets: static arguments go in `[ ]`",
     ),

@@ -109,8 +109,14 @@ DATASETS = {
     "HQ0626": Entry(
         "input `{name}` is `{found}`, but model `{model}` expects `{wanted}`",
         "An input's type is that of the parameter it feeds.",
+        "change the input, or the parameter's type",
     ),
-    "HQ0627": Entry("model `{model}` has no parameter `{name}`", "This input feeds nothing.", severity="warning"),
+    "HQ0627": Entry(
+        "model `{model}` has no parameter `{name}`",
+        "Inputs feed the model's parameters by name; this one feeds nothing.",
+        "remove it, or write `{name} = …` without `input`",
+        severity="warning",
+    ),
     "HQ0628": Entry(
         "static argument `{name}` of model `{model}` has no value",
         "A compiled model has a value for every static argument.",
@@ -135,14 +141,21 @@ DATASETS = {
     ),
     "HQ0641": Entry(
         "checkpoint `{name}` maps to `{weight}`, which `{block}` does not have",
-        "The right side names weights of the block.",
+        "The right side names weights of the block. Static arguments decide which weights there are, so this is a "
+        "warning.",
+        "list them with `hepqc inspect`, or remove the line",
+        severity="warning",
     ),
     "HQ0642": Entry(
-        "`{{{placeholder}}}` does not appear on both sides", "A placeholder stands for the same text on both sides."
+        "`{{{placeholder}}}` does not appear on both sides",
+        "A placeholder stands for the same text on both sides.",
+        "write `{{{placeholder}}}` on both sides, or on neither",
     ),
     "HQ0643": Entry(
         "weight `{weight}` of `{block}` is mapped by nothing in checkpoint `{name}`",
-        "Every weight must come from somewhere.",
+        "A checkpoint that is imported through this table must give every weight.",
+        "add a line for it",
+        severity="warning",
     ),
 }
 

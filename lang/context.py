@@ -20,7 +20,7 @@ from hepq.lang.diagnostic import Label, Sink
 from hepq.lang.modules import Program
 from hepq.lang.source import Span
 from hepq.lang.types import ONE, Dim, Elem, Type, Unit
-from hepq.lang.values import UNKNOWN, Init, Quantity, Tensor, Value, describe
+from hepq.lang.values import UNKNOWN, Builtin, Function, Init, Quantity, Tensor, Value, describe
 
 MAX_CALL_DEPTH = 48
 MAX_ITERATIONS = 4096
@@ -56,6 +56,7 @@ class Frame:
     scope: WeightScope = field(default_factory=WeightScope)
     call_span: Span | None = None
     owns_params: bool = False
+    dataset: str | None = None  #: name of the dataset whose items are being elaborated
     loops: int = 0
 
 
@@ -124,7 +125,14 @@ class Context:
                 return self.emit("const", (), Type("int"), span, value=n)
         if value is UNKNOWN:
             raise Reported
-        return self.error("HQ0301", span, found=describe(value))
+        return self.error("HQ0301", span, found=describe(value), help=self._call_help(value))
+
+    def _call_help(self, value: Value) -> str | None:
+        if not isinstance(value, (Function, Builtin)):
+            return None
+        name = value.decl.name if isinstance(value, Function) else value.name
+        declare = f", or declare `branch {name}: …`" if self.frame.dataset else ""
+        return f"call it: `{name}(…)`{declare}"
 
     def weight(self, name: str, type: Type, init: Init, trainable: bool, span: Span) -> Tensor:
         prefix = self.frame.scope.prefix

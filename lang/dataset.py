@@ -10,6 +10,7 @@ from hepq.lang.body import bind
 from hepq.lang.context import Context, Frame, Reported
 from hepq.lang.expr import evaluate, known, lookup_dim
 from hepq.lang.signature import annotate, concrete_type
+from hepq.lang.source import Span
 from hepq.lang.types import UNITS, Dim, Type
 from hepq.lang.values import UNKNOWN, Tensor
 
@@ -58,13 +59,14 @@ class DatasetPlan:
     policy: dict[str, str] = field(default_factory=lambda: {k: v[0] for k, v in POLICIES.items()})
     label: LabelPlan | None = None
     inputs: dict[str, Tensor] = field(default_factory=dict)
+    spans: dict[str, Span] = field(default_factory=dict)  #: where each input stands
     failed: set[str] = field(default_factory=set)
 
 
 def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> DatasetPlan:
     """Check a dataset and emit its branches as inputs, its derived variables as operations."""
     plan = DatasetPlan(decl.name)
-    ctx.frames.append(Frame(module))
+    ctx.frames.append(Frame(module, dataset=decl.name))
     try:
         for item in decl.items:
             try:
@@ -101,6 +103,7 @@ def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
             if item.name in plan.inputs:
                 ctx.error("HQ0613", item.span, name=item.name)
             plan.inputs[item.name] = ctx.frame.locals[item.name] = tensor
+            plan.spans[item.name] = item.span
         case ast.LabelItem():
             plan.label = _label(ctx, item)
         case ast.Bind():
@@ -161,6 +164,8 @@ def _label(ctx: Context, item: ast.LabelItem) -> LabelPlan:
     dim = lookup_dim(ctx, ast.Name(item.dim, span=item.span))
     if not isinstance(dim, Dim) or not dim.entries:
         ctx.error("HQ0606", item.span, dim=item.dim, name=item.name)
+    if item.pattern.count("*") > 1:
+        ctx.error("HQ0605", item.span, pattern=item.pattern)
     if "*" not in item.pattern:
         return LabelPlan(item.name, dim, (item.pattern,))
     return LabelPlan(item.name, dim, tuple(item.pattern.replace("*", e) for e in dim.entries))

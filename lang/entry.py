@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 from hepq.lang import ast
 from hepq.lang.calls import call_function
+from hepq.lang.catalogue import diag, near
 from hepq.lang.context import Context, Frame, Instance, Reported
 from hepq.lang.dataset import DatasetPlan, elaborate_dataset
+from hepq.lang.diagnostic import Label, Sink
 from hepq.lang.expr import lookup_dim
-from hepq.lang.signature import concrete_type
+from hepq.lang.signature import concrete_type, match, pattern
 from hepq.lang.types import Dim, Type
-from hepq.lang.values import Function, Tensor, Value, describe
+from hepq.lang.values import UNKNOWN, Function, Tensor, Value, describe
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,9 @@ def elaborate_model(
             for p in decl.statics:
                 if p.default is None and p.name not in statics:
                     ctx.error("HQ0628", p.span, name=p.name, model=decl.name)
-            inputs = _from_dataset(ctx, decl, plan) if plan is not None else _own_inputs(ctx, decl)
+            inputs = _from_dataset(ctx, decl, plan, statics) if plan is not None else _own_inputs(ctx, decl)
             fn = Function(decl, module, tuple((k, (v, decl.span)) for k, v in statics.items()), instance="")
-            result = call_function(ctx, fn, [(n, t, decl.span) for n, t in inputs.items()], decl.span)
+            result = call_function(ctx, fn, [(n, t, decl.span) for n, t in inputs.items()], decl.span, entry=True)
             outputs = _outputs(ctx, decl, result)
             _check_invariances(ctx, decl, outputs)
         finally:
@@ -73,16 +75,47 @@ def _check_layout(ctx: Context, t: Type, p: ast.Param) -> None:
         ctx.error("HQ0611", p.span, found=t)
 
 
-def _from_dataset(ctx: Context, decl: ast.FnDecl, plan: DatasetPlan) -> dict[str, Tensor]:
+def _from_dataset(
+    ctx: Context, decl: ast.FnDecl, plan: DatasetPlan, statics: Mapping[str, Value]
+) -> dict[str, Tensor]:
     inputs: dict[str, Tensor] = {}
+    frame = Frame(ctx.frame.module, locals=dict.fromkeys((p.name for p in decl.statics), UNKNOWN) | dict(statics))
     for p in decl.params:
         if p.name in plan.inputs:
             inputs[p.name] = plan.inputs[p.name]
+            _check_fit(ctx, decl, p, plan, frame)
         elif p.name in plan.failed:
             raise Reported
         elif p.default is None:
             ctx.error("HQ0625", p.span, name=p.name, dataset=plan.name, model=decl.name)
     return inputs
+
+
+def _check_fit(ctx: Context, decl: ast.FnDecl, p: ast.Param, plan: DatasetPlan, frame: Frame) -> None:
+    """Report an input whose type is not that of the parameter it feeds."""
+    if p.type is None:
+        return
+    where, given = plan.spans[p.name], plan.inputs[p.name]
+    sink, ctx.sink = ctx.sink, Sink()
+    ctx.frames.append(frame)
+    try:
+        match(ctx, pattern(ctx, p.type), given, frame, where, lift=False, what=f"input `{p.name}`")
+    except Reported:
+        pass
+    finally:
+        ctx.frames.pop()
+        tried, ctx.sink = ctx.sink, sink
+    for problem in tried.errors[:1]:
+        ctx.error("HQ0626", where, Label(p.span, "expected here"), name=p.name, found=given.type, model=decl.name,
+                  wanted=p.type.span.text, notes=[problem.title], help=problem.help)  # fmt: skip
+
+
+def warn_unused_inputs(ctx: Context, decl: ast.FnDecl, plan: DatasetPlan) -> None:
+    """Warn about inputs that feed no parameter of the model."""
+    names = [p.name for p in decl.params]
+    for name, span in plan.spans.items():
+        if name not in names:
+            ctx.sink.add(diag("HQ0627", span, model=decl.name, name=name, near=near(name, names)))
 
 
 def _outputs(ctx: Context, decl: ast.FnDecl, result: Value) -> dict[str, Tensor]:
@@ -112,8 +145,9 @@ def _check_invariances(ctx: Context, decl: ast.FnDecl, outputs: Mapping[str, Ten
     for attr in decl.attrs:
         for arg in attr.args:
             call = arg.value
-            if attr.name == "invariant" and isinstance(call, ast.Call) and isinstance(call.args[0].value, ast.Name):
-                moved = lookup_dim(ctx, call.args[0].value)
+            if attr.name == "invariant" and isinstance(call, ast.Call) and call.args:
+                name = call.args[0].value
+                moved = lookup_dim(ctx, name) if isinstance(name, ast.Name) else None
                 for tensor in outputs.values():
                     if isinstance(moved, Dim) and tensor.type.dim(moved) is not None:
                         ctx.error("HQ0631", attr.span, dim=moved, found=tensor.type)

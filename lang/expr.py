@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import math
-from difflib import get_close_matches
 
 from hepq.lang import arith, ast
+from hepq.lang.catalogue import near
 from hepq.lang.context import Context, Reported
 from hepq.lang.source import Span
 from hepq.lang.types import ENERGY, LORENTZ, UNITS, Dim, Type, anonymous
+from hepq.lang.unknown import unknown_name
 from hepq.lang.values import UNKNOWN, Builtin, Circuit, Function, Quantity, Tensor, Value, describe
+from hepq.lang.words import entries_of
 
 CONSTANTS = {"pi": math.pi, "inf": math.inf}
 
@@ -61,8 +63,8 @@ def known(value: Value) -> Value:
     return value
 
 
-def lookup(ctx: Context, e: ast.Name) -> Value:
-    """A name: a local, a dim, a declaration in scope, a constant, a built-in."""
+def lookup(ctx: Context, e: ast.Name, *, dim: bool = False) -> Value:
+    """A name: a local, a dim, a declaration in scope, a constant, a built-in. ``dim``: a dim is wanted."""
     frame, name = ctx.frame, e.id
     if name in frame.locals:
         return known(frame.locals[name])
@@ -81,14 +83,14 @@ def lookup(ctx: Context, e: ast.Name) -> Value:
     if name in ctx.program.modules[frame.module].file.lost:
         raise Reported
     names = [*frame.locals, *ctx.program.modules[frame.module].scope, *BUILTINS, *CONSTANTS]
-    return ctx.error("HQ0101", e.span, name=name, near=get_close_matches(name, names, 1))
+    return unknown_name(ctx, name, names, e.span, dim=dim)
 
 
 def lookup_dim(ctx: Context, e: ast.Name) -> Value:
     """A name where a dim is wanted; ``part'`` is a primed copy of ``part``."""
     base = e.id.rstrip("'")
     primes = len(e.id) - len(base)
-    value = lookup(ctx, ast.Name(base, span=e.span))
+    value = lookup(ctx, ast.Name(base, span=e.span), dim=True)
     if not primes:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
@@ -133,8 +135,8 @@ def _member(ctx: Context, module: str, name: str, span: Span) -> Value:
     if found is None:
         if name in ctx.program.modules[module].file.lost:
             raise Reported
-        near = get_close_matches(name, ctx.program.modules[module].scope, 1)
-        return ctx.error("HQ0106", span, module=module, name=name, near=near)
+        close = near(name, ctx.program.modules[module].scope)
+        return ctx.error("HQ0106", span, module=module, name=name, near=close)
     return known(found)
 
 
@@ -150,6 +152,8 @@ def static_int(ctx: Context, e: ast.Expr) -> int:
     value = known(evaluate(ctx, e))
     if isinstance(value, Dim) and value.size is not None:
         return value.size
+    if isinstance(value, Dim) and value.ragged:
+        ctx.error("HQ0211", e.span, dim=value)
     if isinstance(value, Dim):
         raise Reported
     if isinstance(value, int) and not isinstance(value, bool):
@@ -186,7 +190,9 @@ def field_of(ctx: Context, value: Value, name: str, span: Span) -> Value:
     names = [n for d in value.type.dims for n in d.entries]
     if is_p4 and "std.hep" in ctx.program.modules:
         names += [n for n, b in ctx.program.modules["std.hep"].scope.items() if isinstance(b.decl, ast.FnDecl)]
-    return ctx.error("HQ0310", span, name=name, found=describe(value), near=get_close_matches(name, names, 1))
+    close = near(name, names)
+    return ctx.error("HQ0310", span, name=name, found=describe(value), near=close,
+                     help=None if close else entries_of(value.type.dims))  # fmt: skip
 
 
 def _index(ctx: Context, e: ast.Index) -> Value:
@@ -198,7 +204,7 @@ def _index(ctx: Context, e: ast.Index) -> Value:
             return with_statics(ctx, base, e.args, e.span)
         case tuple() | range():
             items = tuple(base)
-            i = static_int(ctx, e.args[0].value)
+            i = _position(ctx, e)
             if not -len(items) <= i < len(items):
                 ctx.error("HQ0406", e.span, index=i, length=len(items))
             return items[i]
@@ -207,11 +213,20 @@ def _index(ctx: Context, e: ast.Index) -> Value:
     return ctx.error("HQ0408", e.base.span, found=describe(base))
 
 
+def _position(ctx: Context, e: ast.Index) -> int:
+    """The one static index of ``x[i]``."""
+    if len(e.args) != 1 or e.args[0].name is not None:
+        what = f"{e.base.span.text}[ ]"
+        ctx.error("HQ0413", e.span, what=what, wanted="1 index", found=len(e.args), help="index one dim at a time")
+    return static_int(ctx, e.args[0].value)
+
+
 def _element(ctx: Context, x: Tensor, dims: tuple[Dim, ...], e: ast.Index) -> Value:
     """``x[i]`` with a static ``i``: an entry of the one static dim, or of the last."""
-    i, last = static_int(ctx, e.args[0].value), dims[-1] if dims else None
+    i, last = _position(ctx, e), dims[-1] if dims else None
     if last is None or last.ragged:
-        return ctx.error("HQ0408", e.base.span, found=describe(x))
+        pick = f"pick an entry by mask and sum: `sum(if position({last}) == {i} then x else 0, over={last})`"
+        return ctx.error("HQ0408", e.base.span, found=describe(x), help=pick if last else "it is a single number")
     if last.size is None:
         raise Reported
     if not -last.size <= i < last.size:

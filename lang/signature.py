@@ -135,7 +135,8 @@ def _match_element(ctx: Context, p: Pattern, t: Type, span: Span, what: str) -> 
         ctx.error("HQ0309", span, found=t, wanted=p, what=what, help=_P4_HELP if p.lorentz else COMPONENT_HELP)
     if p.elem == t.elem or (p.elem == "real" and t.elem in ("int", "bool")):
         if p.unit != t.unit:
-            ctx.error("HQ0308", span, found=kind(t.unit), wanted=kind(p.unit), what=what, help=convert_help(p.unit, t.unit))
+            help = convert_help(p.unit, t.unit)
+            ctx.error("HQ0308", span, found=kind(t.unit), wanted=kind(p.unit), what=what, help=help)
         return
     ctx.error("HQ0309", span, found=t, wanted=p, what=what)
 

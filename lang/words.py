@@ -24,6 +24,11 @@ def named(unit: Unit) -> str:
     return "a pure number" if unit.dimensionless else str(unit)
 
 
+def counted(n: int, noun: str) -> str:
+    """``1 argument``, ``2 arguments``, ``no arguments``"""
+    return f"{n or 'no'} {noun}{'s' * (n != 1)}"
+
+
 def convert_help(wanted: Unit, found: Unit) -> str:
     """What to do with a value of one unit where another is wanted."""
     if wanted.dimensionless:

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What to say about a name that means nothing: a likely spelling, the library module that has it, how to declare it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from hepq.lang import ast
+from hepq.lang.catalogue import near
+from hepq.lang.context import Context
+from hepq.lang.modules import declared_names, library_module, library_modules
+from hepq.lang.source import Span
+
+#: what programs in Python call the modules of their functions
+_PYTHON = ("np", "numpy", "math", "torch", "tf", "jnp", "ak", "awkward", "F", "nn", "self", "vector")
+MEASUREMENT_HELP = "circuits are checked, but this version does not measure them yet"
+_MEASUREMENTS = ("fidelity", "expect", "probs", "sample", "svm")
+
+
+def unknown_name(ctx: Context, name: str, known: Sequence[str], span: Span, *, dim: bool) -> NoReturn:
+    """Report that ``name`` is none of the names ``known`` here; ``dim``: where a dim is wanted."""
+    close = near(name, known)
+    home = _homes().get(name)
+    dataset = ctx.frame.dataset
+    if home is not None and not dim:
+        ctx.error("HQ0101", span, name=name, help=f"import it: `from {home} import {name}`")
+    if dataset is not None and not dim and not close and name not in _PYTHON:
+        ctx.error("HQ0601", span, name=dataset, branch=name)
+    if close:
+        ctx.error("HQ0101", span, name=name, near=close)
+    if name in _PYTHON:
+        ctx.error("HQ0101", span, name=name, help="functions are called by their own names, such as `exp(x)`")
+    if name in _MEASUREMENTS:
+        ctx.error("HQ0101", span, name=name, help=MEASUREMENT_HELP)
+    if dim:
+        help = f"declare it: `dim {name} = size`, or `dim {name} <= bound` for particles"
+        ctx.error("HQ0101", span, name=name, help=help)
+    ctx.error("HQ0101", span, name=name, near=near(name, _homes()))
+
+
+def _homes() -> dict[str, str]:
+    """Each name that a library module declares itself, and the module."""
+    homes: dict[str, str] = {}
+    for module in library_modules():
+        parsed = library_module(module)
+        for decl in parsed[0].decls if parsed else ():
+            if not isinstance(decl, (ast.Import, ast.FromImport)):
+                homes |= dict.fromkeys(declared_names(decl), module)
+    return homes
