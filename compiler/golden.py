@@ -8,6 +8,7 @@ wrong, so only those are kept where the interpreter agrees with itself in float3
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +27,22 @@ CANDIDATES, KEPT, TOLERANCE = 48, 16, 1e-5
 
 
 def golden_vectors(
-    module: Module, weights: Mapping[str, NDArray[Any]], manifest: Manifest, data: Path | None, seed: int = 0
+    module: Module,
+    weights: Mapping[str, NDArray[Any]],
+    manifest: Manifest,
+    data: Path | None,
+    folder: Path,
+    seed: int = 0,
 ) -> Golden:
     """Up to ``KEPT`` events with their reference outputs.
 
-    Events come from ``data`` (a ROOT file), else from the dataset's own files where they are present,
-    else they are made up: positive numbers, multiplicities from 0 to the bound.
+    Events come from ``data`` (a ROOT file), else from the dataset's own files where they are present
+    (relative to ``folder``), else they are made up: positive numbers, multiplicities from 0 to the bound.
     """
-    raw = _from_file(manifest, data) or _made_up(manifest, np.random.default_rng(seed))
-    stable = [i for i in range(raw.events) if _is_stable(module, weights, manifest, _event(manifest, raw, i))]
-    raw = _join(manifest, [_event(manifest, raw, i) for i in stable[:KEPT]])
+    raw = _from_file(manifest, data, folder) or _made_up(manifest, np.random.default_rng(seed))
+    events = (_event(manifest, raw, i) for i in range(raw.events))
+    stable = (event for event in events if _is_stable(module, weights, manifest, event))
+    raw = _join(manifest, list(islice(stable, KEPT)))
     return Golden(
         raw, {k: v.astype(np.float32) for k, v in reference(module, weights, manifest, raw, np.float64).items()}
     )
@@ -90,9 +97,9 @@ def _is_stable(module: Module, weights: Mapping[str, NDArray[Any]], manifest: Ma
     return True
 
 
-def _from_file(manifest: Manifest, data: Path | None) -> Raw | None:
+def _from_file(manifest: Manifest, data: Path | None, folder: Path) -> Raw | None:
     dataset = manifest.dataset
-    files: list[str] = [str(data)] if data else list(dataset.files) if dataset else []
+    files: list[str] = [str(data)] if data else [str(folder / f) for f in dataset.files] if dataset else []
     tree = dataset.tree if dataset else None
     branches = [c.branch for c in manifest.columns]
     try:

@@ -128,7 +128,7 @@ def compile_file(
     )
     tell("computing golden vectors")
     with report.stage("golden vectors"):
-        golden = golden_vectors(source, weights, manifest, options.golden)
+        golden = golden_vectors(source, weights, manifest, options.golden, path.parent)
     report.golden = golden.raw.events
     manifest = manifest.model_copy(update={"golden": m.GoldenInfo(events=report.golden, tolerance=TOLERANCE)})
     members = {

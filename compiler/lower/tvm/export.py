@@ -11,6 +11,7 @@ import tvm
 
 from hepq.compiler.targets.cpu import CpuTarget
 
+from . import stages
 from .codegen import FUNCTION
 
 
@@ -24,7 +25,7 @@ def as_module(function: Any) -> Any:
 
 def shared_library(function: Any, target: CpuTarget) -> bytes:
     """Machine code that needs tvm_ffi and the C library, nothing else of TVM."""
-    library = tvm.compile(as_module(function), target=tvm_target(target))
+    library = tvm.tirx.build(as_module(function), target=tvm_target(target), pipeline=stages.NAME)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "code.so"
         library.export_library(str(path), options=["-lm"])
