@@ -13,7 +13,7 @@ PROGRAM = """\
 from std.nn import Dense, relu, softmax
 from std.hep import standardise
 
-dim part <= 128                 # an event is one jet of up to 128 particles
+dim part <= 128  # an event is one jet of up to 128 particles
 dim feat
 dim cls = [background, signal]  # classes have names: the scores are score.background, score.signal
 
@@ -23,7 +23,7 @@ dataset Jets {{
   branch part_px, part_py, part_pz, part_energy: GeV[part]
   branch part_deta, part_dphi: rad[part]
   branch jet_pt: GeV
-  order part by hypot(part_px, part_py) desc   # the hardest 128 are kept
+  order part by hypot(part_px, part_py) desc  # the hardest 128 are kept
 
   p = p4(px=part_px, py=part_py, pz=part_pz, energy=part_energy)
   input x = stack(
@@ -31,8 +31,9 @@ dataset Jets {{
     standardise(log(p.pt / jet_pt), -4.7, 0.7),
     standardise(hypot(part_deta, part_dphi), 0.2, 4.0),
     part_deta,
-    part_dphi)
-  label truth: cls = "label_*"                 # branches label_background, label_signal
+    part_dphi,
+  )
+  label truth: cls = "label_*"  # branches label_background, label_signal
 }}
 
 # A deep set (arXiv:1810.05165): every particle through a small network, summed, then another.
