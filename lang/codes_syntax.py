@@ -80,7 +80,11 @@ SYNTAX = {
         "A name is given a new value by binding it again.",
         "write the operation out: `x = x {sign} …`",
     ),
-    "HQ0028": Entry("the file ends too early", "Something begun here is not finished.", "expected {expected}"),
+    "HQ0028": Entry(
+        "this declaration is not finished",
+        "The file ends, or the next declaration begins, before this one is complete.",
+        "expected {expected}",
+    ),
     "HQ0029": Entry("`{found}` is not an operator", "Operators are spelled one way.", "write `{instead}`"),
     "HQ0030": Entry("cannot read `{path}`: {reason}", "The operating system refused to open the file."),
     "HQ0031": Entry(

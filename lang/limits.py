@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 18  #: of one file
 MAX_NESTING = 200  #: levels of brackets, and levels of the tree of one declaration
 
 _FRAMES_PER_LEVEL = 40

@@ -34,19 +34,28 @@ def chunks(text: str) -> list[tuple[int, int]]:
     A declaration begins at the beginning of a line, outside brackets or not indented (so that a
     missing ``}`` costs one declaration); its attributes belong to it.
     """
-    starts, depth, after_attribute = [0], 0, False
+    starts, after_attribute = [0], False
+    opened: list[str] = []
     for match in _TOKEN.finditer(text):
         if match["open"]:
-            depth += 1
+            opened.append(match["open"])
         elif match["close"]:
-            depth = max(0, depth - 1)
+            _close(opened, match["close"])
         elif match["attr"] or match["word"]:
-            if depth and (match["indent"] or match["word"] == "dim"):
+            if opened and (match["indent"] or match["word"] == "dim"):
                 continue
             if not after_attribute:
                 starts.append(match.end("indent"))
-            depth, after_attribute = 0, bool(match["attr"])
+            opened, after_attribute = [], bool(match["attr"])
     return [(a, b) for a, b in zip(starts, [*starts[1:], len(text)], strict=True) if text[a:b].strip()]
+
+
+def _close(opened: list[str], bracket: str) -> None:
+    """Take off the bracket that this one closes and those inside it that nothing closed."""
+    partner = "([{"[")]}".index(bracket)]
+    if partner in opened:
+        while opened.pop() != partner:
+            pass
 
 
 def names_declared(text: str) -> frozenset[str]:

@@ -8,14 +8,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from lark import Token, v_args
-from lark.tree import Meta
-from lark.visitors import Transformer_NonRecursive
-
 from hepq.lang import ast
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import Sink
 from hepq.lang.source import Source, Span
+from lark import Token, v_args
+from lark.tree import Meta
+from lark.visitors import Transformer_NonRecursive
 
 _QUANTITY = re.compile(r"([\d.]+(?:[eE][+-]?\d+)?)[ \t]*([A-Za-z]+)(?:\^(-?\d+))?")
 _MAX_INT = 2**63 - 1
@@ -119,15 +118,17 @@ class Build(Transformer_NonRecursive[Token, ast.Node]):
         return ast.Bind(targets=c[0], type=c[1], value=c[2], span=self._span(meta))
 
     def do(self, meta: Meta, c: Children) -> ast.Do:
-        path, statics, args = c
+        fn, statics, bracket, args = c
         span = self._span(meta)
-        head = Span(self.source, span.start, span.start + len(path[0]))
-        fn: ast.Expr = ast.Name(path[0], span=head)
-        for part in path[1:]:
-            fn = ast.Field(fn, part, span=head)
-        if statics is not None:
-            fn = ast.Index(fn, statics, span=head)
+        if bracket is not None:
+            fn = ast.Index(fn, statics, span=fn.span.to(self._span(bracket)))
         return ast.Do(call=ast.Call(fn, args or (), span=span), span=span)
+
+    def callee(self, meta: Meta, c: Children) -> ast.Expr:
+        fn: ast.Expr = ast.Name(str(c[0]), span=self._span(c[0]))
+        for part in c[1:]:
+            fn = ast.Field(fn, str(part), span=fn.span.to(self._span(part)))
+        return fn
 
     def weight(self, meta: Meta, c: Children) -> ast.ParamDecl:
         keyword, name, type_, init = c
