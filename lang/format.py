@@ -102,7 +102,7 @@ class _Formatter(ExpressionFormatter):
         ret: list[Doc] = [] if d.ret is None else [" -> ", self.type(d.ret)]
         if isinstance(d.body, tuple):
             return group(*header, *ret, " ", self._block(d.body, d.span))
-        return group(*header, *ret, " = ", self.expr(d.body))
+        return group(*header, *ret, " =", group(nest(SPACE, self.expr(d.body))))
 
     def _circuit(self, d: ast.CircuitDecl) -> Doc:
         header = self._header("circuit", d)

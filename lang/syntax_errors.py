@@ -112,9 +112,9 @@ def _unknown_unit(s: Stop, now: Token, before: Token) -> Diagnostic | None:
 
 def _import_form(s: Stop, now: Token, before: Token) -> Diagnostic | None:
     first = s.statement
-    if first.text in ("import", "from") and (now is not first or s.same_line(now, s.token(1))):
-        return diag("HQ0019", s.span(now))
-    return None
+    if first.text not in ("import", "from") or (now is first and not s.same_line(now, s.token(1))):
+        return None
+    return diag("HQ0019", s.span(s.token(1) if now.text in ("import", "from") else now))
 
 
 def _foreign_word(s: Stop, now: Token, before: Token) -> Diagnostic | None:
@@ -218,8 +218,21 @@ def _equals(s: Stop, now: Token, before: Token) -> Diagnostic | None:
         return None
     is_place = before.text in (")", "]") or s.token(-2).text == "."
     if is_place and s.statement.is_word and not any(t.text == "=" and s.same_line(t, now) for t in s.tokens[: s.index]):
-        return diag("HQ0040", s.span(s.statement, before))
+        return diag("HQ0040", s.span(_beginning(s), before))
     return diag("HQ0016", s.span(now)) if "AND" in s.expected else None
+
+
+def _beginning(s: Stop) -> Token:
+    """The first token of the `x[0].y` that ends before the parser stopped."""
+    i, depth = s.index - 1, 0
+    while i > 0:
+        text = s.tokens[i].text
+        depth += (text in CLOSER.values()) - (text in CLOSER)
+        starts = s.tokens[i].is_word and s.tokens[i - 1].text != "."
+        if depth == 0 and starts:
+            break
+        i -= 1
+    return s.tokens[i]
 
 
 def _after_pipe(s: Stop, now: Token, before: Token) -> Diagnostic | None:
