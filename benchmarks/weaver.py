@@ -45,8 +45,11 @@ class Result:
 
 
 def prepare(jets: ak.Array, dtype: type[np.floating[Any]]) -> Inputs:
-    """The kinematic inputs of the published JetClass tagger, computed in ``dtype``; particles in file order."""
-    particle = {name: ak.values_astype(jets["part_" + name], dtype) for name in ("px", "py", "energy", "deta", "dphi")}
+    """The kinematic inputs of the published JetClass tagger, computed in ``dtype``; particles by descending pT."""
+    order = ak.argsort(-np.hypot(jets["part_px"], jets["part_py"]), axis=1, stable=True)
+    particle = {
+        name: ak.values_astype(jets["part_" + name][order], dtype) for name in ("px", "py", "energy", "deta", "dphi")
+    }
     jet = {name: ak.values_astype(jets["jet_" + name], dtype) for name in ("pt", "energy")}
     pt = np.hypot(particle["px"], particle["py"])
     energy, deta, dphi = (particle[name] for name in ("energy", "deta", "dphi"))
@@ -67,6 +70,12 @@ def prepare(jets: ak.Array, dtype: type[np.floating[Any]]) -> Inputs:
 def _padded(channels: list[ak.Array], dtype: Any) -> NDArray[Any]:
     padded = [ak.to_numpy(ak.fill_none(ak.pad_none(x, SLOTS, clip=True), dtype(0))) for x in channels]
     return np.stack(padded, axis=1).astype(dtype)
+
+
+def coincident(inputs: Inputs) -> NDArray[np.bool_]:
+    """Jets in which two particles have the same point, [jet]."""
+    points = zip(inputs.points, inputs.counts, strict=True)
+    return np.array([len(np.unique(p[:, :n], axis=1).T) < n for p, n in points], np.bool_)
 
 
 def load(weights: Path, dtype: torch.dtype) -> torch.nn.Module:
@@ -99,7 +108,7 @@ def run(
     given: NDArray[np.int32] | None = None,
     batch: int = 8,
 ) -> Result:
-    """Score jets. Neighbours come from ``search`` (without one, weaver-core's), or are ``given``: [jet, layer, slot, k].
+    """Score jets. Neighbours come from ``search``, by default weaver-core's, or are ``given``: [jet, layer, slot, k].
 
     weaver-core's own takes the first k + 1 by distances expanded as x² - 2xy + y², and drops the first in the belief
     that it is the particle itself.
