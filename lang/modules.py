@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
+from os.path import isfile
 from pathlib import Path
 
 from hepq.lang import ast
@@ -57,9 +58,16 @@ def load(path: Path | None, text: str | None, sink: Sink, search: tuple[Path, ..
     allow_deep_recursion()
     shown = str(path) if path else "<input>"
     source = Source(shown, text) if text is not None else read_source(Path(shown), sink)
-    loader = _Loader(sink, search)
+    loader = _Loader(sink, search, names={} if path is None else {_resolved(path): MAIN})
     main = loader.add(MAIN, parse(source or Source(shown, ""), sink), path.parent if path else None)
     return Program(main, loader.done)
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, ValueError, RuntimeError):
+        return path
 
 
 def declared_names(decl: ast.Decl) -> tuple[str, ...]:
@@ -126,14 +134,14 @@ class _Loader:
         if name.startswith("std."):
             return self._library(name, span)
         folders = ([folder] if folder else []) + list(self.search)
-        file = next((f for f in (d.joinpath(*decl.path).with_suffix(".hepq") for d in folders) if f.is_file()), None)
+        file = next((f for f in (d.joinpath(*decl.path).with_suffix(".hepq") for d in folders) if isfile(f)), None)
         if file is None:
             known = [f.stem for d in folders for f in sorted(d.glob("*.hepq"))]
             looked = ", ".join(str(d) for d in folders) or "the library only: this text has no folder"
             self.sink.add(diag("HQ0105", name_span(span, name), module=name, looked=looked, near=near(name, known)))
             return None
         taken = {MAIN, *self.names.values()}
-        key = self.names.setdefault(file.resolve(), str(file) if name in taken else name)
+        key = self.names.setdefault(_resolved(file), str(file) if name in taken else name)
         if self._is_ready(key, span):
             return key if key in self.done else None
         source = read_source(file, self.sink)

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The catalogue of diagnostics is well formed, and ``diag`` fills it in."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hepq.lang.catalogue import diag, entries, near
+
+
+@pytest.mark.parametrize("code", entries())
+def test_every_entry_can_be_filled_in(code: str) -> None:
+    entry = entries()[code]
+    diagnostic = diag(code, **{field: f"<{field}>" for field in entry.fields})
+    text = f"{diagnostic.title} {diagnostic.help}"
+    assert all(f"<{field}>" in text for field in entry.fields)
+    assert re.fullmatch(r"HQ0\d{3}", code)
+    assert entry.why.endswith(".")
+    assert not entry.title.endswith(".")
+
+
+def test_a_missing_field_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        diag("HQ0102")
+
+
+def test_help_can_be_replaced() -> None:
+    assert diag("HQ0102", name="x").help == "rename or remove one of them"
+    assert diag("HQ0102", name="x", help="other").help == "other"
+    assert diag("HQ0102", name="x", near=["y", "z"]).help == "did you mean `y` or `z`?"
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("Dens", ["Dense"]), ("dense", ["Dense"]), ("zzz", []), ("Dense", []), ("bach", ["batch"])]
+)
+def test_near(name: str, found: list[str]) -> None:
+    assert near(name, ["Dense", "batch", "relu"]) == found
