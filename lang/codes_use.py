@@ -41,12 +41,6 @@ QUBITS = {
         "A circuit acts on its qubits; measure it with fidelity, expect, probs or sample.",
         "remove the `return`",
     ),
-    "HQ0510": Entry(
-        "`{name}` measures circuits, found {found}", "Measurements take circuits applied to values, such as `ZZMap(x)`."
-    ),
-    "HQ0511": Entry(
-        "circuits of different registers: `{left}` and `{right}`", "The states compared must live on the same qubits."
-    ),
 }
 
 DATASETS = {
@@ -182,7 +176,6 @@ WEIGHTS = {
     "HQ0708": Entry("unknown target `{name}`", "Targets are where the compiled code runs.", "targets are: {known}"),
     "HQ0709": Entry("`{op}` cannot be compiled for `{target}`", "The target lacks this operation."),
     "HQ0711": Entry("model `{name}` has no weights", "Compiling needs trained weights, or an explicit wish for random ones.", "pass `--weights FILE.safetensors`, or `--init SEED` for random weights"),
-    "HQ0710": Entry("cannot write `{path}`: {reason}", "The operating system refused."),
 }
 
 USE = QUBITS | DATASETS | WEIGHTS
