@@ -40,4 +40,7 @@ def _split(node: Node, parts: tuple[Node, ...], bias: Node, uses: Uses, static: 
         if not smaller or any(part.type.dim(d) is None for d in bias.type.dims):
             return None
     inner = make("add", part, bias, span=node.span)
-    return make("add", _sink(inner, uses, static) or inner, other, type=node.type, span=node.span)
+    inner = _sink(inner, uses, static) or inner
+    # a bias stands second
+    operands = (other, inner) if static(inner) else (inner, other)
+    return make("add", *operands, type=node.type, span=node.span)

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One small program for every function, block and model of the standard library."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from hepq.compiler.build import build
+from hepq.compiler.ir import Module
+from hepq.lang import ast
+from hepq.lang.checker import check
+from hepq.lang.diagnostic import HepqError, Sink
+from hepq.lang.modules import load
+from hepq.lang.parser import parse
+from hepq.lang.source import Source
+
+_X, _P, _PAIR = "x: real[part, feat]", "p: p4[part]", "p: p4[part]"
+_GRAPH = "pos: real[part, xy], x: real[part, feat]"
+
+#: name in the library -> (parameters, expression)
+NN: dict[str, tuple[str, str]] = {
+    **{name: (_X, f"{name}(x)") for name in "relu leaky_relu elu gelu silu softplus hard_tanh softmax".split()},
+    "log_softmax": (_X, "log_softmax(x)"),
+    "clip": (_X, "clip(x, -0.5, 1.5)"),
+    "Linear": (_X, "x |> Linear[17]"),
+    "Dense": (_X, "x |> Dense[64]"),
+    "Conv1d": (_X, "x |> Conv1d[5, kernel=3]"),
+    "BatchNorm": (_X, "x |> BatchNorm"),
+    "LayerNorm": (_X, "x |> LayerNorm"),
+    "Dropout": (_X, "x |> Dropout[0.3]"),
+    **{name: (_X, f"{name}(x)") for name in "mean_pool max_pool sum_pool".split()},
+    **{name: ("x: real[cell, feat]", f"{name}[2](x)") for name in "max_pool1d mean_pool1d".split()},
+    "EdgeConv": (_GRAPH, "EdgeConv[[16, 24]](x, knn[4](pos, over=part))"),
+    "SelfAttention": (_X, "x |> SelfAttention[2]"),
+}
+HEP: dict[str, tuple[str, str]] = {
+    **{name: (_P, f"hep.{name}(p)") for name in (
+        "pt pt2 momentum phi theta eta rapidity mass mass2 mt2".split())},
+    **{name: (_PAIR, f"hep.{name}(p, sum(p, over=part))") for name in (
+        "minkowski deltaPhi deltaEta deltaR deltaR_rapidity".split())},
+    "wrap_phi": (_X, "hep.wrap_phi(3 * x)"),
+    "logrel": ("a: GeV[part]", "hep.logrel(a, sum(a, over=part))"),
+    "log_gev": ("a: GeV[part]", "hep.log_gev(a)"),
+    "from_pt_eta_phi_energy": (_P, "hep.from_pt_eta_phi_energy(pt(p), eta(p), phi(p), p.energy)"),
+    "from_pt_eta_phi_mass": (_P, "hep.from_pt_eta_phi_mass(pt(p), eta(p), phi(p), mass(p))"),
+    "standardise": (_X, "hep.standardise(x, 0.5, 2.0)"),
+}  # fmt: skip
+TAGGERS: dict[str, tuple[str, str]] = {
+    "ParticleNet": (_GRAPH, "ParticleNet[cls](pos, x)"),
+    "ParticleNetLite": (_GRAPH, "ParticleNetLite[cls](pos, x)"),
+    "PFN": (_X, "PFN[cls](x)"),
+}
+PROGRAMS = {"nn": NN, "hep": HEP, "taggers": TAGGERS}
+
+_TEMPLATE = """\
+import std.hep as hep
+{imports}
+dim part <= 40
+dim feat = 6
+dim cell = 12
+dim xy = 2
+dim cls = [signal, background]
+model M({parameters}) = {expression}
+"""
+
+
+def declared(library: str) -> list[str]:
+    """Names of the functions, blocks and models that a library file declares."""
+    path = f"{library}.hepq"
+    text = files("hepq.stdlib").joinpath(path).read_text(encoding="utf-8")
+    return [d.name for d in parse(Source(f"std/{path}", text), Sink()).decls if isinstance(d, ast.FnDecl)]
+
+
+def module_of(library: str, name: str) -> Module:
+    """The IR of a program that applies one name of the library. Raises HepqError if it does not compile."""
+    parameters, expression = PROGRAMS[library][name]
+    imports = "" if library == "hep" else f"from std.{library} import {name}"
+    text = _TEMPLATE.format(imports=imports, parameters=parameters, expression=expression)
+    sink = Sink()
+    program = load(Path(f"{name}.hepq"), text, sink)
+    check(program, sink)
+    if sink.errors:
+        raise HepqError(sink.items)
+    return build(program, sink, use_dataset=False).module
