@@ -64,7 +64,7 @@ def main(argv: list[str]) -> int:
     args = parser.parse_args(argv)
     count, full = (40, 1000) if args.quick else (args.jets, None)
     checkpoint = data.shared("weights/ParticleNet_kin.pt")
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, width=130)
     with TemporaryDirectory() as folder, console.status("") as status:
         published, traced = _compile(checkpoint, Path(folder), status.update)
         jets = ak.concatenate([data.jets(label, count) for label in data.CLASSES])
