@@ -175,7 +175,11 @@ WEIGHTS = {
     ),
     "HQ0708": Entry("unknown target `{name}`", "Targets are where the compiled code runs.", "targets are: {known}"),
     "HQ0709": Entry("`{op}` cannot be compiled for `{target}`", "The target lacks this operation."),
-    "HQ0711": Entry("model `{name}` has no weights", "Compiling needs trained weights, or an explicit wish for random ones.", "pass `--weights FILE.safetensors`, or `--init SEED` for random weights"),
+    "HQ0711": Entry(
+        "model `{name}` has no weights",
+        "Compiling needs trained weights, or an explicit wish for random ones.",
+        "pass `--weights FILE.safetensors`, or `--init SEED` for random weights",
+    ),
 }
 
 USE = QUBITS | DATASETS | WEIGHTS
