@@ -26,8 +26,10 @@ from rich.table import Table
 from benchmarks.programs import Programs
 
 ROOT = Path(__file__).resolve().parents[1]
-_PIECES = (*"()[]{}.,:;=+-*/%^<>|~@#\"'\\\n\t \0\x1b$?!&é日", "->", "|>", "..", "...", "fn ", "dim ", "param ",
-           "if ", "then", "else", "for ", "in", "return ", "1", "2.5", "20 GeV", "x", "part'", "model ", "dataset ")  # fmt: skip
+_MARKS = "()[]{}.,:;=+-*/%^<>|~@#\"'\\\n\t \0\x1b$?!&é日"
+_WORDS = ("->", "|>", "..", "...", "fn ", "dim ", "param ", "if ", "then", "else", "for ", "in", "return ", "1", "2.5",
+          "20 GeV", "x", "part'", "model ", "dataset ")  # fmt: skip
+_PIECES = (*_MARKS, *_WORDS)
 _SLOW_S = 5.0
 _SHOWN = 10  #: different problems printed
 
