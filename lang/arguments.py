@@ -48,7 +48,7 @@ class Arguments:
 
         return dim_of(self.ctx, self.value(key), self.where(key))
 
-    def dims(self, key: str) -> tuple[Dim, ...]:
+    def dims(self, key: str, *, distinct: bool = True) -> tuple[Dim, ...]:
         """One dim or a list of them."""
         from hepq.lang.signature import dim_of
 
@@ -56,7 +56,7 @@ class Arguments:
         items = value if isinstance(value, tuple) else (value,)
         dims = tuple(dim_of(self.ctx, v, self.where(key)) for v in items)
         for i, dim in enumerate(dims):
-            if any(dim.key == d.key for d in dims[:i]) and not dim.anonymous:
+            if distinct and any(dim.key == d.key for d in dims[:i]) and not dim.anonymous:
                 self.ctx.error("HQ0204", self.where(key), dim=dim)
         return dims
 

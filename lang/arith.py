@@ -33,13 +33,18 @@ def align(ctx: Context, operands: Sequence[Tensor], spans: Sequence[Span]) -> tu
                     ctx.error(
                         "HQ0203", spans[i], Label(spans[j], f"`{b}`"), dim=dim, left=_extent(other), right=_extent(dim)
                     )
-            only_a = [d for d in a.dims if b.dim(d) is None and not d.ragged]
-            only_b = [d for d in b.dims if a.dim(d) is None and not d.ragged]
+            only_a = [d for d in a.dims if b.dim(d) is None and not d.ragged and not _free(d)]
+            only_b = [d for d in b.dims if a.dim(d) is None and not d.ragged and not _free(d)]
             if only_a and only_b:
                 ctx.error(
                     "HQ0202", spans[i], Label(spans[j], f"`{b}`"), left=b, right=a, dim=only_b[0], other=only_a[0]
                 )
     return merge_dims([t.dims for t in types])
+
+
+def _free(dim: Dim) -> bool:
+    """A dim of a signature that a call may bind to a ragged one."""
+    return dim.open and not dim.anonymous
 
 
 def _extent(dim: Dim) -> str:

@@ -107,7 +107,7 @@ def _concat(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
 def _split(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
     """``split(x, chan, [a, b])``: consecutive pieces along a dim, as a tuple."""
     a = read(ctx, fn, args, span, ["x", "dim", "into"], dims=["dim", "into"])
-    x, dims = a.tensor("x"), a.dims("into")
+    x, dims = a.tensor("x"), a.dims("into", distinct=False)
     dim = a.dim_in("dim", x)
     if dim.size is None or any(d.size is None for d in dims):
         raise Reported
