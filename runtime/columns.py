@@ -62,7 +62,8 @@ def collect(schema: EventSchema, data: Any, where: str = "the events") -> Raw:
             first = owner.setdefault(dim.name, column)
             _same_counts(counts.setdefault(dim.name, found), found, first, column, dim.name, where)
         else:
-            contents[column.name] = _numbers(array, schema.static_shape(column.dims), column, where)
+            shape = schema.static_shape(column.dims)
+            contents[column.name] = _numbers(array, shape, column, where, _entries(schema, column))
     return Raw(next(iter(lengths.values()), 0), counts, contents)
 
 
@@ -94,11 +95,15 @@ def _jagged(schema: EventSchema, array: ak.Array, column: Branch, where: str) ->
     shape = schema.static_shape(column.dims)
     if len(array) == 0:
         return np.zeros(0, np.int64), np.zeros((0, *shape), np.float32)
-    entries = schema.dim(column.dims[-1]).entries if shape else ()
     if array.ndim < 2:
         raise _shape_error(array, column, where)
     counts = np.asarray(ak.to_numpy(ak.num(array, axis=1)), dtype=np.int64)
-    return counts, _numbers(ak.flatten(array, axis=1), shape, column, where, entries)
+    return counts, _numbers(ak.flatten(array, axis=1), shape, column, where, _entries(schema, column))
+
+
+def _entries(schema: EventSchema, column: Branch) -> tuple[str, ...]:
+    """Names under which a record holds the last dim's numbers: px, py, pz, energy of a four-vector."""
+    return schema.dim(column.dims[-1]).entries if schema.static_shape(column.dims) else ()
 
 
 def _numbers(

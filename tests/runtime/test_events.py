@@ -221,6 +221,12 @@ def test_static_dims_and_records() -> None:
     assert again.contents["p"].tolist() == batch.contents["p"].tolist()
 
 
+def test_one_record_an_event() -> None:
+    wide = WIDE.model_copy(update={"inputs": (Value(name="jet", dims=("p4",)),), "dims": WIDE.dims[1:]})
+    jets = ak.Array([{"energy": 4, "px": 1, "py": 2, "pz": 3}, {"energy": 8, "px": 5, "py": 6, "pz": 7}])
+    assert prepare(wide, collect(wide, {"jet": jets})).contents["jet"].tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
 @pytest.mark.parametrize(
     ("p", "m", "code"),
     [
