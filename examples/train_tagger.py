@@ -10,6 +10,7 @@ The model, the preprocessing and the labels all come from the .hepq file: what i
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def epoch(
 ) -> float:
     """Run over the jets in ``order``; ``step`` takes each batch's loss. Returns the mean loss."""
     total = 0.0
-    for start in track(range(0, len(order), size), title, transient=True):
+    for start in track(range(0, len(order), size), title, transient=True, disable=not sys.stdout.isatty()):
         pick = order[start : start + size]
         inputs, counts = pad_events([events[i] for i in pick], net.ir)
         scores = net(inputs, counts)["output"]

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m tests.docs.update`: lay out the programs in the documentation, and show what their errors say now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hepq.lang.format import format_source
+
+from tests.docs.markdown import blocks, said
+from tests.docs.test_docs import PAGES
+
+
+def updated(page: Path) -> str:
+    """The page's text with its ``hepq`` blocks formatted and the ``text`` blocks after ``hepq wrong`` renewed."""
+    lines = page.read_text(encoding="utf-8").splitlines(keepends=True)
+    found = [b for b in blocks(page) if b.language in ("hepq", "text")]
+    new = {}
+    for block, following in zip(found, [*found[1:], None], strict=False):
+        if "wrong" in block.words:
+            assert following is not None
+            new[following] = said(block)
+        elif block.language == "hepq":
+            new[block] = format_source(block.text, str(block))
+    for block in sorted(new, key=lambda b: -b.line):
+        start = block.line - 1
+        lines[start : start + block.text.count("\n")] = [new[block]]
+    return "".join(lines)
+
+
+if __name__ == "__main__":
+    for page in PAGES:
+        text = updated(page)
+        if text != page.read_text(encoding="utf-8"):
+            page.write_text(text, encoding="utf-8")
+            print(f"changed {page.name}")
