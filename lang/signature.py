@@ -62,6 +62,8 @@ def element(ctx: Context, t: ast.TypeExpr) -> tuple[Elem, Unit, bool]:
 
 def pattern(ctx: Context, t: ast.TypeExpr) -> Pattern:
     elem, unit, lorentz = element(ctx, t)
+    if elem == "index" and not (t.dims or t.rest):
+        ctx.error("HQ0404", t.span, wanted="the dims of an index, such as `index[part, nbr]`", found="none")
     dims: list[Dim] = []
     for e in t.dims:
         dim = dim_of(ctx, evaluate_dim(ctx, e), e.span)
