@@ -24,6 +24,7 @@ from hepq.compiler.weights import save_weights
 from hepq.runtime import root
 from hepq.runtime.columns import collect
 from hepq.runtime.events import prepare
+from hepq.runtime.labels import classes_of
 from rich.progress import track
 
 HERE = Path(__file__).parent
@@ -37,15 +38,16 @@ def read(model: Path, files: list[Path]) -> tuple[Module, Events, torch.Tensor]:
     schema = event_schema(built, module)
     assert schema.dataset is not None
     assert schema.dataset.label is not None
-    labels = schema.dataset.label.branches
+    label = schema.dataset.label
+    classes = schema.dim(label.dim).size or 0
     events: Events = []
     truth: list[np.ndarray] = []
     branches = [c.branch for c in schema.columns]
     for source in root.find(list(map(str, files)), schema.dataset.tree):
-        for chunk in root.iterate(source, [*branches, *labels]):
+        for chunk in root.iterate(source, [*branches, *label.branches]):
             batch = prepare(schema, collect(schema, chunk.events, str(source)))
             events += [inputs_of(module, schema, batch, i) for i in range(batch.events)]
-            truth.append(np.stack([np.asarray(chunk.events[b]) for b in labels], axis=1).argmax(axis=1))
+            truth.append(classes_of(chunk.events, label.branches, classes))
     return module, events, torch.from_numpy(np.concatenate(truth))
 
 
@@ -58,7 +60,7 @@ def epoch(
         pick = order[start : start + size]
         inputs, counts = pad_events([events[i] for i in pick], net.ir)
         scores = net(inputs, counts)["output"]
-        loss = torch.nn.functional.nll_loss(torch.log(scores.clamp_min(1e-12)), truth[pick])
+        loss = torch.nn.functional.nll_loss(torch.log(scores.clamp_min(1e-12)), truth[pick], ignore_index=-1)
         step(loss)
         total += float(loss.detach()) * len(pick)
     return total / len(order)

@@ -16,6 +16,15 @@ from numpy.typing import NDArray
 CAPACITY = 2_000_000
 
 
+def classes_of(events: Any, branches: Sequence[str], classes: int) -> NDArray[np.int64]:
+    """Each event's class, -1 for none: from one truth value per class, or from one branch that numbers it from 0."""
+    if len(branches) == 1 < classes:
+        number = np.asarray(events[branches[0]])
+        return np.where((number >= 0) & (number < classes) & (number == np.floor(number)), number, -1).astype(np.int64)
+    hot = np.stack([np.asarray(events[b]) for b in branches], axis=1) > 0
+    return np.where(hot.sum(axis=1) == 1, hot.argmax(axis=1), -1)
+
+
 @dataclass
 class LabelledScores:
     """Scores [events, classes] of the output that shares the label's dim, and each event's class (-1: none)."""
@@ -42,9 +51,8 @@ class LabelledScores:
         return self.label.branches
 
     def add(self, arrays: dict[str, NDArray[Any]], events: Any) -> None:
-        """Take a batch's scores and its one-hot label branches."""
-        hot = np.stack([np.asarray(events[b]) for b in self.branches], axis=1) > 0
-        truth = np.where(hot.sum(axis=1) == 1, hot.argmax(axis=1), -1)
+        """Take a batch's scores and its label branches."""
+        truth = classes_of(events, self.branches, len(self.classes))
         first = -self._seen % self.stride
         self._seen += len(truth)
         self.scores.append(arrays[self.output][first :: self.stride])

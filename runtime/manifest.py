@@ -86,7 +86,7 @@ class Policy(_Frozen):
 
 
 class Label(_Frozen):
-    """One-hot truth: one branch per entry of ``dim``."""
+    """The truth: one branch per entry of ``dim``, or one that numbers the entry from 0."""
 
     name: str
     dim: str

@@ -94,6 +94,13 @@ def test_auc_memory_is_bounded(
     np.testing.assert_array_equal(np.concatenate(kept[-1].truth), truth[::4])
 
 
+def test_classes_of() -> None:
+    hot = {"a": [1, 0, 0, 1], "b": [0, 1, 0, 1]}
+    assert labels.classes_of(hot, ["a", "b"], 2).tolist() == [0, 1, -1, -1]
+    assert labels.classes_of({"y": [0, 2, 3, -1, 1.5]}, ["y"], 3).tolist() == [0, 2, -1, -1, -1]
+    assert labels.classes_of({"y": [True, False]}, ["y"], 1).tolist() == [0, -1]
+
+
 def test_no_labels_no_auc(model: Model, events: ak.Array, root_file: Write, tmp_path: Path) -> None:
     data = events[["part_e", "part_px", "jet_x"]]
     assert model.predict(root_file(data), tmp_path / "out.root", progress=False).auc == {}
