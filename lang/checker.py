@@ -79,6 +79,9 @@ def _generic(ctx: Context, decl: ast.FnDecl, module: str) -> None:
             frame.locals[p.name] = _any_value(ctx, p)
         except Reported:
             frame.locals[p.name] = UNKNOWN
+    if decl.ret is not None and decl.ret.name not in STATIC_KINDS:
+        with suppress(Reported):
+            pattern(ctx, decl.ret)
     result = run_body(ctx, decl.body, decl.span)
     _check_result(ctx, decl, known(result), [], decl.span)
 

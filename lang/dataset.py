@@ -9,6 +9,7 @@ from hepq.lang import ast
 from hepq.lang.body import bind
 from hepq.lang.context import Context, Frame, Reported
 from hepq.lang.expr import evaluate, known, lookup_dim
+from hepq.lang.modules import name_span
 from hepq.lang.signature import annotate, concrete_type
 from hepq.lang.source import Span
 from hepq.lang.types import UNITS, Dim, Type
@@ -79,7 +80,7 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
                     names = tuple(n for n, _ in item.branches)
                 ctx.frame.locals.update(dict.fromkeys(names, UNKNOWN))
         if not plan.files:
-            ctx.error("HQ0602", decl.span, name=decl.name)
+            ctx.error("HQ0602", name_span(decl.span, decl.name), name=decl.name)
     finally:
         ctx.frames.pop()
     return plan

@@ -175,7 +175,10 @@ class _Loader:
         origin = self.done[module]
         found = origin.scope.get(entry)
         if found is None and entry not in origin.file.lost:
-            self.sink.add(diag("HQ0106", span, module=module, name=entry, near=near(entry, origin.scope)))
+            has = [name for name, binding in origin.scope.items() if binding.module == module]
+            listed = ", ".join(has[:12]) + (", …" if len(has) > 12 else "")
+            shown = None if near(entry, has) or not has else f"it has {listed}"
+            self.sink.add(diag("HQ0106", span, module=module, name=entry, near=near(entry, has), help=shown))
         return found
 
     def _prelude(self, name: str) -> dict[str, Binding]:

@@ -49,10 +49,14 @@ def explain(error: UnexpectedInput, source: Source, start: int, end: int) -> Dia
 
 
 def _unclosed_string(s: Stop, now: Token, before: Token) -> Diagnostic | None:
-    if now.text != '"':
-        return None
-    line_end = s.source.text.find("\n", now.start)
-    return diag("HQ0008", Span(s.source, now.start, len(s.source.text) if line_end < 0 else line_end))
+    number, _ = s.source.line_col(s.at)
+    line, first = s.source.line(number), s.source.line_starts[number - 1]
+    if now.text == '"':
+        return diag("HQ0008", Span(s.source, now.start, first + len(line)))
+    runs_on = now.is_word and before.text.startswith('"') and s.touching(before, now)
+    if runs_on and line.count('"') % 2:
+        return diag("HQ0008", Span(s.source, first + line.index('"'), first + len(line)))
+    return None
 
 
 def _single_quotes(s: Stop, now: Token, before: Token) -> Diagnostic | None:
@@ -128,13 +132,17 @@ def _foreign_word(s: Stop, now: Token, before: Token) -> Diagnostic | None:
 
 def _missing_declared_name(s: Stop, now: Token, before: Token) -> Diagnostic | None:
     if now.text in DECLARATIONS and "KIND" in s.expected:
-        return diag("HQ0022", s.span(now), keyword=now.text)
+        after = s.token(1)
+        shown = f"a name begins with a letter, not as `{after.text}`" if after.is_number else None
+        return diag("HQ0022", s.span(now), keyword=now.text, help=shown)
     return None
 
 
 def _reserved(s: Stop, now: Token, before: Token) -> Diagnostic | None:
     if now.text in RESERVED and "NAME" in s.expected and s.expected.isdisjoint(("INT", "_RETURN", "_SOURCE")):
         return diag("HQ0023", s.span(now), word=now.text)
+    if before is s.statement and before.text in RESERVED and now.text in ("=", ":"):
+        return diag("HQ0023", s.span(before), word=before.text)
     return None
 
 
@@ -266,8 +274,18 @@ def _bare_value(s: Stop, now: Token, before: Token) -> Diagnostic | None:
 
 def _missing_equals(s: Stop, now: Token, before: Token) -> Diagnostic | None:
     if "EQ" in s.expected and now.begins_expression:
-        return diag("HQ0014", s.span(now), Label(s.span(before), "after this"))
+        dim = s.statement.text == "dim"
+        shown = "write `=` for a fixed size, `<=` for up to so many" if dim else f"write `{before.text} = …`"
+        return diag("HQ0014", s.span(now), Label(s.span(before), "after this"), help=shown)
     return None
+
+
+def _several_results(s: Stop, now: Token, before: Token) -> Diagnostic | None:
+    if now.text != "," or s.statement.text != "return":
+        return None
+    return diag(
+        "HQ0001", s.span(now), found="`,`", expected="", help="several results stand in parentheses: `return (a, b)`"
+    )
 
 
 def _end(s: Stop, now: Token, before: Token) -> Diagnostic | None:
@@ -289,5 +307,5 @@ RULES: Final[tuple[Callable[[Stop, Token, Token], Diagnostic | None], ...]] = (
     _unclosed_string, _single_quotes, _semicolon, _foreign_comment, _double_star, _augmented_assignment, _number,
     _unknown_unit, _import_form, _foreign_word, _foreign_operator, _missing_declared_name, _reserved, _bracket,
     _if_statement, _misplaced, _top_level, _weight_type, _body_after_colon, _comparison, _equals, _after_pipe,
-    _missing_comma, _no_body, _bare_value, _missing_equals, _end, _stray_character,
+    _missing_comma, _no_body, _bare_value, _several_results, _missing_equals, _end, _stray_character,
 )  # fmt: skip

@@ -243,7 +243,7 @@ class Build(Transformer_NonRecursive[Token, ast.Node]):
         digits = text.lstrip("-0") or "0"
         if len(digits) > len(str(_MAX_INT)) or int(digits) > _MAX_INT:
             self.sink.add(diag("HQ0021", self._span(at)))
-            return 0
+            return 1
         return -int(digits) if text.startswith("-") else int(digits)
 
     def _float(self, text: str, at: Meta) -> float:

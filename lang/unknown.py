@@ -14,12 +14,35 @@ from hepq.lang.source import Span
 
 #: what programs in Python call the modules of their functions
 _PYTHON = ("np", "numpy", "math", "torch", "tf", "jnp", "ak", "awkward", "F", "nn", "self", "vector")
+#: names that Python programs would use, and what is written here
+_INSTEAD = {
+    "range": "write a range as `0..3`, or loop over a dim or a list",
+    "len": "use `size(dim)`, or `count(dim)` for a ragged dim",
+    "where": "write `if condition then a else b`",
+    **dict.fromkeys(("cat", "concatenate", "hstack"), "use `concat(x, y)`"),
+    **dict.fromkeys(("einsum", "matmul", "mm", "bmm", "tensordot", "inner"), "use `dot(x, y, over=dim)`"),
+    **dict.fromkeys(("transpose", "permute", "swapaxes"), "dims align by name: their order never matters"),
+    **dict.fromkeys(
+        ("reshape", "view", "squeeze", "unsqueeze", "expand"), "use `unflatten`, `flatten`, `stack` or `rename`"
+    ),
+    **dict.fromkeys(
+        ("arctan2", "arctan", "arcsin", "arccos", "arcsinh"), "write `atan2`, `atan`, `asin`, `acos`, `asinh`"
+    ),
+    **dict.fromkeys(("log10", "log2"), "divide logarithms: `log(x) / log(10)`"),
+    **dict.fromkeys(("pow", "square"), "write `x ^ 2`"),
+    **dict.fromkeys(
+        ("argmax", "argmin", "argsort", "sort", "topk"), "particles are ordered in the dataset: `order part by pt desc`"
+    ),
+    "root": "a file is read by `source name = root(…)` in a dataset",
+}
 MEASUREMENT_HELP = "circuits are checked, but this version does not measure them yet"
 _MEASUREMENTS = ("fidelity", "expect", "probs", "sample", "svm")
 
 
 def unknown_name(ctx: Context, name: str, known: Sequence[str], span: Span, *, dim: bool) -> NoReturn:
     """Report that ``name`` is none of the names ``known`` here; ``dim``: where a dim is wanted."""
+    if name in _INSTEAD:
+        ctx.error("HQ0101", span, name=name, help=_INSTEAD[name])
     close = near(name, known)
     home = _homes().get(name)
     dataset = ctx.frame.dataset
