@@ -5,8 +5,11 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from hepq.compiler.build import build
+from hepq.compiler.initialise import initial_weights
 from hepq.compiler.ir import Module
 from hepq.lang import ast
 from hepq.lang.checker import check
@@ -14,8 +17,11 @@ from hepq.lang.diagnostic import HepqError, Sink
 from hepq.lang.modules import load
 from hepq.lang.parser import parse
 from hepq.lang.source import Source
+from hepq.lang.types import ENERGY, LORENTZ, Type
 
-_X, _P, _PAIR = "x: real[part, feat]", "p: p4[part]", "p: p4[part]"
+Array = np.ndarray[Any, Any]
+
+_X, _P = "x: real[part, feat]", "p: p4[part]"
 _GRAPH = "pos: real[part, xy], x: real[part, feat]"
 
 #: name in the library -> (parameters, expression)
@@ -37,7 +43,7 @@ NN: dict[str, tuple[str, str]] = {
 HEP: dict[str, tuple[str, str]] = {
     **{name: (_P, f"hep.{name}(p)") for name in (
         "pt pt2 momentum phi theta eta rapidity mass mass2 mt2".split())},
-    **{name: (_PAIR, f"hep.{name}(p, sum(p, over=part))") for name in (
+    **{name: (_P, f"hep.{name}(p, sum(p, over=part))") for name in (
         "minkowski deltaPhi deltaEta deltaR deltaR_rapidity".split())},
     "wrap_phi": (_X, "hep.wrap_phi(3 * x)"),
     "logrel": ("a: GeV[part]", "hep.logrel(a, sum(a, over=part))"),
@@ -83,3 +89,28 @@ def module_of(library: str, name: str) -> Module:
     if sink.errors:
         raise HepqError(sink.items)
     return build(program, sink, use_dataset=False).module
+
+
+def moved_weights(module: Module, rng: np.random.Generator) -> dict[str, Array]:
+    """As initialised, but for constant ones (biases, statistics): moved, so that they matter."""
+    weights = initial_weights(module)
+    for path, node in module.params.items():
+        if node["init"][0] == "constant":
+            weights[path] = (weights[path] + rng.uniform(-0.3, 0.3, weights[path].shape)).astype(np.float32)
+    return weights
+
+
+def event_of(module: Module, n: int, rng: np.random.Generator) -> dict[str, Array]:
+    """Inputs of one event with ``n`` particles: physical four-vectors, positive energies, normal numbers."""
+    return {node["name"]: _values(node.type, n, rng) for node in module.inputs}
+
+
+def _values(type: Type, n: int, rng: np.random.Generator) -> Array:
+    shape = [d.size if d.size is not None else n for d in type.dims]
+    if type.dims and type.dims[-1] == LORENTZ:
+        p = rng.normal(0, 30, (*shape[:-1], 3))
+        energy = np.sqrt((p**2).sum(-1) + rng.exponential(5, shape[:-1]) ** 2)
+        return np.concatenate([p, energy[..., None]], axis=-1).astype(np.float32)
+    if type.unit == ENERGY:
+        return (0.1 + rng.exponential(50, shape)).astype(np.float32)
+    return rng.normal(size=shape).astype(np.float32)

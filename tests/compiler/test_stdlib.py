@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole standard library: well formed, and the same from interpreter, passes and torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hepq.compiler.interpret import run
+from hepq.compiler.lower.torch import pad_events, to_torch
+from hepq.compiler.passes.base import run_pipeline
+from hepq.compiler.passes.standard import INFERENCE
+
+from benchmarks.stdlib_programs import PROGRAMS, declared, event_of, module_of, moved_weights
+
+COUNTS = (0, 1, 2, 5, 40)
+
+
+@pytest.mark.parametrize("library", PROGRAMS)
+def test_every_name_has_a_program(library: str) -> None:
+    assert sorted(PROGRAMS[library]) == sorted(declared(library))
+
+
+@pytest.mark.parametrize(("library", "name"), [(lib, name) for lib, names in PROGRAMS.items() for name in names])
+def test_passes_and_torch_agree_with_the_reference(library: str, name: str) -> None:
+    module, rng = module_of(library, name), np.random.default_rng(0)
+    weights = {path: value.astype(np.float64) for path, value in moved_weights(module, rng).items()}
+    events = [event_of(module, n, rng) for n in COUNTS]
+    reference = run(module, events, weights)
+
+    optimised, folded = run_pipeline(INFERENCE, module, weights, verify_each=True)
+    after = run(optimised, events, folded)
+    batched = to_torch(module, weights).eval()(*pad_events(events, module, torch.float64))
+    for output, values in reference.items():
+        assert all(np.isfinite(v).all() for v in values)
+        for i, value in enumerate(values):
+            np.testing.assert_allclose(after[output][i], value, rtol=1e-9, atol=1e-9)
+            inside = batched[output][i].detach()[tuple(slice(n) for n in value.shape)]
+            np.testing.assert_allclose(inside, value, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", PROGRAMS["taggers"])
+def test_taggers_do_not_see_the_order_of_particles(name: str) -> None:
+    module, rng = module_of("taggers", name), np.random.default_rng(1)
+    weights, event = moved_weights(module, rng), event_of(module, 12, rng)
+    order = rng.permutation(12)
+    straight, shuffled = run(module, [event, {k: v[order] for k, v in event.items()}], weights)["output"]
+    np.testing.assert_allclose(shuffled, straight, atol=1e-12)
+    assert straight.sum() == pytest.approx(1)
