@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,13 @@ def read(model: Path, files: list[Path]) -> tuple[Module, Events, torch.Tensor]:
 
 
 def epoch(
-    net: TorchModule, events: Events, truth: torch.Tensor, order: np.ndarray, size: int, step, title: str
+    net: TorchModule,
+    events: Events,
+    truth: torch.Tensor,
+    order: np.ndarray,
+    size: int,
+    step: Callable[[torch.Tensor], None],
+    title: str,
 ) -> float:
     """Run over the jets in ``order``; ``step`` takes each batch's loss. Returns the mean loss."""
     total = 0.0
@@ -88,7 +95,7 @@ def main() -> None:
 
     def descend(loss: torch.Tensor) -> None:
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
 

@@ -25,7 +25,7 @@ import pytest
 from hepq.lang import ast
 from hepq.lang.attributes import ATTRIBUTES
 from hepq.lang.builtins import BUILTINS
-from hepq.lang.circuits import GATES
+from hepq.lang.gates import GATES
 from hepq.lang.dataset import POLICIES
 from hepq.lang.format import format_source
 from hepq.lang.modules import library_module, library_modules
