@@ -25,9 +25,9 @@ import pytest
 from hepq.lang import ast
 from hepq.lang.attributes import ATTRIBUTES
 from hepq.lang.builtins import BUILTINS
-from hepq.lang.gates import GATES
 from hepq.lang.dataset import POLICIES
 from hepq.lang.format import format_source
+from hepq.lang.gates import GATES
 from hepq.lang.modules import library_module, library_modules
 from hepq.lang.types import UNITS
 
@@ -46,7 +46,7 @@ NOT_RUN = {
     "pip install .": "changes the environment",
     "source .venv/bin/activate": "the tests run in an environment of their own",
     "hepqc weights import particlenet.hepq ParticleNet_kin.pt -o particlenet.safetensors": "published weights",
-    "hepqc compile particlenet.hepq --weights particlenet.safetensors": "published weights; benchmarks/parity.py does it",
+    "hepqc compile particlenet.hepq --weights particlenet.safetensors": "published weights, as in benchmarks/parity.py",
     ".venv/bin/pre-commit install": "changes the clone",
 }
 NOT_RUN_PREFIXES = {"python -m benchmarks": "takes minutes and reads ../shared/data"}
