@@ -150,7 +150,8 @@ def _report(console: Console, ours: NDArray[Any], traced: NDArray[Any], runs: Ru
     mine, theirs = Drift.between(ours, runs.reference), Drift.between(runs.single, runs.double)
     clear = ~runs.coincident
     mine_clear, theirs_clear = (Drift.between(a[clear], runs.double[clear]) for a in (ours, runs.single))
-    table = Table("largest |difference| of a jet's probabilities", *(f"> {t:g}" for t in THRESHOLDS), "largest", box=None)
+    columns = [f"> {t:g}" for t in THRESHOLDS]
+    table = Table("largest |difference| of a jet's probabilities", *columns, "largest", box=None)
     for title, drift in (
         ("same neighbours: hepq, weaver-core float32", given),
         ("all jets: hepq, reference", mine),
