@@ -9,12 +9,11 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from hepq.compiler.ir import ELEMENTWISE, Module, Node
+from hepq.lang.types import Dim
 from tvm import tirx
 from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
-
-from hepq.compiler.ir import ELEMENTWISE, Module, Node
-from hepq.lang.types import Dim
 
 from .context import Context, Tile
 from .emit_knn import emit_knn
@@ -24,7 +23,7 @@ from .gemm import emit_product
 from .inline import ACCESS
 from .plan import Plan, Stage, make_plan
 from .prepare import Weights, prepare
-from .tir import Expr, bind, cast, const, i32, serial
+from .tir import Expr, bind, cast, ceildiv, const, i32, serial
 
 FUNCTION = "hepq_main"
 
@@ -50,18 +49,17 @@ class _Generator:
         self.names: list[str] = []
 
     def function(self) -> Generated:
-        with IRBuilder() as builder:
-            with T.prim_func():
-                T.func_name(FUNCTION)
-                T.func_attr({"tirx.noalias": True, "global_symbol": FUNCTION})
-                begin, end = (T.arg(self._name(n), T.int64()) for n in ("begin", "end"))
-                offsets = {d.name: self._buffer(f"offsets:{d.name}", "int64") for d in self.module.ragged_dims}
-                inputs = {n["name"]: self._buffer(f"input:{n['name']}") for n in self.module.inputs}
-                memory = [self._buffer("weights"), self._buffer("scratch"), self._buffer("iscratch", "int32")]
-                outputs = {name: self._buffer(f"output:{name}") for name in self.module.outputs}
-                ctx = Context(self.width, self.plan, self.values, memory[1], memory[2], memory[0])
-                with serial(end - begin) as step:
-                    self._event(ctx, bind(begin + step), offsets, inputs, outputs)
+        with IRBuilder() as builder, T.prim_func():
+            T.func_name(FUNCTION)
+            T.func_attr({"tirx.noalias": True, "global_symbol": FUNCTION})
+            begin, end = (T.arg(self._name(n), T.int64()) for n in ("begin", "end"))
+            offsets = {d.name: self._buffer(f"offsets:{d.name}", "int64") for d in self.module.ragged_dims}
+            inputs = {n["name"]: self._buffer(f"input:{n['name']}") for n in self.module.inputs}
+            memory = [self._buffer("weights"), self._buffer("scratch"), self._buffer("iscratch", "int32")]
+            outputs = {name: self._buffer(f"output:{name}") for name in self.module.outputs}
+            ctx = Context(self.width, self.plan, self.values, memory[1], memory[2], memory[0])
+            with serial(end - begin) as step:
+                self._event(ctx, bind(begin + step), offsets, inputs, outputs)
         packed = ctx.packer.array(self.plan.slack)
         return Generated(builder.get(), packed, self.plan, tuple(self.names))
 
@@ -99,7 +97,7 @@ class _Generator:
                 _emit(ctx, node)
             return
         size = i32(ctx.extent(stage.tile))
-        with serial(tirx.floordiv(size + (stage.rows - 1), i32(stage.rows))) as step:
+        with serial(ceildiv(size, stage.rows)) as step:
             origin = bind(step * stage.rows)
             ctx.tile = Tile(stage.tile.key, origin, bind(tirx.min(size - origin, const(stage.rows))))
             for node in stage.nodes:
@@ -122,8 +120,6 @@ EMITTERS: Mapping[str, Any] = {
     "stack": emit_stack,
     "concat": emit_concat,
     "contract": emit_contract,
-    **dict.fromkeys(
-        ("reduce_sum", "reduce_mean", "reduce_max", "reduce_min", "reduce_any", "reduce_all"), emit_reduce
-    ),
+    **dict.fromkeys(("reduce_sum", "reduce_mean", "reduce_max", "reduce_min", "reduce_any", "reduce_all"), emit_reduce),
     "knn": emit_knn,
 }

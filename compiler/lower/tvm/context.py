@@ -10,16 +10,15 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from tvm import tirx
-from tvm.script.ir_builder import tirx as T
-
 from hepq.compiler.ir import Node
 from hepq.lang.types import Dim
+from tvm import tirx
+from tvm.script.ir_builder import tirx as T
 
 from .layout import LINE, capacity, is_int, lanes_for, pitch_capacity, round_up
 from .plan import Key, Plan
 from .prepare import Weights
-from .tir import Expr, bind, cast, const, i32, lanes_of, level, ramp, serial
+from .tir import Expr, bind, cast, ceildiv, const, i32, lanes_of, level, quotient, ramp, remainder, serial
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ class Context:
 
     def set_size(self, dim: Dim, size: Expr) -> None:
         self.sizes[dim.name] = size
-        self._pitches[dim.name] = bind(tirx.floordiv(size + (self.width - 1), i32(self.width)) * self.width)
+        self._pitches[dim.name] = bind(ceildiv(size, self.width) * self.width)
 
     def lanes(self, dim: Dim) -> int:
         return lanes_for(dim, self.width)
@@ -204,7 +203,7 @@ class Context:
                 tile = self.tile if tiled and i == 0 and self.tile and self.tile.key == dim.key else None
                 extent = tile.count if tile else self.extent(dim)
                 lanes = self.lanes(dim) if vector and dim is dims[-1] else 1
-                steps = -(-extent // lanes) if isinstance(extent, int) else _steps(extent, lanes)
+                steps = -(-extent // lanes) if isinstance(extent, int) else ceildiv(extent, lanes)
                 step = 0 if isinstance(steps, int) and steps == 1 else stack.enter_context(serial(steps))
                 entry = _times(step, lanes)
                 entry = entry if tile is None else tile.origin + entry
@@ -224,9 +223,8 @@ class Context:
         safe = bind(tirx.min(r, i32(self.rows(dims)) - 1))
         index: dict[Key, Any] = {}
         for i in range(len(dims) - 1, 0, -1):
-            extent = i32(self.extent(dims[i]))
-            index[dims[i].key] = bind(tirx.floormod(safe, extent))
-            safe = bind(tirx.floordiv(safe, extent))
+            index[dims[i].key] = bind(remainder(safe, self.extent(dims[i])))
+            safe = bind(quotient(safe, self.extent(dims[i])))
         if dims:
             in_tile = self.tile is not None and self.tile.key == dims[0].key
             index[dims[0].key] = bind(self.tile.origin + safe) if in_tile else safe  # type: ignore[union-attr]
@@ -237,10 +235,6 @@ class Context:
 
     def static_rows(self, dims: Sequence[Dim]) -> int:
         return prod(capacity(d) for d in dims)
-
-
-def _steps(extent: Expr, lanes: int) -> Expr:
-    return extent if lanes == 1 else tirx.floordiv(extent + (lanes - 1), i32(lanes))
 
 
 def _times(a: Expr | int, b: Expr | int) -> Expr | int:

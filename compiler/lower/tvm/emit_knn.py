@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from math import nan
 
+from hepq.compiler.ir import Node
 from tvm import tirx
 from tvm.script.ir_builder import tirx as T
 
-from hepq.compiler.ir import Node
-
 from .context import At, Context
 from .layout import capacity, lanes_for, round_up
-from .tir import Cell, Expr, bind, both, cast, const, either, i32, level, ramp, serial
+from .tir import Cell, Expr, bind, both, cast, ceildiv, const, either, i32, level, ramp, serial
 from .views import value
 
 
@@ -24,7 +23,7 @@ def emit_knn(ctx: Context, node: Node) -> None:
     over, nbr = node["over"], node["nbr"]
     n = i32(ctx.extent(over))
     lanes = lanes_for(over, ctx.width)
-    chunks = tirx.floordiv(n + (lanes - 1), i32(lanes))
+    chunks = ceildiv(n, lanes)
     floats, ints = (slot.offset for slot in ctx.plan.temporaries[node])
     row = round_up(capacity(over), lanes) + ctx.width
     columns, distance = floats, floats + node["coord"].size * row

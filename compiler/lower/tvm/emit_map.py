@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from math import gcd
 
-from tvm.script.ir_builder import tirx as T
-
 from hepq.compiler.ir import Node
+from tvm.script.ir_builder import tirx as T
 
 from .context import At, Context, Lanes
 from .layout import is_int

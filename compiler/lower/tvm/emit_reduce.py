@@ -6,13 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import inf
 
-from tvm.script.ir_builder import tirx as T
-
 from hepq.compiler.ir import Node
 from hepq.lang.types import Dim
 
 from .context import At, Context, Lanes
-from .tir import Cell, Expr, bind, cast, const, i32, larger, level, select, serial, smaller
+from .tir import Cell, Expr, bind, cast, const, i32, larger, level, quotient, select, serial, smaller
 from .views import value
 
 _INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
@@ -118,7 +116,7 @@ def _along(
 ) -> None:
     """Whole vectors along a summed dim, then its last entries one by one."""
     extent, lanes = ctx.extent(dim), ctx.lanes(dim)
-    whole = extent // lanes if isinstance(extent, int) else bind(T.floordiv(extent, lanes))
+    whole = extent // lanes if isinstance(extent, int) else bind(quotient(extent, lanes))
     partial = Cell(start, lanes)
     with ctx.loops(outer, vector=False, tiled=False) as inner:
         base = At({**at.index, **inner.index})
@@ -131,5 +129,3 @@ def _along(
     if lanes > 1:
         with serial(lanes) as i:
             total.set(combine(total.get(), partial.lane(i)))
-
-

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import tvm
-
 from hepq.compiler.targets.cpu import CpuTarget
+from tvm import tirx
 
 from . import stages
 from .codegen import FUNCTION
@@ -25,7 +25,7 @@ def as_module(function: Any) -> Any:
 
 def shared_library(function: Any, target: CpuTarget) -> bytes:
     """Machine code that needs tvm_ffi and the C library, nothing else of TVM."""
-    library = tvm.tirx.build(as_module(function), target=tvm_target(target), pipeline=stages.NAME)
+    library = tirx.build(as_module(function), target=tvm_target(target), pipeline=stages.NAME)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "code.so"
         library.export_library(str(path), options=["-lm"])

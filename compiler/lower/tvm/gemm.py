@@ -15,15 +15,13 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from tvm import tirx
-
 from hepq.compiler.ir import Node
 from hepq.compiler.named import MatMul, positions
 
 from .context import At, Context, Lanes
 from .plan import Key
 from .prepare import matrix_product
-from .tir import Cell, Expr, bind, const, i32, ramp, serial, widen
+from .tir import Cell, Expr, bind, ceildiv, const, i32, quotient, ramp, remainder, serial, widen
 from .views import compute, value
 
 
@@ -88,7 +86,7 @@ class _Emitter:
     def panel(self, weights: Expr, column: Expr, vectors: int) -> None:
         """All rows of the running tile times one panel of weights."""
         total = i32(self.ctx.rows(self.plan.rows))
-        with serial(tirx.floordiv(total + (self.rows - 1), i32(self.rows))) as block:
+        with serial(ceildiv(total, self.rows)) as block:
             rows = [self.ctx.at_row(self.plan.rows, bind(block * self.rows + r)) for r in range(self.rows)]
             cells = [[Cell(const(0.0, "float32"), self.lanes) for _ in range(vectors)] for _ in rows]
             self._multiply(rows, cells, weights, vectors)
@@ -120,11 +118,11 @@ class _Emitter:
         index: dict[Key, Any] = {}
         entry = column
         if outer:
-            entry, column = tirx.floormod(column, i32(pitch)), tirx.floordiv(column, i32(pitch))
+            entry, column = remainder(column, pitch), bind(quotient(column, pitch))
         index[last.key] = Lanes(entry, self.lanes) if self.lanes > 1 else entry
         for dim in reversed(outer):
-            index[dim.key] = tirx.floormod(column, i32(dim.size or 0))
-            column = tirx.floordiv(column, i32(dim.size or 0))
+            index[dim.key] = remainder(column, dim.size or 0)
+            column = bind(quotient(column, dim.size or 0))
         return index
 
     def _finish(self, at: At, cell: Cell) -> None:

@@ -71,7 +71,6 @@ class Inlining:
         elif node.op in ELEMENTWISE and _same_loop(node, user):
             self.inlined.add(node)
 
-
     def _unload(self, node: Node) -> None:
         """Nothing expensive inside the unrolled tail of a matrix product."""
         for operand in node.operands:

@@ -33,6 +33,10 @@ def fabs(x: Expr) -> Expr:
     return bits(bits(x, "int32") & level(const(0x7FFFFFFF), x)[0], "float32")
 
 
+def _int_abs(x: Expr) -> Expr:
+    return larger(x, const(0) - x)
+
+
 def with_sign(magnitude: Expr, sign: Expr) -> Expr:
     mask = level(const(-(2**31)), sign)[0]
     return bits(bits(magnitude, "int32") | (bits(sign, "int32") & mask), "float32")
@@ -105,11 +109,14 @@ def log1p(x: Expr) -> Expr:
     return bind(select(near, head + tail, log(x + _f(1.0))))
 
 
+_TANH = (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
+
+
 def tanh(x: Expr) -> Expr:
     x = bind(x)
     a = bind(fabs(x))
     square = bind(x * x)
-    small = horner(square, (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1))
+    small = horner(square, _TANH)
     large = _f(1.0) - _f(2.0) / (exp(a + a) + _f(1.0))
     return bind(select(a < _f(0.625), small * square * x + x, with_sign(large, x)))
 
@@ -138,6 +145,7 @@ def erf(x: Expr) -> Expr:
 
 
 def sign(x: Expr) -> Expr:
+    x = bind(x)
     zero = const(0, dtype_of(x))
     y = cast(x > zero, dtype_of(x)) - cast(x < zero, dtype_of(x))
     return bind(select(tirx.NE(x, x), x, y) if dtype_of(x) == "float32" else y)
@@ -145,12 +153,13 @@ def sign(x: Expr) -> Expr:
 
 def mod(a: Expr, b: Expr) -> Expr:
     """Python's and NumPy's: the result has the sign of ``b``."""
-    a, b = level(a, b)
+    a, b = map(bind, level(a, b))
     if dtype_of(a) == "int32":
         zero = tirx.EQ(*level(b, const(0)))
         return bind(select(zero, const(0), tirx.floormod(a, select(zero, const(1), b))))
     rest = libm("fmodf", a, b)
-    wrong = both(tirx.NE(*level(rest, _f(0.0))), tirx.NE(rest < _f(0.0), b < _f(0.0)))
+    signs = tirx.NE(cast(rest < _f(0.0), "int32"), cast(b < _f(0.0), "int32"))
+    wrong = both(tirx.NE(*level(rest, _f(0.0))), signs)
     return bind(select(wrong, rest + b, rest))
 
 
@@ -177,7 +186,7 @@ def _floor_like(name: str) -> Callable[[Expr], Expr]:
 
 UNARY: dict[str, Callable[[Expr], Expr]] = {
     "neg": lambda x: const(0, dtype_of(x)) - x if dtype_of(x) == "int32" else x * _f(-1.0),
-    "abs": lambda x: select(x < const(0), const(0) - x, x) if dtype_of(x) == "int32" else fabs(x),
+    "abs": lambda x: _int_abs(bind(x)) if dtype_of(x) == "int32" else fabs(x),
     "exp": exp,
     "log": log,
     "log1p": log1p,

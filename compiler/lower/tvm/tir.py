@@ -77,18 +77,21 @@ def bits(e: Expr, dtype: str) -> Expr:
 
 
 def bind(e: Expr) -> Expr:
-    """Compute ``e`` here, once."""
-    return e if isinstance(e, (tirx.IntImm, tirx.FloatImm)) else T.bind(e)
+    """Compute ``e`` here, once. Whatever an expression uses twice must be bound: TVM's passes walk trees.
+
+    Not TIR's own ``Bind``, through which TVM's analyzer looks: it then takes exponential time on chains.
+    """
+    return e if isinstance(e, (tirx.IntImm, tirx.FloatImm, tirx.Var)) else Cell(e).get()
 
 
 def larger(a: Expr, b: Expr) -> Expr:
     """Elementwise maximum; NaN in ``a`` stays (one instruction on every CPU)."""
-    a, b = level(a, b)
+    a, b = map(bind, level(a, b))
     return tirx.Select(b > a, b, a)
 
 
 def smaller(a: Expr, b: Expr) -> Expr:
-    a, b = level(a, b)
+    a, b = map(bind, level(a, b))
     return tirx.Select(b < a, b, a)
 
 
@@ -97,9 +100,19 @@ def serial(extent: Expr | int) -> AbstractContextManager[Expr]:
     return T.serial(const(0, dtype_of(i32(extent))), i32(extent))  # type: ignore[no-any-return]
 
 
+def quotient(a: Expr, b: Expr | int) -> Expr:
+    """a // b for a >= 0."""
+    return tirx.truncdiv(*level(a, i32(b)))
+
+
+def remainder(a: Expr, b: Expr | int) -> Expr:
+    """a % b for a >= 0."""
+    return tirx.truncmod(*level(a, i32(b)))
+
+
 def ceildiv(a: Expr, b: int) -> Expr:
     """For a >= 0."""
-    return a if b == 1 else tirx.floordiv(a + (b - 1), i32(b))
+    return a if b == 1 else quotient(a + (b - 1), b)
 
 
 class Cell:
@@ -110,7 +123,7 @@ class Cell:
 
     def __init__(self, value: Expr, lanes: int | None = None) -> None:
         self.lanes = lanes or lanes_of(value)
-        self.buffer = T.alloc_buffer((max(self.lanes, 16),), dtype_of(value), scope="global")
+        self.buffer = T.alloc_buffer((self.lanes,), dtype_of(value), scope="global")
         self.set(widen(value, self.lanes))
 
     def set(self, value: Expr) -> None:

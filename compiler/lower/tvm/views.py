@@ -5,14 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tvm import tirx
-
 from hepq.compiler.ir import BINARY, UNARY, Node
+from tvm import tirx
 
 from . import mathfn
 from .context import At, Context, Lanes
 from .layout import is_int
-from .tir import Expr, bind, both, cast, const, i32, level, select
+from .tir import Expr, bind, both, cast, const, i32, level, quotient, remainder, select
 
 DTYPE = {"real": "float32", "bool": "bool", "int": "int32", "index": "int32"}
 
@@ -94,17 +93,17 @@ def _flatten(ctx: Context, node: Node, at: At) -> Expr:
     outer, inner = node["dims"]
     entry = at.index[node["dst"].key]
     if isinstance(entry, Lanes) and entry.aligned and inner.size % entry.lanes == 0:
-        base = i32(entry.base)
+        base = bind(i32(entry.base))
         split: tuple[object, object] = (
-            tirx.floordiv(base, i32(inner.size)),
-            Lanes(tirx.floormod(base, i32(inner.size)), entry.lanes),
+            quotient(base, inner.size),
+            Lanes(remainder(base, inner.size), entry.lanes),
         )
     else:
         e = at.expr(node["dst"].key)
         if isinstance(entry, Lanes):
             e = tirx.min(*level(e, const(outer.size * inner.size - 1)))
-        size = level(const(inner.size), e)[0]
-        split = (tirx.floordiv(e, size), tirx.floormod(e, size))
+        e = bind(e)
+        split = (quotient(e, inner.size), remainder(e, inner.size))
     return value(ctx, node.operands[0], at.drop(node["dst"].key).set(outer.key, split[0]).set(inner.key, split[1]))
 
 
