@@ -13,7 +13,7 @@ from hepq.lang.expr import evaluate, known, lookup_dim
 from hepq.lang.source import Span
 from hepq.lang.types import Dim, anonymous
 from hepq.lang.values import UNKNOWN, Builtin, Tensor, Value, describe
-from hepq.lang.words import counted, dims_of, pure_help
+from hepq.lang.words import counted, dims_of, missing_dim_help, pure_help
 
 #: what NumPy and torch call the dim that a reduction removes
 _AXIS = ("axis", "dim", "axes", "dims", "along")
@@ -92,8 +92,10 @@ def in_tensor(ctx: Context, dim: Dim, tensor: Tensor, span: Span) -> Dim:
     """The tensor's dim of that name."""
     found = tensor.type.dim(dim)
     if found is None:
-        close = near(str(dim), map(str, tensor.type.dims))
-        ctx.error("HQ0212", span, dim=dim, found=tensor.type, near=close, help=None if close else dims_of(tensor.type))
+        copy = missing_dim_help(dim, tensor.type) if dim.primes else None
+        close = [] if copy else near(str(dim), map(str, tensor.type.dims))
+        help = copy or (None if close else dims_of(tensor.type))
+        ctx.error("HQ0212", span, dim=dim, found=tensor.type, near=close, help=help)
     return found
 
 

@@ -101,7 +101,9 @@ def _param(ctx: Context, s: ast.ParamDecl) -> Tensor:
     if any(d.ragged for d in t.dims):
         ctx.error("HQ0210", s.type.span, name=s.name, dim=next(d for d in t.dims if d.ragged))
     if t.elem != "real":
-        ctx.error("HQ0309", s.type.span, found=t, wanted="real", what=f"param `{s.name}`")
+        ctx.error(
+            "HQ0309", s.type.span, found=t, wanted="real", what=f"weight `{s.name}`", help="weights are real numbers"
+        )
     init = Init("normal", (0.0, 0.02)) if s.init is None else known(evaluate(ctx, s.init))
     if isinstance(init, (int, float)) and not isinstance(init, bool):
         init = Init("constant", (float(init),))
@@ -143,7 +145,14 @@ def _items(ctx: Context, s: ast.For) -> Sequence[Value]:
         if value is None:
             raise Reported
     if not isinstance(value, (tuple, range)):
-        ctx.error("HQ0404", s.iter.span, wanted="a static list, range or dim to loop over", found=describe(value))
+        help = (
+            "operations act on all entries at once; to add them up, `sum(x, over=dim)`"
+            if isinstance(value, Tensor)
+            else None
+        )
+        ctx.error(
+            "HQ0404", s.iter.span, wanted="a static list, range or dim to loop over", found=describe(value), help=help
+        )
     if len(value) > MAX_ITERATIONS:
         ctx.error("HQ0412", s.iter.span, limit=MAX_ITERATIONS)
     return value

@@ -11,6 +11,7 @@ from hepq.lang.context import Context, Reported
 from hepq.lang.source import Span
 from hepq.lang.types import LORENTZ, Dim, Type, merge_dims
 from hepq.lang.values import Builtin, Tensor, Value, describe
+from hepq.lang.words import element_help
 
 
 def _dot(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
@@ -46,7 +47,8 @@ def _knn(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Valu
         ctx.error("HQ0404", a.where("short"), wanted='"self" or "zero" for `short`', found=describe(short))
     coord = tuple(d for d in pos.type.dims if d.key != over.key)
     if len(coord) != 1 or coord[0].ragged:
-        ctx.error("HQ0213", a.where("pos"), name="knn", found=pos.type)
+        shown = f"positions have the dim of the points and one of coordinates: `real[{over}, xy]`"
+        ctx.error("HQ0213", a.where("pos"), name="knn", found=pos.type, help=shown)
     nbr = Dim("nbr", k)
     t = Type("index", (over, nbr), into=over)
     return ctx.emit("knn", [pos], t, span, over=over, coord=coord[0], nbr=nbr, short=short)
@@ -58,7 +60,8 @@ def _gather(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
     x, index = a.tensor("x"), a.tensor("index")
     into = index.type.into
     if index.type.elem != "index" or into is None:
-        ctx.error("HQ0309", a.where("index"), found=index.type, wanted="index", what="`index` of `gather`")
+        ctx.error("HQ0309", a.where("index"), found=index.type, wanted="index", what="`index` of `gather`",
+                  help=element_help("index", ""))  # fmt: skip
     in_tensor(ctx, into, x, a.where("x"))
     others = tuple(d for d in x.type.dims if d.key != into.key and index.type.dim(d) is None)
     t = Type(x.type.elem, (*index.type.dims, *others), x.type.unit)

@@ -13,7 +13,7 @@ from hepq.lang.context import Context, Reported
 from hepq.lang.source import Span
 from hepq.lang.types import LORENTZ, Dim, Type
 from hepq.lang.values import Builtin, Init, Quantity, Tensor, Value, describe
-from hepq.lang.words import pure_help
+from hepq.lang.words import pure_help, reduce_help
 
 #: functions of a pure number, with what computes them for static arguments
 FUNCTIONS: dict[str, Callable[[float], float]] = {
@@ -91,7 +91,7 @@ def _reduce(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
     a = read(ctx, fn, args, span, ["x", "over"], dims=["over"])
     x = a.tensor("x")
     if "over" not in a:
-        ctx.error("HQ0423", span, name=fn.name, found=x.type)
+        ctx.error("HQ0423", span, name=fn.name, found=x.type, help=reduce_help(fn.name, a.where("x").text, x.type))
     over = tuple(in_tensor(ctx, d, x, a.where("over")) for d in a.dims("over"))
     if LORENTZ in over or (LORENTZ in x.type.dims and fn.name not in ("sum", "mean")):
         ctx.error("HQ0305", span, op=fn.name, left=x.type, right="")

@@ -21,7 +21,7 @@ def _last(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Val
     a = read(ctx, fn, args, span, ["x"])
     x = a.tensor("x")
     if not x.type.dims:
-        ctx.error("HQ0213", span, name="last", found=x.type)
+        ctx.error("HQ0213", span, name="last", found=x.type, help="a single number has no dims")
     return x.type.dims[-1]
 
 
@@ -89,7 +89,7 @@ def _concat(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
     _one_unit(ctx, xs, spans, span, "concat")
     for x, s in zip(xs, spans, strict=True):
         if not x.type.dims or x.type.dims[-1].ragged:
-            ctx.error("HQ0213", s, name="concat", found=x.type)
+            ctx.error("HQ0213", s, name="concat", found=x.type, help="the last dim of each part needs a fixed size")
     along = tuple(x.type.dims[-1] for x in xs)
     sizes = [d.size for d in along]
     if any(n is None for n in sizes):
@@ -143,7 +143,7 @@ def _flatten(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> 
     x = a.tensor("x")
     pair = tuple(in_tensor(ctx, d, x, a.where("dims")) for d in a.dims("dims"))
     if len(pair) != 2 or any(d.ragged for d in pair):
-        ctx.error("HQ0213", a.where("dims"), name="flatten", found=x.type)
+        ctx.error("HQ0213", a.where("dims"), name="flatten", found=x.type, help="name two dims of fixed size")
     sizes = [d.size for d in pair]
     if sizes[0] is None or sizes[1] is None:
         raise Reported

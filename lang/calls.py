@@ -22,6 +22,8 @@ from hepq.lang.words import counted
 
 #: an argument: its name if given, its value, where it stands
 Given = tuple[str | None, Value, Span]
+_KINDS = {"int": "a whole number", "real": "a number", "bool": "`true` or `false`", "string": "a text", "list": "a list",
+          "fn": "a function", "block": "a block"}  # fmt: skip
 _NUMBERS = ("int", "real", "bool")
 
 
@@ -166,10 +168,22 @@ def static_value(ctx: Context, p: ast.Param, value: Value, span: Span) -> Value:
         case _:
             ok = True
     if not ok:
-        ctx.error(
-            "HQ0404", span, Label(p.span, "declared here"), wanted=f"{kind} for `{p.name}`", found=describe(value)
-        )
+        inside = p.span.source is span.source and p.span.start <= span.start and span.end <= p.span.end
+        labels = [] if inside else [Label(p.span, "declared here")]
+        wanted = f"{_KINDS.get(kind or '', kind)} for `{p.name}`"
+        help = _static_help(kind or "", value, span)
+        ctx.error("HQ0404", span, *labels, wanted=wanted, found=describe(value), help=help)
     return value
+
+
+def _static_help(kind: str, value: Value, span: Span) -> str | None:
+    if isinstance(value, Tensor):
+        return "it is known only at run time: pass it in `( )`, or use a number known at compile time"
+    if kind in UNITS and isinstance(value, (int, float)):
+        return f"give it a unit: `{span.text.split('=')[-1].strip()} {kind}`"
+    if kind == "list" and isinstance(value, int):
+        return f"write a list: `[{value}]`"
+    return None
 
 
 def _match_args(ctx: Context, decl: ast.FnDecl, args: Sequence[Given], span: Span) -> dict[str, tuple[Value, Span]]:
@@ -285,7 +299,7 @@ def _renamed(ctx: Context, tensor: Tensor, wanted: Type, free: Type, span: Span)
 def constant(ctx: Context, decl: ast.ConstDecl, home: str) -> Value:
     """The value of a ``const``; it may use other consts and functions of static numbers."""
     if len(ctx.frames) > MAX_CALL_DEPTH:
-        ctx.error("HQ0411", decl.span, name=decl.name)
+        ctx.error("HQ0411", decl.span, name=decl.name, help="take it out of its own definition")
     ctx.frames.append(Frame(home))
     try:
         value = known(evaluate(ctx, decl.value))
@@ -304,7 +318,7 @@ def dim_size(ctx: Context, decl: ast.DimDecl, name: str, home: str) -> Dim:
     if name in ctx.open_dims:
         return ctx.open_dims[name]
     if len(ctx.frames) > MAX_CALL_DEPTH:
-        ctx.error("HQ0411", decl.span, name=name)
+        ctx.error("HQ0411", decl.span, name=name, help="take it out of its own definition")
     if isinstance(decl.value, ast.ListExpr):
         entries = [i.id for i in decl.value.items if isinstance(i, ast.Name)]
         entries += [i.value for i in decl.value.items if isinstance(i, ast.String)]

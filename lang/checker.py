@@ -10,7 +10,7 @@ from hepq.lang.attributes import check_attributes
 from hepq.lang.body import run_body
 from hepq.lang.builder import NullBuilder
 from hepq.lang.calls import _check_result, constant, dim_size, static_value
-from hepq.lang.catalogue import near
+from hepq.lang.catalogue import diag, near
 from hepq.lang.checkpoint import check_placeholders, check_tables
 from hepq.lang.circuits import check_circuit
 from hepq.lang.context import Context, Frame, Reported
@@ -114,6 +114,8 @@ def _pair(program: Program, sink: Sink) -> None:
             plan = elaborate_model(ctx, model, program.main.name, datasets[0], {})
             if plan is not None and plan.dataset is not None and len(models) == 1:
                 warn_unused_inputs(ctx, model, plan.dataset)
+        elif not datasets and _lacks_interface(model, sink):
+            continue
         elif _stands_alone(ctx, model, program.main.name):
             plan = elaborate_model(ctx, model, program.main.name, None, {})
         else:
@@ -125,6 +127,15 @@ def _pair(program: Program, sink: Sink) -> None:
 def _feeds(dataset: ast.DatasetDecl, model: ast.FnDecl) -> bool:
     inputs = [i.name for i in dataset.items if isinstance(i, ast.InputItem)]
     return all(p.name in inputs or p.default is not None for p in model.params)
+
+
+def _lacks_interface(model: ast.FnDecl, sink: Sink) -> bool:
+    """Report inputs whose type is missing or open-ended: nothing could feed them."""
+    found = [diag("HQ0630", p.span, name=p.name, model=model.name) for p in model.params if p.type is None]
+    found += [diag("HQ0205", p.type.span) for p in model.params if p.type is not None and p.type.rest]
+    for problem in found:
+        sink.add(problem)
+    return bool(found)
 
 
 def _stands_alone(ctx: Context, model: ast.FnDecl, module: str) -> bool:

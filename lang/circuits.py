@@ -182,7 +182,7 @@ class _Body:
         if isinstance(value, (Dim, Circuit, str, tuple)):
             self.ctx.error("HQ0507", span, found=describe(value))
         if not unit_of(value).dimensionless or (isinstance(value, Tensor) and value.type.unit == ENERGY):
-            self.ctx.error("HQ0507", span, found=unit_of(value))
+            self.ctx.error("HQ0507", span, found=f"a value in {unit_of(value)}")
 
 
 def _count(angles: int, qubits: int) -> str:

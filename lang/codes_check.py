@@ -60,7 +60,7 @@ DIMS = {
     "HQ0206": E(
         "{size} is not a possible size",
         "Sizes, bounds, strides and counts are whole numbers from 1 to 2^24.",
-        "use a whole number of at least 1",
+        "use a whole number from 1 to 16777216",
     ),
     "HQ0207": E(
         "{what} needs dim `{dim}`, which `{found}` lacks",
@@ -68,7 +68,7 @@ DIMS = {
         "pass a value of type `{wanted}`, or rename a dim: rename(x, from, to)",
     ),
     "HQ0208": E(
-        "{what} is `{wanted}`, but the value is `{found}`",
+        "{what} must be `{wanted}`, but the value is `{found}`",
         "The value has more dims than the type allows, or fewer.",
         "reduce, select or add the dims that differ",
     ),
@@ -159,7 +159,7 @@ TYPES = {
         "multiply or divide by a quantity, such as `/ 1 GeV`",
     ),
     "HQ0309": E(
-        "{what} is `{wanted}`, but the value is `{found}`", "The element types differ.", "pass a value of that type"
+        "{what} must be `{wanted}`, but the value is `{found}`", "The element types differ.", "pass a value of that type"
     ),
     "HQ0310": E(
         "{found} has no field `{name}`",
@@ -249,7 +249,7 @@ CALLS = {
         "bind its value: `y = ...`",
     ),
     "HQ0419": E(
-        "{wanted} names on the left, but the value is {found}",
+        "{wanted} names on the left, found {found}",
         "A list is taken apart into exactly as many names as it has items.",
         "use as many names as there are values",
     ),

@@ -28,13 +28,14 @@ QUBITS = {
     ),
     "HQ0506": Entry("`{gate}` takes {wanted}, found {found}", "Each gate has a fixed number of angles and qubits."),
     "HQ0507": Entry(
-        "an angle is a pure number, found `{found}`",
+        "an angle is a pure number, found {found}",
         "Angles are in radians; a value with a unit is not an angle.",
         "divide by a quantity of the same unit",
     ),
     "HQ0508": Entry(
         "the register of `{name}` must be `qubit[dim]` with a fixed size, found `{found}`",
-        "A circuit acts on a register of qubits.",
+        "A circuit acts on a register of qubits, one for each entry of a dim.",
+        "write `on q: qubit[wire]`, with `dim wire = 4`",
     ),
     "HQ0509": Entry(
         "a circuit returns nothing",
@@ -55,7 +56,9 @@ DATASETS = {
         'add `source events = root("files/*.root", tree = "…")`',
     ),
     "HQ0603": Entry(
-        "`{name}` appears twice in the dataset", "Branches, inputs, labels and bound names share one name space."
+        "`{name}` appears twice in the dataset",
+        "Branches, inputs, labels and bound names share one name space.",
+        "remove one, or read it under another name: `branch other = \"{name}\": …`",
     ),
     "HQ0604": Entry(
         'expected `root("files", tree = "name")`, found {found}',
@@ -65,6 +68,7 @@ DATASETS = {
     "HQ0605": Entry(
         "label pattern `{pattern}` needs one `*`",
         '`*` stands for the entry: `"label_*"` reads one branch per entry of the dim.',
+        "write `*` where the entry's name stands",
     ),
     "HQ0606": Entry(
         "dim `{dim}` of label `{name}` has no named entries",
@@ -79,15 +83,23 @@ DATASETS = {
         "declare it `dim {dim} <= bound`",
     ),
     "HQ0610": Entry(
-        "the key of `order` must be one number for each `{dim}`, found `{found}`", "Particles are sorted by the key."
+        "the key of `order` must be one number for each `{dim}`, found `{found}`",
+        "Particles are sorted by the key.",
+        "sort by a branch over `{dim}`, or by an expression of such branches",
     ),
     "HQ0611": Entry(
         "`{found}` cannot be read from a file",
         "A branch or input holds numbers, with at most one ragged dim, which comes first.",
         "write `real`, `int`, `bool` or a unit, and at most one ragged dim",
     ),
-    "HQ0612": Entry("a dataset is pure: {what} cannot be used here", "Preprocessing has no weights."),
-    "HQ0613": Entry("two inputs called `{name}`", "Each parameter of the model is fed by one input."),
+    "HQ0612": Entry(
+        "a dataset is pure: {what} cannot be used here", "Preprocessing has no weights.", "move it into the model"
+    ),
+    "HQ0613": Entry(
+        "two inputs called `{name}`",
+        "Each parameter of the model is fed by one input.",
+        "name each after the parameter it feeds",
+    ),
     "HQ0620": Entry(
         "no model in `{path}`", "Compiling needs a `model`.", "declare `model Name(x: real[…]) -> real[…] = …`"
     ),
@@ -117,8 +129,9 @@ DATASETS = {
         "give it a default, or set it with `--set {name}=…`",
     ),
     "HQ0629": Entry(
-        "the result of model `{model}` is {found}",
-        "A model returns a tensor of real numbers, with at most one ragged dim.",
+        "model `{model}` cannot return {found}",
+        "Results are written to files: numbers or truth values, with at most one ragged dim.",
+        "return tensors with at most one ragged dim: reduce over the others",
     ),
     "HQ0630": Entry(
         "parameter `{name}` of model `{model}` needs a type",
@@ -131,7 +144,9 @@ DATASETS = {
         "write `@equivariant(permute({dim}))`, or reduce over `{dim}`",
     ),
     "HQ0640": Entry(
-        "`{name}` is not a block or model", "A checkpoint table belongs to a block or model of the program."
+        "`{name}` is not a block or model",
+        "A checkpoint table belongs to a block or model of the program.",
+        "name a block or model that owns weights",
     ),
     "HQ0641": Entry(
         "checkpoint `{name}` maps to `{weight}`, which `{block}` does not have",

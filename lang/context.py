@@ -92,7 +92,7 @@ class Context:
             user = next((c for c in calls if not _in_library(c)), None)
             if user is not None:
                 chain = [Label(user, "in this call"), Label(span, "needed here"), *labels]
-        elif calls:
+        elif calls and calls[0] != span:
             chain.append(Label(calls[0], "called from here"))
         self.sink.add(diag(code, *chain, notes=notes, **fields))  # type: ignore[arg-type]
         raise Reported

@@ -79,7 +79,7 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
                 if isinstance(item, ast.BranchItem):
                     names = tuple(n for n, _ in item.branches)
                 ctx.frame.locals.update(dict.fromkeys(names, UNKNOWN))
-        if not plan.files:
+        if not any(isinstance(item, ast.SourceItem) for item in decl.items):
             ctx.error("HQ0602", name_span(decl.span, decl.name), name=decl.name)
     finally:
         ctx.frames.pop()
@@ -127,7 +127,7 @@ def _branches(ctx: Context, plan: DatasetPlan, item: ast.BranchItem) -> None:
     ragged = [d for d in t.dims if d.ragged]
     fine = t.elem in ("real", "int", "bool") and len(ragged) <= 1 and (not ragged or t.dims[0].ragged)
     if not fine or item.type.name == "p4" or any(d.primes or d.open for d in t.dims):
-        ctx.error("HQ0611", item.type.span, found=t)
+        ctx.error("HQ0611", item.type.span, found=t, help=_branch_help(item.type.name, t))
     unit, factor = item.type.name, 1.0
     if unit in UNITS:
         factor = UNITS[unit][1] ** item.type.power
@@ -139,6 +139,13 @@ def _branches(ctx: Context, plan: DatasetPlan, item: ast.BranchItem) -> None:
             ctx.error("HQ0603", item.span, name=name)
         plan.branches[name] = BranchPlan(name, branch, t, unit, factor)
         plan.tensors[name] = ctx.frame.locals[name] = ctx.emit("input", (), t, item.span, name=name)
+
+
+def _branch_help(name: str, t: Type) -> str | None:
+    if name == "p4":
+        return "read its components as branches, and build it: `p = p4(px=px, py=py, pz=pz, energy=energy)`"
+    unsized = next((d for d in t.dims if d.open), None)
+    return f"give dim `{unsized}` a size" if unsized else None
 
 
 def _order(ctx: Context, item: ast.OrderItem) -> OrderPlan:

@@ -13,6 +13,7 @@ from hepq.lang.context import Context, Frame, Instance, Reported
 from hepq.lang.dataset import DatasetPlan, elaborate_dataset
 from hepq.lang.diagnostic import Label, Sink
 from hepq.lang.expr import lookup_dim
+from hepq.lang.modules import name_span
 from hepq.lang.signature import concrete_type, match, pattern
 from hepq.lang.types import Dim, Type
 from hepq.lang.values import UNKNOWN, Function, Tensor, Value, describe
@@ -75,19 +76,23 @@ def _check_layout(ctx: Context, t: Type, p: ast.Param) -> None:
         ctx.error("HQ0611", p.span, found=t)
 
 
-def _from_dataset(
-    ctx: Context, decl: ast.FnDecl, plan: DatasetPlan, statics: Mapping[str, Value]
-) -> dict[str, Tensor]:
+def _from_dataset(ctx: Context, decl: ast.FnDecl, plan: DatasetPlan, statics: Mapping[str, Value]) -> dict[str, Tensor]:
     inputs: dict[str, Tensor] = {}
     frame = Frame(ctx.frame.module, locals=dict.fromkeys((p.name for p in decl.statics), UNKNOWN) | dict(statics))
+    failed = False
     for p in decl.params:
-        if p.name in plan.inputs:
-            inputs[p.name] = plan.inputs[p.name]
-            _check_fit(ctx, decl, p, plan, frame)
-        elif p.name in plan.failed:
-            raise Reported
-        elif p.default is None:
-            ctx.error("HQ0625", p.span, name=p.name, dataset=plan.name, model=decl.name)
+        try:
+            if p.name in plan.inputs:
+                inputs[p.name] = plan.inputs[p.name]
+                _check_fit(ctx, decl, p, plan, frame)
+            elif p.name in plan.failed:
+                failed = True
+            elif p.default is None:
+                ctx.error("HQ0625", p.span, name=p.name, dataset=plan.name, model=decl.name)
+        except Reported:
+            failed = True
+    if failed:
+        raise Reported
     return inputs
 
 
@@ -106,8 +111,10 @@ def _check_fit(ctx: Context, decl: ast.FnDecl, p: ast.Param, plan: DatasetPlan, 
         ctx.frames.pop()
         tried, ctx.sink = ctx.sink, sink
     for problem in tried.errors[:1]:
-        ctx.error("HQ0626", where, Label(p.span, "expected here"), name=p.name, found=given.type, model=decl.name,
-                  wanted=p.type.span.text, notes=[problem.title], help=problem.help)  # fmt: skip
+        ctx.error(
+            "HQ0626", where, Label(p.span, "expected here"), notes=[problem.title], help=problem.help,
+            name=p.name, found=given.type, model=decl.name, wanted=p.type.span.text,
+        )  # fmt: skip
 
 
 def warn_unused_inputs(ctx: Context, decl: ast.FnDecl, plan: DatasetPlan) -> None:
@@ -124,10 +131,10 @@ def _outputs(ctx: Context, decl: ast.FnDecl, result: Value) -> dict[str, Tensor]
     out: dict[str, Tensor] = {}
     for name, item in zip(names, items, strict=True):
         if not isinstance(item, Tensor):
-            ctx.error("HQ0629", decl.span, model=decl.name, found=describe(item))
+            ctx.error("HQ0629", name_span(decl.span, decl.name), model=decl.name, found=describe(item))
         ragged = [d for d in item.type.dims if d.ragged]
         if len(ragged) > 1 or item.type.elem == "index" or any(d.primes for d in item.type.dims):
-            ctx.error("HQ0629", decl.span, model=decl.name, found=describe(item))
+            ctx.error("HQ0629", name_span(decl.span, decl.name), model=decl.name, found=describe(item))
         order = (*ragged, *(d for d in item.type.dims if not d.ragged))
         if order != item.type.dims:
             item = ctx.emit("transpose", [item], item.type.with_dims(order), decl.span)

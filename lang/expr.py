@@ -14,6 +14,8 @@ from hepq.lang.unknown import unknown_name
 from hepq.lang.values import UNKNOWN, Builtin, Circuit, Function, Quantity, Tensor, Value, describe
 from hepq.lang.words import entries_of
 
+#: other spellings of what a four-vector has
+_COMPONENTS = {"e": "energy", "E": "energy", "en": "energy", "m": "mass", "M": "mass", "m2": "mass2", "p": "momentum"}
 CONSTANTS = {"pi": math.pi, "inf": math.inf}
 
 
@@ -96,7 +98,9 @@ def lookup_dim(ctx: Context, e: ast.Name) -> Value:
     if isinstance(value, int) and not isinstance(value, bool):
         value = anonymous(value)
     if not isinstance(value, Dim):
-        return ctx.error("HQ0201", e.span, found=describe(value))
+        copied = isinstance(value, Tensor) and value.type.dims
+        help = f"to copy a value, name its dim: `prime({base}, {copied[0]})`" if copied else None
+        return ctx.error("HQ0201", e.span, found=describe(value), help=help)
     return value.prime(primes)
 
 
@@ -158,7 +162,8 @@ def static_int(ctx: Context, e: ast.Expr) -> int:
         raise Reported
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    return ctx.error("HQ0404", e.span, wanted="a whole number known at compile time", found=describe(value))
+    help = "its value differs between events: use it in arithmetic only" if isinstance(value, Tensor) else None
+    return ctx.error("HQ0404", e.span, wanted="a whole number known at compile time", found=describe(value), help=help)
 
 
 def _if(ctx: Context, e: ast.If) -> Value:
@@ -190,7 +195,7 @@ def field_of(ctx: Context, value: Value, name: str, span: Span) -> Value:
     names = [n for d in value.type.dims for n in d.entries]
     if is_p4 and "std.hep" in ctx.program.modules:
         names += [n for n, b in ctx.program.modules["std.hep"].scope.items() if isinstance(b.decl, ast.FnDecl)]
-    close = near(name, names)
+    close = [_COMPONENTS[name]] if is_p4 and name in _COMPONENTS else near(name, names)
     return ctx.error("HQ0310", span, name=name, found=describe(value), near=close,
                      help=None if close else entries_of(value.type.dims))  # fmt: skip
 

@@ -15,7 +15,7 @@ from hepq.lang.expr import evaluate, lookup_dim
 from hepq.lang.source import Span
 from hepq.lang.types import ENERGY, LORENTZ, ONE, UNITS, Dim, Elem, Type, Unit, anonymous
 from hepq.lang.values import UNKNOWN, Tensor, Value, describe
-from hepq.lang.words import convert_help, kind
+from hepq.lang.words import convert_help, element_help, kind, missing_dim_help, shape_help
 
 _P4_HELP = "build one: `p4(px=…, py=…, pz=…, energy=…)` or `p4(pt=…, eta=…, phi=…, mass=…)`"
 COMPONENT_HELP = "take a component or a function of it, such as `p.pt`"
@@ -87,7 +87,8 @@ def dim_of(ctx: Context, value: Value, span: Span) -> Dim:
         if not 0 < value <= 1 << 24:
             ctx.error("HQ0206", span, size=value)
         return anonymous(value)
-    return ctx.error("HQ0201", span, found=describe(value))
+    help = f"write {value} without quotes" if isinstance(value, str) and value.isidentifier() else None
+    return ctx.error("HQ0201", span, found=describe(value), help=help)
 
 
 def concrete_type(ctx: Context, t: ast.TypeExpr) -> Type:
@@ -114,7 +115,7 @@ def match(ctx: Context, p: Pattern, actual: Tensor, frame: Frame, span: Span, *,
         if have is None:
             have = next((d for d in reversed(dims) if d.anonymous and d.size == want.size), None)
             if have is None:
-                ctx.error("HQ0207", span, dim=want, found=t, wanted=p, what=what)
+                ctx.error("HQ0207", span, dim=want, found=t, wanted=p, what=what, help=missing_dim_help(want, t))
             actual = rename(ctx, actual, have, want, span)
         elif not want.open and (have.size, have.bound) != (want.size, want.bound):
             ctx.error("HQ0203", span, dim=want, left=have.size or have.bound, right=want.size or want.bound)
@@ -123,11 +124,11 @@ def match(ctx: Context, p: Pattern, actual: Tensor, frame: Frame, span: Span, *,
             frame.dims[p.dims[i].name] = have.base if want.open else want.base
     extra_ok = p.rest or (lift and not variables)
     if len(dims) < len(variables) or (len(dims) > len(variables) and not extra_ok):
-        ctx.error("HQ0208", span, found=t, wanted=p, what=what)
+        ctx.error("HQ0208", span, found=t, wanted=p, what=what, help=shape_help(p.dims, t))
     for i, have in zip(reversed(variables), reversed(dims), strict=False):
         want = p.dims[i]
         if have.primes < want.primes:
-            ctx.error("HQ0207", span, dim=want, found=t, wanted=p, what=what)
+            ctx.error("HQ0207", span, dim=want, found=t, wanted=p, what=what, help=missing_dim_help(want, t))
         frame.dims[want.name] = replace(have, primes=have.primes - want.primes)
     return actual
 
@@ -140,7 +141,7 @@ def _match_element(ctx: Context, p: Pattern, t: Type, span: Span, what: str) -> 
             help = convert_help(p.unit, t.unit)
             ctx.error("HQ0308", span, found=kind(t.unit), wanted=kind(p.unit), what=what, help=help)
         return
-    ctx.error("HQ0309", span, found=t, wanted=p, what=what)
+    ctx.error("HQ0309", span, found=t, wanted=p, what=what, help=element_help(p.elem, span.text))
 
 
 def rename(ctx: Context, x: Tensor, src: Dim, dst: Dim, span: Span) -> Tensor:

@@ -30,6 +30,7 @@ _FOREIGN_WORDS: Final = {
     **dict.fromkeys(("elif", "elseif", "elsif"), "else if"),
     **dict.fromkeys(("include", "use", "using", "require"), "import"),
     **dict.fromkeys(("parameter", "weight"), "param"),
+    "descending": "desc", "ascending": "asc",
     "begin": "{", "end": "}", "data": "dataset", "constant": "const",
 }  # fmt: skip
 _FOREIGN_OPERATORS: Final = {

@@ -126,7 +126,7 @@ class Type:
         elif self.elem == "real" and not self.unit.dimensionless:
             name = str(self.unit)
         elif self.elem == "index":
-            name = f"index({self.into})"
+            name = "index" if self.into is None else f"index({self.into})"
         return name + (f"[{', '.join(map(str, dims))}]" if dims else "")
 
 

@@ -83,7 +83,7 @@ def describe(value: Value) -> str:
     """A few words for diagnostics."""
     match value:
         case Tensor(type=t):
-            return f"a tensor `{t}`"
+            return f"a value of type `{t}`"
         case bool():
             return f"the truth value `{str(value).lower()}`"
         case int():

@@ -47,8 +47,50 @@ def same_unit_help(texts: Sequence[str], units: Sequence[Unit]) -> str | None:
 
 
 def pure_help(text: str, unit: Unit) -> str:
-    shown = text if text.isidentifier() or re.fullmatch(r"[\w.()\[\], ]{1,30}", text) else "x"
+    """For ``log(p.pt)``: what to write instead of ``text``."""
+    shown = text if re.fullmatch(r"[\w.()\[\], ]{1,40}", text) else f"({text})" if len(text) <= 40 else "(…)"
     return f"divide by a quantity of that unit first: `{shown} / {_one(unit)}`"
+
+
+def reduce_help(name: str, text: str, t: Type) -> str:
+    """For ``sum(x)``: the call with ``over=``."""
+    shown = text if re.fullmatch(r"[\w.]{1,30}", text) else "…"
+    return (
+        f"write `{name}({shown}, over={t.dims[0]})`" if t.dims else "it is a single number: nothing is left to reduce"
+    )
+
+
+def shape_help(wanted: Sequence[Dim], found: Type) -> str | None:
+    """For a value with more dims than its type, or fewer."""
+    keys = [d.key for d in wanted]
+    extra = [str(d) for d in found.dims if d.key not in keys and not (d.anonymous and len(found.dims) <= len(keys))]
+    if len(found.dims) > len(keys) and extra:
+        over = extra[0] if len(extra) == 1 else f"[{', '.join(extra)}]"
+        how = "any" if found.elem == "bool" else "mean"
+        return f"reduce over {' and '.join(f'`{d}`' for d in extra)}, for example `{how}(x, over={over})`"
+    return None
+
+
+def missing_dim_help(dim: Dim, found: Type) -> str | None:
+    """For a value that lacks ``dim``."""
+    base = dim.prime(-1) if dim.primes else dim
+    if dim.primes and found.dim(base) is not None:
+        return f"make a second copy: `prime(x, {base})`"
+    if dim.anonymous and found.dims:
+        return f"{dims_of(found)}: none of them has {dim} entries"
+    if dim.size is not None and any(d.anonymous for d in found.dims):
+        return f"{dims_of(found)}: none of them has the {dim.size} entries of `{dim}`"
+    return None
+
+
+def element_help(wanted: str, text: str) -> str | None:
+    """For a value of another element type."""
+    shown = text if len(text) <= 30 else "…"
+    return {
+        "int": f"round it towards zero: `int({shown})`",
+        "bool": "compare it, as in `x > 0`",
+        "index": "lists of neighbours come from `knn[k](positions, over=dim)`",
+    }.get(wanted)
 
 
 def dims_of(t: Type) -> str | None:
@@ -65,5 +107,11 @@ def entries_of(dims: Sequence[Dim]) -> str | None:
 
 
 def _one(unit: Unit) -> str:
-    text = str(unit)
-    return f"1 {text}" if " " not in text and "/" not in text else f"(a quantity in {text})"
+    """A quantity of that unit: ``1 GeV``, ``(1 mm / 1 ns)``."""
+    powers = (("GeV", unit.energy), ("mm", unit.length), ("ns", unit.time))
+    if any(p.denominator != 1 for _, p in powers):
+        return "…"
+    up = [f"1 {name}" + f"^{p}" * (p != 1) for name, p in powers if p > 0]
+    down = [f"1 {name}" + f"^{-p}" * (p != -1) for name, p in powers if p < 0]
+    text = " / ".join([" * ".join(up) or "1", *down])
+    return text if len(up) + len(down) == 1 and up else f"({text})"
