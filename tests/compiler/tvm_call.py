@@ -28,16 +28,22 @@ def aligned(values: Any, dtype: str = "float32") -> Array:
     return out
 
 
+def runnable(target: str) -> bool:
+    """Does code for this target run on this machine?"""
+    name = target.partition(":")[2]
+    return cpu.KNOWN[name][0] == cpu.machine() and cpu.host_features().issuperset(cpu.KNOWN[name][2])
+
+
 class Compiled:
     """``module`` as machine code, loaded."""
 
     def __init__(self, module: Module, weights: Mapping[str, Array], target: str = "cpu") -> None:
         self.module = module
         self.code: CpuCode = lower(module, weights, cpu.parse(target))
-        self._folder = tempfile.TemporaryDirectory()
-        path = Path(self._folder.name) / "code.so"
-        path.write_bytes(self.code.library)
-        self.function = tvm_ffi.load_module(str(path))["hepq_main"]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "code.so"
+            path.write_bytes(self.code.library)
+            self.function = tvm_ffi.load_module(str(path))["hepq_main"]
         self.packed = aligned(self.code.packed)
 
     def __call__(

@@ -33,6 +33,11 @@ def fabs(x: Expr) -> Expr:
     return bits(bits(x, "int32") & level(const(0x7FFFFFFF), x)[0], "float32")
 
 
+def is_nan(x: Expr) -> Expr:
+    """TVM's ``!=`` is false for NaN on either side."""
+    return tirx.Not(either(x >= _f(0.0), x < _f(0.0)))
+
+
 def _int_abs(x: Expr) -> Expr:
     return larger(x, const(0) - x)
 
@@ -148,7 +153,7 @@ def sign(x: Expr) -> Expr:
     x = bind(x)
     zero = const(0, dtype_of(x))
     y = cast(x > zero, dtype_of(x)) - cast(x < zero, dtype_of(x))
-    return bind(select(tirx.NE(x, x), x, y) if dtype_of(x) == "float32" else y)
+    return bind(select(is_nan(x), x, y) if dtype_of(x) == "float32" else y)
 
 
 def mod(a: Expr, b: Expr) -> Expr:
@@ -233,7 +238,7 @@ BINARY: dict[str, Callable[[Expr, Expr], Expr]] = {
     "and": both,
     "or": either,
     "eq": _compare(tirx.EQ),
-    "ne": _compare(tirx.NE),
+    "ne": _compare(lambda a, b: tirx.Not(tirx.EQ(a, b))),
     "lt": _compare(tirx.LT),
     "le": _compare(tirx.LE),
     "gt": _compare(tirx.GT),
