@@ -252,7 +252,7 @@ def _batch_norm(node: Node, args: Sequence[Value], batch: Batch) -> Value:
         shape = [batch.extent(d) for d in others]
         mask = None if valid is None else valid.align(others).expand(shape).reshape(-1).to(rows.dtype)
         y, new_mean, new_var = MaskedBatchNorm.apply(rows, w, b, mask, eps)  # type: ignore[no-untyped-call]
-        n = torch.tensor(float(len(rows))) if mask is None else mask.sum()
+        n = torch.tensor(float(len(rows)), device=rows.device) if mask is None else mask.sum()
         _track(node, mean, var, new_mean, new_var * (n / (n - 1).clamp(min=1)), n)
     else:
         scale = w * torch.rsqrt(var + eps)

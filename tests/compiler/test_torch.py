@@ -17,6 +17,9 @@ from hepq.compiler.ir import Module, Node
 from hepq.compiler.lower.torch import TorchModule, pad_events, to_torch
 from hepq.compiler.lower.torch_norm import MaskedBatchNorm
 from hepq.compiler.lower.torch_ops import RULES as LOWERED
+from hepq.compiler.passes.base import run_pipeline
+from hepq.compiler.passes.cse import MergeEqual
+from hepq.compiler.passes.linear_gather import LinearGather
 from hepq.lang.types import Dim, Type
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -279,6 +282,18 @@ def test_gradients_are_those_of_the_reference() -> None:
         grad = model.get_parameter(path).grad
         assert grad is not None
         assert float(grad[at]) == pytest.approx((up - down) / 2e-6, rel=1e-6, abs=1e-8)
+
+
+def test_training_may_use_rewritten_linear_maps(net: Module, batch: Any) -> None:
+    rewritten, _ = run_pipeline((MergeEqual(), LinearGather()), net, {})
+    assert len(list(rewritten.walk())) != len(list(net.walk()))
+    found = []
+    for module in (net, rewritten):
+        torch.manual_seed(0)
+        model = to_torch(module).double()
+        out = model(*batch)
+        found.append((out["logits"], gradients(model, out), dict(model.named_buffers())))
+    torch.testing.assert_close(found[0], found[1], rtol=1e-9, atol=1e-9)
 
 
 def test_a_few_steps_learn(net: Module) -> None:
