@@ -34,8 +34,8 @@ def fabs(x: Expr) -> Expr:
 
 
 def is_nan(x: Expr) -> Expr:
-    """TVM's ``!=`` is false for NaN on either side."""
-    return tirx.Not(either(x >= _f(0.0), x < _f(0.0)))
+    """By the bits: TVM's comparisons of floats are all false for NaN, and it rewrites ``not (x < y)`` to ``x >= y``."""
+    return (bits(x, "int32") & level(const(0x7FFFFFFF), x)[0]) > level(const(0x7F800000), x)[0]
 
 
 def _int_abs(x: Expr) -> Expr:
@@ -224,6 +224,11 @@ def _compare(make: Callable[[Expr, Expr], Expr]) -> Callable[[Expr, Expr], Expr]
     return rule
 
 
+def _differ(a: Expr, b: Expr) -> Expr:
+    different = tirx.NE(a, b)
+    return either(different, either(is_nan(a), is_nan(b))) if dtype_of(a) == "float32" else different
+
+
 BINARY: dict[str, Callable[[Expr, Expr], Expr]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
@@ -238,7 +243,7 @@ BINARY: dict[str, Callable[[Expr, Expr], Expr]] = {
     "and": both,
     "or": either,
     "eq": _compare(tirx.EQ),
-    "ne": _compare(lambda a, b: tirx.Not(tirx.EQ(a, b))),
+    "ne": _compare(_differ),
     "lt": _compare(tirx.LT),
     "le": _compare(tirx.LE),
     "gt": _compare(tirx.GT),
