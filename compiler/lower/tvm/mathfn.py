@@ -104,7 +104,7 @@ def log(x: Expr) -> Expr:
     y = (tail + e * _f(LN2_LOW)) + head + e * _f(LN2_HIGH)
     y = select(x < _f(0.0), _f(float("nan")), select(tirx.EQ(*level(x, _f(0.0))), _f(float("-inf")), y))
     # infinity and NaN are their own logarithm
-    return bind(select(either(x > _f(3.4028234663852886e38), tirx.NE(x, x)), x, y))
+    return bind(select(either(x > _f(3.4028234663852886e38), is_nan(x)), x, y))
 
 
 def log1p(x: Expr) -> Expr:
