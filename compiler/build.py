@@ -10,7 +10,7 @@ from typing import Any
 
 from hepq.compiler.ir import Module, Node
 from hepq.lang import ast
-from hepq.lang.catalogue import diag
+from hepq.lang.catalogue import diag, near
 from hepq.lang.context import Context
 from hepq.lang.diagnostic import HepqError, Label, Sink
 from hepq.lang.entry import ModelPlan, elaborate_model, sized
@@ -84,7 +84,10 @@ def _choose(program: Program, sink: Sink, kind: str, name: str | None) -> Any:
     start = Label(Span(program.main.file.span.source, 0, 0))
     if name is not None:
         if name not in found:
-            sink.add(diag("HQ0622" if kind == "model" else "HQ0624", start, name=name))
+            help = f"it has {', '.join(found) or 'none'}"
+            close = near(name, found)
+            code = "HQ0622" if kind == "model" else "HQ0624"
+            sink.add(diag(code, start, name=name, near=close, help=None if close else help))
         return found.get(name)
     if not found:
         sink.add(diag("HQ0620", start, path=program.main.file.span.source.path))

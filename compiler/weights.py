@@ -68,7 +68,7 @@ def fit(tensors: Mapping[str, NDArray[Any]], module: Module, path: Path) -> Weig
     for name, node in module.params.items():
         wanted = tuple(d.size or 0 for d in node.type.dims)
         if name not in tensors:
-            near = get_close_matches(name, tensors, 1)
+            near = get_close_matches(name, [t for t in tensors if t not in module.params], 1)
             problems.append(diag("HQ0703", name=name, path=path, near=near))
             continue
         value = np.asarray(tensors[name], dtype=np.float32)

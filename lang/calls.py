@@ -22,8 +22,10 @@ from hepq.lang.words import counted
 
 #: an argument: its name if given, its value, where it stands
 Given = tuple[str | None, Value, Span]
-_KINDS = {"int": "a whole number", "real": "a number", "bool": "`true` or `false`", "string": "a text", "list": "a list",
-          "fn": "a function", "block": "a block"}  # fmt: skip
+_KINDS = {
+    "int": "a whole number", "real": "a number", "bool": "`true` or `false`", "string": "a text", "list": "a list",
+    "fn": "a function", "block": "a block",
+}  # fmt: skip
 _NUMBERS = ("int", "real", "bool")
 
 

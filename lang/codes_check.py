@@ -159,7 +159,9 @@ TYPES = {
         "multiply or divide by a quantity, such as `/ 1 GeV`",
     ),
     "HQ0309": E(
-        "{what} must be `{wanted}`, but the value is `{found}`", "The element types differ.", "pass a value of that type"
+        "{what} must be `{wanted}`, but the value is `{found}`",
+        "The element types differ.",
+        "pass a value of that type",
     ),
     "HQ0310": E(
         "{found} has no field `{name}`",
@@ -261,7 +263,8 @@ CALLS = {
     "HQ0421": E(
         "expected an initialiser, found {found}",
         "`~` is followed by how the weight starts.",
-        "use zeros(), ones(), constant(v), normal(mean, std), uniform(low, high), xavier_uniform() or kaiming_uniform()",
+        "use zeros(), ones(), constant(v), normal(mean, std), uniform(low, high), xavier_uniform() "
+        "or kaiming_uniform()",
     ),
     "HQ0422": E(
         "weight `{name}` is declared in a loop",

@@ -58,7 +58,7 @@ DATASETS = {
     "HQ0603": Entry(
         "`{name}` appears twice in the dataset",
         "Branches, inputs, labels and bound names share one name space.",
-        "remove one, or read it under another name: `branch other = \"{name}\": …`",
+        'remove one, or read it under another name: `branch other = "{name}": …`',
     ),
     "HQ0604": Entry(
         'expected `root("files", tree = "name")`, found {found}',

@@ -29,7 +29,7 @@ _INSTEAD = {
         ("arctan2", "arctan", "arcsin", "arccos", "arcsinh"), "write `atan2`, `atan`, `asin`, `acos`, `asinh`"
     ),
     **dict.fromkeys(("log10", "log2"), "divide logarithms: `log(x) / log(10)`"),
-    **dict.fromkeys(("pow", "square"), "write `x ^ 2`"),
+    **dict.fromkeys(("pow", "square"), "write `x^2`"),
     **dict.fromkeys(
         ("argmax", "argmin", "argsort", "sort", "topk"), "particles are ordered in the dataset: `order part by pt desc`"
     ),
