@@ -51,12 +51,17 @@ def build(
     if isinstance(fn, ast.FnDecl) and not sink.errors:
         ctx = Context(program, NodeBuilder(), sink)
         ctx.open_dims = sized(dims or {})
-        plan = elaborate_model(ctx, fn, program.main.name, data, dict(statics or {}))
+        plan = elaborate_model(ctx, fn, program.main.name, data, {k: _as_static(v) for k, v in (statics or {}).items()})
         if plan is not None and not sink.errors:
             inputs = tuple(t.handle for t in plan.inputs.values())
             outputs = {name: t.handle for name, t in plan.outputs.items()}
             return Built(Module(plan.name, inputs, outputs), plan, program)
     raise HepqError(sink.items)
+
+
+def _as_static(value: Any) -> Any:
+    """Lists of the command line and of manifests are tuples in the language."""
+    return tuple(map(_as_static, value)) if isinstance(value, list) else value
 
 
 def _candidates(program: Program, kind: str) -> dict[str, Any]:

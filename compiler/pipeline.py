@@ -242,4 +242,6 @@ def _provenance(built: Built, report: CompileReport, options: Options) -> Any:
         passes=tuple(report.passes),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         command=options.command,
+        dims=dict(options.dims),
+        statics=dict(options.statics),
     )

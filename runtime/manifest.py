@@ -8,7 +8,7 @@ from math import prod
 from typing import Literal, Self
 
 from hepq.runtime.expression import Instruction, check
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 FORMAT_VERSION = 1
 
@@ -208,6 +208,8 @@ class GoldenInfo(_Frozen):
 
 
 class Provenance(_Frozen):
+    """``dims``, ``statics``: sizes of open dims and static arguments of the model, as given when compiling."""
+
     source_sha256: str
     source: str = "source.hepq"
     hepq: str
@@ -216,6 +218,8 @@ class Provenance(_Frozen):
     passes: tuple[str, ...] = ()
     created: str
     command: str = ""
+    dims: dict[str, int] = {}
+    statics: dict[str, JsonValue] = {}
 
 
 class Manifest(EventSchema):

@@ -144,7 +144,7 @@ def _draw(file: Path, picture: Path) -> None:
         built = build(
             load(file.with_suffix(".hepq"), text, sink), sink, model=manifest.name,
             dataset=manifest.dataset.name if manifest.dataset else None, use_dataset=manifest.dataset is not None,
-            dims={dim.name: dim.size for dim in manifest.dims if dim.size is not None and not dim.entries},
+            dims=manifest.provenance.dims, statics=manifest.provenance.statics,
         )  # fmt: skip
     draw(dataflow(built), built.plan.name, picture)
 
