@@ -12,6 +12,7 @@ from hepq.compiler import interpret
 from hepq.compiler.infer import make
 from hepq.compiler.ir import Module, Node
 from hepq.compiler.lower.tvm import LoweringError, build_tir, lower
+from hepq.compiler.lower.tvm.plan import MAX_ROWS
 from hepq.compiler.targets import cpu
 from hepq.lang.types import Dim, Type
 
@@ -87,10 +88,14 @@ def attention(bound: int = 20, heads: int = 2, depth: int = 6) -> Module:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_attention(target: str) -> None:
-    module, rng = attention(), np.random.default_rng(7)
+@pytest.mark.parametrize(
+    ("bound", "counts"), [(20, (0, 1, 2, 9, 16, 20)), (2 * MAX_ROWS + 9, (MAX_ROWS, MAX_ROWS + 1, 2 * MAX_ROWS + 9))]
+)
+def test_attention(target: str, bound: int, counts: tuple[int, ...]) -> None:
+    """Particles of other tiles are attended to as well as those of one's own."""
+    module, rng = attention(bound), np.random.default_rng(7)
     weights = random_weights(module, rng)
-    events = [{"x": rng.normal(size=(n, 5))} for n in (0, 1, 2, 9, 16, 20)]
+    events = [{"x": rng.normal(size=(n, 5))} for n in counts]
     got, expected = Compiled(module, weights, target)(events), interpret.run(module, events, weights)
     for name in module.outputs:
         for a, b in zip(got[name], expected[name], strict=True):

@@ -104,7 +104,7 @@ def _reads(node: Node, inlining: Inlining) -> Iterator[tuple[Node, bool]]:
 
 def _key_in_operand(node: Node, position: int, key: Key | None) -> Key | None:
     """The operand's dim that is indexed by ``node``'s index of dim ``key`` itself; None if no dim is."""
-    if key is None:
+    if all(key != d.key for d in node.type.dims):  # the loop over it is outside: operands are read at all its entries
         return None
     if node.op == "rename":
         return node["src"].key if key == node["dst"].key else key
