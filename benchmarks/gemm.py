@@ -18,7 +18,7 @@ from hepq.compiler.lower.tvm.layout import LINE
 from hepq.lang.types import Dim, Type
 from rich.console import Console
 from rich.table import Table
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tests.compiler.tvm_call import Compiled, aligned
 
@@ -52,7 +52,8 @@ def contestants(depth: int, columns: int, target: str) -> tuple[Callable[[], Any
     def theirs() -> None:
         np.matmul(x, right, out=out)
 
-    ours(), theirs()
+    ours()
+    theirs()
     np.testing.assert_allclose(made[: out.size].reshape(out.shape), out, 1e-4, 1e-4)
     return ours, theirs
 
