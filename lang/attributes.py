@@ -31,6 +31,11 @@ def check_attributes(ctx: Context, attrs: Sequence[ast.Attr]) -> None:
 def _attribute(ctx: Context, attr: ast.Attr) -> None:
     if attr.name not in ATTRIBUTES:
         ctx.error("HQ0109", attr.span, name=attr.name, near=near(attr.name, ATTRIBUTES))
+    if attr.name == "shots":
+        counts = [a.value.value for a in attr.args if a.name is None and isinstance(a.value, ast.Int)]
+        if len(attr.args) != 1 or not counts or counts[0] < 1:
+            wanted = "one whole number of at least 1"
+            ctx.error("HQ0111", attr.span, name=attr.name, wanted=wanted, help="write `@shots(4096)`")
     if attr.name in ("invariant", "equivariant"):
         if not attr.args:
             ctx.error("HQ0111", attr.span, name=attr.name, wanted=_SYMMETRY)

@@ -97,6 +97,9 @@ def _param(ctx: Context, s: ast.ParamDecl) -> Tensor:
         ctx.error("HQ0420", s.span, name=s.name)
     if ctx.frame.loops:
         ctx.error("HQ0422", s.span, name=s.name)
+    if s.name in ctx.frame.weights:
+        ctx.error("HQ0102", s.span, name=s.name)
+    ctx.frame.weights.add(s.name)
     t = concrete_type(ctx, s.type)
     if any(d.ragged for d in t.dims):
         ctx.error("HQ0210", s.type.span, name=s.name, dim=next(d for d in t.dims if d.ragged))

@@ -106,6 +106,8 @@ def _batch_norm(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) 
     x = unitless(ctx, a.tensor("x"), a.where("x"), "batch_norm")
     stats = [a.tensor(k) for k in keys]
     channel = in_tensor(ctx, _only_dim(ctx, stats[0], a.where("weight")), x, a.where("x"))
+    if channel.ragged:
+        ctx.error("HQ0211", a.where("weight"), dim=channel)
     for s, k in zip(stats, keys, strict=True):
         if [d.key for d in s.type.dims] != [channel.key]:
             ctx.error("HQ0212", a.where(k), dim=channel, found=s.type)

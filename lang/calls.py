@@ -229,7 +229,7 @@ def _bind_params(
         finally:
             ctx.frames.pop()
         tensor = match(ctx, wanted, ctx.tensor(value, where), frame, where, lift=decl.kind == "fn",
-                       what=f"`{p.name}` of `{decl.name}`")  # fmt: skip
+                       what=f"`{p.name}` of `{decl.name}`", caller=caller)  # fmt: skip
         frame.locals[p.name] = tensor
         fixed = {frame.dims[d.name].prime(d.primes).key if d.name in frame.dims else d.key for d in wanted.dims}
         if not wanted.rest:
@@ -255,18 +255,27 @@ def _default_statics(ctx: Context, decl: ast.FnDecl, frame: Frame) -> None:
 def _default_params(ctx: Context, decl: ast.FnDecl, frame: Frame) -> None:
     for p in decl.params:
         if p.name not in frame.locals and p.default is not None:
-            value = evaluate(ctx, p.default)
-            if p.type is not None and p.type.name in STATIC_KINDS:
-                value = static_value(ctx, p, value, p.span)
-            elif p.type is not None and not _stays_static(value, p.type):
-                value = annotate(ctx, value, p.type, p.span, f"the default of `{p.name}`")
-            frame.locals[p.name] = value
+            frame.locals[p.name] = default_value(ctx, p, p.default)
+
+
+def default_value(ctx: Context, p: ast.Param, default: ast.Expr) -> Value:
+    """What a parameter is when no argument is given."""
+    value = evaluate(ctx, default)
+    if p.type is None:
+        return value
+    if p.type.name in STATIC_KINDS:
+        return static_value(ctx, p, value, default.span)
+    if _stays_static(value, p.type):
+        return value
+    return annotate(ctx, value, p.type, default.span, f"the default of `{p.name}`")
 
 
 def _check_result(ctx: Context, decl: ast.FnDecl, result: Value, lifted: list[Sequence[Dim]], span: Span) -> Value:
     where = decl.body[-1].span if isinstance(decl.body, tuple) and decl.body else decl.span
     if not isinstance(decl.body, tuple):
         where = decl.body.span
+    if isinstance(result, (Function, Builtin)) and (decl.ret is None or decl.ret.name not in ("fn", "block")):
+        ctx.error("HQ0301", where, found=describe(result), help="apply it to a value, and return the result")
     if decl.ret is None or (isinstance(result, tuple) and decl.ret.name == "list"):
         return result
     if isinstance(result, tuple):
@@ -274,6 +283,8 @@ def _check_result(ctx: Context, decl: ast.FnDecl, result: Value, lifted: list[Se
         ctx.error("HQ0309", where, what=f"the result of `{decl.name}`", wanted=decl.ret.span.text, found=found,
                   help="leave out `->` to return several values")  # fmt: skip
     if decl.ret.name in STATIC_KINDS:
+        if isinstance(result, Tensor):
+            ctx.error("HQ0309", where, what=f"the result of `{decl.name}`", wanted=decl.ret.name, found=result.type)
         return result
     if _stays_static(result, decl.ret) and decl.kind == "fn":
         return result

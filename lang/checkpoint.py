@@ -14,10 +14,10 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 def check_placeholders(ctx: Context, decl: ast.CheckpointDecl) -> None:
-    """Report placeholders that stand on one side of an entry only."""
+    """Report placeholders of a right side that the left side does not have."""
     for entry in decl.entries:
         theirs, ours = (set(_PLACEHOLDER.findall(side)) for side in (entry.theirs, entry.ours))
-        for name in sorted(theirs ^ ours):
+        for name in sorted(ours - theirs):
             ctx.sink.add(diag("HQ0642", entry.span, placeholder=name))
 
 
@@ -35,7 +35,8 @@ def _check_table(ctx: Context, decl: ast.CheckpointDecl, instance: Instance) -> 
     weights = [path.removeprefix(prefix) for path in ctx.params if path.startswith(prefix)]
     patterns = {entry: re.compile(_pattern(entry.ours)) for entry in decl.entries}
     for entry, pattern in patterns.items():
-        if not any(map(pattern.fullmatch, weights)):
+        fits = set(_PLACEHOLDER.findall(entry.ours)) <= set(_PLACEHOLDER.findall(entry.theirs))
+        if fits and not any(map(pattern.fullmatch, weights)):
             close = near(entry.ours, weights)
             ctx.sink.add(diag("HQ0641", entry.span, name=decl.name, weight=entry.ours, block=decl.block, near=close))
     for weight in weights:

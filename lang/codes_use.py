@@ -156,9 +156,9 @@ DATASETS = {
         severity="warning",
     ),
     "HQ0642": Entry(
-        "`{{{placeholder}}}` does not appear on both sides",
-        "A placeholder stands for the same text on both sides.",
-        "write `{{{placeholder}}}` on both sides, or on neither",
+        "`{{{placeholder}}}` stands for nothing: the left side lacks it",
+        "A placeholder on the left stands for any text without a point; the right side may repeat it.",
+        "write `{{{placeholder}}}` on the left side too",
     ),
     "HQ0643": Entry(
         "weight `{weight}` of `{block}` is mapped by nothing in checkpoint `{name}`",

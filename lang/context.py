@@ -56,6 +56,7 @@ class Frame:
     scope: WeightScope = field(default_factory=WeightScope)
     call_span: Span | None = None
     owns_params: bool = False
+    weights: set[str] = field(default_factory=set)  #: names of the weights declared so far
     dataset: str | None = None  #: name of the dataset whose items are being elaborated
     loops: int = 0
 

@@ -6,6 +6,7 @@ A signature's open dims (``dim chan`` with no size) are variables: a call binds 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hepq.lang import ast
@@ -47,6 +48,8 @@ class Pattern:
 
 def element(ctx: Context, t: ast.TypeExpr) -> tuple[Elem, Unit, bool]:
     """Element, unit and whether it is a four-vector."""
+    if t.power != 1 and t.name not in UNITS:
+        ctx.error("HQ0307", t.span, name=f"{t.name}^{t.power}", help="only units have powers")
     if t.name in _ELEMS:
         return _ELEMS[t.name], ONE, False
     if t.name == "index":
@@ -99,15 +102,24 @@ def concrete_type(ctx: Context, t: ast.TypeExpr) -> Type:
     return Type(p.elem, p.dims + ((LORENTZ,) if p.lorentz else ()), p.unit, p.dims[0] if p.elem == "index" else None)
 
 
-def match(ctx: Context, p: Pattern, actual: Tensor, frame: Frame, span: Span, *, lift: bool, what: str) -> Tensor:
+def match(
+    ctx: Context, p: Pattern, actual: Tensor, frame: Frame, span: Span, *, lift: bool, what: str,
+    caller: Frame | None = None,
+) -> Tensor:  # fmt: skip
     """Bind the pattern's variables in ``frame``; returns the tensor, renamed where a named dim
-    of the pattern takes an anonymous dim of the same size."""
+    of the pattern takes an anonymous dim of the same size, its dims in the pattern's order.
+
+    A variable takes the dim of its own name only if ``caller`` means the same by that name."""
     t = actual.type
     _match_element(ctx, p, t, span, what)
     actual = ctx.cast(actual, p.elem, span)
     dims = list(t.dims[:-1] if p.lorentz else t.dims)
     wanted = [frame.dims.get(d.name, d.base).prime(d.primes) if d.open else d for d in p.dims]
-    variables = [i for i, d in enumerate(wanted) if d.open and t.dim(d) is None]
+    variables = [
+        i
+        for i, d in enumerate(wanted)
+        if d.open and (t.dim(d) is None or (d.name not in frame.dims and not _same_dim(ctx, t.dim(d), frame, caller)))
+    ]
     for i, want in enumerate(wanted):
         if i in variables:
             continue
@@ -130,7 +142,34 @@ def match(ctx: Context, p: Pattern, actual: Tensor, frame: Frame, span: Span, *,
         if have.primes < want.primes:
             ctx.error("HQ0207", span, dim=want, found=t, wanted=p, what=what, help=missing_dim_help(want, t))
         frame.dims[want.name] = replace(have, primes=have.primes - want.primes)
-    return actual
+    keys = [frame.dims[d.name].prime(d.primes).key if d.name in frame.dims else d.key for d in p.dims]
+    return in_order(ctx, actual, keys, span)
+
+
+def _same_dim(ctx: Context, dim: Dim | None, frame: Frame, caller: Frame | None) -> bool:
+    """Is ``dim``, an argument's, what its name means both where it is declared and where the call stands?"""
+    if dim is None or caller is None:
+        return True
+    here, there = (ctx.program.modules[f.module].scope.get(dim.name) for f in (caller, frame))
+    if here is None or there is None or here.decl is not there.decl:
+        return False
+    meant = caller.dims.get(dim.name) or ctx.open_dims.get(dim.name) or Dim(dim.name)
+    return (meant.size, meant.bound) == (dim.size, dim.bound)
+
+
+def in_order(ctx: Context, x: Tensor, keys: Sequence[tuple[str, int]], span: Span) -> Tensor:
+    """``x`` with the dims that have these keys in this order and last, as a signature writes them.
+
+    Further dims keep their order; they may stand between the others, so that ragged dims stay in front.
+    """
+    dims = [d for d in x.type.dims if d != LORENTZ]
+    if not keys or ([d.key for d in dims if d.key in keys] == list(keys) and dims[-1].key == keys[-1]):
+        return x
+    others = [d for d in x.type.dims if d.key not in keys and d != LORENTZ]
+    named = [d for k in keys for d in dims if d.key == k]
+    front = sorted([*others, *named[:-1]], key=lambda d: not d.ragged)
+    order = (*front, named[-1], *(d for d in x.type.dims if d == LORENTZ))
+    return ctx.emit("transpose", [x], x.type.with_dims(order), span)
 
 
 def _match_element(ctx: Context, p: Pattern, t: Type, span: Span, what: str) -> None:

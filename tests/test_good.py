@@ -28,6 +28,7 @@ from hepq.lang.source import Source
 
 GOOD = Path(__file__).parent / "good"
 FILES = sorted(GOOD.rglob("*.hepq"))
+OURS = [p for folder in ("stdlib", "examples") for p in sorted((GOOD.parents[1] / folder).glob("*.hepq"))]
 MULTIPLICITIES = (0, 1, 2, 7)
 DTYPES = {"real": np.float64, "int": np.int64, "bool": np.bool_}
 
@@ -99,6 +100,11 @@ def test_there_are_many_and_varied() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=relative)
 def test_checks(path: Path) -> None:
+    assert render_text(check_path(path)) == ""
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda p: p.name)
+def test_library_and_examples_check(path: Path) -> None:
     assert render_text(check_path(path)) == ""
 
 
