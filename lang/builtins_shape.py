@@ -173,7 +173,7 @@ def _p4(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value
     for x, s in zip(xs, spans, strict=True):
         if x.type.unit != ENERGY:
             ctx.error("HQ0308", s, found=kind(x.type.unit), wanted=kind(ENERGY), what="a component of `p4`",
-                      help=convert_help(ENERGY, x.type.unit))  # fmt: skip
+                      help=convert_help(ENERGY, x.type.unit, s.text.split("=")[-1].strip()))  # fmt: skip
     _one_unit(ctx, xs, spans, span, "p4")
     dims = arith.align(ctx, xs, spans)
     return ctx.emit("stack", xs, Type("real", (*dims, LORENTZ), ENERGY), span, dim=LORENTZ)

@@ -13,7 +13,7 @@ from hepq.lang.catalogue import near
 from hepq.lang.context import MAX_CALL_DEPTH, Context, Frame, Instance, Reported, WeightScope, snake_case
 from hepq.lang.diagnostic import Label
 from hepq.lang.expr import evaluate, known, static_int
-from hepq.lang.signature import STATIC_KINDS, annotate, dim_of, match, pattern
+from hepq.lang.signature import STATIC_KINDS, annotate, dim_of, in_order, match, named_dims, pattern
 from hepq.lang.source import Span
 from hepq.lang.types import UNITS, Dim, Type, merge_dims
 from hepq.lang.unknown import MEASUREMENT_HELP
@@ -230,10 +230,12 @@ def _bind_params(
             ctx.frames.pop()
         tensor = match(ctx, wanted, ctx.tensor(value, where), frame, where, lift=decl.kind == "fn",
                        what=f"`{p.name}` of `{decl.name}`", caller=caller)  # fmt: skip
-        frame.locals[p.name] = tensor
-        fixed = {frame.dims[d.name].prime(d.primes).key if d.name in frame.dims else d.key for d in wanted.dims}
+        frame.locals[p.name] = in_order(ctx, wanted, tensor, frame, where)
+        further = [d for d in tensor.type.dims if d.key not in named_dims(wanted, frame) and d.name != "p4"]
         if not wanted.rest:
-            lifted.append([d for d in tensor.type.dims if d.key not in fixed and d.name != "p4"])
+            lifted.append(further)
+        elif decl.ret is not None and decl.ret.rest:
+            frame.rest += further
 
 
 def _stays_static(value: Value, t: ast.TypeExpr) -> bool:
@@ -297,7 +299,11 @@ def _check_result(ctx: Context, decl: ast.FnDecl, result: Value, lifted: list[Se
     checked = match(
         ctx, wanted, replace(tensor, type=free), frame, where, lift=False, what=f"the result of `{decl.name}`"
     )
-    return tensor if checked.type == free else _renamed(ctx, tensor, checked.type, free, where)
+    for key in named_dims(wanted, frame):
+        if twice := next((d for d in ctx.frame.rest if d.key == key), None):
+            ctx.error("HQ0204", span, dim=twice, help=f"`{decl.ret.span.text}` has it in `...` too: rename it first")
+    tensor = tensor if checked.type == free else _renamed(ctx, tensor, checked.type, free, where)
+    return in_order(ctx, wanted, tensor, frame, where)
 
 
 def _renamed(ctx: Context, tensor: Tensor, wanted: Type, free: Type, span: Span) -> Tensor:
@@ -328,8 +334,8 @@ def constant(ctx: Context, decl: ast.ConstDecl, home: str) -> Value:
 def dim_size(ctx: Context, decl: ast.DimDecl, name: str, home: str) -> Dim:
     """A declared dim with its size, bound or entries."""
     assert decl.value is not None
-    if name in ctx.open_dims:
-        return ctx.open_dims[name]
+    if given := ctx.given_size(decl, name):
+        return given
     if len(ctx.frames) > MAX_CALL_DEPTH:
         ctx.error("HQ0411", decl.span, name=name, help="take it out of its own definition")
     if isinstance(decl.value, ast.ListExpr):

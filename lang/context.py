@@ -13,6 +13,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
+from hepq.lang import ast
 from hepq.lang.builder import Builder
 from hepq.lang.catalogue import diag
 from hepq.lang.coerce import wanted_elems
@@ -37,13 +38,17 @@ class WeightScope:
 
     prefix: str = ""
     used: dict[str, int] = field(default_factory=dict)
+    leaves: set[str] = field(default_factory=set)
 
     def child(self, name: str, *, indexed: bool) -> str:
         """A path not handed out before; ``indexed`` names always carry their number."""
-        n = self.used.get(name, 0)
-        self.used[name] = n + 1
-        leaf = f"{name}{n}" if indexed or n else name
-        return f"{self.prefix}.{leaf}" if self.prefix else leaf
+        while True:
+            n = self.used.get(name, 0)
+            self.used[name] = n + 1
+            leaf = f"{name}{n}" if indexed or n else name
+            if leaf not in self.leaves:
+                self.leaves.add(leaf)
+                return f"{self.prefix}.{leaf}" if self.prefix else leaf
 
 
 @dataclass
@@ -53,6 +58,7 @@ class Frame:
     module: str
     locals: dict[str, Value] = field(default_factory=dict)
     dims: dict[str, Dim] = field(default_factory=dict)
+    rest: list[Dim] = field(default_factory=list)  #: what ``...`` of the parameters stands for
     scope: WeightScope = field(default_factory=WeightScope)
     call_span: Span | None = None
     owns_params: bool = False
@@ -84,6 +90,11 @@ class Context:
     @property
     def frame(self) -> Frame:
         return self.frames[-1]
+
+    def given_size(self, decl: ast.Decl, name: str) -> Dim | None:
+        """The dim with the size given from outside for a dim of the main module."""
+        binding = self.program.main.scope.get(name)
+        return self.open_dims.get(name) if binding is not None and binding.decl is decl else None
 
     def error(self, code: str, span: Span, *labels: Label, notes: Sequence[str] = (), **fields: object) -> NoReturn:
         """Report and unwind. Inside the library, the user's call is the primary place."""

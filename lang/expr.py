@@ -146,7 +146,7 @@ def _member(ctx: Context, module: str, name: str, span: Span) -> Value:
 
 def _dim(ctx: Context, decl: ast.DimDecl, name: str, home: str) -> Dim | None:
     if decl.op is None:
-        return ctx.frame.dims.get(name) or ctx.open_dims.get(name) or Dim(name)
+        return ctx.frame.dims.get(name) or ctx.given_size(decl, name) or Dim(name)
     from hepq.lang.calls import dim_size
 
     return dim_size(ctx, decl, name, home)

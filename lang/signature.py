@@ -6,7 +6,6 @@ A signature's open dims (``dim chan`` with no size) are variables: a call binds 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hepq.lang import ast
@@ -107,7 +106,7 @@ def match(
     caller: Frame | None = None,
 ) -> Tensor:  # fmt: skip
     """Bind the pattern's variables in ``frame``; returns the tensor, renamed where a named dim
-    of the pattern takes an anonymous dim of the same size, its dims in the pattern's order.
+    of the pattern takes an anonymous dim of the same size.
 
     A variable takes the dim of its own name only if ``caller`` means the same by that name."""
     t = actual.type
@@ -142,8 +141,7 @@ def match(
         if have.primes < want.primes:
             ctx.error("HQ0207", span, dim=want, found=t, wanted=p, what=what, help=missing_dim_help(want, t))
         frame.dims[want.name] = replace(have, primes=have.primes - want.primes)
-    keys = [frame.dims[d.name].prime(d.primes).key if d.name in frame.dims else d.key for d in p.dims]
-    return in_order(ctx, actual, keys, span)
+    return actual
 
 
 def _same_dim(ctx: Context, dim: Dim | None, frame: Frame, caller: Frame | None) -> bool:
@@ -153,21 +151,26 @@ def _same_dim(ctx: Context, dim: Dim | None, frame: Frame, caller: Frame | None)
     here, there = (ctx.program.modules[f.module].scope.get(dim.name) for f in (caller, frame))
     if here is None or there is None or here.decl is not there.decl:
         return False
-    meant = caller.dims.get(dim.name) or ctx.open_dims.get(dim.name) or Dim(dim.name)
+    meant = caller.dims.get(dim.name) or ctx.given_size(here.decl, dim.name) or Dim(dim.name)
     return (meant.size, meant.bound) == (dim.size, dim.bound)
 
 
-def in_order(ctx: Context, x: Tensor, keys: Sequence[tuple[str, int]], span: Span) -> Tensor:
-    """``x`` with the dims that have these keys in this order and last, as a signature writes them.
+def named_dims(p: Pattern, frame: Frame) -> list[tuple[str, int]]:
+    """Keys of the dims that the pattern names, as bound in ``frame``."""
+    return [frame.dims.get(d.name, d.base).prime(d.primes).key if d.open else d.key for d in p.dims]
+
+
+def in_order(ctx: Context, p: Pattern, x: Tensor, frame: Frame, span: Span) -> Tensor:
+    """``x`` with the dims that the pattern names in the pattern's order, its last dim last.
 
     Further dims keep their order; they may stand between the others, so that ragged dims stay in front.
     """
+    keys = named_dims(p, frame)
     dims = [d for d in x.type.dims if d != LORENTZ]
-    if not keys or ([d.key for d in dims if d.key in keys] == list(keys) and dims[-1].key == keys[-1]):
-        return x
-    others = [d for d in x.type.dims if d.key not in keys and d != LORENTZ]
     named = [d for k in keys for d in dims if d.key == k]
-    front = sorted([*others, *named[:-1]], key=lambda d: not d.ragged)
+    if not named or ([d for d in dims if d.key in keys] == named and dims[-1] == named[-1]):
+        return x
+    front = sorted([*(d for d in dims if d.key not in keys), *named[:-1]], key=lambda d: not d.ragged)
     order = (*front, named[-1], *(d for d in x.type.dims if d == LORENTZ))
     return ctx.emit("transpose", [x], x.type.with_dims(order), span)
 
@@ -177,7 +180,7 @@ def _match_element(ctx: Context, p: Pattern, t: Type, span: Span, what: str) -> 
         ctx.error("HQ0309", span, found=t, wanted=p, what=what, help=_P4_HELP if p.lorentz else COMPONENT_HELP)
     if p.elem == t.elem or (p.elem == "real" and t.elem in ("int", "bool")):
         if p.unit != t.unit:
-            help = convert_help(p.unit, t.unit)
+            help = convert_help(p.unit, t.unit, span.text)
             ctx.error("HQ0308", span, found=kind(t.unit), wanted=kind(p.unit), what=what, help=help)
         return
     ctx.error("HQ0309", span, found=t, wanted=p, what=what, help=element_help(p.elem, span.text))
@@ -194,4 +197,5 @@ def annotate(ctx: Context, value: Value, t: ast.TypeExpr, span: Span, what: str)
     if t.name in STATIC_KINDS or (t.name == "int" and not t.dims and isinstance(value, int)):
         return value
     p = pattern(ctx, t)
-    return match(ctx, p, ctx.tensor(value, span), Frame(ctx.frame.module), span, lift=False, what=what)
+    frame = Frame(ctx.frame.module)
+    return in_order(ctx, p, match(ctx, p, ctx.tensor(value, span), frame, span, lift=False, what=what), frame, span)

@@ -29,8 +29,11 @@ def counted(n: int, noun: str) -> str:
     return f"{n or 'no'} {noun}{'s' * (n != 1)}"
 
 
-def convert_help(wanted: Unit, found: Unit) -> str:
-    """What to do with a value of one unit where another is wanted."""
+def convert_help(wanted: Unit, found: Unit, text: str) -> str:
+    """What to do with a value, written ``text``, of one unit where another is wanted."""
+    number = same_unit_help([text, ""], [found, wanted])
+    if number is not None:
+        return number
     if wanted.dimensionless:
         return f"divide by a quantity of that unit, such as `/ {_one(found)}`"
     if found.dimensionless:
