@@ -36,7 +36,7 @@ gather     gather (x, idx)                 x's dim ``idx.type.into`` is looked u
 window     window (x)                      dim, win: Dim(size w), stride, pad, dst: y[…, dst=t, …, win=j] =
                                            x[dim = t*stride + j - pad], 0 outside 0..n; win goes last
 norm       batch_norm (x, w, b, mean, var) channel, eps, momentum: (x - mean) / sqrt(var + eps) * w + b; w, b, mean
-                                           and var are [channel]. In training: statistics over all valid entries of the batch
+                                           and var are [channel]. In training: statistics over the batch
            dropout (x)                     p; identity outside training
 =========  ==============================  ======================================================
 """
