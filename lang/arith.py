@@ -146,6 +146,7 @@ def power(ctx: Context, base: Value, exponent: Value, span: Span, bspan: Span, e
         ctx.error("HQ0305", span, op="^", left=x.type, right=exponent)
     unit = x.type.unit ** Fraction(exponent).limit_denominator(1000)
     if exponent == 2:
+        x = ctx.cast(x, "real", bspan)
         return ctx.emit("mul", [x, x], Type("real", x.type.dims, unit), span)
     if exponent == 0.5:
         return ctx.emit("sqrt", [x], Type("real", x.type.dims, unit), span)
@@ -156,6 +157,9 @@ def power(ctx: Context, base: Value, exponent: Value, span: Span, bspan: Span, e
 def where(ctx: Context, cond: Tensor, a: Value, b: Value, span: Span, cspan: Span, aspan: Span, bspan: Span) -> Tensor:
     cond = _need_bool(ctx, cond, cspan)
     x, y = ctx.tensor(a, aspan), ctx.tensor(b, bspan)
+    nothing = any(isinstance(v, Quantity) and v.value == 0 for v in (a, b))
+    if (LORENTZ in x.type.dims) != (LORENTZ in y.type.dims) and not nothing:
+        ctx.error("HQ0305", span, op="if … else a number", left=x.type, right=y.type)
     if x.type.unit != y.type.unit:
         units_differ(ctx, "if", [x.type.unit, y.type.unit], span, [aspan, bspan])
     if x.type.elem == "bool" and y.type.elem == "bool":

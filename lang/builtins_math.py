@@ -62,7 +62,7 @@ def _keep_unit(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -
             right="",
             found=x.type,
         )
-    t = x.type if fn.name == "abs" else Type("real", x.type.dims)
+    t = x.type if fn.name == "abs" else Type(x.type.elem, x.type.dims)
     return ctx.emit(fn.name, [x], t, span)
 
 
@@ -116,6 +116,8 @@ def _cast(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Val
     x = a.tensor("x")
     if x.type.elem == "index":
         ctx.error("HQ0304", a.where("x"), found=x.type)
+    if fn.name == "int":
+        unitless(ctx, x, a.where("x"), fn.name)
     return ctx.emit("cast", [x], Type("real" if fn.name == "real" else "int", x.type.dims, x.type.unit), span)
 
 

@@ -245,7 +245,7 @@ def _stays_static(value: Value, t: ast.TypeExpr) -> bool:
     if isinstance(value, Quantity):
         return t.name in UNITS and value.unit == UNITS[t.name][0] ** t.power
     dimensionless = t.name in _NUMBERS or (t.name in UNITS and UNITS[t.name][0].dimensionless)
-    return isinstance(value, (int, float)) and dimensionless
+    return isinstance(value, int if t.name == "int" else (int, float)) and dimensionless
 
 
 def _default_statics(ctx: Context, decl: ast.FnDecl, frame: Frame) -> None:

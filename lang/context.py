@@ -127,8 +127,10 @@ class Context:
                 return value
             case bool():
                 return self.emit("const", (), Type("bool"), span, value=value)
-            case int():
+            case int() if abs(value) < 1 << 31:
                 return self.emit("const", (), Type("int"), span, value=value)
+            case int():  # a run-time whole number has 32 bits
+                return self.emit("const", (), Type("real"), span, value=float(value))
             case float():
                 return self.emit("const", (), Type("real"), span, value=value)
             case Quantity(value=v, unit=u):
