@@ -73,7 +73,7 @@ def jets() -> ak.Array:
 
 
 def scores(model: Model, events: ak.Array) -> np.ndarray:
-    return ak.to_numpy(model(events)["Tbqq"])
+    return np.asarray(model(events)["Tbqq"])
 
 
 def test_scores_are_the_interpreters(tagger: Model, jets: ak.Array, folder: Path) -> None:
