@@ -47,3 +47,13 @@ def test_taggers_do_not_see_the_order_of_particles(name: str) -> None:
     straight, shuffled = run(module, [event, {k: v[order] for k, v in event.items()}], weights)["output"]
     np.testing.assert_allclose(shuffled, straight, atol=1e-12)
     assert straight.sum() == pytest.approx(1)
+
+
+def test_rapidity_does_not_cancel_in_float32() -> None:
+    module, rng = module_of("hep", "rapidity"), np.random.default_rng(0)
+    eta, pt = rng.uniform(-6, 6, 200), np.exp(rng.uniform(-1, 5, 200))
+    p = np.stack([pt, 0 * pt, pt * np.sinh(eta), np.hypot(pt * np.cosh(eta), 0.14)], axis=-1).astype(np.float32)
+    events = [{node["name"]: p[: node.type.dims[0].bound] for node in module.inputs}]
+    exact, rounded = (run(module, events, {}, dtype) for dtype in (np.float64, np.float32))
+    for output, values in exact.items():
+        np.testing.assert_allclose(rounded[output][0], values[0], rtol=2e-6)
