@@ -12,6 +12,11 @@ from importlib.resources import files
 from pathlib import Path
 from random import Random
 
+from lark import Lark
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.programs import Programs
 from hepq.compiler.check import check_text
 from hepq.lang.ast import File
 from hepq.lang.diagnostic import HepqError, Sink
@@ -19,11 +24,6 @@ from hepq.lang.format import format_source
 from hepq.lang.parser import parse
 from hepq.lang.render import render_text
 from hepq.lang.source import Source
-from lark import Lark
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks.programs import Programs
 
 ROOT = Path(__file__).resolve().parents[1]
 _MARKS = "()[]{}.,:;=+-*/%^<>|~@#\"'\\\n\t \0\x1b$?!&é日"

@@ -12,14 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from hepq.compiler.infer import make
-from hepq.compiler.ir import Module
-from hepq.compiler.lower.tvm.layout import LINE
-from hepq.lang.types import Dim, Type
 from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from hepq.compiler.infer import make
+from hepq.compiler.ir import Module
+from hepq.compiler.lower.tvm.layout import LINE
+from hepq.lang.types import Dim, Type
 from tests.compiler.tvm_call import Compiled, aligned
 
 BAR = 0.7

@@ -24,15 +24,15 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import torch
-from hepq.compiler.pipeline import Options, build_file, compile_file
-from hepq.compiler.weights import import_checkpoint, save_weights
-from hepq.runtime.metrics import auc, binary_score
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 import hepq
 from benchmarks import data, weaver
+from hepq.compiler.pipeline import Options, build_file, compile_file
+from hepq.compiler.weights import import_checkpoint, save_weights
+from hepq.runtime.metrics import auc, binary_score
 
 PROGRAM = Path(__file__).with_suffix(".hepq").with_stem("particlenet")
 GIVEN, AUC = 1e-5, 0.99

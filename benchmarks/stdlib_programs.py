@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from hepq.compiler.build import build
 from hepq.compiler.initialise import initial_weights
 from hepq.compiler.ir import Module

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from hepq.compiler.interpret import run_event
 from hepq.compiler.ir import Module
 from hepq.runtime import outputs, root
@@ -21,7 +23,6 @@ from hepq.runtime.errors import DataError
 from hepq.runtime.events import Batch, prepare
 from hepq.runtime.golden import Golden
 from hepq.runtime.manifest import EventSchema, Manifest
-from numpy.typing import NDArray
 
 CANDIDATES, KEPT, TOLERANCE = 48, 16, 1e-5
 

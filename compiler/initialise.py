@@ -9,6 +9,7 @@ from math import prod, sqrt
 from typing import Any
 
 import numpy as np
+
 from hepq.compiler.ir import Module
 
 Array = np.ndarray[Any, Any]

@@ -13,6 +13,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+
 from hepq.compiler.ir import ELEMENTWISE, Module, Node, topological
 from hepq.compiler.named import MatMul, positions
 from hepq.lang.types import Dim, Type

@@ -92,11 +92,12 @@ def compile_file(
     Raises HepqError for what is wrong with the program, its weights or the target; DataError for
     the events of ``options.golden``. Nothing is written unless everything succeeds.
     """
+    from safetensors.numpy import save
+
     from hepq.compiler.golden import TOLERANCE, golden_vectors
     from hepq.compiler.schema import event_schema, outputs, read_inputs, shapes
     from hepq.runtime import manifest as m
     from hepq.runtime.artifact import write
-    from safetensors.numpy import save
 
     options = options or Options()
     report = CompileReport(out, "", options.target)

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from hepq.compiler.build import Built
 from hepq.compiler.ir import Module
 from hepq.lang import ast
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import Diagnostic, HepqError
-from numpy.typing import NDArray
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -31,8 +32,9 @@ def load_weights(path: Path, module: Module) -> Weights:
 
 def save_weights(path: Path, weights: Mapping[str, NDArray[Any]]) -> None:
     """Write safetensors, atomically."""
-    from hepq.runtime.artifact import replacing
     from safetensors.numpy import save
+
+    from hepq.runtime.artifact import replacing
 
     tensors = {k: np.ascontiguousarray(v, dtype=np.float32) for k, v in weights.items()}
     with replacing(path) as temporary:

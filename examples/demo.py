@@ -19,12 +19,12 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 import uproot
-from hepq.compiler.pipeline import Options, compile_file
-from hepq.runtime.metrics import auc, binary_score, rejection, roc_picture
 from rich.console import Console
 from rich.table import Table
 
 import hepq
+from hepq.compiler.pipeline import Options, compile_file
+from hepq.runtime.metrics import auc, binary_score, rejection, roc_picture
 
 HERE = Path(__file__).parent
 SIGNAL, BACKGROUND = "Tbqq", "QCD"

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from rich.progress import track
+
 from hepq.compiler.golden import inputs_of
 from hepq.compiler.ir import Module
 from hepq.compiler.lower.torch import TorchModule, pad_events, to_torch
@@ -26,7 +28,6 @@ from hepq.runtime import root
 from hepq.runtime.columns import collect
 from hepq.runtime.events import prepare
 from hepq.runtime.labels import classes_of
-from rich.progress import track
 
 HERE = Path(__file__).parent
 Events = list[dict[str, np.ndarray]]

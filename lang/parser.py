@@ -14,6 +14,8 @@ from sys import version_info
 from typing import Any
 
 import lark
+from lark import Lark, Token, Tree, UnexpectedInput
+
 from hepq.lang import ast
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import Sink
@@ -22,7 +24,6 @@ from hepq.lang.recovery import chunks, names_declared, too_deep
 from hepq.lang.source import Source, Span
 from hepq.lang.syntax_errors import explain
 from hepq.lang.transform import Build
-from lark import Lark, Token, Tree, UnexpectedInput
 
 _STRING_OR_COMMENT = re.compile(r'"[^"\n]*"|#[^\n]*')
 

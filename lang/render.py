@@ -7,11 +7,12 @@ import json
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from hepq.lang.diagnostic import Diagnostic, Label
-from hepq.lang.source import Source, Span
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
+
+from hepq.lang.diagnostic import Diagnostic, Label
+from hepq.lang.source import Source, Span
 
 _TAB = 4
 _WIDTH = 140  #: columns of a source line that are shown

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from hepq.lang.source import Source, Span
 from lark import UnexpectedInput
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+
+from hepq.lang.source import Source, Span
 
 _TOKEN = re.compile(
     r"\s+|\#[^\n]*|(?P<token>\"[^\"\n]*\"|[A-Za-z_]\w*'*|\d[\w.]*|\|>|->|=>|:=|\.\.\.|\.\.|==|!=|<=|>=|\*\*|//|/\*|&&|\|\||[-+*/%^]=|.)"

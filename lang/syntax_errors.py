@@ -8,12 +8,13 @@ import unicodedata
 from collections.abc import Callable
 from typing import Final
 
+from lark import UnexpectedInput
+
 from hepq.lang.catalogue import diag, near
 from hepq.lang.diagnostic import Diagnostic, Label
 from hepq.lang.source import Source, Span
 from hepq.lang.syntax_context import CLOSER, NOTHING, Stop, Token
 from hepq.lang.types import UNITS
-from lark import UnexpectedInput
 
 DECLARATIONS: Final = (
     "import", "from", "dim", "const", "fn", "block", "model", "circuit", "dataset", "checkpoint",

@@ -8,13 +8,14 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from lark import Token, v_args
+from lark.tree import Meta
+from lark.visitors import Transformer_NonRecursive
+
 from hepq.lang import ast
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import Sink
 from hepq.lang.source import Source, Span
-from lark import Token, v_args
-from lark.tree import Meta
-from lark.visitors import Transformer_NonRecursive
 
 _QUANTITY = re.compile(r"([\d.]+(?:[eE][+-]?\d+)?)[ \t]*([A-Za-z]+)(?:\^(-?\d+))?")
 _MAX_INT = 2**63 - 1

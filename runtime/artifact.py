@@ -21,10 +21,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hepq.runtime.errors import ArtifactError, DataError
-from hepq.runtime.manifest import FORMAT_VERSION, Manifest
 from numpy.typing import NDArray
 from pydantic import ValidationError
+
+from hepq.runtime.errors import ArtifactError, DataError
+from hepq.runtime.manifest import FORMAT_VERSION, Manifest
 
 MANIFEST, WEIGHTS, SOURCE, GOLDEN = "manifest.json", "weights.safetensors", "source.hepq", "golden.safetensors"
 MAX_BYTES = 4 << 30

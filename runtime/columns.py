@@ -9,9 +9,10 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
+from numpy.typing import NDArray
+
 from hepq.runtime.errors import DataError, did_you_mean
 from hepq.runtime.manifest import Branch, EventSchema
-from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)

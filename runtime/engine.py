@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from hepq.runtime import cpu
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.errors import ArtifactError
 from hepq.runtime.events import Batch
 from hepq.runtime.memory import aligned, aligned_copy
-from numpy.typing import NDArray
 
 ENTRY = "hepq_main"
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from hepq.runtime.columns import Raw
 from hepq.runtime.errors import DataError
 from hepq.runtime.expression import evaluate
 from hepq.runtime.manifest import Branch, Dim, EventSchema
 from hepq.runtime.memory import aligned, aligned_copy
-from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from hepq.runtime.elementwise import BINARY, UNARY
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
+
+from hepq.runtime.elementwise import BINARY, UNARY
 
 #: op -> number of arguments. ``cast`` gives float64 (of a bool 0 or 1) and also reads a branch as it is
 ARITY: dict[str, int] = {

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from hepq.runtime.columns import Raw
-from hepq.runtime.errors import ArtifactError
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
+
+from hepq.runtime.columns import Raw
+from hepq.runtime.errors import ArtifactError
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from hepq.runtime.manifest import Label, Manifest
 from hepq.runtime.root import Source
-from numpy.typing import NDArray
 
 #: beyond this many events, every other one is forgotten, again and again
 CAPACITY = 2_000_000

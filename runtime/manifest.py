@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from math import prod
 from typing import Literal, Self
 
-from hepq.runtime.expression import Instruction, check
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from hepq.runtime.expression import Instruction, check
 
 FORMAT_VERSION = 1
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from hepq.runtime.artifact import replacing
 from hepq.runtime.errors import DataError
-from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True)

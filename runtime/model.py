@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import numpy as np
+from numpy.typing import NDArray
+
 from hepq.runtime import outputs, root
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.columns import Raw, collect, field_names
 from hepq.runtime.engine import Engine
 from hepq.runtime.events import Batch, Report, prepare
 from hepq.runtime.manifest import Manifest
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from hepq.runtime.predict import Summary

@@ -7,9 +7,10 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
+from numpy.typing import NDArray
+
 from hepq.runtime.events import Batch
 from hepq.runtime.manifest import Manifest, Output
-from numpy.typing import NDArray
 
 
 def scatter(manifest: Manifest, batch: Batch, computed: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:

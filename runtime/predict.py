@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import awkward as ak
 import numpy as np
+
 from hepq.runtime import outputs, root
 from hepq.runtime.columns import check_present, collect
 from hepq.runtime.errors import DataError

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from hepq.runtime.artifact import GOLDEN
 from hepq.runtime.columns import Raw
 from hepq.runtime.errors import ArtifactError
 from hepq.runtime.golden import Golden
 from hepq.runtime.manifest import Manifest
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from hepq.runtime.model import Model

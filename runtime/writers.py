@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import awkward as ak
+
 from hepq.runtime.artifact import replacing
 from hepq.runtime.errors import DataError
 

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from hepq.compiler.check import check_path
 from hepq.lang.catalogue import entries
 from hepq.lang.diagnostic import Diagnostic

@@ -10,6 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
+from typer.testing import CliRunner
+
+from hepq.cli import app
 from hepq.compiler.check import check_path
 from hepq.lang.catalogue import entries
 from hepq.lang.diagnostic import Diagnostic
@@ -17,10 +21,6 @@ from hepq.lang.format import format_source
 from hepq.lang.limits import MAX_BYTES
 from hepq.lang.render import render_text
 from hepq.runtime.errors import CATALOGUE
-from safetensors.numpy import save_file
-from typer.testing import CliRunner
-
-from hepq.cli import app
 from tests.diagnostic_page import FOLDER, UPDATE, Page, is_about_programs
 
 CODES = [*entries(), *CATALOGUE]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from hepq.compiler.build import build
 from hepq.compiler.check import check_path
 from hepq.compiler.initialise import initial_weights

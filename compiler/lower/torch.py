@@ -8,11 +8,12 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+
 from hepq.compiler.initialise import initial_weights
 from hepq.compiler.ir import Module, Node
 from hepq.compiler.lower.torch_ops import RULES, dtype_of
 from hepq.compiler.lower.torch_values import BATCH, Batch, Value
-from torch import Tensor, nn
 
 Forced = Mapping[Node, Tensor]
 

@@ -8,13 +8,14 @@ from math import prod
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
+
 from hepq.compiler import ir
 from hepq.compiler.ir import Node
 from hepq.compiler.lower.torch_norm import MaskedBatchNorm
 from hepq.compiler.lower.torch_values import BATCH, Batch, Value, with_batch
 from hepq.compiler.named import MatMul
 from hepq.lang.types import Dim
-from torch import Tensor
 
 Rule = Callable[[Node, Sequence[Value], Batch], Value]
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from functools import reduce
 
 import torch
+from torch import Tensor
+
 from hepq.compiler.named import positions
 from hepq.lang.types import Dim
-from torch import Tensor
 
 #: not a name that the language can write
 BATCH = Dim("<batch>")

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
+
 from hepq.compiler.ir import Module, Node
 from hepq.compiler.verify import verify
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+
 from hepq.compiler.infer import make, same_dims
 from hepq.compiler.interpret import evaluate
 from hepq.compiler.ir import Module, Node, topological

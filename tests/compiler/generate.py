@@ -14,11 +14,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+from hypothesis import strategies as st
+
 from hepq.compiler import ir
 from hepq.compiler.infer import RuleError, make
 from hepq.compiler.ir import Module, Node
 from hepq.lang.types import Dim, Type
-from hypothesis import strategies as st
 
 T = TypeVar("T")
 Choose = Callable[[Sequence[T]], T]

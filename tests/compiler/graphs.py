@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from hepq.compiler.infer import make
 from hepq.compiler.ir import Module, Node
 from hepq.lang.types import Dim, Type

@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from hepq.compiler.infer import make
 from hepq.compiler.initialise import initial_weights
 from hepq.compiler.interpret import run
@@ -24,9 +27,6 @@ from hepq.compiler.passes.standard import INFERENCE
 from hepq.compiler.print_ir import print_ir
 from hepq.compiler.verify import VerifyError
 from hepq.lang.types import Dim, Type
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from tests.compiler.generate import modules, random_events, random_weights
 from tests.compiler.graphs import jets, particle_net
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
+from benchmarks.stdlib_programs import PROGRAMS, declared, event_of, module_of, moved_weights
 from hepq.compiler.interpret import run
 from hepq.compiler.lower.torch import pad_events, to_torch
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.standard import INFERENCE
-
-from benchmarks.stdlib_programs import PROGRAMS, declared, event_of, module_of, moved_weights
 
 COUNTS = (0, 1, 2, 5, 40)
 

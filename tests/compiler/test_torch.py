@@ -10,6 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
 from hepq.compiler.infer import RULES, make
 from hepq.compiler.initialise import initial_weights
 from hepq.compiler.interpret import evaluate, run
@@ -21,10 +25,6 @@ from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.cse import MergeEqual
 from hepq.compiler.passes.linear_gather import LinearGather
 from hepq.lang.types import Dim, Type
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from torch import Tensor
-
 from tests.compiler.generate import modules, random_events, random_weights
 from tests.compiler.graphs import jets, knn_nodes, particle_net
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+
 from hepq.compiler import interpret, ir
 from hepq.compiler.infer import RULES, make
 from hepq.compiler.ir import Module, Node
 from hepq.lang.types import Dim, Type
-from hypothesis import HealthCheck, given, settings
-
 from tests.compiler.flat import flat_outputs
 from tests.compiler.generate import modules, random_events, random_weights, seeded_module
 from tests.compiler.tvm_call import Compiled, runnable

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+
 from hepq.compiler.targets import cpu
 
 

@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+
 from hepq.compiler import ir
 from hepq.compiler.infer import RULES, RuleError, make
 from hepq.compiler.interpret import RULES as INTERPRETED
 from hepq.compiler.ir import Module, Node
 from hepq.compiler.verify import VerifyError, verify
 from hepq.lang.types import ENERGY, ONE, Dim, Type
-from hypothesis import given, settings
-
 from tests.compiler.generate import modules
 from tests.compiler.graphs import particle_net
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import tvm_ffi
+
 from hepq.compiler.ir import Module
 from hepq.compiler.lower.tvm import CpuCode, lower
 from hepq.compiler.targets import cpu

@@ -22,6 +22,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+
 from hepq.lang import ast
 from hepq.lang.attributes import ATTRIBUTES
 from hepq.lang.builtins import BUILTINS
@@ -30,7 +31,6 @@ from hepq.lang.format import format_source
 from hepq.lang.gates import GATES
 from hepq.lang.modules import library_module, library_modules
 from hepq.lang.types import UNITS
-
 from tests.docs.markdown import Block, anchors, blocks, commands, links, said, shows
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,6 +8,11 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.fuzz import compare, from_grammar
+from benchmarks.programs import Programs
 from hepq.lang import layout
 from hepq.lang.diagnostic import HepqError, Sink
 from hepq.lang.format import WIDTH, format_source
@@ -15,11 +20,6 @@ from hepq.lang.layout import SOFT, SPACE, Comma, group, nest
 from hepq.lang.modules import library_modules
 from hepq.lang.parser import parse
 from hepq.lang.source import Source
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from benchmarks.fuzz import compare, from_grammar
-from benchmarks.programs import Programs
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = sorted([*(ROOT / "stdlib").glob("*.hepq"), *(ROOT / "examples").rglob("*.hepq")])

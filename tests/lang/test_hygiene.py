@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from hepq.compiler.build import build
 from hepq.compiler.initialise import initial_weights
 from hepq.compiler.interpret import run_event

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from hepq.lang import ast
 from hepq.lang.diagnostic import Sink
 from hepq.lang.modules import MAIN, Program, library_modules, load, name_span

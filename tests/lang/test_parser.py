@@ -10,6 +10,11 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lark import Lark
+
+from benchmarks.programs import Programs
 from hepq.lang import ast, parser
 from hepq.lang.diagnostic import Diagnostic, Sink
 from hepq.lang.limits import MAX_BYTES, MAX_NESTING
@@ -17,11 +22,6 @@ from hepq.lang.parser import parse
 from hepq.lang.reading import read_source
 from hepq.lang.source import Source, Span
 from hepq.lang.types import UNITS
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from lark import Lark
-
-from benchmarks.programs import Programs
 
 
 def parsed(text: str) -> ast.File:

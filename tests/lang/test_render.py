@@ -6,13 +6,14 @@ from __future__ import annotations
 import io
 import json
 
-from hepq.lang.diagnostic import Diagnostic, Label
-from hepq.lang.render import render, render_text, to_json
-from hepq.lang.source import Source, Span
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
+
+from hepq.lang.diagnostic import Diagnostic, Label
+from hepq.lang.render import render, render_text, to_json
+from hepq.lang.source import Source, Span
 
 
 def at(source: Source, text: str, words: str = "") -> Label:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+
 from hepq.lang.catalogue import entries
 from hepq.lang.diagnostic import Diagnostic, Sink
 from hepq.lang.parser import parse

@@ -9,9 +9,9 @@ import awkward as ak
 import numpy as np
 import pytest
 import uproot
+
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.model import Model
-
 from tests.runtime import tiny_artifact
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+import hepq
 from hepq.runtime import cpu
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.errors import ArtifactError
-
-import hepq
 from tests.runtime import tiny_artifact
 
 MEMBERS = [

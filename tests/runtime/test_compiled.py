@@ -9,6 +9,9 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import pytest
+from safetensors.numpy import save
+
+import hepq
 from hepq.compiler.golden import golden_vectors
 from hepq.compiler.infer import make
 from hepq.compiler.ir import Module
@@ -17,9 +20,6 @@ from hepq.compiler.targets.cpu import parse
 from hepq.lang.types import Dim, Type
 from hepq.runtime import artifact, manifest
 from hepq.runtime.model import Model
-from safetensors.numpy import save
-
-import hepq
 
 TRACK, PART, FEAT, CLS = Dim("track", bound=5), Dim("part", bound=20), Dim("feat", 3), Dim("cls", 2, entries=("A", "B"))
 WEIGHTS = {"w": np.asarray([[1, -2], [0.5, 3], [2, 0.25]], np.float32)}

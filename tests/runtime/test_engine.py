@@ -14,14 +14,14 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import pytest
+
+import hepq
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.columns import collect
 from hepq.runtime.errors import ArtifactError, DataError
 from hepq.runtime.events import prepare
 from hepq.runtime.manifest import Policy
 from hepq.runtime.model import Model
-
-import hepq
 from tests.runtime import tiny_artifact
 from tests.runtime.conftest import make_events
 

@@ -8,14 +8,14 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from hepq.runtime.columns import collect
 from hepq.runtime.errors import DataError
 from hepq.runtime.events import Batch, prepare
 from hepq.runtime.expression import Instruction, check, evaluate
 from hepq.runtime.manifest import Branch, Dataset, Dim, EventSchema, Order, Policy, Value
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.runtime import tiny_artifact
 
 NAN = float("nan")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from hepq.runtime import metrics
 from hepq.runtime.errors import DataError
 

@@ -12,14 +12,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import uproot
+from sklearn.metrics import roc_auc_score
+
 from hepq.runtime import labels, root
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.errors import DataError
 from hepq.runtime.manifest import Branch, Label
 from hepq.runtime.model import Model
 from hepq.runtime.writers import open_writer
-from sklearn.metrics import roc_auc_score
-
 from tests.runtime import tiny_artifact
 from tests.runtime.conftest import make_events
 

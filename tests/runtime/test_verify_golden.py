@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
+
+import hepq
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.errors import ArtifactError
 from hepq.runtime.golden import Golden
 from hepq.runtime.model import Model
-from safetensors.numpy import save
-
-import hepq
 
 
 def test_golden_vectors_are_replayed_and_particles_permuted(tiny: Path, plain: Path) -> None:

@@ -14,6 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import save
+
 from hepq.runtime import artifact, outputs
 from hepq.runtime.columns import Raw, collect
 from hepq.runtime.events import prepare
@@ -33,7 +35,6 @@ from hepq.runtime.manifest import (
     Provenance,
     Value,
 )
-from safetensors.numpy import save
 
 WEIGHTS = np.asarray([2.0, 3.0], dtype=np.float32)
 DIMS = (Dim(name="part", bound=4), Dim(name="cls", size=2, entries=("A", "B")))

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from hepq.compiler.ir import Module
 from hepq.compiler.targets.cpu import CpuTarget
 

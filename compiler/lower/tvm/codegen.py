@@ -9,11 +9,12 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from hepq.compiler.ir import ELEMENTWISE, Module, Node
-from hepq.lang.types import Dim
 from tvm import tirx
 from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
+
+from hepq.compiler.ir import ELEMENTWISE, Module, Node
+from hepq.lang.types import Dim
 
 from .context import Context, Tile
 from .emit_knn import emit_knn

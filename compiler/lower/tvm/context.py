@@ -10,10 +10,11 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from hepq.compiler.ir import Node
-from hepq.lang.types import Dim
 from tvm import tirx
 from tvm.script.ir_builder import tirx as T
+
+from hepq.compiler.ir import Node
+from hepq.lang.types import Dim
 
 from .layout import LINE, capacity, is_int, lanes_for, pitch_capacity, round_up
 from .plan import Key, Plan

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from math import nan
 
-from hepq.compiler.ir import Node
 from tvm import tirx
 from tvm.script.ir_builder import tirx as T
+
+from hepq.compiler.ir import Node
 
 from .context import At, Context
 from .layout import capacity, lanes_for, round_up

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from math import gcd
 
-from hepq.compiler.ir import Node
 from tvm.script.ir_builder import tirx as T
+
+from hepq.compiler.ir import Node
 
 from .context import At, Context, Lanes
 from .layout import is_int

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import tvm
-from hepq.compiler.targets.cpu import CpuTarget
 from tvm import tirx
+
+from hepq.compiler.targets.cpu import CpuTarget
 
 from . import stages
 from .codegen import FUNCTION

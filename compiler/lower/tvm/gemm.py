@@ -15,6 +15,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+
 from hepq.compiler.ir import Node
 from hepq.compiler.named import MatMul, positions
 

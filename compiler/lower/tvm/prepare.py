@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
 from hepq.compiler.infer import make
 from hepq.compiler.interpret import evaluate
 from hepq.compiler.ir import Module, Node

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hepq.compiler.ir import BINARY, UNARY, Node
 from tvm import tirx
+
+from hepq.compiler.ir import BINARY, UNARY, Node
 
 from . import mathfn
 from .context import At, Context, Lanes
