@@ -114,9 +114,13 @@ def test_special_values() -> None:
     module = Module(
         "special", (x := _grid("x"),), {op: make(op, x) for op in ("exp", "log", "sigmoid", "sign", "tanh")}
     )
-    module = replace(module, outputs={**module.outputs, "ne": make("ne", x, x), "relu": make("max", x, _ZERO)})
+    more = {"ne": make("ne", x, x), "relu": make("max", x, _ZERO), "swapped": make("max", _ZERO, x)}
+    tail = make("add", make("erf", x), make("const", value=1.0))
+    more |= {"erf": make("erf", x), "tail": make("mul", tail, x), "least": make("min", _ZERO, x)}
+    module = replace(module, outputs={**module.outputs, **more})
     inf, nan = np.inf, np.nan
-    event = {"x": np.array([[inf, -inf, nan, 0.0, 1e-40], [-1.0, 200.0, -200.0, 88.7, -87.5]])}
+    rows = [[inf, -inf, nan, 0.0, 1e-40], [-1.0, 200.0, -200.0, 88.7, -87.5], [-1e9, -1e4, 1e4, 1e9, 7.0]]
+    event = {"x": np.array(rows)}
     got, expected = Compiled(module, {})([event]), interpret.run(module, [event], {}, np.float32)
     for name in module.outputs:
         np.testing.assert_allclose(got[name][0], expected[name][0], 1e-5, 1e-37, err_msg=name)

@@ -146,6 +146,8 @@ def erf(x: Expr) -> Expr:
     a = bind(fabs(x))
     near = horner(bind(x * x), _ERF_NEAR) * x
     far = horner(bind(smaller(a, _f(3.9)) - _f(2.45)), _ERF_FAR)
+    # exactly 1 far out, where gelu multiplies 1 + erf(x) by x
+    far = select(a < _f(3.9), far, select(is_nan(x), x, _f(1.0)))
     return bind(select(a < _f(1.0), near, with_sign(far, x)))
 
 

@@ -49,6 +49,8 @@ def _unary(ctx: Context, node: Node, at: At) -> Expr:
 
 def _binary(ctx: Context, node: Node, at: At) -> Expr:
     a, b = (value(ctx, o, at) for o in node.operands)
+    if node.op in ("min", "max") and node.operands[0].op == "const":
+        a, b = b, a  # NaN stays where it is the first
     if node.op == "pow" and node.operands[1].op == "const":
         return mathfn.power(a, b)
     return mathfn.BINARY[node.op](*level(a, b))
