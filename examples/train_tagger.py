@@ -18,39 +18,12 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from hepq.compiler.golden import inputs_of
-from hepq.compiler.ir import Module
 from hepq.compiler.lower.torch import TorchModule, pad_events, to_torch
-from hepq.compiler.pipeline import build_file
-from hepq.compiler.schema import event_schema, read_inputs
+from hepq.compiler.training import training_set
 from hepq.compiler.weights import save_weights
-from hepq.runtime import root
-from hepq.runtime.columns import collect
-from hepq.runtime.events import prepare
-from hepq.runtime.labels import classes_of
 
 HERE = Path(__file__).parent
 Events = list[dict[str, np.ndarray]]
-
-
-def read(model: Path, files: list[Path]) -> tuple[Module, Events, torch.Tensor]:
-    """The model, its inputs per jet, and each jet's class."""
-    built = build_file(model)
-    module = read_inputs(built.module)
-    schema = event_schema(built, module)
-    assert schema.dataset is not None
-    assert schema.dataset.label is not None
-    label = schema.dataset.label
-    classes = schema.dim(label.dim).size or 0
-    events: Events = []
-    truth: list[np.ndarray] = []
-    branches = [c.branch for c in schema.columns]
-    for source in root.find(list(map(str, files)), schema.dataset.tree):
-        for chunk in root.iterate(source, [*branches, *label.branches]):
-            batch = prepare(schema, collect(schema, chunk.events, str(source)))
-            events += [inputs_of(module, schema, batch, i) for i in range(batch.events)]
-            truth.append(classes_of(chunk.events, label.branches, classes))
-    return module, events, torch.from_numpy(np.concatenate(truth))
 
 
 def epoch(
@@ -86,10 +59,11 @@ def main() -> None:
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     rng = np.random.default_rng(args.seed)
-    module, events, truth = read(args.model, args.data)
+    data = training_set(args.model, args.data)
+    events, truth = data.events, torch.from_numpy(data.truth)
     held = rng.permutation(len(events))
     validation, training = held[: len(held) // 10], held[len(held) // 10 :]
-    net = to_torch(module, seed=args.seed)
+    net = to_torch(data.module, seed=args.seed)
     optimiser = torch.optim.AdamW(net.parameters(), lr=args.rate, weight_decay=1e-2)
     steps = args.epochs * -(-len(training) // args.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, args.rate, total_steps=steps)

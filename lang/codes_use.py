@@ -143,6 +143,11 @@ DATASETS = {
         "Permuting particles permutes a result that has one entry per particle.",
         "write `@equivariant(permute({dim}))`, or reduce over `{dim}`",
     ),
+    "HQ0632": Entry(
+        "no labels to train model `{model}` on",
+        "Training compares a model's result with the truth that its dataset reads.",
+        'add a dataset with `label truth: cls = "label_*"`',
+    ),
     "HQ0640": Entry(
         "`{name}` is not a block or model",
         "A checkpoint table belongs to a block or model of the program.",
