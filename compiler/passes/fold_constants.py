@@ -75,6 +75,8 @@ def simplify(node: Node) -> Node | None:
         return _as(x.operands[0] if x.op == "transpose" else x, node, changed=x.op == "transpose")
     if node.op == "rename":
         return _shorten_rename(node, x)
+    if node.op == "pick" and x.op == "stack" and x["dim"].key == node["dim"].key:
+        return _stacked(x.operands[node["index"]], node)
     return None
 
 
@@ -101,6 +103,11 @@ def _as(x: Node, node: Node, changed: bool = True) -> Node | None:
     if same_dims(x.type.dims, node.type.dims):
         return x
     return make("transpose", x, type=node.type, span=node.span) if changed else None
+
+
+def _stacked(entry: Node, node: Node) -> Node | None:
+    """The entry itself, unless stacking gave it dims it had not."""
+    return entry if same_dims(entry.type.dims, node.type.dims) and entry.type.elem == node.type.elem else None
 
 
 def _shorten_rename(node: Node, x: Node) -> Node | None:

@@ -127,6 +127,15 @@ def test_what_does_nothing_is_dropped() -> None:
     assert not ops(same_results(module(y=again), (FoldConstants(),)))
 
 
+def test_an_entry_of_a_stack_is_what_was_stacked() -> None:
+    pair, scale = Dim("pair", 2), source("scale")
+    stacked = make("stack", make("pick", X, dim=CHAN, index=0), scale, dim=pair)
+    same, wider = (make("pick", stacked, dim=pair, index=i) for i in (0, 1))
+    folded, _ = FoldConstants()(Module("m", (X, scale), {"same": same, "wider": wider}), {})
+    assert folded.outputs["same"] is stacked.operands[0]
+    assert folded.outputs["wider"].op == "pick"
+
+
 def test_weights_alone_are_computed_once() -> None:
     scale = make("exp", make("mul", param("s", CHAN), const(2.0)))
     before = module(y=make("mul", X, scale), z=make("sqrt", const(2.0)))
