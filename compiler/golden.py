@@ -59,7 +59,7 @@ def reference(
         result = run_event(module, inputs_of(module, manifest, batch, i), weights, dtype)
         for name, value in result.items():
             rows[name].append(value)
-    computed = {o.name: _assemble(manifest, o, rows[o.name]) for o in manifest.outputs}
+    computed = {o.name: _assemble(manifest, o, rows[o.name]).astype(dtype) for o in manifest.outputs}
     return outputs.scatter(manifest, batch, computed)
 
 

@@ -120,7 +120,7 @@ def compile_file(
     manifest = m.Manifest(
         **schema.model_dump(),
         name=built.plan.name,
-        outputs=outputs(source),
+        outputs=outputs(source, schema),
         invariances=built.plan.invariances,
         code=_code(code, options.target),
         weights=dict(shapes(source)),

@@ -17,8 +17,17 @@ from hepq.runtime.expression import Instruction
 
 
 def read_inputs(module: Module) -> Module:
-    """The module without inputs that no output uses; the code then never asks for them."""
+    """The module without inputs that no output uses; the code then never asks for them.
+
+    A ragged dim that is only counted keeps its first input, which says how many entries an event has.
+    """
     used = {id(n) for n in module.walk()}
+    led = {d.name for i in module.inputs if id(i) in used for d in i.type.dims}
+    for node in module.walk():
+        if node.op in ("count", "iota") and node["dim"].ragged and node["dim"].name not in led:
+            counted = node["dim"].name
+            led.add(counted)
+            used.add(next(id(i) for i in module.inputs if any(d.name == counted for d in i.type.dims)))
     return Module(module.name, tuple(i for i in module.inputs if id(i) in used), module.outputs)
 
 
@@ -35,10 +44,13 @@ def event_schema(built: Built, module: Module) -> m.EventSchema:
     return m.EventSchema(dims=_dims(columns), inputs=inputs, dataset=dataset)
 
 
-def outputs(module: Module) -> tuple[m.Output, ...]:
+def outputs(module: Module, schema: m.EventSchema) -> tuple[m.Output, ...]:
+    """Outputs; a dim whose name the schema has for another size is named by its size."""
+    sizes = {d.name: d.size for d in schema.dims}
     return tuple(
         m.Output(
-            **_described(name, node.type),
+            **_described(name, node.type)
+            | {"dims": tuple(str(d) if sizes.get(d.name, d.size) == d.size else str(d.size) for d in node.type.dims)},
             entries=node.type.dims[-1].entries if node.type.dims else (),
         )
         for name, node in module.outputs.items()
