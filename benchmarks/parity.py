@@ -9,7 +9,8 @@ End to end, neighbours decide. weaver-core searches k + 1 neighbours and drops t
 particle itself. Where two particles coincide (one calorimeter cell), which of them is dropped depends on their order
 in the list and on the batch: weaver-core's float64 answer is then not one number. For such jets the reference is
 weaver-core with a search that never returns the particle itself and breaks ties by index, as hepq defines it; for all
-others it is weaver-core untouched. Differences from untouched weaver-core on all jets are printed too.
+others it is weaver-core untouched. Differences from untouched weaver-core on all jets are printed too, and how far
+weaver-core is from itself when such jets list their particles in the opposite order.
 """
 
 from __future__ import annotations
@@ -37,24 +38,30 @@ from hepq.runtime.metrics import auc, binary_score
 PROGRAM = Path(__file__).with_suffix(".hepq").with_stem("particlenet")
 GIVEN, AUC = 1e-5, 0.99
 THRESHOLDS = (1e-5, 1e-4, 1e-3)
+#: jets from which on the one largest difference is a bar too; among fewer it is luck
+TAIL = 10_000
 
 
 @dataclass(frozen=True)
 class Drift:
-    """Fractions of jets whose largest difference exceeds each threshold, and the largest of all."""
+    """Fractions of jets whose largest difference exceeds each threshold, its mean, and the largest of all."""
 
     fractions: tuple[float, ...]
+    mean: float
     largest: float
 
     @classmethod
     def between(cls, a: NDArray[Any], b: NDArray[Any]) -> Drift:
         difference = np.abs(a.astype(np.float64) - b).max(axis=1, initial=0.0)
-        return cls(tuple(float((difference > t).mean()) for t in THRESHOLDS), float(difference.max(initial=0.0)))
+        return cls(
+            tuple(float((difference > t).mean()) for t in THRESHOLDS), float(difference.mean()), float(difference.max())
+        )
 
-    def within(self, other: Drift) -> bool:
-        """No larger, in fraction and in size; sizes are compared to the precision of ``GIVEN``."""
+    def within(self, other: Drift, *, tail: bool) -> bool:
+        """No larger, in fraction and in mean; and in the one largest, if ``tail``."""
         fractions = zip(self.fractions, other.fractions, strict=True)
-        return all(a <= b for a, b in fractions) and self.largest <= other.largest + GIVEN
+        bulk = all(a <= b for a, b in fractions) and self.mean <= other.mean
+        return bulk and (self.largest <= other.largest or not tail)
 
 
 def main(argv: list[str]) -> int:
@@ -64,7 +71,7 @@ def main(argv: list[str]) -> int:
     args = parser.parse_args(argv)
     count, full = (40, 1000) if args.quick else (args.jets, None)
     checkpoint = data.shared("weights/ParticleNet_kin.pt")
-    console = Console(highlight=False, width=130)
+    console = Console(highlight=False, width=140)
     with TemporaryDirectory() as folder, console.status("") as status:
         published, traced = _compile(checkpoint, Path(folder), status.update)
         jets = ak.concatenate([data.jets(label, count) for label in data.CLASSES])
@@ -111,12 +118,16 @@ def _neighbours(traces: dict[str, Any], jets: int) -> NDArray[np.int32]:
 
 @dataclass(frozen=True)
 class Runs:
-    """weaver-core's probabilities [jet, class]: with our neighbours, in float32, in float64, and the reference."""
+    """weaver-core's probabilities [jet, class]: with our neighbours, in float32, in float64, and the reference.
+
+    ``turned``: in float64, jets with coincident particles, their particles in the opposite order.
+    """
 
     given: NDArray[Any]
     single: NDArray[Any]
     double: NDArray[Any]
     reference: NDArray[Any]
+    turned: NDArray[Any]
     coincident: NDArray[np.bool_]
 
 
@@ -133,7 +144,9 @@ def _weaver(checkpoint: Path, jets: ak.Array, neighbours: NDArray[np.int32], tel
     tell("weaver-core, float64, where particles coincide")
     reference = own64.copy()
     reference[coincident] = weaver.run(model64, double[coincident], search=weaver.exact_search).probabilities
-    return Runs(given, own32, own64, reference, coincident)
+    tell("weaver-core, float64, the same with the particles turned round")
+    turned = weaver.run(model64, weaver.turned_round(double[coincident])).probabilities
+    return Runs(given, own32, own64, reference, turned, coincident)
 
 
 def _auc(model: hepq.Model, count: int | None) -> float:
@@ -150,25 +163,31 @@ def _report(console: Console, ours: NDArray[Any], traced: NDArray[Any], runs: Ru
     mine, theirs = Drift.between(ours, runs.reference), Drift.between(runs.single, runs.double)
     clear = ~runs.coincident
     mine_clear, theirs_clear = (Drift.between(a[clear], runs.double[clear]) for a in (ours, runs.single))
+    mine_coincident, turned = (Drift.between(a, runs.double[~clear]) for a in (ours[~clear], runs.turned))
+    tail = len(ours) >= TAIL
     columns = [f"> {t:g}" for t in THRESHOLDS]
-    table = Table("largest |difference| of a jet's probabilities", *columns, "largest", box=None)
+    table = Table("largest |difference| of a jet's probabilities", *columns, "mean", "largest", box=None)
     for title, drift in (
         ("same neighbours: hepq, weaver-core float32", given),
         ("all jets: hepq, reference", mine),
         ("all jets: weaver-core float32, float64", theirs),
         ("no coincident particles: hepq, weaver-core float64", mine_clear),
         ("no coincident particles: weaver-core float32, float64", theirs_clear),
+        ("coincident particles: hepq, untouched weaver-core float64", mine_coincident),
+        ("coincident particles: weaver-core float64, itself with particles turned round", turned),
         ("for the record, all jets: hepq, untouched weaver-core float64", Drift.between(ours, runs.double)),
         ("for the record: traced model, published model", Drift.between(traced, ours)),
     ):
-        table.add_row(title, *(f"{100 * f:.2f} %" for f in drift.fractions), f"{drift.largest:.2e}")
+        table.add_row(
+            title, *(f"{100 * f:.2f} %" for f in drift.fractions), f"{drift.mean:.1e}", f"{drift.largest:.1e}"
+        )
     console.print(f"{len(ours)} jets, {100 * runs.coincident.mean():.1f} % of them with coincident particles")
     console.print(table)
     bars = {
         f"same neighbours: within {GIVEN:g}": given.largest <= GIVEN,
-        "end to end: no further from float64 than weaver-core's float32": mine.within(theirs),
+        "end to end: no further from float64 than weaver-core's float32": mine.within(theirs, tail=tail),
         "the same, on jets without coincident particles, against untouched weaver-core": mine_clear.within(
-            theirs_clear
+            theirs_clear, tail=tail
         ),
         f"AUC Tbqq against QCD {area:.4f}, at least {AUC}": area >= AUC,
     }

@@ -78,6 +78,15 @@ def coincident(inputs: Inputs) -> NDArray[np.bool_]:
     return np.array([len(np.unique(p[:, :n], axis=1).T) < n for p, n in points], np.bool_)
 
 
+def turned_round(inputs: Inputs) -> Inputs:
+    """The same jets with their particles listed in the opposite order."""
+    slots = np.arange(inputs.points.shape[-1])
+    counts = inputs.counts[:, None]
+    source = np.where(slots < counts, counts - 1 - slots, slots)[:, None]
+    points, features = (np.take_along_axis(x, source, axis=-1) for x in (inputs.points, inputs.features))
+    return Inputs(points, features, inputs.counts)
+
+
 def load(weights: Path, dtype: torch.dtype) -> torch.nn.Module:
     """ParticleNet in the published sizes; raises ``Absent`` without weaver-core."""
     try:
