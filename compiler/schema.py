@@ -111,6 +111,11 @@ def _key(plan: OrderPlan) -> tuple[Instruction, ...]:
             where[node] = node["name"]
         elif node.op == "const":
             where[node] = _add(steps, Instruction(op="const", value=float(node["value"])))
+        elif node.op == "cast" and node.type.elem == "int" and node.operands[0].type.elem == "real":
+            x = where[node.operands[0]]
+            whole = _add(steps, Instruction(op="floor", args=(_add(steps, Instruction(op="abs", args=(x,))),)))
+            sign = _add(steps, Instruction(op="sign", args=(x,)))
+            where[node] = _add(steps, Instruction(op="mul", args=(whole, sign)))
         elif node.op in ELEMENTWISE:
             where[node] = _add(steps, Instruction(op=node.op, args=tuple(where[o] for o in node.operands)))
         elif node.op != "stack":

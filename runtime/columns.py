@@ -79,17 +79,23 @@ def _as_awkward(value: Any, column: Branch, where: str) -> ak.Array:
     try:
         if isinstance(value, ak.Array):
             array = value
+        elif np.ma.is_masked(value):
+            raise _missing(column, where)
         elif isinstance(value, np.ndarray) and value.dtype != object:
-            array = ak.Array(np.ascontiguousarray(value))
+            array = ak.Array(np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("=")))
         else:
             array = ak.Array(list(value))
     except (TypeError, ValueError) as error:
         raise DataError("HQ0807", f'"{column.branch}" in {where} is not an array of numbers', str(error)) from error
     kind = str(array.type)
     if ("?" in kind or "option" in kind) and any(bool(ak.any(ak.is_none(array, axis=i))) for i in range(array.ndim)):
-        why = "a missing value cannot be scored"
-        raise DataError("HQ0815", f'"{column.branch}" in {where} has missing values (None)', why, "try ak.fill_none")
+        raise _missing(column, where)
     return ak.drop_none(array) if "?" in kind or "option" in kind else array
+
+
+def _missing(column: Branch, where: str) -> DataError:
+    title = f'"{column.branch}" in {where} has missing values (None)'
+    return DataError("HQ0815", title, "a missing value cannot be scored", "try ak.fill_none")
 
 
 def _jagged(schema: EventSchema, array: ak.Array, column: Branch, where: str) -> tuple[NDArray[np.int64], NDArray[Any]]:

@@ -104,10 +104,13 @@ def prepare(schema: EventSchema, raw: Raw, where: str = "the events", first: int
 
 def _scaled(column: Branch, content: NDArray[Any], where: str) -> NDArray[np.float32]:
     """float32(content × factor), rounded once, on an aligned boundary."""
-    if column.elem == "int" and content.size and np.abs(content.astype(np.float64)).max() > 2**24:
-        why = f"{column.branch} holds {content.flat[np.abs(content.astype(np.float64)).argmax()]}"
-        why += "; inputs are float32, which is exact for integers up to 16777216 only"
-        raise DataError("HQ0814", f'an integer of "{column.branch}" in {where} is too large', why)
+    if column.elem == "int" and content.size:
+        size = np.abs(content.astype(np.float64))
+        large = np.flatnonzero((size > 2**24) & np.isfinite(size))
+        if large.size:
+            why = f"{column.branch} holds {content.flat[large[0]]}"
+            why += "; inputs are float32, which is exact for integers up to 16777216 only"
+            raise DataError("HQ0814", f'an integer of "{column.branch}" in {where} is too large', why)
     out = aligned(content.size, np.float32).reshape(content.shape)
     with np.errstate(all="ignore"):
         if column.factor == 1.0:

@@ -54,3 +54,18 @@ def test_results_that_are_truth_values_or_whole_numbers(tmp_path: Path, result: 
     text = f"dim p <= 3\nmodel M(x: real[p]) = {result}"
     (got,) = scored(tmp_path, text, {"x": [[2.5, -1.5], [], [3.0]]})
     assert str(got) == str(expected)
+
+
+def test_a_key_of_whole_numbers_drops_fractions_as_the_language_does(tmp_path: Path) -> None:
+    text = """
+dim p <= 2
+dataset D {
+  source s = root("none.root")
+  branch pt: GeV[p]
+  order p by int(pt / 10 GeV) desc
+  input x = pt / 1 GeV
+}
+model M(x: real[p]) = x
+"""
+    (got,) = scored(tmp_path, text, {"pt": [[-5.0, 3.0, 2.0, -15.0], [1.0, 25.0, 29.0, 10.0]]})
+    assert str(got) == str([[-5.0, 3.0, np.nan, np.nan], [np.nan, 25.0, 29.0, np.nan]])

@@ -192,6 +192,13 @@ def test_a_rectangular_numpy_array_is_jagged_enough() -> None:
     assert content(batch) == [[1, 2], [3, 4]]
 
 
+def test_byte_order_and_strides_do_not_matter() -> None:
+    energy, jet = np.asarray([[1, 9, 2], [3, 9, 4]], ">f4")[:, ::2], np.asarray([5.0, 9.0, 6.0], ">f8")[::2]
+    batch = prepare(PLAIN, collect(PLAIN, {"energy": energy, "jet": jet}))
+    assert content(batch) == [[1, 2], [3, 4]]
+    assert batch.contents["jet"].tolist() == [5, 6]
+
+
 @pytest.mark.parametrize("energy", [[], ak.Array([]), ak.Array([[1.0]])[:0], np.zeros((0, 3))])
 def test_zero_events(energy: Any) -> None:
     batch = prepare(PLAIN, collect(PLAIN, {"energy": energy, "jet": []}))
@@ -253,6 +260,7 @@ def test_wrong_static_dims(p: Any, m: Any, code: str) -> None:
         (7, [0.0, 0.0], "HQ0807", "energy"),
         ([[1.0, None], [2.0]], [0.0, 0.0], "HQ0815", "energy"),
         ([[1.0], None], [0.0, 0.0], "HQ0815", "energy"),
+        ([[1.0], [2.0]], np.ma.masked_array([0.0, 1.0], [False, True]), "HQ0815", "jet"),
         ([[1.0], [2.0]], [0.0], "HQ0813", "jet"),
     ],
 )
@@ -288,6 +296,7 @@ def test_an_integer_too_large_for_float32() -> None:
     code, text = code_of({"n": [0, -(2**24) - 1]}, s=s)
     assert code == "HQ0814"
     assert "-16777217" in text
+    assert code_of({"n": [1.0, np.inf]}, s=s)[0] == "HQ0808"
 
 
 def test_scaling_rounds_once() -> None:
