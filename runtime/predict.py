@@ -55,7 +55,8 @@ def predict(
 ) -> Summary:
     """Score every event of ``files`` (path, glob, or list) into ``out``, one row per event in the files' order.
 
-    ``out`` ends in .root (a TTree called ``out_tree``) or .parquet, and appears only when all is done. ``keep``
+    ``out`` ends in .root (a TTree called ``out_tree``) or .parquet, and appears only when all is done. A TTree has
+    an output of several numbers for each particle as ``output_0``, ``output_1``, …. ``keep``
     names branches to copy along, labels for example. ``step`` is how much is held at once, as a number of events
     or as ``"32 MB"``. Raises DataError; then nothing is left behind.
     """
@@ -88,7 +89,7 @@ def predict(
 
 def _table(model: Model, scores: dict[str, Any], events: Any, keep: Sequence[str]) -> dict[str, Any]:
     table = outputs.columns(model.manifest, scores)
-    for branch in keep:
+    for branch in dict.fromkeys(keep):
         if branch in table:
             why = "an output has the same name"
             raise DataError("HQ0818", f'cannot keep "{branch}"', why, "rename the model's output")

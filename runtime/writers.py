@@ -22,16 +22,28 @@ class Writer(Protocol):
 
 
 class _Root:
+    """Lists of fixed-size arrays, which a TTree cannot hold, become lists of numbers: ``name_0``, ``name_1``, …"""
+
     def __init__(self, file: Any, tree: str) -> None:
         self._file, self._name = file, tree
         self._tree: Any = None
 
     def write(self, columns: Columns) -> None:
-        arrays = {k: ak.Array(v) if not isinstance(v, ak.Array) else v for k, v in columns.items()}
+        given = {k: ak.Array(v) if not isinstance(v, ak.Array) else v for k, v in columns.items()}
+        arrays = dict(pair for k, v in given.items() for pair in _lists_of_numbers(k, v))
         if self._tree is None:
             self._tree = self._file.mktree(self._name, {k: str(v.type.content) for k, v in arrays.items()})
         if any(len(v) for v in arrays.values()):
             self._tree.extend({k: ak.to_packed(v) for k, v in arrays.items()})
+
+
+def _lists_of_numbers(name: str, array: ak.Array) -> Iterator[tuple[str, ak.Array]]:
+    kind = array.type.content
+    if array.ndim < 3 or not isinstance(kind, ak.types.ListType):
+        yield name, array
+        return
+    for i in range(kind.content.size):
+        yield from _lists_of_numbers(f"{name}_{i}", array[:, :, i])
 
 
 class _Parquet:

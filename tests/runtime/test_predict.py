@@ -303,6 +303,19 @@ def test_fixed_size_columns(tmp_path: Path) -> None:
         assert np.asarray(read(tmp_path / f"o{ending}")["m"].tolist()).tolist() == square.tolist()
 
 
+def test_several_numbers_for_each_particle(tmp_path: Path) -> None:
+    jagged = ak.unflatten(np.arange(24, dtype="f4").reshape(4, 2, 3), [0, 3, 1])
+    for ending in (".root", ".parquet"):
+        with open_writer(tmp_path / f"o{ending}") as writer:
+            writer.write({"m": jagged[:1]})
+            writer.write({"m": jagged[1:]})
+    assert read(tmp_path / "o.parquet")["m"].tolist() == jagged.tolist()
+    parts = read(tmp_path / "o.root")
+    for i in range(2):
+        for j in range(3):
+            assert parts[f"m_{i}_{j}"].tolist() == jagged[:, :, i, j].tolist()
+
+
 def test_parquet_columns_are_plain_arrow(model: Model, events: ak.Array, root_file: Write, tmp_path: Path) -> None:
     out = model.predict(root_file(events), tmp_path / "o.parquet", progress=False).out
     kinds = {f.name: str(f.type) for f in pq.read_schema(out)}
