@@ -47,6 +47,10 @@ def test_drift_is_compared_in_fraction_and_in_size() -> None:
     small, large = zero.copy(), zero.copy()
     small[0, 1], large[0, 1] = 5e-4, 5e-2
     assert Drift.between(small, zero).fractions == (0.25, 0.25, 0.0)
-    assert Drift.between(small, zero).within(Drift.between(large, zero))
-    assert not Drift.between(large, zero).within(Drift.between(small, zero))
-    assert not Drift.between(small + 2e-5, zero).within(Drift.between(small, zero))
+    assert Drift.between(small, zero).within(Drift.between(large, zero), tail=True)
+    assert not Drift.between(large, zero).within(Drift.between(small, zero), tail=True)
+    assert not Drift.between(small + 2e-5, zero).within(Drift.between(small, zero), tail=True)
+    spread, peak = np.full((100, 2), 1e-2), np.full((100, 2), 1e-2)
+    peak[0, 0], spread[1:, 0] = 2e-2, 1.1e-2
+    assert Drift.between(peak, 0 * peak).within(Drift.between(spread, 0 * spread), tail=False)
+    assert not Drift.between(peak, 0 * peak).within(Drift.between(spread, 0 * spread), tail=True)
