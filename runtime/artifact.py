@@ -85,7 +85,7 @@ class Artifact:
         try:
             with zipfile.ZipFile(path) as archive:
                 manifest, members = _read(path, archive)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
             raise _not_a_zip(path, error) from error
         return Artifact(path, manifest, members)
 

@@ -117,6 +117,15 @@ def test_truncated(tiny: Path, tmp_path: Path, share: float) -> None:
     assert code_of(tmp_path / "x.hepqx") == ("HQ0820" if share == 0 else "HQ0821")
 
 
+def test_a_name_in_the_directory_that_is_no_text(tiny: Path, tmp_path: Path) -> None:
+    data = bytearray(tiny.read_bytes())
+    entry = data.find(b"PK\x01\x02")
+    data[entry + 9] |= 0x08  # the name is UTF-8, it says
+    data[entry + 46] = 0x83
+    (tmp_path / "x.hepqx").write_bytes(data)
+    assert code_of(tmp_path / "x.hepqx") == "HQ0821"
+
+
 def test_not_an_artifact(tmp_path: Path) -> None:
     (tmp_path / "x.hepqx").write_bytes(bytes(range(256)) * 10)
     assert code_of(tmp_path / "x.hepqx") == "HQ0820"
