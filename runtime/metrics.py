@@ -39,17 +39,21 @@ def auc(score: ArrayLike, is_signal: ArrayLike) -> float:
     from sklearn.metrics import roc_auc_score
 
     values, truth = _usable(score, is_signal)
-    return float(roc_auc_score(truth, values))
+    return float(roc_auc_score(truth, _finite(values)))
 
 
 def rejection(score: ArrayLike, is_signal: ArrayLike, efficiency: float) -> Rejection:
-    """Rejection at the cut that keeps at least the fraction ``efficiency`` of the signal. Raises DataError HQ0829.
+    """Rejection at the cut that keeps at least the fraction ``efficiency`` of the signal. Raises DataError HQ0829,
+    and ValueError for an efficiency outside 0 to 1.
 
     ε_b = k/n has variance ε_b (1 - ε_b) / n, so σ(1/ε_b) = sqrt((1 - ε_b) / (n ε_b)) / ε_b.
     """
+    if not 0 <= efficiency <= 1:
+        raise ValueError(f"an efficiency is from 0 to 1, not {efficiency}")
     values, truth = _usable(score, is_signal)
     signal = np.sort(values[truth])[::-1]
-    threshold = float(signal[max(0, int(np.ceil(efficiency * len(signal))) - 1)])
+    # 0.07 * 100 is a little more than 7
+    threshold = float(signal[max(0, int(np.ceil(efficiency * len(signal) - 1e-9)) - 1)])
     background = values[~truth]
     passed = int((background >= threshold).sum())
     if passed == 0:
@@ -70,7 +74,7 @@ def roc_picture(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], path: str | P
         axes = figure.subplots()
         for name, (score, is_signal) in curves.items():
             values, truth = _usable(score, is_signal)
-            false_rate, true_rate, _ = roc_curve(truth, values)
+            false_rate, true_rate, _ = roc_curve(truth, _finite(values))
             seen = false_rate > 0
             label = f"{name}, AUC {auc(values, truth):.4f}"
             axes.plot(true_rate[seen], 1 / false_rate[seen], label=label)
@@ -80,6 +84,11 @@ def roc_picture(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], path: str | P
         with replacing(Path(path)) as temporary:
             figure.savefig(temporary, format="png", dpi=120)
     return Path(path)
+
+
+def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Infinities, as log(s / b) has them, as the largest numbers: scikit-learn wants finite scores."""
+    return np.nan_to_num(values)
 
 
 def _usable(score: ArrayLike, is_signal: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -56,3 +56,15 @@ def test_roc_picture(tmp_path: Path) -> None:
     path = metrics.roc_picture({"one": (SCORE, TRUTH), "two": (-SCORE, TRUTH)}, tmp_path / "roc.png", "test")
     assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert [p.name for p in tmp_path.iterdir()] == ["roc.png"]
+
+
+def test_infinite_scores_are_the_largest() -> None:
+    assert metrics.auc([np.inf, 0.0, 1.0, -np.inf], [1, 0, 1, 0]) == 1
+    assert metrics.auc([np.inf, 0.0, -np.inf, 1.0], [0, 1, 1, 0]) == 0
+
+
+def test_the_cut_keeps_the_asked_fraction_exactly() -> None:
+    score = np.arange(200.0)
+    assert metrics.rejection(score, score >= 100, 0.07).threshold == 193
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        metrics.rejection(score, score >= 100, 1.5)
