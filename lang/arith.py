@@ -13,7 +13,7 @@ from hepq.lang.diagnostic import Label
 from hepq.lang.source import Span
 from hepq.lang.types import LORENTZ, ONE, Dim, Elem, Type, Unit, merge_dims
 from hepq.lang.values import STATIC_NUMBER, UNKNOWN, Quantity, Tensor, Value, describe
-from hepq.lang.words import SYMBOLS, named, pure_help, same_unit_help
+from hepq.lang.words import SYMBOLS, extent, named, pure_help, same_unit_help
 
 OPS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "%": "mod", "==": "eq", "!=": "ne", "<": "lt", "<=": "le",
        ">": "gt", ">=": "ge", "and": "and", "or": "or"}  # fmt: skip
@@ -29,9 +29,9 @@ def align(ctx: Context, operands: Sequence[Tensor], spans: Sequence[Span]) -> tu
         for j, b in enumerate(types[:i]):
             for dim in a.dims:
                 other = b.dim(dim)
-                if other is not None and (other.size, other.bound) != (dim.size, dim.bound):
+                if other is not None and not dim.fits(other):
                     ctx.error(
-                        "HQ0203", spans[i], Label(spans[j], f"`{b}`"), dim=dim, left=_extent(other), right=_extent(dim)
+                        "HQ0203", spans[i], Label(spans[j], f"`{b}`"), dim=dim, left=extent(other), right=extent(dim)
                     )
             only_a = [d for d in a.dims if b.dim(d) is None and not d.ragged and not _free(d)]
             only_b = [d for d in b.dims if a.dim(d) is None and not d.ragged and not _free(d)]
@@ -45,10 +45,6 @@ def align(ctx: Context, operands: Sequence[Tensor], spans: Sequence[Span]) -> tu
 def _free(dim: Dim) -> bool:
     """A dim of a signature that a call may bind to a ragged one."""
     return dim.open and not dim.anonymous
-
-
-def _extent(dim: Dim) -> str:
-    return f"up to {dim.bound}" if dim.ragged else str(dim.size)
 
 
 def unary_minus(ctx: Context, value: Value, span: Span) -> Value:

@@ -15,7 +15,7 @@ from hepq.lang.expr import evaluate, lookup_dim
 from hepq.lang.source import Span
 from hepq.lang.types import ENERGY, LORENTZ, ONE, UNITS, Dim, Elem, Type, Unit, anonymous
 from hepq.lang.values import UNKNOWN, Tensor, Value, describe
-from hepq.lang.words import convert_help, element_help, kind, missing_dim_help, shape_help
+from hepq.lang.words import convert_help, element_help, extent, kind, missing_dim_help, shape_help
 
 _P4_HELP = "build one: `p4(px=…, py=…, pz=…, energy=…)` or `p4(pt=…, eta=…, phi=…, mass=…)`"
 COMPONENT_HELP = "take a component or a function of it, such as `p.pt`"
@@ -128,8 +128,8 @@ def match(
             if have is None:
                 ctx.error("HQ0207", span, dim=want, found=t, wanted=p, what=what, help=missing_dim_help(want, t))
             actual = rename(ctx, actual, have, want, span)
-        elif not want.open and (have.size, have.bound) != (want.size, want.bound):
-            ctx.error("HQ0203", span, dim=want, left=have.size or have.bound, right=want.size or want.bound)
+        elif not want.open and not have.fits(want):
+            ctx.error("HQ0203", span, dim=want, left=extent(have), right=extent(want))
         dims.remove(have)
         if p.dims[i].open:
             frame.dims[p.dims[i].name] = have.base if want.open else want.base

@@ -86,6 +86,11 @@ class Dim:
         """What makes two dims the same dim in one program."""
         return (self.name, self.primes)
 
+    def fits(self, other: Dim) -> bool:
+        """Same extent, and the same names of entries where both have names."""
+        named = self.entries and other.entries
+        return (self.size, self.bound) == (other.size, other.bound) and (not named or self.entries == other.entries)
+
     def prime(self, n: int = 1) -> Dim:
         return replace(self, primes=self.primes + n)
 

@@ -24,6 +24,11 @@ def named(unit: Unit) -> str:
     return "a pure number" if unit.dimensionless else str(unit)
 
 
+def extent(dim: Dim) -> str:
+    """How many entries a dim has, or their names."""
+    return f"up to {dim.bound}" if dim.ragged else f"[{', '.join(dim.entries)}]" if dim.entries else str(dim.size)
+
+
 def counted(n: int, noun: str) -> str:
     """``1 argument``, ``2 arguments``, ``no arguments``"""
     return f"{n or 'no'} {noun}{'s' * (n != 1)}"

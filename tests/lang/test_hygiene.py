@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -135,3 +136,13 @@ def test_nonsense_is_refused(text: str, code: str) -> None:
 def test_a_four_vector_or_nothing() -> None:
     text = "dim part <= 4\nmodel M(p: p4[part]) = sum(if p.pt > 1 GeV then p else 0 GeV, over=part).pt"
     assert value(text, p=[[0.5, 0, 0, 1], [2, 0, 0, 3], [3, 0, 0, 4]]) == 5
+
+
+def test_dims_of_one_name_whose_entries_differ_do_not_align(tmp_path: Path) -> None:
+    (tmp_path / "lib.hepq").write_text("dim cls = [bkg, sig]\nfn shift(x: real[cls]) -> real[cls] = x + 1\n")
+    main = tmp_path / "main.hepq"
+    for entries, expected in [("sig, bkg", ["HQ0203"]), ("bkg, sig", [])]:
+        main.write_text(f"from lib import shift\ndim cls = [{entries}]\nmodel M(x: real[cls]) = shift(x)\n")
+        sink = Sink()
+        check(load(main, None, sink), sink)
+        assert [d.code for d in sink.items] == expected
