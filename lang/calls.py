@@ -129,6 +129,9 @@ def _bind_statics(ctx: Context, decl: ast.FnDecl, given: dict[str, Any], frame: 
             frame.locals[p.name] = static_value(ctx, p, value, where)
         elif p.default is None:
             ctx.error("HQ0407", span, Label(p.span, "declared here"), name=p.name, what=decl.name)
+        elif isinstance(p.default, (ast.Int, ast.Float, ast.Bool, ast.String, ast.Quantity)):
+            # types of parameters may use it; other defaults may use what parameters bind
+            frame.locals[p.name] = static_value(ctx, p, evaluate(ctx, p.default), p.default.span)
 
 
 def static_value(ctx: Context, p: ast.Param, value: Value, span: Span) -> Value:
@@ -302,7 +305,8 @@ def _check_result(ctx: Context, decl: ast.FnDecl, result: Value, lifted: list[Se
     for key in named_dims(wanted, frame):
         if twice := next((d for d in ctx.frame.rest if d.key == key), None):
             ctx.error("HQ0204", span, dim=twice, help=f"`{decl.ret.span.text}` has it in `...` too: rename it first")
-    tensor = tensor if checked.type == free else _renamed(ctx, tensor, checked.type, free, where)
+    tensor = ctx.cast(tensor, checked.type.elem, where)
+    tensor = _renamed(ctx, tensor, checked.type, free, where)
     return in_order(ctx, wanted, tensor, frame, where)
 
 

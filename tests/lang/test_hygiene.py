@@ -146,3 +146,13 @@ def test_dims_of_one_name_whose_entries_differ_do_not_align(tmp_path: Path) -> N
         sink = Sink()
         check(load(main, None, sink), sink)
         assert [d.code for d in sink.items] == expected
+
+
+def test_a_static_default_may_stand_in_the_type_of_a_parameter() -> None:
+    text = "fn total[n: dim = 5](x: real[n]) = sum(x, over=n)\nmodel M(x: real[5], y: real[3]) = total(x) + total[3](y)"
+    assert value(text, x=np.arange(5.0), y=np.arange(3.0)) == 13
+
+
+def test_a_result_has_the_element_type_that_is_written() -> None:
+    assert str(built("model M(x: real) -> real = x > 1").outputs["output"].type) == "real"
+    assert str(built("fn f(n: int) -> real = n\nmodel M(n: int) = f(n) * f(n)").outputs["output"].type) == "real"
