@@ -37,6 +37,8 @@ def _function(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) ->
         except (ValueError, OverflowError):
             ctx.error("HQ0405", span, expression=span.text[:60])
     x = unitless(ctx, a.tensor("x"), a.where("x"), fn.name)
+    if LORENTZ in x.type.dims:
+        ctx.error("HQ0305", a.where("x"), op=fn.name, left=x.type, right="")
     return ctx.emit(fn.name, [x], _real(x), span)
 
 

@@ -126,6 +126,7 @@ def test_whole_numbers_of_an_event(expression: str, expected: float) -> None:
     [
         ("fn f(n: int) -> int = n\nmodel M(x: real) = x * f(2.5)", "HQ0309"),
         ("model M(x: GeV) = int(x)", "HQ0303"),
+        ("model M(p: p4) = exp(p / 1 GeV)", "HQ0305"),
         ("model M(p: p4) = (if p.pt > 1 GeV then p else 5 GeV).pt", "HQ0305"),
     ],
 )
