@@ -56,7 +56,7 @@ class Model:
         """Score an awkward record array, a mapping of arrays, or ROOT files (path, glob or list of them).
 
         Keys are the dataset's branch names, or the model's input names if it has no dataset. Values are in
-        the files' units (with a dataset), or in those the inputs declare.
+        the files' units (with a dataset), or in GeV, mm, ns and rad (without).
         """
         found, _ = self.score(events, tree=tree)
         return next(iter(found.values())) if len(found) == 1 else found

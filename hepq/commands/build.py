@@ -85,7 +85,8 @@ def compile_(
     dim: Dims = [],  # noqa: B006
     set_: Statics = [],  # noqa: B006
     golden: Annotated[
-        Path | None, typer.Option(help="A ROOT file to take the golden vectors' events from; else the dataset's, else made-up ones.")
+        Path | None,
+        typer.Option(help="A ROOT file for the golden vectors' events; else the dataset's, else made-up ones."),
     ] = None,
     emit: Annotated[
         str | None, typer.Option(metavar="STAGE", help="Print a stage and write nothing: ast, ir, tir.")
