@@ -109,7 +109,7 @@ def call_function(ctx: Context, fn: Function, args: Sequence[Given], span: Span,
         _default_statics(ctx, decl, frame)
         _default_params(ctx, decl, frame)
         result = run_body(ctx, decl.body, decl.span)
-        return _check_result(ctx, decl, known(result), lifted, span)
+        return check_result(ctx, decl, known(result), lifted, span)
     finally:
         ctx.frames.pop()
 
@@ -275,7 +275,7 @@ def default_value(ctx: Context, p: ast.Param, default: ast.Expr) -> Value:
     return annotate(ctx, value, p.type, default.span, f"the default of `{p.name}`")
 
 
-def _check_result(ctx: Context, decl: ast.FnDecl, result: Value, lifted: list[Sequence[Dim]], span: Span) -> Value:
+def check_result(ctx: Context, decl: ast.FnDecl, result: Value, lifted: list[Sequence[Dim]], span: Span) -> Value:
     where = decl.body[-1].span if isinstance(decl.body, tuple) and decl.body else decl.span
     if not isinstance(decl.body, tuple):
         where = decl.body.span

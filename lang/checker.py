@@ -9,7 +9,7 @@ from hepq.lang import ast
 from hepq.lang.attributes import check_attributes
 from hepq.lang.body import run_body
 from hepq.lang.builder import NullBuilder
-from hepq.lang.calls import _check_result, constant, default_value, dim_size, static_value
+from hepq.lang.calls import check_result, constant, default_value, dim_size, static_value
 from hepq.lang.catalogue import diag, near
 from hepq.lang.checkpoint import check_placeholders, check_tables
 from hepq.lang.circuits import check_circuit
@@ -87,7 +87,7 @@ def _generic(ctx: Context, decl: ast.FnDecl, module: str) -> None:
             with suppress(Reported):
                 default_value(ctx, p, p.default)
     result = run_body(ctx, decl.body, decl.span)
-    _check_result(ctx, decl, known(result), [], decl.span)
+    check_result(ctx, decl, known(result), [], decl.span)
 
 
 def _any_static(ctx: Context, p: ast.Param) -> Value:
