@@ -38,6 +38,12 @@ window     window (x)                      dim, win: Dim(size w), stride, pad, d
 norm       batch_norm (x, w, b, mean, var) channel, eps, momentum: (x - mean) / sqrt(var + eps) * w + b; w, b, mean
                                            and var are [channel]. In training: statistics over the batch
            dropout (x)                     p; identity outside training
+quantum    fidelity (a, b)                 left, right: Circuit. |<right(b)|left(a)>|², each run on |0…0>. The last dim of
+                                           a and b numbers their circuit's slots; other dims are aligned by name
+           expect (a)                      circuit, observables: per observable (coefficient, ((wire, "X"|"Y"|"Z"), …))
+                                           terms, added; dim: of the observables, last; None: one, no dim
+           probs (a)                       circuit, dim: Dim(size 2^wires), last: of bit strings, wire i is bit i
+           sample (a)                      circuit, dim, shots: as probs, estimated from that many shots
 =========  ==============================  ======================================================
 """
 
@@ -59,6 +65,7 @@ BINARY = frozenset("add sub mul div mod pow min max atan2 hypot and or".split())
 #: names differ from the elementwise min and max: ``reduce_max``
 REDUCE = frozenset("reduce_sum reduce_mean reduce_max reduce_min reduce_any reduce_all".split())
 ELEMENTWISE = UNARY | BINARY | {"where", "cast"}
+QUANTUM = frozenset("fidelity expect probs sample".split())
 #: param initialisers: ("constant", v) ("uniform", lo, hi) ("normal", mean, std)
 #: ("xavier_uniform",) ("kaiming_uniform",): fans: its first and second dim
 INITS = frozenset("constant uniform normal xavier_uniform kaiming_uniform".split())

@@ -31,10 +31,15 @@ FORBIDDEN = {
 }
 #: heavy library -> files that may import it
 CONFINED = {
-    "torch": ("compiler/lower/torch*.py", "compiler/train*.py"),
+    "torch": ("compiler/lower/torch*.py", "compiler/train/*.py", "runtime/quantum/*.py"),
+    "qiskit": ("compiler/lower/circuit/*.py", "compiler/targets/*.py", "runtime/quantum/*.py",
+               "runtime/quantum/clients/*.py"),
+    "pytket": ("compiler/lower/circuit/*.py",),
+    "qiskit_aer": ("runtime/quantum/*.py",),
+    "qiskit_ibm_runtime": ("compiler/targets/*.py", "runtime/quantum/clients/*.py"),
     "tvm": ("compiler/lower/tvm/*.py",),
 }
-HEAVY = {"awkward", "matplotlib", "numpy", "pyarrow", "sklearn", "torch", "tvm", "uproot"}
+HEAVY = {"awkward", "matplotlib", "numpy", "pyarrow", "pytket", "qiskit", "sklearn", "torch", "tvm", "uproot"}
 
 
 def name(path: Path) -> str:

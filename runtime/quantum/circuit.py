@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A circuit on one page: gates whose angles are affine in numbered *slots*, and diagonal layers kept whole.
+
+Slots are filled event by event with numbers computed outside; no symbol ever enters a circuit. Wire i is bit i
+of a basis state's index (Qiskit's order). Every wire is measured at the end; nothing is measured before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import pi
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.runtime.quantum.gates import GATES, INVERSE
+
+
+@dataclass(frozen=True)
+class Angle:
+    """``constant + Σ coefficient · slot``, radians; each slot at most once, in ascending order."""
+
+    constant: float = 0.0
+    terms: tuple[tuple[int, float], ...] = ()
+
+    @staticmethod
+    def slot(index: int, coefficient: float = 1.0) -> Angle:
+        return Angle(0.0, ((index, coefficient),))
+
+    def __add__(self, other: Angle | float) -> Angle:
+        if not isinstance(other, Angle):
+            return Angle(self.constant + other, self.terms)
+        terms = dict(self.terms)
+        for slot, coefficient in other.terms:
+            terms[slot] = terms.get(slot, 0.0) + coefficient
+        return Angle(self.constant + other.constant, tuple(sorted((s, c) for s, c in terms.items() if c != 0.0)))
+
+    def __mul__(self, k: float) -> Angle:
+        return Angle(self.constant * k, tuple((s, c * k) for s, c in self.terms) if k else ())
+
+    def __neg__(self) -> Angle:
+        return self * -1.0
+
+    @property
+    def fixed(self) -> bool:
+        return not self.terms
+
+    def renumbered(self, slots: Mapping[int, int]) -> Angle:
+        out = Angle(self.constant)
+        for slot, coefficient in self.terms:
+            out = out + Angle.slot(slots[slot], coefficient)
+        return out
+
+    def value(self, slots: Sequence[float] | NDArray[np.float64]) -> float:
+        return self.constant + sum(c * float(slots[s]) for s, c in self.terms)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """``name`` is one of ``GATES``; controls come first among ``qubits``, as in OpenQASM."""
+
+    name: str
+    qubits: tuple[int, ...]
+    angles: tuple[Angle, ...] = ()
+
+    def inverse(self) -> Gate:
+        match self.name, self.angles:
+            case "u", (theta, phi, lam):
+                return Gate("u", self.qubits, (-theta, -lam, -phi))
+            case "cu", (theta, phi, lam, gamma):
+                return Gate("cu", self.qubits, (-theta, -lam, -phi, -gamma))
+            case "r", (theta, phi):
+                return Gate("r", self.qubits, (-theta, phi))
+            case "gpi", _:
+                return self
+            case "gpi2", (phi,):
+                return Gate("gpi2", self.qubits, (phi + pi,))
+            case ("iswap", _):
+                raise ValueError("iswap has no inverse among the gates")
+        return Gate(INVERSE.get(self.name, self.name), self.qubits, tuple(-a for a in self.angles))
+
+
+@dataclass(frozen=True)
+class Diagonal:
+    """A layer of commuting phases: exp(-i/2 Σ θ_S Π_{q in S} Z_q), as (S ascending, θ_S) with distinct S."""
+
+    terms: tuple[tuple[tuple[int, ...], Angle], ...]
+
+    def inverse(self) -> Diagonal:
+        return Diagonal(tuple((s, -a) for s, a in self.terms))
+
+    @property
+    def qubits(self) -> tuple[int, ...]:
+        return tuple(sorted({q for s, _ in self.terms for q in s}))
+
+
+Op = Gate | Diagonal
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """``slots``: how many numbers fill it. Its unitary is defined up to a global phase."""
+
+    qubits: int
+    slots: int
+    ops: tuple[Op, ...] = ()
+
+    def adjoint(self) -> Circuit:
+        return Circuit(self.qubits, self.slots, tuple(op.inverse() for op in reversed(self.ops)))
+
+    def then(self, other: Circuit) -> Circuit:
+        """First this, then ``other``, whose slots are numbered after this one's."""
+        if other.qubits != self.qubits:
+            raise ValueError(f"circuits on {self.qubits} and {other.qubits} wires")
+        moved = {s: s + self.slots for s in range(other.slots)}
+        ops = tuple(remapped(op, slots=moved) for op in other.ops)
+        return Circuit(self.qubits, self.slots + other.slots, self.ops + ops)
+
+    @property
+    def angles(self) -> Iterator[Angle]:
+        """Every angle, in order."""
+        for op in self.ops:
+            yield from (op.angles if isinstance(op, Gate) else (a for _, a in op.terms))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the circuit: equal circuits have equal digests."""
+        return hashlib.sha256(json.dumps(self.to_json(), separators=(",", ":")).encode()).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"qubits": self.qubits, "slots": self.slots, "ops": [_op_to_json(op) for op in self.ops]}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Circuit:
+        """Raises ValueError unless every gate, wire and slot exists."""
+        circuit = Circuit(int(data["qubits"]), int(data["slots"]), tuple(_op_from_json(op) for op in data["ops"]))
+        check(circuit)
+        return circuit
+
+
+def affine(angles: Iterable[Angle], slots: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(matrix [angles, slots], constants [angles]): all angles of N events are ``values @ matrix.T + constants``."""
+    found = list(angles)
+    matrix, constants = np.zeros((len(found), slots)), np.array([a.constant for a in found])
+    for row, angle in zip(matrix, found, strict=True):
+        for slot, coefficient in angle.terms:
+            row[slot] = coefficient
+    return matrix, constants
+
+
+def remapped(op: Op, *, slots: Mapping[int, int] | None = None, qubits: Mapping[int, int] | None = None) -> Op:
+    """``op`` with other slots or on other wires."""
+
+    def moved(angle: Angle) -> Angle:
+        return angle if slots is None else angle.renumbered(slots)
+
+    def wires(found: Iterable[int]) -> tuple[int, ...]:
+        return tuple(found if qubits is None else (qubits[q] for q in found))
+
+    if isinstance(op, Gate):
+        return Gate(op.name, wires(op.qubits), tuple(map(moved, op.angles)))
+    return Diagonal(tuple((tuple(sorted(wires(s))), moved(a)) for s, a in op.terms))
+
+
+def check(circuit: Circuit) -> None:
+    """Raise ValueError unless every gate, wire and slot exists."""
+    for op in circuit.ops:
+        groups = [op.qubits] if isinstance(op, Gate) else [s for s, _ in op.terms]
+        if isinstance(op, Gate) and (len(op.angles), len(op.qubits)) != GATES.get(op.name):
+            raise ValueError(f"gate {op.name} on {len(op.qubits)} qubits with {len(op.angles)} angles")
+        if any(len(set(g)) < len(g) or not all(0 <= q < circuit.qubits for q in g) for g in groups):
+            raise ValueError(f"{op}: wires must be distinct and below {circuit.qubits}")
+    if any(not 0 <= slot < circuit.slots for angle in circuit.angles for slot, _ in angle.terms):
+        raise ValueError(f"a slot beyond {circuit.slots}")
+
+
+def _angle_to_json(angle: Angle) -> Any:
+    return [angle.constant, *map(list, angle.terms)] if angle.terms else angle.constant
+
+
+def _angle_from_json(data: Any) -> Angle:
+    if isinstance(data, (int, float)):
+        return Angle(float(data))
+    return Angle(float(data[0]), tuple((int(s), float(c)) for s, c in data[1:]))
+
+
+def _op_to_json(op: Op) -> list[Any]:
+    if isinstance(op, Gate):
+        return [op.name, list(op.qubits), *map(_angle_to_json, op.angles)]
+    return ["diagonal", *([list(s), _angle_to_json(a)] for s, a in op.terms)]
+
+
+def _op_from_json(data: Sequence[Any]) -> Op:
+    if data[0] == "diagonal":
+        return Diagonal(tuple((tuple(map(int, s)), _angle_from_json(a)) for s, a in data[1:]))
+    return Gate(str(data[0]), tuple(map(int, data[1])), tuple(map(_angle_from_json, data[2:])))
