@@ -13,10 +13,12 @@ from typing import Any
 
 from hepq.compiler import ir
 from hepq.compiler import type_rules as rules
+from hepq.compiler import type_rules_quantum as quantum
 from hepq.compiler.ir import Node
 from hepq.compiler.type_rules import Attrs, Rule, RuleError, require, same_dims
 from hepq.lang.source import Span
 from hepq.lang.types import Dim, Type
+from hepq.runtime.quantum.circuit import Circuit
 
 __all__ = ["RULES", "RuleError", "infer", "make", "same_dims"]
 
@@ -74,6 +76,12 @@ def _init(v: Any) -> bool:
     return isinstance(v, tuple) and len(v) > 0 and sizes.get(v[0]) == len(v) - 1 and all(map(_NUM, v[1:]))
 
 
+def _observables(v: Any) -> bool:
+    return isinstance(v, tuple) and len(v) > 0 and all(isinstance(terms, tuple) for terms in v)
+
+
+_CIRCUIT = _is(Circuit)
+
 #: op -> (operand count, None = any; attribute name -> kind; type rule)
 RULES: dict[str, tuple[int | None, dict[str, Kind], Rule]] = {
     "input": (0, {"name": _STR}, rules.leaf),
@@ -100,4 +108,8 @@ RULES: dict[str, tuple[int | None, dict[str, Kind], Rule]] = {
     "window": (1, {"dim": _DIM, "win": _DIM, "stride": _INT, "pad": _INT, "dst": _DIM}, rules.window),
     "batch_norm": (5, {"channel": _DIM, "eps": _NUM, "momentum": _NUM}, rules.batch_norm),
     "dropout": (1, {"p": _NUM}, rules.dropout),
+    "fidelity": (2, {"left": _CIRCUIT, "right": _CIRCUIT}, quantum.fidelity),
+    "expect": (1, {"circuit": _CIRCUIT, "observables": _observables, "dim": _is(Dim, type(None))}, quantum.expect),
+    "probs": (1, {"circuit": _CIRCUIT, "dim": _DIM}, quantum.probs),
+    "sample": (1, {"circuit": _CIRCUIT, "dim": _DIM, "shots": _INT}, quantum.sample),
 }

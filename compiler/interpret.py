@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from hepq.compiler import interpret_quantum as quantum
 from hepq.compiler.ir import ELEMENTWISE, Module, Node, topological
 from hepq.compiler.named import MatMul, positions
 from hepq.lang.types import Dim, Type
@@ -283,4 +284,8 @@ RULES: dict[str, Rule] = {
     "window": _window,
     "batch_norm": _batch_norm,
     "dropout": lambda node, args, ctx: args[0],
+    "fidelity": quantum.fidelity,
+    "expect": quantum.expect,
+    "probs": quantum.probs,
+    "sample": quantum.probs,
 }

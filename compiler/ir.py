@@ -38,12 +38,12 @@ window     window (x)                      dim, win: Dim(size w), stride, pad, d
 norm       batch_norm (x, w, b, mean, var) channel, eps, momentum: (x - mean) / sqrt(var + eps) * w + b; w, b, mean
                                            and var are [channel]. In training: statistics over the batch
            dropout (x)                     p; identity outside training
-quantum    fidelity (a, b)                 left, right: Circuit. |<right(b)|left(a)>|², each run on |0…0>. The last dim of
-                                           a and b numbers their circuit's slots; other dims are aligned by name
+quantum    fidelity (a, b)                 left, right: Circuit. |<right(b)|left(a)>|², each run on |0…0>. The last
+                                           dim of a and b is their circuit's slots; other dims are aligned by name
            expect (a)                      circuit, observables: per observable (coefficient, ((wire, "X"|"Y"|"Z"), …))
                                            terms, added; dim: of the observables, last; None: one, no dim
            probs (a)                       circuit, dim: Dim(size 2^wires), last: of bit strings, wire i is bit i
-           sample (a)                      circuit, dim, shots: as probs, estimated from that many shots
+           sample (a)                      circuit, dim, shots: as probs; a device estimates them from that many shots
 =========  ==============================  ======================================================
 """
 

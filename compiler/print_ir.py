@@ -7,6 +7,7 @@ from collections.abc import Hashable
 
 from hepq.compiler.ir import Module, Node
 from hepq.lang.types import Dim
+from hepq.runtime.quantum.circuit import Circuit
 
 
 def print_ir(module: Module) -> str:
@@ -41,6 +42,8 @@ def _operation(node: Node, names: dict[Node, str]) -> str:
 
 
 def _attribute(value: Hashable) -> str:
+    if isinstance(value, Circuit):
+        return f"<{value.qubits} wires, {value.slots} slots, {len(value.ops)} gates>"
     if isinstance(value, tuple):
         return f"[{', '.join(map(_attribute, value))}]"
     if isinstance(value, Dim) and value.size is not None and not value.anonymous:

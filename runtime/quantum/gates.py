@@ -26,7 +26,8 @@ GATES: dict[str, tuple[int, int]] = {
 #: gates that are diagonal in the computational basis
 DIAGONAL = frozenset("id z s sdg t tdg p rz cz cp crz rzz".split())
 
-_I, _X, _Y, _Z = (np.array(m, complex) for m in ([[1, 0], [0, 1]], [[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]))  # fmt: skip
+_I, _Z = np.diag([1, 1]).astype(complex), np.diag([1, -1]).astype(complex)
+_X, _Y = np.array([[0, 1], [1, 0]], complex), np.array([[0, -1j], [1j, 0]])
 
 
 def _u(theta: float, phi: float, lam: float) -> Matrix:
