@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from hepq.runtime.errors import ArtifactError, DataError
-from hepq.runtime.manifest import FORMAT_VERSION, Manifest
+from hepq.runtime.manifest import FORMAT_VERSION, Code, Manifest
 
 MANIFEST, WEIGHTS, SOURCE, GOLDEN = "manifest.json", "weights.safetensors", "source.hepq", "golden.safetensors"
 MAX_BYTES = 4 << 30
@@ -92,26 +92,33 @@ class Artifact:
     @cached_property
     def weights(self) -> dict[str, NDArray[Any]]:
         """Weight path -> array."""
-        return _tensors(self, WEIGHTS)
+        return self.tensors(WEIGHTS)
 
     @cached_property
     def packed(self) -> NDArray[Any]:
         """The weights as the compiled code wants them: one flat float32 array."""
-        return _tensors(self, self.manifest.code.packed)["packed"]
+        return self.tensors(self.code.packed)["packed"]
 
     @property
     def library(self) -> bytes:
-        return self.members[self.manifest.code.library]
+        return self.members[self.code.library]
+
+    @property
+    def code(self) -> Code:
+        """What compiled code needs. Raises ArtifactError HQ0827 where there is none."""
+        if self.manifest.code is None:
+            raise ArtifactError("HQ0827", f"{self.path} has no compiled code")
+        return self.manifest.code
+
+    def tensors(self, member: str) -> dict[str, NDArray[Any]]:
+        """The arrays of a member in safetensors form."""
+        from safetensors.numpy import load
+
+        return load(self.members[member])
 
     @property
     def source(self) -> str:
         return self.members[self.manifest.provenance.source].decode()
-
-
-def _tensors(artifact: Artifact, name: str) -> dict[str, NDArray[Any]]:
-    from safetensors.numpy import load
-
-    return load(artifact.members[name])
 
 
 def _sha(data: bytes) -> str:
@@ -142,8 +149,7 @@ def _read(path: Path, archive: zipfile.ZipFile) -> tuple[Manifest, dict[str, byt
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
         raise ArtifactError("HQ0825", f"malformed {MANIFEST} in {path}", f"{where}: {first['msg']}") from error
-    code, provenance = manifest.code, manifest.provenance
-    needed = {*manifest.members, WEIGHTS, GOLDEN, code.library, code.packed, provenance.source}
+    needed = {*manifest.members, WEIGHTS, GOLDEN, *manifest.own_members, manifest.provenance.source}
     if odd := needed ^ infos.keys() | needed ^ manifest.members.keys():
         name = sorted(odd)[0]
         what = "is missing from" if name not in infos else "does not belong in"

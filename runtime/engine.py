@@ -25,6 +25,7 @@ from hepq.runtime import cpu
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.errors import ArtifactError
 from hepq.runtime.events import Batch
+from hepq.runtime.manifest import Output
 from hepq.runtime.memory import aligned, aligned_copy
 
 ENTRY = "hepq_main"
@@ -36,12 +37,18 @@ def default_threads() -> int:
 
 
 class Engine:
-    """One loaded artifact. Raises ArtifactError HQ0826 or HQ0827 if its code cannot run here."""
+    """One loaded artifact; ``outputs``: what its code gives, if not the model's outputs.
 
-    def __init__(self, artifact: Artifact, threads: int | None = None) -> None:
+    Raises ArtifactError HQ0826 or HQ0827 if its code cannot run here.
+    """
+
+    def __init__(
+        self, artifact: Artifact, threads: int | None = None, outputs: tuple[Output, ...] | None = None
+    ) -> None:
         self.manifest = artifact.manifest
+        self.outputs = artifact.manifest.outputs if outputs is None else outputs
         self.threads = max(1, threads or default_threads())
-        code = self.manifest.code
+        self.code = code = artifact.code
         cpu.check(artifact.library, code.mcpu, code.features, artifact.path.name)
         self._function = _load(artifact)
         self._weights = _tensor(aligned_copy(artifact.packed.reshape(-1), np.float32))
@@ -51,7 +58,7 @@ class Engine:
 
     def run(self, batch: Batch) -> dict[str, NDArray[np.float32]]:
         """Output name -> float32 [events or kept rows, static dims]. Holds no lock while computing."""
-        outputs = {o.name: self._allocate(o.dims, batch) for o in self.manifest.outputs}
+        outputs = {o.name: self._allocate(o.dims, batch) for o in self.outputs}
         if batch.events == 0:
             return outputs
         inputs: list[NDArray[Any]] = [batch.offsets[d.name] for d in self.manifest.offset_dims]
@@ -88,7 +95,7 @@ class Engine:
         try:
             return self._scratch.pop()
         except IndexError:
-            code = self.manifest.code
+            code = self.code
             sizes = ((code.scratch_floats, np.float32), (code.iscratch_ints, np.int32))
             return [_tensor(aligned(max(size, 1), kind)) for size, kind in sizes]
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from hepq.runtime.expression import Instruction, check
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 class _Frozen(BaseModel):
@@ -201,6 +201,69 @@ class Code(_Frozen):
     iscratch_ints: int = Field(default=0, ge=0)
 
 
+class Recipe(_Frozen):
+    """One way a circuit was compiled. ``esp``: estimated success probability under the calibration."""
+
+    recipe: str
+    two_qubit: int
+    depth: int
+    duration: float | None = None
+    esp: float
+    seconds: float
+    check: str = ""
+    chosen: bool = False
+    note: str = ""
+
+
+class CompiledCircuit(_Frozen):
+    """A circuit to be run, by its digest: what became of it on the target, and why that one."""
+
+    digest: str
+    qubits: int
+    slots: int
+    recipes: tuple[Recipe, ...] = ()
+    why: str = ""
+    qasm3: str | None = None
+
+
+class Kernel(_Frozen):
+    """A kernel function, as a program over rows ``a`` and columns ``b``.
+
+    ``features``: which value of an event it takes: an input or what the compiled code gives; None: arrays only.
+    """
+
+    name: str
+    program: str = "kernel.json"
+    shape: tuple[int, ...]
+    features: str | None = None
+
+
+class Circuits(_Frozen):
+    """What an artifact with circuits holds beside, or instead of, compiled code.
+
+    ``program`` takes the inputs and the values of ``stage``, which compiled code gives, and gives the outputs.
+    ``natives``: each circuit compiled for ``device``. ``shots`` and ``budget``: as the program declares them.
+    """
+
+    target: str
+    program: str | None = None
+    weights: str | None = None
+    stage: tuple[Output, ...] = ()
+    kernel: Kernel | None = None
+    natives: str | None = None
+    device: str | None = None
+    calibration: str | None = None
+    compiled: tuple[CompiledCircuit, ...] = ()
+    shots: int | None = Field(default=None, ge=1)
+    budget: dict[str, float] = {}
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Files of the artifact that these name."""
+        named = [self.program, self.weights, self.natives, self.device, self.kernel.program if self.kernel else None]
+        return tuple(m for m in [*named, *(c.qasm3 for c in self.compiled)] if m is not None)
+
+
 class GoldenInfo(_Frozen):
     """Golden vectors: how many events; |difference| may reach ``tolerance * max(1, |reference|)``."""
 
@@ -230,7 +293,8 @@ class Manifest(EventSchema):
     name: str
     outputs: tuple[Output, ...]
     invariances: tuple[str, ...] = ()
-    code: Code
+    code: Code | None = None
+    circuits: Circuits | None = None
     weights: dict[str, tuple[int, ...]] = {}
     golden: GoldenInfo
     provenance: Provenance
@@ -244,4 +308,12 @@ class Manifest(EventSchema):
                 raise ValueError(f"output {output.name}: entries do not fit its last dim")
         if len({o.name for o in self.outputs}) != len(self.outputs):
             raise ValueError("two outputs have the same name")
+        if self.code is None and (self.circuits is None or self.circuits.program is None):
+            raise ValueError("neither compiled code nor a program")
         return self
+
+    @property
+    def own_members(self) -> tuple[str, ...]:
+        """Files of the artifact that code and circuits name."""
+        code = () if self.code is None else (self.code.library, self.code.packed)
+        return (*code, *(self.circuits.members if self.circuits else ()))

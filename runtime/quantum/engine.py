@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs an artifact with circuits over batches: compiled code first, where there is any, then its program."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from hepq.runtime.artifact import Artifact
+from hepq.runtime.engine import Engine
+from hepq.runtime.errors import ArtifactError
+from hepq.runtime.events import Batch
+from hepq.runtime.manifest import Circuits, Manifest
+from hepq.runtime.memory import aligned
+from hepq.runtime.program import Program, evaluate
+from hepq.runtime.quantum.backend import Backend
+from hepq.runtime.quantum.device import Device
+from hepq.runtime.quantum.measurer import Measurer
+from hepq.runtime.quantum.native import Native
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class HybridEngine:
+    """As ``Engine``; what its circuits give comes from ``measurer``. Raises ArtifactError HQ0840 if malformed."""
+
+    def __init__(self, artifact: Artifact, measurer: Measurer, threads: int | None = None) -> None:
+        self.artifact, self.measurer = artifact, measurer
+        self.manifest: Manifest = artifact.manifest
+        circuits = circuits_of(artifact)
+        self.compiled = Engine(artifact, threads, circuits.stage) if self.manifest.code is not None else None
+        self.program = read_program(artifact, circuits.program or "")
+        self.weights = artifact.tensors(circuits.weights) if circuits.weights else {}
+
+    def run(self, batch: Batch) -> dict[str, NDArray[np.float32]]:
+        """Output name -> float32 [events or kept rows, static dims]."""
+        staged = self.compiled.run(batch) if self.compiled is not None else {}
+        if self.program.ragged:
+            parts = [self._evaluate(batch, staged, i, i + 1) for i in range(batch.events)]
+            found = {o.name: [p[o.name] for p in parts] for o in self.manifest.outputs}
+        else:
+            found = {k: [v] for k, v in self._evaluate(batch, staged, 0, batch.events).items()}
+        return {o.name: self._joined(found[o.name], o.dims, batch) for o in self.manifest.outputs}
+
+    def _evaluate(self, batch: Batch, staged: Arrays, lo: int, hi: int) -> dict[str, NDArray[Any]]:
+        if hi == lo:
+            return {o.name: np.zeros((0, *self.manifest.static_shape(o.dims))) for o in self.manifest.outputs}
+        inputs: dict[str, NDArray[Any]] = {}
+        for name, dims in self.program.inputs.items():
+            source = staged[name] if name in staged else batch.contents[name]
+            ragged = bool(dims) and dims[0][1] is None
+            first, last = (int(batch.offsets[dims[0][0]][i]) for i in (lo, hi)) if ragged else (lo, hi)
+            shape = tuple(size for _, size in dims if size is not None)
+            rows = source.reshape(-1, *shape)[first:last]
+            inputs[name] = rows[None] if ragged else rows
+        found = evaluate(self.program, inputs, self.weights, self.measurer)
+        return {k: np.broadcast_to(v, (hi - lo, *v.shape[1:])) for k, v in found.items()}
+
+    def _joined(self, parts: list[NDArray[Any]], dims: tuple[str, ...], batch: Batch) -> NDArray[np.float32]:
+        """``parts``: [events, *dims]; a ragged dim takes the place of its event's axis."""
+        dim = self.manifest.ragged_dim(dims)
+        shape = self.manifest.static_shape(dims)
+        rows = int(batch.offsets[dim.name][-1]) if dim else batch.events
+        out = aligned(max(1, int(np.prod((rows, *shape)))), np.float32)[: int(np.prod((rows, *shape)))]
+        filled = out.reshape(rows, *shape)
+        if parts:
+            np.concatenate([p.reshape(-1, *shape) for p in parts], out=filled, casting="unsafe")
+        return filled
+
+
+def circuits_of(artifact: Artifact) -> Circuits:
+    """What the manifest says of circuits. Raises ArtifactError HQ0840 if it says nothing."""
+    if artifact.manifest.circuits is None:
+        raise ArtifactError(
+            "HQ0840", f"{artifact.path.name} holds no circuit", help="hepqc inspect shows what it holds"
+        )
+    return artifact.manifest.circuits
+
+
+def read_program(artifact: Artifact, member: str) -> Program:
+    """A program of the artifact. Raises ArtifactError HQ0840 if it is malformed."""
+    try:
+        program = Program.model_validate_json(artifact.members[member])
+        _ = program.compiled
+    except (ValidationError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise ArtifactError("HQ0840", f"malformed {member} in {artifact.path.name}", str(error)) from error
+    return program
+
+
+class Compiled:
+    """Native circuits of an artifact, and the device they were compiled for."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        self._artifact, self._circuits = artifact, circuits_of(artifact)
+
+    @cached_property
+    def natives(self) -> dict[str, Native]:
+        """By the digest of the circuit that each runs. Raises ArtifactError HQ0840 if malformed."""
+        member = self._circuits.natives
+        try:
+            data = json.loads(self._artifact.members[member]) if member else {}
+            return {digest: Native.from_json(native) for digest, native in data.items()}
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise ArtifactError("HQ0840", f"malformed {member} in {self._artifact.path.name}", str(error)) from error
+
+    @cached_property
+    def device(self) -> Device | None:
+        """The device as it was when the circuits were compiled; None for exact simulation."""
+        member = self._circuits.device
+        return Device.model_validate_json(self._artifact.members[member]) if member else None
+
+    def measurer(self, backend: str | Backend, shots: int | None, seed: int | None) -> Measurer:
+        """Runs this artifact's circuits on ``backend``; shots as given, else as the program says."""
+        from hepq.runtime.quantum.backends import backend as named
+        from hepq.runtime.quantum.measurer import DEFAULT_SHOTS
+
+        chosen = named(backend, device=self.device) if isinstance(backend, str) else backend
+        return Measurer(chosen, self.natives, shots or self._circuits.shots or DEFAULT_SHOTS, seed)

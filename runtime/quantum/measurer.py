@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values of a program's quantum steps: exactly, or as fractions of shots on whatever runs circuits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.runtime.program import Context, Dim, Step, aligned
+from hepq.runtime.quantum.backend import Backend, Outcomes, Task
+from hepq.runtime.quantum.circuit import Circuit
+from hepq.runtime.quantum.measure import Observable, expectation_circuits, expectations, fidelity_circuit
+from hepq.runtime.quantum.native import Native
+
+Array = NDArray[Any]
+DEFAULT_SHOTS = 1024
+
+
+@dataclass(frozen=True)
+class Measurer:
+    """``natives``: compiled circuits by the digest of what they run. An exact backend simulates the source itself."""
+
+    backend: Backend
+    natives: Mapping[str, Native] = field(default_factory=dict)
+    shots: int = DEFAULT_SHOTS
+    seed: int | None = 0
+
+    def __call__(self, step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Context) -> Array:
+        circuits = ctx.program.compiled
+        exact = self.backend.exact
+        if step.op == "fidelity":
+            left, right = (circuits[_int(step, side)] for side in ("left", "right"))
+            return (_exact_fidelity if exact else self._fidelity)(left, right, step, operands, args, ctx)
+        circuit, rows = circuits[_int(step, "circuit")], args[0].reshape(-1, args[0].shape[-1])
+        if step.op == "expect":
+            observables = _observables(step)
+            means = _exact_means(circuit, rows, observables) if exact else self._means(circuit, rows, observables)
+            return means.reshape(*args[0].shape[:-1], *(() if step.attrs["single"] else (len(observables),)))
+        shots = _int(step, "shots") if step.op == "sample" else self.shots
+        found = _exact_probabilities(circuit, rows) if exact else self._run(circuit, rows, shots).probabilities()
+        return found.reshape(*args[0].shape[:-1], -1)
+
+    def _run(self, circuit: Circuit, rows: Array, shots: int | None = None) -> Outcomes:
+        task = Task(circuit, self.natives.get(circuit.digest))
+        return self.backend.run(task, rows, shots or self.shots, self.seed)
+
+    def _means(self, circuit: Circuit, rows: Array, observables: Sequence[Observable]) -> Array:
+        outcomes = [self._run(c, rows) for c in expectation_circuits(circuit, observables)]
+        return expectations(observables, outcomes, len(rows))
+
+    def _fidelity(
+        self, left: Circuit, right: Circuit, step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Context
+    ) -> Array:
+        """One circuit for each pair of angle sets."""
+        sides = [aligned(a, o.dims, (*step.dims, o.dims[-1])) for a, o in zip(args, operands, strict=True)]
+        shape = (max(map(len, sides)), *ctx.shape(step.dims))
+        filled = [np.broadcast_to(s, (*shape, s.shape[-1])).reshape(-1, s.shape[-1]) for s in sides]
+        return self._run(fidelity_circuit(left, right), np.concatenate(filled, axis=1)).zero().reshape(shape)
+
+
+def _exact_fidelity(
+    left: Circuit, right: Circuit, step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Context
+) -> Array:
+    """One state for each set of angles, then one product for all pairs."""
+    from hepq.runtime.quantum import simulate
+
+    (a, b), (x, y) = args, (o.dims[:-1] for o in operands)
+    shared = [d for d in x if d in y]
+    rows, cols = [d for d in x if d not in y], [d for d in y if d not in x]
+    batch, n, m = (prod(ctx.shape(dims)) for dims in (shared, rows, cols))
+    first = _folded(left, a, x, [*shared, *rows], (batch, n))
+    second = _folded(right, b, y, [*shared, *cols], (batch, m))
+    if len(second) == batch == 1:  # the same columns for every event: one product for all
+        made = simulate.gram(first.flatten(0, -2), second.flatten(0, -2)).reshape(len(first), 1, n, m).numpy()
+    else:
+        made = simulate.gram(first, second).numpy()
+    shape = (len(made), *ctx.shape([*shared, *rows, *cols]))
+    return aligned(made.reshape(shape), [*shared, *rows, *cols], step.dims)
+
+
+def _folded(circuit: Circuit, angles: Array, dims: Sequence[Dim], order: Sequence[Dim], shape: tuple[int, int]) -> Any:
+    """States as [events, shared, own, amplitudes]."""
+    slots = ("", angles.shape[-1])
+    moved = aligned(angles, [*dims, slots], [*order, slots])
+    states = _states(circuit, moved.reshape(-1, moved.shape[-1]))
+    return states.reshape(len(moved), *shape, -1)
+
+
+def _states(circuit: Circuit, rows: Array) -> Any:
+    import torch
+
+    from hepq.runtime.quantum import simulate
+
+    return simulate.states(circuit, torch.from_numpy(np.ascontiguousarray(rows, np.float64)))
+
+
+def _exact_probabilities(circuit: Circuit, rows: Array) -> Array:
+    found: Array = _states(circuit, rows).abs().square().numpy()
+    return found
+
+
+def _exact_means(circuit: Circuit, rows: Array, observables: Sequence[Observable]) -> Array:
+    import torch
+
+    from hepq.runtime.quantum import simulate
+
+    values = torch.from_numpy(np.ascontiguousarray(rows, np.float64))
+    found: Array = simulate.expectations(circuit, values, observables).numpy()
+    return found
+
+
+def _int(step: Step, key: str) -> int:
+    value: Any = step.attrs[key]
+    return int(value)
+
+
+def _observables(step: Step) -> tuple[Observable, ...]:
+    given: Any = step.attrs["observables"]
+    return tuple(tuple((float(c), tuple((int(w), str(p)) for w, p in pauli)) for c, pauli in terms) for terms in given)
