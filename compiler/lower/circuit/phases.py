@@ -48,7 +48,8 @@ class Region:
         self._cost = 0
         for op in found:
             self._take(op)
-        self.ops = self._as_layer() or self._in_place(found, qubits)
+        layer = self._as_layer()
+        self.ops = self._in_place(found, qubits) if layer is None else layer
 
     def _take(self, op: Op) -> None:
         rows, flips = self._rows, self._flips
