@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,39 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 from hepq.compiler.build import Built, build
 from hepq.compiler.ir import Module
+from hepq.compiler.options import Options
+from hepq.compiler.partition import has_circuits
+from hepq.compiler.subject import job, subject_of
 from hepq.lang.catalogue import diag
 from hepq.lang.checker import check
 from hepq.lang.diagnostic import Diagnostic, HepqError, Sink
 from hepq.lang.modules import load
 
 if TYPE_CHECKING:
-    from hepq.compiler.lower.tvm import CpuCode
     from hepq.compiler.passes.base import Pass, Weights
+    from hepq.runtime.manifest import CompiledCircuit
 
 STAGES = ("ast", "ir", "tir")
-
-
-@dataclass(frozen=True)
-class Options:
-    """What to compile and for what. ``init``: a seed for random weights where no file is given.
-
-    ``golden``: a ROOT file to take golden vectors from. ``dims`` and ``statics`` give sizes to open
-    dims and values to the model's static arguments.
-    """
-
-    target: str = "cpu"
-    model: str | None = None
-    dataset: str | None = None
-    use_dataset: bool = True
-    weights: Path | None = None
-    init: int | None = None
-    dims: Mapping[str, int] = field(default_factory=dict)
-    statics: Mapping[str, Any] = field(default_factory=dict)
-    golden: Path | None = None
-    print_after: str | None = None
-    dump_dir: Path | None = None
-    verify_each: bool = False
-    command: str = ""
 
 
 @dataclass
@@ -60,6 +40,7 @@ class CompileReport:
     params: int = 0
     size: int = 0
     golden: int = 0
+    circuits: tuple[CompiledCircuit, ...] = ()
     passes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: list[Diagnostic] = field(default_factory=list)
@@ -89,11 +70,13 @@ def compile_file(
 ) -> CompileReport:
     """Compile a ``.hepq`` file to an artifact. ``progress`` is told each stage's name.
 
+    A model with a support vector machine but without weights gives an artifact of its kernel alone.
     Raises HepqError for what is wrong with the program, its weights or the target; DataError for
     the events of ``options.golden``. Nothing is written unless everything succeeds.
     """
     from safetensors.numpy import save
 
+    from hepq.compiler.generate import generate
     from hepq.compiler.golden import TOLERANCE, golden_vectors
     from hepq.compiler.schema import event_schema, outputs, read_inputs, shapes
     from hepq.runtime import manifest as m
@@ -106,23 +89,26 @@ def compile_file(
     tell("checking")
     with report.stage("check and build"):
         built = build_file(path, options, sink)
+        subject = subject_of(built, trained=options.weights is not None or options.init is not None)
         report.warnings, report.model = list(sink.items), built.plan.name
+        source = read_inputs(subject.module)
     with report.stage("weights"):
-        weights = model_weights(built.module, options)
+        weights = model_weights(source, options)
     report.params = sum(v.size for v in weights.values())
-    source = read_inputs(built.module)
     tell("optimising")
-    module, folded = optimise(source, weights, options, report)
+    module, folded = optimise(subject.with_features(source), weights, options, report)
+    kernel = subject.kernel_module(lambda k: optimise(k, {}, options, report), options)
     tell("generating code")
     with report.stage("code"):
-        code = generate(module, folded, options.target)
+        made = generate(module, folded, job(built, options, kernel, tell))
     schema = event_schema(built, source)
     manifest = m.Manifest(
         **schema.model_dump(),
         name=built.plan.name,
         outputs=outputs(source, schema),
         invariances=built.plan.invariances,
-        code=_code(code, options.target),
+        code=made.code,
+        circuits=made.circuits,
         weights=dict(shapes(source)),
         golden=m.GoldenInfo(events=0, tolerance=TOLERANCE),
         provenance=_provenance(built, report, options),
@@ -131,11 +117,10 @@ def compile_file(
     with report.stage("golden vectors"):
         golden = golden_vectors(source, weights, manifest, options.golden, path.parent)
     report.golden = golden.raw.events
+    report.circuits = made.circuits.compiled if made.circuits else ()
     manifest = manifest.model_copy(update={"golden": m.GoldenInfo(events=report.golden, tolerance=TOLERANCE)})
-    members = {
+    members = made.members | {
         "weights.safetensors": save(dict(weights)),
-        manifest.code.library: code.library,
-        manifest.code.packed: save({"packed": code.packed}),
         "source.hepq": _text(built).encode(),
         "golden.safetensors": golden.to_bytes(),
     }
@@ -156,13 +141,18 @@ def emit(path: Path, stage: str, options: Options | None = None) -> str:
         if sink.errors:
             raise HepqError(sink.items)
         return pretty_repr(program.main.file.decls)
+    from hepq.compiler.generate import cpu_code
+    from hepq.compiler.hybrid import split
     from hepq.compiler.print_ir import print_ir
     from hepq.compiler.schema import read_inputs
 
     built = build_file(path, options)
     weights = model_weights(built.module, options, default_seed=0)
     module, folded = optimise(read_inputs(built.module), weights, options, CompileReport(path, "", options.target))
-    return print_ir(module) if stage == "ir" else generate(module, folded, options.target).tir
+    if stage == "ir":
+        return print_ir(module)
+    compiled = split(module, []).compiled if has_circuits(module) else module
+    return "" if compiled is None else cpu_code(compiled, folded, options.target).tir
 
 
 def model_weights(module: Module, options: Options, default_seed: int | None = None) -> Weights:
@@ -197,36 +187,6 @@ def optimise(module: Module, weights: Weights, options: Options, report: Compile
             file.write_text(print_ir(module))
 
     return run_pipeline(INFERENCE, module, weights, verify_each=options.verify_each, on_pass=after)
-
-
-def generate(module: Module, weights: Weights, target: str) -> CpuCode:
-    """Code for a target. Raises HepqError for a target or an operation that cannot be compiled."""
-    from hepq.compiler.targets.cpu import parse
-
-    try:
-        cpu = parse(target)
-    except ValueError as error:
-        raise HepqError([diag("HQ0708", name=target, known="cpu, cpu:native, cpu:NAME", help=str(error))]) from error
-    from hepq.compiler.lower.tvm import LoweringError, lower
-
-    try:
-        return lower(module, weights, cpu)
-    except LoweringError as error:
-        raise HepqError([diag("HQ0709", op=str(error), target=target)]) from error
-
-
-def _code(code: CpuCode, target: str) -> Any:
-    from hepq.runtime import manifest as m
-
-    return m.Code(
-        target=target,
-        mcpu=code.mcpu,
-        features=code.features,
-        library="code/cpu.so",
-        packed="code/packed.safetensors",
-        scratch_floats=code.scratch_floats,
-        iscratch_ints=code.iscratch_ints,
-    )
 
 
 def _text(built: Built) -> str:

@@ -57,6 +57,14 @@ def outputs(module: Module, schema: m.EventSchema) -> tuple[m.Output, ...]:
     )
 
 
+def stage(module: Module) -> tuple[m.Output, ...]:
+    """What compiled code gives to a program: static dims by their sizes, a leading ragged one by its name."""
+    return tuple(
+        m.Output(name=name, dims=tuple(str(d) if d.ragged else str(d.size) for d in node.type.dims))
+        for name, node in module.outputs.items()
+    )
+
+
 def _dims(types: Iterable[Type]) -> tuple[m.Dim, ...]:
     found: dict[str, Dim] = {}
     for t in types:

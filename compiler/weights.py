@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import Diagnostic, HepqError
 
 Weights = dict[str, NDArray[np.float32]]
+_DIMS = "hepq.dims"
 
 
 def load_weights(path: Path, module: Module) -> Weights:
@@ -30,15 +32,29 @@ def load_weights(path: Path, module: Module) -> Weights:
     return fit(read_tensors(path), module, path)
 
 
-def save_weights(path: Path, weights: Mapping[str, NDArray[Any]]) -> None:
-    """Write safetensors, atomically."""
+def save_weights(path: Path, weights: Mapping[str, NDArray[Any]], dims: Mapping[str, int] | None = None) -> None:
+    """Write safetensors, atomically. ``dims``: sizes that training found for open dims, kept with the weights."""
     from safetensors.numpy import save
 
     from hepq.runtime.artifact import replacing
 
     tensors = {k: np.ascontiguousarray(v, dtype=np.float32) for k, v in weights.items()}
     with replacing(path) as temporary:
-        temporary.write_bytes(save(tensors))
+        temporary.write_bytes(save(tensors, {_DIMS: json.dumps(dims)} if dims else None))
+
+
+def recorded_dims(path: Path) -> dict[str, int]:
+    """Sizes of open dims that ``save_weights`` kept in a file; none for other files."""
+    if path.suffix != ".safetensors" or not path.is_file():
+        return {}
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            found = json.loads((file.metadata() or {}).get(_DIMS, "{}"))
+    except (SafetensorError, ValueError, OSError):
+        return {}  # reading the tensors will say what is wrong
+    return {str(k): int(v) for k, v in found.items()}
 
 
 def read_tensors(path: Path) -> dict[str, NDArray[Any]]:

@@ -103,11 +103,13 @@ def call_function(ctx: Context, fn: Function, args: Sequence[Given], span: Span,
     else:
         frame.scope = WeightScope(_instance_path(ctx, fn, caller))
         frame.owns_params = True
-        ctx.instances.append(Instance(frame.scope.prefix, decl.name, fn.module))
     ctx.frames.append(frame)
     try:
         _default_statics(ctx, decl, frame)
         _default_params(ctx, decl, frame)
+        if decl.kind != "fn":
+            given, taken = ({p.name: frame.locals[p.name] for p in ps} for ps in (decl.statics, decl.params))
+            ctx.instances.append(Instance(frame.scope.prefix, decl.name, fn.module, given, tuple(taken.values())))
         result = run_body(ctx, decl.body, decl.span)
         return check_result(ctx, decl, known(result), lifted, span)
     finally:

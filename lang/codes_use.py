@@ -200,6 +200,19 @@ WEIGHTS = {
         "Compiling needs trained weights, or an explicit wish for random ones.",
         "pass `--weights FILE.safetensors`, or `--init SEED` for random weights",
     ),
+    "HQ0750": Entry(
+        "the classical and the quantum part of `{name}` cannot be told apart: {found}",
+        "Particles are dealt with by compiled code before the circuits; what follows the circuits cannot use it.",
+        "reduce over particles before the circuit, or let the circuit give one value per event or particle",
+    ),
+    "HQ0751": Entry(
+        "`{name}` is no kernel: of two events it gives {found}", "A kernel gives one number for each pair of events."
+    ),
+    "HQ0752": Entry(
+        "model `{name}` has no circuit to run on `{target}`",
+        "Quantum devices run circuits; all else is compiled for a CPU.",
+        "compile it with `--target cpu`",
+    ),
 }
 
 USE = QUBITS | DATASETS | WEIGHTS

@@ -69,11 +69,16 @@ class Frame:
 
 @dataclass
 class Instance:
-    """A block as it was applied: what checkpoints and summaries refer to."""
+    """A block as it was applied: what checkpoints, summaries and training refer to.
+
+    ``statics``: its static arguments, defaults too; ``inputs``: the values it was applied to.
+    """
 
     path: str
     block: str
     module: str
+    statics: Mapping[str, Value] = field(default_factory=dict)
+    inputs: tuple[Value, ...] = ()
 
 
 class Context:

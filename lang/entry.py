@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hepq.lang import ast
 from hepq.lang.calls import call_function
@@ -21,7 +21,10 @@ from hepq.lang.values import UNKNOWN, Function, Tensor, Value, describe
 
 @dataclass(frozen=True)
 class ModelPlan:
-    """``inputs`` are what the compiled function reads: branches if there is a dataset."""
+    """``inputs`` are what the compiled function reads: branches if there is a dataset.
+
+    ``shots``, ``budget``: what ``@shots`` and ``@budget`` say of its circuits.
+    """
 
     name: str
     module: str
@@ -30,6 +33,8 @@ class ModelPlan:
     dataset: DatasetPlan | None
     instances: tuple[Instance, ...]
     invariances: tuple[str, ...]
+    shots: int | None = None
+    budget: Mapping[str, float] = field(default_factory=dict)
 
 
 def elaborate_model(

@@ -38,6 +38,9 @@ CATALOGUE: dict[str, str] = {
     "HQ0828": "compiled code refused its arguments",
     "HQ0829": "labels unfit for a metric",
     "HQ0830": "golden vectors unfit for a check",
+    "HQ0840": "circuits missing or malformed in an artifact",
+    "HQ0841": "an artifact without a kernel",
+    "HQ0842": "events that a kernel does not take",
 }
 
 

@@ -21,6 +21,9 @@ from hepq.runtime.manifest import Manifest
 
 if TYPE_CHECKING:
     from hepq.runtime.predict import Summary
+    from hepq.runtime.quantum.artifact_kernel import ArtifactKernel
+    from hepq.runtime.quantum.backend import Backend
+    from hepq.runtime.quantum.engine import HybridEngine
     from hepq.runtime.verify import Verification
 
 #: arrays longer than this are scored piece by piece, so that working memory stays bounded
@@ -47,10 +50,13 @@ class Model:
     - awkward records, where the last dim's entries have names: ``model(events).Hbb``.
     """
 
-    def __init__(self, artifact: Artifact, threads: int | None = None) -> None:
+    def __init__(
+        self, artifact: Artifact, threads: int | None = None, backend: str | Backend = "exact",
+        shots: int | None = None, seed: int | None = 0,
+    ) -> None:  # fmt: skip
         self.artifact = artifact
         self.manifest: Manifest = artifact.manifest
-        self.engine = Engine(artifact, threads)
+        self.engine = _engine(artifact, threads, backend, shots, seed)
 
     def __call__(self, events: Any, *, tree: str | None = None) -> Any:
         """Score an awkward record array, a mapping of arrays, or ROOT files (path, glob or list of them).
@@ -97,6 +103,25 @@ class Model:
 
         return verify(self)
 
+    def kernel(
+        self, backend: str | Backend = "exact", shots: int | None = None, seed: int | None = 0
+    ) -> ArtifactKernel:
+        """The model's kernel as a function of two sets of events. Raises ArtifactError HQ0841 if it has none."""
+        from hepq.runtime.quantum.artifact_kernel import ArtifactKernel
+
+        return ArtifactKernel(self.artifact, backend, shots, seed)
+
+    def kernel_inputs(
+        self, events: Any, limit: int | None = None, *, tree: str | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:
+        """What the kernel takes of events (files, or as for calling), [N, *shape]; and their classes, if labelled.
+
+        ``limit``: no more than the first so many events. Raises ArtifactError HQ0841 if the model has no kernel.
+        """
+        from hepq.runtime.quantum.features import kernel_inputs
+
+        return kernel_inputs(self, events, limit, tree)
+
     @property
     def schema(self) -> str:
         """What goes in and what comes out, in words."""
@@ -134,6 +159,16 @@ class Model:
         for first in range(0, size, SLICE):
             part = {b: events[b][first : first + SLICE] for b in self.branches()}
             yield collect(self.manifest, part), "the events", first
+
+
+def _engine(
+    artifact: Artifact, threads: int | None, backend: str | Backend, shots: int | None, seed: int | None
+) -> Engine | HybridEngine:
+    if artifact.manifest.circuits is None or artifact.manifest.circuits.program is None:
+        return Engine(artifact, threads)
+    from hepq.runtime.quantum.engine import Compiled, HybridEngine
+
+    return HybridEngine(artifact, Compiled(artifact).measurer(backend, shots, seed), threads)
 
 
 def _length(events: Any, branches: Collection[str]) -> int | None:

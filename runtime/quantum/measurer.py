@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.program import Context, Dim, Step, aligned
+from hepq.runtime.program import Context, Dim, Program, Step, aligned
 from hepq.runtime.quantum.backend import Backend, Outcomes, Task
 from hepq.runtime.quantum.circuit import Circuit
 from hepq.runtime.quantum.measure import Observable, expectation_circuits, expectations, fidelity_circuit
@@ -61,6 +61,19 @@ class Measurer:
         shape = (max(map(len, sides)), *ctx.shape(step.dims))
         filled = [np.broadcast_to(s, (*shape, s.shape[-1])).reshape(-1, s.shape[-1]) for s in sides]
         return self._run(fidelity_circuit(left, right), np.concatenate(filled, axis=1)).zero().reshape(shape)
+
+
+def to_run(program: Program) -> dict[str, Circuit]:
+    """The circuits that a device must run for a program, by digest."""
+    circuits, found = program.compiled, list[Circuit]()
+    for step in (program.steps[i] for i in program.quantum):
+        if step.op == "fidelity":
+            found.append(fidelity_circuit(circuits[_int(step, "left")], circuits[_int(step, "right")]))
+        elif step.op == "expect":
+            found += expectation_circuits(circuits[_int(step, "circuit")], _observables(step))
+        else:
+            found.append(circuits[_int(step, "circuit")])
+    return {c.digest: c for c in found}
 
 
 def _exact_fidelity(

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernel function of a model: found in its support vector machine, built over rows and columns of events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hepq.compiler.build import Built, NodeBuilder
+from hepq.compiler.ir import Module, Node
+from hepq.lang import ast
+from hepq.lang.calls import call_function
+from hepq.lang.catalogue import diag
+from hepq.lang.context import Context, Frame, Instance, Reported
+from hepq.lang.diagnostic import HepqError, Sink
+from hepq.lang.types import Dim, Type
+from hepq.lang.values import Function, Tensor
+
+#: dims that the language cannot write: events down and across a kernel matrix
+ROW, COL = Dim("<row>", bound=1 << 20), Dim("<col>", bound=1 << 20)
+
+
+@dataclass(frozen=True)
+class KernelPlan:
+    """``fn`` of two events of type ``type``; ``features``: what an event gives it (None: given from outside)."""
+
+    fn: Function
+    type: Type
+    features: Node | None
+    instance: Instance | None = None
+
+
+def find_kernel(built: Built) -> KernelPlan | None:
+    """The kernel of the model's ``svm``, or the function of two events that was chosen as the model itself."""
+    for instance in built.plan.instances:
+        fn = instance.statics.get("kernel")
+        if instance.block == "svm" and instance.module == "std.quantum" and isinstance(fn, Function):
+            x = instance.inputs[0]
+            return KernelPlan(fn, x.type, x.handle, instance)
+    decl = built.program.main.scope[built.plan.name].decl
+    types = [t.type for t in built.plan.inputs.values()]
+    if isinstance(decl, ast.FnDecl) and decl.kind == "fn" and len(types) == 2 and types[0] == types[1]:
+        return KernelPlan(Function(decl, built.plan.module), types[0], None)
+    return None
+
+
+def build_kernel(built: Built, plan: KernelPlan, dims: Mapping[str, Dim]) -> Module:
+    """K[row, col] over inputs ``a`` [row, …] and ``b`` [col, …]. Raises HepqError if it is no such function."""
+    sink = Sink()
+    ctx = Context(built.program, NodeBuilder(), sink)
+    ctx.open_dims = dict(dims)
+    ctx.frames.append(Frame(plan.fn.module))
+    span = plan.fn.decl.span
+    given: list[Tensor] = []
+    for name, dim in (("a", ROW), ("b", COL)):
+        given.append(ctx.emit("input", (), plan.type.with_dims((dim, *plan.type.dims)), span, name=name))
+    try:
+        result: Any = call_function(ctx, plan.fn, [(None, g, span) for g in given], span)
+    except Reported:
+        raise HepqError(sink.items) from None
+    if not isinstance(result, Tensor) or {d.key for d in result.type.dims} != {ROW.key, COL.key}:
+        found = result.type if isinstance(result, Tensor) else "no value"
+        raise HepqError([diag("HQ0751", span, name=plan.fn.decl.name, found=found)])
+    if result.type.dims != (ROW, COL):
+        result = ctx.emit("transpose", [result], result.type.with_dims((ROW, COL)), span)
+    return Module(plan.fn.decl.name, tuple(g.handle for g in given), {"k": result.handle})

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a compilation is asked to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to compile and for what. ``init``: a seed for random weights where no file is given.
+
+    ``effort`` (quick, normal, thorough), ``seed``, ``processes``: of the search for native circuits, kept in ``cache``.
+    ``golden``: a ROOT file to take golden vectors from. ``dims`` and ``statics`` give sizes to open
+    dims and values to the model's static arguments.
+    """
+
+    target: str = "cpu"
+    model: str | None = None
+    dataset: str | None = None
+    use_dataset: bool = True
+    weights: Path | None = None
+    init: int | None = None
+    dims: Mapping[str, int] = field(default_factory=dict)
+    statics: Mapping[str, Any] = field(default_factory=dict)
+    golden: Path | None = None
+    effort: str = "normal"
+    seed: int = 0
+    processes: int | None = None
+    cache: Path | None = None
+    print_after: str | None = None
+    dump_dir: Path | None = None
+    verify_each: bool = False
+    command: str = ""

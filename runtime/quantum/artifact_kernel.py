@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An artifact's kernel as a function of two sets of events: what Gram matrices are computed from."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.runtime.artifact import Artifact
+from hepq.runtime.errors import ArtifactError
+from hepq.runtime.manifest import Kernel
+from hepq.runtime.program import evaluate
+from hepq.runtime.quantum.backend import Backend
+from hepq.runtime.quantum.engine import Compiled, circuits_of, read_program
+
+
+class ArtifactKernel:
+    """K(x, y) of an artifact on a backend; picklable. ``symmetric``: K(x, y) = K(y, x) where nothing is sampled.
+
+    Raises ArtifactError HQ0841 if the artifact holds no kernel.
+    """
+
+    symmetric = True
+
+    def __init__(self, artifact: Artifact, backend: str | Backend = "exact", shots: int | None = None,
+                 seed: int | None = 0) -> None:  # fmt: skip
+        self._given = (artifact.path, backend, shots, seed)
+        self.info: Kernel = kernel_of(artifact)
+        compiled = Compiled(artifact)
+        self.measurer = compiled.measurer(backend, shots, seed)
+        self.program = read_program(artifact, self.info.program)
+        weights = self.info.program.replace(".json", ".safetensors")
+        self.weights = artifact.tensors(weights) if weights in artifact.members else {}
+        self.calibration = compiled.device.calibration if compiled.device is not None else None
+        self._content = artifact.manifest.members[self.info.program]
+
+    @property
+    def exact(self) -> bool:
+        return self.measurer.backend.exact
+
+    @cached_property
+    def digest(self) -> str:
+        """Identifies all that a value depends on."""
+        run = self.measurer
+        parts = [self._content, run.backend.name]
+        if not run.backend.exact:
+            natives = sorted(n.circuit.digest for n in run.natives.values())
+            parts += [str(run.shots), str(run.seed), str(self.calibration), *natives]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def block(self, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
+        """K of every pair: [N, *shape], [M, *shape] -> [N, M]."""
+        inputs = {"a": np.asarray(x, np.float64)[None], "b": np.asarray(y, np.float64)[None]}
+        found = evaluate(self.program, inputs, self.weights, self.measurer)["k"]
+        out: NDArray[np.float64] = np.broadcast_to(found, (1, len(x), len(y)))[0]
+        return out
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        path, backend, shots, seed = self._given
+        return _opened, (path, backend, shots, seed)
+
+
+def _opened(path: Path, backend: str | Backend, shots: int | None, seed: int | None) -> ArtifactKernel:
+    return ArtifactKernel(Artifact.open(path), backend, shots, seed)
+
+
+def kernel_of(artifact: Artifact) -> Kernel:
+    """Raises ArtifactError HQ0841 if the artifact holds no kernel."""
+    kernel = circuits_of(artifact).kernel
+    if kernel is None:
+        why = "its model has no `svm`, and it was not compiled from a function of two events"
+        raise ArtifactError("HQ0841", f"{artifact.path.name} holds no kernel", why, "hepqc compile PROGRAM --model K")
+    return kernel
