@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from hepq.compiler.ir import Node
 from hepq.lang.types import Dim
-from hepq.runtime.quantum.circuit import Circuit, Diagonal, Gate
+from hepq.runtime.quantum.circuit import Circuit, Diagonal
 from hepq.runtime.quantum.gates import matrix
 
 State = NDArray[np.complex128]
@@ -19,21 +20,37 @@ State = NDArray[np.complex128]
 
 def state(circuit: Circuit, slots: NDArray[Any]) -> State:
     """|0…0> run through the circuit, [2^qubits]; wire i is bit i of the index."""
-    psi = np.zeros(1 << circuit.qubits, complex)
-    psi[0] = 1
+    return states(circuit, np.asarray(slots, np.float64)[None])[0]
+
+
+def states(circuit: Circuit, angles: NDArray[Any]) -> State:
+    """The states of all rows of angles [..., slots]: [..., 2^qubits]."""
+    rows = np.asarray(angles, np.float64).reshape(-1, angles.shape[-1])
+    return _run(circuit, len(rows), rows.tobytes()).reshape(*angles.shape[:-1], -1)
+
+
+@lru_cache(maxsize=8)  # support vectors are the same in every event
+def _run(circuit: Circuit, count: int, content: bytes) -> State:
+    rows = np.frombuffer(content, np.float64).reshape(count, -1)
+    psi = np.zeros((len(rows), 1 << circuit.qubits), complex)
+    psi[:, 0] = 1
     for op in circuit.ops:
-        if isinstance(op, Gate):
-            psi = _apply(psi, matrix(op.name, *(a.value(slots) for a in op.angles)), op.qubits)
+        if isinstance(op, Diagonal):
+            psi = psi * np.array([_phases(op, row, circuit.qubits) for row in rows])
+        elif all(a.fixed for a in op.angles):
+            psi = _apply(psi, matrix(op.name, *(a.constant for a in op.angles)), op.qubits)
         else:
-            psi = psi * _phases(op, slots, circuit.qubits)
+            gates = [matrix(op.name, *(a.value(row) for a in op.angles)) for row in rows]
+            psi = np.array([_apply(p[None], g, op.qubits)[0] for p, g in zip(psi, gates, strict=True)])
     return psi
 
 
 def _apply(psi: State, gate: NDArray[Any], qubits: Sequence[int]) -> State:
-    n, k = len(psi).bit_length() - 1, len(qubits)
-    axes = [n - 1 - q for q in reversed(qubits)]
-    moved = np.tensordot(gate.reshape((2,) * 2 * k), psi.reshape((2,) * n), (range(k, 2 * k), axes))
-    return np.moveaxis(moved, range(k), axes).reshape(-1)
+    """One gate on every row of psi [rows, 2^n]."""
+    n, k = psi.shape[-1].bit_length() - 1, len(qubits)
+    axes = [n - q for q in reversed(qubits)]
+    moved = np.tensordot(gate.reshape((2,) * 2 * k), psi.reshape(-1, *(2,) * n), (range(k, 2 * k), axes))
+    return np.moveaxis(moved, range(k), axes).reshape(psi.shape)
 
 
 def _phases(op: Diagonal, slots: NDArray[Any], qubits: int) -> State:
@@ -45,15 +62,8 @@ def _phases(op: Diagonal, slots: NDArray[Any], qubits: int) -> State:
     return np.exp(-0.5j * total)
 
 
-def _states(circuit: Circuit, angles: NDArray[Any]) -> State:
-    """States of all rows of angles [..., slots]: [..., 2^qubits]."""
-    rows = np.asarray(angles, np.float64).reshape(-1, angles.shape[-1])
-    found = [state(circuit, row) for row in rows]
-    return np.array(found, complex).reshape(*angles.shape[:-1], 1 << circuit.qubits)
-
-
 def fidelity(node: Node, args: Sequence[NDArray[Any]], ctx: Any) -> NDArray[Any]:
-    a, b = (_states(node[side], x) for side, x in zip(("left", "right"), args, strict=True))
+    a, b = (states(node[side], x) for side, x in zip(("left", "right"), args, strict=True))
     left, right = (_aligned(s, o.type.dims[:-1], node.type.dims) for s, o in zip((a, b), node.operands, strict=True))
     overlap: NDArray[Any] = np.abs((np.conj(right) * left).sum(-1)) ** 2
     return overlap
@@ -68,26 +78,21 @@ def _aligned(states: State, dims: Sequence[Dim], wanted: Sequence[Dim]) -> State
 
 
 def expect(node: Node, args: Sequence[NDArray[Any]], ctx: Any) -> NDArray[Any]:
-    psi = _states(node["circuit"], args[0])
+    psi = states(node["circuit"], args[0])
     values = [_expectation(psi, terms) for terms in node["observables"]]
     return values[0] if node["dim"] is None else np.stack(values, -1)
 
 
 def _expectation(psi: State, terms: Sequence[tuple[float, Sequence[tuple[int, str]]]]) -> NDArray[Any]:
     total = np.zeros(psi.shape[:-1])
-    flat = psi.reshape(-1, psi.shape[-1])
     for coefficient, paulis in terms:
-        moved = np.array([_paulis(row, paulis) for row in flat]).reshape(psi.shape)
-        total = total + coefficient * (np.conj(psi) * moved).sum(-1).real
+        moved = psi.reshape(-1, psi.shape[-1])
+        for wire, name in paulis:
+            moved = _apply(moved, matrix(name.lower()), [wire])
+        total = total + coefficient * (np.conj(psi) * moved.reshape(psi.shape)).sum(-1).real
     return total
-
-
-def _paulis(psi: State, paulis: Sequence[tuple[int, str]]) -> State:
-    for wire, name in paulis:
-        psi = _apply(psi, matrix(name.lower()), [wire])
-    return psi
 
 
 def probs(node: Node, args: Sequence[NDArray[Any]], ctx: Any) -> NDArray[Any]:
     """Probabilities; also of ``sample``, whose estimate tends to them."""
-    return np.abs(_states(node["circuit"], args[0])) ** 2
+    return np.abs(states(node["circuit"], args[0])) ** 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,9 @@ import typer
 from hepq.commands.console import err, example, out
 
 if TYPE_CHECKING:
-    from hepq.compiler.pipeline import CompileReport, Options
+    from hepq.compiler.options import Options
+    from hepq.compiler.pipeline import CompileReport
+    from hepq.runtime.manifest import CompiledCircuit
 
 Dims = Annotated[
     list[str], typer.Option("--dim", metavar="NAME=SIZE", help="Size of a dim the program leaves open. Repeatable.")
@@ -27,9 +30,15 @@ Dataset = Annotated[str | None, typer.Option("--dataset", help="Which dataset, i
 NoDataset = Annotated[bool, typer.Option("--no-dataset", help="Take the model's own inputs, not a dataset's branches.")]
 
 
+class Effort(StrEnum):
+    quick = "quick"
+    normal = "normal"
+    thorough = "thorough"
+
+
 def options(model: str | None, dataset: str | None, no_dataset: bool, dims: list[str], statics: list[str]) -> Options:
     """The choices that every command which builds a model shares."""
-    from hepq.compiler.pipeline import Options
+    from hepq.compiler.options import Options
 
     return Options(
         model=model,
@@ -70,6 +79,7 @@ def _value(text: str) -> Any:
     "hepqc compile top.hepq --weights top.safetensors --target cpu:x86-64-v3 -o portable.hepqx",
     "hepqc compile top.hepq --init 1            # random weights, to try things out",
     "hepqc compile top.hepq --emit ir           # what the optimised program looks like",
+    "hepqc compile zh.hepq --target ibm:torino --effort thorough",
 )
 def compile_(
     program: Annotated[Path, typer.Argument(help="The [.hepq] file.")],
@@ -78,7 +88,9 @@ def compile_(
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Trained weights, [.safetensors].")] = None,
     init: Annotated[int | None, typer.Option(metavar="SEED", help="Random weights instead, from this seed.")] = None,
-    target: Annotated[str, typer.Option(help="Where it will run: cpu, cpu:native, cpu:NAME (hepqc targets).")] = "cpu",
+    target: Annotated[
+        str, typer.Option(help="Where it will run: cpu, cpu:NAME, sim, or a quantum device (hepqc targets).")
+    ] = "cpu",
     model: Model = None,
     dataset: Dataset = None,
     no_dataset: NoDataset = False,
@@ -87,6 +99,14 @@ def compile_(
     golden: Annotated[
         Path | None,
         typer.Option(help="A ROOT file for the golden vectors' events; else the dataset's, else made-up ones."),
+    ] = None,
+    effort: Annotated[Effort, typer.Option(help="How long to look for good native circuits.")] = Effort.normal,
+    seed: Annotated[int, typer.Option(help="Of that search: the same seed gives the same circuits.")] = 0,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes that search; by default as many as there are cores.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Where compiled circuits are kept; by default in the user's cache folder.")
     ] = None,
     emit: Annotated[
         str | None, typer.Option(metavar="STAGE", help="Print a stage and write nothing: ast, ir, tir.")
@@ -108,6 +128,7 @@ def compile_(
         raise typer.BadParameter("give either --weights or --init, not both")
     chosen = replace(
         options(model, dataset, no_dataset, dim, set_), target=target, weights=weights, init=init, golden=golden,
+        effort=effort.value, seed=seed, processes=jobs, cache=cache,
         print_after=print_after, dump_dir=dump_dir, verify_each=verify_each,
         command=shlex.join(["hepqc", *sys.argv[1:]]),
     )  # fmt: skip
@@ -128,6 +149,8 @@ def compile_(
 
 def _summary(report: CompileReport, time_passes: bool) -> None:
     total = sum(seconds for stage, seconds in report.seconds.items() if not stage.startswith("pass "))
+    for circuit in report.circuits:
+        _recipes(circuit)
     out().print(
         f"[bold]{report.out}[/]: model {report.model} for {report.target}, {report.params:,} weights, "
         f"{report.size / 1024:,.0f} KiB, {report.golden} golden vectors, {total:.1f} s"
@@ -140,6 +163,27 @@ def _summary(report: CompileReport, time_passes: bool) -> None:
         for stage, seconds in report.seconds.items():
             table.add_row(stage, f"{seconds:.3f}")
         out().print(table)
+
+
+def _recipes(circuit: CompiledCircuit) -> None:
+    """How a circuit was compiled: every recipe's figures, the one chosen, and why."""
+    from rich.table import Table
+
+    if not circuit.recipes:
+        return
+    table = Table("recipe", "2-qubit gates", "depth", "duration", "ESP", "seconds", "checked", "", box=None)
+    for column in table.columns[1:6]:
+        column.justify = "right"
+    for row in circuit.recipes:
+        duration = "" if row.duration is None else f"{row.duration * 1e6:.2f} µs"
+        mark = "[bold green]chosen[/]" if row.chosen else f"[dim]{row.note}[/]"
+        table.add_row(
+            row.recipe, str(row.two_qubit), str(row.depth), duration, f"{row.esp:.4f}", f"{row.seconds:.1f}",
+            row.check, mark,
+        )  # fmt: skip
+    console = out()
+    console.print(f"circuit {circuit.digest[:8]}, {circuit.qubits} wires, {circuit.slots} angles: {circuit.why}")
+    console.print(table)
 
 
 @example("hepqc targets")
