@@ -32,7 +32,8 @@ class Difference:
 
 @dataclass(frozen=True)
 class Verification:
-    """``checks``: ``golden`` and, for each declared invariance that can be tried, ``permute(dim)``.
+    """``checks``: ``golden``; for each declared invariance that can be tried, ``permute(dim)``; and ``circuit``,
+    the probabilities that a native circuit gives against its source's.
 
     Permuted events, too, are compared with the reference. A difference is within tolerance if it is at
     most ``tolerance * max(1, |reference|)``; NaN equals NaN.
@@ -71,7 +72,17 @@ def verify(model: Model, seed: int = 0) -> Verification:
                 before = before[order] if dim.name == name else before
                 mask = np.repeat(valid, golden.raw.counts[dim.name])
             checks.append(_compare(f"permute({name})", output.name, after[mask], before[mask], tolerance))
-    return Verification(golden.raw.events, tolerance, tuple(checks))
+    return Verification(golden.raw.events, tolerance, (*checks, *_natives(model, tolerance)))
+
+
+def _natives(model: Model, tolerance: float) -> list[Difference]:
+    """Circuits compiled for a device against what they were compiled from."""
+    if model.manifest.circuits is None or model.manifest.circuits.natives is None:
+        return []
+    from hepq.runtime.quantum.replay import native_differences
+
+    found = native_differences(model.artifact)
+    return [Difference("circuit", digest[:8], largest, largest <= tolerance) for digest, largest in found.items()]
 
 
 def _compare(check: str, output: str, value: NDArray[Any], wanted: NDArray[Any], tolerance: float) -> Difference:

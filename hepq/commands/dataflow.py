@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import networkx as nx
 
 from hepq.compiler.build import Built
-from hepq.compiler.ir import Node
+from hepq.compiler.ir import QUANTUM, Node
 
 _WORDS = {"reduce_" + name: name for name in ("sum", "mean", "max", "min", "any", "all")}
 
@@ -98,11 +98,15 @@ def _layers(built: Built, nodes: list[Node], stages: dict[str, Stage]) -> dict[N
 
 
 def _marked(built: Built, nodes: list[Node], stages: dict[str, Stage]) -> dict[Node, str]:
-    """Searches for neighbours and reductions over a ragged dim: what moves data between particles."""
+    """Searches for neighbours, reductions over a ragged dim (what moves data between particles), and circuits."""
     home = {}
     for number, node in enumerate(nodes):
         if node.op == "knn":
             home[node] = _add(stages, f"knn {number}", Stage(f"{node['nbr'].size} nearest neighbours", _space(node)))
+        elif node.op in QUANTUM:
+            circuit = node["left"] if node.op == "fidelity" else node["circuit"]
+            size = f"{circuit.qubits} wires, {circuit.slots} angles"
+            home[node] = _add(stages, f"{node.op} {number}", Stage(f"circuit: {node.op}", size))
         elif node.op in _WORDS and any(d.ragged for d in node["over"]):
             over = ", ".join(str(d) for d in node["over"])
             home[node] = _add(stages, f"{node.op} {number}", Stage(f"{_WORDS[node.op]} over {over}"))

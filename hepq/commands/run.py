@@ -11,7 +11,8 @@ import typer
 from hepq.commands.console import err, example, out
 
 if TYPE_CHECKING:
-    from hepq.runtime.manifest import Manifest
+    from hepq.runtime.artifact import Artifact as Opened
+    from hepq.runtime.manifest import Circuits, Manifest
     from hepq.runtime.predict import Summary
 
 Artifact = Annotated[Path, typer.Argument(help="A compiled tagger, [.hepqx].")]
@@ -101,10 +102,14 @@ def verify(artifact: Artifact, threads: Threads = None) -> None:
     "hepqc inspect top.hepqx",
     "hepqc inspect top.hepqx --picture top.svg   # the dataflow; [.png] or [.pdf] too",
     "hepqc inspect top.hepqx --source > top.hepq # the program it was made from",
+    "hepqc inspect zh.hepqx --circuit zh.svg     # its circuits; [.png], [.pdf], or [-] for text",
 )
 def inspect(
     artifact: Annotated[Path, typer.Argument(help="A compiled tagger, [.hepqx]; to draw one, also a [.hepq] program.")],
     picture: Annotated[Path | None, typer.Option(help="Draw the dataflow: [.png], [.svg] or [.pdf].")] = None,
+    circuit: Annotated[
+        Path | None, typer.Option(help="Draw its circuits: [.png], [.svg] or [.pdf]; [-] prints them.")
+    ] = None,
     source: Annotated[bool, typer.Option("--source", help="Print the program it was made from.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the whole manifest.")] = False,
 ) -> None:
@@ -117,7 +122,9 @@ def inspect(
         print(picture)
         return
     opened = Opened.open(artifact)
-    if json:
+    if circuit is not None:
+        _circuits(opened, circuit)
+    elif json:
         print(opened.manifest.model_dump_json(indent=1))
     elif source:
         print(opened.members[SOURCE].decode(), end="")
@@ -149,6 +156,23 @@ def _draw(file: Path, picture: Path) -> None:
     draw(dataflow(built), built.plan.name, picture)
 
 
+def _circuits(artifact: Opened, to: Path) -> None:
+    """Draw the circuits as the program has them; several go to numbered files."""
+    from hepq.compiler.lower.circuit.draw import picture, text
+    from hepq.runtime.quantum.engine import circuits_of, read_program
+
+    held = circuits_of(artifact)
+    members = [held.program, held.kernel.program if held.kernel else None]
+    found = {c.digest: c for m in members if m is not None for c in read_program(artifact, m).compiled}
+    for number, circuit in enumerate(found.values()):
+        if str(to) == "-":
+            print(text(circuit))
+            continue
+        path = to if len(found) == 1 else to.with_stem(f"{to.stem}{number}")
+        picture(circuit, path)
+        print(path)
+
+
 def _describe(manifest: Manifest) -> None:
     from rich.table import Table
 
@@ -164,15 +188,27 @@ def _describe(manifest: Manifest) -> None:
     console.print(table)
     for dim in manifest.ragged:
         console.print(f"{dim.name}: up to {dim.bound} an event, beyond that {manifest.policy.overflow}")
-    made, code = manifest.provenance, manifest.code
+    made, code = manifest.provenance, f"; code for {manifest.code.mcpu}" if manifest.code is not None else ""
     weights = sum(_size(shape) for shape in manifest.weights.values())
+    if manifest.circuits is not None:
+        console.print(_circuit_words(manifest.circuits), markup=False)
     console.print(
-        f"{weights:,} weights; code for {code.mcpu}; {manifest.golden.events} golden vectors, "
+        f"{weights:,} weights{code}; {manifest.golden.events} golden vectors, "
         f"tolerance {manifest.golden.tolerance:g}\n"
         f"made {made.created} by hepq {made.hepq}, TVM {made.tvm}; source SHA-256 {made.source_sha256[:16]}…\n"
         f"passes: {', '.join(made.passes)}\n{made.command}",
         markup=False,
     )
+
+
+def _circuit_words(held: Circuits) -> str:
+    lines = [f"kernel {held.kernel.name} of events of shape {list(held.kernel.shape)}"] if held.kernel else []
+    for circuit in held.compiled:
+        best = next((r for r in circuit.recipes if r.chosen), None)
+        native = f": {best.recipe}, {best.two_qubit} 2-qubit gates, ESP {best.esp:.4f}" if best else ", simulated"
+        lines.append(f"circuit {circuit.digest[:8]}, {circuit.qubits} wires, {circuit.slots} angles{native}")
+    device = f"compiled for {held.target}, calibration {held.calibration}" if held.device else "not for a device"
+    return "\n".join([*lines, device])
 
 
 def _type(elem: str, dims: tuple[str, ...]) -> str:
