@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hepq.compiler import ir
 from hepq.compiler.ir import Node
+from hepq.compiler.lower import torch_quantum as quantum
 from hepq.compiler.lower.torch_norm import MaskedBatchNorm
 from hepq.compiler.lower.torch_values import BATCH, Batch, Value, with_batch
 from hepq.compiler.named import MatMul
@@ -93,7 +94,7 @@ def _stack(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     shared = with_batch(node.type.dims[:-1], *args)
     extents = [batch.extent(d) for d in shared]
     tensors = [a.align(shared).expand(extents) for a in args]
-    return Value(torch.stack(tensors, -1), (*shared, node["dim"]))
+    return Value(torch.stack(tensors, -1), (*shared, node["dim"]), tuple(args))
 
 
 def _concat(node: Node, args: Sequence[Value], batch: Batch) -> Value:
@@ -297,4 +298,8 @@ RULES: dict[str, Rule] = {
     "window": _window,
     "batch_norm": _batch_norm,
     "dropout": _dropout,
+    "fidelity": quantum.fidelity,
+    "expect": quantum.expect,
+    "probs": quantum.probs,
+    "sample": quantum.probs,
 }

@@ -25,10 +25,14 @@ BATCH = Dim("<batch>")
 
 @dataclass(frozen=True)
 class Value:
-    """``dims`` name the tensor's axes; ``BATCH`` comes first where the value differs between events."""
+    """``dims`` name the tensor's axes; ``BATCH`` comes first where the value differs between events.
+
+    ``parts``: what a stack was made of, so that circuits see which of their angles all events share.
+    """
 
     tensor: Tensor
     dims: tuple[Dim, ...]
+    parts: tuple[Value, ...] = ()
 
     @property
     def batched(self) -> bool:
