@@ -41,6 +41,18 @@ CATALOGUE: dict[str, str] = {
     "HQ0840": "circuits missing or malformed in an artifact",
     "HQ0841": "an artifact without a kernel",
     "HQ0842": "events that a kernel does not take",
+    "HQ0850": "a circuit too large for exact simulation",
+    "HQ0851": "angles that are NaN or infinite",
+    "HQ0852": "probabilities of too many events at once",
+    "HQ0855": "NaN or infinity in events of a kernel",
+    "HQ0856": "events of a kernel in the wrong shape",
+    "HQ0857": "values of a kernel in the wrong shape, or NaN",
+    "HQ0858": "not a kernel store",
+    "HQ0859": "a kernel store cannot be written",
+    "HQ0860": "a worker died",
+    "HQ0861": "a kernel matrix cannot be repaired",
+    "HQ0862": "a kernel cannot be sent to workers",
+    "HQ0863": "no dask cluster",
 }
 
 
