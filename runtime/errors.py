@@ -53,6 +53,21 @@ CATALOGUE: dict[str, str] = {
     "HQ0861": "a kernel matrix cannot be repaired",
     "HQ0862": "a kernel cannot be sent to workers",
     "HQ0863": "no dask cluster",
+    "HQ0870": "no such backend",
+    "HQ0871": "a library that a backend needs is not installed",
+    "HQ0872": "no access to a quantum service",
+    "HQ0873": "more than the budget allows",
+    "HQ0874": "a quantum service refused a job",
+    "HQ0875": "a quantum service does not answer",
+    "HQ0876": "a stale calibration",
+    "HQ0877": "no native circuit for a backend",
+    "HQ0878": "a job ledger that cannot be used",
+    "HQ0879": "a job that may have been sent",
+    "HQ0880": "a circuit too large to simulate with noise",
+    "HQ0881": "angles that are not numbers",
+    "HQ0882": "a job failed",
+    "HQ0883": "no such job in the ledger",
+    "HQ0884": "no room to pack circuits",
 }
 
 
