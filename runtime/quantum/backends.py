@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backends by name: exact, noisy, fake, and vendors' devices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hepq.runtime.errors import DataError, did_you_mean
+from hepq.runtime.quantum.backend import Backend
+from hepq.runtime.quantum.device import Device
+
+#: name -> what it is, for help texts
+BACKENDS = {
+    "exact": "exact simulation of the source circuit, without noise or shots",
+    "noisy": "Aer with the noise of the device's calibration",
+    "fake": "IBM's client, run locally on a simulated copy of the device",
+    "ibm": "an IBM device: ibm, or ibm:NAME",
+    "origin": "a device of Origin Quantum: origin, or origin:CHIP",
+    "quafu": "a device of the Quafu cloud: quafu, or quafu:CHIP",
+}
+
+
+def backend(name: str, *, device: Device | None = None, **options: Any) -> Backend:
+    """What runs circuits, by name.
+
+    ``device``: what circuits were compiled for; all but ``exact`` need it. ``options``: ``exact`` of ``noisy``
+    (probabilities without shots), ``noise`` of ``fake``; for those that send jobs, the fields of ``Remote``:
+    ``ledger``, ``budget``, ``strict``, ``patience``, ``tell``.
+
+    Raises DataError HQ0870 for an unknown name, HQ0871 for a missing library, HQ0877 without a device.
+    """
+    kind, _, chip = name.partition(":")
+    if kind not in BACKENDS or (chip and kind in ("exact", "noisy", "fake")):
+        raise DataError("HQ0870", f"no backend {name!r}", did_you_mean(kind, BACKENDS))
+    if kind == "exact":
+        from hepq.runtime.quantum.exact import Exact
+
+        return Exact(**options)
+    if device is None:
+        why = "it runs circuits that were compiled for a device, and these were not"
+        raise DataError("HQ0877", f"backend {name} without a device", why, "hepqc compile PROGRAM --target DEVICE")
+    if kind == "noisy":
+        from hepq.runtime.quantum.noise import Noisy
+
+        return Noisy(device, **options)
+    from hepq.runtime.quantum.remote import remote
+
+    return remote(kind, chip or None, device, **options)
