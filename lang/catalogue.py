@@ -35,9 +35,10 @@ def entries() -> dict[str, Entry]:
     from hepq.lang.codes_check import CHECK
     from hepq.lang.codes_modules import MODULES
     from hepq.lang.codes_syntax import SYNTAX
+    from hepq.lang.codes_train import TRAINING
     from hepq.lang.codes_use import USE
 
-    return dict(sorted((SYNTAX | MODULES | USE | CHECK).items()))
+    return dict(sorted((SYNTAX | MODULES | USE | TRAINING | CHECK).items()))
 
 
 def diag(

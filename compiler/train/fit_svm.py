@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A support vector machine: the kernel matrix of the training events, then scikit-learn's solver (libsvm)."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hepq.compiler.ir import Module
+from hepq.compiler.kernel import KernelPlan, build_kernel
+from hepq.compiler.lower.program import NotStraight, to_program
+from hepq.compiler.lower.torch import pad_events, to_torch
+from hepq.compiler.passes.base import run_pipeline
+from hepq.compiler.passes.standard import INFERENCE
+from hepq.compiler.schema import read_inputs
+from hepq.compiler.train.data import Labelled
+from hepq.compiler.train.fit_gradient import SCORED, Fitted
+from hepq.compiler.train.recipe import Recipe
+from hepq.compiler.train.report import Watch
+from hepq.lang.catalogue import diag
+from hepq.lang.diagnostic import HepqError
+from hepq.runtime.metrics import auc
+from hepq.runtime.program import Program, evaluate
+from hepq.runtime.quantum.backends import backend
+from hepq.runtime.quantum.gram import gram
+from hepq.runtime.quantum.measurer import DEFAULT_SHOTS, Measurer
+
+#: largest kernel matrix, bytes
+LARGEST = 8 << 30
+
+
+class ProgramKernel:
+    """K(x, y) of a program that is not compiled yet, exactly or by shots; what ``gram`` computes matrices of."""
+
+    symmetric = True
+
+    def __init__(self, program: Program, measurer: Measurer) -> None:
+        self.program, self.measurer = program, measurer
+
+    @property
+    def exact(self) -> bool:
+        return self.measurer.backend.exact
+
+    @cached_property
+    def digest(self) -> str:
+        """Identifies all that a value depends on."""
+        run = self.measurer
+        parts = [self.program.model_dump_json(), run.backend.name]
+        parts += [] if run.backend.exact else [str(run.shots), str(run.seed)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def block(self, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
+        """K of every pair: [N, *shape], [M, *shape] -> [N, M]."""
+        inputs = {"a": np.asarray(x, np.float64)[None], "b": np.asarray(y, np.float64)[None]}
+        found = evaluate(self.program, inputs, {}, self.measurer)["k"]
+        out: NDArray[np.float64] = np.broadcast_to(found, (1, len(x), len(y)))[0]
+        return out
+
+
+def fit_svm(data: Labelled, plan: KernelPlan, recipe: Recipe, watch: Watch) -> Fitted:
+    """Find the support vectors of the model's ``svm``, signal on the positive side.
+
+    Raises HepqError: HQ0746 where a kernel or what it takes is not a number, HQ0747 unless there are two classes,
+    HQ0748 if the kernel matrix would be too large, HQ0749 if the model has other weights, HQ0750 for a kernel that
+    must be compiled (neighbours, windows).
+    """
+    assert plan.instance is not None
+    path = plan.instance.path
+    own = {f"{path}.{name}" for name in ("support", "dual", "bias")}
+    if others := sorted(set(data.module.params) - own):
+        raise HepqError([diag("HQ0749", model=data.module.name, others=", ".join(f"`{o}`" for o in others))])
+    if len(data.classes) != 2:
+        raise HepqError([diag("HQ0747", model=data.module.name, count=len(data.classes))])
+    n, held = len(data.training), data.validation
+    if (size := 8 * n * len(data.events)) > LARGEST:
+        raise HepqError([diag("HQ0748", events=f"{len(data.events):,}", size=f"{size / 2**30:.0f} GiB")])
+    features = _features(data, plan)
+    kernel = _kernel(data, plan, recipe)
+    mine, others = features[data.training], features[held]
+    K = _matrix(kernel, mine, None, recipe, watch)
+    svc = _solved(K, data.is_signal(data.training), plan, recipe)
+    scores = svc.decision_function(_matrix(kernel, others, mine, recipe, watch) if len(held) else K)
+    is_signal = data.is_signal(held if len(held) else data.training)
+    weights = {
+        f"{path}.support": mine[svc.support_].astype(np.float32),
+        f"{path}.dual": svc.dual_coef_[0].astype(np.float32),
+        f"{path}.bias": np.float32(svc.intercept_[0]),
+    }
+    found = {name: np.asarray(value) for name, value in weights.items()}
+    return Fitted(found, {"sv": len(svc.support_)}, scores, is_signal, auc(scores, is_signal))
+
+
+def _matrix(
+    kernel: ProgramKernel, x: NDArray[np.float64], y: NDArray[np.float64] | None, recipe: Recipe, watch: Watch
+) -> NDArray[np.float64]:
+    store = None if recipe.checkpoint is None else recipe.checkpoint / "kernel"
+    found = gram(kernel, x, y, store=store, progress=lambda p: watch.step(p.values_done, p.values))
+    if not np.isfinite(found).all():
+        raise HepqError([diag("HQ0746", what="a value of the kernel")])
+    return found
+
+
+def _solved(K: NDArray[np.float64], signal: NDArray[np.bool_], plan: KernelPlan, recipe: Recipe) -> Any:
+    from sklearn.svm import SVC
+
+    assert plan.instance is not None
+    C = recipe.C if recipe.C is not None else float(plan.instance.statics["C"])
+    weight = "balanced" if recipe.class_weight == "balanced" else None
+    return SVC(kernel="precomputed", C=C, class_weight=weight).fit(K, np.where(signal, 1, -1))
+
+
+def _features(data: Labelled, plan: KernelPlan) -> NDArray[np.float64]:
+    """What the kernel takes of each event [events, *shape], as the compiled model will: rounded to float32."""
+    assert plan.features is not None
+    net = to_torch(read_inputs(Module(data.module.name, data.module.inputs, {"features": plan.features})), {})
+    found = []
+    for start in range(0, len(data.events), SCORED):
+        inputs, counts = pad_events(data.events[start : start + SCORED], net.ir, torch.float64)
+        found.append(net(inputs, counts)["features"].numpy())
+    features = np.concatenate(found).astype(np.float32).astype(np.float64)
+    if not np.isfinite(features).all():
+        bad = int(np.flatnonzero(~np.isfinite(features.reshape(len(features), -1)).all(1))[0])
+        raise HepqError([diag("HQ0746", what=f"what the kernel takes of event {bad}")])
+    return features
+
+
+def _kernel(data: Labelled, plan: KernelPlan, recipe: Recipe) -> ProgramKernel:
+    module, _ = run_pipeline(INFERENCE, build_kernel(data.built, plan, {}), {})
+    try:
+        program = to_program(module)
+    except NotStraight as error:
+        raise HepqError([diag("HQ0750", name=module.name, found=f"`{error}` in a kernel")]) from error
+    return ProgramKernel(
+        program, Measurer(backend(recipe.backend), shots=recipe.shots or DEFAULT_SHOTS, seed=recipe.seed)
+    )

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is minimised, by what the model gives.
+
+===========================  ============================================================================
+the model gives              loss
+===========================  ============================================================================
+one number per class         cross entropy: of probabilities where the numbers are (none negative, sum 1:
+                             `softmax`, `probs`), else of logits
+`sigmoid(…)`, `fidelity(…)`  binary cross entropy of a probability of the signal
+`expect(…)` itself           mean squared distance from +1 for signal and -1 for background
+another single number        binary cross entropy; the number is the signal's logit
+===========================  ============================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hepq.compiler.ir import Node
+from hepq.compiler.train.data import Labelled
+from hepq.lang.catalogue import diag
+from hepq.lang.diagnostic import HepqError
+
+#: values and is_signal, both [events], to losses [events]
+_SINGLE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "probability": lambda p, s: F.binary_cross_entropy(p.clamp(0, 1), s, reduction="none"),
+    "expectation": lambda v, s: (v - (2 * s - 1)) ** 2,
+    "logit": lambda v, s: F.binary_cross_entropy_with_logits(v, s, reduction="none"),
+}
+_KINDS = {"sigmoid": "probability", "fidelity": "probability", "expect": "expectation"}
+_TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Objective:
+    """``output``: the name of the output that is trained. ``kind``: ``classes``, or one of a single number's."""
+
+    output: str
+    kind: str
+    signal: int
+
+    def losses(self, values: Tensor, truth: Tensor) -> Tensor:
+        """[events] of values [events] or [events, classes] and class numbers [events]."""
+        if self.kind == "classes":
+            logs = torch.log(values.clamp_min(_TINY)) if _probabilities(values) else torch.log_softmax(values, -1)
+            return F.nll_loss(logs, truth, reduction="none")
+        return _SINGLE[self.kind](values.reshape(len(truth)), (truth == self.signal).to(values.dtype))
+
+    def signal_scores(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """[events]: larger for what looks more like the signal."""
+        if self.kind != "classes":
+            return values.reshape(len(values))
+        rest = np.delete(values, self.signal, axis=1)
+        scores: NDArray[np.float64] = values[:, self.signal] - rest.max(axis=1)
+        return scores
+
+
+def objective(data: Labelled) -> Objective:
+    """The output that the labels speak of. Raises HepqError HQ0742 if there is none."""
+    single = {name: node for name, node in data.module.outputs.items() if _size(node) == 1}
+    for name, node in data.module.outputs.items():
+        dims = node.type.dims
+        named = len(dims) == 1 and (dims[0].anonymous or dims[0].name == data.dim)
+        if named and node.type.elem == "real" and _size(node) == len(data.classes) > 1:
+            return Objective(name, "classes", data.signal)
+    if len(single) == 1 and len(data.classes) == 2:
+        name, node = next(iter(single.items()))
+        if node.type.elem == "real":
+            return Objective(name, _KINDS.get(node.op, "logit"), data.signal)
+    found = ", ".join(f"`{node.type}`" for node in data.module.outputs.values())
+    raise HepqError([diag("HQ0742", model=data.module.name, found=found, dim=data.dim, count=len(data.classes))])
+
+
+def _size(node: Node) -> int | None:
+    """How many numbers an event gets; None for a ragged value."""
+    size = 1
+    for dim in node.type.dims:
+        if dim.size is None:
+            return None
+        size *= dim.size
+    return size
+
+
+def _probabilities(values: Tensor) -> bool:
+    detached = values.detach()
+    return bool((detached >= 0).all()) and bool(((detached.sum(-1) - 1).abs() < 1e-3).all())

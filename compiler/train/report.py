@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is seen of a training: a live table, a CSV log, pictures."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.runtime.artifact import replacing
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+History = Sequence[Mapping[str, float]]
+COLUMNS = ("epoch", "loss", "validation", "auc", "rate")
+SHOWN = 12
+
+
+class Watch:
+    """Is told what training does; this one only keeps the log, if a path is given."""
+
+    def __init__(self, log: Path | None = None) -> None:
+        self.log = log
+
+    def begin(self, history: History, epochs: int) -> None:
+        """``history``: what was done before, when resumed."""
+
+    def step(self, done: int, total: int) -> None:
+        """``done`` of the epoch's ``total`` events (or of the kernel matrix's entries) are through."""
+
+    def epoch(self, history: History) -> None:
+        """An epoch is over; its row is the last of ``history``."""
+        if self.log is not None:
+            write_log(self.log, history)
+
+    def close(self) -> None:
+        """Training is over."""
+
+
+class Live(Watch):
+    """A table that grows on a terminal; a line for each epoch elsewhere."""
+
+    def __init__(self, console: Console, log: Path | None = None) -> None:
+        from rich.live import Live as RichLive
+
+        super().__init__(log)
+        self.console = console
+        self._history: History = ()
+        self._done, self._total, self._epochs, self._start = 0, 1, 0, time.perf_counter()
+        self._live = RichLive(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
+        if self._live is not None:
+            self._live.start()
+
+    def begin(self, history: History, epochs: int) -> None:
+        self._history, self._epochs = history, epochs
+        if history:
+            self.console.print(f"resumed after epoch {len(history)}")
+
+    def step(self, done: int, total: int) -> None:
+        self._done, self._total = done, total
+        if self._live is not None:
+            self._live.update(self._shown())
+
+    def epoch(self, history: History) -> None:
+        super().epoch(history)
+        self._history, self._done = history, 0
+        if self._live is not None:
+            self._live.update(self._shown())
+        else:
+            self.console.print("  ".join(f"{name} {_text(name, value)}" for name, value in history[-1].items()))
+
+    def close(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            if self._history:
+                self.console.print(self._table(len(self._history)))
+
+    def _shown(self) -> RenderableType:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+
+        bar = ProgressBar(total=self._total, completed=self._done, width=40)
+        return Group(self._table(SHOWN), bar) if self._history else bar
+
+    def _table(self, rows: int) -> RenderableType:
+        from rich.table import Table
+
+        best = min((r["validation"] for r in self._history), default=None)
+        table = Table(*COLUMNS, box=None)
+        for column in table.columns:
+            column.justify = "right"
+        for row in self._history[-rows:]:
+            cells = [_text(name, row[name]) for name in COLUMNS]
+            table.add_row(*cells, style="bold" if row["validation"] == best else "")
+        return table
+
+
+def _text(name: str, value: float) -> str:
+    return str(int(value)) if name == "epoch" else f"{value:g}" if name == "rate" else f"{value:.4f}"
+
+
+def write_log(path: Path, history: History) -> None:
+    """CSV, a row for each epoch."""
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(history)
+
+
+def pictures(folder: Path, name: str, scores: NDArray[np.float64], is_signal: NDArray[np.bool_],
+             classes: tuple[str, str]) -> tuple[Path, Path]:  # fmt: skip
+    """``roc.png`` and ``scores.png`` of scores [events]; ``classes``: signal's name and background's."""
+    import matplotlib
+    import mplhep
+    from matplotlib.figure import Figure
+
+    from hepq.runtime.metrics import roc_picture
+
+    folder.mkdir(parents=True, exist_ok=True)
+    roc = roc_picture({name: (scores, is_signal)}, folder / "roc.png")
+    with matplotlib.rc_context(mplhep.style.CMS):
+        figure = Figure(figsize=(9, 8), layout="constrained")
+        axes = figure.subplots()
+        edges = np.histogram_bin_edges(scores, 30)
+        for label, mask in zip(classes, (is_signal, ~is_signal), strict=True):
+            counts, _ = np.histogram(scores[mask], edges)
+            mplhep.histplot(counts, edges, ax=axes, yerr=np.sqrt(counts), label=label)
+        axes.set(xlabel="Score", ylabel="Events", title=name)
+        axes.legend()
+        with replacing(folder / "scores.png") as temporary:
+            figure.savefig(temporary, format="png", dpi=120)
+    return roc, folder / "scores.png"
