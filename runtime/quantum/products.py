@@ -6,14 +6,37 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+#: rows multiplied at a time where nothing is differentiated: their products are squared while in cache
+PANEL = 128
+
 
 def gram(left: Tensor, right: Tensor | None = None) -> Tensor:
-    """|<right|left>|² of every pair: [..., N, 2^n], [..., M, 2^n] -> [..., N, M]; with itself if ``right`` is None."""
-    product = left @ (left if right is None else right).mH
-    return product.real.square() + product.imag.square()
+    """|<right|left>|² of every pair: [..., N, 2^n], [..., M, 2^n] -> [..., N, M].
+
+    Without ``right``, of ``left`` with itself: symmetric to the last bit, each pair multiplied once.
+    """
+    other = left if right is None else right
+    derived = torch.is_grad_enabled() and (left.requires_grad or other.requires_grad)
+    if derived or left.dim() > 2 or other.dim() > 2:
+        product = left @ other.mH
+        found = product.real.square() + product.imag.square()
+        return found if right is not None else (found + found.mT) / 2
+    out = torch.empty(len(left), len(other), dtype=left.dtype.to_real(), device=left.device)
+    for i in range(0, len(left), PANEL):
+        end = min(i + PANEL, len(left))
+        seen = end if right is None else len(other)
+        parts = torch.view_as_real(left[i:end] @ other[:seen].mH)
+        panel = out[i:end, :seen]
+        torch.mul(parts[..., 0], parts[..., 0], out=panel)
+        panel.addcmul_(parts[..., 1], parts[..., 1])
+        if right is None:
+            out[:i, i:end] = panel[:, :i].T
+            corner = panel[:, i:]
+            corner.copy_((corner + corner.T) / 2)
+    return out
 
 
 def overlaps(left: Tensor, right: Tensor) -> Tensor:
-    """|<right|left>|² row by row: [..., 2^n] each -> [...]."""
+    """|<right|left>|² row by row: [..., 2^n] each, broadcast -> [...]."""
     product: Tensor = torch.linalg.vecdot(right, left)
     return product.real.square() + product.imag.square()

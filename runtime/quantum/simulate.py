@@ -54,71 +54,79 @@ def expectations(
 
 def _run(circuit: Circuit, values: Values, dtype: torch.dtype, phases_too: bool) -> Tensor:
     """Real and imaginary parts, [2, N, 2^wires]; without ``phases_too``, right up to a phase of each amplitude."""
-    parts = (values,) if isinstance(values, Tensor) else tuple(values)
-    if any(p.dim() != 2 for p in parts) or sum(p.shape[1] for p in parts) != circuit.slots:
-        raise ValueError(f"{[tuple(p.shape) for p in parts]} does not fill {circuit.slots} slots")
-    rows = max((len(p) for p in parts if len(p) != 1), default=1)
-    if any(len(p) not in (1, rows) for p in parts):
-        raise ValueError(f"values of {sorted({len(p) for p in parts})} events")
-    parts = tuple(p.to(torch.float64) for p in parts)
-    common = torch.cat([p[:1] for p in parts], 1)
-    full = torch.cat([p.expand(rows, -1) for p in parts], 1)
-    slots = [(len(p) == 1) for p in parts for _ in range(p.shape[1])]
-    shared = frozenset(i for i, one in enumerate(slots) if one)
-    plan = tables(Key(circuit.digest, shared, dtype.to_real(), full.device, circuit))
-    if torch.is_grad_enabled() and full.requires_grad:
-        return _layers(plan, full, common, dtype.to_real(), phases_too).expand(-1, rows, -1)
-    size = max(1, BLOCK >> circuit.qubits)
-    if rows <= size:
-        return _layers(plan, full, common, dtype.to_real(), phases_too).expand(-1, rows, -1)
-    out = torch.empty(2, rows, 1 << circuit.qubits, dtype=dtype.to_real(), device=full.device)
+    full, common, shared = _filled(values, circuit.slots)
+    real = dtype.to_real()
+    plan = tables(Key(circuit.digest, shared, real, full.device, circuit))
+    rows, size = len(full), max(1, BLOCK >> circuit.qubits)
+    if rows <= size or (torch.is_grad_enabled() and full.requires_grad):
+        state = _layers(plan, full, common, real, phases_too)
+        parts = state if len(state) == 2 else torch.cat((state, torch.zeros_like(state)))
+        return parts.expand(2, rows, -1)
+    out = torch.zeros(2, rows, 1 << circuit.qubits, dtype=real, device=full.device)
     for i in range(0, rows, size):
-        out[:, i : i + size] = _layers(plan, full[i : i + size], common, dtype.to_real(), phases_too)
+        state = _layers(plan, full[i : i + size], common, real, phases_too)
+        out[: len(state), i : i + size] = state
     return out
 
 
+def _filled(values: Values, slots: int) -> tuple[Tensor, Tensor, frozenset[int]]:
+    """Values [N, slots], those of one event [1, slots], and the slots that are the same in all events."""
+    parts = (values,) if isinstance(values, Tensor) else tuple(values)
+    if any(p.dim() != 2 for p in parts) or sum(p.shape[1] for p in parts) != slots:
+        raise ValueError(f"values of shapes {[tuple(p.shape) for p in parts]} do not fill {slots} slots")
+    rows = next((len(p) for p in parts if len(p) != 1), 1)
+    if any(len(p) not in (1, rows) for p in parts):
+        raise ValueError(f"values of {sorted({len(p) for p in parts})} events")
+    parts = tuple(p.to(torch.float64) for p in parts)
+    one = [len(p) == 1 for p in parts for _ in range(p.shape[1])]
+    full = parts[0] if len(parts) == 1 else torch.cat([p.expand(rows, -1) for p in parts], 1)
+    common = full[:1] if len(parts) == 1 else torch.cat([p[:1] for p in parts], 1)
+    return full, common, frozenset(i for i, shared in enumerate(one) if shared)
+
+
 def _layers(plan: Tables, values: Tensor, common: Tensor, real: torch.dtype, phases_too: bool) -> Tensor:
-    """[2, N, 2^wires], or [2, 1, 2^wires] where all events are alike."""
-    known: dict[int, tuple[Tensor, Tensor] | None] = {}
-    state = torch.zeros(2, 1, 1 << plan.qubits, dtype=real, device=values.device)
-    state[0, 0, plan.start] = 1.0
+    """[2, rows, 2^wires]; rows is 1 where all events are alike, and [1, rows, 2^wires] holds real amplitudes."""
+    waves: dict[int, Tensor | None] = {}
+    state = torch.zeros(1, 1, 1 << plan.qubits, dtype=real, device=values.device)
+    state[..., plan.start] = 1.0
     for i, (turn, phases) in enumerate(plan.layers):
         state = _turn(state, turn, values, common)
         if phases_too or i + 1 < len(plan.layers):
-            if phases.number not in known:
-                known[phases.number] = _wave(phases, values, common, real)
-            wave = known[phases.number]
-            state = state if wave is None else _multiplied(state, *wave)
+            if phases.number not in waves:
+                waves[phases.number] = _wave(phases, values, common, real)
+            wave = waves[phases.number]
+            state = state if wave is None else _multiplied(state, wave)
         if phases.gather is not None:
             state = _permuted(state, phases.gather, phases.scatter)
     return state
 
 
-def _wave(phases: PhaseTable, values: Tensor, common: Tensor, real: torch.dtype) -> tuple[Tensor, Tensor] | None:
-    """Cosine and sine of the phases, [rows, 2^wires]."""
+def _wave(phases: PhaseTable, values: Tensor, common: Tensor, real: torch.dtype) -> Tensor | None:
+    """Cosine and sine of the phases, [2, rows, 2^wires]."""
     turns = phases.turns(values, common)
     if turns is None:
         return None
     angles = torch.frac(turns).to(real) * (2 * torch.pi)
-    return torch.cos(angles), torch.sin(angles)
+    return torch.stack((torch.cos(angles), torch.sin(angles)))
 
 
-def _multiplied(state: Tensor, c: Tensor, s: Tensor) -> Tensor:
-    re, im = state[0], state[1]
-    return torch.stack((re * c - im * s, re * s + im * c))
+def _multiplied(state: Tensor, wave: Tensor) -> Tensor:
+    if len(state) == 1:
+        return state * wave
+    (re, im), (c, s) = state.unbind(), wave.unbind()
+    return torch.stack((torch.addcmul(re * c, im, s, value=-1), torch.addcmul(re * s, im, c)))
 
 
 def _turn(state: Tensor, table: TurnTable, values: Tensor, common: Tensor) -> Tensor:
     shape = state.shape
     angles = None if table.angles is None else table.angles(values, common)[0]
     used = 0
-    for low, wires, fixed in table.windows:
+    for low, mirrors, fixed in table.windows:
         matrix = fixed
-        if matrix is None:
-            assert angles is not None
-            mirror = torch.tensor([m for _, m in wires], device=state.device)
-            matrix = kron(turned(angles[used : used + len(wires)], mirror)).to(state.dtype)
-            used += len(wires)
+        if matrix is None and angles is not None:
+            matrix = kron(turned(angles[used : used + len(mirrors)], mirrors)).to(state.dtype)
+            used += len(mirrors)
+        assert matrix is not None
         if low == 0:
             state = state.reshape(-1, len(matrix)) @ matrix.T
         else:

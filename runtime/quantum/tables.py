@@ -76,9 +76,10 @@ class PhaseTable:
 
 @dataclass(frozen=True)
 class TurnTable:
-    """``windows``: (lowest wire, wires, matrix if fixed); ``angles``: of the wires of the others, in order."""
+    """``windows``: (lowest wire, ±1 of each wire as in ``turned``, matrix if fixed), the matrix on the wires from
+    the lowest on; ``angles``: of the wires of those not fixed, in order."""
 
-    windows: tuple[tuple[int, tuple[tuple[int, bool], ...], Tensor | None], ...]
+    windows: tuple[tuple[int, Tensor, Tensor | None], ...]
     angles: Affine | None
 
 
@@ -167,21 +168,21 @@ def _turns(turn: Turn, n: int, key: Key) -> TurnTable:
             continue
         wires = range(min(inside), max(inside) + 1)
         angles = [inside.get(q, (Angle(), False)) for q in wires]
+        mirrors = _tensor(np.array([-1.0 if mirror else 1.0 for _, mirror in angles]), key)
         matrix = None
         if all(a.fixed for a, _ in angles):
-            one = torch.tensor([a.constant for a, _ in angles], dtype=torch.float64)
-            matrix = kron(turned(one, torch.tensor([m for _, m in angles]))).to(key.device, key.real)
+            constants = _tensor(np.array([a.constant for a, _ in angles]), key)
+            matrix = kron(turned(constants, mirrors)).to(key.real)
         else:
             moving += [a for a, _ in angles]
-        windows.append((wires.start, tuple((q, m) for q, (_, m) in zip(wires, angles, strict=True)), matrix))
+        windows.append((wires.start, mirrors, matrix))
     return TurnTable(tuple(windows), _affine(moving, key) if moving else None)
 
 
-def turned(angles: Tensor, mirror: Tensor) -> Tensor:
-    """RY(angle) Z^mirror: [k] -> [k, 2, 2]."""
+def turned(angles: Tensor, mirrors: Tensor) -> Tensor:
+    """RY(angle) times diag(1, mirror): [k] -> [k, 2, 2]."""
     c, s = torch.cos(angles / 2), torch.sin(angles / 2)
-    flip = 1.0 - 2.0 * mirror.to(angles.dtype)
-    return torch.stack((c, -s * flip, s, c * flip), -1).reshape(-1, 2, 2)
+    return torch.stack((c, -s * mirrors, s, c * mirrors), -1).reshape(-1, 2, 2)
 
 
 def kron(matrices: Tensor) -> Tensor:
