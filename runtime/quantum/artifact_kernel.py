@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from hepq.runtime.manifest import Kernel
 from hepq.runtime.program import evaluate
 from hepq.runtime.quantum.backend import Backend
 from hepq.runtime.quantum.engine import Compiled, circuits_of, read_program
+from hepq.runtime.quantum.kernel import block_seed
 
 
 class ArtifactKernel:
@@ -37,7 +39,7 @@ class ArtifactKernel:
         weights = self.info.program.replace(".json", ".safetensors")
         self.weights = artifact.tensors(weights) if weights in artifact.members else {}
         self.calibration = compiled.device.calibration if compiled.device is not None else None
-        self._content = artifact.manifest.members[self.info.program]
+        self._content = [digest for m, digest in artifact.manifest.members.items() if m in (self.info.program, weights)]
 
     @property
     def exact(self) -> bool:
@@ -47,18 +49,32 @@ class ArtifactKernel:
     def digest(self) -> str:
         """Identifies all that a value depends on."""
         run = self.measurer
-        parts = [self._content, run.backend.name]
+        parts = [*self._content, run.backend.name]
         if not run.backend.exact:
             natives = sorted(n.circuit.digest for n in run.natives.values())
             parts += [str(run.shots), str(run.seed), str(self.calibration), *natives]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """What is kept with stored values: what ran the circuits, as calibrated when they were compiled."""
+        run, made = self.measurer, {"name": self.info.name, "backend": self.measurer.backend.name}
+        return made if self.exact else {**made, "calibration": self.calibration, "shots": run.shots, "seed": run.seed}
+
     def block(self, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
-        """K of every pair: [N, *shape], [M, *shape] -> [N, M]."""
-        inputs = {"a": np.asarray(x, np.float64)[None], "b": np.asarray(y, np.float64)[None]}
-        found = evaluate(self.program, inputs, self.weights, self.measurer)["k"]
-        out: NDArray[np.float64] = np.broadcast_to(found, (1, len(x), len(y)))[0]
+        """K of every pair: [N, *shape], [M, *shape] -> [N, M]. Shots of each block are drawn by a seed of its own."""
+        out: NDArray[np.float64] = np.broadcast_to(self._values(x[None], y[None], x, y), (1, len(x), len(y)))[0]
         return out
+
+    def pairs(self, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
+        """K of each row of ``x`` with the same row of ``y``: [P, *shape], [P, *shape] -> [P]."""
+        out: NDArray[np.float64] = np.broadcast_to(self._values(x[:, None], y[:, None], x, y), (len(x), 1, 1))[:, 0, 0]
+        return out
+
+    def _values(self, a: NDArray[Any], b: NDArray[Any], x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        measurer = replace(self.measurer, seed=block_seed(self.measurer.seed, x, y))
+        inputs = {"a": np.asarray(a, np.float64), "b": np.asarray(b, np.float64)}
+        return evaluate(self.program, inputs, self.weights, measurer)["k"]
 
     def __reduce__(self) -> tuple[Any, ...]:
         path, backend, shots, seed = self._given
