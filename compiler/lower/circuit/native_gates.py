@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One-qubit gates, cx and rzz as a device's native gates, with few one-qubit gates and angles affine in the slots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import pi
+
+from hepq.compiler.lower.circuit.one_qubit import is_x, joined, rotations
+from hepq.compiler.lower.circuit.peephole import turns
+from hepq.runtime.quantum.circuit import Angle, Gate
+from hepq.runtime.quantum.device import Coupling, Device
+
+#: native two-qubit gates that a cx can be written with; the diagonal ones let phases pass
+SUPPORTED = frozenset(("cz", "cx", "ecr", "rzz"))
+_DIAGONAL = frozenset(("cz", "rzz"))
+_H = [Angle(pi / 2), Angle(pi / 2)]
+_ZERO = Angle()
+
+
+def best_couplings(device: Device) -> dict[tuple[int, int], Coupling]:
+    """The supported gate of least error on each usable pair (a < b)."""
+    out: dict[tuple[int, int], Coupling] = {}
+    for c in device.usable:
+        pair = (min(c.a, c.b), max(c.a, c.b))
+        if c.gate in SUPPORTED and (pair not in out or (c.error or 0.0) < (out[pair].error or 0.0)):
+            out[pair] = c
+    return out
+
+
+def writable(device: Device) -> bool:
+    """Whether the device's one-qubit gates are among those written here."""
+    has = set(device.one_qubit)
+    return bool(has & {"sx", "rx"} and has & {"rz", "p"}) or (
+        bool(has & {"r", "gpi2"}) and {c.gate for c in best_couplings(device).values()} <= _DIAGONAL
+    )
+
+
+def natively(gates: Iterable[Gate], device: Device, couplings: Mapping[tuple[int, int], Coupling]) -> tuple[Gate, ...]:
+    """The same circuit from |0…0> up to phases before measurement; every qubit is measured after it.
+
+    Gates: those with known ``rotations``, and cx or rzz on ``couplings``.
+    """
+    writer = _Writer(device)
+    for gate in gates:
+        if len(gate.qubits) == 1:
+            run = rotations(gate)
+            if run is None:
+                raise ValueError(f"no rotations for {gate.name}")
+            writer.turn(gate.qubits[0], run)
+            continue
+        a, b = gate.qubits
+        link = couplings[min(a, b), max(a, b)]
+        if gate.name == "rzz" and link.gate == "rzz":
+            writer.rzz(link, gate.angles[0])
+        elif gate.name == "rzz":
+            writer.cx(a, b, link)
+            writer.turn(b, list(gate.angles))
+            writer.cx(a, b, link)
+        else:
+            writer.cx(a, b, link)
+    return writer.finished()
+
+
+class _Writer:
+    """Writes gates; what each qubit turns by is kept until it meets a gate that it does not commute with."""
+
+    def __init__(self, device: Device) -> None:
+        self._names = set(device.one_qubit)
+        self._framed = not (self._names & {"sx", "rx"} and self._names & {"rz", "p"})
+        self._out: list[Gate] = []
+        self._turns: dict[int, list[list[Angle]]] = {}
+        self._fresh: set[int] = set(range(device.size))
+
+    def turn(self, qubit: int, run: list[Angle]) -> None:
+        self._turns.setdefault(qubit, []).append(run)
+
+    def rzz(self, link: Coupling, angle: Angle) -> None:
+        self._flush(link.a, phases=False)
+        self._flush(link.b, phases=False)
+        self._out.append(Gate("rzz", (link.a, link.b), (angle,)))
+
+    def cx(self, a: int, b: int, link: Coupling) -> None:
+        if link.gate in _DIAGONAL:
+            self.turn(b, _H)
+            for q in (a, b):
+                self._flush(q, phases=False)
+            if link.gate == "cz":
+                self._out.append(Gate("cz", (link.a, link.b)))
+            else:
+                self._out.append(Gate("rzz", (link.a, link.b), (Angle(pi / 2),)))
+                self.turn(a, [Angle(-pi / 2)])
+                self.turn(b, [Angle(-pi / 2)])
+            self.turn(b, _H)
+            return
+        backwards = (a, b) != (link.a, link.b)
+        for q in (a, b) if backwards else ():
+            self.turn(q, _H)
+        for q in (link.a, link.b):
+            self._flush(q, phases=True)
+        self._out.append(Gate(link.gate, (link.a, link.b)))
+        if link.gate == "ecr":  # cx = (x rz(π/2)) ⊗ (rz(π) sx rz(π)) · ecr, up to a phase
+            self.turn(link.a, [Angle(pi / 2), _ZERO, _ZERO])
+            self.turn(link.b, [Angle(pi), Angle(pi)])
+        for q in (a, b) if backwards else ():
+            self.turn(q, _H)
+
+    def finished(self) -> tuple[Gate, ...]:
+        for q in sorted(self._turns):
+            self._flush(q, phases=False)
+        return tuple(self._out)
+
+    def _flush(self, q: int, *, phases: bool) -> None:
+        """Write the pending turn of a qubit; its last phase only if ``phases``, otherwise it stays pending."""
+        run = joined(self._turns.pop(q, []))
+        fresh = q in self._fresh
+        self._fresh.discard(q)
+        rest = self._in_frame(q, run) if self._framed else self._write(q, run, fresh, phases)
+        if rest.terms or turns(rest.constant):
+            self._turns[q] = [[rest]]
+
+    def _write(self, q: int, run: list[Angle], fresh: bool, phases: bool) -> Angle:
+        rz = "rz" if "rz" in self._names else "p"
+        turned = _about_x(run, pairs="rx" in self._names or "x" in self._names, any_angle="rx" in self._names)
+        for at, (phase, theta) in enumerate(turned):
+            trivial = not phase.terms and not turns(phase.constant)
+            if not trivial and not (at == 0 and fresh) and (phases or theta is not None):
+                self._out.append(Gate(rz, (q,), (phase if phase.terms else Angle(turns(phase.constant)),)))
+            if theta is not None:
+                self._out.append(_x_turn(q, theta, self._names))
+        return _ZERO if phases else turned[-1][0]
+
+    def _in_frame(self, q: int, run: list[Angle]) -> Angle:
+        """Without a native rz: turns about axes in the xy plane, all phases kept to the end of the run."""
+        frame = _ZERO
+        for phase, theta in _about_x(run, pairs="r" in self._names, any_angle="r" in self._names):
+            frame = frame + phase
+            if theta is not None:
+                axis = -frame
+                self._out.append(Gate("r", (q,), (theta, axis)) if "r" in self._names else Gate("gpi2", (q,), (axis,)))
+        return frame
+
+
+def _about_x(run: list[Angle], *, pairs: bool, any_angle: bool) -> list[tuple[Angle, Angle | None]]:
+    """A run as phases, each with the turn about x after it (None after the last).
+
+    sx rz(θ + π) sx is rz(π/2)… rx(θ) …: ``pairs`` takes two sx together where that is an x, ``any_angle`` always.
+    """
+    out: list[tuple[Angle, Angle | None]] = []
+    phase, at = run[0], 1
+    while at < len(run):
+        whole = at + 1 < len(run) and (any_angle or (pairs and is_x(run[at])))
+        if whole and is_x(run[at]):
+            out.append((phase, Angle(pi)))
+            phase, at = run[at + 1], at + 2
+        elif whole:
+            out.append((phase + -pi / 2, run[at] + -pi))
+            phase, at = run[at + 1] + -pi / 2, at + 2
+        else:
+            out.append((phase, Angle(pi / 2)))
+            phase, at = run[at], at + 1
+    return [*out, (phase, None)]
+
+
+def _x_turn(q: int, theta: Angle, names: set[str]) -> Gate:
+    if theta == Angle(pi / 2) and "sx" in names:
+        return Gate("sx", (q,))
+    if theta == Angle(pi) and "x" in names:
+        return Gate("x", (q,))
+    return Gate("rx", (q,), (theta,))

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks for all layers of a circuit on one tree of qubits: each starts where the one before left the wires."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.compiler.lower.circuit.layers import Layer, LayeredCircuit
+from hepq.compiler.lower.circuit.twine import Beam, Network, Tree, search
+
+#: where the wires stand: ``place[w]`` is the qubit of the tree that holds wire w
+Place = tuple[int, ...]
+#: what every qubit holds
+Masks = tuple[int, ...]
+_PARAMETERS = ((0.25, 1.0, 0.4), (0.1, 1.5, 0.4), (0.15, 1.0, 0.4), (0.06, 2.0, 0.7), (0.5, 1.0, 0.7), (0.2, 1.5, 0.2))
+
+
+def beams(effort: int, seed: int) -> tuple[Beam, ...]:
+    """Searches to try, from a glance (-1) to thorough (2)."""
+    width, tries = {-1: (60, 2), 0: (150, 3), 1: (400, 6)}.get(effort, (1500, 6))
+    return tuple(Beam(width, pull, power, back, seed) for pull, power, back in _PARAMETERS[:tries])
+
+
+def place_of(held: Sequence[int]) -> Place:
+    """Where the wires stand when every qubit holds one."""
+    return tuple(held.index(1 << w) for w in range(len(held)))
+
+
+def held_at(place: Place) -> Masks:
+    """What qubits hold when the wires stand so."""
+    wire = np.argsort(place)
+    return tuple(1 << int(w) for w in wire)
+
+
+def plan(tree: Tree, circuit: LayeredCircuit, tries: tuple[Beam, ...]) -> tuple[Place, tuple[Network, ...]] | None:
+    """The wires' first places and a network for each layer of pairs, short in all; None: no network was found.
+
+    A layer right after |+…+> needs no start: its network runs backwards from where it ends, and its first state,
+    whatever it is, costs nothing, since linear maps of basis states leave |+…+> alone.
+    """
+    layers, starts = circuit.layers, _starts(tree, circuit, tries[0].seed)
+    free = circuit.uniform_start
+    first = _network(tree, _key(layers[0]), starts, not free, tries)
+    if first is None:
+        return None
+    networks = [first.reversed if free else first]
+    for layer in layers[1:]:
+        found = _next(tree, layers, networks, layer, tries)
+        if found is None:
+            return None
+        networks.append(found)
+    return place_of(networks[0].end if free else networks[0].start), tuple(networks)
+
+
+def _next(
+    tree: Tree, layers: Sequence[Layer], networks: Sequence[Network], layer: Layer, tries: tuple[Beam, ...]
+) -> Network | None:
+    here = networks[-1].end
+    for known, network in zip(layers, networks, strict=False):
+        if _key(known) == _key(layer) and network.end == here and all(m.bit_count() == 1 for m in network.start):
+            return network.reversed
+    if len(layer.pairs) == tree.size * (tree.size - 1) // 2:  # all pairs: any place is as good, names do not matter
+        canonical = _network(tree, _key(layer), (held_at(tuple(range(tree.size))),), True, tries)
+        return canonical and canonical.relabelled([m.bit_length() - 1 for m in here])
+    return _network(tree, _key(layer), (here,), True, tries)
+
+
+@lru_cache(maxsize=4096)
+def _network(
+    tree: Tree, parities: Masks, starts: tuple[Masks, ...], closed: bool, tries: tuple[Beam, ...]
+) -> Network | None:
+    best: Network | None = None
+    for beam in tries:
+        limit = len(best.steps) if best else 2 * (len(parities) + tree.size) + 40
+        best = search(tree, parities, starts, closed=closed, beam=beam, limit=limit) or best
+    return best
+
+
+def _key(layer: Layer) -> Masks:
+    return tuple(sorted(layer.pairs))
+
+
+def _starts(
+    tree: Tree, circuit: LayeredCircuit, seed: int, tries: int = 64, kept: int = 12
+) -> tuple[tuple[int, ...], ...]:
+    """Places in which wires that interact are near one another, by random exchanges that bring them nearer."""
+    n, rng = tree.size, np.random.default_rng(seed)
+    masks = [m for layer in circuit.layers for m in layer.pairs]
+    ends = [[q for q in range(n) if m >> q & 1] for m in masks] + [list(pair) for pair in circuit.cx]
+    if len(set(masks)) == n * (n - 1) // 2 and not circuit.cx:
+        return (held_at(tuple(range(n))),)
+    a, b = np.array(ends).T
+    distance = tree.distances.astype(float) ** 1.5
+
+    def cost(place: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.asarray(distance[place[:, a], place[:, b]].sum(1))
+
+    place = np.stack([np.arange(n), *(rng.permutation(n) for _ in range(tries - 1))])
+    now, row = cost(place), np.arange(tries)
+    for _ in range(40 * n):
+        i, j = rng.integers(n, size=(2, tries))
+        moved = place.copy()
+        moved[row, i], moved[row, j] = place[row, j], place[row, i]
+        then = cost(moved)
+        better = then <= now
+        place[better], now[better] = moved[better], then[better]
+    order = np.argsort(now, kind="stable")
+    distinct = dict.fromkeys(held_at(tuple(place[k].tolist())) for k in order)
+    return tuple(distinct)[:kept]
