@@ -77,6 +77,7 @@ class _Run:
         self.net: TorchModule = to_torch(module, seed=recipe.seed)
         self.optimiser = torch.optim.Adam(self.net.parameters(), lr=recipe.rate)
         self.truth = torch.from_numpy(data.truth)
+        self.inputs, self.counts = pad_events(data.events, module)
         self.class_weights = torch.from_numpy(data.class_weights(recipe.class_weight)).float()
         self.held = data.validation if len(data.validation) else data.training
 
@@ -144,7 +145,12 @@ class _Run:
         return np.concatenate(scores), total / len(which)
 
     def _values(self, pick: NDArray[np.int64]) -> Tensor:
-        inputs, counts = pad_events([self.data.events[i] for i in pick], self.net.ir)
+        """The trained output for some events, padded to the largest of them."""
+        counts = {name: found[pick] for name, found in self.counts.items()}
+        inputs = {}
+        for node in self.net.ir.inputs:
+            ragged = [int(counts[d.name].max()) for d in node.type.dims if d.ragged]
+            inputs[node["name"]] = self.inputs[node["name"]][(pick, *map(slice, ragged))]
         return self.net(inputs, counts)[self.target.output]  # type: ignore[no-any-return]
 
     def _loss(self, values: Tensor, pick: NDArray[Any]) -> Tensor:
