@@ -37,7 +37,8 @@ class Claims:
         try:
             with mine.open("xb") as file:
                 os.posix_fallocate(file.fileno(), 0, room)
-            if any(self._holds(other, mine) for other in self.folder.glob(f"{key}.*") if other != mine):
+            others = [n for n in os.listdir(self.folder) if n.startswith(f"{key}.") and n != mine.name]
+            if any(self._holds(self.folder / name, mine) for name in others):
                 mine.unlink()
                 return False
         except FileExistsError:  # another thread has it
