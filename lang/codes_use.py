@@ -200,6 +200,19 @@ WEIGHTS = {
         "Compiling needs trained weights, or an explicit wish for random ones.",
         "pass `--weights FILE.safetensors`, or `--init SEED` for random weights",
     ),
+    "HQ0720": Entry(
+        "unknown device `{name}`",
+        "A target is a device that comes with hepq, a topology, or a file that describes one.",
+    ),
+    "HQ0721": Entry(
+        "`{path}` does not describe a device: {found}",
+        "A device's file states its qubits, couplings, native gates and where its figures are from.",
+        "docs/devices.md shows one",
+    ),
+    "HQ0722": Entry(
+        "device `{name}` cannot be asked for its calibration: {found}",
+        "A live device is described by its vendor's service.",
+    ),
     "HQ0750": Entry(
         "the classical and the quantum part of `{name}` cannot be told apart: {found}",
         "Particles are dealt with by compiled code before the circuits; what follows the circuits cannot use it.",
