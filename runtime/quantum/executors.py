@@ -180,6 +180,13 @@ class Dask:
             self._client.close()
 
 
+def executor(workers: int | None = None, dask: Any = None) -> Executor:
+    """On a dask cluster if one is given, in so many processes if more than one is asked for, else in this one."""
+    if dask is not None:
+        return Dask(dask)
+    return Processes(workers) if workers is not None and workers > 1 else Serial()
+
+
 def _transfer(theirs: Any, mine: Future[Any]) -> None:
     from distributed.scheduler import KilledWorker
 

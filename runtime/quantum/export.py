@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernel matrices as ``.npz`` files that say where they are from; NumPy alone reads them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.runtime.artifact import replacing
+from hepq.runtime.errors import DataError
+from hepq.runtime.quantum.kernel import Described, KernelFunction, content
+from hepq.runtime.quantum.store import utc
+
+
+@dataclass(frozen=True)
+class Side:
+    """The events of rows or columns: features [N, *shape], which of the files' events they are, classes if known."""
+
+    x: NDArray[np.float64]
+    events: NDArray[np.int64]
+    labels: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True)
+class Exported:
+    """``gram`` [N, M]; ``provenance``: kernel, backend, calibration, hashes of the events, versions, date."""
+
+    gram: NDArray[np.float64]
+    provenance: dict[str, Any]
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> NDArray[np.int64] | None:
+        return self.arrays.get("labels")
+
+
+def save(
+    path: str | Path, gram: NDArray[np.float64], kernel: KernelFunction, rows: Side, columns: Side | None = None,
+    made: Mapping[str, Any] | None = None,
+) -> None:  # fmt: skip
+    """Write ``gram``, ``events``, ``labels`` (of columns: ``events_against``, ``labels_against``), ``x_sha256`` and
+    ``provenance``, JSON to which ``made`` is added. The file appears whole or not at all. Raises DataError HQ0817.
+    """
+    arrays: dict[str, Any] = {"gram": gram}
+    hashes = {}
+    for suffix, side in (("", rows), ("_against", columns)):
+        if side is not None:
+            hashes[f"x_sha256{suffix}"] = content(side.x)
+            arrays[f"events{suffix}"] = side.events
+            if side.labels is not None:
+                arrays[f"labels{suffix}"] = side.labels
+    about = dict(kernel.about) if isinstance(kernel, Described) else {}
+    provenance = {"kernel": kernel.digest, **about, **hashes, "hepq": version("hepq"), "created": utc(), **(made or {})}
+    path = Path(path)
+    if path.suffix != ".npz" or path.is_dir():
+        raise DataError("HQ0817", f"cannot write {path}", "a kernel matrix is written as .npz")
+    try:
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, provenance=np.array(json.dumps(provenance)), **arrays, **hashes)
+    except OSError as error:
+        raise DataError("HQ0817", f"cannot write {path}", error.strerror or str(error)) from error
+
+
+def load(path: str | Path) -> Exported:
+    """What ``save`` wrote."""
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    provenance = json.loads(str(arrays.pop("provenance")))
+    return Exported(arrays.pop("gram"), provenance, arrays)
