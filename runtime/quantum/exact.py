@@ -48,7 +48,7 @@ class Exact:
         size = 1 << circuit.qubits
         found = np.empty((len(values), size))
         rows = max(1, MEMORY // (AMPLITUDE * size))
-        with torch.inference_mode():
+        with torch.no_grad():
             for i in range(0, len(values), rows):
                 block = torch.from_numpy(values[i : i + rows]).to(self.device)
                 found[i : i + rows] = probabilities(circuit, block).cpu().numpy()

@@ -4,23 +4,86 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hepq.runtime.quantum.circuit import Circuit, Diagonal, Op, remapped
+from hepq.runtime.quantum.measure import Observable
 from hepq.runtime.quantum.tables import signs
 
-Observable = Sequence[tuple[float, Sequence[tuple[int, str]]]]
 
+@dataclass(frozen=True)
+class Means:
+    """``circuit``: what the observables see of a circuit, on as few wires; slots keep their numbers.
 
-def cone(circuit: Circuit, observables: Sequence[Observable]) -> tuple[Circuit, list[Observable]]:
-    """The gates that ``observables`` can depend on, on the wires that these touch, and the observables there.
-
-    Every other gate meets its inverse in <0|U† O U|0>. Slots keep their numbers.
+    ``weights``: [observables, 2^wires] for each set of wires to flip and for the product's real or imaginary part.
     """
-    seen = {wire for o in observables for _, string in o for wire, _ in string}
+
+    circuit: Circuit
+    count: int
+    weights: dict[tuple[int, bool], NDArray[np.float64]]
+
+    @property
+    def phases_matter(self) -> bool:
+        """Whether the means depend on the amplitudes' phases."""
+        return any(flips for flips, _ in self.weights)
+
+    def __call__(self, parts: Tensor) -> Tensor:
+        """[observables, N] from amplitudes [1 or 2, 2^wires, N]: real, and imaginary where not all zero."""
+        total = parts.new_zeros(self.count, parts.shape[-1])
+        for (flips, imaginary), table in self.weights.items():
+            order = torch.from_numpy(np.arange(parts.shape[1]) ^ flips).to(parts.device)
+            flipped = parts.index_select(1, order) if flips else parts
+            if not imaginary:
+                seen = (flipped * parts).sum(0)
+            elif len(parts) == 2:
+                seen = flipped[0] * parts[1] - flipped[1] * parts[0]
+            else:
+                continue
+            total = total + torch.from_numpy(table).to(parts) @ seen
+        return total
+
+
+def measured(circuit: Circuit, observables: Sequence[Observable]) -> Means:
+    """How to compute ``observables`` after ``circuit``; the last 64 are kept."""
+    plain = tuple(tuple((float(c), tuple((int(w), str(p)) for w, p in s)) for c, s in o) for o in observables)
+    return _measured(_Key(circuit.digest, plain, circuit))
+
+
+@dataclass(frozen=True)
+class _Key:
+    digest: str
+    observables: tuple[Observable, ...]
+    circuit: Circuit = field(compare=False)
+
+
+@lru_cache(maxsize=64)
+def _measured(key: _Key) -> Means:
+    circuit, wires = cone(key.circuit, {w for o in key.observables for _, string in o for w, _ in string})
+    weights: dict[tuple[int, bool], NDArray[np.float64]] = {}
+    for row, observable in enumerate(key.observables):
+        for coefficient, string in observable:
+            flips = sum(1 << wires[w] for w, p in string if p in "XY")
+            mask = sum(1 << wires[w] for w, p in string if p in "YZ")
+            ys = sum(p == "Y" for _, p in string)
+            # Y = i X Z: P|z> = i^ys (-1)^parity(z & mask) |z ^ flips>
+            sign = (1, -1, -1, 1)[ys % 4]
+            table = weights.setdefault((flips, ys % 2 == 1), np.zeros((len(key.observables), 1 << circuit.qubits)))
+            table[row] += coefficient * sign * signs([mask], range(circuit.qubits))[0]
+    return Means(circuit, len(key.observables), weights)
+
+
+def cone(circuit: Circuit, wires: set[int]) -> tuple[Circuit, dict[int, int]]:
+    """The gates that a measurement of ``wires`` can depend on, and the new numbers of the wires that they touch.
+
+    Every other gate meets its inverse in <0|U† O U|0>.
+    """
+    seen = set(wires)
     kept: list[Op] = []
     for op in reversed(circuit.ops):
         if isinstance(op, Diagonal):
@@ -28,31 +91,6 @@ def cone(circuit: Circuit, observables: Sequence[Observable]) -> tuple[Circuit, 
         if not seen.isdisjoint(op.qubits):
             seen.update(op.qubits)
             kept.append(op)
-    wires = {wire: i for i, wire in enumerate(sorted(seen))}
-    small = Circuit(len(wires), circuit.slots, tuple(remapped(op, qubits=wires) for op in reversed(kept)))
-    return small, [[(c, [(wires[w], p) for w, p in string]) for c, string in o] for o in observables]
-
-
-def means(state: Tensor, observables: Sequence[Observable]) -> Tensor:
-    """Of each observable, [N, observables], from real and imaginary parts [2, N, 2^wires]."""
-    re, im = state[0], state[1]
-    n = state.shape[-1].bit_length() - 1
-    weights: dict[tuple[int, bool], np.ndarray] = {}  # flipped wires, imaginary -> [2^n, observables]
-    for column, observable in enumerate(observables):
-        for coefficient, string in observable:
-            flips = sum(1 << w for w, p in string if p in "XY")
-            mask = sum(1 << w for w, p in string if p in "YZ")
-            ys = sum(p == "Y" for _, p in string)
-            # Y = i X Z: P|z> = i^ys (-1)^parity(z & mask) |z ^ flips>
-            sign = (1, -1, -1, 1)[ys % 4]
-            table = weights.setdefault((flips, ys % 2 == 1), np.zeros((1 << n, len(observables))))
-            table[:, column] += coefficient * sign * signs([mask], range(n))[0]
-    total = re.new_zeros(len(re), len(observables))
-    for (flips, imaginary), table in weights.items():
-        a, b = re, im
-        if flips:
-            order = torch.from_numpy(np.arange(1 << n) ^ flips).to(re.device)
-            a, b = re[:, order], im[:, order]
-        seen = a * im - b * re if imaginary else a * re + b * im
-        total = total + seen @ torch.from_numpy(table).to(re)
-    return total
+    numbers = {wire: i for i, wire in enumerate(sorted(seen))}
+    ops = tuple(remapped(op, qubits=numbers) for op in reversed(kept))
+    return Circuit(len(numbers), circuit.slots, ops), numbers

@@ -21,11 +21,12 @@ def gram(left: Tensor, right: Tensor | None = None) -> Tensor:
         product = left @ other.mH
         found = product.real.square() + product.imag.square()
         return found if right is not None else (found + found.mT) / 2
+    adjoint = other.mH if other.stride(-1) == 1 else other.mH.resolve_conj()
     out = torch.empty(len(left), len(other), dtype=left.dtype.to_real(), device=left.device)
     for i in range(0, len(left), PANEL):
         end = min(i + PANEL, len(left))
         seen = end if right is None else len(other)
-        parts = torch.view_as_real(left[i:end] @ other[:seen].mH)
+        parts = torch.view_as_real(left[i:end] @ adjoint[:, :seen])
         panel = out[i:end, :seen]
         torch.mul(parts[..., 0], parts[..., 0], out=panel)
         panel.addcmul_(parts[..., 1], parts[..., 1])

@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exact simulation of one circuit for many events at once, in torch: on any device, differentiable.
 
-Runs the layers of ``fuse``: amplitudes are kept as real and imaginary parts, [2, N, 2^wires], so that turns
-are products with small real matrices; phases are one matrix product, one cosine and one sine.
+Runs the layers of ``fuse``. Amplitudes are kept as real and imaginary parts with events last, [2, 2^wires, N],
+so that turns are products with small real matrices, permutations move whole rows, and phases are one matrix
+product, one cosine and one sine. Events are taken a block at a time, so that all of this stays in cache.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from hepq.runtime.quantum.circuit import Circuit
-from hepq.runtime.quantum.observables import cone, means
+from hepq.runtime.quantum.measure import Observable
+from hepq.runtime.quantum.observables import measured
 from hepq.runtime.quantum.products import gram, overlaps
 from hepq.runtime.quantum.tables import Key, PhaseTable, Tables, TurnTable, kron, tables, turned
 
@@ -23,9 +25,8 @@ __all__ = ["Values", "expectations", "gram", "overlaps", "probabilities", "state
 #: Numbers that fill the slots: [N, slots], or several [N, k] and [1, k] that fill them in order. A single row
 #: stands for every event, and gates that only such slots turn cost next to nothing: weights beside inputs.
 Values = Tensor | Sequence[Tensor]
-Observable = Sequence[tuple[float, Sequence[tuple[int, str]]]]
-#: amplitudes that are worked on at a time where nothing is differentiated: they stay in cache
-BLOCK = 1 << 16
+#: amplitudes at work in a thread of a CPU: what fits its cache; on other devices
+BLOCK, DEVICE_BLOCK = 1 << 17, 1 << 26
 
 
 def states(circuit: Circuit, values: Values, *, dtype: torch.dtype = torch.complex128) -> Tensor:
@@ -34,39 +35,42 @@ def states(circuit: Circuit, values: Values, *, dtype: torch.dtype = torch.compl
     Phases are those of the circuit's gates as Qiskit defines them and of ``Diagonal``. Angles, in radians, are
     computed in float64 and reduced to one turn before anything is rounded to ``dtype``.
     """
-    found = _run(circuit, values, dtype, phases_too=True)
-    return torch.complex(found[0], found[1])
+
+    def complex_(parts: Tensor) -> Tensor:
+        return torch.complex(parts[0], parts[1] if len(parts) == 2 else torch.zeros_like(parts[0]))
+
+    return _blocks(circuit, values, dtype, complex_, phases_too=True)
 
 
 def probabilities(circuit: Circuit, values: Values, *, dtype: torch.dtype = torch.complex128) -> Tensor:
     """Of each bit string at the end, real [N, 2^wires]."""
-    return _run(circuit, values, dtype, phases_too=False).square().sum(0)
+    return _blocks(circuit, values, dtype, lambda parts: parts.square().sum(0), phases_too=False)
 
 
 def expectations(
     circuit: Circuit, values: Values, observables: Sequence[Observable], *, dtype: torch.dtype = torch.complex128
 ) -> Tensor:
     """Means of ``observables`` at the end, real [N, observables]; each is a sum of (coefficient, Pauli string)."""
-    small, measured = cone(circuit, observables)
-    found = _run(small, values, dtype, phases_too=any(p != "Z" for o in measured for _, s in o for _, p in s))
-    return means(found, measured)
+    means = measured(circuit, observables)
+    return _blocks(means.circuit, values, dtype, means, phases_too=means.phases_matter)
 
 
-def _run(circuit: Circuit, values: Values, dtype: torch.dtype, phases_too: bool) -> Tensor:
-    """Real and imaginary parts, [2, N, 2^wires]; without ``phases_too``, right up to a phase of each amplitude."""
+def _blocks(
+    circuit: Circuit, values: Values, dtype: torch.dtype, finish: Callable[[Tensor], Tensor], phases_too: bool
+) -> Tensor:
+    """[N, m], where ``finish`` takes amplitudes [1 or 2, 2^wires, rows] (one part: real) to [m, rows].
+
+    Without ``phases_too``, amplitudes are right up to a phase of each.
+    """
     full, common, shared = _filled(values, circuit.slots)
-    real = dtype.to_real()
-    plan = tables(Key(circuit.digest, shared, real, full.device, circuit))
-    rows, size = len(full), max(1, BLOCK >> circuit.qubits)
-    if rows <= size or (torch.is_grad_enabled() and full.requires_grad):
-        state = _layers(plan, full, common, real, phases_too)
-        parts = state if len(state) == 2 else torch.cat((state, torch.zeros_like(state)))
-        return parts.expand(2, rows, -1)
-    out = torch.zeros(2, rows, 1 << circuit.qubits, dtype=real, device=full.device)
-    for i in range(0, rows, size):
-        state = _layers(plan, full[i : i + size], common, real, phases_too)
-        out[: len(state), i : i + size] = state
-    return out
+    plan = tables(Key(circuit.digest, shared, dtype.to_real(), full.device, circuit))
+    block = BLOCK * torch.get_num_threads() if full.device.type == "cpu" else DEVICE_BLOCK
+    size, found = max(1, block >> circuit.qubits), []
+    for i in range(0, max(1, len(full)), size):
+        rows = full[i : i + size]
+        parts = _layers(plan, rows, common, dtype.to_real(), phases_too)
+        found.append(finish(parts.expand(-1, -1, len(rows))))
+    return found[0].T if len(found) == 1 else torch.cat(found, 1).T
 
 
 def _filled(values: Values, slots: int) -> tuple[Tensor, Tensor, frozenset[int]]:
@@ -85,10 +89,10 @@ def _filled(values: Values, slots: int) -> tuple[Tensor, Tensor, frozenset[int]]
 
 
 def _layers(plan: Tables, values: Tensor, common: Tensor, real: torch.dtype, phases_too: bool) -> Tensor:
-    """[2, rows, 2^wires]; rows is 1 where all events are alike, and [1, rows, 2^wires] holds real amplitudes."""
+    """[2, 2^wires, rows]; rows is 1 where all events are alike, and [1, 2^wires, rows] holds real amplitudes."""
     waves: dict[int, Tensor | None] = {}
-    state = torch.zeros(1, 1, 1 << plan.qubits, dtype=real, device=values.device)
-    state[..., plan.start] = 1.0
+    state = torch.zeros(1, 1 << plan.qubits, 1, dtype=real, device=values.device)
+    state[:, plan.start] = 1.0
     for i, (turn, phases) in enumerate(plan.layers):
         state = _turn(state, turn, values, common)
         if phases_too or i + 1 < len(plan.layers):
@@ -102,7 +106,7 @@ def _layers(plan: Tables, values: Tensor, common: Tensor, real: torch.dtype, pha
 
 
 def _wave(phases: PhaseTable, values: Tensor, common: Tensor, real: torch.dtype) -> Tensor | None:
-    """Cosine and sine of the phases, [2, rows, 2^wires]."""
+    """Cosine and sine of the phases, [2, 2^wires, rows]."""
     turns = phases.turns(values, common)
     if turns is None:
         return None
@@ -127,20 +131,19 @@ def _turn(state: Tensor, table: TurnTable, values: Tensor, common: Tensor) -> Te
             matrix = kron(turned(angles[used : used + len(mirrors)], mirrors)).to(state.dtype)
             used += len(mirrors)
         assert matrix is not None
-        if low == 0:
-            state = state.reshape(-1, len(matrix)) @ matrix.T
-        else:
-            state = matrix @ state.reshape(-1, len(matrix), 1 << low)
+        copies = shape[0] * shape[1] // len(matrix) >> low
+        state = state.reshape(copies, len(matrix), shape[2] << low)
+        state = torch.bmm(matrix.expand(copies, -1, -1), state)
     return state.reshape(shape)
 
 
 class _Permuted(torch.autograd.Function):
-    """state[..., gather]; its derivative is a gather, too."""
+    """state[:, gather]; its derivative is a gather, too."""
 
     @staticmethod
     def forward(ctx: Any, state: Tensor, gather: Tensor, scatter: Tensor) -> Tensor:
         ctx.save_for_backward(gather, scatter)
-        return state.index_select(-1, gather)
+        return state.index_select(1, gather)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:

@@ -20,7 +20,7 @@ from hepq.runtime.quantum.fuse import Bit, Phases, Turn, fused
 #: phase tables larger than this, in bytes, are kept as two factors over half the wires each
 DENSE = 1 << 25
 #: most wires that one matrix product turns
-WINDOW = 5
+WINDOW = 4
 
 
 @dataclass(frozen=True)
@@ -49,28 +49,28 @@ class Affine:
 
 @dataclass(frozen=True)
 class PhaseTable:
-    """Phases in turns of 2π: [rows, 2^n] = angles @ signs + fixed, ``signs`` perhaps as high ⊗ low factors.
+    """Phases in turns of 2π: [2^n, rows] = signs @ angles + fixed, ``signs`` perhaps as high ⊗ low factors.
 
     ``number``: equal for equal phases. ``gather``, ``scatter``: the permutation after them and its inverse.
     """
 
     number: int
     angles: Affine | None
-    high: Tensor  #: [angles, 2^high wires]
-    low: Tensor  #: [angles, 2^low wires]
-    fixed: Tensor | None  #: [2^n]
+    high: Tensor | None  #: [2^high wires, angles]
+    low: Tensor  #: [2^low wires, angles]
+    fixed: Tensor | None  #: [2^n, 1]
     gather: Tensor | None
     scatter: Tensor | None
 
     def turns(self, values: Tensor, common: Tensor) -> Tensor | None:
-        """[rows, 2^n], or None where all are zero."""
+        """[2^n, rows], or None where all are zero."""
         if self.angles is None:
-            return None if self.fixed is None else self.fixed[None]
-        angles = self.angles(values, common)
-        if self.high.shape[1] == 1:
-            found = angles @ self.low
+            return self.fixed
+        angles = self.angles(values, common).T
+        if self.high is None:
+            found = self.low @ angles
         else:
-            found = ((angles[:, None, :] * self.high.T) @ self.low).flatten(1)
+            found = (self.low @ (self.high[:, :, None] * angles)).flatten(0, 1)
         return found if self.fixed is None else found + self.fixed
 
 
@@ -95,10 +95,11 @@ def tables(key: Key) -> Tables:
     """Tables of ``key.circuit``; the last 64 are kept."""
     plan = fused(key.circuit, key.shared)
     numbers: dict[object, int] = {}
-    layers = tuple(
-        (_turns(turn, plan.qubits, key), _phases(phases, numbers.setdefault(phases.terms, len(numbers)), key))
-        for turn, phases in plan.layers
-    )
+    with torch.inference_mode(False):  # what is kept must serve gradients, too
+        layers = tuple(
+            (_turns(turn, plan.qubits, key), _phases(phases, numbers.setdefault(phases.terms, len(numbers)), key))
+            for turn, phases in plan.layers
+        )
     return Tables(plan.qubits, plan.start, layers)
 
 
@@ -113,7 +114,7 @@ def _affine(angles: Sequence[Angle], key: Key) -> Affine:
 
 
 def _tensor(array: NDArray[np.float64], key: Key) -> Tensor:
-    return torch.from_numpy(array).to(key.device)
+    return torch.from_numpy(np.ascontiguousarray(array)).to(key.device)
 
 
 def signs(masks: Iterable[int], wires: range) -> NDArray[np.float64]:
@@ -134,20 +135,20 @@ def _phases(phases: Phases, number: int, key: Key) -> PhaseTable:
         fixed = fixed - np.round(fixed)
     split = n if dense else n // 2
     masks = [m for m, _ in moving]
-    low, high = signs(masks, range(split)) / (-4 * pi), signs(masks, range(split, n))
-    gather, scatter = _permutation(phases.bits) if phases.permutes else (None, None)
+    low = signs(masks, range(split)) / (-4 * pi)
+    gather, scatter = _permutation(phases.bits, key) if phases.permutes else (None, None)
     return PhaseTable(
         number,
         _affine([a for _, a in moving], key) if moving else None,
-        _tensor(high, key),
-        _tensor(low, key) if split < n or n == 0 else _tensor(low * high, key),
-        None if fixed is None else _tensor(fixed, key),
-        None if gather is None else torch.from_numpy(gather).to(key.device),
-        None if scatter is None else torch.from_numpy(scatter).to(key.device),
+        None if dense else _tensor(signs(masks, range(split, n)).T, key),
+        _tensor(low.T, key),
+        None if fixed is None else _tensor(fixed[:, None], key),
+        gather,
+        scatter,
     )
 
 
-def _permutation(bits: Sequence[Bit]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _permutation(bits: Sequence[Bit], key: Key) -> tuple[Tensor, Tensor]:
     """(gather, scatter): the new state is old[gather], the old one is new[scatter]."""
     z = np.arange(1 << len(bits), dtype=np.uint64)
     scatter = np.zeros(len(z), np.int64)
@@ -155,7 +156,7 @@ def _permutation(bits: Sequence[Bit]) -> tuple[NDArray[np.int64], NDArray[np.int
         scatter |= (np.bitwise_count(z & np.uint64(mask)).astype(np.int64) % 2 ^ flip) << q
     gather = np.empty_like(scatter)
     gather[scatter] = np.arange(len(z))
-    return gather, scatter
+    return torch.from_numpy(gather).to(key.device), torch.from_numpy(scatter).to(key.device)
 
 
 def _turns(turn: Turn, n: int, key: Key) -> TurnTable:
