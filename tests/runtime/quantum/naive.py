@@ -13,7 +13,7 @@ from hepq.runtime.quantum.gates import GATES, matrix
 def state(circuit: Circuit, slots: NDArray[np.float64]) -> NDArray[np.complex128]:
     """[2^wires]"""
     z = np.arange(1 << circuit.qubits)
-    psi = (z == 0).astype(complex)
+    psi: NDArray[np.complex128] = (z == 0).astype(np.complex128)
     for op in circuit.ops:
         psi = _diagonal(op, slots, psi) if isinstance(op, Diagonal) else _gate(op, slots, psi)
     return psi
@@ -41,8 +41,10 @@ def _gate(op: Gate, slots: NDArray[np.float64], psi: NDArray[np.complex128]) -> 
     z = np.arange(len(psi))
     row = sum(_bit(z, q) << j for j, q in enumerate(op.qubits))
     rest = z & ~sum(1 << q for q in op.qubits)
-    columns = range(len(unitary))
-    return sum(unitary[row, c] * psi[rest | sum((c >> j & 1) << q for j, q in enumerate(op.qubits))] for c in columns)  # type: ignore[return-value]
+    new = np.zeros_like(psi)
+    for c in range(len(unitary)):
+        new += unitary[row, c] * psi[rest | sum((c >> j & 1) << q for j, q in enumerate(op.qubits))]
+    return new
 
 
 def random_circuit(rng: np.random.Generator, wires: int, slots: int, gates: int) -> Circuit:

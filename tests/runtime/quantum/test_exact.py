@@ -11,7 +11,7 @@ import pytest
 from hepq.runtime.errors import DataError
 from hepq.runtime.quantum import exact
 from hepq.runtime.quantum.backend import Backend, Task
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate
+from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.exact import Exact
 
 BELL = Circuit(2, 1, (Gate("ry", (0,), (Angle.slot(0),)), Gate("cx", (0, 1))))
@@ -21,7 +21,7 @@ def zz(n: int) -> Circuit:
     """Havlíček's map of two layers, without the repetition of slots."""
     pairs = [(i, j) for j in range(n) for i in range(j)]
     terms = tuple((s, Angle.slot(k)) for k, s in enumerate([*((i,) for i in range(n)), *pairs]))
-    layer = (*(Gate("h", (q,)) for q in range(n)), Diagonal(terms))
+    layer: tuple[Op, ...] = (*(Gate("h", (q,)) for q in range(n)), Diagonal(terms))
     return Circuit(n, len(terms), layer + layer)
 
 
@@ -35,8 +35,8 @@ def test_wire_i_is_bit_i() -> None:
 def test_probabilities_of_a_bell_pair() -> None:
     backend: Backend = Exact()
     outcomes = backend.run(Task(BELL), np.array([[pi / 2], [pi], [0.3]]), shots=0)
-    half = np.sin(0.15) ** 2
-    expected = [[0.5, 0, 0, 0.5], [0, 0, 0, 1], [1 - half, 0, 0, half]]
+    half = float(np.sin(0.15) ** 2)
+    expected = np.array([[0.5, 0, 0, 0.5], [0, 0, 0, 1], [1 - half, 0, 0, half]])
     np.testing.assert_allclose(outcomes.probabilities(), expected, atol=1e-15)
     assert (backend.name, backend.exact) == ("exact", True)
 

@@ -95,13 +95,12 @@ def test_tables_made_without_gradients_serve_gradients() -> None:
     with torch.inference_mode():
         simulate.states(circuit, values)
     values.requires_grad_()
-    simulate.states(circuit, values).real.sum().backward()
-    assert values.grad is not None
-    assert bool(torch.isfinite(values.grad).all())
+    (found,) = torch.autograd.grad(simulate.probabilities(circuit, values)[:, 0].sum(), values)
+    torch.testing.assert_close(found, -values.sin() / 4)
 
 
 def test_single_precision_values_get_single_precision_gradients() -> None:
     values = torch.full((2, 9), 0.3, requires_grad=True)
-    simulate.expectations(vqc(3), values, Z0_AND_XY, dtype=torch.complex64).sum().backward()
-    assert values.grad is not None
-    assert values.grad.dtype == torch.float32
+    total = simulate.expectations(vqc(3), values, Z0_AND_XY, dtype=torch.complex64).sum()
+    (found,) = torch.autograd.grad(total, values)
+    assert found.dtype == torch.float32
