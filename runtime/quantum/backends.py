@@ -43,6 +43,6 @@ def backend(name: str, *, device: Device | None = None, **options: Any) -> Backe
         from hepq.runtime.quantum.noise import Noisy
 
         return Noisy(device, **options)
-    from hepq.runtime.quantum.remote import remote
+    from hepq.runtime.quantum.clients.named import remote
 
     return remote(kind, chip or None, device, **options)

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A simulated device where IBM's client expects the service: SamplerV2's local mode, circuits checked as for real."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hepq.runtime.errors import DataError
+from hepq.runtime.quantum.aer import aer_name
+from hepq.runtime.quantum.clients.base import Lost, vendor
+from hepq.runtime.quantum.device import Device
+from hepq.runtime.quantum.native import Native
+from hepq.runtime.quantum.noise import SYMMETRIC, noise_model
+
+if TYPE_CHECKING:
+    from qiskit.transpiler import Target
+
+
+@dataclass(frozen=True)
+class Local:
+    """Aer on IBM's own snapshot of the chip's gates and couplings where there is one, else on the device's.
+
+    ``noise``: False runs without errors. Jobs end with the process.
+    """
+
+    device: Device
+    noise: bool = True
+
+    lasting = False
+
+    @property
+    def kind(self) -> str:
+        return "fake" if self.noise else "fake-noiseless"
+
+    def backend(self, chip: str) -> Any:
+        snapshot = _snapshot(chip)
+        made = target(self.device) if snapshot is None else snapshot.target
+        return vendor("qiskit_aer", "noise").AerSimulator(target=made)
+
+    def prepare(self, sampler: Any, native: Native, seed: int | None) -> None:
+        """Set SamplerV2's options: the noise of the qubits in use (that of all takes seconds a circuit), the seed."""
+        if self.noise:
+            sampler.options.simulator.noise_model = noise_model(self.device, {q: q for q in native.used})
+        if seed is not None:
+            sampler.options.simulator.seed_simulator = seed + 1  # 0 would count as none
+
+    def job(self, job: str) -> Any:
+        raise Lost(f"job {job} ended with the process that sent it")
+
+    def jobs(self, **_: Any) -> list[Any]:
+        return []
+
+
+def _snapshot(chip: str) -> Any:
+    """IBM's fake backend of a chip, e.g. of ``ibm_torino``; None if it has none."""
+    provider = vendor("qiskit_ibm_runtime.fake_provider", "ibm")
+    wanted = "fake" + chip.removeprefix("ibm_").replace("_", "")
+    made = next((c for name, c in vars(provider).items() if name.lower() in (wanted, wanted + "v2")), None)
+    return None if made is None else made()
+
+
+def target(device: Device) -> Target:
+    """A device as Qiskit's target. Raises DataError HQ0877 for gates that Qiskit does not know."""
+    from qiskit.circuit import Measure
+    from qiskit.circuit.library import get_standard_gate_name_mapping
+    from qiskit.transpiler import InstructionProperties, Target
+
+    known, made = get_standard_gate_name_mapping(), Target(num_qubits=device.size)
+    if unknown := {g for g in (*device.one_qubit, *device.two_qubit) if aer_name(g) not in known}:
+        title = f"{device.name} cannot be simulated by IBM's client"
+        raise DataError("HQ0877", title, f"Qiskit knows no gate {', '.join(sorted(unknown))}", "use backend noisy")
+    for name in dict.fromkeys(aer_name(g) for g in device.one_qubit):
+        free = name in device.free
+        took = 0.0 if free else device.durations.get("gate")
+        made.add_instruction(known[name], {
+            (q,): InstructionProperties(took, 0.0 if free else qubit.error)
+            for q, qubit in enumerate(device.qubits) if qubit.usable
+        })  # fmt: skip
+    for name in device.two_qubit:
+        figures = {}
+        for c in device.usable:
+            if c.gate == name:
+                ways = [(c.a, c.b), (c.b, c.a)] if name in SYMMETRIC else [(c.a, c.b)]
+                figures |= dict.fromkeys(ways, InstructionProperties(c.duration, c.error))
+        made.add_instruction(known[aer_name(name)], figures)
+    readout = device.durations.get("readout")
+    made.add_instruction(Measure(), {
+        (q,): InstructionProperties(readout, qubit.readout_error) for q, qubit in enumerate(device.qubits)
+    })  # fmt: skip
+    return made

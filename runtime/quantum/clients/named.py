@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients by name, and the backend around one: what ``backends.backend`` and ``hepqc jobs`` make."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hepq.runtime.errors import DataError
+from hepq.runtime.quantum.budget import Budget
+from hepq.runtime.quantum.clients.base import Client
+from hepq.runtime.quantum.device import Device
+from hepq.runtime.quantum.jobs import Ledger, default_ledger
+from hepq.runtime.quantum.remote import Remote
+
+
+def client(name: str) -> Client:
+    """A vendor's client, e.g. ``ibm:ibm_torino``; nothing is connected to yet. Raises DataError HQ0870."""
+    kind, _, chip = name.partition(":")
+    if chip and kind == "ibm":
+        from hepq.runtime.quantum.clients.ibm import IBM
+
+        return IBM(chip)
+    if chip and kind == "origin":
+        from hepq.runtime.quantum.clients.origin import Origin
+
+        return Origin(chip)
+    if chip and kind == "quafu":
+        from hepq.runtime.quantum.clients.quafu import Quafu
+
+        return Quafu(chip)
+    raise DataError("HQ0870", f"no service {name!r}", "services are ibm:NAME, origin:CHIP, quafu:CHIP")
+
+
+def remote(
+    kind: str, chip: str | None, device: Device, *, ledger: Ledger | str | Path | None = None,
+    budget: Budget | Mapping[str, float] | None = None, noise: bool = True, **options: Any,
+) -> Remote:  # fmt: skip
+    """A service as a backend; ``chip``: by default that of ``device``. ``ledger``: by default the user's own, for
+    simulated devices, whose jobs end with the process, one that ends with it too.
+    """
+    _, _, own = device.name.partition(":")
+    given = budget if isinstance(budget, Budget) else Budget.of(budget or {})
+    if kind == "fake":
+        from hepq.runtime.quantum.clients.ibm import IBM
+        from hepq.runtime.quantum.clients.local import Local
+
+        return Remote(IBM(_ibm(own), Local(device, noise)), device, _ledger(ledger or _passing()), given, **options)
+    wanted = chip or own
+    named = client(f"{kind}:{_ibm(wanted) if kind == 'ibm' else wanted}")
+    return Remote(named, device, _ledger(ledger or default_ledger()), given, **options)
+
+
+def _ibm(chip: str) -> str:
+    """As IBM names it."""
+    return chip if chip.startswith("ibm_") else f"ibm_{chip}"
+
+
+def _passing() -> str:
+    """A directory that is removed when the process ends."""
+    made = tempfile.mkdtemp(prefix="hepq-jobs-")
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
+def _ledger(given: Ledger | str | Path) -> Ledger:
+    return given if isinstance(given, Ledger) else Ledger(given)
