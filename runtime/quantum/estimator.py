@@ -59,20 +59,22 @@ class QSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises ValueError as scikit-learn does, DataError as ``gram`` does.
         """
-        X, y = validate_data(self, X, y, allow_nd=True, dtype=np.float64)
-        check_classification_targets(y)
-        if len(np.unique(y)) < 2:
-            raise ValueError(f"Classifier can't train when only one class is present: {y[0]!r}")
+        x: Matrix
+        labels: NDArray[Any]
+        x, labels = validate_data(self, X, y, allow_nd=True, dtype=np.float64)
+        check_classification_targets(labels)
+        if len(np.unique(labels)) < 2:
+            raise ValueError(f"Classifier can't train when only one class is present: {labels[0]!r}")
         self._function = kernel_function(self.kernel, self.backend, self.shots, self.seed)
-        matrix = self._matrix(X)
+        matrix = self._matrix(x)
         self._projection = clip_projection(matrix) if self.psd == "clip" else None
         made = matrix if self.psd is None else repaired(matrix, self.psd)
         machine = SVC(kernel="precomputed", C=self.C, class_weight=self.class_weight)
-        self._machine = machine.fit(made, y, sample_weight)
+        self._machine = machine.fit(made, labels, sample_weight)
         self.classes_, self.support_, self.n_support_ = machine.classes_, machine.support_, machine.n_support_
         self.dual_coef_, self.intercept_ = machine.dual_coef_, machine.intercept_
-        self._used = np.arange(len(X)) if self._projection is not None else machine.support_
-        self._events, self._size = X[self._used], len(X)
+        self._used = np.arange(len(x)) if self._projection is not None else machine.support_
+        self._events, self._size = x[self._used], len(x)
         return self
 
     def decision_function(self, X: ArrayLike) -> Matrix:
@@ -87,9 +89,9 @@ class QSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _machine_on(self, X: ArrayLike, method: str) -> Any:
         check_is_fitted(self)
-        X = validate_data(self, X, allow_nd=True, dtype=np.float64, reset=False)
-        values = np.zeros((len(X), self._size))
-        values[:, self._used] = self._matrix(X, self._events)
+        x: Matrix = validate_data(self, X, allow_nd=True, dtype=np.float64, reset=False)
+        values = np.zeros((len(x), self._size))
+        values[:, self._used] = self._matrix(x, self._events)
         return getattr(self._machine, method)(values if self._projection is None else values @ self._projection)
 
     def _matrix(self, x: Matrix, y: Matrix | None = None) -> Matrix:

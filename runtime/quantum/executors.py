@@ -54,8 +54,8 @@ def map_unordered(
             except StopIteration:
                 more = False
                 break
-            except Exception as error:
-                failure, more = error, False
+            except Exception as problem:
+                failure, more = problem, False
                 break
             if item is None:
                 idle = True
@@ -159,7 +159,7 @@ class Dask:
             raise DataError("HQ0863", "dask is not installed", str(error), "pip install 'hepq[dask]'") from error
         self._ours = not isinstance(cluster, Client)
         try:
-            self._client = Client(cluster, timeout=timeout) if self._ours else cluster
+            self._client: Any = Client(cluster, timeout=timeout) if self._ours else cluster  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:
             help = "`dask scheduler` prints its address, such as tcp://host:8786"
             raise DataError("HQ0863", f"no dask scheduler at {cluster}", str(error), help) from error
@@ -167,7 +167,8 @@ class Dask:
 
     @property
     def slots(self) -> int:
-        return 2 * max(1, sum(self._client.nthreads().values()))
+        threads: int = sum(self._client.nthreads().values())
+        return 2 * max(1, threads)
 
     def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
         theirs = self._client.submit(_call, self._packed.of(function), *args, pure=False)
@@ -226,7 +227,7 @@ def _call(function: bytes, *args: Any) -> Any:
 
 def _begin(threads: int) -> None:
     """In a new worker: its share of the cores, and an eye on the process that started it."""
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     os.environ.update(dict.fromkeys(_THREADS, str(threads)))
     threadpool_limits(threads)

@@ -49,7 +49,7 @@ def save(
     ``provenance``, JSON to which ``made`` is added. The file appears whole or not at all. Raises DataError HQ0817.
     """
     arrays: dict[str, Any] = {"gram": gram}
-    hashes = {}
+    hashes: dict[str, Any] = {}
     for suffix, side in (("", rows), ("_against", columns)):
         if side is not None:
             hashes[f"x_sha256{suffix}"] = content(side.x)

@@ -32,6 +32,9 @@ def repaired(matrix: Matrix, how: Repair) -> Matrix:
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.array_equal(matrix, matrix.T):
         why = "only a kernel of one set of events with itself can be: compute it without `--against`"
         raise DataError("HQ0861", f"a matrix of shape {matrix.shape} that is not symmetric cannot be repaired", why)
+    if how not in REPAIRS:
+        known = ", ".join(REPAIRS)
+        raise DataError("HQ0861", f"no way to repair a matrix is called {how!r}", help=f"choose one of {known}")
     match how:
         case "clip":
             return _symmetric(clip_projection(matrix) @ matrix)
@@ -39,8 +42,6 @@ def repaired(matrix: Matrix, how: Repair) -> Matrix:
             return matrix + max(0.0, -smallest(matrix)) * np.eye(len(matrix))
         case "nearest":
             return _nearest(matrix)
-    known = ", ".join(REPAIRS)
-    raise DataError("HQ0861", f"no way to repair a matrix is called {how!r}", help=f"choose one of {known}")
 
 
 def smallest(matrix: Matrix) -> float:
