@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HQ05xx to HQ07xx: qubits, datasets and models as a whole, weights and compiling.
+"""HQ06xx and HQ07xx: datasets and models as a whole, weights and compiling.
 
 HQ08xx (data and artifacts at run time) stand in ``runtime/errors.py``, which must not import the compiler.
 """
@@ -7,42 +7,6 @@ HQ08xx (data and artifacts at run time) stand in ``runtime/errors.py``, which mu
 from __future__ import annotations
 
 from hepq.lang.catalogue import Entry
-
-QUBITS = {
-    "HQ0501": Entry(
-        "qubit `{name}` is copied",
-        "Qubits cannot be copied: a name for a qubit is used, never bound again.",
-        "use `{name}` itself",
-    ),
-    "HQ0502": Entry("`{gate}` uses one qubit twice", "A gate acts on distinct qubits."),
-    "HQ0503": Entry(
-        "qubits `{name}` are never used",
-        "A qubit is never silently dropped: every register is acted on.",
-        "remove the register, or apply a gate to it",
-    ),
-    "HQ0504": Entry(
-        "gate `{gate}` outside a circuit", "Gates act on a circuit's register.", "move it into a `circuit`"
-    ),
-    "HQ0505": Entry(
-        "unknown gate `{gate}`", "Gates are h, x, y, z, s, t, rx, ry, rz, p, cx, cz, swap, rzz and circuits."
-    ),
-    "HQ0506": Entry("`{gate}` takes {wanted}, found {found}", "Each gate has a fixed number of angles and qubits."),
-    "HQ0507": Entry(
-        "an angle is a pure number, found {found}",
-        "Angles are in radians; a value with a unit is not an angle.",
-        "divide by a quantity of the same unit",
-    ),
-    "HQ0508": Entry(
-        "the register of `{name}` must be `qubit[dim]` with a fixed size, found `{found}`",
-        "A circuit acts on a register of qubits, one for each entry of a dim.",
-        "write `on q: qubit[wire]`, with `dim wire = 4`",
-    ),
-    "HQ0509": Entry(
-        "a circuit returns nothing",
-        "A circuit acts on its qubits; measure it with fidelity, expect, probs or sample.",
-        "remove the `return`",
-    ),
-}
 
 DATASETS = {
     "HQ0601": Entry(
@@ -213,6 +177,18 @@ WEIGHTS = {
         "device `{name}` cannot be asked for its calibration: {found}",
         "A live device is described by its vendor's service.",
     ),
+    "HQ0730": Entry(
+        "a circuit on {wanted} wires does not fit `{name}`",
+        "Of its {size} qubits, {found} that work are connected with each other.",
+        "choose a larger device: `hepqc targets` lists them",
+    ),
+    "HQ0731": Entry(
+        "no circuit can be written in the gates of `{name}`: {found}",
+        "A device needs turns about two axes and one of cz, cx, ecr and rzz.",
+    ),
+    "HQ0732": Entry(
+        "no recipe gave a circuit for `{name}`", "Every one failed or gave a circuit that is not the source: {found}."
+    ),
     "HQ0750": Entry(
         "the classical and the quantum part of `{name}` cannot be told apart: {found}",
         "Particles are dealt with by compiled code before the circuits; what follows the circuits cannot use it.",
@@ -228,4 +204,4 @@ WEIGHTS = {
     ),
 }
 
-USE = QUBITS | DATASETS | WEIGHTS
+USE = DATASETS | WEIGHTS

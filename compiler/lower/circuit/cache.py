@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compiled circuits on disk, by what they were made from: circuit, device, calibration, search, compiler."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from hepq.runtime.quantum.circuit import Circuit
+from hepq.runtime.quantum.device import Device
+
+_COMPILERS = ("hepq", "qiskit", "pytket")
+
+
+def folder(given: Path | None) -> Path:
+    """``given``, else ``$HEPQ_CACHE``, else ``hepq`` in the user's cache folder."""
+    if given is not None:
+        return given
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("HEPQ_CACHE") or Path(base, "hepq")) / "circuits"
+
+
+def key(circuit: Circuit, device: Device, effort: str, seed: int) -> str:
+    """Identifies all that a compilation depends on."""
+    versions = [f"{name} {version(name)}" for name in _COMPILERS]
+    parts = [circuit.digest, device.name, device.calibration, effort, str(seed), *versions]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def read(path: Path, name: str) -> dict[str, Any] | None:
+    """What was stored under a key; a damaged entry counts as none, with a warning."""
+    file = path / f"{name}.json"
+    try:
+        text = file.read_text()
+        content, digest = text.rsplit("\n", 1)
+        if hashlib.sha256(content.encode()).hexdigest() != digest:
+            raise ValueError("its hash does not fit")
+        found: dict[str, Any] = json.loads(content)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        warnings.warn(f"{file} is damaged and is made again: {error}", stacklevel=2)
+        return None
+    return found
+
+
+def write(path: Path, name: str, data: dict[str, Any]) -> None:
+    """Store atomically; a cache that cannot be written is no error."""
+    content = json.dumps(data, separators=(",", ":"))
+    file = path / f"{name}.json"
+    temporary = file.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(f"{content}\n{hashlib.sha256(content.encode()).hexdigest()}")
+        os.replace(temporary, file)
+    except OSError:
+        temporary.unlink(missing_ok=True)

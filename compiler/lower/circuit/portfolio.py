@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The portfolio: every recipe, each result checked and scored by the device's calibration, the best kept."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+
+from hepq.compiler.lower.circuit import cache as store
+from hepq.compiler.lower.circuit.check import verify_native
+from hepq.compiler.lower.circuit.native_gates import best_couplings, writable
+from hepq.compiler.lower.circuit.recipes import Recipe, tries
+from hepq.compiler.lower.circuit.score import score
+from hepq.lang.catalogue import diag
+from hepq.lang.diagnostic import HepqError
+from hepq.runtime.quantum.circuit import Circuit
+from hepq.runtime.quantum.device import Device
+from hepq.runtime.quantum.native import Native
+
+
+@dataclass(frozen=True)
+class RecipeRow:
+    """What one recipe came to; ``note`` says why there is no circuit, or why it is not taken."""
+
+    recipe: str
+    seed: int
+    two_qubit: int = 0
+    depth: int = 0
+    duration: float | None = None
+    esp: float = 0.0
+    seconds: float = 0.0
+    check: str = ""
+    chosen: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The best circuit, what all recipes came to, and why it was chosen."""
+
+    native: Native
+    rows: tuple[RecipeRow, ...]
+    why: str
+
+
+@dataclass(frozen=True)
+class _Found:
+    row: RecipeRow
+    log_esp: float
+    native: Native | None
+
+
+def compile_circuit(
+    circuit: Circuit, device: Device, *, effort: str = "normal", seed: int = 0, processes: int | None = None,
+    cache: Path | None = None, progress: Callable[[RecipeRow], None] | None = None,
+) -> Compiled:  # fmt: skip
+    """The native circuit of highest estimated success probability; every wire is measured at its end.
+
+    ``effort``: quick, normal or thorough. Equal arguments give equal circuits, however many ``processes`` search
+    (default: one for each core). ``progress`` is told each recipe's result as it comes.
+    Raises HepqError HQ0730 for more wires than the device has in one piece, HQ0731 for a device whose gates cannot be
+    written, HQ0732 if no recipe gives a circuit that passes its check.
+    """
+    _fits(circuit, device)
+    path, name = store.folder(cache), store.key(circuit, device, effort, seed)
+    if (kept := store.read(path, name)) is not None:
+        return _from_json(kept)
+    found: list[_Found] = []
+    for one in _searched(circuit, device, tries(effort, seed), processes):
+        found.append(one)
+        if progress is not None:
+            progress(one.row)
+    made = _best(found, device)
+    store.write(path, name, _to_json(made))
+    return made
+
+
+def _fits(circuit: Circuit, device: Device) -> None:
+    graph = nx.Graph((c.a, c.b) for c in device.usable)
+    graph.add_nodes_from(q for q, site in enumerate(device.qubits) if site.usable)
+    largest = max(map(len, nx.connected_components(graph)), default=0)
+    if circuit.qubits > largest:
+        raise HepqError([diag("HQ0730", wanted=circuit.qubits, name=device.name, size=device.size, found=largest)])
+    if not writable(device) or (circuit.qubits > 1 and not best_couplings(device)):
+        gates = ", ".join((*device.one_qubit, *device.two_qubit))
+        raise HepqError([diag("HQ0731", name=device.name, found=gates)])
+
+
+def _searched(circuit: Circuit, device: Device, recipes: Sequence[Recipe], processes: int | None) -> Iterator[_Found]:
+    """Results in the order of the recipes."""
+    count = min(processes or len(os.sched_getaffinity(0)), len(recipes))
+    if count == 1:
+        yield from (_try(recipe, circuit, device) for recipe in recipes)
+        return
+    with ProcessPoolExecutor(count, get_context("forkserver")) as pool:
+        waiting = [pool.submit(_try, recipe, circuit, device) for recipe in recipes]
+        for recipe, future in zip(recipes, waiting, strict=True):
+            try:
+                yield future.result()
+            except Exception as error:  # the process died: another recipe may do
+                yield _Found(_row(recipe, 0.0, note=f"its process died: {error}"), 0.0, None)
+
+
+def _try(recipe: Recipe, circuit: Circuit, device: Device) -> _Found:
+    """Run one recipe, check and score what it gives; whatever goes wrong in it is told in its row."""
+    start = time.perf_counter()
+    try:
+        native = recipe(circuit, device)
+    except Exception as error:  # a recipe may fail in any way; the others go on
+        return _Found(_row(recipe, start, note=f"failed: {type(error).__name__}: {error}"[:200]), 0.0, None)
+    if native is None:
+        return _Found(_row(recipe, start, note="does not apply"), 0.0, None)
+    seconds = time.perf_counter() - start
+    verdict = verify_native(native, circuit, device)
+    if verdict.problem:
+        note = f"discarded, wrong: {verdict.problem}"
+        return _Found(_row(recipe, start, check=verdict.how, note=note), 0.0, None)
+    got = score(native, device)
+    row = RecipeRow(
+        recipe.name, recipe.seed, got.two_qubit, got.depth, got.duration, got.esp, seconds, check=verdict.how
+    )
+    return _Found(row, got.log_esp, native)
+
+
+def _row(recipe: Recipe, start: float, check: str = "", note: str = "") -> RecipeRow:
+    seconds = time.perf_counter() - start if start else 0.0
+    return RecipeRow(recipe.name, recipe.seed, seconds=seconds, check=check, note=note)
+
+
+def _best(found: Sequence[_Found], device: Device) -> Compiled:
+    good = [f for f in found if f.native is not None]
+    if not good:
+        notes = "; ".join(f"{f.row.recipe}: {f.row.note}" for f in found)
+        raise HepqError([diag("HQ0732", name=device.name, found=notes)])
+    ranked = sorted(good, key=lambda f: (-f.log_esp, f.row.two_qubit))
+    best, other = ranked[0], next((f for f in ranked if f.row.recipe != ranked[0].row.recipe), None)
+    why = f"{best.row.recipe} has the highest estimated success probability, {best.row.esp:.4f}"
+    if other is not None:
+        why += f"; next is {other.row.recipe} with {other.row.esp:.4f}"
+    rows = tuple(RecipeRow(**{**asdict(f.row), "chosen": f is best}) for f in found)
+    assert best.native is not None
+    return Compiled(best.native, rows, why)
+
+
+def _to_json(made: Compiled) -> dict[str, Any]:
+    return {"native": made.native.to_json(), "rows": [asdict(r) for r in made.rows], "why": made.why}
+
+
+def _from_json(data: dict[str, Any]) -> Compiled:
+    return Compiled(Native.from_json(data["native"]), tuple(RecipeRow(**r) for r in data["rows"]), data["why"])
