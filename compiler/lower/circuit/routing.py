@@ -16,13 +16,22 @@ from hepq.compiler.lower.circuit.twine import Beam, Network, Tree, search
 Place = tuple[int, ...]
 #: what every qubit holds
 Masks = tuple[int, ...]
-_PARAMETERS = ((0.25, 1.0, 0.4), (0.1, 1.5, 0.4), (0.15, 1.0, 0.4), (0.06, 2.0, 0.7), (0.5, 1.0, 0.7), (0.2, 1.5, 0.2))
+#: pull, power, back: those that did best on lines, stars and combs of 8 and 12 qubits
+_PARAMETERS = (
+    (0.08, 1.0, 0.1),
+    (0.25, 1.0, 0.1),
+    (0.15, 1.0, 0.3),
+    (0.25, 1.0, 0.3),
+    (0.08, 1.5, 0.2),
+    (0.4, 1.0, 0.1),
+)
 
 
-def beams(effort: int, seed: int) -> tuple[Beam, ...]:
-    """Searches to try, from a glance (-1) to thorough (2)."""
-    width, tries = {-1: (60, 2), 0: (150, 3), 1: (400, 6)}.get(effort, (1500, 6))
-    return tuple(Beam(width, pull, power, back, seed) for pull, power, back in _PARAMETERS[:tries])
+def beams(effort: int, seed: int, wires: int) -> tuple[Beam, ...]:
+    """Searches to try, from a glance (-1) to thorough (2); few wires are searched more widely."""
+    width, tries, repeats = {-1: (50, 2, 1), 0: (150, 3, 1), 1: (300, 6, 1)}.get(effort, (800, 6, 2))
+    width = min(width * max(144 // wires**2, 1), 3000)
+    return tuple(Beam(width, *p, seed + k) for k in range(repeats) for p in _PARAMETERS[:tries])
 
 
 def place_of(held: Sequence[int]) -> Place:

@@ -29,7 +29,7 @@ class Effort:
     searched: int
 
 
-_EFFORTS = (Effort(400, 5, 1), Effort(1500, 12, 3), Effort(4000, 24, 6))
+_EFFORTS = (Effort(400, 5, 1), Effort(1200, 10, 2), Effort(4000, 24, 5))
 
 
 def structure_aware(circuit: Circuit, device: Device, *, seed: int = 0, effort: int = 1) -> Native | None:
@@ -45,7 +45,7 @@ def structure_aware(circuit: Circuit, device: Device, *, seed: int = 0, effort: 
         return scheduled(found, device, couplings)
     options = sorted(_glances(found, device, couplings, seed, effort), key=lambda o: o.cost)
     searched = [
-        _best_of(option.tree, option.regions, found, device, couplings, beams(effort, seed))
+        _best_of(option.tree, option.regions, found, device, couplings, beams(effort, seed, found.qubits))
         for option in options[: _EFFORTS[effort].searched]
     ]
     best = min((o for o in (*searched, *options) if o is not None), key=lambda o: o.cost, default=None)
@@ -80,7 +80,7 @@ def _glances(
 
     ranked = sorted(groups, key=promise)[: _EFFORTS[effort].shapes]
     line = min(groups, key=lambda t: -int(t.distances.max()), default=None)
-    tries = beams(-1, seed)
+    tries = beams(-1, seed, size)
     options = [
         _best_of(tree, groups[tree], found, device, couplings, tries)
         for tree in dict.fromkeys([*ranked, *([line] if line else [])])

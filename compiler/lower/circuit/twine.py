@@ -51,8 +51,8 @@ class Tree:
         """Points whose distances are near those along couplings (classical scaling; exact on a line)."""
         centre = np.eye(self.size) - 1 / self.size
         values, vectors = np.linalg.eigh(-0.5 * centre @ self.distances.astype(float) ** 2 @ centre)
-        kept = np.argsort(values)[::-1][:3]
-        return np.asarray(vectors[:, kept] * np.sqrt(np.maximum(values[kept], 0)), np.float32)
+        kept = [k for k in np.argsort(values)[::-1][:3] if values[k] > 1e-6]
+        return np.asarray(vectors[:, kept] * np.sqrt(values[kept]), np.float32)
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ class _Goal:
         #: edge -> its place among the parities; those not wanted: one beyond the last
         self.number = np.full(2 * self.root, len(parities), np.int64)
         self.number[self.edges(parities)] = range(len(parities))
+        self.bits = np.arange(self.n + 1)[None, :, None]
         ends = [[q for q in range(self.n + 1) if m >> q & 1] for m in self.edges(parities)]
         self.ends = np.array(ends, np.int64).reshape(-1, 2).T
 
@@ -122,10 +123,13 @@ class _Goal:
         singles = np.bitwise_or.reduce(np.where(state & self.root, state ^ self.root, 0), axis=1)
         away = (singles[:, None] >> np.arange(self.n) & 1 == 0) & self.closed
         to_come, to_bring = due.sum(1), away.sum(1)
-        holders = (state[:, None, :] >> np.arange(self.n + 1)[None, :, None] & 1).astype(np.float32)
-        means = (holders @ self.coordinates) / np.maximum(holders.sum(2), 1)[:, :, None]
-        gaps = np.abs(means[:, self.ends[0]] - means[:, self.ends[1]]).sum(2)
-        apart = (np.maximum(gaps - 0.5, 0) ** self.beam.power * due[:, :-1]).sum(1)
+        holders = (state[:, None, :] >> self.bits & 1).astype(np.float32)
+        shares = (holders / np.maximum(holders.sum(2, keepdims=True), 1)).reshape(-1, self.n)
+        gaps = np.float32(-0.5)
+        for axis in self.coordinates.T:
+            means = (shares @ axis).reshape(len(state), -1)
+            gaps = gaps + np.abs(means[:, self.ends[0]] - means[:, self.ends[1]])
+        apart = np.einsum("ij,ij->i", np.maximum(gaps, 0) ** np.float32(self.beam.power), due[:, :-1])
         return to_come + to_bring, to_come + self.beam.back * to_bring + self.beam.pull * apart
 
 
@@ -146,6 +150,7 @@ def search(
     due[np.arange(len(state))[:, None], goal.number[state]] = False
     salt, tag = (rng.integers(1, 2**63, size, dtype=np.uint64) for size in (tree.size, len(parities) + 1))
     keys = (state.astype(np.uint64) * salt).sum(1) + (due * tag).sum(1)
+    seen = np.unique(keys)
     history: list[tuple[_Ints, _Ints]] = []
     bound, _ = goal.left(state, due)
     while bound.all():
@@ -160,6 +165,10 @@ def search(
         change = (made - state[parent, target]).astype(np.uint64) * salt[target]
         change -= np.where(due[parent, found], tag[found], np.uint64(0))
         keys, first = np.unique(keys[parent] + change, return_index=True)
+        new = ~np.isin(keys, seen, assume_unique=True)
+        keys, first = keys[new], first[new]
+        if not len(keys):
+            return None
         parent, move, row = parent[first], move[first], np.arange(len(first))
         state, due = state[parent], due[parent]
         state[row, target[first]] = made[first]
@@ -171,6 +180,7 @@ def search(
         if not len(kept):
             return None
         state, due, keys, bound = state[kept], due[kept], keys[kept], bound[kept]
+        seen = np.concatenate([seen, keys])
         history.append((parent[kept], move[kept]))
     return _traced(int(bound.argmin()), history, moves, starts)
 
