@@ -59,13 +59,20 @@ def save(
     about = dict(kernel.about) if isinstance(kernel, Described) else {}
     provenance = {"kernel": kernel.digest, **about, **hashes, "hepq": version("hepq"), "created": utc(), **(made or {})}
     path = Path(path)
-    if path.suffix != ".npz" or path.is_dir():
-        raise DataError("HQ0817", f"cannot write {path}", "a kernel matrix is written as .npz")
+    check(path)
     try:
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez(file, provenance=np.array(json.dumps(provenance)), **arrays, **hashes)
     except OSError as error:
         raise DataError("HQ0817", f"cannot write {path}", error.strerror or str(error)) from error
+
+
+def check(path: Path) -> None:
+    """Raise DataError HQ0817 for a path that ``save`` would not write: before, not after, the work is done."""
+    if path.suffix != ".npz" or path.is_dir():
+        raise DataError("HQ0817", f"cannot write {path}", "a kernel matrix is written as .npz")
+    if not path.parent.is_dir():
+        raise DataError("HQ0817", f"cannot write {path}", f"there is no directory {path.parent}")
 
 
 def load(path: str | Path) -> Exported:

@@ -15,7 +15,7 @@ from hepq.runtime.errors import DataError
 from hepq.runtime.quantum.executors import Executor, Serial
 from hepq.runtime.quantum.filling import Filling, Progress, no_progress
 from hepq.runtime.quantum.kernel import KernelFunction
-from hepq.runtime.quantum.psd import Repair, repaired
+from hepq.runtime.quantum.psd import Repair, check, repaired
 from hepq.runtime.quantum.store import Store
 from hepq.runtime.quantum.tiles import plan
 
@@ -40,8 +40,8 @@ def gram(
     if right is not None and right.shape[1:] != left.shape[1:]:
         title = f"events of shapes {left.shape[1:]} and {right.shape[1:]} have no kernel"
         raise DataError("HQ0856", title, "both sides must have the same features")
-    if psd is not None and right is not None:
-        raise DataError("HQ0861", "only a kernel of one set of events with itself can be repaired")
+    if psd is not None:
+        check(psd, right is None)
     if tile is not None and tile < 1:
         raise ValueError(f"tile: {tile} events a side")
     matrix = np.empty((len(left), len(left if right is None else right)))

@@ -32,9 +32,7 @@ def repaired(matrix: Matrix, how: Repair) -> Matrix:
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.array_equal(matrix, matrix.T):
         why = "only a kernel of one set of events with itself can be: compute it without `--against`"
         raise DataError("HQ0861", f"a matrix of shape {matrix.shape} that is not symmetric cannot be repaired", why)
-    if how not in REPAIRS:
-        known = ", ".join(REPAIRS)
-        raise DataError("HQ0861", f"no way to repair a matrix is called {how!r}", help=f"choose one of {known}")
+    check(how)
     match how:
         case "clip":
             return _symmetric(clip_projection(matrix) @ matrix)
@@ -42,6 +40,15 @@ def repaired(matrix: Matrix, how: Repair) -> Matrix:
             return matrix + max(0.0, -smallest(matrix)) * np.eye(len(matrix))
         case "nearest":
             return _nearest(matrix)
+
+
+def check(how: str, square: bool = True) -> None:
+    """Raise DataError HQ0861 for a repair that is unknown or, unless ``square``, out of place."""
+    if how not in REPAIRS:
+        known = ", ".join(REPAIRS)
+        raise DataError("HQ0861", f"no way to repair a matrix is called {how!r}", help=f"choose one of {known}")
+    if not square:
+        raise DataError("HQ0861", "only a kernel of one set of events with itself can be repaired")
 
 
 def smallest(matrix: Matrix) -> float:

@@ -20,7 +20,8 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from hepq.runtime.errors import DataError
 from hepq.runtime.quantum import export
-from hepq.runtime.quantum.estimator import QSVC, kernel_alignment
+from hepq.runtime.quantum.alignment import kernel_alignment
+from hepq.runtime.quantum.estimator import QSVC
 from hepq.runtime.quantum.gram import gram
 from hepq.runtime.quantum.psd import Repair, clip_projection, repaired
 from tests.runtime.quantum.kernels import Noisy, Rbf, rbf

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`hepqc kernel`: kernel matrices that go on where they were killed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hepq.commands.console import err, example, out
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from hepq.runtime.model import Model
+    from hepq.runtime.quantum.export import Side
+
+#: the largest matrix whose smallest eigenvalue is computed unasked
+SPECTRUM = 4000
+#: backends that workers can share: the others send jobs, whose budget is kept by one process
+LOCAL = ("exact", "noisy", "fake")
+
+
+class Repair(StrEnum):
+    clip = "clip"
+    shift = "shift"
+    nearest = "nearest"
+
+
+@example(
+    "hepqc kernel zh.hepqx train.root -o train.npz --store tiles              # killed? the same again goes on",
+    "hepqc kernel zh.hepqx test.root --against train.root -o test.npz --store tiles",
+    "hepqc kernel zh.hepqx train.root -o noisy.npz --backend noisy --shots 4096 --psd clip --picture noisy.png",
+    "hepqc kernel --store tiles --status                                      # what is there",
+)
+def kernel(
+    artifact: Annotated[Path | None, typer.Argument(help="A compiled kernel or svm, [.hepqx].")] = None,
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(help="ROOT files or glob patterns; or features, [.npy].", metavar="FILE..."),
+    ] = None,
+    out_path: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write: [.npz].")] = None,
+    against: Annotated[
+        list[str], typer.Option(help="Events of the columns; by default those of the rows. Repeatable.")
+    ] = [],  # noqa: B006
+    events: Annotated[int | None, typer.Option(min=1, help="Only the first so many events of either side.")] = None,
+    tree: Annotated[str | None, typer.Option(help="The tree to read; by default the program's.")] = None,
+    backend: Annotated[
+        str,
+        typer.Option(help="What runs the circuits: exact, noisy, fake, ibm, origin, quafu (or ibm:NAME …)."),
+    ] = "exact",
+    shots: Annotated[int | None, typer.Option(min=1, help="Of each circuit; by default the program's.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of shots: the same seed gives the same matrix.")] = 0,
+    store: Annotated[Path | None, typer.Option(help="A folder that keeps tiles as they are computed.")] = None,
+    tile: Annotated[
+        int | None,
+        typer.Option(min=1, help="Events on a side of a tile; by default 512, or 16 of shots."),
+    ] = None,
+    psd: Annotated[Repair | None, typer.Option(help="Make the matrix positive semidefinite.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes that compute tiles.")] = None,
+    dask: Annotated[str | None, typer.Option(help="Compute on a dask cluster: its scheduler's address.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Draw the matrix: [.png], [.svg] or [.pdf].")] = None,
+    status: Annotated[bool, typer.Option("--status", help="Only list what the store holds.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False,
+) -> None:
+    """Compute the kernel matrix of events, each pair once.
+
+    With --store every tile is kept as soon as it is computed. Killed at any moment, the same command goes on from
+    there; several at once share the work. The matrix is written as .npz, with labels and where it is from.
+    """
+    if status:
+        from hepq.commands.kernel_status import show
+
+        if store is None:
+            raise typer.BadParameter("--status needs --store FOLDER")
+        show(store)
+        return
+    if artifact is None or not files or out_path is None:
+        raise typer.BadParameter("give an artifact, files, and --out FILE.npz")
+    if backend.partition(":")[0] not in LOCAL and (dask is not None or (workers or 1) > 1):
+        raise typer.BadParameter(f"jobs on {backend} are sent by one process: leave out --workers and --dask")
+    from hepq.api import load
+    from hepq.commands.kernel_progress import watched
+    from hepq.runtime.quantum import export
+    from hepq.runtime.quantum import psd as repairs
+    from hepq.runtime.quantum.executors import executor
+    from hepq.runtime.quantum.gram import gram
+
+    export.check(out_path)
+    model = load(artifact)
+    function = model.kernel(backend, shots, seed)
+    rows = _side(model, files, events, tree, quiet)
+    columns = _side(model, against, events, tree, quiet) if against else None
+    if psd is not None:
+        repairs.check(psd.value, columns is None)
+    with (
+        _plain_warnings(),
+        closing(executor(workers, dask)) as used,
+        nullcontext() if store is None else _interruptible(store),
+        watched(err(), quiet) as progress,
+    ):
+        matrix = gram(
+            function, rows.x, None if columns is None else columns.x, store=store, executor=used, tile=tile,
+            progress=progress,
+        )  # fmt: skip
+    made = matrix if psd is None else repairs.repaired(matrix, psd.value)
+    origin = {"artifact": str(artifact), "files": list(files), "against": list(against), "tile": tile}
+    export.save(out_path, made, function, rows, columns, {**origin, "psd": psd.value if psd else None})
+    if picture is not None:
+        from hepq.commands.kernel_picture import draw
+
+        draw(made, rows.labels, (rows if columns is None else columns).labels, model.manifest, picture)
+    if not quiet:
+        _summary(out_path, made, matrix, rows, columns)
+
+
+def _side(model: Model, files: list[str], events: int | None, tree: str | None, quiet: bool) -> Side:
+    """Features, without events whose features could not be computed."""
+    import numpy as np
+
+    from hepq.runtime.quantum.export import Side
+
+    given: Any = files
+    if len(files) == 1 and files[0].endswith(".npy"):
+        given = np.load(files[0], allow_pickle=False)
+    x, labels = model.kernel_inputs(given, events, tree=tree)
+    usable = np.isfinite(x.reshape(len(x), -1)).all(axis=1)
+    left_out = int((~usable).sum())
+    if left_out and not quiet:
+        err().print(f"{left_out:,} of {len(x):,} events of {', '.join(files)} are left out: no features", markup=False)
+    return Side(x[usable], np.flatnonzero(usable), None if labels is None else labels[usable])
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Warnings of damaged tiles as one line each."""
+
+    def show(message: Any, *rest: Any) -> None:
+        err().print(f"warning: {message}", markup=False)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
+@contextmanager
+def _interruptible(store: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        err().print(f"\ninterrupted; every tile computed is in {store}, and the same command goes on from there")
+        raise typer.Exit(130) from None
+
+
+def _summary(
+    path: Path, made: NDArray[Any], matrix: NDArray[Any], rows: Side, columns: Side | None
+) -> None:  # fmt: skip
+    from hepq.runtime.quantum.psd import smallest
+
+    console = out()
+    n, m = made.shape
+    console.print(f"[bold]{path}[/]: {n:,} × {m:,} values between {made.min():.4g} and {made.max():.4g}")
+    if columns is not None:
+        return
+    if n <= SPECTRUM and (matrix == matrix.T).all():
+        least = smallest(matrix)
+        verdict = "positive semidefinite" if least >= -1e-9 * n else "not positive semidefinite"
+        text = f"{verdict}: smallest eigenvalue {least:.3g}"
+        if made is not matrix:
+            text += f"; repaired: {smallest(made):.3g}, largest change {abs(made - matrix).max():.3g}"
+        elif least < -1e-9 * n:
+            text += "; --psd clip, shift or nearest repairs it"
+        console.print(text)
+    if rows.labels is None:
+        return
+    import numpy as np
+
+    known = rows.labels >= 0
+    if len(np.unique(rows.labels[known])) > 1:
+        from hepq.runtime.quantum.alignment import kernel_alignment
+
+        part, labels = made[np.ix_(known, known)], rows.labels[known]
+        plain, centred = kernel_alignment(part, labels), kernel_alignment(part, labels, centred=True)
+        console.print(f"alignment with the labels {plain:.3f}, centred {centred:.3f}")
