@@ -132,7 +132,7 @@ class IBM:
 
     def _safe(self, text: str) -> str:
         """Without credentials."""
-        account = getattr(self._service, "active_account", dict)() or {}
+        account: dict[str, str] = getattr(self._service, "active_account", dict)() or {}
         return redacted(text, [environment("QISKIT_IBM_TOKEN"), account.get("token")])
 
     @contextmanager

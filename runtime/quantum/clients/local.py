@@ -78,7 +78,7 @@ def target(device: Device) -> Target:
             for q, qubit in enumerate(device.qubits) if qubit.usable
         })  # fmt: skip
     for name in device.two_qubit:
-        figures = {}
+        figures: dict[tuple[int, int], InstructionProperties] = {}
         for c in device.usable:
             if c.gate == name:
                 ways = [(c.a, c.b), (c.b, c.a)] if name in SYMMETRIC else [(c.a, c.b)]

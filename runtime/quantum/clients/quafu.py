@@ -84,7 +84,7 @@ class Quafu:
         """Quafu writes the first classical bit first, and counts as a Python dictionary."""
         text = self._recall(job).get("res")
         try:
-            counts = ast.literal_eval(text) if isinstance(text, str) else text
+            counts: dict[str, int] = ast.literal_eval(text) if isinstance(text, str) else dict(text or {})
             row = {int(bits[::-1], 2): int(n) for bits, n in counts.items() if len(bits) == qubits}
         except (ValueError, SyntaxError, TypeError, AttributeError, MemoryError, RecursionError) as error:
             raise Unreadable(f"the result of task {job}: {error}") from None
