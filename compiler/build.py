@@ -14,19 +14,28 @@ from hepq.lang.catalogue import diag, near
 from hepq.lang.context import Context
 from hepq.lang.diagnostic import HepqError, Label, Sink
 from hepq.lang.entry import ModelPlan, elaborate_model, sized
+from hepq.lang.gatelist import GateList
 from hepq.lang.modules import Program
 from hepq.lang.source import Span
 from hepq.lang.types import Type
+from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
 
 
 class NodeBuilder:
     def emit(
         self, op: str, operands: Sequence[Any], attrs: Mapping[str, Hashable], type: Type, span: Span | None
     ) -> Node:
+        attrs = {name: _circuit(v) if isinstance(v, GateList) else v for name, v in attrs.items()}
         if op == "cast" and operands[0].op == "const":
             value = {"real": float, "int": int, "bool": bool}[type.elem](operands[0]["value"])
             return Node("const", (), MappingProxyType({"value": value}), type, span)
-        return Node(op, tuple(operands), MappingProxyType(dict(attrs)), type, span)
+        return Node(op, tuple(operands), MappingProxyType(attrs), type, span)
+
+
+def _circuit(found: GateList) -> Circuit:
+    """The language's gates as the run time's."""
+    gates = (Gate(name, wires, tuple(Angle(c, terms) for c, terms in angles)) for name, wires, angles in found.gates)
+    return Circuit(found.wires, found.slots, tuple(gates))
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,8 @@ def build(
     Raises HepqError with everything that is wrong.
     """
     fn = _choose(program, sink, "model", model)
-    data = _choose(program, sink, "dataset", dataset) if use_dataset and _has(program, "dataset") else None
+    wanted = use_dataset and _has(program, "dataset") and (dataset is not None or _is_model(fn))
+    data = _choose(program, sink, "dataset", dataset) if wanted else None
     if isinstance(fn, ast.FnDecl) and not sink.errors:
         ctx = Context(program, NodeBuilder(), sink)
         ctx.open_dims = sized(dims or {})
@@ -76,6 +86,12 @@ def _candidates(program: Program, kind: str) -> dict[str, Any]:
     return own or imported
 
 
+def _functions(program: Program) -> dict[str, Any]:
+    """Functions of the main module, which are compiled only when they are named."""
+    decls = program.main.file.decls
+    return {d.name: d for d in decls if isinstance(d, ast.FnDecl) and d.kind == "fn"}
+
+
 def _is_model(decl: object) -> bool:
     return isinstance(decl, ast.FnDecl) and decl.kind == "model"
 
@@ -88,8 +104,11 @@ def _choose(program: Program, sink: Sink, kind: str, name: str | None) -> Any:
     found = _candidates(program, kind)
     start = Label(Span(program.main.file.span.source, 0, 0))
     if name is not None:
+        if kind == "model" and name not in found:
+            found = _functions(program) | found
         if name not in found:
-            help = f"it has {', '.join(found) or 'none'}"
+            known = _candidates(program, kind)
+            help = f"it has {', '.join(known) or 'none'}"
             close = near(name, found)
             code = "HQ0622" if kind == "model" else "HQ0624"
             sink.add(diag(code, start, name=name, near=close, help=None if close else help))

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from hepq.lang import ast
@@ -12,7 +12,7 @@ from hepq.lang.expr import evaluate, known, static_int
 from hepq.lang.gates import GATES
 from hepq.lang.source import Span
 from hepq.lang.types import Dim, Type
-from hepq.lang.values import UNKNOWN, Function, Init, Tensor, Value, describe
+from hepq.lang.values import UNKNOWN, Function, Init, Register, Tensor, Value, describe
 
 
 def run_body(ctx: Context, body: ast.Expr | Sequence[ast.Stmt], span: Span) -> Value:
@@ -59,8 +59,12 @@ def _statement(ctx: Context, s: ast.Stmt, returned: list[Value]) -> None:
             if not 0 < n <= 1 << 24:
                 ctx.error("HQ0206", size.span, size=n)
             ctx.frame.locals[name] = Dim(name, n)
-        case ast.For():
-            _for(ctx, s, returned)
+        case ast.For(body=body):
+            ctx.frame.loops += 1
+            try:
+                unroll(ctx, s, lambda: _statements(ctx, body, returned), MAX_ITERATIONS)
+            finally:
+                ctx.frame.loops -= 1
         case ast.Return(value=value):
             returned.append(evaluate(ctx, value))
         case ast.Do(call=call):
@@ -112,50 +116,45 @@ def _param(ctx: Context, s: ast.ParamDecl) -> Tensor:
         init = Init("constant", (float(init),))
     if not isinstance(init, Init):
         ctx.error("HQ0421", s.init.span if s.init else s.span, found=describe(init))
+    # a dim that no argument binds, as of support vectors, has the size that training found
+    t = t.with_dims(ctx.open_dims.get(d.name, d) if d.open else d for d in t.dims)
     if any(d.open for d in t.dims):
         return ctx.emit("param", (), Type("real", t.dims, t.unit), s.span, path=s.name, init=(), trainable=False)
     return ctx.weight(s.name, t, init, not s.buffer, s.span)
 
 
-def _for(ctx: Context, s: ast.For, returned: list[Value]) -> None:
-    """Unrolled over a static range or list."""
+def unroll(ctx: Context, s: ast.For, run: Callable[[], None], limit: int) -> None:
+    """Run the body for each item of a static range or list; once, for an unknown item, if it is not known yet."""
     try:
-        items = _items(ctx, s)
+        items = _items(ctx, s, limit)
     except Reported:
-        items = None
-    ctx.frame.loops += 1
-    try:
-        if items is None:
-            ctx.frame.locals.update(dict.fromkeys(s.targets, UNKNOWN))
-            _statements(ctx, s.body, returned)
-            return
-        for item in items:
-            values = (item,) if len(s.targets) == 1 else tuple(item) if isinstance(item, tuple) else ()
-            if len(values) != len(s.targets):
-                ctx.error("HQ0419", s.span, wanted=len(s.targets), found=describe(item))
-            ctx.frame.locals.update(zip(s.targets, values, strict=True))
-            _statements(ctx, s.body, returned)
-    finally:
-        ctx.frame.loops -= 1
+        ctx.frame.locals.update(dict.fromkeys(s.targets, UNKNOWN))
+        run()
+        return
+    for item in items:
+        values = (item,) if len(s.targets) == 1 else tuple(item) if isinstance(item, tuple) else ()
+        if len(values) != len(s.targets):
+            ctx.error("HQ0419", s.span, wanted=len(s.targets), found=describe(item))
+        ctx.frame.locals.update(zip(s.targets, values, strict=True))
+        run()
 
 
-def _items(ctx: Context, s: ast.For) -> Sequence[Value]:
+def _items(ctx: Context, s: ast.For, limit: int) -> Sequence[Value]:
     value = known(evaluate(ctx, s.iter))
     if isinstance(value, Dim):
         if value.ragged:
             ctx.error("HQ0211", s.iter.span, dim=value)
-        value = range(value.size) if value.size is not None else None
-        if value is None:
+        if value.size is None:
             raise Reported
+        value = range(value.size)
     if not isinstance(value, (tuple, range)):
-        help = (
-            "operations act on all entries at once; to add them up, `sum(x, over=dim)`"
-            if isinstance(value, Tensor)
-            else None
-        )
-        ctx.error(
-            "HQ0404", s.iter.span, wanted="a static list, range or dim to loop over", found=describe(value), help=help
-        )
-    if len(value) > MAX_ITERATIONS:
-        ctx.error("HQ0412", s.iter.span, limit=MAX_ITERATIONS)
+        help = None
+        if isinstance(value, Tensor):
+            help = "operations act on all entries at once; to add them up, `sum(x, over=dim)`"
+        if isinstance(value, Register):
+            help = "loop over the numbers of the qubits: over the dim of the register"
+        ctx.error("HQ0404", s.iter.span, wanted="a static list, range or dim to loop over", found=describe(value),
+                  help=help)  # fmt: skip
+    if len(value) > limit:
+        ctx.error("HQ0412", s.iter.span, limit=limit)
     return value

@@ -22,9 +22,9 @@ class Builder(Protocol):
 
 
 class NullBuilder:
-    """Keeps nothing."""
+    """Keeps nothing; handles only tell values apart."""
 
     def emit(
         self, op: str, operands: Sequence[Any], attrs: Mapping[str, Hashable], type: Type, span: Span | None
-    ) -> None:
-        return None
+    ) -> object:
+        return object()

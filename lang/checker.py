@@ -9,7 +9,7 @@ from hepq.lang import ast
 from hepq.lang.attributes import check_attributes
 from hepq.lang.body import run_body
 from hepq.lang.builder import NullBuilder
-from hepq.lang.calls import check_result, constant, default_value, dim_size, static_value
+from hepq.lang.calls import check_result, constant, dim_size
 from hepq.lang.catalogue import diag, near
 from hepq.lang.checkpoint import check_placeholders, check_tables
 from hepq.lang.circuits import check_circuit
@@ -17,12 +17,11 @@ from hepq.lang.context import Context, Frame, Reported
 from hepq.lang.dataset import elaborate_dataset
 from hepq.lang.diagnostic import Diagnostic, Sink
 from hepq.lang.entry import elaborate_model, warn_unused_inputs
-from hepq.lang.expr import evaluate, known
+from hepq.lang.expr import known
+from hepq.lang.generic import bind_any
 from hepq.lang.modules import Program
 from hepq.lang.signature import STATIC_KINDS, pattern
 from hepq.lang.source import Source
-from hepq.lang.types import LORENTZ, Dim, Type
-from hepq.lang.values import UNKNOWN, Tensor, Value
 
 
 def check(program: Program, sink: Sink) -> None:
@@ -56,7 +55,8 @@ def _declaration(ctx: Context, decl: ast.Decl, module: str) -> None:
             _generic(ctx, decl, module)
         case ast.CircuitDecl():
             check_attributes(ctx, decl.attrs)
-            check_circuit(ctx, decl, module)
+            bind_any(ctx, decl)
+            check_circuit(ctx, decl)
         case ast.DatasetDecl():
             check_attributes(ctx, decl.attrs)
             elaborate_dataset(ctx, decl, module)
@@ -72,39 +72,12 @@ def _generic(ctx: Context, decl: ast.FnDecl, module: str) -> None:
     """Check a body for any argument its signature admits."""
     frame = Frame(module, owns_params=decl.kind != "fn")
     ctx.frames.append(frame)
-    for p in decl.statics:
-        frame.locals[p.name] = _any_static(ctx, p)
-    for p in decl.params:
-        try:
-            frame.locals[p.name] = _any_value(ctx, p)
-        except Reported:
-            frame.locals[p.name] = UNKNOWN
+    bind_any(ctx, decl)
     if decl.ret is not None and decl.ret.name not in STATIC_KINDS:
         with suppress(Reported):
             pattern(ctx, decl.ret)
-    for p in decl.params:
-        if p.default is not None:
-            with suppress(Reported):
-                default_value(ctx, p, p.default)
     result = run_body(ctx, decl.body, decl.span)
     check_result(ctx, decl, known(result), [], decl.span)
-
-
-def _any_static(ctx: Context, p: ast.Param) -> Value:
-    if p.default is not None:
-        return static_value(ctx, p, evaluate(ctx, p.default), p.default.span)
-    return Dim(p.name) if p.type is not None and p.type.name == "dim" else UNKNOWN
-
-
-def _any_value(ctx: Context, p: ast.Param) -> Value:
-    if p.type is None or p.type.name in STATIC_KINDS:
-        return evaluate(ctx, p.default) if p.default is not None else _any_static(ctx, p)
-    t = pattern(ctx, p.type)
-    dims = t.dims + ((LORENTZ,) if t.lorentz else ())
-    if t.rest and not dims:
-        return UNKNOWN
-    into = t.dims[0] if t.elem == "index" and t.dims else None
-    return Tensor(None, Type(t.elem, dims, t.unit, into))
 
 
 def _pair(program: Program, sink: Sink) -> None:

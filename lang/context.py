@@ -9,11 +9,13 @@ Using an unknown value raises ``Reported`` again, silently, so one mistake is on
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from hepq.lang import ast
+from hepq.lang.angles import AngleTable
 from hepq.lang.builder import Builder
 from hepq.lang.catalogue import diag
 from hepq.lang.coerce import wanted_elems
@@ -21,11 +23,12 @@ from hepq.lang.diagnostic import Label, Sink
 from hepq.lang.modules import Program
 from hepq.lang.source import Span
 from hepq.lang.types import ONE, Dim, Elem, Type, Unit
-from hepq.lang.values import UNKNOWN, Builtin, Function, Init, Quantity, Tensor, Value, describe
+from hepq.lang.values import UNKNOWN, Builtin, Circuit, Function, Init, Quantity, State, Tensor, Value, describe
 
 MAX_CALL_DEPTH = 48
 MAX_ITERATIONS = 4096
 MAX_NODES = 200_000
+MAX_GATES = 100_000
 
 
 class Reported(Exception):
@@ -91,6 +94,8 @@ class Context:
         self.instances: list[Instance] = []
         self.open_dims: dict[str, Dim] = {}
         self.nodes = 0
+        self.angles = AngleTable()
+        self.sharing = 0  #: how many blocks of ``shared`` are open
 
     @property
     def frame(self) -> Frame:
@@ -105,8 +110,8 @@ class Context:
         """Report and unwind. Inside the library, the user's call is the primary place."""
         chain = [Label(span), *labels]
         calls = [f.call_span for f in reversed(self.frames) if f.call_span]
-        if _in_library(span):
-            user = next((c for c in calls if not _in_library(c)), None)
+        if in_library(span):
+            user = next((c for c in calls if not in_library(c)), None)
             if user is not None:
                 chain = [Label(user, "in this call"), Label(span, "needed here"), *labels]
         elif calls and calls[0] != span:
@@ -115,11 +120,26 @@ class Context:
         raise Reported
 
     def emit(self, op: str, operands: Sequence[Tensor], type: Type, span: Span | None, **attrs: Hashable) -> Tensor:
+        operands = [self.cast(o, e, span) for o, e in zip(operands, wanted_elems(op, operands), strict=True)]
+        known = self.angles.recall(op, operands, type, attrs) if self.sharing else None
+        if known is not None:
+            return known
         self.nodes += 1
         if self.nodes > MAX_NODES and span is not None:
             self.error("HQ0412", span, limit=MAX_NODES)
-        operands = [self.cast(o, e, span) for o, e in zip(operands, wanted_elems(op, operands), strict=True)]
-        return Tensor(self.builder.emit(op, [o.handle for o in operands], attrs, type, span), type)
+        result = Tensor(self.builder.emit(op, [o.handle for o in operands], attrs, type, span), type)
+        if self.sharing:
+            self.angles.remember(op, operands, attrs, result)
+        return result
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Inside, the same operation on the same values is one value: the angles of circuits."""
+        self.sharing += 1
+        try:
+            yield
+        finally:
+            self.sharing -= 1
 
     def cast(self, x: Tensor, elem: Elem, span: Span | None) -> Tensor:
         """``x`` with another element type."""
@@ -144,9 +164,13 @@ class Context:
                 return self.emit("const", (), Type("int"), span, value=n)
         if value is UNKNOWN:
             raise Reported
+        if isinstance(value, Circuit):
+            self.error("HQ0510", span, name=value.decl.name)
         return self.error("HQ0301", span, found=describe(value), help=self._call_help(value))
 
     def _call_help(self, value: Value) -> str | None:
+        if isinstance(value, State):
+            return "measure it: `expect(Z, state)`, `probs(state)` or `fidelity(state, other)`"
         if not isinstance(value, (Function, Builtin)):
             return None
         name = value.decl.name if isinstance(value, Function) else value.name
@@ -165,7 +189,7 @@ class Context:
         return known
 
 
-def _in_library(span: Span) -> bool:
+def in_library(span: Span) -> bool:
     return span.source.path.startswith("std/")
 
 

@@ -11,7 +11,18 @@ from hepq.lang.context import Context, Reported
 from hepq.lang.source import Span
 from hepq.lang.types import ENERGY, LORENTZ, UNITS, Dim, Type, anonymous
 from hepq.lang.unknown import unknown_name
-from hepq.lang.values import UNKNOWN, Builtin, Circuit, Function, Quantity, Tensor, Value, describe
+from hepq.lang.values import (
+    UNKNOWN,
+    Builtin,
+    Circuit,
+    Function,
+    Quantity,
+    Register,
+    State,
+    Tensor,
+    Value,
+    describe,
+)
 from hepq.lang.words import entries_of
 
 #: other spellings of what a four-vector has
@@ -203,8 +214,8 @@ def field_of(ctx: Context, value: Value, name: str, span: Span) -> Value:
 def _index(ctx: Context, e: ast.Index) -> Value:
     base = known(evaluate(ctx, e.base))
     match base:
-        case Function() | Builtin():
-            from hepq.lang.calls import with_statics
+        case Function() | Circuit() | Builtin():
+            from hepq.lang.binding import with_statics
 
             return with_statics(ctx, base, e.args, e.span)
         case tuple() | range():
@@ -215,6 +226,8 @@ def _index(ctx: Context, e: ast.Index) -> Value:
             return items[i]
         case Tensor(type=Type(dims=dims)):
             return _element(ctx, base, dims, e)
+        case Register(name=name):
+            ctx.error("HQ0501", e.span, name=name)
     return ctx.error("HQ0408", e.base.span, found=describe(base))
 
 
@@ -240,9 +253,13 @@ def _element(ctx: Context, x: Tensor, dims: tuple[Dim, ...], e: ast.Index) -> Va
 
 
 def _pipe(ctx: Context, value: ast.Expr, fn: ast.Expr, span: Span) -> Value:
+    """``x |> f(y)``: ``f(x, y)``; a circuit or an adjoint after a state is applied to it."""
     from hepq.lang.calls import apply
 
-    first = ast.Arg(None, value, span=value.span)
-    if isinstance(fn, ast.Call):
-        return apply(ctx, known(evaluate(ctx, fn.fn)), (first, *fn.args), span, fn.fn.span)
-    return apply(ctx, known(evaluate(ctx, fn)), (first,), span, fn.span)
+    callee, args = (fn.fn, fn.args) if isinstance(fn, ast.Call) else (fn, ())
+    called = known(evaluate(ctx, callee))
+    if isinstance(called, (Circuit, State)) or called == Builtin("adjoint"):
+        from hepq.lang.composition import pipe
+
+        return pipe(ctx, value, fn, called, span)
+    return apply(ctx, called, (ast.Arg(None, value, span=value.span), *args), span, callee.span)

@@ -19,7 +19,7 @@ from hepq.lang.words import convert_help, element_help, extent, kind, missing_di
 
 _P4_HELP = "build one: `p4(px=…, py=…, pz=…, energy=…)` or `p4(pt=…, eta=…, phi=…, mass=…)`"
 COMPONENT_HELP = "take a component or a function of it, such as `p.pt`"
-STATIC_KINDS = ("dim", "fn", "block", "list", "string")
+STATIC_KINDS = ("dim", "fn", "block", "circuit", "list", "string")
 _FOREIGN_TYPES = {
     **dict.fromkeys(("float", "float32", "float64", "double", "number", "tensor", "array"), "real"),
     **dict.fromkeys(("int32", "int64", "integer", "uint", "long"), "int"),

@@ -35,8 +35,6 @@ _INSTEAD = {
     ),
     "root": "a file is read by `source name = root(…)` in a dataset",
 }
-MEASUREMENT_HELP = "circuits are checked, but this version does not measure them yet"
-_MEASUREMENTS = ("fidelity", "expect", "probs", "sample", "svm")
 
 
 def unknown_name(ctx: Context, name: str, known: Sequence[str], span: Span, *, dim: bool) -> NoReturn:
@@ -54,8 +52,6 @@ def unknown_name(ctx: Context, name: str, known: Sequence[str], span: Span, *, d
         ctx.error("HQ0101", span, name=name, near=close)
     if name in _PYTHON:
         ctx.error("HQ0101", span, name=name, help="functions are called by their own names, such as `exp(x)`")
-    if name in _MEASUREMENTS:
-        ctx.error("HQ0101", span, name=name, help=MEASUREMENT_HELP)
     if dim:
         help = f"declare it: `dim {name} = size`, or `dim {name} <= bound` for particles"
         ctx.error("HQ0101", span, name=name, help=help)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from hepq.lang import ast
+from hepq.lang.gatelist import State
 from hepq.lang.types import Dim, Type, Unit
 
 
@@ -54,8 +55,26 @@ class Function:
 
 @dataclass(frozen=True)
 class Circuit:
+    """A circuit with the static arguments given so far."""
+
     decl: ast.CircuitDecl
     module: str
+    statics: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class GateName:
+    """A gate as a static argument: ``entangler = cz``."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Register:
+    """The qubits of a circuit while its body is elaborated; ``wires`` is None while their number is not known."""
+
+    name: str
+    wires: tuple[int, ...] | None
 
 
 @dataclass(frozen=True)
@@ -94,7 +113,7 @@ def describe(value: Value) -> str:
             return f"the quantity {v:g} {u}"
         case str():
             return f'the text "{value}"'
-        case tuple():
+        case tuple() | range():
             return f"a list of {len(value)}"
         case Dim():
             return f"the dim `{value}`"
@@ -102,6 +121,12 @@ def describe(value: Value) -> str:
             return f"the {d.kind} `{d.name}`"
         case Circuit(decl=d):
             return f"the circuit `{d.name}`"
+        case GateName(name=n):
+            return f"the gate `{n}`"
+        case State(register=d):
+            return "a state" + (f" of {d.size} qubit{'s' * (d.size != 1)}" if d.size is not None else "")
+        case Register(name=n):
+            return f"the qubits `{n}`"
         case Builtin(name=n):
             return f"the built-in `{n}`"
         case Type():

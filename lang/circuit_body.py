@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The statements of a circuit's body, unrolled to gates on the wires of its register."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hepq.lang import ast
+from hepq.lang.body import unroll
+from hepq.lang.builtins_lists import PATTERNS
+from hepq.lang.circuit_operations import Operation, applied, callee, operand, operation, with_controls
+from hepq.lang.circuit_qubits import Wires, joined, names_qubits, wires_of
+from hepq.lang.context import MAX_GATES, Context, Reported
+from hepq.lang.expr import evaluate, known
+from hepq.lang.gatelist import Gate
+from hepq.lang.gates import GATES
+from hepq.lang.source import Span
+from hepq.lang.types import Dim
+from hepq.lang.values import UNKNOWN, Circuit, GateName, describe
+from hepq.lang.words import counted
+
+
+class Body:
+    """Walks the statements once; ``lifted``: dims that the values of angles may differ over.
+
+    ``known`` is False after an error, and while a size or value is missing: then ``gates`` are not all.
+    ``applied``: how many gates and circuits were applied, known or not.
+    """
+
+    def __init__(self, ctx: Context, lifted: Sequence[Dim]) -> None:
+        self.ctx, self.lifted = ctx, lifted
+        self.gates: list[Gate] = []
+        self.known = True
+        self.applied = 0
+
+    def run(self, body: Sequence[ast.Stmt]) -> None:
+        for s in body:
+            try:
+                self._statement(s)
+            except Reported:
+                self.known = False
+                for name in s.targets if isinstance(s, (ast.Bind, ast.For)) else ():
+                    self.ctx.frame.locals[name] = UNKNOWN
+
+    def _statement(self, s: ast.Stmt) -> None:
+        ctx = self.ctx
+        match s:
+            case ast.Do(call=ast.Call() as call):
+                self.applied += 1
+                self._apply(call)
+            case ast.Bind():
+                self._bind(s)
+            case ast.For():
+                unroll(ctx, s, lambda: self.run(s.body), MAX_GATES)
+            case ast.Return():
+                ctx.error("HQ0509", s.span)
+            case _:
+                ctx.error("HQ0409", s.span, kind="a weight or dim declaration", name=s.span.text[:20])
+
+    def _bind(self, s: ast.Bind) -> None:
+        ctx = self.ctx
+        if names_qubits(ctx, s.value):
+            ctx.error("HQ0501", s.span, name=s.value.span.text[:40])
+        found = known(evaluate(ctx, s.value))
+        items = tuple(found) if isinstance(found, (tuple, range)) and len(s.targets) > 1 else (found,)
+        if len(s.targets) != len(items):
+            ctx.error("HQ0419", s.span, wanted=len(s.targets), found=describe(found))
+        ctx.frame.locals.update(zip(s.targets, items, strict=True))
+
+    def _apply(self, call: ast.Call) -> None:
+        """``rx(0.3, q[0])``: what is applied and to which qubits."""
+        name = call.fn.id if isinstance(call.fn, ast.Name) else ""
+        on = [a.value for a in call.args if names_qubits(self.ctx, a.value)]
+        others = tuple(a for a in call.args if not names_qubits(self.ctx, a.value))
+        if name in PATTERNS:
+            self._pattern(name, others, on, call.span)
+            return
+        if name == "controlled" and others:
+            self._controlled(others, on, call)
+            return
+        if name == "adjoint":
+            done = operation(self.ctx, ast.Call(call.fn, others, span=call.span), self.lifted)
+        else:
+            called = callee(self.ctx, call.fn)
+            self._count(called, len(others), len(on), call.span)
+            done = applied(self.ctx, called, others, call.span, self.lifted)
+        self._on(done, [wires_of(self.ctx, e) for e in on], call.span)
+
+    def _count(self, called: Circuit | GateName, angles: int, qubits: int, span: Span) -> None:
+        """A gate takes its angles and its qubits one by one; a gate on one qubit, also several as one argument."""
+        if isinstance(called, GateName) and GATES[called.name] != (angles, qubits):
+            wanted, found = _described(*GATES[called.name]), _described(angles, qubits)
+            self.ctx.error("HQ0506", span, gate=called.name, wanted=wanted, found=found)
+
+    def _on(self, done: Operation, groups: Sequence[Wires], span: Span) -> None:
+        """Apply to qubits; a gate on one qubit acts on each of those given."""
+        wires = joined(groups)
+        if not groups or wires == ():
+            wanted = "the qubits it acts on" if done.wires is None else counted(done.wires, "qubit")
+            self.ctx.error("HQ0506", span, gate=done.name, wanted=wanted, found="none")
+        self._distinct(done.name, wires, span)
+        if done.wires == 1:
+            for wire in wires or (None,):
+                self._place(done, (wire,), span)
+            return
+        if done.wires is not None and wires is not None and len(wires) != done.wires:
+            self.ctx.error("HQ0506", span, gate=done.name, wanted=counted(done.wires, "qubit"),
+                           found=counted(len(wires), "qubit"))  # fmt: skip
+        self._place(done, wires, span)
+
+    def _place(self, done: Operation, wires: Wires, span: Span) -> None:
+        numbers = [w for w in wires or () if w is not None]
+        found = done.gates(len(numbers)) if wires is not None and len(numbers) == len(wires) else None
+        if found is None:
+            self.known = False
+            return
+        self.gates += [g.on(numbers) for g in found]
+        if len(self.gates) > MAX_GATES:
+            self.ctx.error("HQ0412", span, limit=MAX_GATES)
+
+    def _distinct(self, name: str, wires: Wires, span: Span) -> None:
+        numbers = [w for w in wires or () if w is not None]
+        if len(set(numbers)) < len(numbers):
+            self.ctx.error("HQ0502", span, gate=name)
+
+    def _controlled(self, args: Sequence[ast.Arg], on: Sequence[ast.Expr], call: ast.Call) -> None:
+        """``controlled(op, controls, targets …)``"""
+        ctx = self.ctx
+        inner = operand(ctx, "controlled", args, call.span, self.lifted)
+        groups = [wires_of(ctx, e) for e in on]
+        if len(groups) < 2:
+            ctx.error("HQ0506", call.span, gate="controlled", wanted="a control and the qubits it acts on",
+                      found=counted(len(groups), "group") + " of qubits")  # fmt: skip
+        controls, targets = groups[0], joined(groups[1:])
+        shared = {w for w in controls or () if w is not None} & set(targets or ())
+        if shared:
+            ctx.error("HQ0513", call.span, wire=min(w for w in shared if w is not None))
+        self._distinct("controlled", controls, call.span)
+        self._distinct("controlled", targets, call.span)
+        if controls is None or targets is None:
+            self.known = False
+            return
+        done = with_controls(inner, len(controls))
+        for group in [(t,) for t in targets] if inner.wires == 1 else [targets]:
+            self._on(done, [(*controls, *group)], call.span)
+
+    def _pattern(self, name: str, args: Sequence[ast.Arg], on: Sequence[ast.Expr], span: Span) -> None:
+        """``ring(cz, q)``: a gate on each pair of a register's qubits."""
+        ctx = self.ctx
+        gate = operation(ctx, args[0].value, self.lifted) if len(args) == 1 else None
+        if gate is None or gate.wires not in (2, None) or len(on) != 1:
+            ctx.error("HQ0506", span, gate=name, wanted="a gate on two qubits and the register",
+                      found=f"`{span.text}`")  # fmt: skip
+        wires = wires_of(ctx, on[0])
+        self._distinct(name, wires, span)
+        if wires is None:
+            self.known = False
+            return
+        for pair in PATTERNS[name](wires):
+            self._place(gate, pair, span)
+
+
+def _described(angles: int, qubits: int) -> str:
+    return f"{angles} angle{'s' * (angles != 1)} and {qubits} qubit{'s' * (qubits != 1)}"
