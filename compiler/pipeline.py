@@ -7,7 +7,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -41,6 +41,8 @@ class CompileReport:
     size: int = 0
     golden: int = 0
     circuits: tuple[CompiledCircuit, ...] = ()
+    kernel: str | None = None
+    kernel_only: bool = False
     passes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: list[Diagnostic] = field(default_factory=list)
@@ -82,7 +84,7 @@ def compile_file(
     from hepq.runtime import manifest as m
     from hepq.runtime.artifact import write
 
-    options = options or Options()
+    options = _with_recorded(options or Options())
     report = CompileReport(out, "", options.target)
     tell = progress or (lambda _: None)
     sink = Sink()
@@ -97,7 +99,8 @@ def compile_file(
     report.params = sum(v.size for v in weights.values())
     tell("optimising")
     module, folded = optimise(subject.with_features(source), weights, options, report)
-    kernel = subject.kernel_module(lambda k: optimise(k, {}, options, report), options)
+    kernel = subject.kernel_module(lambda k: optimise(k, {}, options, CompileReport(out, "", "")), options)
+    report.kernel, report.kernel_only = kernel and kernel.module.name, not subject.trained
     tell("generating code")
     with report.stage("code"):
         made = generate(module, folded, job(built, options, kernel, tell))
@@ -132,7 +135,7 @@ def compile_file(
 
 def emit(path: Path, stage: str, options: Options | None = None) -> str:
     """The program as text at a stage: ``ast``, ``ir`` (after all passes) or ``tir``."""
-    options = options or Options()
+    options = _with_recorded(options or Options())
     if stage == "ast":
         from rich.pretty import pretty_repr
 
@@ -153,6 +156,15 @@ def emit(path: Path, stage: str, options: Options | None = None) -> str:
         return print_ir(module)
     compiled = split(module, []).compiled if has_circuits(module) else module
     return "" if compiled is None else cpu_code(compiled, folded, options.target).tir
+
+
+def _with_recorded(options: Options) -> Options:
+    """With the sizes that training found, which its weights file has."""
+    if options.weights is None:
+        return options
+    from hepq.compiler.weights import recorded_dims
+
+    return replace(options, dims=recorded_dims(options.weights) | dict(options.dims))
 
 
 def model_weights(module: Module, options: Options, default_seed: int | None = None) -> Weights:

@@ -18,11 +18,12 @@ from hepq.lang.entry import sized
 
 @dataclass(frozen=True)
 class Subject:
-    """``module``: what the artifact computes of an event: the model's outputs, or what its kernel takes."""
+    """``module``: what the artifact computes of an event: the model's outputs; untrained, what its kernel takes."""
 
     built: Built
     module: Module
     kernel: KernelPlan | None
+    trained: bool = True
 
     def with_features(self, module: Module) -> Module:
         """``module`` carrying what the kernel takes of an event as one more output."""
@@ -45,7 +46,7 @@ def subject_of(built: Built, trained: bool) -> Subject:
     kernel = find_kernel(built)
     if kernel is None or kernel.features is None or trained:
         return Subject(built, built.module, kernel)
-    return Subject(built, Module(built.module.name, built.module.inputs, {FEATURES: kernel.features}), kernel)
+    return Subject(built, Module(built.module.name, built.module.inputs, {FEATURES: kernel.features}), kernel, False)
 
 
 def job(built: Built, options: Options, kernel: KernelModule | None, tell: Callable[[str], None]) -> Job:

@@ -155,6 +155,8 @@ def _summary(report: CompileReport, time_passes: bool) -> None:
         f"[bold]{report.out}[/]: model {report.model} for {report.target}, {report.params:,} weights, "
         f"{report.size / 1024:,.0f} KiB, {report.golden} golden vectors, {total:.1f} s"
     )
+    if report.kernel_only:
+        out().print(f"no weights: it holds the kernel {report.kernel} alone; `hepqc train` finds support vectors")
     if time_passes:
         from rich.table import Table
 
