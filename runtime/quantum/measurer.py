@@ -87,9 +87,11 @@ def _exact_fidelity(
     rows, cols = [d for d in x if d not in y], [d for d in y if d not in x]
     batch, n, m = (prod(ctx.shape(dims)) for dims in (shared, rows, cols))
     first = _folded(left, a, x, [*shared, *rows], (batch, n))
-    second = _folded(right, b, y, [*shared, *cols], (batch, m))
+    alike = len(a) == batch == 1 and left.digest == right.digest and np.array_equal(a, b)
+    second = first if alike else _folded(right, b, y, [*shared, *cols], (batch, m))
     if len(second) == batch == 1:  # the same columns for every event: one product for all
-        made = simulate.gram(first.flatten(0, -2), second.flatten(0, -2)).reshape(len(first), 1, n, m).numpy()
+        columns = None if alike else second.flatten(0, -2)
+        made = simulate.gram(first.flatten(0, -2), columns).reshape(len(first), 1, n, m).numpy()
     else:
         made = simulate.gram(first, second).numpy()
     shape = (len(made), *ctx.shape([*shared, *rows, *cols]))
