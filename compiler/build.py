@@ -69,6 +69,18 @@ def build(
     raise HepqError(sink.items)
 
 
+def require_sizes(module: Module) -> None:
+    """Raises HepqError HQ0217 for each weight over a dim that nothing gives a size."""
+    found = [
+        diag("HQ0217", *([node.span] if node.span else []), name=path, model=module.name, dim=dim)
+        for path, node in module.params.items()
+        for dim in node.type.dims
+        if dim.open
+    ]
+    if found:
+        raise HepqError(found)
+
+
 def _as_static(value: Any) -> Any:
     """Lists of the command line and of manifests are tuples in the language."""
     return tuple(map(_as_static, value)) if isinstance(value, list) else value

@@ -11,7 +11,7 @@ from hepq.lang.context import MAX_ITERATIONS, Context, Reported
 from hepq.lang.expr import evaluate, known, static_int
 from hepq.lang.gates import GATES
 from hepq.lang.source import Span
-from hepq.lang.types import Dim, Type
+from hepq.lang.types import Dim
 from hepq.lang.values import UNKNOWN, Function, Init, Register, Tensor, Value, describe
 
 
@@ -118,8 +118,6 @@ def _param(ctx: Context, s: ast.ParamDecl) -> Tensor:
         ctx.error("HQ0421", s.init.span if s.init else s.span, found=describe(init))
     # a dim that no argument binds, as of support vectors, has the size that training found
     t = t.with_dims(ctx.open_dims.get(d.name, d) if d.open else d for d in t.dims)
-    if any(d.open for d in t.dims):
-        return ctx.emit("param", (), Type("real", t.dims, t.unit), s.span, path=s.name, init=(), trainable=False)
     return ctx.weight(s.name, t, init, not s.buffer, s.span)
 
 

@@ -113,6 +113,11 @@ DIMS = {
         "declaration, a static argument, or the dataset.",
         "write `dim {dim} = size`, or compile with `--dim {dim}=SIZE`",
     ),
+    "HQ0217": E(
+        "weight `{name}` of `{model}` has no size: dim `{dim}`",
+        "The size of such a dim is known after training: of support vectors, there are as many as training finds.",
+        "the size of `{dim}` is known after training: compile with `--weights FILE`, or `--dim {dim}=SIZE`",
+    ),
 }
 
 TYPES = {

@@ -102,9 +102,18 @@ class Context:
         return self.frames[-1]
 
     def given_size(self, decl: ast.Decl, name: str) -> Dim | None:
-        """The dim with the size given from outside for a dim of the main module."""
+        """The dim with the size given from outside: for the main module's dim of that name, or for the only one."""
+        given = self.open_dims.get(name)
+        if given is None:
+            return None
         binding = self.program.main.scope.get(name)
-        return self.open_dims.get(name) if binding is not None and binding.decl is decl else None
+        meant = [binding.decl] if binding is not None else self._dims_named(name)
+        return given if len(meant) == 1 and meant[0] is decl else None
+
+    def _dims_named(self, name: str) -> list[ast.Decl]:
+        """Dims of that name in any module."""
+        decls = (d for m in self.program.modules.values() for d in m.file.decls)
+        return [d for d in decls if isinstance(d, ast.DimDecl) and name in d.names]
 
     def error(self, code: str, span: Span, *labels: Label, notes: Sequence[str] = (), **fields: object) -> NoReturn:
         """Report and unwind. Inside the library, the user's call is the primary place."""
