@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice, permutations, product
 from math import exp, log
 
 import numpy as np
@@ -16,7 +15,7 @@ from hepq.runtime.quantum.device import Coupling, Device
 
 #: a branch point with more arms only makes the search wider
 MAX_DEGREE = 4
-_SYMMETRIES = 48
+_KEPT = 400
 
 Pair = tuple[int, int]
 
@@ -28,12 +27,6 @@ class Costs:
     couplings: Mapping[Pair, float]
     gates: tuple[float, ...]
     readouts: tuple[float, ...]
-
-    def of(self, place: Sequence[int], uses: Mapping[Pair, float], turns: Mapping[int, int]) -> float:
-        """-log of the chance that nothing fails: gates by use counts on the tree's nodes, and every readout."""
-        two = sum(k * self.couplings[_ordered(place[a], place[b])] for (a, b), k in uses.items())
-        one = sum(k * self.gates[place[q]] for q, k in turns.items())
-        return two + one + sum(self.readouts[q] for q in place)
 
 
 def costs(device: Device, couplings: Mapping[Pair, Coupling]) -> Costs:
@@ -48,17 +41,12 @@ def _cost(error: float | None) -> float:
     return -log(max(1.0 - (error or 0.0), 1e-6))
 
 
-def shapes(found: Costs, size: int, cx: int, *, seed: int, samples: int) -> dict[Tree, list[tuple[int, ...]]]:
-    """Trees of ``size`` good qubits by shape; each region lists the qubit of every node of its shape.
+def shapes(found: Costs, size: int, cx: int, *, seed: int, samples: int) -> tuple[Tree, ...]:
+    """Shapes of trees of ``size`` good qubits: distinct, those found first in front.
 
     Trees grow at random, likelier along couplings and to qubits of small cost; ``cx``: how many to expect.
     """
-    adjacent: dict[int, list[int]] = defaultdict(list)
-    for a, b in found.couplings:
-        adjacent[a].append(b)
-        adjacent[b].append(a)
-    for qubits in adjacent.values():
-        qubits.sort()
+    adjacent = _adjacent(found.couplings)
     rng, share = np.random.default_rng(seed), cx / max(size - 1, 1)
     seen: dict[frozenset[Pair], None] = {}
     starts = sorted(adjacent, key=lambda q: found.readouts[q])
@@ -66,11 +54,7 @@ def shapes(found: Costs, size: int, cx: int, *, seed: int, samples: int) -> dict
         grown = _grown(found, adjacent, starts[k % len(starts)], size, share, rng)
         if grown is not None:
             seen.setdefault(grown)
-    out: dict[Tree, list[tuple[int, ...]]] = defaultdict(list)
-    for edges in seen:
-        tree, place = _canonical(edges, starts[0])
-        out[tree].append(place)
-    return out
+    return tuple(dict.fromkeys(map(_canonical, seen)))
 
 
 def _grown(
@@ -92,35 +76,59 @@ def _grown(
     return frozenset(edges)
 
 
-def _canonical(edges: frozenset[Pair], alone: int) -> tuple[Tree, tuple[int, ...]]:
-    """The shape and the qubits in its order: equal shapes give equal trees (Aho, Hopcroft & Ullman's codes)."""
-    adjacent: dict[int, list[int]] = defaultdict(list)
-    for a, b in edges:
-        adjacent[a].append(b)
-        adjacent[b].append(a)
-    if not edges:
-        return Tree(1, ()), (alone,)
-    root = min(_centres(adjacent), key=lambda c: (_code(adjacent, c, None), c))
-    order = next(_orders(adjacent, root, None))
+def _canonical(edges: frozenset[Pair]) -> Tree:
+    """The shape: equal shapes give equal trees (by the codes of Aho, Hopcroft & Ullman)."""
+    adjacent = _adjacent(edges)
+    order = min((_code(adjacent, c, None), _order(adjacent, c, None)) for c in _centres(adjacent))[1]
     node = {q: k for k, q in enumerate(order)}
-    links = sorted(_ordered(node[a], node[b]) for a, b in edges)
-    return Tree(len(order), tuple(links)), order
+    return Tree(len(order), tuple(sorted(_ordered(node[a], node[b]) for a, b in edges)))
 
 
-def placements(tree: Tree, place: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """All ways (the first few of very many) to lay the shape on the same region."""
-    adjacent: dict[int, list[int]] = defaultdict(list)
-    for a, b in tree.edges:
-        adjacent[a].append(b)
-        adjacent[b].append(a)
-    if tree.size == 1:
-        yield tuple(place)
-        return
-    code = _code(adjacent, 0, None)
-    same = [c for c in _centres(adjacent) if _code(adjacent, c, None) == code]
-    found = (order for c in same for order in _orders(adjacent, c, None))
-    for order in islice(found, _SYMMETRIES):
-        yield tuple(place[k] for k in order)
+def stand(
+    tree: Tree, found: Costs, uses: Mapping[Pair, float], turns: Mapping[int, int]
+) -> tuple[float, tuple[int, ...]] | None:
+    """Where on the device the tree fails least, and -log of the chance that nothing does; None: nowhere.
+
+    Nodes are placed one by one, each beside the one it hangs on; the ``_KEPT`` cheapest beginnings go on.
+    """
+    adjacent = _adjacent(found.couplings)
+
+    def alone(node: int, qubit: int) -> float:
+        return turns.get(node, 0) * found.gates[qubit] + found.readouts[qubit]
+
+    order = _outwards(tree)
+    partial: list[tuple[float, tuple[int, ...]]] = [(alone(order[0][0], q), (q,)) for q in sorted(adjacent)]
+    at = {order[0][0]: 0}
+    for place, (node, above) in enumerate(order[1:], 1):
+        weight = uses.get(_ordered(node, above), 0)
+        longer = [
+            (cost + weight * found.couplings[_ordered(q, taken[at[above]])] + alone(node, q), (*taken, q))
+            for cost, taken in partial
+            for q in adjacent[taken[at[above]]]
+            if q not in taken
+        ]
+        partial, at[node] = sorted(longer)[:_KEPT], place
+    if not partial:
+        return None
+    cost, taken = partial[0]
+    return cost, tuple(taken[at[node]] for node in range(tree.size))
+
+
+def _outwards(tree: Tree) -> list[tuple[int, int]]:
+    """Nodes from a centre outwards, each with the one it hangs on."""
+    first = int(tree.distances.max(1).argmin())
+    order = [(first, first)]
+    for node, above in order:
+        order += [(other, node) for other in tree.neighbours[node] if other != above]
+    return order
+
+
+def _adjacent(edges: Iterable[Pair]) -> dict[int, list[int]]:
+    out: dict[int, list[int]] = defaultdict(list)
+    for a, b in sorted(edges):
+        out[a].append(b)
+        out[b].append(a)
+    return out
 
 
 def _centres(adjacent: Mapping[int, Sequence[int]]) -> list[int]:
@@ -143,16 +151,10 @@ def _code(adjacent: Mapping[int, Sequence[int]], q: int, parent: int | None) -> 
     return "(" + "".join(sorted(_code(adjacent, c, q) for c in adjacent[q] if c != parent)) + ")"
 
 
-def _orders(adjacent: Mapping[int, Sequence[int]], q: int, parent: int | None) -> Iterator[tuple[int, ...]]:
-    """Depth-first orders with branches by code; equal branches in every order."""
-    by_code: dict[str, list[int]] = defaultdict(list)
-    for child in adjacent[q]:
-        if child != parent:
-            by_code[_code(adjacent, child, q)].append(child)
-    for arrangement in product(*(permutations(sorted(by_code[c])) for c in sorted(by_code))):
-        children = [child for group in arrangement for child in group]
-        for below in product(*(list(_orders(adjacent, child, q)) for child in children)):
-            yield (q, *(k for part in below for k in part))
+def _order(adjacent: Mapping[int, Sequence[int]], q: int, parent: int | None) -> list[int]:
+    """Depth first, branches by code."""
+    children = sorted((_code(adjacent, c, q), c) for c in adjacent[q] if c != parent)
+    return [q, *(k for _, child in children for k in _order(adjacent, child, q))]
 
 
 def _ordered(a: int, b: int) -> Pair:

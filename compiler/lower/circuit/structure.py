@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 
 from hepq.compiler.lower.circuit.canonical import canonical
 from hepq.compiler.lower.circuit.emit import emitted
 from hepq.compiler.lower.circuit.layers import LayeredCircuit, layered
 from hepq.compiler.lower.circuit.native_gates import best_couplings, natively, writable
-from hepq.compiler.lower.circuit.regions import costs, placements, shapes
+from hepq.compiler.lower.circuit.regions import costs, shapes, stand
 from hepq.compiler.lower.circuit.routing import Place, beams, plan
 from hepq.compiler.lower.circuit.scheduled import all_to_all, scheduled
 from hepq.compiler.lower.circuit.twine import MAX_WIRES, Beam, Tree
@@ -22,14 +23,14 @@ from hepq.runtime.quantum.native import Native
 
 @dataclass(frozen=True)
 class Effort:
-    """Regions to sample, shapes to look at, and how many of those to search well."""
+    """Trees to grow, shapes of them to look at, and how many of those to search well."""
 
     samples: int
     shapes: int
     searched: int
 
 
-_EFFORTS = (Effort(400, 5, 1), Effort(1200, 10, 2), Effort(4000, 24, 5))
+_EFFORTS = (Effort(400, 5, 1), Effort(1200, 10, 3), Effort(4000, 24, 5))
 
 
 def structure_aware(circuit: Circuit, device: Device, *, seed: int = 0, effort: int = 1) -> Native | None:
@@ -45,7 +46,7 @@ def structure_aware(circuit: Circuit, device: Device, *, seed: int = 0, effort: 
         return scheduled(found, device, couplings)
     options = sorted(_glances(found, device, couplings, seed, effort), key=lambda o: o.cost)
     searched = [
-        _best_of(option.tree, option.regions, found, device, couplings, beams(effort, seed, found.qubits))
+        _routed(option.tree, found, device, couplings, beams(effort, seed, found.qubits))
         for option in options[: _EFFORTS[effort].searched]
     ]
     best = min((o for o in (*searched, *options) if o is not None), key=lambda o: o.cost, default=None)
@@ -54,11 +55,10 @@ def structure_aware(circuit: Circuit, device: Device, *, seed: int = 0, effort: 
 
 @dataclass(frozen=True)
 class _Option:
-    """A circuit routed on a tree that stands on ``place`` of the device; ``regions``: where else it might."""
+    """A circuit routed on a tree that stands on ``place`` of the device; where wires are at its start and end."""
 
     cost: float
     tree: Tree
-    regions: list[Place]
     place: Place
     gates: tuple[Gate, ...]
     ends: tuple[Place, Place]
@@ -70,27 +70,23 @@ def _glances(
     """The most promising shapes, each routed at a glance."""
     prices, size = costs(device, couplings), found.qubits
     expected = sum(len(layer.pairs) + size for layer in found.layers) + len(found.cx)
-    groups = shapes(prices, size, expected, seed=seed, samples=_EFFORTS[effort].samples)
+    known = shapes(prices, size, expected, seed=seed, samples=_EFFORTS[effort].samples)
 
     def promise(tree: Tree) -> float:
         """A guess: long thin shapes need more cx."""
         factor = max(1.0, 1.0 + 0.055 * (int(tree.distances.max()) - 4))
-        uses = dict.fromkeys(tree.edges, factor * expected / max(size - 1, 1))
-        return min(prices.of(place, uses, {}) for place in groups[tree])
+        standing = stand(tree, prices, dict.fromkeys(tree.edges, factor * expected / (size - 1)), {})
+        return standing[0] if standing else inf
 
-    ranked = sorted(groups, key=promise)[: _EFFORTS[effort].shapes]
-    line = min(groups, key=lambda t: -int(t.distances.max()), default=None)
+    ranked = sorted(known, key=promise)[: _EFFORTS[effort].shapes]
+    longest = sorted(known, key=lambda t: -int(t.distances.max()))[:1]
     tries = beams(-1, seed, size)
-    options = [
-        _best_of(tree, groups[tree], found, device, couplings, tries)
-        for tree in dict.fromkeys([*ranked, *([line] if line else [])])
-    ]
+    options = [_routed(tree, found, device, couplings, tries) for tree in dict.fromkeys([*ranked, *longest])]
     return [o for o in options if o is not None]
 
 
-def _best_of(
+def _routed(
     tree: Tree,
-    regions: list[Place],
     found: LayeredCircuit,
     device: Device,
     couplings: Mapping[tuple[int, int], Coupling],
@@ -102,12 +98,8 @@ def _best_of(
         return None
     gates, end = emitted(tree, found, *planned)
     uses = Counter((min(g.qubits), max(g.qubits)) for g in gates if len(g.qubits) == 2)
-    prices = costs(device, couplings)
-    turns = _turns(gates, tree, device, couplings)
-    cost, place = min(
-        (prices.of(place, uses, turns), place) for region in regions for place in placements(tree, region)
-    )
-    return _Option(cost, tree, regions, place, gates, (planned[0], end))
+    standing = stand(tree, costs(device, couplings), uses, _turns(gates, tree, device, couplings))
+    return standing and _Option(standing[0], tree, standing[1], gates, (planned[0], end))
 
 
 def _turns(

@@ -9,6 +9,7 @@ implementation of quantum algorithms", arXiv:2408.10907, for lines; here for any
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 
 #: the lookup of parities has 2^(wires + 1) entries
 MAX_WIRES = 20
+#: a search does not return to states of so many steps before, and ends after so many without progress
+_MEMORY, _PATIENCE = 12, 24
 
 Step = tuple[int, int]
 _Ints = NDArray[np.int64]
@@ -150,10 +153,11 @@ def search(
     due[np.arange(len(state))[:, None], goal.number[state]] = False
     salt, tag = (rng.integers(1, 2**63, size, dtype=np.uint64) for size in (tree.size, len(parities) + 1))
     keys = (state.astype(np.uint64) * salt).sum(1) + (due * tag).sum(1)
-    seen = np.unique(keys)
+    seen = deque([keys], maxlen=_MEMORY)
     history: list[tuple[_Ints, _Ints]] = []
-    bound, _ = goal.left(state, due)
-    while bound.all():
+    bound, value = goal.left(state, due)
+    least, since = float(value.min()), 0
+    while bound.all() and since < _PATIENCE:
         made = state[:, moves[:, 0]] ^ state[:, moves[:, 1]]
         fits = np.bitwise_count(made) == 2
         for k, others in enumerate(beside):
@@ -165,7 +169,7 @@ def search(
         change = (made - state[parent, target]).astype(np.uint64) * salt[target]
         change -= np.where(due[parent, found], tag[found], np.uint64(0))
         keys, first = np.unique(keys[parent] + change, return_index=True)
-        new = ~np.isin(keys, seen, assume_unique=True)
+        new = ~np.isin(keys, np.concatenate(seen))
         keys, first = keys[new], first[new]
         if not len(keys):
             return None
@@ -180,9 +184,11 @@ def search(
         if not len(kept):
             return None
         state, due, keys, bound = state[kept], due[kept], keys[kept], bound[kept]
-        seen = np.concatenate([seen, keys])
+        seen.append(keys)
         history.append((parent[kept], move[kept]))
-    return _traced(int(bound.argmin()), history, moves, starts)
+        since = 0 if value[kept[0]] < least else since + 1
+        least = min(least, float(value[kept[0]]))
+    return None if bound.all() else _traced(int(bound.argmin()), history, moves, starts)
 
 
 def _traced(at: int, history: list[tuple[_Ints, _Ints]], moves: _Ints, starts: Sequence[Sequence[int]]) -> Network:
