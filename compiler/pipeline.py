@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hepq.compiler.build import Built, build
+from hepq.compiler.build import Built, build, require_sizes
 from hepq.compiler.ir import Module
 from hepq.compiler.options import Options
 from hepq.compiler.partition import has_circuits
@@ -79,7 +79,7 @@ def compile_file(
     from safetensors.numpy import save
 
     from hepq.compiler.generate import generate
-    from hepq.compiler.golden import TOLERANCE, golden_vectors
+    from hepq.compiler.golden import CIRCUIT_TOLERANCE, TOLERANCE, golden_vectors
     from hepq.compiler.schema import event_schema, outputs, read_inputs, shapes
     from hepq.runtime import manifest as m
     from hepq.runtime.artifact import write
@@ -105,6 +105,7 @@ def compile_file(
     with report.stage("code"):
         made = generate(module, folded, job(built, options, kernel, tell))
     schema = event_schema(built, source)
+    tolerance = CIRCUIT_TOLERANCE if made.circuits is not None and made.circuits.stage else TOLERANCE
     manifest = m.Manifest(
         **schema.model_dump(),
         name=built.plan.name,
@@ -113,7 +114,7 @@ def compile_file(
         code=made.code,
         circuits=made.circuits,
         weights=dict(shapes(source)),
-        golden=m.GoldenInfo(events=0, tolerance=TOLERANCE),
+        golden=m.GoldenInfo(events=0, tolerance=tolerance),
         provenance=_provenance(built, report, options),
     )
     tell("computing golden vectors")
@@ -121,7 +122,7 @@ def compile_file(
         golden = golden_vectors(source, weights, manifest, options.golden, path.parent)
     report.golden = golden.raw.events
     report.circuits = made.circuits.compiled if made.circuits else ()
-    manifest = manifest.model_copy(update={"golden": m.GoldenInfo(events=report.golden, tolerance=TOLERANCE)})
+    manifest = manifest.model_copy(update={"golden": m.GoldenInfo(events=report.golden, tolerance=tolerance)})
     members = made.members | {
         "weights.safetensors": save(dict(weights)),
         "source.hepq": _text(built).encode(),
@@ -169,6 +170,7 @@ def _with_recorded(options: Options) -> Options:
 
 def model_weights(module: Module, options: Options, default_seed: int | None = None) -> Weights:
     """Weights from the file given, or random ones where a seed is."""
+    require_sizes(module)
     if options.weights is not None:
         from hepq.compiler.weights import load_weights
 
