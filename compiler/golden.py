@@ -25,6 +25,8 @@ from hepq.runtime.golden import Golden
 from hepq.runtime.manifest import EventSchema, Manifest
 
 CANDIDATES, KEPT, TOLERANCE = 48, 16, 1e-5
+#: of models whose circuits turn by what compiled code computes in float32: support vectors add up many small errors
+CIRCUIT_TOLERANCE = 1e-4
 
 
 def golden_vectors(
@@ -92,7 +94,7 @@ def _is_stable(module: Module, weights: Mapping[str, NDArray[Any]], manifest: Ma
         unscored, rounded = np.isnan(exact), b[name]
         if (np.isnan(rounded) != unscored).any() or not np.isfinite(exact[~unscored]).all():
             return False
-        allowed = 0.2 * TOLERANCE * np.maximum(1, np.abs(exact[~unscored]))
+        allowed = 0.2 * manifest.golden.tolerance * np.maximum(1, np.abs(exact[~unscored]))
         if (np.abs(rounded - exact)[~unscored] > allowed).any():
             return False
     return True
