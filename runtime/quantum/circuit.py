@@ -78,6 +78,8 @@ class Gate:
                 return Gate("r", self.qubits, (-theta, phi))
             case "gpi", _:
                 return self
+            case "ms", (first, second, theta):
+                return Gate("ms", self.qubits, (first, second, -theta))
             case "gpi2", (phi,):
                 return Gate("gpi2", self.qubits, (phi + pi,))
             case ("iswap", _):

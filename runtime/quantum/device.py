@@ -101,7 +101,7 @@ class Device(_Frozen):
         for c in self.couplings:
             if not (0 <= c.a < n and 0 <= c.b < n and c.a != c.b):
                 raise ValueError(f"coupling {c.a}-{c.b}: qubits are numbered 0 to {n - 1}")
-            if GATES.get(c.gate, (0, 0))[1] != 2 and c.gate != "ms":
+            if GATES.get(c.gate, (0, 0))[1] != 2:
                 raise ValueError(f"coupling {c.a}-{c.b}: no two-qubit gate {c.gate}")
         pairs = [(c.a, c.b, c.gate) for c in self.couplings]
         if len(set(pairs)) != len(pairs):

@@ -76,6 +76,10 @@ def _rewritten(gate: Gate) -> tuple[Op, ...]:
         case "rxx", (a,):
             h = tuple(g("h", w) for w in q)
             return *h, _parity(a, *q), *h
+        case "ms", (first, second, a):
+            axes = tuple((w, phi) for w, phi in zip(q, (first, second), strict=True))
+            into, back = ([_parity(phi * sign, w) for w, phi in axes] for sign in (-1.0, 1.0))
+            return *into, Gate("rxx", q, (a,)), *back
         case "ryy", (a,):
             return *(g("sdg", w) for w in q), Gate("rxx", q, (a,)), *(g("s", w) for w in q)
         case "iswap", _:

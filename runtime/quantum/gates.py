@@ -20,7 +20,7 @@ GATES: dict[str, tuple[int, int]] = {
     **dict.fromkeys("id x y z h s sdg t tdg sx sxdg".split(), (0, 1)),
     **dict.fromkeys("p rx ry rz gpi gpi2".split(), (1, 1)), "r": (2, 1), "u": (3, 1),
     **dict.fromkeys("cx cy cz ch swap ecr iswap".split(), (0, 2)),
-    **dict.fromkeys("cp crx cry crz rxx ryy rzz".split(), (1, 2)), "cu": (4, 2),
+    **dict.fromkeys("cp crx cry crz rxx ryy rzz".split(), (1, 2)), "cu": (4, 2), "ms": (3, 2),
     **dict.fromkeys("ccx cswap".split(), (0, 3)),
 }  # fmt: skip
 #: gates that are diagonal in the computational basis
@@ -41,9 +41,18 @@ def _rotation(generator: Matrix) -> Callable[[float], Matrix]:
     return lambda theta: np.cos(theta / 2) * one - 1j * np.sin(theta / 2) * generator
 
 
+def _axis(phi: float) -> Matrix:
+    return np.asarray(np.cos(phi) * _X + np.sin(phi) * _Y)
+
+
 def _r(theta: float, phi: float) -> Matrix:
     """A rotation by θ about the axis at angle φ in the xy plane."""
-    return _rotation(np.cos(phi) * _X + np.sin(phi) * _Y)(theta)
+    return _rotation(_axis(phi))(theta)
+
+
+def _ms(first: float, second: float, theta: float) -> Matrix:
+    """Mølmer and Sørensen's gate, about an axis in each qubit's xy plane (IonQ's ms: angles in turns there)."""
+    return _rotation(np.kron(_axis(second), _axis(first)))(theta)
 
 
 def _controlled(u: Matrix) -> Matrix:
@@ -75,7 +84,7 @@ _ANGLED: dict[str, Callable[..., Matrix]] = {
     "r": _r, "u": _u, "gpi": lambda a: _r(np.pi, a) * 1j, "gpi2": lambda a: _r(np.pi / 2, a),
     "cp": lambda a: np.diag([1, 1, 1, np.exp(1j * a)]), "crx": lambda a: _controlled(_rotation(_X)(a)),
     "cry": lambda a: _controlled(_rotation(_Y)(a)), "crz": lambda a: _controlled(_rotation(_Z)(a)), "cu": _cu,
-    "rxx": _rotation(np.kron(_X, _X)), "ryy": _rotation(np.kron(_Y, _Y)), "rzz": _rotation(np.kron(_Z, _Z)),
+    "rxx": _rotation(np.kron(_X, _X)), "ryy": _rotation(np.kron(_Y, _Y)), "rzz": _rotation(np.kron(_Z, _Z)), "ms": _ms,
 }  # fmt: skip
 
 
@@ -91,5 +100,5 @@ def _fixed(name: str) -> Matrix:
     return value
 
 
-#: gate -> what undoes it; gates with angles: all angles negated (``r``, ``u``, ``cu``, ``gpi2``: see circuit.py)
+#: gate -> what undoes it; with angles: all negated (``r``, ``u``, ``cu``, ``gpi2``, ``ms``: see circuit.py)
 INVERSE = {"s": "sdg", "sdg": "s", "t": "tdg", "tdg": "t", "sx": "sxdg", "sxdg": "sx"}
