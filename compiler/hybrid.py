@@ -65,7 +65,7 @@ def add_program(hybrid: Hybrid, module: Module, weights: Weights, member: str) -
         raise HepqError([diag("HQ0750", name=module.name, found=f"`{error}` after a circuit")]) from error
     hybrid.members[member] = program.model_dump_json().encode()
     if module.params:
-        hybrid.members[_weights(member)] = save({k: np.ascontiguousarray(weights[k]) for k in module.params})
+        hybrid.members[_weights(member)] = save({k: np.asarray(weights[k], order="C") for k in module.params})
     hybrid.circuits |= to_run(program)
     return program
 

@@ -38,7 +38,7 @@ def save_weights(path: Path, weights: Mapping[str, NDArray[Any]], dims: Mapping[
 
     from hepq.runtime.artifact import replacing
 
-    tensors = {k: np.ascontiguousarray(v, dtype=np.float32) for k, v in weights.items()}
+    tensors = {k: np.asarray(v, dtype=np.float32, order="C") for k, v in weights.items()}
     with replacing(path) as temporary:
         temporary.write_bytes(save(tensors, {_DIMS: json.dumps(dims)} if dims else None))
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from hepq.compiler.train.report import Watch
 
 __all__ = ["Recipe", "Trained", "train_file"]
+
+
+#: sizes of dims that training will find
+UNFITTED = {"sv": 1}
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,8 @@ def train_file(
     from hepq.compiler.weights import save_weights
 
     recipe, watch = recipe or Recipe(), watch or Watch()
-    data = labelled(program, files, recipe, options or Options())
+    options = options or Options()
+    data = labelled(program, files, recipe, replace(options, dims=UNFITTED | dict(options.dims)))
     kernel = find_kernel(data.built)
     if kernel is not None and kernel.instance is not None:
         from hepq.compiler.train.fit_svm import fit_svm
