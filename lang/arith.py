@@ -75,6 +75,8 @@ def binary(ctx: Context, op: str, left: Value, right: Value, span: Span, lspan: 
     left, right = _size(ctx, left, lspan), _size(ctx, right, rspan)
     if isinstance(left, STATIC_NUMBER) and isinstance(right, STATIC_NUMBER):
         return _static(ctx, op, left, right, span)
+    if op == "+" and isinstance(left, (tuple, range)) and isinstance(right, (tuple, range)):
+        return (*left, *right)
     if op in ("==", "!=") and not (isinstance(left, Tensor) or isinstance(right, Tensor)):
         return (left == right) is (op == "==")
     a, b = ctx.tensor(left, lspan), ctx.tensor(right, rspan)

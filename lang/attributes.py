@@ -1,19 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Attributes: ``@invariant(permute(part))``, ``@equivariant(lorentz)``, ``@shots(4096)``, ``@budget(…)``."""
+"""Attributes: ``@invariant(permute(part))``, ``@equivariant(lorentz)``, ``@shots(4096)``, ``@budget(shots=…)``."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 from hepq.lang import ast
 from hepq.lang.catalogue import near
-from hepq.lang.context import Context, Reported
-from hepq.lang.expr import lookup_dim
+from hepq.lang.context import Context, Measuring, Reported
+from hepq.lang.expr import evaluate, known, lookup_dim
 from hepq.lang.types import Dim
 from hepq.lang.values import describe
 
 _SYMMETRY = "`lorentz` or `permute(dim)`"
 ATTRIBUTES = ("invariant", "equivariant", "shots", "budget")
+#: what a budget may limit
+LIMITS = ("circuits", "shots", "seconds")
+_BUDGET = "limits by name: `circuits`, `shots`, `seconds`"
 
 
 def check_attributes(ctx: Context, attrs: Sequence[ast.Attr]) -> None:
@@ -29,18 +35,79 @@ def check_attributes(ctx: Context, attrs: Sequence[ast.Attr]) -> None:
 
 
 def _attribute(ctx: Context, attr: ast.Attr) -> None:
-    if attr.name not in ATTRIBUTES:
-        ctx.error("HQ0109", attr.span, name=attr.name, near=near(attr.name, ATTRIBUTES))
-    if attr.name == "shots":
-        counts = [a.value.value for a in attr.args if a.name is None and isinstance(a.value, ast.Int)]
-        if len(attr.args) != 1 or not counts or counts[0] < 1:
-            wanted = "one whole number of at least 1"
-            ctx.error("HQ0111", attr.span, name=attr.name, wanted=wanted, help="write `@shots(4096)`")
-    if attr.name in ("invariant", "equivariant"):
-        if not attr.args:
-            ctx.error("HQ0111", attr.span, name=attr.name, wanted=_SYMMETRY)
-        for arg in attr.args:
-            _symmetry(ctx, attr.name, arg.value)
+    match attr.name:
+        case "shots":
+            _shots(ctx, attr)
+        case "budget":
+            _budget(ctx, attr)
+        case "invariant" | "equivariant":
+            if not attr.args:
+                ctx.error("HQ0111", attr.span, name=attr.name, wanted=_SYMMETRY)
+            for arg in attr.args:
+                _symmetry(ctx, attr.name, arg.value)
+        case _:
+            ctx.error("HQ0109", attr.span, name=attr.name, near=near(attr.name, ATTRIBUTES))
+
+
+def note_measuring(ctx: Context, attrs: Sequence[ast.Attr]) -> None:
+    """Remember ``@shots`` and ``@budget`` of what is applied; dims mean what the call bound them to."""
+    shots, budget = None, {}
+    with suppress(Reported):  # mistakes are reported where they are declared
+        for attr in attrs:
+            if attr.name == "shots":
+                shots = _shots(ctx, attr)
+            if attr.name == "budget":
+                budget = _budget(ctx, attr)
+    if shots is not None or budget:
+        ctx.measuring.append(Measuring(shots, budget))
+
+
+def together(found: Sequence[Measuring], own: Sequence[ast.Attr]) -> Measuring:
+    """For a model with attributes ``own``: what it says itself, else the most shots and the sum of the budgets."""
+    names = [a.name for a in own]
+    shots = [m.shots for m in found if m.shots is not None]
+    budgets = [m.budget for m in found if m.budget]
+    budgets = budgets[:1] if "budget" in names else budgets
+    total = {key: sum(b.get(key, 0.0) for b in budgets) for key in LIMITS if any(key in b for b in budgets)}
+    return Measuring(shots[0] if "shots" in names else max(shots, default=None), total)
+
+
+def _shots(ctx: Context, attr: ast.Attr) -> int:
+    wanted, help = "one whole number of at least 1", "write `@shots(4096)`"
+    if len(attr.args) != 1 or attr.args[0].name is not None:
+        ctx.error("HQ0111", attr.span, name=attr.name, wanted=wanted, help=help)
+    value = known(evaluate(ctx, attr.args[0].value))
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        ctx.error("HQ0111", attr.span, name=attr.name, wanted=wanted, help=help)
+    return value
+
+
+def _budget(ctx: Context, attr: ast.Attr) -> dict[str, float]:
+    out: dict[str, float] = {}
+    help = "write `@budget(circuits=1000, shots=1024, seconds=60)`"
+    for arg in attr.args:
+        if arg.name not in LIMITS or arg.name in out:
+            ctx.error("HQ0111", arg.span, name=attr.name, wanted=_BUDGET, help=help)
+        value = known(evaluate(ctx, _bounded(ctx, arg.value)))
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < math.inf:
+            ctx.error("HQ0404", arg.value.span, wanted="a static number above 0", found=describe(value))
+        out[arg.name] = float(value)
+    if not out:
+        ctx.error("HQ0111", attr.span, name=attr.name, wanted=_BUDGET, help=help)
+    return out
+
+
+def _bounded(ctx: Context, e: ast.Expr) -> ast.Expr:
+    """``e`` with the bound of a ragged dim for its ``size``."""
+    match e:
+        case ast.Binary(left=a, right=b):
+            return replace(e, left=_bounded(ctx, a), right=_bounded(ctx, b))
+        case ast.Unary(operand=x):
+            return replace(e, operand=_bounded(ctx, x))
+        case ast.Call(fn=ast.Name(id="size"), args=(ast.Arg(name=None, value=ast.Name() as name),)):
+            dim = lookup_dim(ctx, name)
+            return ast.Int(dim.bound, span=e.span) if isinstance(dim, Dim) and dim.bound is not None else e
+    return e
 
 
 def _symmetry(ctx: Context, name: str, e: ast.Expr) -> None:

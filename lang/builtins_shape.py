@@ -9,6 +9,7 @@ from dataclasses import replace
 from hepq.lang import arith, ast
 from hepq.lang.arguments import in_tensor, read
 from hepq.lang.context import Context, Reported
+from hepq.lang.gatelist import Slot, State
 from hepq.lang.signature import rename
 from hepq.lang.source import Span
 from hepq.lang.types import ENERGY, LORENTZ, Dim, Elem, Type, anonymous, merge_dims
@@ -28,11 +29,22 @@ def _last(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Val
 def _prime(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
     """``prime(x, part)``: the same values over ``part'``."""
     a = read(ctx, fn, args, span, ["x", "dim"], dims=["dim"])
-    x = a.tensor("x")
+    value = a.value("x")
+    x = Tensor(None, Type("real", value.dims)) if isinstance(value, State) else a.tensor("x")
     dim = a.dim_in("dim", x)
     if x.type.dim(dim.prime()) is not None:
         ctx.error("HQ0204", span, dim=dim.prime())
-    return rename(ctx, x, dim, dim.prime(), span)
+    return _primed(ctx, value, dim, span) if isinstance(value, State) else rename(ctx, x, dim, dim.prime(), span)
+
+
+def _primed(ctx: Context, state: State, dim: Dim, span: Span) -> State:
+    """The same circuit for the entries of ``dim'``."""
+    new = {
+        s: s if s.tensor.type.dim(dim) is None else Slot(rename(ctx, s.tensor, dim, dim.prime(), span))
+        for s in state.slots
+    }
+    dims = tuple(d.prime() if d.key == dim.key else d for d in state.dims)
+    return State(state.register, None if state.gates is None else state.with_slots(new), dims)
 
 
 def _rename(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hepq.lang import ast
+from hepq.lang.attributes import note_measuring
 from hepq.lang.binding import (
     Given,
     bind_params,
@@ -72,6 +73,7 @@ def call_function(ctx: Context, fn: Function, args: Sequence[Given], span: Span,
     try:
         default_statics(ctx, decl, frame)
         default_params(ctx, decl, frame)
+        note_measuring(ctx, decl.attrs)
         if decl.kind != "fn":
             given, taken = ({p.name: frame.locals[p.name] for p in ps} for ps in (decl.statics, decl.params))
             ctx.instances.append(Instance(frame.scope.prefix, decl.name, fn.module, given, tuple(taken.values())))

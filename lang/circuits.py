@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hepq.lang import ast
+from hepq.lang.attributes import note_measuring
 from hepq.lang.binding import (
     Given,
     bind_params,
@@ -75,6 +76,7 @@ def elaborate(ctx: Context, circuit: Circuit, args: Sequence[Given], span: Span,
         ctx.frames.append(frame)
         try:
             register = _register(ctx, decl, on, span, generic=False)
+            note_measuring(ctx, decl.attrs)
             return Elaborated(register, _run(ctx, decl, register, lifted), lifted)
         finally:
             ctx.frames.pop()

@@ -70,6 +70,14 @@ class Frame:
     loops: int = 0
 
 
+@dataclass(frozen=True)
+class Measuring:
+    """What attributes say of measurements: shots for each circuit, and limits for all of them together."""
+
+    shots: int | None = None
+    budget: Mapping[str, float] = field(default_factory=dict)
+
+
 @dataclass
 class Instance:
     """A block as it was applied: what checkpoints, summaries and training refer to.
@@ -92,6 +100,7 @@ class Context:
         self.frames: list[Frame] = []
         self.params: dict[str, Tensor] = {}
         self.instances: list[Instance] = []
+        self.measuring: list[Measuring] = []  #: of what was applied, outermost first
         self.open_dims: dict[str, Dim] = {}
         self.nodes = 0
         self.angles = AngleTable()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hepq.lang import ast
+from hepq.lang.attributes import together
 from hepq.lang.calls import call_function
 from hepq.lang.catalogue import diag, near
 from hepq.lang.context import Context, Frame, Instance, Reported
@@ -57,8 +58,10 @@ def elaborate_model(
             ctx.frames.pop()
     except Reported:
         return None
+    measured = together(ctx.measuring, decl.attrs)
     read = plan.tensors if plan is not None else inputs
-    return ModelPlan(decl.name, module, read, outputs, plan, tuple(ctx.instances), _invariances(decl))
+    return ModelPlan(decl.name, module, read, outputs, plan, tuple(ctx.instances), _invariances(decl),
+                     measured.shots, measured.budget)  # fmt: skip
 
 
 def _own_inputs(ctx: Context, decl: ast.FnDecl) -> dict[str, Tensor]:

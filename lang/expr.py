@@ -219,16 +219,25 @@ def _index(ctx: Context, e: ast.Index) -> Value:
 
             return with_statics(ctx, base, e.args, e.span)
         case tuple() | range():
-            items = tuple(base)
-            i = _position(ctx, e)
-            if not -len(items) <= i < len(items):
-                ctx.error("HQ0406", e.span, index=i, length=len(items))
-            return items[i]
+            return _item(ctx, tuple(base), e)
         case Tensor(type=Type(dims=dims)):
             return _element(ctx, base, dims, e)
         case Register(name=name):
             ctx.error("HQ0501", e.span, name=name)
     return ctx.error("HQ0408", e.base.span, found=describe(base))
+
+
+def _item(ctx: Context, items: tuple[Value, ...], e: ast.Index) -> Value:
+    """``xs[i]``; ``xs[1..3]`` and ``xs[[0, 2]]`` are lists of items."""
+    wanted = known(evaluate(ctx, e.args[0].value)) if len(e.args) == 1 and e.args[0].name is None else None
+    several = isinstance(wanted, (tuple, range))
+    numbers = tuple(wanted) if isinstance(wanted, (tuple, range)) else (_position(ctx, e),)
+    for i in numbers:
+        if not isinstance(i, int) or isinstance(i, bool):
+            ctx.error("HQ0404", e.args[0].span, wanted="whole numbers of items", found=describe(i))
+        if not -len(items) <= i < len(items):
+            ctx.error("HQ0406", e.span, index=i, length=len(items))
+    return tuple(items[i] for i in numbers) if several else items[numbers[0]]
 
 
 def _position(ctx: Context, e: ast.Index) -> int:
