@@ -143,7 +143,10 @@ def _plain_warnings() -> Iterator[None]:
     def show(message: Any, *rest: Any) -> None:
         err().print(f"warning: {message}", markup=False)
 
+    from hepq.runtime.quantum.store import StoreWarning
+
     with warnings.catch_warnings():
+        warnings.simplefilter("always", StoreWarning)
         warnings.showwarning = show
         yield
 
