@@ -52,6 +52,8 @@ def fetch(
 @app.command(epilog=examples("hepqc jobs cancel 1f0c64"))
 def cancel(keys: Keys, ledger: Where = None) -> None:
     """Cancel jobs that wait at a service."""
+    from functools import partial
+
     from hepq.runtime.errors import DataError
     from hepq.runtime.quantum.clients.base import ServiceError
     from hepq.runtime.quantum.clients.named import client
@@ -66,7 +68,7 @@ def cancel(keys: Keys, ledger: Where = None) -> None:
             continue
         service = client(record.client)
         try:
-            Patience().call(record.client, lambda service=service, job=job: service.cancel(job))  # type: ignore[misc]
+            Patience().call(record.client, partial(service.cancel, job))
         except ServiceError as error:
             raise DataError("HQ0874", f"{record.client} did not cancel {record.key[:12]}", str(error)) from None
         held.put(record.now(state=State.failed, why="cancelled", finished=utc()))
@@ -101,7 +103,7 @@ def forget(keys: Keys, ledger: Where = None) -> None:
 def _ledger(path: Path | None) -> Ledger:
     from hepq.runtime.quantum.jobs import Ledger, default_ledger
 
-    return Ledger(path or default_ledger(), create=False)
+    return Ledger(path or default_ledger(), create=path is None)
 
 
 def _show(records: list[Record]) -> None:
