@@ -29,7 +29,7 @@ _PARAMETERS = (
 
 def beams(effort: int, seed: int, wires: int) -> tuple[Beam, ...]:
     """Searches to try, from a glance (-1) to thorough (2); few wires are searched more widely."""
-    width, tries, repeats = {-1: (50, 2, 1), 0: (150, 3, 1), 1: (300, 6, 1)}.get(effort, (800, 6, 2))
+    width, tries, repeats = {-1: (100, 2, 1), 0: (150, 3, 1), 1: (300, 6, 1)}.get(effort, (800, 6, 2))
     width = min(width * max(144 // wires**2, 1), 3000)
     return tuple(Beam(width, *p, seed + k) for k in range(repeats) for p in _PARAMETERS[:tries])
 
@@ -82,11 +82,19 @@ def _next(
 def _network(
     tree: Tree, parities: Masks, starts: tuple[Masks, ...], closed: bool, tries: tuple[Beam, ...]
 ) -> Network | None:
-    best: Network | None = None
+    best = _brought_home(tree, _network(tree, parities, starts, False, tries), tries) if closed else None
     for beam in tries:
         limit = len(best.steps) if best else 2 * (len(parities) + tree.size) + 40
         best = search(tree, parities, starts, closed=closed, beam=beam, limit=limit) or best
     return best
+
+
+def _brought_home(tree: Tree, network: Network | None, tries: tuple[Beam, ...]) -> Network | None:
+    """A network with steps added after which every qubit holds one wire."""
+    if network is None:
+        return None
+    rest = search(tree, (), (network.end,), closed=True, beam=tries[-1], limit=4 * tree.size)
+    return rest and Network(network.start, network.steps + rest.steps)
 
 
 def _key(layer: Layer) -> Masks:

@@ -23,14 +23,14 @@ from hepq.runtime.quantum.native import Native
 
 @dataclass(frozen=True)
 class Effort:
-    """Trees to grow, shapes of them to look at, and how many of those to search well."""
+    """Trees to grow, shapes of them to look at (half for 10 wires and more), and how many of those to search well."""
 
     samples: int
     shapes: int
     searched: int
 
 
-_EFFORTS = (Effort(400, 5, 1), Effort(1200, 10, 3), Effort(4000, 24, 5))
+_EFFORTS = (Effort(400, 8, 1), Effort(2000, 20, 3), Effort(4000, 40, 5))
 
 
 def structure_aware(circuit: Circuit, device: Device, *, seed: int = 0, effort: int = 1) -> Native | None:
@@ -78,7 +78,8 @@ def _glances(
         standing = stand(tree, prices, dict.fromkeys(tree.edges, factor * expected / (size - 1)), {})
         return standing[0] if standing else inf
 
-    ranked = sorted(known, key=promise)[: _EFFORTS[effort].shapes]
+    many = _EFFORTS[effort].shapes // (1 + size // 10)
+    ranked = sorted(known, key=promise)[:many]
     longest = sorted(known, key=lambda t: -int(t.distances.max()))[:1]
     tries = beams(-1, seed, size)
     options = [_routed(tree, found, device, couplings, tries) for tree in dict.fromkeys([*ranked, *longest])]
