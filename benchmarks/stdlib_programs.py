@@ -60,10 +60,43 @@ TAGGERS: dict[str, tuple[str, str]] = {
 }
 PROGRAMS = {"nn": NN, "hep": HEP, "taggers": TAGGERS}
 
+_V, _TWO, _ANGLES = "v: real[wire]", "v: real[wire], u: real[wire]", "w: real[layer, wire]"
+#: what cannot be compiled for a CPU alone; circuits as what they make of |0…0>
+QUANTUM: dict[str, tuple[str, str]] = {
+    **{name: (_V, f"expect(Z, {name}(v))") for name in "ZMap ZZMap PauliMap AngleMap IQPMap".split()},
+    "PauliRotation": (_V, 'expect([X[0], Y[1]], PauliRotation[["X", "Z"]](v[0]))'),
+    "DenseAngleMap": ("v: real[layer]", "probs(DenseAngleMap(v))"),
+    "AmplitudeMap": ("w: real[eight]", "probs(AmplitudeMap(w))"),
+    "ReUploading": (f"{_V}, w: real[layer, xyz, wire]", "expect(Z, ReUploading(v, w, 2 * w))"),
+    **{name: (_ANGLES, f"expect(X, {name}(w))") for name in "TwoLocal RealAmplitudes EfficientSU2 BrickWall".split()},
+    "QFT": (_V, "probs(quantum.AngleMap(v) |> QFT[wire]())"),
+    "Ising": (_TWO, "expect(Y, quantum.AngleMap(u) |> Ising[ring](0.3, v, u))"),
+    "QAOA": (f"{_TWO}, g: real[layer]", "expect(Z, QAOA[ring](g, 2 * g, v, u))"),
+    "HadamardTest": (_TWO, "expect(X[0], HadamardTest[quantum.ZZMap[reps=1]](v, u))"),
+    "Embed": (_TWO, "expect(X, Embed(v, u))"),
+    **{name: (_TWO, f"{name}[quantum.ZZMap](v, u)") for name in "fidelity_kernel projected_kernel control_kernel".split()},
+    "svm": (_V, "v |> svm[kernel=quantum.fidelity_kernel[quantum.ZZMap]]"),
+    "QuantumLayer": ("p: real[part, wire]", "p |> QuantumLayer"),
+    "VQC": (_V, "v |> VQC"),
+    "QuantumAttention": ("p: real[part, feat]", "p |> QuantumAttention[wire]"),
+    "reverse_ladder": (_V, "expect(Z, quantum.ZZMap[edges=reverse_ladder](v))"),
+    "bit": (_V, "v * bit[5, 2]()"),
+    "gray": (_V, "v * gray[5, 3]()"),
+    "gray_change": (_V, "v * gray_change[3, 3]()"),
+    "wires_for": (_V, "v * wires_for[9]()"),
+    "walsh": ("w: real[eight]", "walsh[3](w)"),
+    "amplitude_angles": ("w: real[eight]", "amplitude_angles[3, 1](w)"),
+}
+QUANTUM_PROGRAMS = {"quantum": QUANTUM}
+
 _TEMPLATE = """\
 import std.hep as hep
 {imports}
 dim part <= 40
+dim wire = 3
+dim layer = 4
+dim eight = 8
+dim xyz = 3
 dim feat = 6
 dim cell = 12
 dim xy = 2
@@ -73,23 +106,27 @@ model M({parameters}) = {expression}
 
 
 def declared(library: str) -> list[str]:
-    """Names of the functions, blocks and models that a library file declares."""
+    """Names of the functions, blocks, models and circuits that a library file declares."""
     path = f"{library}.hepq"
     text = files("hepq.stdlib").joinpath(path).read_text(encoding="utf-8")
-    return [d.name for d in parse(Source(f"std/{path}", text), Sink()).decls if isinstance(d, ast.FnDecl)]
+    return [
+        d.name for d in parse(Source(f"std/{path}", text), Sink()).decls if isinstance(d, (ast.FnDecl, ast.CircuitDecl))
+    ]
 
 
 def module_of(library: str, name: str) -> Module:
     """The IR of a program that applies one name of the library. Raises HepqError if it does not compile."""
-    parameters, expression = PROGRAMS[library][name]
+    parameters, expression = (PROGRAMS | QUANTUM_PROGRAMS)[library][name]
     imports = "" if library == "hep" else f"from std.{library} import {name}"
+    if library == "quantum":
+        imports += "\nimport std.quantum as quantum"
     text = _TEMPLATE.format(imports=imports, parameters=parameters, expression=expression)
     sink = Sink()
     program = load(Path(f"{name}.hepq"), text, sink)
     check(program, sink)
     if sink.errors:
         raise HepqError(sink.items)
-    return build(program, sink, use_dataset=False).module
+    return build(program, sink, use_dataset=False, dims={"sv": 5} if name == "svm" else {}).module
 
 
 def moved_weights(module: Module, rng: np.random.Generator) -> dict[str, Array]:

@@ -26,7 +26,8 @@ def state(circuit: Circuit, slots: NDArray[Any]) -> State:
 def states(circuit: Circuit, angles: NDArray[Any]) -> State:
     """The states of all rows of angles [..., slots]: [..., 2^qubits]."""
     rows = np.asarray(angles, np.float64).reshape(-1, angles.shape[-1])
-    return _run(circuit, len(rows), rows.tobytes()).reshape(*angles.shape[:-1], -1)
+    found = _run(circuit, len(rows), rows.tobytes()) if len(rows) else np.zeros(0, complex)
+    return found.reshape(*angles.shape[:-1], 1 << circuit.qubits)
 
 
 @lru_cache(maxsize=8)  # support vectors are the same in every event

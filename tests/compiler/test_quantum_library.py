@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import warnings
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from qiskit.circuit.library import (
     z_feature_map,
     zz_feature_map,
 )
-from qiskit.quantum_info import Operator, SparsePauliOp, Statevector
+from qiskit.quantum_info import Operator, SparsePauliOp
 from scipy.linalg import expm
 
 from hepq.compiler.build import build
