@@ -27,15 +27,23 @@ class AngleTable:
         self._made: dict[Key, tuple[Sequence[Tensor], Tensor]] = {}
         self._forms: dict[int, tuple[Tensor, Angle]] = {}
         self._slots: dict[int, Slot] = {}
+        self._stacked: dict[int, tuple[Tensor, tuple[Tensor, ...]]] = {}
 
     def recall(self, op: str, operands: Sequence[Tensor], type: Type, attrs: Mapping[str, Hashable]) -> Tensor | None:
-        """What the same operation on the same values gave before."""
+        """What the same operation on the same values gave before; an entry of a stack is what was stacked."""
+        stacked = self._stacked.get(id(operands[0].handle)) if op == "pick" and operands[0].handle is not None else None
+        if stacked is not None and stacked[0].type.dims[-1] == attrs["dim"]:
+            one = stacked[1][int(attrs["index"])]  # type: ignore[call-overload]
+            if one.type == type:
+                return one
         found = self._made.get(_key(op, operands, type, attrs))
         return None if found is None else found[1]
 
     def remember(self, op: str, operands: Sequence[Tensor], attrs: Mapping[str, Hashable], result: Tensor) -> None:
         if op not in _UNIQUE and all(x.handle is not None for x in (*operands, result)):
             self._made[_key(op, operands, result.type, attrs)] = (tuple(operands), result)
+            if op == "stack":
+                self._stacked[id(result.handle)] = (result, tuple(operands))
             form = self._affine(op, operands, attrs)
             if form is not None:
                 self._forms[id(result.handle)] = (result, form)

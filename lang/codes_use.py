@@ -187,7 +187,25 @@ WEIGHTS = {
         "A device needs turns about two axes and one of cz, cx, ecr and rzz.",
     ),
     "HQ0732": Entry(
-        "no recipe gave a circuit for `{name}`", "Every one failed or gave a circuit that is not the source: {found}."
+        "no recipe gave a circuit for `{name}`: {found}",
+        "Every one failed, or gave a circuit that is not the source and was discarded.",
+    ),
+    "HQ0733": Entry(
+        "no format `{name}` of circuits", "Circuits are written in formats that others read.", "formats are: {known}"
+    ),
+    "HQ0734": Entry(
+        "`{name}` has no open angles",
+        "Only qasm3, qpy and tket can leave rotations open.",
+        "give the angles of one event",
+    ),
+    "HQ0735": Entry(
+        "`{name}` has no gate `{gate}` of `{device}`",
+        "A circuit is written in the gates of its device, or not at all.",
+        "choose another format: qasm3 has all gates",
+    ),
+    "HQ0736": Entry(
+        "the circuit written as `{name}` does not read back as the same: {found}",
+        "All that is written is read again by another program and compared.",
     ),
     "HQ0750": Entry(
         "the classical and the quantum part of `{name}` cannot be told apart: {found}",

@@ -229,15 +229,21 @@ def _index(ctx: Context, e: ast.Index) -> Value:
 
 def _item(ctx: Context, items: tuple[Value, ...], e: ast.Index) -> Value:
     """``xs[i]``; ``xs[1..3]`` and ``xs[[0, 2]]`` are lists of items."""
+    numbers, several = _positions(ctx, e, len(items))
+    return tuple(items[i] for i in numbers) if several else items[numbers[0]]
+
+
+def _positions(ctx: Context, e: ast.Index, length: int) -> tuple[list[int], bool]:
+    """The static indices of ``x[i]``, ``x[1..3]`` or ``x[[0, 2]]``, none negative, and whether they are a list."""
     wanted = known(evaluate(ctx, e.args[0].value)) if len(e.args) == 1 and e.args[0].name is None else None
     several = isinstance(wanted, (tuple, range))
-    numbers = tuple(wanted) if isinstance(wanted, (tuple, range)) else (_position(ctx, e),)
+    numbers = list(wanted) if isinstance(wanted, (tuple, range)) else [_position(ctx, e)]
     for i in numbers:
         if not isinstance(i, int) or isinstance(i, bool):
-            ctx.error("HQ0404", e.args[0].span, wanted="whole numbers of items", found=describe(i))
-        if not -len(items) <= i < len(items):
-            ctx.error("HQ0406", e.span, index=i, length=len(items))
-    return tuple(items[i] for i in numbers) if several else items[numbers[0]]
+            ctx.error("HQ0404", e.args[0].span, wanted="whole numbers", found=describe(i))
+        if not -length <= i < length:
+            ctx.error("HQ0406", e.span, index=i, length=length)
+    return [i % length for i in numbers], several
 
 
 def _position(ctx: Context, e: ast.Index) -> int:
@@ -249,16 +255,25 @@ def _position(ctx: Context, e: ast.Index) -> int:
 
 
 def _element(ctx: Context, x: Tensor, dims: tuple[Dim, ...], e: ast.Index) -> Value:
-    """``x[i]`` with a static ``i``: an entry of the one static dim, or of the last."""
-    i, last = _position(ctx, e), dims[-1] if dims else None
+    """``x[i]`` with a static ``i``: an entry of the last dim; ``x[1..3]``: some entries."""
+    last = dims[-1] if dims else None
     if last is None or last.ragged:
+        i = _position(ctx, e)
         pick = f"pick an entry by mask and sum: `sum(if position({last}) == {i} then x else 0, over={last})`"
         return ctx.error("HQ0408", e.base.span, found=describe(x), help=pick if last else "it is a single number")
     if last.size is None:
         raise Reported
-    if not -last.size <= i < last.size:
-        ctx.error("HQ0406", e.span, index=i, length=last.size)
-    return ctx.emit("pick", [x], x.type.with_dims(dims[:-1]), e.span, dim=last, index=i % last.size)
+    numbers, several = _positions(ctx, e, last.size)
+    one = x.type.with_dims(dims[:-1])
+    picked = [ctx.emit("pick", [x], one, e.span, dim=last, index=i) for i in numbers]
+    if not several:
+        return picked[0]
+    if not picked:
+        ctx.error("HQ0206", e.args[0].span, size=0)
+    dim = anonymous(len(picked))
+    if one.dim(dim) is not None:
+        ctx.error("HQ0204", e.span, dim=dim)
+    return ctx.emit("stack", picked, one.with_dims((*dims[:-1], dim)), e.span, dim=dim)
 
 
 def _pipe(ctx: Context, value: ast.Expr, fn: ast.Expr, span: Span) -> Value:
