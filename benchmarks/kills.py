@@ -31,7 +31,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from hepq.runtime.quantum import simulate
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate
+from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.gram import gram
 from hepq.runtime.quantum.kernel import content
 from hepq.runtime.quantum.store import Store, tile_key
@@ -47,7 +47,7 @@ def feature_map() -> Circuit:
     """Havlíček et al., arXiv:1804.11326, two repetitions; phases e^{iφ} on odd parities, up to a global phase."""
     sets = [*((q,) for q in range(WIRES)), *PAIRS]
     layer = Diagonal(tuple((s, Angle.slot(i)) for i, s in enumerate(sets)))
-    hadamards = tuple(Gate("h", (q,)) for q in range(WIRES))
+    hadamards: tuple[Op, ...] = tuple(Gate("h", (q,)) for q in range(WIRES))
     return Circuit(WIRES, len(sets), (*hadamards, layer) * 2)
 
 

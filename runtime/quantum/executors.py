@@ -48,7 +48,8 @@ def map_unordered(
     more = True
     while more or pending:
         idle = False
-        while more and not idle and len(pending) < executor.slots:
+        slots = executor.slots
+        while more and not idle and len(pending) < slots:
             try:
                 item = next(items)
             except StopIteration:

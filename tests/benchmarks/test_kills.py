@@ -15,7 +15,6 @@ from hepq.runtime.quantum.store import Store
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kills, "EVENTS", 24)
-    kills.simulate.states(kills.feature_map(), kills.torch.zeros(1, 10, dtype=kills.torch.float64))
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -82,7 +82,8 @@ def test_only_support_vectors_are_computed_and_stored_tiles_are_used(tmp_path: P
 
 @pytest.mark.parametrize("psd", ["clip", "shift", "nearest", None])
 def test_repairs(psd: Repair | None) -> None:
-    machine = QSVC(Loaded(), backend="noisy", seed=5, psd=psd).fit(X[TRAIN], Y[TRAIN])
+    loaded: Any = Loaded()
+    machine = QSVC(loaded, backend="noisy", seed=5, psd=psd).fit(X[TRAIN], Y[TRAIN])
     kernel = Noisy(seed=5)
     matrix = gram(kernel, X[TRAIN])
     theirs = SVC(kernel="precomputed").fit(matrix if psd is None else repaired(matrix, psd), Y[TRAIN])

@@ -35,10 +35,10 @@ def dask() -> Iterator[Dask]:
     from distributed import Client, LocalCluster
 
     with (
-        LocalCluster(
+        LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None, host="tcp://127.0.0.1"
         ) as cluster,
-        Client(cluster) as client,
+        Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
         yield Dask(client)
 
@@ -146,7 +146,7 @@ if __name__ == "__main__":
 def test_workers_end_with_the_process_that_started_them(tmp_path: Path, root: Path) -> None:
     (tmp_path / "job.py").write_text(JOB)
     env = os.environ | {"PYTHONPATH": str(root)}
-    command = [sys.executable, tmp_path / "job.py", tmp_path / "tiles"]
+    command = [sys.executable, str(tmp_path / "job.py"), str(tmp_path / "tiles")]
     with subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         workers = [int(pid) for pid in child.stdout.readline().split()]
