@@ -143,22 +143,26 @@ def test_the_reference_is_complete(what: str, names: list[str]) -> None:
 
 
 def _signatures() -> list[tuple[str, str]]:
-    """(module, signature as written, on one line) of every function, block and model of the library."""
+    """(module, signature as written, on one line) of every function, block, model and circuit of the library."""
     found = []
     for module in library_modules():
         parsed = library_module(module)
         assert parsed is not None
         for decl in parsed[0].decls:
-            if isinstance(decl, ast.FnDecl):
+            if isinstance(decl, (ast.FnDecl, ast.CircuitDecl)):
+                kind = decl.kind if isinstance(decl, ast.FnDecl) else "circuit"
                 body = decl.body.span if not isinstance(decl.body, tuple) else decl.body[0].span
                 source = decl.span.source.text
                 head = source[decl.span.start : body.start].rstrip(" ={\n\t")
-                head = head[head.index(f"{decl.kind} {decl.name}") :]
-                found.append((module, " ".join(head.split()).replace("( ", "(")))
+                found.append((module, _on_one_line(head[head.index(f"{kind} {decl.name}") :])))
     return found
+
+
+def _on_one_line(text: str) -> str:
+    return re.sub(r",? ([\])])", r"\1", re.sub(r"([\[(]) ", r"\1", " ".join(text.split())))
 
 
 @pytest.mark.parametrize(("module", "signature"), _signatures(), ids=lambda s: s[:40])
 def test_the_reference_has_the_whole_library(module: str, signature: str) -> None:
     section = REFERENCE.split(f"### {module}\n")[1].split("\n### ")[0]
-    assert signature in " ".join(section.split()).replace("( ", "(")
+    assert signature in _on_one_line(section)
