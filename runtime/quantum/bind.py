@@ -23,12 +23,12 @@ REGISTER = "c"
 def parameterized(native: Native) -> QuantumCircuit:
     """The circuit with its measurements, in the device's gates on its qubits; Qiskit's layout says which wire is where.
 
-    One opaque parameter for each rotation whose angle depends on slots, in the order of ``open_rotations``.
+    One opaque parameter for each rotation whose angle depends on slots, ``a`` and its place among all rotations.
     """
     from qiskit.circuit import Parameter
 
     places = open_rotations(native)
-    width = len(str(max(places, default=0)))
+    width = len(str(max(places, default=0)))  # Qiskit orders parameters by name
     made = {place: Parameter(f"a{place:0{width}}") for place in places}
     angles = (made.get(i, a.constant) for i, a in enumerate(native.circuit.angles))
     return _circuit(native, angles)

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""OpenQASM 3, OpenQASM 2 and QPY, written by Qiskit; OpenQASM 3 is read back by another program, its importer's."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.compiler.lower.circuit.draw import formula
+from hepq.compiler.lower.circuit.flat import Flat, open_angle
+from hepq.runtime.quantum.bind import bound, parameterized
+from hepq.runtime.quantum.circuit import Angle, Gate
+from hepq.runtime.quantum.native import Native
+
+Values = NDArray[np.float64]
+
+
+def write_qasm3(native: Native, values: Values | None) -> str:
+    """On physical qubits ``$n``; open rotations are inputs, what they are of the slots is said in comments."""
+    from qiskit import qasm3
+
+    text = str(qasm3.dumps(_circuit(native, values)))
+    head, rest = text.split("\n", 1)
+    about = [f"// {native.device}, calibration {native.calibration}"]
+    if values is None:
+        about += [f"// a{k} = {formula(a)}" for k, a in enumerate(native.circuit.angles) if not a.fixed]
+    return "\n".join([head, *about, rest])
+
+
+def read_qasm3(text: str | bytes, size: int) -> Flat:
+    import qiskit_qasm3_import
+
+    return _flat(qiskit_qasm3_import.parse(_text(text)), size)
+
+
+def write_qasm2(native: Native, values: Values | None) -> str:
+    from qiskit import qasm2
+
+    return str(qasm2.dumps(_circuit(native, values)))
+
+
+def read_qasm2(text: str | bytes, size: int) -> Flat:
+    from qiskit import qasm2
+
+    return _flat(qasm2.loads(_text(text), custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS), size)
+
+
+def write_qpy(native: Native, values: Values | None) -> bytes:
+    """With Qiskit's layout: which wire is where."""
+    from qiskit import qpy
+
+    out = io.BytesIO()
+    qpy.dump(_circuit(native, values), out)
+    return out.getvalue()
+
+
+def read_qpy(data: str | bytes, size: int) -> Flat:
+    from qiskit import qpy
+
+    return _flat(qpy.load(io.BytesIO(data if isinstance(data, bytes) else data.encode()))[0], size)
+
+
+def _circuit(native: Native, values: Values | None) -> Any:
+    return parameterized(native) if values is None else bound(native, values)
+
+
+def _text(data: str | bytes) -> str:
+    return data.decode() if isinstance(data, bytes) else data
+
+
+def _flat(made: Any, size: int) -> Flat:
+    gates: list[Gate] = []
+    measured: dict[int, int] = {}
+    for item in made.data:
+        qubits = tuple(made.find_bit(q).index for q in item.qubits)
+        if item.operation.name == "measure":
+            measured[made.find_bit(item.clbits[0]).index] = qubits[0]
+        else:
+            gates.append(Gate(item.operation.name, qubits, tuple(map(_angle, item.operation.params))))
+    return Flat(size, tuple(gates), tuple(measured[bit] for bit in sorted(measured)))
+
+
+def _angle(value: Any) -> Angle:
+    return open_angle(value.name) if getattr(value, "parameters", None) else Angle(float(value))

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a text of a circuit says, whatever its format: gates on qubits in order, and which qubit is read into which bit.
+
+Formats may order gates on different qubits as they like, and name the same gate differently; so circuits are compared
+qubit by qubit, gate by gate, by their matrices up to a phase.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.runtime.quantum.circuit import Angle, Gate
+from hepq.runtime.quantum.gates import Matrix, matrix
+from hepq.runtime.quantum.native import Native
+
+
+@dataclass(frozen=True)
+class Flat:
+    """Angles are numbers, or slot k alone where rotation k is open. ``measured[i]``: the qubit read into bit i."""
+
+    size: int
+    gates: tuple[Gate, ...]
+    measured: tuple[int, ...]
+
+    @property
+    def rotations(self) -> int:
+        return sum(len(g.angles) for g in self.gates)
+
+
+def flat(native: Native, values: NDArray[np.float64] | None) -> Flat:
+    """A native circuit filled with ``values`` [slots], or with rotations that depend on slots left open."""
+    if values is not None:
+        angles = [Angle(float(a)) for a in native.bind(values[None])[0]]
+    else:
+        angles = [a if a.fixed else Angle.slot(k) for k, a in enumerate(native.circuit.angles)]
+    given = iter(angles)
+    gates = [
+        Gate(op.name, op.qubits, tuple(next(given) for _ in op.angles))
+        for op in native.circuit.ops
+        if isinstance(op, Gate)
+    ]
+    return Flat(native.circuit.qubits, tuple(gates), native.measured)
+
+
+def symbol(angle: Angle) -> str:
+    """The name of an open rotation in texts."""
+    return f"a{angle.terms[0][0]}"
+
+
+def open_angle(name: str) -> Angle:
+    """The rotation of that name. Raises ValueError for another name."""
+    return Angle.slot(int(name.removeprefix("a")))
+
+
+def difference(a: Flat, b: Flat, seed: int = 0) -> float:
+    """The largest entry by which two gates differ, up to phases; infinity where there are not the same gates."""
+    if a.measured != b.measured:
+        return np.inf
+    slots = np.random.default_rng(seed).uniform(-np.pi, np.pi, max(a.rotations, b.rotations, 1))
+    first, second = _strands(a, slots), _strands(b, slots)
+    if {q: [w for w, _ in s] for q, s in first.items()} != {q: [w for w, _ in s] for q, s in second.items()}:
+        return np.inf
+    pairs = (pair for q, strand in first.items() for pair in zip(strand, second[q], strict=True))
+    return max((_apart(x, y) for (_, x), (_, y) in pairs), default=0.0)
+
+
+def _strands(found: Flat, slots: NDArray[np.float64]) -> dict[int, list[tuple[tuple[int, ...], Matrix]]]:
+    out: dict[int, list[tuple[tuple[int, ...], Matrix]]] = {}
+    for gate in found.gates:
+        unitary = matrix(gate.name, *(a.value(slots) for a in gate.angles))
+        for q in gate.qubits:
+            out.setdefault(q, []).append((gate.qubits, unitary))
+    return out
+
+
+def _apart(a: Matrix, b: Matrix) -> float:
+    overlap = np.vdot(a, b)
+    phase = overlap / abs(overlap) if abs(overlap) > 1e-9 else 1.0
+    return float(np.abs(a * phase - b).max())
