@@ -54,7 +54,7 @@ def _qiskit(circuit: Circuit, device: Device, seed: int, effort: int) -> Native 
 
 
 def _greedy(circuit: Circuit, device: Device, seed: int, effort: int) -> Native | None:
-    """pytket's GreedyPauliSimp (Paykin et al., arXiv:2312.13282 and successors), then Qiskit."""
+    """pytket's GreedyPauliSimp (after arXiv:2103.08602 and arXiv:2305.10966), then Qiskit."""
     from pytket.passes import GreedyPauliSimp
 
     rotations = sum(1 for angle in canonical(circuit, sampled=True).angles if not angle.fixed or angle.constant)
