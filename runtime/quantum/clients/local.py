@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hepq.runtime.errors import DataError
@@ -35,8 +36,7 @@ class Local:
 
     def backend(self, chip: str) -> Any:
         snapshot = _snapshot(chip)
-        made = target(self.device) if snapshot is None else snapshot.target
-        return vendor("qiskit_aer", "noise").AerSimulator(target=made)
+        return _chip_class()(chip, target(self.device) if snapshot is None else snapshot.target)
 
     def prepare(self, sampler: Any, native: Native, seed: int | None) -> None:
         """Set SamplerV2's options: the noise of the qubits in use (that of all takes seconds a circuit), the seed."""
@@ -50,6 +50,32 @@ class Local:
 
     def jobs(self, **_: Any) -> list[Any]:
         return []
+
+
+@cache
+def _chip_class() -> type[Any]:
+    """A backend that is no simulator to SamplerV2, which checks the circuits of real devices alone."""
+    from qiskit.providers import BackendV2, Options
+
+    class Chip(BackendV2):  # type: ignore[misc]
+        max_circuits = None
+
+        def __init__(self, name: str, target: Target) -> None:
+            super().__init__(name=name)
+            self._target = target
+
+        @property
+        def target(self) -> Target:
+            return self._target
+
+        @classmethod
+        def _default_options(cls) -> Options:
+            return Options()
+
+        def run(self, circuits: Any, **options: Any) -> Any:
+            return vendor("qiskit_aer", "noise").AerSimulator().run(circuits, **options)
+
+    return Chip
 
 
 def _snapshot(chip: str) -> Any:
