@@ -32,17 +32,19 @@ def states(circuit: Circuit, angles: NDArray[Any]) -> State:
 
 @lru_cache(maxsize=8)  # support vectors are the same in every event
 def _run(circuit: Circuit, count: int, content: bytes) -> State:
-    rows = np.frombuffer(content, np.float64).reshape(count, -1)
+    rows = np.frombuffer(content, np.float64).reshape(count, circuit.slots)
     psi = np.zeros((len(rows), 1 << circuit.qubits), complex)
     psi[:, 0] = 1
     for op in circuit.ops:
         if isinstance(op, Diagonal):
-            psi = psi * np.array([_phases(op, row, circuit.qubits) for row in rows])
+            psi = psi * np.array([_phases(op, row, circuit.qubits) for row in rows]).reshape(psi.shape)
         elif all(a.fixed for a in op.angles):
             psi = _apply(psi, matrix(op.name, *(a.constant for a in op.angles)), op.qubits)
         else:
             gates = [matrix(op.name, *(a.value(row) for a in op.angles)) for row in rows]
-            psi = np.array([_apply(p[None], g, op.qubits)[0] for p, g in zip(psi, gates, strict=True)])
+            psi = np.array([_apply(p[None], g, op.qubits)[0] for p, g in zip(psi, gates, strict=True)]).reshape(
+                psi.shape
+            )
     return psi
 
 

@@ -43,7 +43,7 @@ class Measurer:
             return means.reshape(*args[0].shape[:-1], *(() if step.attrs["single"] else (len(observables),)))
         shots = _int(step, "shots") if step.op == "sample" else self.shots
         found = _exact_probabilities(circuit, rows) if exact else self._run(circuit, rows, shots).probabilities()
-        return found.reshape(*args[0].shape[:-1], -1)
+        return found.reshape(*args[0].shape[:-1], 1 << circuit.qubits)
 
     def _run(self, circuit: Circuit, rows: Array, shots: int | None = None) -> Outcomes:
         task = Task(circuit, self.natives.get(circuit.digest))
@@ -103,7 +103,7 @@ def _folded(circuit: Circuit, angles: Array, dims: Sequence[Dim], order: Sequenc
     slots = ("", angles.shape[-1])
     moved = aligned(angles, [*dims, slots], [*order, slots])
     states = _states(circuit, moved.reshape(-1, moved.shape[-1]))
-    return states.reshape(len(moved), *shape, -1)
+    return states.reshape(len(moved), *shape, 1 << circuit.qubits)
 
 
 def _states(circuit: Circuit, rows: Array) -> Any:

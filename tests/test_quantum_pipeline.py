@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models with circuits, from text to artifact to numbers: simulated, and for a device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+import pytest
+
+import hepq
+from hepq.compiler.interpret import run_event
+from hepq.compiler.options import Options
+from hepq.compiler.pipeline import build_file, compile_file, emit, model_weights
+from hepq.lang.diagnostic import HepqError
+from hepq.runtime.quantum.exact import Exact
+from hepq.runtime.verify import verify
+
+EMBED = """
+dim wire = 3
+
+circuit Embed(x: real[wire]) on q: qubit[wire] {
+  for i in wire {
+    h(q[i])
+    p(2 * x[i], q[i])
+  }
+  for i, j in pairs(wire) { rzz((pi - x[i]) * (pi - x[j]), q[i], q[j]) }
+  h(q)
+}
+
+fn K(a: real[wire], b: real[wire]) -> real = fidelity(Embed(a), Embed(b))
+"""
+
+HYBRID = """
+from std.nn import Dense
+
+dim part <= 6
+dim feat = 4
+dim wire = 3
+dim layer = 2
+dim cls = [signal, background]
+
+circuit Net(x: real[wire], w: real[layer, wire]) on q: qubit[wire] {
+  for i in wire { ry(x[i], q[i]) }
+  for k in layer {
+    for i in wire { rz(w[i][k], q[i]) }
+    ladder(cx, q)
+  }
+}
+
+@invariant(permute(part))
+model Hybrid(x: real[part, feat]) -> real[cls] {
+  param w: real[layer, wire] ~ uniform(0, 2 * pi)
+  z = mean(x |> Dense[8] |> tanh, over=part) |> Dense[wire] |> atan
+  return expect(Z, Net(z, w)) |> Dense[cls]
+}
+"""
+
+ATTENTION = """
+from std.nn import Dense
+
+dim part <= 5
+dim feat = 3
+dim wire = 2
+
+circuit Embed(x: real[wire]) on q: qubit[wire] {
+  for i in wire { ry(x[i], q[i]) }
+  cz(q[0], q[1])
+}
+
+model Attention(x: real[part, feat]) -> real[2] {
+  z = x |> Dense[wire]
+  s = fidelity(Embed(z), prime(Embed(z), part))
+  a = s / sum(s, over=part')
+  return mean(dot(a, prime(x, part), over=part') |> Dense[2], over=part)
+}
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "model.hepq"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("text", [HYBRID, ATTENTION], ids=["hybrid", "attention"])
+def test_hybrid_models_compile_score_and_verify(text: str, tmp_path: Path) -> None:
+    program, options = written(tmp_path, text), Options(init=3)
+    out = tmp_path / "m.hepqx"
+    compile_file(program, out, options)
+    built = build_file(program, options)
+    weights = model_weights(built.module, options)
+    model = hepq.load(out)
+    rng = np.random.default_rng(0)
+    feat = built.module.inputs[0].type.dims[-1].size
+    events = [rng.normal(size=(n, feat)).astype(np.float32) for n in (3, 1, 5, 2)]
+    found = model({"x": ak.Array(events)})
+    found = np.stack([ak.to_numpy(found[f]) for f in ak.fields(found)], -1) if ak.fields(found) else np.asarray(found)
+    wanted = np.stack([run_event(built.module, {"x": e}, weights)["output"] for e in events])
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert verify(model).ok
+
+
+def test_an_untrained_kernel_is_compiled_from_a_function(tmp_path: Path) -> None:
+    out = tmp_path / "k.hepqx"
+    compile_file(written(tmp_path, EMBED), out, Options(model="K"))
+    rng = np.random.default_rng(1)
+    x, y = rng.uniform(0, 2, (6, 3)), rng.uniform(0, 2, (4, 3))
+    kernel = hepq.load(out).kernel()
+    matrix = kernel.block(x, y)
+    built = build_file(written(tmp_path, EMBED), Options(model="K"))
+    wanted = [[run_event(built.module, {"a": u, "b": v}, {})["output"] for v in y] for u in x]
+    np.testing.assert_allclose(matrix, wanted, atol=1e-10)
+    itself = kernel.block(x, x)
+    np.testing.assert_allclose(np.diag(itself), 1)
+    np.testing.assert_allclose(itself, itself.T)
+    assert np.linalg.eigvalsh(itself).min() > -1e-10
+
+
+def test_events_are_scored_one_pair_at_a_time(tmp_path: Path) -> None:
+    out = tmp_path / "k.hepqx"
+    compile_file(written(tmp_path, EMBED), out, Options(model="K"))
+    model = hepq.load(out, backend=Exact())
+    x = np.random.default_rng(1).uniform(0, 2, (6, 3)).astype(np.float32)
+    np.testing.assert_allclose(model({"a": x, "b": x}), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("target", ["line:4"])
+def test_native_circuits_give_what_their_source_gives(target: str, tmp_path: Path) -> None:
+    out = tmp_path / "k.hepqx"
+    report = compile_file(
+        written(tmp_path, EMBED), out,
+        Options(model="K", target=target, effort="quick", processes=1, cache=tmp_path / "cache"),
+    )  # fmt: skip
+    assert [sum(r.chosen for r in c.recipes) for c in report.circuits] == [1]
+    result = verify(hepq.load(out))
+    assert result.ok
+    assert {c.check for c in result.checks} == {"golden", "circuit"}
+
+
+def test_a_classical_model_has_nothing_to_run_on_a_device(tmp_path: Path) -> None:
+    text = "model M(x: real[3]) -> real[3] = x * 2\n"
+    with pytest.raises(HepqError, match="HQ0752|no circuit"):
+        compile_file(written(tmp_path, text), tmp_path / "m.hepqx", Options(target="line:4"))
+
+
+def test_emitted_ir_shows_circuits(tmp_path: Path) -> None:
+    text = emit(written(tmp_path, HYBRID), "ir")
+    assert "expect" in text
+    assert "<3 wires" in text
