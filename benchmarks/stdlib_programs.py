@@ -72,7 +72,7 @@ QUANTUM: dict[str, tuple[str, str]] = {
     "QFT": (_V, "probs(quantum.AngleMap(v) |> QFT[wire]())"),
     "Ising": (_TWO, "expect(Y, quantum.AngleMap(u) |> Ising[ring](0.3, v, u))"),
     "QAOA": (f"{_TWO}, g: real[layer]", "expect(Z, QAOA[ring](g, 2 * g, v, u))"),
-    "HadamardTest": (_TWO, "expect(X[0], HadamardTest[quantum.ZZMap[reps=1]](v, u))"),
+    "Overlap": (_TWO, "expect(X[0], Overlap[quantum.ZZMap[reps=1]](v, u))"),
     "Embed": (_TWO, "expect(X, Embed(v, u))"),
     **{name: (_TWO, f"{name}[quantum.ZZMap](v, u)") for name in "fidelity_kernel projected_kernel control_kernel".split()},
     "svm": (_V, "v |> svm[kernel=quantum.fidelity_kernel[quantum.ZZMap]]"),
