@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from hepq.runtime.errors import DataError
 from hepq.runtime.quantum.aer import Simulation, aer_circuit, aer_name
 from hepq.runtime.quantum.backend import Outcomes, Task
+from hepq.runtime.quantum.clients.base import vendor
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.parts import Part, parts
 from hepq.runtime.quantum.tasks import finite, native_of
@@ -77,6 +78,7 @@ class Noisy:
 
     def _probabilities(self, part: Part, values: Array) -> Array:
         """Of every string of the part's bits, [N, 2^bits], readout errors included."""
+        vendor("qiskit_aer", "noise")  # its import gives circuits their save_probabilities
         circuit = aer_circuit(part.circuit)
         circuit.save_probabilities(part.wires)
         simulation = Simulation("density_matrix", noise_model(self.device, part.numbered), 1, 0)
