@@ -33,13 +33,14 @@ class Entry:
 def entries() -> dict[str, Entry]:
     """Every code with its entry, in order of code."""
     from hepq.lang.codes_check import CHECK
+    from hepq.lang.codes_devices import DEVICES
     from hepq.lang.codes_modules import MODULES
     from hepq.lang.codes_quantum import QUBITS
     from hepq.lang.codes_syntax import SYNTAX
     from hepq.lang.codes_train import TRAINING
     from hepq.lang.codes_use import USE
 
-    return dict(sorted((SYNTAX | MODULES | QUBITS | USE | TRAINING | CHECK).items()))
+    return dict(sorted((SYNTAX | MODULES | QUBITS | USE | DEVICES | TRAINING | CHECK).items()))
 
 
 def diag(

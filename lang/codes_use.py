@@ -164,19 +164,6 @@ WEIGHTS = {
         "Compiling needs trained weights, or an explicit wish for random ones.",
         "pass `--weights FILE.safetensors`, or `--init SEED` for random weights",
     ),
-    "HQ0720": Entry(
-        "unknown device `{name}`",
-        "A target is a device that comes with hepq, a topology, or a file that describes one.",
-    ),
-    "HQ0721": Entry(
-        "`{path}` does not describe a device: {found}",
-        "A device's file states its qubits, couplings, native gates and where its figures are from.",
-        "docs/devices.md shows one",
-    ),
-    "HQ0722": Entry(
-        "device `{name}` cannot be asked for its calibration: {found}",
-        "A live device is described by its vendor's service.",
-    ),
     "HQ0730": Entry(
         "a circuit on {wanted} wires does not fit `{name}`",
         "Of its {size} qubits, {found} that work are connected with each other.",

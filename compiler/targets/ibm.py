@@ -1,70 +1,75 @@
 # SPDX-License-Identifier: Apache-2.0
-"""IBM devices: Qiskit's description of a backend as ours; what is dead; snapshots and live backends.
-
-``python -m hepq.compiler.targets.ibm FOLDER`` writes the snapshots that qiskit-ibm-runtime carries, as they stand in
-``devices/``. Licence of the figures' source: Apache-2.0, IBM and the Qiskit project.
-"""
+"""IBM devices: Qiskit's description of a backend as ours; snapshots that qiskit-ibm-runtime carries, live backends."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterable
 from datetime import date
-from pathlib import Path
 from typing import Any
 
-from hepq.compiler.targets.stored import to_text
+from hepq.compiler.targets.dead import judged
+from hepq.compiler.targets.lattices import places
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import HepqError
-from hepq.runtime.quantum.device import Coupling, Device, Qubit, Source
+from hepq.runtime.quantum.device import FIGURES, Coupling, Device, Qubit, Source
 
-#: a coupling or qubit whose errors are larger, or not known, is dead: Qiskit states 1 for those that failed calibration
-MAX_TWO_QUBIT, MAX_READOUT, MAX_ONE_QUBIT = 0.05, 0.15, 0.01
 SNAPSHOTS = "Torino Fez Marrakesh Kingston Boston Miami Berlin Aachen Pittsburgh Sherbrooke Brisbane".split()
 _TWO_QUBIT = ("cz", "ecr", "cx")
 #: couplings of which Qiskit states both directions, with one figure
 _SYMMETRIC = ("cz",)
 
 
-def from_target(target: Any, name: str, title: str, day: date, source: str) -> Device:
-    """A device from a ``qiskit.transpiler.Target``."""
+def from_target(
+    target: Any, *, name: str, title: str, day: date, source: str, jobs: tuple[int | None, int | None] = (None, None)
+) -> Device:
+    """A device from a ``qiskit.transpiler.Target``; ``jobs``: most circuits and shots of one job."""
     gate = next(g for g in _TWO_QUBIT if g in target.operation_names)
     measured = {q: p for (q,), p in target["measure"].items()}
     turned = {q: p for (q,), p in target["sx"].items()}
-    qubits = tuple(_qubit(target, q, turned.get(q), measured.get(q)) for q in range(target.num_qubits))
     couplings: dict[tuple[int, int], Coupling] = {}
     for (a, b), figures in sorted(target[gate].items()):
         pair = (min(a, b), max(a, b)) if gate in _SYMMETRIC else (a, b)
-        error = getattr(figures, "error", None)
-        usable = error is not None and error <= MAX_TWO_QUBIT
-        couplings.setdefault(pair, Coupling(a=pair[0], b=pair[1], gate=gate, error=_fraction(error),
-                                            duration=getattr(figures, "duration", None), usable=usable))  # fmt: skip
-    durations = {"gate": _typical(turned), "readout": _typical(measured)}
+        error, duration = getattr(figures, "error", None), getattr(figures, "duration", None)
+        link = Coupling(a=pair[0], b=pair[1], gate=gate, error=_fraction(error), duration=duration)
+        couplings.setdefault(pair, link)
+    durations = {"gate": _typical(turned.values()), "readout": _typical(measured.values())}
     if "reset" in target.operation_names:
-        durations["reset"] = _typical({q: p for (q,), p in target["reset"].items()})
-    origin = Source(source=source, date=day, status="calibrated")
+        durations["reset"] = _typical(target["reset"].values())
+    qubits = [_qubit(target, q, turned.get(q), measured.get(q)) for q in range(target.num_qubits)]
+    return calibrated(
+        name=name, title=title, qubits=qubits, couplings=couplings.values(), durations=durations, jobs=jobs,
+        source=Source(source=source, date=day, status="calibrated"),
+    )  # fmt: skip
+
+
+def calibrated(
+    *, name: str, title: str, qubits: Iterable[Qubit], couplings: Iterable[Coupling], source: Source,
+    durations: dict[str, float | None], jobs: tuple[int | None, int | None],
+) -> Device:  # fmt: skip
+    """An IBM device: what is dead marked, places to draw it at."""
+    own, links = judged(qubits, couplings, unknown_is_dead=True)
     return Device(
-        name=name, title=title, vendor="IBM", one_qubit=("rz", "sx", "x"), qubits=qubits,
-        couplings=tuple(couplings.values()), durations={k: v for k, v in durations.items() if v is not None},  # type: ignore[misc]
-        max_circuits=300, max_shots=100_000,
-        sources=dict.fromkeys(("topology", "gate_errors", "readout_errors", "durations", "coherence"), origin),
+        name=name, title=title, vendor="IBM", one_qubit=("rz", "sx", "x"), qubits=own, couplings=links,
+        durations={k: v for k, v in durations.items() if v is not None},  # type: ignore[misc]
+        max_circuits=jobs[0], max_shots=jobs[1], sources=dict.fromkeys(FIGURES, source),
+        positions=places(len(own), ((c.a, c.b) for c in links)),
     )  # fmt: skip
 
 
 def _qubit(target: Any, q: int, turned: Any, measured: Any) -> Qubit:
-    error, readout = getattr(turned, "error", None), getattr(measured, "error", None)
-    usable = error is not None and readout is not None and error <= MAX_ONE_QUBIT and readout <= MAX_READOUT
     times = target.qubit_properties[q] if target.qubit_properties else None
     t1, t2 = (getattr(times, k, None) or None for k in ("t1", "t2"))
-    return Qubit(error=_fraction(error), readout_error=_fraction(readout), t1=t1, t2=t2, usable=usable)
+    error, readout = getattr(turned, "error", None), getattr(measured, "error", None)
+    return Qubit(error=_fraction(error), readout_error=_fraction(readout), t1=t1, t2=t2)
 
 
 def _fraction(error: float | None) -> float | None:
     return None if error is None else min(float(error), 1.0)
 
 
-def _typical(figures: dict[int, Any]) -> float | None:
-    known = sorted(p.duration for p in figures.values() if p is not None and p.duration is not None)
-    return known[len(known) // 2] if known else None
+def _typical(figures: Iterable[Any]) -> float | None:
+    known = sorted(p.duration for p in figures if p is not None and p.duration is not None)
+    return float(known[len(known) // 2]) if known else None
 
 
 def snapshot(name: str) -> Device:
@@ -74,7 +79,14 @@ def snapshot(name: str) -> Device:
     backend = getattr(fake_provider, f"Fake{name}")()
     day = backend.properties().last_update_date.date()
     source = f"qiskit-ibm-runtime {__version__}, fake_provider.Fake{name}, backend version {backend.backend_version}"
-    return from_target(backend.target, f"ibm:{name.lower()}", f"IBM {name}", day, source)
+    return from_target(
+        backend.target, name=f"ibm:{name.lower()}", title=f"IBM {name}", day=day, source=source, jobs=_jobs(backend)
+    )
+
+
+def _jobs(backend: Any) -> tuple[int | None, int | None]:
+    configuration = backend.configuration()
+    return getattr(configuration, "max_experiments", None), getattr(configuration, "max_shots", None)
 
 
 def live(name: str) -> Device:
@@ -94,9 +106,7 @@ def live(name: str) -> Device:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         help = "save an account first: QiskitRuntimeService.save_account(...)"
         raise HepqError([diag("HQ0722", name=name, found=reason, help=help)]) from error
-    return from_target(backend.target, f"ibm:{name}", f"IBM {name}, live", day, "IBM Quantum Platform")
-
-
-if __name__ == "__main__":
-    for one in SNAPSHOTS:
-        Path(sys.argv[1], f"ibm-{one.lower()}.json").write_text(to_text(snapshot(one)))
+    return from_target(
+        backend.target, name=f"ibm:{name}", title=f"IBM {name}, live", day=day, source="IBM Quantum Platform",
+        jobs=_jobs(backend),
+    )  # fmt: skip

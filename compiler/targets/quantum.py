@@ -3,38 +3,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 
 from hepq.compiler.targets.abstract import abstract
-from hepq.compiler.targets.stored import FOLDER, from_file, stored
+from hepq.compiler.targets.files import from_file
+from hepq.compiler.targets.stored import FOLDER, stored
 from hepq.lang.catalogue import diag, near
-from hepq.lang.diagnostic import HepqError
+from hepq.lang.diagnostic import Diagnostic, HepqError
 from hepq.runtime.quantum.device import Device
 
-#: what a vendor's bare name means. IBM's: the Heron that published figures of circuit compilers most often use
-DEFAULTS = {"ibm": "ibm:torino", "origin": "origin:wukong", "quafu": "quafu:baihua"}
-ALIASES = {"origin:kf_c6_130": "origin:wuyuan", "origin:kf_c72_300": "origin:wukong"}
-ABSTRACT = ("line:N", "ring:N", "grid:RxC", "full:N")
+#: what a vendor's bare name means. IBM's: of the Herons the one that papers on circuit compilers most often use
+DEFAULTS = {
+    "ibm": "ibm:torino", "iqm": "iqm:garnet", "quantinuum": "quantinuum:h2", "ionq": "ionq:forte",
+    "rigetti": "rigetti:ankaa3", "origin": "origin:wukong", "quafu": "quafu:baihua", "tianyan": "tianyan:zuchongzhi2",
+}  # fmt: skip
+ALIASES = {
+    "origin:kf_c6_130": "origin:wuyuan", "origin:kf_c72_300": "origin:wukong", "origin:72": "origin:wukong",
+    "origin:origin_wukong": "origin:wukong", "quantinuum:h2-1": "quantinuum:h2", "rigetti:ankaa-3": "rigetti:ankaa3",
+    "tianyan:tianyan176": "tianyan:zuchongzhi2", "tianyan:tianyan-287": "tianyan:zuchongzhi3",
+}  # fmt: skip
+#: abstract targets, and what each is
+ABSTRACT = {
+    "line:N": "a chain", "ring:N": "a closed chain", "grid:RxC": "a square lattice, R rows of C",
+    "full:N": "all to all",
+}  # fmt: skip
+#: calibrated figures that are older do not say which couplers are good today
+STALE = timedelta(days=14)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A device in a list. ``date``: of its newest figure; ``status``: of its gate errors."""
+    """A device in a list. ``date``: of its newest figure; ``statuses``: figure -> calibrated, published, assumed."""
 
     name: str
     title: str
     qubits: int
-    gates: str
-    date: str
-    status: str
+    usable: int
+    two_qubit: tuple[str, ...]
+    date: date
+    statuses: dict[str, str]
+
+
+def is_quantum(target: str) -> bool:
+    """Whether a target names, or means to name, a quantum device."""
+    kind = target.lower().partition(":")[0]
+    return _is_file(target) or kind in DEFAULTS or kind in {name.partition(":")[0] for name in ABSTRACT}
 
 
 def device(target: str) -> Device:
-    """The device that a target names. Raises HepqError HQ0720 for an unknown name, HQ0721 for a bad file."""
-    if target.endswith((".toml", ".json")):
+    """The device that a target names.
+
+    Raises HepqError: HQ0720 unknown name, HQ0721 bad file, HQ0722 IBM's service not reached, HQ0724 too large.
+    """
+    if _is_file(target):
         return from_file(Path(target))
     name = target.lower().replace("×", "x")
     name = DEFAULTS.get(name, ALIASES.get(name, name))
@@ -44,12 +68,26 @@ def device(target: str) -> Device:
         return live(name.removeprefix("ibm:"))
     if name in known():
         return _stored(name)
-    made = abstract(name)
+    try:
+        made = abstract(name)
+    except ValueError as error:
+        raise HepqError([diag("HQ0724", name=target, found=str(error))]) from error
     if made is None:
-        close = near(name, known())
-        listed = None if close else "`hepqc targets` lists them all"
-        raise HepqError([diag("HQ0720", name=target, near=close, help=listed)])
+        raise HepqError([_unknown(target, name)])
     return made
+
+
+def _unknown(target: str, name: str) -> Diagnostic:
+    kind, _, chip = name.partition(":")
+    if shape := next((a for a in ABSTRACT if a.startswith(f"{kind}:")), None):
+        return diag("HQ0720", name=target, help=f"write {shape}, with numbers")
+    own = {n.partition(":")[2]: n for n in (*known(), *ALIASES) if n.startswith(f"{kind}:")}
+    if own:
+        close = [own[c] for c in near(chip, own)]
+        return diag("HQ0720", name=target, near=close, help=None if close else f"there are: {', '.join(own.values())}")
+    chips = {n.partition(":")[2]: n for n in known()}
+    close = near(name, (*known(), *ALIASES, *DEFAULTS)) or [chips[c] for c in near(name, chips)]
+    return diag("HQ0720", name=target, near=close)
 
 
 def known() -> tuple[str, ...]:
@@ -57,13 +95,37 @@ def known() -> tuple[str, ...]:
     return tuple(sorted(path.stem.replace("-", ":", 1) for path in FOLDER.glob("*.json")))
 
 
-def listed() -> Iterator[Entry]:
+def listed() -> tuple[Entry, ...]:
     """Every device that comes with hepq."""
-    for name in known():
-        chip = _stored(name)
-        day = max(s.date for s in chip.sources.values())
-        status = chip.sources["gate_errors"].status if "gate_errors" in chip.sources else "assumed"
-        yield Entry(name, chip.title, chip.size, ", ".join(chip.two_qubit), day.isoformat(), status)
+    return tuple(_entry(_stored(name)) for name in known())
+
+
+def _entry(chip: Device) -> Entry:
+    return Entry(
+        name=chip.name, title=chip.title, qubits=chip.size, usable=sum(q.usable for q in chip.qubits),
+        two_qubit=chip.two_qubit, date=max(s.date for s in chip.sources.values()),
+        statuses={figure: source.status for figure, source in chip.sources.items()},
+    )  # fmt: skip
+
+
+def staleness(device: Device, today: date) -> Diagnostic | None:
+    """Warning HQ0725 of a calibration older than ``STALE``; None for a newer one, or figures not calibrated."""
+    days = [s.date for f, s in device.sources.items() if s.status == "calibrated" and f != "topology"]
+    if not days or today - (day := max(days)) <= STALE:
+        return None
+    live = f"`--target ibm:ibm_{device.name.removeprefix('ibm:')}`" if device.vendor == "IBM" else None
+    help = f"for a job on the device, compile for it as it is now: {live}" if live else None
+    return diag("HQ0725", name=device.name, day=day, age=(today - day).days, help=help)
+
+
+def stale(device: Device, today: date) -> str | None:
+    """The words of that warning."""
+    warning = staleness(device, today)
+    return warning.title if warning else None
+
+
+def _is_file(target: str) -> bool:
+    return target.lower().endswith((".toml", ".json"))
 
 
 @lru_cache

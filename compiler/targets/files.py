@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Devices that users describe in files: TOML or JSON, every mistake a diagnostic in words."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from hepq.compiler.targets.stored import COUPLING, QUBIT, from_data, unsourced
+from hepq.lang.catalogue import diag, near
+from hepq.lang.diagnostic import Diagnostic, HepqError
+from hepq.runtime.quantum.device import Device
+
+_FIELDS = {
+    "qubits": QUBIT, "couplings": COUPLING, "sources": ("source", "date", "status"),
+    "durations": ("gate", "readout", "reset"), "": (*Device.model_fields, "source"),
+}  # fmt: skip
+_MOST = 5
+
+
+def from_file(path: Path) -> Device:
+    """A user's device. Raises HepqError HQ0721 for a file that cannot be read or does not describe one."""
+    data = parsed(path)
+    try:
+        device = from_data(data)
+    except ValidationError as error:
+        raise HepqError([_problem(path, e) for e in error.errors(include_url=False)[:_MOST]]) from error
+    except ValueError as error:
+        raise HepqError([diag("HQ0721", path=path, found=str(error))]) from error
+    if missing := unsourced(device):
+        help = f'add [sources], {missing[0]} = {{source = "…", date = 2026-01-31, status = "assumed"}}'
+        found = f"it does not say where its {' and '.join(m.replace('_', ' ') for m in missing)} are from"
+        raise HepqError([diag("HQ0721", path=path, found=found, help=help)])
+    return device
+
+
+def parsed(path: Path, code: str = "HQ0721", **fields: str) -> dict[str, Any]:
+    """What a TOML or JSON file holds. Raises HepqError ``code`` if it cannot be read or is no table."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
+    except OSError as error:
+        found = (error.strerror or str(error)).lower()
+        raise HepqError([diag(code, path=path, found=found, help="is the path right?", **fields)]) from error
+    except (ValueError, RecursionError) as error:  # both parsers say line and column
+        kind = "TOML" if path.suffix.lower() == ".toml" else "JSON"
+        found = "not text" if isinstance(error, UnicodeDecodeError) else _lower(str(error) or type(error).__name__)
+        raise HepqError([diag(code, path=path, found=f"not {kind}: {found}", **fields)]) from error
+    if not isinstance(data, dict):
+        raise HepqError([diag(code, path=path, found="it should hold a table of names and values", **fields)])
+    return data
+
+
+def _problem(path: Path, error: Any) -> Diagnostic:
+    where: Sequence[Any] = error["loc"]
+    name, known = _where(where), _FIELDS.get(str(where[0]) if len(where) > 1 else "", ())
+    message = str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "should be")
+    match error["type"]:
+        case "missing":
+            return diag("HQ0721", path=path, found=f"{name} is missing")
+        case "extra_forbidden":
+            field = str(where[-1])
+            help = None if near(field, known) else f"known are: {', '.join(known)}"
+            return diag("HQ0721", path=path, found=f"{name} is not known", near=near(field, known), help=help)
+        case "value_error":
+            return diag("HQ0721", path=path, found=message)
+    given = re.sub(r"\s+", " ", repr(error["input"]))
+    return diag("HQ0721", path=path, found=f"{name} {_lower(message)}, not {given[:60]}")
+
+
+def _where(where: Sequence[Any]) -> str:
+    """``("qubits", 3, "error")`` as ``error of qubit 3``."""
+    words: list[str] = []
+    for at, after in zip(where, [*where[1:], None], strict=True):
+        if isinstance(at, int):
+            continue
+        words.append(f"{str(at).removesuffix('s')} {after}" if isinstance(after, int) else f"`{at}`")
+    return " of ".join(reversed(words)) or "it"
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
