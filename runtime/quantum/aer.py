@@ -36,6 +36,7 @@ def aer_circuit(circuit: Circuit, bits: int = 0) -> QuantumCircuit:
     from qiskit.circuit import Parameter
     from qiskit.circuit.library import UnitaryGate, get_standard_gate_name_mapping
 
+    vendor("qiskit_aer", "noise")  # gives circuits what `save_probabilities` and others are
     known = get_standard_gate_name_mapping()
     made, place = QuantumCircuit(circuit.qubits, bits), 0
     for op in circuit.ops:

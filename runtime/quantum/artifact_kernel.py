@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,9 +18,10 @@ from hepq.runtime.artifact import Artifact
 from hepq.runtime.errors import ArtifactError
 from hepq.runtime.manifest import Kernel
 from hepq.runtime.program import evaluate
-from hepq.runtime.quantum.backend import Backend
+from hepq.runtime.quantum.backend import Backend, Task
 from hepq.runtime.quantum.engine import Compiled, circuits_of, read_program
 from hepq.runtime.quantum.kernel import block_seed
+from hepq.runtime.quantum.measurer import to_run
 
 
 class ArtifactKernel:
@@ -60,6 +63,25 @@ class ArtifactKernel:
         """What is kept with stored values: what ran the circuits, as calibrated when they were compiled."""
         run, made = self.measurer, {"name": self.info.name, "backend": self.measurer.backend.name}
         return made if self.exact else {**made, "calibration": self.calibration, "shots": run.shots, "seed": run.seed}
+
+    @property
+    def pairwise(self) -> bool:
+        """Whether each value is measured by a circuit of its own: a fidelity. Projections are measured by event."""
+        return any(self.program.steps[i].op == "fidelity" for i in self.program.quantum)
+
+    def allow(self, blocks: Sequence[tuple[int, int]]) -> None:
+        """Raises DataError HQ0873 if blocks of (values, rows and columns) would take more than the budget left."""
+        from hepq.runtime.quantum.budget import Estimate
+        from hepq.runtime.quantum.remote import Remote
+
+        run, wanted = self.measurer, Estimate()
+        if not isinstance(run.backend, Remote):
+            return
+        tasks = [Task(circuit, run.natives.get(digest)) for digest, circuit in to_run(self.program).items()]
+        for rows, count in Counter(values if self.pairwise else events for values, events in blocks).items():
+            for one in (run.backend.estimate(task, rows, run.shots) for task in tasks):
+                wanted += Estimate(one.circuits * count, one.shots * count, one.jobs * count, one.seconds * count)
+        run.backend.budget.check(wanted, run.backend.spent)
 
     def block(self, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
         """K of every pair: [N, *shape], [M, *shape] -> [N, M]. Shots of each block are drawn by a seed of its own."""

@@ -116,9 +116,11 @@ class Compiled:
         return Device.model_validate_json(self._artifact.members[member]) if member else None
 
     def measurer(self, backend: str | Backend, shots: int | None, seed: int | None) -> Measurer:
-        """Runs this artifact's circuits on ``backend``; shots as given, else as the program says."""
+        """Runs this artifact's circuits on ``backend``; shots as given, else as the program says, as is its budget."""
         from hepq.runtime.quantum.backends import backend as named
         from hepq.runtime.quantum.measurer import DEFAULT_SHOTS
 
-        chosen = named(backend, device=self.device) if isinstance(backend, str) else backend
-        return Measurer(chosen, self.natives, shots or self._circuits.shots or DEFAULT_SHOTS, seed)
+        if isinstance(backend, str):
+            sends = backend.partition(":")[0] not in ("exact", "noisy")
+            backend = named(backend, device=self.device, **({"budget": self._circuits.budget} if sends else {}))
+        return Measurer(backend, self.natives, shots or self._circuits.shots or DEFAULT_SHOTS, seed)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.runtime.quantum.executors import Executor, map_unordered
-from hepq.runtime.quantum.kernel import Described, KernelFunction
+from hepq.runtime.quantum.kernel import Budgeted, Described, KernelFunction
 from hepq.runtime.quantum.store import Store, utc
 from hepq.runtime.quantum.tilefile import Header
 from hepq.runtime.quantum.tiles import Compute, Tile
@@ -55,6 +55,8 @@ class Filling:
         """Until the matrix is full. Whatever ends it, what was stored stays and no claim does."""
         try:
             self._find()
+            if isinstance(self._kernel, Budgeted) and self._todo:
+                self._kernel.allow([(t.values, sum(t.shape)) for t in self._todo])
             for tile, values in map_unordered(executor, Compute(self._kernel), self._wanted()):
                 self._keep(tile, values)
                 self._place(tile, values, "computed")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -39,10 +39,24 @@ class KernelFunction(Protocol):
 
 @runtime_checkable
 class PairKernel(KernelFunction, Protocol):
-    """A kernel that also gives chosen pairs: a symmetric block is then measured once, not twice."""
+    """A kernel that also gives chosen pairs: a symmetric block is then measured once, not twice.
+
+    ``pairwise``: whether each value takes a measurement of its own. If not, each event of a block does.
+    """
+
+    @property
+    def pairwise(self) -> bool: ...
 
     def pairs(self, x: Array, y: Array) -> NDArray[np.float64]:
         """K of each row of ``x`` with the same row of ``y``: [P, *shape], [P, *shape] -> [P]."""
+
+
+@runtime_checkable
+class Budgeted(Protocol):
+    """A kernel whose values cost something."""
+
+    def allow(self, blocks: Sequence[tuple[int, int]]) -> None:
+        """Raise DataError, before any is measured, if these may not be: (values, rows and columns) of each."""
 
 
 @runtime_checkable

@@ -13,7 +13,7 @@ from hepq.runtime.errors import DataError
 from hepq.runtime.quantum.kernel import Array, KernelFunction, PairKernel, content
 from hepq.runtime.quantum.store import tile_key
 
-#: events on a side of a tile: where nothing is sampled, and where every entry costs shots
+#: events on a side of a tile: by default, and where every value costs shots
 EXACT_TILE, SHOTS_TILE = 512, 16
 
 
@@ -45,7 +45,8 @@ class Tile:
 
 def plan(kernel: KernelFunction, x: Array, y: Array | None, size: int | None) -> list[Tile]:
     """Tiles in row-major order, the upper half where ``y`` is None and the kernel symmetric; equal ones once."""
-    size = size or (EXACT_TILE if kernel.exact else SHOTS_TILE)
+    by_event = kernel.exact or (isinstance(kernel, PairKernel) and not kernel.pairwise)
+    size = size or (EXACT_TILE if by_event else SHOTS_TILE)
     half = y is None and kernel.symmetric
     rows = [(i, x[i : i + size]) for i in range(0, len(x), size)]
     row_hashes = [content(block) for _, block in rows]
@@ -75,7 +76,7 @@ class Compute:
             return self._checked(self.kernel.block(tile.x, tile.y), (n, m))
         upper = np.triu_indices(n)
         out = np.empty((n, n))
-        if isinstance(self.kernel, PairKernel) and not self.kernel.exact:
+        if isinstance(self.kernel, PairKernel) and self.kernel.pairwise and not self.kernel.exact:
             out[upper] = self._checked(self.kernel.pairs(tile.x[upper[0]], tile.x[upper[1]]), upper[0].shape)
         else:
             out[:] = self._checked(self.kernel.block(tile.x, tile.x), (n, n))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.runtime.errors import DataError
 from hepq.runtime.quantum.kernel import block_seed, content
 from hepq.runtime.quantum.store import tile_key
 
@@ -60,7 +62,15 @@ class Noisy(Rbf):
 
 @dataclass(frozen=True)
 class Pairs(Noisy):
-    """Counts in ``log`` the values measured, one line each."""
+    """Counts in ``log`` the values measured, one line each. At most ``most`` of them are allowed."""
+
+    pairwise: bool = True
+    most: int = 1 << 30
+
+    def allow(self, blocks: Sequence[tuple[int, int]]) -> None:
+        values, events = map(sum, zip(*blocks, strict=True))
+        if values > self.most:
+            raise DataError("HQ0873", f"{values} values, {events} events: too many")
 
     def pairs(self, x: Array, y: Array) -> NDArray[np.float64]:
         dice = np.random.default_rng(block_seed(self.seed, x, y))

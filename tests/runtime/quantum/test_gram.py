@@ -60,6 +60,27 @@ def test_every_pair_is_measured_once(tmp_path: Path) -> None:
     assert abs(made - 0.9 * rbf(X, X)).max() < 0.2
 
 
+def test_what_is_measured_by_event_is_measured_in_large_blocks(tmp_path: Path) -> None:
+    kernel = Pairs(tmp_path / "log", pairwise=False)
+    gram(kernel, X)
+    assert len(lines(tmp_path / "log")) == 23 * 23  # one block, not chosen pairs
+    gram(Pairs(tmp_path / "more"), X)
+    assert len(lines(tmp_path / "more")) == 23 * 24 // 2
+    with Store(tmp_path / "tiles") as store:
+        gram(kernel, X, store=store)
+        gram(Pairs(digest="pairwise"), X, store=store)
+        assert sorted(h.shape for h in store.headers()) == [(7, 7), (16, 7), (16, 16), (23, 23)]
+
+
+def test_what_is_not_allowed_is_not_begun(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="276 values, 161 events"):
+        gram(Pairs(tmp_path / "log", most=100), X, tile=4, store=tmp_path / "tiles")
+    assert lines(tmp_path / "log") == []
+    gram(Pairs(tmp_path / "log"), X[:16], tile=4, store=tmp_path / "tiles")
+    with pytest.raises(DataError, match="140 values, 81 events"):  # what is stored costs nothing
+        gram(Pairs(tmp_path / "log", most=100), X, tile=4, store=tmp_path / "tiles")
+
+
 def test_a_measured_diagonal_is_not_assumed_to_be_one() -> None:
     made = np.diag(gram(Noisy(), X, tile=4))
     assert made.max() < 1
