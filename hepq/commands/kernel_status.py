@@ -23,15 +23,16 @@ def show(path: Path) -> None:
         working, damaged = store.working(), store.damaged()
     console = out()
     if kernels:
-        table = Table(
-            "kernel", "backend", "calibration", "shots", "tiles", "values", "first, UTC", "last, UTC", box=None
-        )
+        table = Table(box=None)
+        for name in ("kernel", "backend", "calibration", "shots", "tiles", "values"):
+            table.add_column(name, overflow="fold")
+        table.add_column("newest, UTC", no_wrap=True)
         for digest, headers in sorted(kernels.items(), key=lambda item: min(h.when for h in item[1])):
-            about, times = headers[0].about, [h.when[:16].replace("T", " ") for h in headers]
+            about, newest = headers[0].about, max(h.when for h in headers)[:16].replace("T", " ")
             told = [str(about.get(k, "")) for k in ("backend", "calibration", "shots")]
             name = f"{about['name']} {digest[:8]}" if "name" in about else digest[:12]
             values = sum(prod(h.shape) for h in headers)
-            table.add_row(name, *told, f"{len(headers):,}", f"{values:,}", min(times), max(times))
+            table.add_row(name, *told, f"{len(headers):,}", f"{values:,}", newest)
         console.print(table)
     else:
         console.print("no tiles yet")
