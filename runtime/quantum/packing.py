@@ -80,7 +80,7 @@ def pack(
     places, logs = places[good], logs[good]
     chosen = _disjoint(places, np.exp(logs - logs[0]), device, buffer)
     if copies is not None and len(chosen) < copies:
-        why = f"each with at least {keep:.0%} of the best copy's estimated success probability, {buffer} qubit apart"
+        why = f"each with at least {100 * keep:.0f} % of the best copy's estimated success probability, {buffer} qubit apart"
         title = f"{copies} copies asked for, {len(chosen)} fit on {device.name}"
         raise DataError("HQ0884", title, why, "fewer copies, a smaller `keep`, or no buffer")
     kept = chosen[:copies]
