@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hepq.commands import build, kernel, language, run, train, weights
+from hepq.commands import build, export, kernel, language, run, train, weights
 from hepq.commands.console import examples, report
 
 
@@ -64,7 +64,7 @@ def _hepqc(
 
 _COMMANDS: dict[str, tuple[Any, ...]] = {
     "Write": (language.new, language.check, language.fmt, language.explain),
-    "Compile": (train.train, build.compile_, build.targets),
+    "Compile": (train.train, build.compile_, export.export, build.targets),
     "Run": (run.predict, kernel.kernel, run.verify, run.inspect),
 }
 for panel, commands in _COMMANDS.items():

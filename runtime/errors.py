@@ -41,6 +41,7 @@ CATALOGUE: dict[str, str] = {
     "HQ0840": "circuits missing or malformed in an artifact",
     "HQ0841": "an artifact without a kernel",
     "HQ0842": "events that a kernel does not take",
+    "HQ0843": "an artifact without native circuits",
     "HQ0850": "a circuit too large for exact simulation",
     "HQ0851": "angles that are NaN or infinite",
     "HQ0852": "probabilities of too many events at once",
