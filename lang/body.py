@@ -33,6 +33,7 @@ def _statements(ctx: Context, body: Sequence[ast.Stmt], returned: list[Value]) -
         try:
             _statement(ctx, statement, returned)
         except Reported:
+            ctx.go_on()
             for name in _targets(statement):
                 ctx.frame.locals[name] = UNKNOWN
             if isinstance(statement, ast.Return):
@@ -116,8 +117,6 @@ def _param(ctx: Context, s: ast.ParamDecl) -> Tensor:
         init = Init("constant", (float(init),))
     if not isinstance(init, Init):
         ctx.error("HQ0421", s.init.span if s.init else s.span, found=describe(init))
-    # a dim that no argument binds, as of support vectors, has the size that training found
-    t = t.with_dims(ctx.open_dims.get(d.name, d) if d.open else d for d in t.dims)
     return ctx.weight(s.name, t, init, not s.buffer, s.span)
 
 

@@ -11,7 +11,7 @@ from hepq.lang.arguments import Arguments, read
 from hepq.lang.context import Context, Reported
 from hepq.lang.diagnostic import Label
 from hepq.lang.gatelist import GateList, Slot, State, inverse, plain
-from hepq.lang.observables import observables
+from hepq.lang.observables import WRONG_ORDER, mentions_pauli, observables
 from hepq.lang.source import Span
 from hepq.lang.types import Dim, Type, anonymous, merge_dims
 from hepq.lang.values import Builtin, Circuit, Tensor, Value, describe
@@ -40,9 +40,12 @@ def _fidelity(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) ->
 def _expect(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
     """``expect(Z[0] * Z[1], state)``; ``expect(Z, state)``: of each qubit; ``expect([…], state)``: of each item."""
     first = next((x for x in args if x.name in (None, "observable")), None)
-    a = read(ctx, fn, [x for x in args if x is not first], span, ["state", "over"], dims=["over"])
     if first is None:
         ctx.error("HQ0415", span, name="observable", what="expect")
+    rest = [x for x in args if x is not first]
+    if rest and mentions_pauli(ctx, rest[0].value) and not mentions_pauli(ctx, first.value):
+        ctx.error("HQ0520", first.value.span, found=f"`{first.value.span.text[:40]}`", help=WRONG_ORDER)
+    a = read(ctx, fn, rest, span, ["state", "over"], dims=["over"])
     state = _state(ctx, a, "state")
     if state.register.size is None:
         raise Reported

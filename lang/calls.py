@@ -26,6 +26,9 @@ from hepq.lang.source import Span
 from hepq.lang.types import Dim, Type, merge_dims
 from hepq.lang.values import UNKNOWN, Builtin, Circuit, Function, GateName, Tensor, Value, describe
 
+#: of consts and dims; deeper than calls, so that a recursion is found in the call
+_MAX_DEFINITION_DEPTH = MAX_CALL_DEPTH + 16
+
 
 def apply(ctx: Context, fn: Value, args: Sequence[ast.Arg], span: Span, fspan: Span) -> Value:
     """``fn(args)``"""
@@ -49,7 +52,7 @@ def call_function(ctx: Context, fn: Function, args: Sequence[Given], span: Span,
     """Elaborate the body of ``fn`` for these arguments. ``entry``: nothing in the program calls it."""
     decl = fn.decl
     if len(ctx.frames) > MAX_CALL_DEPTH:
-        ctx.error("HQ0411", span, name=decl.name)
+        ctx.give_up("HQ0411", span, name=decl.name)
     if decl.kind != "fn" and any(f.dataset for f in ctx.frames):
         ctx.error("HQ0612", span, what=f"{decl.kind} `{decl.name}`")
     if decl.kind != "fn" and fn.instance is None and not ctx.frame.owns_params:
@@ -137,8 +140,8 @@ def _renamed(ctx: Context, tensor: Tensor, wanted: Type, free: Type, span: Span)
 
 def constant(ctx: Context, decl: ast.ConstDecl, home: str) -> Value:
     """The value of a ``const``; it may use other consts and functions of static numbers."""
-    if len(ctx.frames) > MAX_CALL_DEPTH:
-        ctx.error("HQ0411", decl.span, name=decl.name, help="take it out of its own definition")
+    if len(ctx.frames) > _MAX_DEFINITION_DEPTH:
+        ctx.give_up("HQ0411", decl.span, name=decl.name, help="take it out of its own definition")
     ctx.frames.append(Frame(home))
     try:
         value = known(evaluate(ctx, decl.value))
@@ -156,8 +159,8 @@ def dim_size(ctx: Context, decl: ast.DimDecl, name: str, home: str) -> Dim:
     assert decl.value is not None
     if given := ctx.given_size(decl, name):
         return given
-    if len(ctx.frames) > MAX_CALL_DEPTH:
-        ctx.error("HQ0411", decl.span, name=name, help="take it out of its own definition")
+    if len(ctx.frames) > _MAX_DEFINITION_DEPTH:
+        ctx.give_up("HQ0411", decl.span, name=name, help="take it out of its own definition")
     if isinstance(decl.value, ast.ListExpr):
         entries = [i.id for i in decl.value.items if isinstance(i, ast.Name)]
         entries += [i.value for i in decl.value.items if isinstance(i, ast.String)]

@@ -38,6 +38,7 @@ class Body:
             try:
                 self._statement(s)
             except Reported:
+                self.ctx.go_on()
                 self.known = False
                 for name in s.targets if isinstance(s, (ast.Bind, ast.For)) else ():
                     self.ctx.frame.locals[name] = UNKNOWN
@@ -82,6 +83,8 @@ class Body:
             done = operation(self.ctx, ast.Call(call.fn, others, span=call.span), self.lifted)
         else:
             called = callee(self.ctx, call.fn)
+            if any(isinstance(a.value, ast.Name) and self.ctx.frame.locals.get(a.value.id) is UNKNOWN for a in others):
+                raise Reported  # it may have been meant to be a qubit
             self._count(called, len(others), len(on), call.span)
             done = applied(self.ctx, called, others, call.span, self.lifted)
         self._on(done, [wires_of(self.ctx, e) for e in on], call.span)
@@ -116,7 +119,7 @@ class Body:
             return
         self.gates += [g.on(numbers) for g in found]
         if len(self.gates) > MAX_GATES:
-            self.ctx.error("HQ0412", span, limit=MAX_GATES)
+            self.ctx.give_up("HQ0412", span, limit=MAX_GATES)
 
     def _distinct(self, name: str, wires: Wires, span: Span) -> None:
         numbers = [w for w in wires or () if w is not None]

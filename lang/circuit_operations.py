@@ -114,10 +114,12 @@ def _angle(ctx: Context, value: Value, span: Span, lifted: Sequence[Dim]) -> Ang
         ctx.error("HQ0507", span, found=f"a value in {t.unit}")
     own = [d for d in t.dims if all(d.key != further.key for further in lifted)]
     if own:
-        text = span.text if span.text.isidentifier() else "x"
-        ctx.error(
-            "HQ0507", span, found=describe(value), help=f"pick one entry, such as `{text}[0]`, or loop over `{own[-1]}`"
-        )
+        text = span.text if span.text.isidentifier() else "…"
+        last = own[-1]
+        help = f"pick one entry, such as `{text}[0]`, or loop over `{last}`"
+        if last.ragged:
+            help = f"reduce it, such as `sum({text}, over={last})`"
+        ctx.error("HQ0507", span, found=describe(value), help=help)
     return ctx.angles.angle(ctx.cast(value, "real", span))
 
 

@@ -41,7 +41,7 @@ class Elaborated:
 def check_circuit(ctx: Context, decl: ast.CircuitDecl) -> None:
     """Check a body for any argument its signature admits; names of parameters are bound in ``ctx.frame``."""
     with ctx.shared():
-        _run(ctx, decl, _register(ctx, decl, None, decl.span, generic=True), ())
+        _run(ctx, decl, _register(ctx, decl, None, decl.register.span, generic=True), ())
 
 
 def prepare(ctx: Context, circuit: Circuit, args: Sequence[Given], span: Span) -> State:
@@ -64,7 +64,7 @@ def elaborate(ctx: Context, circuit: Circuit, args: Sequence[Given], span: Span,
     """The gates of a circuit for these arguments; ``on``: the dim of the qubits it is applied to, if there are any."""
     decl = circuit.decl
     if len(ctx.frames) > MAX_CALL_DEPTH:
-        ctx.error("HQ0411", span, name=decl.name)
+        ctx.give_up("HQ0411", span, name=decl.name)
     frame, caller = Frame(circuit.module, call_span=span), ctx.frame
     with ctx.shared():
         bind_statics(ctx, decl, dict(circuit.statics), frame, span)
@@ -93,7 +93,8 @@ def _run(ctx: Context, decl: ast.CircuitDecl, dim: Dim, lifted: tuple[Dim, ...])
         return None
     idle = sorted(set(wires) - {w for g in body.gates for w in g.wires})
     if idle and not in_library(decl.span):
-        ctx.sink.add(diag("HQ0515", decl.register.span, name=decl.register.name, wires=", ".join(map(str, idle))))
+        which = f"qubit{'s' * (len(idle) > 1)} {', '.join(map(str, idle))}"
+        ctx.sink.add(diag("HQ0515", decl.register.span, name=decl.register.name, which=which))
     return tuple(body.gates)
 
 

@@ -60,12 +60,12 @@ QUBITS: dict[str, Entry] = {
         "use another qubit as the control",
     ),
     "HQ0514": Entry(
-        "states of {left} and {right} qubits",
+        "states of {left} and {right} qubits do not go together",
         "States are compared, and circuits follow each other, on registers of one size.",
         "give both circuits the same number of qubits",
     ),
     "HQ0515": Entry(
-        "no gate touches qubit {wires} of `{name}`",
+        "no gate touches {which} of `{name}`",
         "A qubit that no gate touches stays 0, and costs a qubit of the device.",
         "make the register smaller, or apply `id` to the qubit if it is meant to stay",
         severity="warning",
@@ -98,7 +98,7 @@ QUBITS: dict[str, Entry] = {
         "write for example `Z[0]`, `X[0] * X[1] + 0.5 * Z[2]`, or `Z` for that of each qubit",
     ),
     "HQ0521": Entry(
-        "qubit {index} of a register of {wires}",
+        "no qubit {index} in a register of {wires}",
         "An observable acts on qubits that the state has.",
         "number the qubits from 0 to the register's size less one; negative numbers count from the end",
     ),

@@ -103,6 +103,7 @@ class Context:
         self.measuring: list[Measuring] = []  #: of what was applied, outermost first
         self.open_dims: dict[str, Dim] = {}
         self.nodes = 0
+        self.given_up = False
         self.angles = AngleTable()
         self.sharing = 0  #: how many blocks of ``shared`` are open
 
@@ -137,6 +138,16 @@ class Context:
         self.sink.add(diag(code, *chain, notes=notes, **fields))  # type: ignore[arg-type]
         raise Reported
 
+    def give_up(self, code: str, span: Span, **fields: object) -> NoReturn:
+        """Report a limit of the whole program; checking does not go on with the next statement."""
+        self.given_up = True
+        self.error(code, span, **fields)
+
+    def go_on(self) -> None:
+        """After an error in a statement, before the next one; raises ``Reported`` once a limit was reached."""
+        if self.given_up:
+            raise Reported
+
     def emit(self, op: str, operands: Sequence[Tensor], type: Type, span: Span | None, **attrs: Hashable) -> Tensor:
         operands = [self.cast(o, e, span) for o, e in zip(operands, wanted_elems(op, operands), strict=True)]
         known = self.angles.recall(op, operands, type, attrs) if self.sharing else None
@@ -144,7 +155,7 @@ class Context:
             return known
         self.nodes += 1
         if self.nodes > MAX_NODES and span is not None:
-            self.error("HQ0412", span, limit=MAX_NODES)
+            self.give_up("HQ0412", span, limit=MAX_NODES)
         result = Tensor(self.builder.emit(op, [o.handle for o in operands], attrs, type, span), type)
         if self.sharing:
             self.angles.remember(op, operands, attrs, result)

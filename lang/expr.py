@@ -222,8 +222,9 @@ def _index(ctx: Context, e: ast.Index) -> Value:
             return _item(ctx, tuple(base), e)
         case Tensor(type=Type(dims=dims)):
             return _element(ctx, base, dims, e)
-        case Register(name=name):
-            ctx.error("HQ0501", e.span, name=name)
+        case Register():
+            help = "qubits are given to gates and circuits, as they are"
+            ctx.error("HQ0301", e.span, found=describe(base), help=help)
     return ctx.error("HQ0408", e.base.span, found=describe(base))
 
 

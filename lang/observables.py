@@ -16,6 +16,7 @@ from hepq.lang.expr import evaluate, known, static_int
 from hepq.lang.source import Span
 from hepq.lang.values import State, Value, describe
 
+WRONG_ORDER = "the observable comes first: `expect(Z[0], state)`"
 PAULIS = ("X", "Y", "Z", "I")
 #: product of two different Pauli operators on one qubit: its phase, its name
 _PRODUCTS = {("X", "Y"): (1j, "Z"), ("Y", "Z"): (1j, "X"), ("Z", "X"): (1j, "Y"),
@@ -59,7 +60,7 @@ def _terms(ctx: Context, operator: Operator, span: Span) -> Terms:
 
 def _observable(ctx: Context, e: ast.Expr, wires: int) -> tuple[list[Operator], bool]:
     found, each = _operators(ctx, e, wires), _mentions_each(ctx, e)
-    if not any(s for o in found for s in o) and not _mentions(ctx, e):
+    if not any(s for o in found for s in o) and not mentions_pauli(ctx, e):
         ctx.error("HQ0520", e.span, found=f"`{e.span.text[:40]}`")
     return found, each
 
@@ -93,16 +94,20 @@ def _operators(ctx: Context, e: ast.Expr, wires: int) -> list[Operator]:
 def pauli_name(ctx: Context, e: ast.Expr) -> str | None:
     if not isinstance(e, ast.Name) or e.id not in PAULIS:
         return None
-    taken = e.id in ctx.frame.locals or e.id in ctx.program.modules[ctx.frame.module].scope
-    return None if taken else e.id
+    return None if _bound(ctx, e.id) else e.id
 
 
-def _mentions(ctx: Context, e: ast.Expr) -> bool:
+def _bound(ctx: Context, name: str) -> bool:
+    return name in ctx.frame.locals or name in ctx.program.modules[ctx.frame.module].scope
+
+
+def mentions_pauli(ctx: Context, e: ast.Expr) -> bool:
+    """Whether a Pauli operator stands in a sum or product."""
     match e:
         case ast.Index(base=x) | ast.Unary(operand=x):
-            return _mentions(ctx, x)
+            return mentions_pauli(ctx, x)
         case ast.Binary(left=a, right=b):
-            return _mentions(ctx, a) or _mentions(ctx, b)
+            return mentions_pauli(ctx, a) or mentions_pauli(ctx, b)
     return pauli_name(ctx, e) is not None
 
 
@@ -117,10 +122,13 @@ def _mentions_each(ctx: Context, e: ast.Expr) -> bool:
 
 
 def _number(ctx: Context, e: ast.Expr) -> float:
+    name = e.base if isinstance(e, ast.Index) else e
+    if isinstance(name, ast.Name) and name.id.upper() in PAULIS and not _bound(ctx, name.id):
+        ctx.error("HQ0520", e.span, found=f"`{e.span.text[:40]}`", help="Pauli operators are `X`, `Y`, `Z` and `I`")
     value: Value = known(evaluate(ctx, e))
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
-    help = "the observable comes first: `expect(Z[0], state)`" if isinstance(value, State) else None
+    help = WRONG_ORDER if isinstance(value, State) else None
     return ctx.error("HQ0520", e.span, found=describe(value), help=help)
 
 

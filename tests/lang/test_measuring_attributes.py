@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``@shots`` and ``@budget``, and sizes for dims of imported modules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hepq.compiler.build import build, require_sizes
+from hepq.lang.diagnostic import HepqError, Sink
+from hepq.lang.modules import load
+from tests.lang.circuits import codes
+
+HEADER = """
+dim part <= 16
+dim wire = 3
+circuit A(x: real[wire]) on q: qubit[wire] {
+  rx(x[0], q)
+}
+@shots(100)
+@budget(circuits=size(part) ^ 2, seconds=2)
+block Layer(x: real[part, wire]) -> real[part] = expect(Z[0], A(x))
+"""
+
+
+def plan(model: str, **options: Any) -> Any:
+    sink = Sink()
+    return build(load(None, HEADER + model, sink), sink, **options).plan
+
+
+def test_a_model_has_those_of_its_blocks() -> None:
+    found = plan("model M(x: real[part, wire]) -> real[part] = Layer(x) + Layer(x)")
+    assert found.shots == 100
+    assert found.budget == {"circuits": 512.0, "seconds": 4.0}
+
+
+def test_its_own_come_first() -> None:
+    found = plan("@shots(7) @budget(shots=1000 * size(wire)) model M(x: real[part, wire]) -> real[part] = Layer(x)")
+    assert found.shots == 7
+    assert found.budget == {"shots": 3000.0}
+
+
+def test_there_need_be_none() -> None:
+    found = plan("model M(x: real[wire]) -> real = expect(Z[0], A(x))")
+    assert found.shots is None
+    assert found.budget == {}
+
+
+@pytest.mark.parametrize(
+    ("attribute", "code"),
+    [
+        ("@shots(0)", "HQ0111"),
+        ("@shots(2.5)", "HQ0111"),
+        ("@shots(n=3)", "HQ0111"),
+        ("@shots()", "HQ0111"),
+        ("@budget()", "HQ0111"),
+        ("@budget(100)", "HQ0111"),
+        ("@budget(euros=100)", "HQ0111"),
+        ("@budget(shots=1, shots=2)", "HQ0111"),
+        ("@budget(shots=-1)", "HQ0404"),
+        ('@budget(shots="many")', "HQ0404"),
+        ("@budget(shots=size(nothing))", "HQ0101"),
+    ],
+)
+def test_mistakes(attribute: str, code: str) -> None:
+    assert codes(f"{HEADER}{attribute}\ncircuit C(x: real[wire]) on q: qubit[wire] {{ h(q) }}\n") == [code]
+
+
+SVM = """
+from std.quantum import ZZMap, svm
+fn K(a: real[wire], b: real[wire]) -> real = fidelity(ZZMap(a), ZZMap(b))
+model M(x: real[wire]) -> real = svm[kernel=K, C=2.0](x)
+"""
+
+
+def test_a_dim_of_an_imported_module_is_given_its_size() -> None:
+    sink = Sink()
+    built = build(load(None, HEADER + SVM, sink), sink, dims={"sv": 5})
+    require_sizes(built.module)
+    sizes = {path: [d.size for d in node.type.dims] for path, node in built.module.params.items()}
+    assert sizes == {"svm0.support": [5, 3], "svm0.dual": [5], "svm0.bias": []}
+    (instance,) = built.plan.instances[1:]
+    assert instance.statics["C"] == 2.0
+    assert instance.statics["kernel"].decl.name == "K"
+
+
+def test_what_training_has_not_sized_is_said() -> None:
+    assert codes(HEADER + SVM) == []
+    sink = Sink()
+    built = build(load(None, HEADER + SVM, sink), sink)
+    with pytest.raises(HepqError, match="dim `sv`") as found:
+        require_sizes(built.module)
+    assert {d.code for d in found.value.diagnostics} == {"HQ0217"}
+
+
+def test_a_dim_that_the_program_declares_itself_is_meant() -> None:
+    text = HEADER + SVM + "dim sv\nmodel N(y: real[sv]) -> real = sum(y, over=sv)\n"
+    sink = Sink()
+    built = build(load(None, text, sink), sink, model="N", dims={"sv": 5})
+    assert built.module.inputs[0].type.dims[0].size == 5
+    sink = Sink()
+    with pytest.raises(HepqError):
+        require_sizes(build(load(None, text, sink), sink, model="M", dims={"sv": 5}).module)
