@@ -77,7 +77,9 @@ PREPARE: dict[str, Callable[[Path], object]] = {
     "HQ0003": lambda folder: (folder / "analysis").mkdir(),
     "HQ0004": lambda folder: (folder / "jets.root").write_bytes(b"root\x00\x00\xf6\x38"),
     "HQ0005": lambda folder: (folder / "events.hepq").write_bytes(b"1 " * MAX_BYTES),
-    **dict.fromkeys(("HQ0216", "HQ0217", "HQ0620", "HQ0621", "HQ0622", "HQ0623", "HQ0624", "HQ0701", "HQ0708", "HQ0711"), print),
+    **dict.fromkeys(
+        ("HQ0216", "HQ0217", "HQ0620", "HQ0621", "HQ0622", "HQ0623", "HQ0624", "HQ0701", "HQ0708", "HQ0711"), print
+    ),
     "HQ0702": lambda folder: (folder / "trained.safetensors").write_bytes(b"not weights"),
     "HQ0703": lambda folder: write_weights(folder, head_bias=None),
     "HQ0704": lambda folder: write_weights(folder, embed_weight=np.zeros((8, 3), np.float32)),
