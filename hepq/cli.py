@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hepq.commands import build, export, kernel, language, run, train, weights
+from hepq.commands import build, export, jobs, kernel, language, run, train, weights
 from hepq.commands.console import examples, report
 
 
@@ -59,7 +59,7 @@ def _hepqc(
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Compile and run high-energy-physics taggers written in [bold]hepq[/]."""
+    """Compile, train and run high-energy-physics models written in [bold]hepq[/]."""
 
 
 _COMMANDS: dict[str, tuple[Any, ...]] = {
@@ -72,6 +72,7 @@ for panel, commands in _COMMANDS.items():
         name = command.__name__.rstrip("_")
         app.command(name, rich_help_panel=panel, epilog=examples(*command.examples))(command)
 app.add_typer(weights.app, name="weights", rich_help_panel="Compile")
+app.add_typer(jobs.app, name="jobs", rich_help_panel="Run")
 
 
 def main() -> None:
