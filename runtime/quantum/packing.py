@@ -80,7 +80,7 @@ def pack(
     places, logs = places[good], logs[good]
     chosen = _disjoint(places, np.exp(logs - logs[0]), device, buffer)
     if copies is not None and len(chosen) < copies:
-        why = f"each with at least {100 * keep:.0f} % of the best copy's estimated success probability, {buffer} qubit apart"
+        why = f"each with at least {100 * keep:.0f} % of the best one's ESP, {buffer} qubit apart"
         title = f"{copies} copies asked for, {len(chosen)} fit on {device.name}"
         raise DataError("HQ0884", title, why, "fewer copies, a smaller `keep`, or no buffer")
     kept = chosen[:copies]
@@ -140,7 +140,9 @@ def marginal(found: Outcomes, row: int, first: int, bits: int) -> tuple[NDArray[
     """What one row gave on ``bits`` bits from ``first`` on, whatever the others were: strings, fractions."""
     mask = np.uint64((1 << bits) - 1)
     strings, place = np.unique((found.strings[row] >> np.uint64(first)) & mask, return_inverse=True)
-    return strings, np.bincount(place, weights=found.fractions[row], minlength=len(strings))
+    fractions = np.zeros(len(strings))
+    np.add.at(fractions, place, found.fractions[row])
+    return strings, fractions
 
 
 def _repeated(circuit: Circuit, copies: int) -> tuple[Op, ...]:

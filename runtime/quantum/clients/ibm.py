@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from hepq.runtime.quantum.aer import aer_circuit
 from hepq.runtime.quantum.backend import Outcomes
+from hepq.runtime.quantum.bind import REGISTER, pub
 from hepq.runtime.quantum.clients.base import (
     Batch,
     Costs,
@@ -31,8 +31,6 @@ from hepq.runtime.quantum.clients.base import (
     vendor,
 )
 
-#: the classical register of our circuits
-REGISTER = "c"
 STATUS = {"DONE": Status.done, "ERROR": Status.failed, "CANCELLED": Status.cancelled, "RUNNING": Status.running}
 
 
@@ -65,12 +63,8 @@ class IBM:
     def submit(self, batch: Batch) -> str:
         runtime = vendor("qiskit_ibm_runtime", "ibm")
         native = batch.native
-        circuit = aer_circuit(native.circuit)
-        circuit.add_register(_register(len(native.measured)))
-        circuit.measure(native.measured, range(len(native.measured)))
-        places = [int(p.name) for p in circuit.parameters]
-        filled = (circuit, native.bind(batch.values)[:, places]) if places else (circuit,)
-        pubs = [filled] if places else [filled] * len(batch.values)
+        filled = pub(native, batch.values)
+        pubs = [filled] if filled[0].num_parameters else [filled[:1]] * len(batch.values)
         with self._errors(sending=True):
             with warnings.catch_warnings():  # from 0.50 on it is to be replaced, by what 0.40 lacks
                 warnings.filterwarnings("ignore", "The SamplerV2 class is deprecated", DeprecationWarning)
@@ -100,8 +94,8 @@ class IBM:
         with self._errors():
             pubs = self._job(job).result()
         rows: list[dict[int, int]] = []
-        for pub in pubs:
-            bits = pub.data[REGISTER]
+        for each in pubs:
+            bits = each.data[REGISTER]
             rows += [bits.get_int_counts(i) for i in range(bits.size)] if bits.shape else [bits.get_int_counts()]
         return outcomes(qubits, rows)
 
@@ -144,12 +138,6 @@ class IBM:
             yield
         except (QiskitError, ValueError, OSError) as error:
             raise _classified(error, self._safe(str(getattr(error, "message", error))), sending) from None
-
-
-def _register(bits: int) -> Any:
-    from qiskit import ClassicalRegister
-
-    return ClassicalRegister(bits, REGISTER)
 
 
 def _reason(job: Any) -> str:

@@ -8,7 +8,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hepq.runtime.errors import DataError
-from hepq.runtime.quantum.aer import aer_name
 from hepq.runtime.quantum.clients.base import Lost, vendor
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
@@ -93,10 +92,10 @@ def target(device: Device) -> Target:
     from qiskit.transpiler import InstructionProperties, Target
 
     known, made = get_standard_gate_name_mapping(), Target(num_qubits=device.size)
-    if unknown := {g for g in (*device.one_qubit, *device.two_qubit) if aer_name(g) not in known}:
+    if unknown := {g for g in (*device.one_qubit, *device.two_qubit) if g not in known}:
         title = f"{device.name} cannot be simulated by IBM's client"
         raise DataError("HQ0877", title, f"Qiskit knows no gate {', '.join(sorted(unknown))}", "use backend noisy")
-    for name in dict.fromkeys(aer_name(g) for g in device.one_qubit):
+    for name in device.one_qubit:
         free = name in device.free
         took = 0.0 if free else device.durations.get("gate")
         made.add_instruction(known[name], {
@@ -109,7 +108,7 @@ def target(device: Device) -> Target:
             if c.gate == name:
                 ways = [(c.a, c.b), (c.b, c.a)] if name in SYMMETRIC else [(c.a, c.b)]
                 figures |= dict.fromkeys(ways, InstructionProperties(c.duration, c.error))
-        made.add_instruction(known[aer_name(name)], figures)
+        made.add_instruction(known[name], figures)
     readout = device.durations.get("readout")
     made.add_instruction(Measure(), {
         (q,): InstructionProperties(readout, qubit.readout_error) for q, qubit in enumerate(device.qubits)

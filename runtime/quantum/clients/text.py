@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.quantum.aer import aer_circuit
+from hepq.runtime.quantum.bind import bound
 from hepq.runtime.quantum.native import Native
 
 
@@ -14,8 +14,4 @@ def qasm2(native: Native, values: NDArray[np.float64]) -> str:
     """For one event's ``values`` [slots]; wire i is read into bit i."""
     from qiskit import qasm2 as writer
 
-    circuit = aer_circuit(native.circuit, len(native.measured))
-    circuit.measure(native.measured, range(len(native.measured)))
-    angles = native.bind(values[None])[0]
-    bound = circuit.assign_parameters({p: float(angles[int(p.name)]) for p in circuit.parameters})
-    return str(writer.dumps(bound))
+    return str(writer.dumps(bound(native, values)))

@@ -12,7 +12,7 @@ import numpy as np
 from qiskit import QuantumCircuit, transpile
 from qiskit.circuit import ParameterVector
 
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate
+from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.device import FIGURES, Coupling, Device, Qubit, Source
 from hepq.runtime.quantum.native import Native
 
@@ -31,7 +31,7 @@ def device_of(fake: Any, name: str, day: date = date(2026, 4, 2)) -> Device:
         for (a, b), p in sorted(target[gate].items())
         if gate != "cz" or a < b
     )
-    durations = {"gate": target["sx"][(0,)].duration, "readout": target["measure"][(0,)].duration}
+    durations: dict[Any, float] = {"gate": target["sx"][(0,)].duration, "readout": target["measure"][(0,)].duration}
     source = Source(source=type(fake).__name__, date=day, status="calibrated")
     return Device(
         name=name, title=name, vendor="IBM", one_qubit=("id", "rz", "sx", "x"), free=("rz",), qubits=qubits,
@@ -61,7 +61,7 @@ def zz_kernel(n: int, reps: int = 1) -> Circuit:
     """U†(y) U(x) of the full ZZ feature map (arXiv:1804.11326); slots: n + n (n-1)/2 phases of x, then of y."""
     pairs = [(i, j) for i in range(n) for j in range(i + 1, n)]
     terms = [((i,), Angle.slot(i)) for i in range(n)] + [(p, Angle.slot(n + k)) for k, p in enumerate(pairs)]
-    layer = (*(Gate("h", (i,)) for i in range(n)), Diagonal(tuple(terms)))
+    layer: tuple[Op, ...] = (*(Gate("h", (i,)) for i in range(n)), Diagonal(tuple(terms)))
     half = Circuit(n, n + len(pairs), layer * reps)
     return half.then(half.adjoint())
 
