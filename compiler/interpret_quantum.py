@@ -20,7 +20,8 @@ State = NDArray[np.complex128]
 
 def state(circuit: Circuit, slots: NDArray[Any]) -> State:
     """|0…0> run through the circuit, [2^qubits]; wire i is bit i of the index."""
-    return states(circuit, np.asarray(slots, np.float64)[None])[0]
+    found: State = states(circuit, np.asarray(slots, np.float64)[None])[0]
+    return found
 
 
 def states(circuit: Circuit, angles: NDArray[Any]) -> State:
@@ -62,7 +63,8 @@ def _phases(op: Diagonal, slots: NDArray[Any], qubits: int) -> State:
     for wires, angle in op.terms:
         ones = sum((basis >> w) & 1 for w in wires)
         total += angle.value(slots) * (1 - 2 * (ones % 2))
-    return np.exp(-0.5j * total)
+    found: State = np.exp(-0.5j * total)
+    return found
 
 
 def fidelity(node: Node, args: Sequence[NDArray[Any]], ctx: Any) -> NDArray[Any]:

@@ -100,7 +100,8 @@ def compile_file(
     tell("optimising")
     module, folded = optimise(subject.with_features(source), weights, options, report)
     kernel = subject.kernel_module(lambda k: optimise(k, {}, options, CompileReport(out, "", "")), options)
-    report.kernel, report.kernel_only = kernel and kernel.module.name, not subject.trained
+    report.kernel_only = not subject.trained
+    report.kernel = None if kernel is None else kernel.module.name
     tell("generating code")
     with report.stage("code"):
         made = generate(module, folded, job(built, options, kernel, tell))

@@ -186,7 +186,7 @@ def _part(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Cont
     start: Any = step.attrs["start"]
     if step.op == "pick":
         return np.take(args[0], start, axis=axis)
-    return np.take(args[0], np.arange(start, start + step.attrs["size"]), axis=axis)  # type: ignore[operator]
+    return np.take(args[0], np.arange(start, start + step.attrs["size"]), axis=axis)
 
 
 def _contract(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Context) -> Any:

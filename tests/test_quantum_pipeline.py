@@ -141,7 +141,7 @@ def test_native_circuits_give_what_their_source_gives(target: str, tmp_path: Pat
 
 def test_a_classical_model_has_nothing_to_run_on_a_device(tmp_path: Path) -> None:
     text = "model M(x: real[3]) -> real[3] = x * 2\n"
-    with pytest.raises(HepqError, match="HQ0752|no circuit"):
+    with pytest.raises(HepqError, match="no circuit to run"):
         compile_file(written(tmp_path, text), tmp_path / "m.hepqx", Options(target="line:4"))
 
 

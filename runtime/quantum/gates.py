@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ def _u(theta: float, phi: float, lam: float) -> Matrix:
     return np.array([[c, -np.exp(1j * lam) * s], [np.exp(1j * phi) * s, np.exp(1j * (phi + lam)) * c]])
 
 
-def _rotation(generator: Matrix) -> Callable[[float], Matrix]:
+def _rotation(generator: NDArray[Any]) -> Callable[[float], Matrix]:
     """exp(-i θ/2 G) for G with G² = 1."""
     one = np.eye(len(generator), dtype=complex)
     return lambda theta: np.cos(theta / 2) * one - 1j * np.sin(theta / 2) * generator
@@ -72,7 +73,7 @@ _SWAP = np.eye(4, dtype=complex)[[0, 2, 1, 3]]
 _ISWAP = np.array([[1, 0, 0, 0], [0, 0, 1j, 0], [0, 1j, 0, 0], [0, 0, 0, 1]])
 #: (IX - XY)/√2 with the first qubit least significant, as in Qiskit
 _ECR = np.array([[0, 1, 0, 1j], [1, 0, -1j, 0], [0, 1j, 0, 1], [-1j, 0, 1, 0]]) / np.sqrt(2)
-_FIXED: dict[str, Matrix] = {
+_FIXED: dict[str, NDArray[Any]] = {
     "id": _I, "x": _X, "y": _Y, "z": _Z, "h": _H, "s": np.diag([1, 1j]), "sdg": np.diag([1, -1j]),
     "t": np.diag([1, np.exp(0.25j * np.pi)]), "tdg": np.diag([1, np.exp(-0.25j * np.pi)]), "sx": _SX,
     "sxdg": _SX.conj().T, "cx": _controlled(_X), "cy": _controlled(_Y), "cz": _controlled(_Z),

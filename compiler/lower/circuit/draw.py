@@ -23,9 +23,11 @@ def picture(circuit: Circuit, path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
+    from matplotlib import pyplot
+
     figure = _drawn(circuit).draw("mpl", fold=24, idle_wires=False, style="iqp", scale=0.8)
     figure.savefig(path, bbox_inches="tight")
-    matplotlib.pyplot.close(figure)
+    pyplot.close(figure)
 
 
 def _drawn(circuit: Circuit) -> Any:
