@@ -119,7 +119,8 @@ def _register(ctx: Context, decl: ast.CircuitDecl, on: Dim | None, span: Span, *
         return Dim("?")
     if dim.ragged:
         ctx.error("HQ0508", decl.register.span, name=decl.name, found=t.span.text)
-    if dim.open and not generic and dim.name not in ctx.frame.dims:
+    bound = isinstance(e, ast.Name) and e.id in ctx.frame.dims
+    if dim.open and not generic and not bound:
         ctx.error("HQ0516", span, name=decl.name, dim=dim)
     if dim.size is not None and dim.size > MAX_WIRES:
         ctx.error("HQ0517", span, name=decl.name, size=dim.size, limit=MAX_WIRES)

@@ -13,7 +13,7 @@ from qiskit.circuit import library
 from qiskit.quantum_info import Operator
 
 from hepq.runtime.quantum.circuit import Angle
-from tests.lang.circuits import measured, module, of_body, state, unitary
+from tests.lang.circuits import codes, measured, module, of_body, state, unitary
 
 ZZ = """
 circuit ZZMap[reps: int = 2, edges: list = pairs(wire)](x: real[wire]) on q: qubit[wire] {
@@ -180,7 +180,7 @@ circuit QFT() on q: qubit[n] {
   for i in reverse(0..size(n)) {
     h(q[i])
     for j in 0..i {
-      cp(pi / 2 ^ (i - j), q[j], q[i])
+      cp(pi / 2^(i - j), q[j], q[i])
     }
   }
   for i in 0..int(size(n) / 2) {
@@ -198,6 +198,13 @@ def test_a_register_takes_its_size_from_the_state_it_is_applied_to(wires: int) -
     agree(found, bound(library.QFTGate(wires).definition, []))
     undone = unitary(declarations, "Nothing(x) |> adjoint(QFT())", x)
     agree(undone, found.conj().T)
+
+
+def test_registers_of_open_dims_are_checked_before_their_size_is_known() -> None:
+    text = QFT + EMBED + "dim wire\nfn f(x: real[wire]) -> real = expect(Z[0], Embed(x, 0.1) |> QFT())\n"
+    text += "fn g(x: real[wire]) -> real = fidelity(Embed(x, 0.1), adjoint(Embed(x, 1)))\n"
+    assert codes(text) == []
+    assert codes(text + "fn h(x: real[wire]) -> real[2] = fidelity(Embed(x, 0.1), Embed(x, 1))\n") == ["HQ0207"]
 
 
 @pytest.mark.parametrize(
