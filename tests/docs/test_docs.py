@@ -48,6 +48,7 @@ NOT_RUN = {
     "hepqc weights import particlenet.hepq ParticleNet_kin.pt -o particlenet.safetensors": "published weights",
     "hepqc compile particlenet.hepq --weights particlenet.safetensors": "published weights, as in benchmarks/parity.py",
     ".venv/bin/pre-commit install": "changes the clone",
+    "hepqc kernel torino.hepqx examples/qsvm/train.root --events 12 -o chip.npz --backend ibm --store chip": "no chip",
 }
 NOT_RUN_PREFIXES = {"python -m benchmarks": "takes minutes and reads ../shared/data"}
 
