@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hepq.commands import build, export, jobs, kernel, language, run, train, weights
+from hepq.commands import build, export, jobs, kernel, language, run, targets, train, weights
 from hepq.commands.console import examples, report
 
 
@@ -64,13 +64,14 @@ def _hepqc(
 
 _COMMANDS: dict[str, tuple[Any, ...]] = {
     "Write": (language.new, language.check, language.fmt, language.explain),
-    "Compile": (train.train, build.compile_, export.export, build.targets),
+    "Compile": (train.train, build.compile_, export.export),
     "Run": (run.predict, kernel.kernel, run.verify, run.inspect),
 }
 for panel, commands in _COMMANDS.items():
     for command in commands:
         name = command.__name__.rstrip("_")
         app.command(name, rich_help_panel=panel, epilog=examples(*command.examples))(command)
+app.add_typer(targets.app, name="targets", rich_help_panel="Compile")
 app.add_typer(weights.app, name="weights", rich_help_panel="Compile")
 app.add_typer(jobs.app, name="jobs", rich_help_panel="Run")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands that make artifacts: compile, targets."""
+"""Commands that make artifacts: compile."""
 
 from __future__ import annotations
 
@@ -186,21 +186,3 @@ def _recipes(circuit: CompiledCircuit) -> None:
     console = out()
     console.print(f"circuit {circuit.digest[:8]}, {circuit.qubits} wires, {circuit.slots} angles: {circuit.why}")
     console.print(table)
-
-
-@example("hepqc targets")
-def targets() -> None:
-    """List what programs can be compiled for."""
-    from rich.table import Table
-
-    from hepq.compiler.targets.cpu import KNOWN, host_features, machine, native
-
-    here, features = machine(), host_features()
-    best = native().mcpu
-    table = Table("--target", "machine", "vector bits", "runs here", box=None)
-    for name, (architecture, bits, needs) in KNOWN.items():
-        runs = architecture == here and features.issuperset(needs)
-        note = "[green]yes, best[/]" if name == best else "yes" if runs else "[dim]no[/]"
-        table.add_row(f"cpu:{name}", architecture, str(bits), note)
-    out().print(table)
-    out().print(f"\n[bold]cpu[/] and [bold]cpu:native[/] mean cpu:{best} here.")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hepq.commands.backend_options import Budgets, Copies, Ledger, Strict, chosen
 from hepq.commands.console import err, example, out
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ def kernel(
     dask: Annotated[str | None, typer.Option(help="Compute on a dask cluster: its scheduler's address.")] = None,
     picture: Annotated[Path | None, typer.Option(help="Draw the matrix: [.png], [.svg] or [.pdf].")] = None,
     status: Annotated[bool, typer.Option("--status", help="Only list what the store holds.")] = False,
+    budget: Budgets = [],  # noqa: B006
+    ledger: Ledger = None,
+    strict: Strict = False,
+    copies: Copies = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False,
 ) -> None:
     """Compute the kernel matrix of events, each pair once.
@@ -93,7 +98,7 @@ def kernel(
 
     export.check(out_path)
     model = load(artifact)
-    function = model.kernel(backend, shots, seed)
+    function = model.kernel(chosen(model.artifact, backend, budget, ledger, strict, copies), shots, seed)
     rows = _side(model, files, events, tree, quiet)
     columns = _side(model, against, events, tree, quiet) if against else None
     if psd is not None:
