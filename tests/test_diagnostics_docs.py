@@ -71,6 +71,16 @@ def write_weights(folder: Path, **changes: Any) -> None:
     save_file({k: v for k, v in tensors.items() if v is not None}, folder / "trained.safetensors")
 
 
+def write_device(folder: Path, qubits: list[dict[str, float]]) -> None:
+    lines = ['name = "lab:three"', 'title = "three qubits"', 'vendor = "lab"', 'one_qubit = ["rz", "sx"]']
+    lines += [f"[[qubits]]\n{''.join(f'{k} = {v}' for k, v in qubit.items())}" for qubit in qubits]
+    lines += [
+        '[couplings]\npairs = "line"\ngate = "cz"',
+        '[source]\nsource = "us"\ndate = 2026-01-31\nstatus = "assumed"',
+    ]
+    (folder / "chip.toml").write_text("\n".join(lines))
+
+
 #: what lies in the folder before the command of a page is run, beside ``tagger.hepq``
 PREPARE: dict[str, Callable[[Path], object]] = {
     "HQ0002": lambda folder: (folder / "tagger.hepq").unlink(missing_ok=True),
@@ -86,7 +96,9 @@ PREPARE: dict[str, Callable[[Path], object]] = {
     "HQ0705": lambda folder: write_weights(folder, head_weight=np.zeros((2, 4), np.float32)),
     "HQ0706": lambda folder: write_weights(folder, head_bias=np.full(2, np.nan, np.float32)),
     "HQ0707": lambda folder: save_file({"fc.weight": np.zeros((2, 3), np.float32)}, folder / "published.safetensors"),
-    "HQ0801": print,
+    **dict.fromkeys(("HQ0720", "HQ0724", "HQ0801"), print),
+    "HQ0721": lambda folder: write_device(folder, [{"error": 0.001}, {"error": 1.5}, {}]),
+    "HQ0723": lambda folder: (folder / "chip.json").write_text('{"qubits_info": {}, "couplers_info": {}}'),
     "HQ0820": lambda folder: (folder / "tagger.hepq").write_text("# a program\n"),
     "HQ0821": lambda folder: (folder / "tagger.hepqx").write_bytes(b"PK\x03\x04" + bytes(100)),
 }
@@ -109,7 +121,8 @@ def test_command_prints_what_the_page_says(code: str, tmp_path: Path, monkeypatc
 
 @pytest.mark.parametrize("code", [c for c in CODES if c not in ABOUT_PROGRAMS])
 def test_other_pages_show_the_message(code: str) -> None:
-    assert f"error[{code}]: " in Page(code).printed()
+    severity = "error" if code in CATALOGUE else entries()[code].severity
+    assert f"{severity}[{code}]: " in Page(code).printed()
     assert "\n## Mend it\n" in Page(code).text
 
 
