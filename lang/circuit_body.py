@@ -137,7 +137,7 @@ class Body:
         controls, targets = groups[0], joined(groups[1:])
         shared = {w for w in controls or () if w is not None} & set(targets or ())
         if shared:
-            ctx.error("HQ0513", call.span, wire=min(w for w in shared if w is not None))
+            ctx.error("HQ0513", call.span, wire=min(shared))
         self._distinct("controlled", controls, call.span)
         self._distinct("controlled", targets, call.span)
         if controls is None or targets is None:

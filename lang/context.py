@@ -20,10 +20,11 @@ from hepq.lang.builder import Builder
 from hepq.lang.catalogue import diag
 from hepq.lang.coerce import wanted_elems
 from hepq.lang.diagnostic import Label, Sink
+from hepq.lang.gatelist import State
 from hepq.lang.modules import Program
 from hepq.lang.source import Span
 from hepq.lang.types import ONE, Dim, Elem, Type, Unit
-from hepq.lang.values import UNKNOWN, Builtin, Circuit, Function, Init, Quantity, State, Tensor, Value, describe
+from hepq.lang.values import UNKNOWN, Builtin, Circuit, Function, Init, Quantity, Tensor, Value, describe
 
 MAX_CALL_DEPTH = 48
 MAX_ITERATIONS = 4096
@@ -138,7 +139,7 @@ class Context:
         self.sink.add(diag(code, *chain, notes=notes, **fields))  # type: ignore[arg-type]
         raise Reported
 
-    def give_up(self, code: str, span: Span, **fields: object) -> NoReturn:
+    def give_up(self, code: str, span: Span, **fields: Any) -> NoReturn:
         """Report a limit of the whole program; checking does not go on with the next statement."""
         self.given_up = True
         self.error(code, span, **fields)

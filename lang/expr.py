@@ -8,6 +8,7 @@ import math
 from hepq.lang import arith, ast
 from hepq.lang.catalogue import near
 from hepq.lang.context import Context, Reported
+from hepq.lang.gatelist import State
 from hepq.lang.source import Span
 from hepq.lang.types import ENERGY, LORENTZ, UNITS, Dim, Type, anonymous
 from hepq.lang.unknown import unknown_name
@@ -18,7 +19,6 @@ from hepq.lang.values import (
     Function,
     Quantity,
     Register,
-    State,
     Tensor,
     Value,
     describe,

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from hepq.lang import ast
 from hepq.lang.context import Context
 from hepq.lang.expr import evaluate, known, static_int
+from hepq.lang.gatelist import State
 from hepq.lang.source import Span
-from hepq.lang.values import State, Value, describe
+from hepq.lang.values import Value, describe
 
 WRONG_ORDER = "the observable comes first: `expect(Z[0], state)`"
 PAULIS = ("X", "Y", "Z", "I")
