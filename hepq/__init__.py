@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""hepq: write a tagger once, run the same thing everywhere."""
+"""hepq: write a model once, run the same thing everywhere."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from hepq.lang.diagnostic import HepqError
     from hepq.runtime.errors import ArtifactError, DataError
     from hepq.runtime.model import Model
+    from hepq.runtime.quantum.estimator import QSVC
 
-__all__ = ["ArtifactError", "DataError", "HepqError", "Model", "load"]
+__all__ = ["QSVC", "ArtifactError", "DataError", "HepqError", "Model", "load"]
 
 #: public name -> where it lives; looked up on first use, so that ``import hepq`` costs nothing
 _HOMES = {
@@ -20,6 +21,7 @@ _HOMES = {
     "DataError": "hepq.runtime.errors",
     "HepqError": "hepq.lang.diagnostic",
     "Model": "hepq.runtime.model",
+    "QSVC": "hepq.runtime.quantum.estimator",
     "load": "hepq.api",
 }
 
