@@ -149,8 +149,9 @@ class _Run:
         counts = {name: found[pick] for name, found in self.counts.items()}
         inputs = {}
         for node in self.net.ir.inputs:
+            found = self.inputs[node["name"]][pick]
             ragged = [int(counts[d.name].max()) for d in node.type.dims if d.ragged]
-            inputs[node["name"]] = self.inputs[node["name"]][(pick, *map(slice, ragged))]
+            inputs[node["name"]] = found[:, : ragged[0]] if ragged else found
         return self.net(inputs, counts)[self.target.output]  # type: ignore[no-any-return]
 
     def _loss(self, values: Tensor, pick: NDArray[Any]) -> Tensor:

@@ -24,11 +24,16 @@ from hepq.compiler.train.recipe import Recipe
 from hepq.compiler.train.report import Watch
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import HepqError
+from hepq.runtime.artifact import Artifact
+from hepq.runtime.errors import DataError
 from hepq.runtime.metrics import auc
 from hepq.runtime.program import Program, evaluate
+from hepq.runtime.quantum.artifact_kernel import ArtifactKernel
 from hepq.runtime.quantum.backends import backend
 from hepq.runtime.quantum.gram import gram
+from hepq.runtime.quantum.kernel import KernelFunction
 from hepq.runtime.quantum.measurer import DEFAULT_SHOTS, Measurer
+from hepq.runtime.quantum.psd import Repair
 
 #: largest kernel matrix, bytes
 LARGEST = 8 << 30
@@ -67,13 +72,14 @@ def fit_svm(data: Labelled, plan: KernelPlan, recipe: Recipe, watch: Watch) -> F
 
     Raises HepqError: HQ0746 where a kernel or what it takes is not a number, HQ0747 unless there are two classes,
     HQ0748 if the kernel matrix would be too large, HQ0749 if the model has other weights, HQ0750 for a kernel that
-    must be compiled (neighbours, windows).
+    must be compiled (neighbours, windows). Raises DataError HQ0842 if ``recipe.kernel`` is of another program, and
+    for what goes wrong on a backend.
     """
     assert plan.instance is not None
     path = plan.instance.path
     own = {f"{path}.{name}" for name in ("support", "dual", "bias")}
-    if others := sorted(set(data.module.params) - own):
-        raise HepqError([diag("HQ0749", model=data.module.name, others=", ".join(f"`{o}`" for o in others))])
+    if more := sorted(set(data.module.params) - own):
+        raise HepqError([diag("HQ0749", model=data.module.name, others=", ".join(f"`{m}`" for m in more))])
     if len(data.classes) != 2:
         raise HepqError([diag("HQ0747", model=data.module.name, count=len(data.classes))])
     n, held = len(data.training), data.validation
@@ -96,10 +102,11 @@ def fit_svm(data: Labelled, plan: KernelPlan, recipe: Recipe, watch: Watch) -> F
 
 
 def _matrix(
-    kernel: ProgramKernel, x: NDArray[np.float64], y: NDArray[np.float64] | None, recipe: Recipe, watch: Watch
+    kernel: KernelFunction, x: NDArray[np.float64], y: NDArray[np.float64] | None, recipe: Recipe, watch: Watch
 ) -> NDArray[np.float64]:
     store = None if recipe.checkpoint is None else recipe.checkpoint / "kernel"
-    found = gram(kernel, x, y, store=store, progress=lambda p: watch.step(p.values_done, p.values))
+    psd: Repair | None = "clip" if y is None and not kernel.exact else None  # shots and noise make it indefinite
+    found = gram(kernel, x, y, store=store, psd=psd, progress=lambda p: watch.step(p.values_done, p.values))
     if not np.isfinite(found).all():
         raise HepqError([diag("HQ0746", what="a value of the kernel")])
     return found
@@ -129,12 +136,18 @@ def _features(data: Labelled, plan: KernelPlan) -> NDArray[np.float64]:
     return features
 
 
-def _kernel(data: Labelled, plan: KernelPlan, recipe: Recipe) -> ProgramKernel:
+def _kernel(data: Labelled, plan: KernelPlan, recipe: Recipe) -> KernelFunction:
     module, _ = run_pipeline(INFERENCE, build_kernel(data.built, plan, {}), {})
     try:
         program = to_program(module)
     except NotStraight as error:
         raise HepqError([diag("HQ0750", name=module.name, found=f"`{error}` in a kernel")]) from error
-    return ProgramKernel(
-        program, Measurer(backend(recipe.backend), shots=recipe.shots or DEFAULT_SHOTS, seed=recipe.seed)
-    )
+    if recipe.kernel is None:
+        run = Measurer(backend(recipe.backend), shots=recipe.shots or DEFAULT_SHOTS, seed=recipe.seed)
+        return ProgramKernel(program, run)
+    compiled = ArtifactKernel(Artifact.open(recipe.kernel), recipe.backend, recipe.shots, recipe.seed)
+    if compiled.program != program:
+        raise DataError(
+            "HQ0842", f"{recipe.kernel.name} holds another kernel than the program", help="compile it again"
+        )
+    return compiled

@@ -14,7 +14,8 @@ class Recipe:
     label's last). ``checkpoint``: a folder for what a killed job continues from with ``resume``.
 
     Gradient descent: ``epochs``, ``batch`` (events), ``rate`` (Adam's). Support vector machines: ``C`` (default: as
-    the program says), ``events`` (at most so many are used), ``backend`` and ``shots`` for the kernel's circuits.
+    the program says), ``events`` (at most so many are used), ``backend`` and ``shots`` for the kernel's circuits, which
+    are those of the artifact ``kernel`` where one is given: compiled for a chip.
     """
 
     epochs: int = 30
@@ -28,5 +29,6 @@ class Recipe:
     checkpoint: Path | None = None
     resume: bool = False
     C: float | None = None
+    kernel: Path | None = None
     backend: str = "exact"
     shots: int | None = None

@@ -25,6 +25,7 @@ class ClassWeight(StrEnum):
     "hepqc train top.hepq 'jets/*.root' -o top.safetensors",
     "hepqc train top.hepq jets.root --epochs 50 --checkpoint run1 --resume   # goes on where it was killed",
     "hepqc train qsvm.hepq jets.root --C 10 --events 2000                    # a support vector machine",
+    "hepqc train qsvm.hepq jets.root --kernel torino.hepqx --backend noisy --events 60 --checkpoint run",
 )
 def train(
     program: Annotated[Path, typer.Argument(help="The [.hepq] file: a model, and a dataset with a label.")],
@@ -51,7 +52,13 @@ def train(
     C: Annotated[
         float | None, typer.Option("--C", min=1e-9, help="Support vector machine: penalty; by default the program's.")
     ] = None,
-    backend: Annotated[str, typer.Option(help="Support vector machine: what runs the kernel's circuits.")] = "exact",
+    kernel: Annotated[
+        Path | None,
+        typer.Option(help="Support vector machine: the program compiled for a chip, [.hepqx], whose circuits are run."),
+    ] = None,
+    backend: Annotated[
+        str, typer.Option(help="Support vector machine: what runs them: exact, noisy, fake, ibm, …")
+    ] = "exact",
     shots: Annotated[int | None, typer.Option(min=1, help="Support vector machine: shots of a circuit.")] = None,
     log: Annotated[Path | None, typer.Option(help="Gradient descent: write every epoch to this [.csv] file.")] = None,
     plots: Annotated[Path | None, typer.Option(help="A folder for the ROC curve and the scores' histogram.")] = None,
@@ -71,7 +78,8 @@ def train(
         raise typer.BadParameter("--resume needs --checkpoint FOLDER")
     recipe = Recipe(
         epochs=epochs, batch=batch, rate=lr, seed=seed, validation=validation, class_weight=class_weight.value,
-        signal=signal, events=events, checkpoint=checkpoint, resume=resume, C=C, backend=backend, shots=shots,
+        signal=signal, events=events, checkpoint=checkpoint, resume=resume, C=C, kernel=kernel,
+        backend=backend, shots=shots,
     )  # fmt: skip
     target = out_path or program.with_suffix(".safetensors")
     watch = Live(err(), log)

@@ -11,11 +11,12 @@ from sklearn.svm import SVC
 
 from hepq.compiler.lower.torch import pad_events, to_torch
 from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file
+from hepq.compiler.pipeline import build_file, compile_file
 from hepq.compiler.train import Recipe, Trained, fit_svm, train_file
 from hepq.compiler.train.report import Watch
 from hepq.compiler.weights import load_weights, recorded_dims
 from hepq.lang.diagnostic import HepqError
+from hepq.runtime.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "examples/qsvm"
@@ -81,6 +82,18 @@ def test_a_kernel_matrix_is_kept_where_asked(tmp_path: Path) -> None:
     assert all(p.stat().st_mtime_ns == written for p, written in kept.items())
     assert out.read_bytes() == whole
     assert first.fitted.auc == second.fitted.auc
+
+
+def test_the_circuits_of_an_artifact_are_run(tmp_path: Path) -> None:
+    """Trained on the exact values of compiled circuits, the machine is the same; other programs' are refused."""
+    model = "svm[kernel=fidelity_kernel[ZZMap]](x)"
+    _, program, out = trained(model, tmp_path, Recipe(events=40))
+    whole = out.read_bytes()
+    compile_file(program, tmp_path / "k.hepqx", Options(target="sim"))
+    trained(model, tmp_path, Recipe(events=40, kernel=tmp_path / "k.hepqx"))
+    assert out.read_bytes() == whole
+    with pytest.raises(DataError, match="HQ0842"):
+        trained("svm[kernel=rbf](x)", tmp_path, Recipe(events=40, kernel=tmp_path / "k.hepqx"))
 
 
 @pytest.mark.parametrize(
