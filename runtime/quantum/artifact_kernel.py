@@ -72,16 +72,18 @@ class ArtifactKernel:
     def allow(self, blocks: Sequence[tuple[int, int]]) -> None:
         """Raises DataError HQ0873 if blocks of (values, rows and columns) would take more than the budget left."""
         from hepq.runtime.quantum.budget import Estimate
+        from hepq.runtime.quantum.packing import PackedBackend
         from hepq.runtime.quantum.remote import Remote
 
         run, wanted = self.measurer, Estimate()
-        if not isinstance(run.backend, Remote):
+        sender = run.backend.backend if isinstance(run.backend, PackedBackend) else run.backend
+        if not isinstance(run.backend, (Remote, PackedBackend)) or not isinstance(sender, Remote):
             return
         tasks = [Task(circuit, run.natives.get(digest)) for digest, circuit in to_run(self.program).items()]
         for rows, count in Counter(values if self.pairwise else events for values, events in blocks).items():
             for one in (run.backend.estimate(task, rows, run.shots) for task in tasks):
                 wanted += Estimate(one.circuits * count, one.shots * count, one.jobs * count, one.seconds * count)
-        run.backend.budget.check(wanted, run.backend.spent)
+        sender.budget.check(wanted, sender.spent)
 
     def block(self, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
         """K of every pair: [N, *shape], [M, *shape] -> [N, M]. Shots of each block are drawn by a seed of its own."""

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from hepq.runtime.errors import DataError, did_you_mean
 from hepq.runtime.quantum.backend import Backend
@@ -20,12 +21,15 @@ BACKENDS = {
 }
 
 
-def backend(name: str, *, device: Device | None = None, **options: Any) -> Backend:
+def backend(
+    name: str, *, device: Device | None = None, copies: int | Literal["all"] | None = None, **options: Any
+) -> Backend:
     """What runs circuits, by name.
 
-    ``device``: what circuits were compiled for; all but ``exact`` need it. ``options``: ``exact`` of ``noisy``
-    (probabilities without shots), ``noise`` of ``fake``; for those that send jobs, the fields of ``Remote``:
-    ``ledger``, ``budget``, ``strict``, ``patience``, ``tell``.
+    ``device``: what circuits were compiled for; all but ``exact`` need it. ``copies``: of each circuit side by side
+    on the device, ``all`` that fit well (see ``packing.PackedBackend``). ``options``: ``channel`` of ``noisy``
+    (probabilities without shots), ``noise`` of ``fake``; for those that send jobs, what ``clients.named.remote``
+    takes: ``ledger``, ``budget``, ``strict``, ``stale``, ``patience``, ``tell``.
 
     Raises DataError HQ0870 for an unknown name, HQ0871 for a missing library, HQ0877 without a device.
     """
@@ -39,6 +43,15 @@ def backend(name: str, *, device: Device | None = None, **options: Any) -> Backe
     if device is None:
         why = "it runs circuits that were compiled for a device, and these were not"
         raise DataError("HQ0877", f"backend {name} without a device", why, "hepqc compile PROGRAM --target DEVICE")
+    made = _on_device(kind, chip, device, options)
+    if copies is None:
+        return made
+    from hepq.runtime.quantum.packing import PackedBackend
+
+    return PackedBackend(made, device, None if copies == "all" else copies)
+
+
+def _on_device(kind: str, chip: str, device: Device, options: Mapping[str, Any]) -> Backend:
     if kind == "noisy":
         from hepq.runtime.quantum.noise import Noisy
 

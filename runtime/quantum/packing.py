@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from hepq.runtime.errors import DataError
 from hepq.runtime.quantum.backend import Backend, Outcomes, Task
+from hepq.runtime.quantum.budget import Estimate
 from hepq.runtime.quantum.circuit import Circuit, Op, remapped
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.embeddings import CAP, Uses, embeddings, scores
 from hepq.runtime.quantum.native import Native
+from hepq.runtime.quantum.remote import Remote
 from hepq.runtime.quantum.tasks import native_of
 
 #: bits of an outcome's string
@@ -119,21 +121,30 @@ class PackedBackend:
         return f"packed-{self.copies or 'all'}-{self.buffer}-{self.keep}:{self.backend.name}"
 
     def run(self, task: Task, values: NDArray[np.float64], shots: int, seed: int | None = None) -> Outcomes:
-        native = native_of(task, self.device, self.name)
-        bits, most = len(native.measured), BITS // max(1, len(native.measured))
-        if native not in self._packed:
-            self._packed[native] = pack(native, self.device, copies=self.copies, buffer=self.buffer, keep=self.keep)
-        packed = self._packed[native]
-        copies = min(packed.copies, most, max(1, len(values)))
-        fillings = -(-len(values) // copies)
+        together, copies = self._together(task, len(values))
+        bits, fillings = task.circuit.qubits, -(-len(values) // copies)
         dealt = np.resize(np.arange(len(values)), fillings * copies).reshape(fillings, copies)
-        together = packed.together(copies)
-        side_by_side = Circuit(task.circuit.qubits * copies, together.circuit.slots, _repeated(task.circuit, copies))
-        filled = values[dealt].reshape(fillings, -1)
-        found = self.backend.run(Task(side_by_side, together), filled, shots, seed)
+        found = self.backend.run(together, values[dealt].reshape(fillings, -1), shots, seed)
         alone = [[marginal(found, row, k * bits, bits) for k in range(copies)] for row in range(fillings)]
         each = [alone[i // copies][i % copies] for i in range(len(values))]
         return Outcomes(bits, tuple(s for s, _ in each), tuple(f for _, f in each))
+
+    def estimate(self, task: Task, rows: int, shots: int) -> Estimate:
+        """What running ``rows`` rows would cost where ``backend`` sends jobs."""
+        if not isinstance(self.backend, Remote):
+            return Estimate()
+        together, copies = self._together(task, rows)
+        return self.backend.estimate(together, -(-rows // copies), shots)
+
+    def _together(self, task: Task, rows: int) -> tuple[Task, int]:
+        """As many copies as fit and ``rows`` events need, as one task."""
+        native = native_of(task, self.device, self.name)
+        if native not in self._packed:
+            self._packed[native] = pack(native, self.device, copies=self.copies, buffer=self.buffer, keep=self.keep)
+        copies = max(1, min(self._packed[native].copies, BITS // len(native.measured), rows))
+        together = self._packed[native].together(copies)
+        wires = task.circuit.qubits * copies
+        return Task(Circuit(wires, together.circuit.slots, _repeated(task.circuit, copies)), together), copies
 
 
 def marginal(found: Outcomes, row: int, first: int, bits: int) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:

@@ -47,7 +47,7 @@ def native(device: Device, *ops: Gate, measured: tuple[int, ...]) -> Native:
 def channel(device: Device, found: Native) -> np.ndarray:
     task = Task(Circuit(len(found.measured), 0), found)
     rows: np.ndarray = Noisy(device, channel=True).run(task, np.zeros((1, 0)), 1).probabilities()
-    return rows[0]
+    return np.asarray(rows[0])
 
 
 @pytest.fixture(scope="module")
