@@ -83,4 +83,6 @@ class AngleTable:
 
 
 def _key(op: str, operands: Sequence[Tensor], type: Type, attrs: Mapping[str, Hashable]) -> Key:
-    return op, tuple(id(x.handle) for x in operands), type, repr(sorted(attrs.items(), key=lambda kv: kv[0]))
+    """Operands, attributes and the element type decide the rest of a type."""
+    given = repr(sorted(attrs.items())) if attrs else ""
+    return op, tuple([id(x.handle) for x in operands]), type.elem, given
