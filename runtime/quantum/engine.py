@@ -122,5 +122,6 @@ class Compiled:
 
         if isinstance(backend, str):
             sends = backend.partition(":")[0] not in ("exact", "noisy")
-            backend = named(backend, device=self.device, **({"budget": self._circuits.budget} if sends else {}))
+            limits: dict[str, Any] = {"budget": self._circuits.budget} if sends else {}
+            backend = named(backend, device=self.device, **limits)
         return Measurer(backend, self.natives, shots or self._circuits.shots or DEFAULT_SHOTS, seed)
