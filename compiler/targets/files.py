@@ -77,7 +77,7 @@ def _problem(path: Path, error: Any) -> Diagnostic:
 def _where(where: Sequence[Any]) -> str:
     """``("qubits", 3, "error")`` as ``error of qubit 3``."""
     words: list[str] = []
-    for at, after in zip(where, [*where[1:], None], strict=True):
+    for at, after in zip(where, [*where, None][1:], strict=True):
         if isinstance(at, int):
             continue
         words.append(f"{str(at).removesuffix('s')} {after}" if isinstance(after, int) else f"`{at}`")

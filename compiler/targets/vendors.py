@@ -106,7 +106,8 @@ def number(text: str) -> int:
 
 
 def infidelity(fidelity: float | None) -> float | None:
-    return None if fidelity is None else min(max(1.0 - fidelity, 0.0), 1.0)
+    """1 - fidelity, without the float dust that would put 1 - 0.95 beyond 0.05."""
+    return None if fidelity is None else min(max(round(1.0 - fidelity, 12), 0.0), 1.0)
 
 
 def mean(*values: float | None) -> float | None:
