@@ -119,8 +119,7 @@ def _choose(program: Program, sink: Sink, kind: str, name: str | None) -> Any:
         if kind == "model" and name not in found:
             found = _functions(program) | found
         if name not in found:
-            known = _candidates(program, kind)
-            help = f"it has {', '.join(known) or 'none'}"
+            help = f"it has {', '.join(found) or 'none'}"
             close = near(name, found)
             code = "HQ0622" if kind == "model" else "HQ0624"
             sink.add(diag(code, start, name=name, near=close, help=None if close else help))

@@ -34,13 +34,14 @@ def _statements(ctx: Context, body: Sequence[ast.Stmt], returned: list[Value]) -
             _statement(ctx, statement, returned)
         except Reported:
             ctx.go_on()
-            for name in _targets(statement):
+            for name in targets(statement):
                 ctx.frame.locals[name] = UNKNOWN
             if isinstance(statement, ast.Return):
                 returned.append(UNKNOWN)
 
 
-def _targets(statement: ast.Stmt) -> tuple[str, ...]:
+def targets(statement: ast.Stmt) -> tuple[str, ...]:
+    """The names that a statement binds."""
     match statement:
         case ast.Bind(targets=t) | ast.For(targets=t):
             return t
@@ -55,11 +56,8 @@ def _statement(ctx: Context, s: ast.Stmt, returned: list[Value]) -> None:
             bind(ctx, s)
         case ast.ParamDecl():
             ctx.frame.locals[s.name] = _param(ctx, s)
-        case ast.LocalDim(name=name, size=size):
-            n = static_int(ctx, size)
-            if not 0 < n <= 1 << 24:
-                ctx.error("HQ0206", size.span, size=n)
-            ctx.frame.locals[name] = Dim(name, n)
+        case ast.LocalDim():
+            local_dim(ctx, s)
         case ast.For(body=body):
             ctx.frame.loops += 1
             try:
@@ -74,6 +72,13 @@ def _statement(ctx: Context, s: ast.Stmt, returned: list[Value]) -> None:
             if gate in GATES and gate not in declared and gate not in ctx.frame.locals:
                 ctx.error("HQ0504", s.span, gate=gate)
             ctx.error("HQ0418", s.span)
+
+
+def local_dim(ctx: Context, s: ast.LocalDim) -> None:
+    n = static_int(ctx, s.size)
+    if not 0 < n <= 1 << 24:
+        ctx.error("HQ0206", s.size.span, size=n)
+    ctx.frame.locals[s.name] = Dim(s.name, n)
 
 
 def bind(ctx: Context, s: ast.Bind) -> None:

@@ -6,17 +6,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hepq.lang import ast
-from hepq.lang.body import unroll
+from hepq.lang.body import bind, local_dim, targets, unroll
 from hepq.lang.builtins_lists import PATTERNS
 from hepq.lang.circuit_operations import Operation, applied, callee, operand, operation, with_controls
 from hepq.lang.circuit_qubits import Wires, joined, names_qubits, wires_of
 from hepq.lang.context import MAX_GATES, Context, Reported
-from hepq.lang.expr import evaluate, known
 from hepq.lang.gatelist import Gate
 from hepq.lang.gates import GATES
 from hepq.lang.source import Span
 from hepq.lang.types import Dim
-from hepq.lang.values import UNKNOWN, Circuit, GateName, describe
+from hepq.lang.values import UNKNOWN, Circuit, GateName
 from hepq.lang.words import counted
 
 
@@ -40,8 +39,7 @@ class Body:
             except Reported:
                 self.ctx.go_on()
                 self.known = False
-                for name in s.targets if isinstance(s, (ast.Bind, ast.For)) else ():
-                    self.ctx.frame.locals[name] = UNKNOWN
+                self.ctx.frame.locals.update(dict.fromkeys(targets(s), UNKNOWN))
 
     def _statement(self, s: ast.Stmt) -> None:
         ctx = self.ctx
@@ -55,18 +53,16 @@ class Body:
                 unroll(ctx, s, lambda: self.run(s.body), MAX_GATES)
             case ast.Return():
                 ctx.error("HQ0509", s.span)
-            case _:
-                ctx.error("HQ0409", s.span, kind="a weight or dim declaration", name=s.span.text[:20])
+            case ast.LocalDim():
+                local_dim(ctx, s)
+            case ast.ParamDecl():
+                ctx.error("HQ0420", s.span, name=s.name, help="declare it in a block, and pass it as an argument")
 
     def _bind(self, s: ast.Bind) -> None:
         ctx = self.ctx
         if names_qubits(ctx, s.value):
             ctx.error("HQ0501", s.span, name=s.value.span.text[:40])
-        found = known(evaluate(ctx, s.value))
-        items = tuple(found) if isinstance(found, (tuple, range)) and len(s.targets) > 1 else (found,)
-        if len(s.targets) != len(items):
-            ctx.error("HQ0419", s.span, wanted=len(s.targets), found=describe(found))
-        ctx.frame.locals.update(zip(s.targets, items, strict=True))
+        bind(ctx, s)
 
     def _apply(self, call: ast.Call) -> None:
         """``rx(0.3, q[0])``: what is applied and to which qubits."""

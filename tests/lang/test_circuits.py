@@ -12,6 +12,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import library
 from qiskit.quantum_info import Operator
 
+from hepq.lang.diagnostic import HepqError
 from hepq.runtime.quantum.circuit import Angle
 from tests.lang.circuits import codes, measured, module, of_body, state, unitary
 
@@ -250,7 +251,10 @@ def test_static_lists() -> None:
 
 
 def test_names_in_a_body() -> None:
-    body = "angle = 2 * atan(x[0])\na, b = (0, 2)\ncry(angle, q[a], q[b])\nangle = angle / 2\nrx(angle, q[a])"
+    body = (
+        "dim two = 2\nangle: rad = size(two) * atan(x[0])\na, b = (0, 2)\ncry(angle, q[a], q[b])\n"
+        "angle = angle / 2\nrx(angle, q[a])"
+    )
     expected = QuantumCircuit(3)
     expected.cry(2 * np.arctan(X[0]), 0, 2)
     expected.rx(np.arctan(X[0]), 0)
@@ -272,6 +276,21 @@ def test_functions_of_angles_are_shared_through_calls() -> None:
     )
     circuit, _ = state(declarations, "A(x)", 2)
     assert circuit.slots == 1
+
+
+def test_circuits_end_somewhere() -> None:
+    many = "circuit A(x: real) on q: qubit[1000] { all_pairs(cz, q) h(q) }\n"
+    assert codes(many) == ["HQ0412"]
+    assert codes("circuit A[n: int](a: real) on q: qubit[n] { h(q) }\nfn f(a: real) = A[1025](a)\n") == ["HQ0517"]
+
+
+def test_no_model_is_said_with_what_there_is() -> None:
+    text = f"dim wire = 2\n{ZZ}fn K(a: real[wire], b: real[wire]) -> real = fidelity(ZZMap(a), ZZMap(b))\n"
+    with pytest.raises(HepqError, match="no model `Kernel`") as found:
+        module(text, model="Kernel")
+    assert found.value.diagnostics[0].help == "it has K"
+    with pytest.raises(HepqError, match="no model in"):
+        module(text)
 
 
 def test_a_function_of_two_events_is_built_when_named() -> None:
