@@ -28,7 +28,10 @@ def classes_of(events: Any, branches: Sequence[str], classes: int) -> NDArray[np
 
 @dataclass
 class LabelledScores:
-    """Scores [events, classes] of the output that shares the label's dim, and each event's class (-1: none)."""
+    """Scores [events, classes] of the output that shares the label's dim, and each event's class (-1: none).
+
+    A single score, such as a support vector machine's, stands for the last of two classes.
+    """
 
     label: Label
     output: str
@@ -44,8 +47,11 @@ class LabelledScores:
         label = manifest.dataset.label if manifest.dataset else None
         if label is None or not all(set(label.branches) <= set(s.branches) for s in sources):
             return None
+        dim = manifest.dim(label.dim)
         output = next((o for o in manifest.outputs if o.dims == (label.dim,) and o.entries), None)
-        return LabelledScores(label, output.name, output.entries) if output else None
+        if output is None and dim.size == 2:
+            output = next((o for o in manifest.outputs if o.dims == () and o.elem == "real"), None)
+        return LabelledScores(label, output.name, dim.entries) if output and dim.entries else None
 
     @property
     def branches(self) -> tuple[str, ...]:
@@ -56,7 +62,10 @@ class LabelledScores:
         truth = classes_of(events, self.branches, len(self.classes))
         first = -self._seen % self.stride
         self._seen += len(truth)
-        self.scores.append(arrays[self.output][first :: self.stride])
+        scores = arrays[self.output]
+        if scores.ndim == 1:
+            scores = np.stack([-scores, scores], axis=1)
+        self.scores.append(scores[first :: self.stride])
         self.truth.append(truth[first :: self.stride])
         while sum(map(len, self.truth)) > CAPACITY:
             self._thin()

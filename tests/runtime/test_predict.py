@@ -18,6 +18,7 @@ from hepq.runtime import labels, root
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.errors import DataError
 from hepq.runtime.manifest import Branch, Label
+from hepq.runtime.manifest import Output
 from hepq.runtime.model import Model
 from hepq.runtime.writers import open_writer
 from tests.runtime import tiny_artifact
@@ -92,6 +93,17 @@ def test_auc_memory_is_bounded(
     assert kept[-1].stride == 4
     truth = np.where(events.label_B.to_numpy() > 0, 1, 0)
     np.testing.assert_array_equal(np.concatenate(kept[-1].truth), truth[::4])
+
+
+def test_a_single_score_stands_for_the_last_of_two_classes(model: Model) -> None:
+    one = Output(name="score", dims=())
+    manifest = model.manifest.model_copy(update={"outputs": (one,)})
+    assert manifest.dataset is not None
+    assert manifest.dataset.label is not None
+    collector = labels.LabelledScores(manifest.dataset.label, "score", ("A", "B"))
+    truth = {"label_A": np.array([1, 1, 0, 0]), "label_B": np.array([0, 0, 1, 1])}
+    collector.add({"score": np.array([-1.0, 0.3, 0.2, 2.0], np.float32)}, truth)
+    assert collector.auc() == {"A": 0.75, "B": 0.75}
 
 
 def test_classes_of() -> None:
