@@ -50,7 +50,8 @@ class Noisy:
 
     device: Device
     channel: bool = False
-    exact: bool = False  #: False even without shots: the values are the noisy channel's, not the circuit's
+
+    exact = False  # even without shots: the values are the noisy channel's, not the circuit's
 
     @property
     def name(self) -> str:

@@ -35,12 +35,15 @@ STATUS = {"DONE": Status.done, "ERROR": Status.failed, "CANCELLED": Status.cance
 
 
 class IBM:
-    """``chip`` as IBM names it, e.g. ``ibm_torino``; ``service``: connected to when first needed, if not given."""
+    """``chip`` as IBM names it, e.g. ``ibm_torino``; ``service``: connected to when first needed, if not given.
+
+    ``fractional``: circuits have rzz or rx of any angle, which IBM offers only where it is asked for.
+    """
 
     tags = True
 
-    def __init__(self, chip: str, service: Any = None) -> None:
-        self.chip, self._given = chip, service
+    def __init__(self, chip: str, service: Any = None, fractional: bool = False) -> None:
+        self.chip, self._given, self.fractional = chip, service, fractional
         self._service: Any = service
         self._backend: Any = None
         self._jobs: dict[str, Any] = {}
@@ -48,12 +51,12 @@ class IBM:
         self.lasting = service is None or service.lasting
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return IBM, (self.chip, self._given)
+        return IBM, (self.chip, self._given, self.fractional)
 
     @property
     def limits(self) -> Limits:
-        """At most 10 million executions in a job (IBM Quantum documentation, "Job limits")."""
-        return Limits(circuits=1000, executions=10_000_000)
+        """At most 10 million executions in a job (IBM Quantum documentation, "Job limits"); the rest is modest."""
+        return Limits(circuits=1000, executions=10_000_000, pending=3)
 
     @property
     def costs(self) -> Costs:
@@ -116,7 +119,8 @@ class IBM:
 
     def _device(self) -> Any:
         if self._backend is None:
-            self._backend = self._connected().backend(self.chip)
+            options = {"use_fractional_gates": True} if self.fractional else {}
+            self._backend = self._connected().backend(self.chip, **options)
         return self._backend
 
     def _job(self, job: str) -> Any:

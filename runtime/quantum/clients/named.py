@@ -17,6 +17,9 @@ from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.jobs import Ledger, default_ledger
 from hepq.runtime.quantum.remote import Remote
 
+#: gates of any angle that IBM calls fractional
+FRACTIONAL = frozenset({"rx", "rzz"})
+
 
 def client(name: str) -> Client:
     """A vendor's client, e.g. ``ibm:ibm_torino``; nothing is connected to yet. Raises DataError HQ0870."""
@@ -51,7 +54,13 @@ def remote(
 
         return Remote(IBM(_ibm(own), Local(device, noise)), device, _ledger(ledger or _passing()), given, **options)
     wanted = chip or own
-    named = client(f"{kind}:{_ibm(wanted) if kind == 'ibm' else wanted}")
+    if kind == "ibm":
+        from hepq.runtime.quantum.clients.ibm import IBM
+
+        fractional = not FRACTIONAL.isdisjoint((*device.one_qubit, *device.two_qubit))
+        named: Client = IBM(_ibm(wanted), fractional=fractional)
+    else:
+        named = client(f"{kind}:{wanted}")
     return Remote(named, device, _ledger(ledger or default_ledger()), given, **options)
 
 

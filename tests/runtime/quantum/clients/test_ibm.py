@@ -155,9 +155,10 @@ class Account:
     def active_account(self) -> dict[str, str]:
         return {"token": TOKEN}
 
-    def backend(self, name: str) -> Any:
+    def backend(self, name: str, **options: Any) -> Any:
         if self.error:
             raise self.error
+        self.asked.append(options)
         return FakeTorino()
 
     def jobs(self, job_tags: list[str], limit: int) -> list[Any]:
@@ -216,6 +217,15 @@ def test_jobs_are_found_by_tag_or_not_at_all() -> None:
     assert service.asked == [(["hepq-77"], 1)]
     with pytest.raises(Lost):
         client.report("gone")
+
+
+def test_fractional_gates_are_asked_for_where_circuits_have_them(tmp_path: Path) -> None:
+    for gate, asked in (("rzz", [{"use_fractional_gates": True}]), ("cz", [{}])):
+        made, service = backend("ibm", device=line(3, gate), ledger=tmp_path / "jobs"), Account()
+        assert isinstance(made, Remote)
+        assert isinstance(made.client, IBM)
+        IBM("ibm_torino", service, made.client.fractional).calibrated()
+        assert service.asked == asked
 
 
 def test_without_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
