@@ -17,8 +17,7 @@ from sklearn.metrics import roc_auc_score
 from hepq.runtime import labels, root
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.errors import DataError
-from hepq.runtime.manifest import Branch, Label
-from hepq.runtime.manifest import Output
+from hepq.runtime.manifest import Branch, Label, Output
 from hepq.runtime.model import Model
 from hepq.runtime.writers import open_writer
 from tests.runtime import tiny_artifact
