@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hepq.lang import ast
 from hepq.lang.body import bind, local_dim, targets, unroll
 from hepq.lang.builtins_lists import PATTERNS
-from hepq.lang.circuit_operations import Operation, applied, callee, operand, operation, with_controls
+from hepq.lang.circuit_operations import Operation, applied, callee, operand, operation, with_controls, word
 from hepq.lang.circuit_qubits import Wires, joined, names_qubits, wires_of
 from hepq.lang.context import MAX_GATES, Context, Reported
 from hepq.lang.gatelist import Gate
@@ -66,34 +66,38 @@ class Body:
 
     def _apply(self, call: ast.Call) -> None:
         """``rx(0.3, q[0])``: what is applied and to which qubits."""
-        name = call.fn.id if isinstance(call.fn, ast.Name) else ""
+        name = word(self.ctx, call.fn)
         on = [a.value for a in call.args if names_qubits(self.ctx, a.value)]
         others = tuple(a for a in call.args if not names_qubits(self.ctx, a.value))
         if name in PATTERNS:
             self._pattern(name, others, on, call.span)
             return
-        if name == "controlled" and others:
+        if name == "controlled":
             self._controlled(others, on, call)
             return
         if name == "adjoint":
             done = operation(self.ctx, ast.Call(call.fn, others, span=call.span), self.lifted)
         else:
             called = callee(self.ctx, call.fn)
-            if any(isinstance(a.value, ast.Name) and self.ctx.frame.locals.get(a.value.id) is UNKNOWN for a in others):
-                raise Reported  # it may have been meant to be a qubit
-            self._count(called, len(others), len(on), call.span)
+            self._count(called, others, len(on), call.span)
             done = applied(self.ctx, called, others, call.span, self.lifted)
         self._on(done, [wires_of(self.ctx, e) for e in on], call.span)
 
-    def _count(self, called: Circuit | GateName, angles: int, qubits: int, span: Span) -> None:
+    def _count(self, called: Circuit | GateName, angles: Sequence[ast.Arg], qubits: int, span: Span) -> None:
         """A gate takes its angles and its qubits one by one; a gate on one qubit, also several as one argument."""
-        if isinstance(called, GateName) and GATES[called.name] != (angles, qubits):
-            wanted, found = _described(*GATES[called.name]), _described(angles, qubits)
-            self.ctx.error("HQ0506", span, gate=called.name, wanted=wanted, found=found)
+        if not isinstance(called, GateName) or GATES[called.name] == (len(angles), qubits):
+            return
+        names = [a.value.id for a in angles if isinstance(a.value, ast.Name)]
+        if any(self.ctx.frame.locals.get(n) is UNKNOWN for n in names):
+            raise Reported  # it may have been meant to be a qubit
+        wanted, found = _described(*GATES[called.name]), _described(len(angles), qubits)
+        self.ctx.error("HQ0506", span, gate=called.name, wanted=wanted, found=found)
 
     def _on(self, done: Operation, groups: Sequence[Wires], span: Span) -> None:
         """Apply to qubits; a gate on one qubit acts on each of those given."""
         wires = joined(groups)
+        if groups and wires == () and done.wires == 1:
+            return
         if not groups or wires == ():
             wanted = "the qubits it acts on" if done.wires is None else counted(done.wires, "qubit")
             self.ctx.error("HQ0506", span, gate=done.name, wanted=wanted, found="none")

@@ -38,8 +38,8 @@ def operation(ctx: Context, e: ast.Expr, lifted: Sequence[Dim]) -> Operation:
     ``lifted``: the dims that angles may differ over. The first wires of ``controlled`` are its controls.
     """
     fn, args = (e.fn, e.args) if isinstance(e, ast.Call) else (e, ())
-    if isinstance(fn, ast.Name) and fn.id in MAKERS and isinstance(e, ast.Call):
-        return _made(ctx, fn.id, args, e.span, lifted)
+    if word(ctx, fn) in MAKERS and isinstance(e, ast.Call):
+        return _made(ctx, word(ctx, fn), args, e.span, lifted)
     called = callee(ctx, fn)
     if isinstance(called, Circuit) and not isinstance(e, ast.Call):
         ctx.error("HQ0510", e.span, name=called.decl.name)
@@ -55,15 +55,21 @@ def applied(
     return _circuit(ctx, called, args, span)
 
 
+def word(ctx: Context, fn: ast.Expr) -> str:
+    """A name that stands for itself, as of a gate: neither a circuit of the program nor an argument that is one."""
+    if not isinstance(fn, ast.Name) or isinstance(ctx.frame.locals.get(fn.id), (Circuit, GateName)):
+        return ""
+    declared = ctx.program.modules[ctx.frame.module].scope.get(fn.id)
+    return "" if declared is not None and isinstance(declared.decl, ast.CircuitDecl) else fn.id
+
+
 def callee(ctx: Context, fn: ast.Expr) -> Circuit | GateName:
     """What is applied: a circuit of the program, a gate, or a static argument that is one."""
     if isinstance(fn, ast.Name):
         scope = ctx.program.modules[ctx.frame.module].scope
-        local, declared = ctx.frame.locals.get(fn.id), scope.get(fn.id)
-        is_circuit = declared is not None and isinstance(declared.decl, ast.CircuitDecl)
-        if fn.id in GATES and not isinstance(local, (Circuit, GateName)) and not is_circuit:
+        if word(ctx, fn) in GATES:
             return GateName(fn.id)
-        if local is None and declared is None:
+        if fn.id not in ctx.frame.locals and fn.id not in scope:
             circuits = [n for n, b in scope.items() if isinstance(b.decl, ast.CircuitDecl)]
             foreign = FOREIGN.get(fn.id.lower())
             close = [foreign] if foreign else near(fn.id, [*GATES, *MAKERS, *circuits])

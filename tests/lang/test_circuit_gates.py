@@ -97,7 +97,7 @@ def test_gates_on_several_qubits_at_once() -> None:
     for wire in (0, 1, 4):
         circuit.rx(0.3, wire)
     circuit.ch(3, [0, 1])
-    body = "h(q)\nrx(0.3, [q[0..2], q[-1]])\ncontrolled(h(), q[3], q[0..2])"
+    body = "h(q)\nx(q[5..5])\nrx(0.3, [q[0..2], q[-1]])\ncontrolled(h(), q[3], q[0..2])"
     agree(of_body(body, X), Operator(circuit).data)
 
 

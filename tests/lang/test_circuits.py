@@ -268,6 +268,16 @@ def test_parameters_may_have_the_names_of_gates() -> None:
     assert list(circuit.angles) == [Angle.slot(0, 0.5)]
 
 
+def test_circuits_may_have_the_names_of_gates_and_patterns() -> None:
+    declarations = (
+        "circuit swap(a: real) on q: qubit[2] { rx(a, q) }\n"
+        "circuit ring(a: real) on q: qubit[2] { ry(a, q) }\n"
+        "circuit A(x: real[wire]) on q: qubit[wire] { swap(x[0], q) ring(x[0], q) adjoint(ring(x[1]), q) }"
+    )
+    circuit, _ = state(declarations, "A(x)", 2)
+    assert [op.name for op in circuit.ops] == ["rx", "rx"] + 4 * ["ry"]  # type: ignore[union-attr]
+
+
 def test_functions_of_angles_are_shared_through_calls() -> None:
     declarations = (
         "fn shifted(a: real, b: real) -> real = (pi - a) * (pi - b)\n"
