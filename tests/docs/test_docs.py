@@ -8,6 +8,7 @@ Fenced blocks of a page are steps of one session in a folder that holds a copy o
 - ``console``: lines that begin with ``$`` are run; output shown must be what comes out, ``…`` being anything.
   ``console fails``: the last command ends non-zero.
 - ``python``: executed, all blocks of a page in one namespace. ``python FILE`` is only written.
+- ``toml FILE``, ``json FILE``: written.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def test_session(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("COLUMNS", "100")
     names: dict[str, Any] = {"__name__": "docs"}
     for block in blocks(page):
-        if block.file is not None and block.language in ("hepq", "python"):
+        if block.file is not None and block.language in ("hepq", "python", "toml", "json"):
             Path(block.file).parent.mkdir(parents=True, exist_ok=True)
             Path(block.file).write_text(block.text)
         elif block.language == "python":
