@@ -92,6 +92,25 @@ def _shortened(run: list[Angle]) -> list[Angle]:
             at = 1
         else:
             at = end + 1
+    return _quarters(run)
+
+
+def _quarters(run: list[Angle]) -> list[Angle]:
+    """An open turn next to a fixed quarter turn is one turn: sx rz(a) sx rz(b) sx is ry(a - π), rz(b - π), rx(π/2).
+
+    For b - π = ±π/2, rx(π/2) after rz(b - π) is ry(∓π/2) before it. Runs read backwards are transposed: as true.
+    """
+    for at in range(1, len(run) - 2):
+        for turned, fixed in ((at, at + 1), (at + 1, at)):
+            if run[turned].fixed or not run[fixed].fixed:
+                continue
+            phase = turns(run[fixed].constant - pi)
+            if abs(abs(phase) - pi / 2) > _CLOSE:
+                continue
+            turn, rest = run[turned] + -phase, Angle(phase + pi)
+            left, right = run[at - 1], run[at + 2]
+            ends = (left, right + rest) if fixed > turned else (left + rest, right)
+            return _shortened([*run[: at - 1], ends[0], turn, ends[1], *run[at + 3 :]])
     return run
 
 

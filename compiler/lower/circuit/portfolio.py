@@ -74,7 +74,7 @@ def compile_circuit(
     if (kept := store.read(path, name)) is not None:
         return _from_json(kept)
     found: list[_Found] = []
-    for one in _searched(circuit, device, tries(effort, seed), processes):
+    for one in _searched(circuit, device, tries(circuit, effort, seed), processes):
         found.append(one)
         if progress is not None:
             progress(one.row)
@@ -125,14 +125,14 @@ def _try(recipe: Recipe, circuit: Circuit, device: Device) -> _Found:
         return _Found(_row(recipe, start, check=verdict.how, note=note), 0.0, None)
     got = score(native, device)
     row = RecipeRow(
-        recipe.name, recipe.seed, got.two_qubit, got.depth, got.duration, got.esp, seconds, check=verdict.how
+        str(recipe), recipe.seed, got.two_qubit, got.depth, got.duration, got.esp, seconds, check=verdict.how
     )
     return _Found(row, got.log_esp, native)
 
 
 def _row(recipe: Recipe, start: float, check: str = "", note: str = "") -> RecipeRow:
     seconds = time.perf_counter() - start if start else 0.0
-    return RecipeRow(recipe.name, recipe.seed, seconds=seconds, check=check, note=note)
+    return RecipeRow(str(recipe), recipe.seed, seconds=seconds, check=check, note=note)
 
 
 def _best(found: Sequence[_Found], device: Device) -> Compiled:

@@ -6,17 +6,20 @@ Each angle with slots becomes one opaque parameter, so that what comes out is af
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from hepq.compiler.lower.circuit.native_gates import best_couplings, natively
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate
+from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.device import Device
+from hepq.runtime.quantum.elementary import elementary
 from hepq.runtime.quantum.native import Native
 
 #: one-qubit gates that Qiskit's transpiler writes for every target
 INNER = ("rz", "sx", "x")
+#: gates whose angles may be open in Qiskit
+_ROTATIONS = frozenset("rx ry rz rzz".split())
 Names = dict[str, Angle]
 
 
@@ -36,7 +39,7 @@ def to_qiskit(circuit: Circuit, outputs: Sequence[int] | None = None) -> tuple[A
             names[known[angle.terms].name] = Angle(0.0, angle.terms)
         return known[angle.terms] + angle.constant if angle.constant else known[angle.terms]
 
-    for op in circuit.ops:
+    for op in _plain(circuit.ops):
         if isinstance(op, Gate):
             getattr(out, op.name)(*map(value, op.angles), *op.qubits)
         else:
@@ -46,8 +49,19 @@ def to_qiskit(circuit: Circuit, outputs: Sequence[int] | None = None) -> tuple[A
     return out, names
 
 
+def _plain(ops: Iterable[Op]) -> Iterator[Op]:
+    """Gates with open angles as rotations about x, y and z: Qiskit 2.6 takes minutes to translate an open p or u."""
+    for op in ops:
+        if isinstance(op, Gate) and op.name not in _ROTATIONS and not all(a.fixed for a in op.angles):
+            yield from elementary((op,))
+        else:
+            yield op
+
+
 def _phases(out: Any, layer: Diagonal, value: Any) -> None:
     for wires, angle in layer.terms:
+        if not wires:  # a global phase
+            continue
         if len(wires) <= 2:
             (out.rz if len(wires) == 1 else out.rzz)(value(angle), *wires)
             continue

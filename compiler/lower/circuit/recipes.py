@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from hepq.compiler.lower.circuit.canonical import canonical
+from hepq.compiler.lower.circuit.polish import polished
 from hepq.compiler.lower.circuit.qiskit_convert import from_qiskit, target_of, to_qiskit
 from hepq.compiler.lower.circuit.structure import structure_aware
 from hepq.compiler.lower.circuit.tket_convert import from_tket, to_tket
-from hepq.runtime.quantum.circuit import Circuit
+from hepq.runtime.quantum.circuit import Circuit, Diagonal, Op
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 
@@ -19,77 +21,113 @@ EFFORTS = ("quick", "normal", "thorough")
 MAX_GREEDY = 1300
 
 
+#: circuits of at most so many two-qubit gates count as small
+SMALL = 200
+
+#: which circuit a recipe is given: the source as it is, or in canonical form
+FORMS: dict[str, Callable[[Circuit], Circuit]] = {
+    "source": lambda circuit: circuit,
+    "canonical": lambda circuit: canonical(circuit, sampled=True),
+}
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """``name`` and ``seed`` tell one try from another; ``effort`` is 0, 1 or 2."""
+    """One try: ``name`` of a recipe, of the form of the circuit it begins with, and its seed; ``effort`` 0, 1 or 2."""
 
     name: str
+    form: str
     seed: int
     effort: int
 
     def __call__(self, circuit: Circuit, device: Device) -> Native | None:
-        return RECIPES[self.name](circuit, device, self.seed, self.effort)
+        """Raises whatever the compilers raise; None where the recipe does not apply."""
+        return RECIPES[self.name](self, circuit, device)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.form})" if self.form == "source" else self.name
 
 
-def tries(effort: str, seed: int) -> tuple[Recipe, ...]:
-    """Every recipe of a portfolio, those that take long first."""
+def tries(circuit: Circuit, effort: str, seed: int) -> tuple[Recipe, ...]:
+    """Every recipe of a portfolio, those that take long first; small circuits get more seeds."""
     level = EFFORTS.index(effort)
-    seeds = range(seed, seed + (2, 5, 12)[level])
-    few = range(seed, seed + (1, 3, 6)[level])
+    small = sum(_two_qubit(op) for op in circuit.ops) <= SMALL
+
+    def seeded(name: str, form: str, *counts: int) -> list[Recipe]:
+        return [Recipe(name, form, s, level) for s in range(seed, seed + counts[level])]
+
     return (
-        Recipe("structure", seed, level),
-        *(Recipe("greedy Pauli", s, level) for s in few),
-        *(Recipe("tket", s, level) for s in few),
-        *(Recipe("qiskit O3", s, level) for s in seeds),
+        Recipe("structure-aware", "canonical", seed, level),
+        *seeded("greedy Pauli", "source", 1, 3, 6), *seeded("greedy Pauli", "canonical", 1, 3, 6),
+        *seeded("tket", "source", 1, 1, 3), *seeded("tket", "canonical", 1, 1, 3),
+        *seeded("qiskit O3", "canonical", 2, 6, 20),
+        *seeded("qiskit O3", "source", *((5, 40, 100) if small else (2, 6, 20))),
+    )  # fmt: skip
+
+
+def _two_qubit(op: Op) -> int:
+    """About how many two-qubit gates an operation takes."""
+    if isinstance(op, Diagonal):
+        return sum(2 * len(s) - 2 for s, _ in op.terms if s)
+    return 0 if len(op.qubits) == 1 else 2 if op.angles else 1
+
+
+def _structure(recipe: Recipe, circuit: Circuit, device: Device) -> Native | None:
+    return structure_aware(circuit, device, seed=recipe.seed, effort=recipe.effort)
+
+
+def _qiskit(recipe: Recipe, circuit: Circuit, device: Device) -> Native | None:
+    """Qiskit's transpiler at level 3."""
+    return laid_out(FORMS[recipe.form](circuit), range(circuit.qubits), device, circuit, recipe.seed)
+
+
+def _greedy(recipe: Recipe, circuit: Circuit, device: Device) -> Native | None:
+    """pytket's GreedyPauliSimp (Paykin et al., arXiv:2312.13282 and successors), then Qiskit."""
+    from pytket.passes import GreedyPauliSimp
+
+    given = FORMS[recipe.form](circuit)
+    rotations = sum(1 for angle in given.angles if not angle.fixed or angle.constant)
+    if rotations * circuit.qubits > MAX_GREEDY:
+        return None
+    return _by_tket(given, recipe, circuit, device, lambda made: GreedyPauliSimp(seed=recipe.seed).apply(made))
+
+
+def _tket(recipe: Recipe, circuit: Circuit, device: Device) -> Native | None:
+    """pytket's FullPeepholeOptimise, laid out and routed by Qiskit: pytket's own placement costs more than it saves.
+
+    Fails where it merges open rotations about different axes, whose angles are then affine no more.
+    """
+    from pytket.passes import FullPeepholeOptimise
+
+    return _by_tket(
+        FORMS[recipe.form](circuit), recipe, circuit, device, lambda made: FullPeepholeOptimise().apply(made)
     )
 
 
-def _structure(circuit: Circuit, device: Device, seed: int, effort: int) -> Native | None:
-    return structure_aware(circuit, device, seed=seed, effort=effort)
-
-
-def _qiskit(circuit: Circuit, device: Device, seed: int, effort: int) -> Native | None:
-    """Qiskit's transpiler at level 3 on the canonical circuit."""
-    return laid_out(canonical(circuit, sampled=True), range(circuit.qubits), device, circuit, seed)
-
-
-def _greedy(circuit: Circuit, device: Device, seed: int, effort: int) -> Native | None:
-    """pytket's GreedyPauliSimp (after arXiv:2103.08602 and arXiv:2305.10966), then Qiskit."""
-    from pytket.passes import GreedyPauliSimp
-
-    rotations = sum(1 for angle in canonical(circuit, sampled=True).angles if not angle.fixed or angle.constant)
-    if rotations * circuit.qubits > MAX_GREEDY:
-        return None
-    return _by_tket(circuit, device, seed, lambda made: GreedyPauliSimp(seed=seed).apply(made))
-
-
-def _tket(circuit: Circuit, device: Device, seed: int, effort: int) -> Native | None:
-    """pytket's FullPeepholeOptimise, laid out and routed by Qiskit: pytket's own placement costs more than it saves."""
-    from pytket.passes import FullPeepholeOptimise
-
-    return _by_tket(circuit, device, seed, lambda made: FullPeepholeOptimise().apply(made))
-
-
-def _by_tket(circuit: Circuit, device: Device, seed: int, simplify: Callable[..., object]) -> Native | None:
+def _by_tket(
+    given: Circuit, recipe: Recipe, source: Circuit, device: Device, simplify: Callable[[Any], object]
+) -> Native | None:
     from pytket import OpType
     from pytket.passes import AutoRebase
 
-    made, names = to_tket(canonical(circuit, sampled=True))
+    made, names = to_tket(given)
+    gates = AutoRebase({OpType.CX, OpType.Rz, OpType.Rx, OpType.H})
+    gates.apply(made)
     simplify(made)
-    AutoRebase({OpType.CX, OpType.TK1}).apply(made)
-    simpler, outputs = from_tket(made, names, circuit)
-    return laid_out(canonical(simpler), outputs, device, circuit, seed)
+    gates.apply(made)
+    simpler, outputs = from_tket(made, names, source)
+    return laid_out(simpler, outputs, device, source, recipe.seed)
 
 
 def laid_out(circuit: Circuit, outputs: Sequence[int], device: Device, source: Circuit, seed: int) -> Native:
-    """Qiskit at level 3: layout, routing, native gates."""
+    """Qiskit at level 3: layout, routing, native gates; one-qubit gates as we write them."""
     from qiskit import transpile
 
     given, names = to_qiskit(circuit, outputs)
     made = transpile(given, target=target_of(device), optimization_level=3, seed_transpiler=seed)
-    return from_qiskit(made, names, device, source)
+    return polished(from_qiskit(made, names, device, source), device)
 
 
-RECIPES: dict[str, Callable[[Circuit, Device, int, int], Native | None]] = {
-    "structure": _structure, "greedy Pauli": _greedy, "tket": _tket, "qiskit O3": _qiskit,
+RECIPES: dict[str, Callable[[Recipe, Circuit, Device], Native | None]] = {
+    "structure-aware": _structure, "greedy Pauli": _greedy, "tket": _tket, "qiskit O3": _qiskit,
 }  # fmt: skip
