@@ -16,6 +16,7 @@ from hepq.lang.gates import GATES
 from hepq.lang.signature import STATIC_KINDS, annotate, dim_of, in_order, match, named_dims, pattern
 from hepq.lang.source import Span
 from hepq.lang.types import UNITS, Dim
+from hepq.lang.unknown import unknown_name
 from hepq.lang.values import Builtin, Circuit, Function, GateName, Quantity, Tensor, Value, describe
 from hepq.lang.words import counted
 
@@ -98,6 +99,8 @@ def static_value(ctx: Context, p: ast.Param, value: Value, span: Span) -> Value:
     """Check a static argument against its declared kind."""
     known(value)
     kind = p.type.name if p.type else None
+    if isinstance(value, GateName) and kind not in (None, "circuit", "list"):
+        unknown_name(ctx, value.name, [*ctx.frame.locals], span, dim=kind == "dim")
     ok: bool
     match kind:
         case None:
