@@ -82,7 +82,7 @@ def _qiskit(recipe: Recipe, circuit: Circuit, device: Device) -> Native | None:
 
 
 def _greedy(recipe: Recipe, circuit: Circuit, device: Device) -> Native | None:
-    """pytket's GreedyPauliSimp (Paykin et al., arXiv:2312.13282 and successors), then Qiskit."""
+    """pytket's GreedyPauliSimp (after arXiv:2103.08602 and arXiv:2305.10966), then Qiskit."""
     from pytket.passes import GreedyPauliSimp
 
     given = FORMS[recipe.form](circuit)
