@@ -39,14 +39,14 @@ def expect(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     found = found.to(batch.dtype).expand(prod(shape), -1)
     if node["dim"] is None:
         return Value(found.reshape(shape), dims)
-    return Value(found.reshape(*shape, -1), (*dims, node["dim"]))
+    return Value(found.reshape(*shape, found.shape[-1]), (*dims, node["dim"]))
 
 
 def probs(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     angles, dims = _rows(args[0], batch)
     found = simulate.probabilities(node["circuit"], angles, dtype=_dtype(args[0]))
     shape = [batch.extent(d) for d in dims]
-    return Value(found.expand(prod(shape), -1).reshape(*shape, -1), (*dims, node["dim"]))
+    return Value(found.expand(prod(shape), -1).reshape(*shape, found.shape[-1]), (*dims, node["dim"]))
 
 
 def _dtype(angles: Value) -> torch.dtype:
@@ -71,7 +71,7 @@ def _states(circuit: Circuit, angles: Value, batch: Batch) -> Value:
     rows, dims = _rows(angles, batch)
     shape = [batch.extent(d) for d in dims]
     states = simulate.states(circuit, rows, dtype=_dtype(angles)).expand(prod(shape), -1)
-    return Value(states.reshape(*shape, -1), dims)
+    return Value(states.reshape(*shape, states.shape[-1]), dims)
 
 
 def _folded(states: Value, shared: Sequence[Dim], own: Sequence[Dim], batch: Batch) -> Tensor:
@@ -79,4 +79,4 @@ def _folded(states: Value, shared: Sequence[Dim], own: Sequence[Dim], batch: Bat
     keys = [d.key for d in states.dims]
     order = [keys.index(d.key) for d in (*shared, *own)]
     tensor = states.tensor.permute(*order, states.tensor.dim() - 1)
-    return tensor.reshape(*(batch.extent(d) for d in shared), -1, tensor.shape[-1])
+    return tensor.reshape(*map(batch.extent, shared), prod(map(batch.extent, own)), tensor.shape[-1])
