@@ -15,7 +15,7 @@ from hepq.compiler.ir import Module
 from hepq.compiler.partition import has_circuits
 from hepq.compiler.passes.base import Weights
 from hepq.lang.catalogue import diag
-from hepq.lang.diagnostic import HepqError
+from hepq.lang.diagnostic import Diagnostic, HepqError
 from hepq.runtime import manifest as m
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Generated:
     code: m.Code | None
     circuits: m.Circuits | None
     members: dict[str, bytes]
+    warnings: tuple[Diagnostic, ...] = ()
 
 
 def simulated(target: str) -> bool:
@@ -64,8 +65,10 @@ def generate(module: Module, weights: Weights, job: Job) -> Generated:
 
     Raises HepqError for a target or an operation that cannot be compiled.
     """
+    from hepq.compiler.targets.quantum import is_quantum
+
     if not has_circuits(module) and job.kernel is None:
-        if not job.target.startswith("cpu"):
+        if is_quantum(job.target) or job.target == "sim":
             raise HepqError([diag("HQ0752", name=module.name, target=job.target)])
         code = cpu_code(module, weights, job.target)
         return Generated(_described(code, job.target), None, _members(code))
@@ -78,7 +81,8 @@ def generate(module: Module, weights: Weights, job: Job) -> Generated:
         compile_circuits(hybrid, job.search, job.tell)
     circuits = described(hybrid, stage=stage, kernel=kernel, shots=job.shots, budget=job.budget)
     members = hybrid.members | (_members(made) if made is not None else {})
-    return Generated(_described(made, cpu) if made is not None else None, circuits, members)
+    described_code = _described(made, cpu) if made is not None else None
+    return Generated(described_code, circuits, members, tuple(hybrid.warnings))
 
 
 def _program(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from hepq.compiler.lower.program import NotStraight, to_program
 from hepq.compiler.partition import CannotSplit, Parts, partition
 from hepq.compiler.passes.base import Weights
 from hepq.lang.catalogue import diag
-from hepq.lang.diagnostic import HepqError
+from hepq.lang.diagnostic import Diagnostic, HepqError
 from hepq.runtime import manifest as m
 from hepq.runtime.program import Program
 from hepq.runtime.quantum.circuit import Circuit
@@ -47,6 +48,7 @@ class Hybrid:
     circuits: dict[str, Circuit] = field(default_factory=dict)
     compiled: list[m.CompiledCircuit] = field(default_factory=list)
     device: Device | None = None
+    warnings: list[Diagnostic] = field(default_factory=list)
 
 
 def split(module: Module, stages: Sequence[Node]) -> Parts:
@@ -78,9 +80,11 @@ def compile_circuits(hybrid: Hybrid, search: Search, tell: Callable[[str], None]
     """Native circuits for the target's device, each the best of the portfolio."""
     from hepq.compiler.lower.circuit.export import export
     from hepq.compiler.lower.circuit.portfolio import compile_circuit
-    from hepq.compiler.targets.quantum import device
+    from hepq.compiler.targets.quantum import device, staleness
 
     hybrid.device = chip = device(hybrid.target)
+    if (old := staleness(chip, date.today())) is not None:
+        hybrid.warnings.append(old)
     natives: dict[str, Any] = {}
     for i, (digest, circuit) in enumerate(hybrid.circuits.items()):
         tell(f"compiling circuit {i + 1} of {len(hybrid.circuits)} for {chip.name}")

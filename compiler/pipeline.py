@@ -123,6 +123,7 @@ def compile_file(
         golden = golden_vectors(source, weights, manifest, options.golden, path.parent)
     report.golden = golden.raw.events
     report.circuits = made.circuits.compiled if made.circuits else ()
+    report.warnings += made.warnings
     manifest = manifest.model_copy(update={"golden": m.GoldenInfo(events=report.golden, tolerance=tolerance)})
     members = made.members | {
         "weights.safetensors": save(dict(weights)),
