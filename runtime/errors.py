@@ -44,7 +44,7 @@ CATALOGUE: dict[str, str] = {
     "HQ0843": "an artifact without native circuits",
     "HQ0850": "a circuit too large for exact simulation",
     "HQ0851": "angles that are NaN or infinite",
-    "HQ0852": "probabilities of too many events at once",
+    "HQ0852": "states of too many events at once",
     "HQ0855": "NaN or infinity in events of a kernel",
     "HQ0856": "events of a kernel in the wrong shape",
     "HQ0857": "values of a kernel in the wrong shape, or NaN",

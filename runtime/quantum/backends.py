@@ -12,7 +12,7 @@ from hepq.runtime.quantum.device import Device
 
 #: name -> what it is, for help texts
 BACKENDS = {
-    "exact": "exact simulation of the source circuit, without noise or shots",
+    "exact": "exact simulation of the source circuit, without noise or shots; exact:single: in single precision",
     "noisy": "Aer with the noise of the device's calibration",
     "fake": "IBM's client, run locally on a simulated copy of the device",
     "ibm": "an IBM device: ibm, or ibm:NAME",
@@ -34,12 +34,12 @@ def backend(
     Raises DataError HQ0870 for an unknown name, HQ0871 for a missing library, HQ0877 without a device.
     """
     kind, _, chip = name.partition(":")
-    if kind not in BACKENDS or (chip and kind in ("exact", "noisy", "fake")):
+    if kind not in BACKENDS or (chip and kind in ("exact", "noisy", "fake") and name != "exact:single"):
         raise DataError("HQ0870", f"no backend {name!r}", did_you_mean(kind, BACKENDS))
     if kind == "exact":
         from hepq.runtime.quantum.exact import Exact
 
-        return Exact(**options)
+        return Exact(precision="single" if chip else "double", **options)
     if device is None:
         why = "it runs circuits that were compiled for a device, and these were not"
         raise DataError("HQ0877", f"backend {name} without a device", why, "hepqc compile PROGRAM --target DEVICE")

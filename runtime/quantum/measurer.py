@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hepq.runtime.program import Context, Dim, Program, Step, aligned
 from hepq.runtime.quantum.backend import Backend, Outcomes, Task
 from hepq.runtime.quantum.circuit import Circuit
+from hepq.runtime.quantum.exact import Exact
 from hepq.runtime.quantum.measure import Observable, expectation_circuits, expectations, fidelity_circuit
 from hepq.runtime.quantum.native import Native
 
@@ -23,7 +24,7 @@ DEFAULT_SHOTS = 1024
 
 @dataclass(frozen=True)
 class Measurer:
-    """``natives``: compiled circuits by the digest of what they run. An exact backend simulates the source itself."""
+    """``natives``: compiled circuits by the digest of what they run. ``Exact`` simulates the source itself."""
 
     backend: Backend
     natives: Mapping[str, Native] = field(default_factory=dict)
@@ -32,17 +33,19 @@ class Measurer:
 
     def __call__(self, step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Context) -> Array:
         circuits = ctx.program.compiled
-        exact = self.backend.exact
+        exact = self.backend if isinstance(self.backend, Exact) else None
         if step.op == "fidelity":
             left, right = (circuits[_int(step, side)] for side in ("left", "right"))
-            return (_exact_fidelity if exact else self._fidelity)(left, right, step, operands, args, ctx)
+            if exact is not None:
+                return _exact_fidelity(exact, left, right, step, operands, args, ctx)
+            return self._fidelity(left, right, step, operands, args, ctx)
         circuit, rows = circuits[_int(step, "circuit")], args[0].reshape(-1, args[0].shape[-1])
         if step.op == "expect":
             observables = _observables(step)
-            means = _exact_means(circuit, rows, observables) if exact else self._means(circuit, rows, observables)
+            means = (exact.means if exact else self._means)(circuit, rows, observables)
             return means.reshape(*args[0].shape[:-1], *(() if step.attrs["single"] else (len(observables),)))
         shots = _int(step, "shots") if step.op == "sample" else self.shots
-        found = _exact_probabilities(circuit, rows) if exact else self._run(circuit, rows, shots).probabilities()
+        found = exact.probabilities(circuit, rows) if exact else self._run(circuit, rows, shots).probabilities()
         return found.reshape(*args[0].shape[:-1], 1 << circuit.qubits)
 
     def _run(self, circuit: Circuit, rows: Array, shots: int | None = None) -> Outcomes:
@@ -77,8 +80,9 @@ def to_run(program: Program) -> dict[str, Circuit]:
 
 
 def _exact_fidelity(
-    left: Circuit, right: Circuit, step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Context
-) -> Array:
+    exact: Exact, left: Circuit, right: Circuit, step: Step, operands: Sequence[Step], args: Sequence[Array],
+    ctx: Context,
+) -> Array:  # fmt: skip
     """One state for each set of angles, then one product for all pairs."""
     from hepq.runtime.quantum import simulate
 
@@ -86,47 +90,26 @@ def _exact_fidelity(
     shared = [d for d in x if d in y]
     rows, cols = [d for d in x if d not in y], [d for d in y if d not in x]
     batch, n, m = (prod(ctx.shape(dims)) for dims in (shared, rows, cols))
-    first = _folded(left, a, x, [*shared, *rows], (batch, n))
+    first = _folded(exact, left, a, x, [*shared, *rows], (batch, n))
     alike = len(a) == batch == 1 and left.digest == right.digest and np.array_equal(a, b)
-    second = first if alike else _folded(right, b, y, [*shared, *cols], (batch, m))
+    second = first if alike else _folded(exact, right, b, y, [*shared, *cols], (batch, m))
     if len(second) == batch == 1:  # the same columns for every event: one product for all
         columns = None if alike else second.flatten(0, -2)
-        made = simulate.gram(first.flatten(0, -2), columns).reshape(len(first), 1, n, m).numpy()
+        made = simulate.gram(first.flatten(0, -2), columns).reshape(len(first), 1, n, m).cpu().numpy()
     else:
-        made = simulate.gram(first, second).numpy()
+        made = simulate.gram(first, second).cpu().numpy()
     shape = (len(made), *ctx.shape([*shared, *rows, *cols]))
     return aligned(made.reshape(shape), [*shared, *rows, *cols], step.dims)
 
 
-def _folded(circuit: Circuit, angles: Array, dims: Sequence[Dim], order: Sequence[Dim], shape: tuple[int, int]) -> Any:
+def _folded(
+    exact: Exact, circuit: Circuit, angles: Array, dims: Sequence[Dim], order: Sequence[Dim], shape: tuple[int, int]
+) -> Any:
     """States as [events, shared, own, amplitudes]."""
     slots = ("", angles.shape[-1])
     moved = aligned(angles, [*dims, slots], [*order, slots])
-    states = _states(circuit, moved.reshape(-1, moved.shape[-1]))
+    states = exact.states(circuit, moved.reshape(-1, moved.shape[-1]))
     return states.reshape(len(moved), *shape, 1 << circuit.qubits)
-
-
-def _states(circuit: Circuit, rows: Array) -> Any:
-    import torch
-
-    from hepq.runtime.quantum import simulate
-
-    return simulate.states(circuit, torch.from_numpy(np.ascontiguousarray(rows, np.float64)))
-
-
-def _exact_probabilities(circuit: Circuit, rows: Array) -> Array:
-    found: Array = _states(circuit, rows).abs().square().numpy()
-    return found
-
-
-def _exact_means(circuit: Circuit, rows: Array, observables: Sequence[Observable]) -> Array:
-    import torch
-
-    from hepq.runtime.quantum import simulate
-
-    values = torch.from_numpy(np.ascontiguousarray(rows, np.float64))
-    found: Array = simulate.expectations(circuit, values, observables).numpy()
-    return found
 
 
 def _int(step: Step, key: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -19,23 +19,34 @@ from hepq.runtime.quantum.tables import signs
 
 @dataclass(frozen=True)
 class Means:
-    """``circuit``: what the observables see of a circuit, on as few wires; slots keep their numbers.
-
-    ``weights``: [observables, 2^wires] for each set of wires to flip and for the product's real or imaginary part.
-    """
+    """``circuit``: what ``observables`` see of a circuit, on as few wires; slots keep their numbers."""
 
     circuit: Circuit
-    count: int
-    weights: dict[tuple[int, bool], NDArray[np.float64]]
+    observables: tuple[Observable, ...]
+
+    @cached_property
+    def weights(self) -> dict[tuple[int, bool], NDArray[np.float64]]:
+        """[observables, 2^wires] for each set of wires to flip and for the product's real or imaginary part."""
+        n, found = self.circuit.qubits, dict[tuple[int, bool], NDArray[np.float64]]()
+        for row, observable in enumerate(self.observables):
+            for coefficient, string in observable:
+                flips = sum(1 << w for w, p in string if p in "XY")
+                mask = sum(1 << w for w, p in string if p in "YZ")
+                ys = sum(p == "Y" for _, p in string)
+                # Y = i X Z: P|z> = i^ys (-1)^parity(z & mask) |z ^ flips>
+                sign = (1, -1, -1, 1)[ys % 4]
+                table = found.setdefault((flips, ys % 2 == 1), np.zeros((len(self.observables), 1 << n)))
+                table[row] += coefficient * sign * signs([mask], range(n))[0]
+        return found
 
     @property
     def phases_matter(self) -> bool:
         """Whether the means depend on the amplitudes' phases."""
-        return any(flips for flips, _ in self.weights)
+        return any(p != "Z" for o in self.observables for _, string in o for _, p in string)
 
     def __call__(self, parts: Tensor) -> Tensor:
         """[observables, N] from amplitudes [1 or 2, 2^wires, N]: real, and imaginary where not all zero."""
-        total = parts.new_zeros(self.count, parts.shape[-1])
+        total = parts.new_zeros(len(self.observables), parts.shape[-1])
         for (flips, imaginary), table in self.weights.items():
             order = torch.from_numpy(np.arange(parts.shape[1]) ^ flips).to(parts.device)
             flipped = parts.index_select(1, order) if flips else parts
@@ -49,10 +60,10 @@ class Means:
         return total
 
 
-def measured(circuit: Circuit, observables: Sequence[Observable]) -> Means:
+def support(circuit: Circuit, observables: Sequence[Observable]) -> Means:
     """How to compute ``observables`` after ``circuit``; the last 64 are kept."""
     plain = tuple(tuple((float(c), tuple((int(w), str(p)) for w, p in s)) for c, s in o) for o in observables)
-    return _measured(_Key(circuit.digest, plain, circuit))
+    return _support(_Key(circuit.digest, plain, circuit))
 
 
 @dataclass(frozen=True)
@@ -63,19 +74,10 @@ class _Key:
 
 
 @lru_cache(maxsize=64)
-def _measured(key: _Key) -> Means:
+def _support(key: _Key) -> Means:
     circuit, wires = cone(key.circuit, {w for o in key.observables for _, string in o for w, _ in string})
-    weights: dict[tuple[int, bool], NDArray[np.float64]] = {}
-    for row, observable in enumerate(key.observables):
-        for coefficient, string in observable:
-            flips = sum(1 << wires[w] for w, p in string if p in "XY")
-            mask = sum(1 << wires[w] for w, p in string if p in "YZ")
-            ys = sum(p == "Y" for _, p in string)
-            # Y = i X Z: P|z> = i^ys (-1)^parity(z & mask) |z ^ flips>
-            sign = (1, -1, -1, 1)[ys % 4]
-            table = weights.setdefault((flips, ys % 2 == 1), np.zeros((len(key.observables), 1 << circuit.qubits)))
-            table[row] += coefficient * sign * signs([mask], range(circuit.qubits))[0]
-    return Means(circuit, len(key.observables), weights)
+    moved = (tuple((c, tuple((wires[w], p) for w, p in string)) for c, string in o) for o in key.observables)
+    return Means(circuit, tuple(moved))
 
 
 def cone(circuit: Circuit, wires: set[int]) -> tuple[Circuit, dict[int, int]]:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from hepq.runtime.quantum.circuit import Circuit
 from hepq.runtime.quantum.measure import Observable
-from hepq.runtime.quantum.observables import measured
+from hepq.runtime.quantum.observables import support
 from hepq.runtime.quantum.products import gram, overlaps
 from hepq.runtime.quantum.tables import Key, PhaseTable, Tables, TurnTable, kron, tables, turned
 
@@ -51,7 +51,7 @@ def expectations(
     circuit: Circuit, values: Values, observables: Sequence[Observable], *, dtype: torch.dtype = torch.complex128
 ) -> Tensor:
     """Means of ``observables`` at the end, real [N, observables]; each is a sum of (coefficient, Pauli string)."""
-    means = measured(circuit, observables)
+    means = support(circuit, observables)
     return _blocks(means.circuit, values, dtype, means, phases_too=means.phases_matter)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from hepq.runtime.errors import DataError
-from hepq.runtime.quantum import exact
+from hepq.runtime.quantum import exact, simulate
 from hepq.runtime.quantum.backend import Backend, Task
+from hepq.runtime.quantum.backends import backend
 from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.exact import Exact
 
@@ -33,22 +34,41 @@ def test_wire_i_is_bit_i() -> None:
 
 
 def test_probabilities_of_a_bell_pair() -> None:
-    backend: Backend = Exact()
-    outcomes = backend.run(Task(BELL), np.array([[pi / 2], [pi], [0.3]]), shots=0)
+    exactly: Backend = Exact()
+    outcomes = exactly.run(Task(BELL), np.array([[pi / 2], [pi], [0.3]]), shots=0)
     half = float(np.sin(0.15) ** 2)
     expected = np.array([[0.5, 0, 0, 0.5], [0, 0, 0, 1], [1 - half, 0, 0, half]])
     np.testing.assert_allclose(outcomes.probabilities(), expected, atol=1e-15)
-    assert (backend.name, backend.exact) == ("exact", True)
+    assert (exactly.name, exactly.exact) == ("exact", True)
 
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     circuit = zz(5)
     values = np.random.default_rng(0).normal(size=(23, circuit.slots))
     whole = Exact().run(Task(circuit), values, 0).probabilities()
-    monkeypatch.setattr(exact, "MEMORY", 3 * exact.AMPLITUDE << 5)
+    monkeypatch.setattr(simulate, "BLOCK", 3 << 5)
     blocks = Exact().run(Task(circuit), values, 0).probabilities()
     np.testing.assert_allclose(blocks, whole, rtol=0, atol=1e-15)
     np.testing.assert_allclose(whole.sum(1), 1, atol=1e-14)
+
+
+def test_single_precision_by_name() -> None:
+    single = backend("exact:single")
+    values = np.random.default_rng(0).normal(size=(5, 15))
+    double, rounded = (b.run(Task(zz(5)), values, 0).probabilities() for b in (Exact(), single))
+    assert single.name == "exact:single"
+    assert 0 < abs(rounded - double).max() < 1e-6
+    with pytest.raises(DataError, match="HQ0870"):
+        backend("exact:half")
+
+
+def test_means_need_what_observables_see_alone() -> None:
+    """Of 40 wires, two."""
+    wide = Circuit(40, 1, (Gate("ry", (0,), (Angle.slot(0),)), *(Gate("cx", (q, q + 1)) for q in range(39))))
+    found = Exact().means(wide, np.array([[0.3], [2.0]]), [((1.0, ((0, "Z"),)),)])
+    np.testing.assert_allclose(found[:, 0], np.cos([0.3, 2.0]), atol=1e-15)
+    with pytest.raises(DataError, match="HQ0850"):
+        Exact().means(wide, np.zeros((1, 1)), [((1.0, ((39, "Z"),)),)])
 
 
 @pytest.mark.parametrize(
