@@ -49,8 +49,11 @@ def _attribute(ctx: Context, attr: ast.Attr) -> None:
             ctx.error("HQ0109", attr.span, name=attr.name, near=near(attr.name, ATTRIBUTES))
 
 
-def note_measuring(ctx: Context, attrs: Sequence[ast.Attr]) -> None:
-    """Remember ``@shots`` and ``@budget`` of what is applied; dims mean what the call bound them to."""
+def note_measuring(ctx: Context, attrs: Sequence[ast.Attr], *, once: bool = False) -> None:
+    """Remember ``@shots`` and ``@budget`` of what is applied; dims mean what the call bound them to.
+
+    ``once``: however often it is applied, as a circuit is twice in one kernel.
+    """
     shots, budget = None, {}
     with suppress(Reported):  # mistakes are reported where they are declared
         for attr in attrs:
@@ -58,8 +61,9 @@ def note_measuring(ctx: Context, attrs: Sequence[ast.Attr]) -> None:
                 shots = _shots(ctx, attr)
             if attr.name == "budget":
                 budget = _budget(ctx, attr)
-    if shots is not None or budget:
-        ctx.measuring.append(Measuring(shots, budget))
+    found = Measuring(shots, budget)
+    if (shots is not None or budget) and not (once and found in ctx.measuring):
+        ctx.measuring.append(found)
 
 
 def together(found: Sequence[Measuring], own: Sequence[ast.Attr]) -> Measuring:

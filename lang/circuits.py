@@ -76,7 +76,7 @@ def elaborate(ctx: Context, circuit: Circuit, args: Sequence[Given], span: Span,
         ctx.frames.append(frame)
         try:
             register = _register(ctx, decl, on, span, generic=False)
-            note_measuring(ctx, decl.attrs)
+            note_measuring(ctx, decl.attrs, once=True)
             return Elaborated(register, _run(ctx, decl, register, lifted), lifted)
         finally:
             ctx.frames.pop()

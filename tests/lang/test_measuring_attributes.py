@@ -35,6 +35,14 @@ def test_a_model_has_those_of_its_blocks() -> None:
     assert found.budget == {"circuits": 512.0, "seconds": 4.0}
 
 
+def test_a_circuit_counts_once_in_a_kernel() -> None:
+    found = plan(
+        "@budget(circuits=40) circuit B(x: real[wire]) on q: qubit[wire] { rx(x[0], q) }\n"
+        "model M(x: real[wire], y: real[wire]) -> real = fidelity(B(x), B(y))"
+    )
+    assert found.budget == {"circuits": 40.0}
+
+
 def test_its_own_come_first() -> None:
     found = plan("@shots(7) @budget(shots=1000 * size(wire)) model M(x: real[part, wire]) -> real[part] = Layer(x)")
     assert found.shots == 7
