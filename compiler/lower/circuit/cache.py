@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import warnings
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def read(path: Path, name: str) -> dict[str, Any] | None:
         if hashlib.sha256(content.encode()).hexdigest() != digest:
             raise ValueError("its hash does not fit")
         found: dict[str, Any] = json.loads(content)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
         warnings.warn(f"{file} is damaged and is made again: {error}", stacklevel=2)
@@ -59,4 +60,5 @@ def write(path: Path, name: str, data: dict[str, Any]) -> None:
         temporary.write_text(f"{content}\n{hashlib.sha256(content.encode()).hexdigest()}")
         os.replace(temporary, file)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

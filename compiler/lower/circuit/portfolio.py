@@ -25,6 +25,8 @@ from hepq.runtime.quantum.circuit import Circuit
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 
+_WRONG = "discarded, wrong"
+
 
 @dataclass(frozen=True)
 class RecipeRow:
@@ -56,6 +58,7 @@ class _Found:
     row: RecipeRow
     log_esp: float
     native: Native | None
+    missing: tuple[str, ...] = ()
 
 
 def compile_circuit(
@@ -121,13 +124,13 @@ def _try(recipe: Recipe, circuit: Circuit, device: Device) -> _Found:
     seconds = time.perf_counter() - start
     verdict = verify_native(native, circuit, device)
     if verdict.problem:
-        note = f"discarded, wrong: {verdict.problem}"
+        note = f"{_WRONG}: {verdict.problem}"
         return _Found(_row(recipe, start, check=verdict.how, note=note), 0.0, None)
     got = score(native, device)
     row = RecipeRow(
         str(recipe), recipe.seed, got.two_qubit, got.depth, got.duration, got.esp, seconds, check=verdict.how
     )
-    return _Found(row, got.log_esp, native)
+    return _Found(row, got.log_esp, native, got.missing)
 
 
 def _row(recipe: Recipe, start: float, check: str = "", note: str = "") -> RecipeRow:
@@ -145,6 +148,10 @@ def _best(found: Sequence[_Found], device: Device) -> Compiled:
     why = f"{best.row.recipe} has the highest estimated success probability, {best.row.esp:.4f}"
     if other is not None:
         why += f"; next is {other.row.recipe} with {other.row.esp:.4f}"
+    if wrong := sorted({f.row.recipe for f in found if f.row.note.startswith(_WRONG)}):
+        why += f"; DISCARDED, not equal to the source: {', '.join(wrong)}"
+    if best.missing:
+        why += f"; {device.name} does not state {', '.join(best.missing)}: they count as none"
     rows = tuple(RecipeRow(**{**asdict(f.row), "chosen": f is best}) for f in found)
     assert best.native is not None
     return Compiled(best.native, rows, why)

@@ -100,7 +100,7 @@ def target_of(device: Device) -> Any:
     for c in best_couplings(device).values():
         figures = InstructionProperties(error=c.error or 0.0, duration=c.duration)
         links[c.a, c.b] = figures
-        if own != "ecr":
+        if own in (None, "cz"):
             links[c.b, c.a] = figures
     out.add_instruction({"cz": CZGate, "ecr": ECRGate}.get(own or "", CXGate)(), links)
     reads = {(q,): InstructionProperties(error=device.qubits[q].readout_error or 0.0, duration=read_time) for q in free}
