@@ -12,10 +12,15 @@ from hepq.runtime.quantum.circuit import Angle, Gate
 from hepq.runtime.quantum.device import Coupling, Device
 
 #: native two-qubit gates that a cx can be written with; the diagonal ones let phases pass
-SUPPORTED = frozenset(("cz", "cx", "ecr", "rzz"))
+SUPPORTED = frozenset(("cz", "cx", "ecr", "rzz", "rxx", "iswap"))
+#: those that give an rzz of any angle: by one gate, or an iswap by two
+_ANY_ANGLE = frozenset(("rzz", "rxx", "iswap"))
 _DIAGONAL = frozenset(("cz", "rzz"))
 _H = [Angle(pi / 2), Angle(pi / 2)]
 _ZERO = Angle()
+_PHASES = frozenset(("rz", "p"))
+#: native turns about x that, with phases, give any gate
+_TURNS = frozenset(("sx", "rx", "gpi2"))
 
 
 def best_couplings(device: Device) -> dict[tuple[int, int], Coupling]:
@@ -31,7 +36,7 @@ def best_couplings(device: Device) -> dict[tuple[int, int], Coupling]:
 def writable(device: Device) -> bool:
     """Whether the device's one-qubit gates are among those written here."""
     has = set(device.one_qubit)
-    return bool(has & {"sx", "rx"} and has & {"rz", "p"}) or (
+    return bool(has & _TURNS and has & _PHASES) or (
         bool(has & {"r", "gpi2"}) and {c.gate for c in best_couplings(device).values()} <= _DIAGONAL
     )
 
@@ -51,7 +56,7 @@ def natively(gates: Iterable[Gate], device: Device, couplings: Mapping[tuple[int
             continue
         a, b = gate.qubits
         link = couplings[min(a, b), max(a, b)]
-        if gate.name == "rzz" and link.gate == "rzz":
+        if gate.name == "rzz" and link.gate in _ANY_ANGLE:
             writer.rzz(link, gate.angles[0])
         elif gate.name == "rzz":
             writer.cx(a, b, link)
@@ -67,7 +72,7 @@ class _Writer:
 
     def __init__(self, device: Device) -> None:
         self._names = set(device.one_qubit)
-        self._framed = not (self._names & {"sx", "rx"} and self._names & {"rz", "p"})
+        self._framed = not (self._names & _TURNS and self._names & _PHASES)
         self._out: list[Gate] = []
         self._turns: dict[int, list[list[Angle]]] = {}
         self._fresh: set[int] = set(range(device.size))
@@ -76,29 +81,36 @@ class _Writer:
         self._turns.setdefault(qubit, []).append(run)
 
     def rzz(self, link: Coupling, angle: Angle) -> None:
-        self._flush(link.a, phases=False)
-        self._flush(link.b, phases=False)
-        self._out.append(Gate("rzz", (link.a, link.b), (angle,)))
+        ends = (link.a, link.b)
+        match link.gate:
+            case "rxx":  # between Hadamards
+                self._turn_both(ends, _H)
+                self._emit(link, angle)
+                self._turn_both(ends, _H)
+            case "iswap":  # rx(-π/2) on b · (z ⊗ z) · iswap · rx(angle) on a · iswap · rx(π/2) on b
+                self.turn(link.b, _about(Angle(pi / 2)))
+                self._emit(link)
+                self.turn(link.a, _about(angle))
+                self._emit(link)
+                self._turn_both(ends, [Angle(pi)])
+                self.turn(link.b, _about(Angle(-pi / 2)))
+            case _:
+                self._emit(link, angle)
 
     def cx(self, a: int, b: int, link: Coupling) -> None:
-        if link.gate in _DIAGONAL:
+        if link.gate == "cz" or link.gate in _ANY_ANGLE:
             self.turn(b, _H)
-            for q in (a, b):
-                self._flush(q, phases=False)
             if link.gate == "cz":
-                self._out.append(Gate("cz", (link.a, link.b)))
+                self._emit(link)
             else:
-                self._out.append(Gate("rzz", (link.a, link.b), (Angle(pi / 2),)))
-                self.turn(a, [Angle(-pi / 2)])
-                self.turn(b, [Angle(-pi / 2)])
+                self.rzz(link, Angle(pi / 2))
+                self._turn_both((a, b), [Angle(-pi / 2)])
             self.turn(b, _H)
             return
         backwards = (a, b) != (link.a, link.b)
         for q in (a, b) if backwards else ():
             self.turn(q, _H)
-        for q in (link.a, link.b):
-            self._flush(q, phases=True)
-        self._out.append(Gate(link.gate, (link.a, link.b)))
+        self._emit(link)
         if link.gate == "ecr":  # cx = (x rz(π/2)) ⊗ (rz(π) sx rz(π)) · ecr, up to a phase
             self.turn(link.a, [Angle(pi / 2), _ZERO, _ZERO])
             self.turn(link.b, [Angle(pi), Angle(pi)])
@@ -109,6 +121,15 @@ class _Writer:
         for q in sorted(self._turns):
             self._flush(q, phases=False)
         return tuple(self._out)
+
+    def _turn_both(self, ends: Iterable[int], run: list[Angle]) -> None:
+        for q in ends:
+            self.turn(q, run)
+
+    def _emit(self, link: Coupling, *angles: Angle) -> None:
+        for q in (link.a, link.b):
+            self._flush(q, phases=link.gate not in _DIAGONAL)
+        self._out.append(Gate(link.gate, (link.a, link.b), angles))
 
     def _flush(self, q: int, *, phases: bool) -> None:
         """Write the pending turn of a qubit; its last phase only if ``phases``, otherwise it stays pending."""
@@ -121,7 +142,7 @@ class _Writer:
 
     def _write(self, q: int, run: list[Angle], fresh: bool, phases: bool) -> Angle:
         rz = "rz" if "rz" in self._names else "p"
-        turned = _about_x(run, pairs="rx" in self._names or "x" in self._names, any_angle="rx" in self._names)
+        turned = _about_x(run, pairs=bool(self._names & {"rx", "x", "gpi"}), any_angle="rx" in self._names)
         for at, (phase, theta) in enumerate(turned):
             trivial = not phase.terms and not turns(phase.constant)
             if not trivial and not (at == 0 and fresh) and (phases or theta is not None):
@@ -162,9 +183,18 @@ def _about_x(run: list[Angle], *, pairs: bool, any_angle: bool) -> list[tuple[An
     return [*out, (phase, None)]
 
 
+def _about(theta: Angle) -> list[Angle]:
+    """rx(theta) as a run."""
+    found = rotations(Gate("rx", (0,), (theta,)))
+    assert found is not None
+    return found
+
+
 def _x_turn(q: int, theta: Angle, names: set[str]) -> Gate:
     if theta == Angle(pi / 2) and "sx" in names:
         return Gate("sx", (q,))
     if theta == Angle(pi) and "x" in names:
         return Gate("x", (q,))
-    return Gate("rx", (q,), (theta,))
+    if "rx" in names:
+        return Gate("rx", (q,), (theta,))
+    return Gate("gpi" if theta == Angle(pi) else "gpi2", (q,), (_ZERO,))

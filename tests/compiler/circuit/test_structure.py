@@ -29,6 +29,10 @@ DEVICES = {
     "cz, r only": device(9, grid(3, 3), one_qubit=("r",)),
     "cz, any angle": device(9, grid(3, 3), one_qubit=("rx", "ry", "rz")),
     "cz, all": device(7, everyone(7)),
+    "rxx, all": device(7, everyone(7), gate="rxx", one_qubit=("gpi", "gpi2", "rz")),
+    "rzz, gpi2 only": device(7, everyone(7), gate="rzz", one_qubit=("gpi", "gpi2")),
+    "rxx line": device(7, line(7), gate="rxx"),
+    "iswap grid": device(9, grid(3, 3), gate="iswap", one_qubit=("rz", "sx", "sxdg", "x")),
 }
 
 
@@ -124,4 +128,4 @@ def test_circuits_without_layers_of_pairs_are_for_others(circuit: Circuit) -> No
 def test_devices_that_are_too_small_or_disconnected() -> None:
     assert structure_aware(kernel(5, 1, "full"), device(4, line(4))) is None
     assert structure_aware(kernel(5, 1, "full"), device(6, [(0, 1), (1, 2), (3, 4), (4, 5)])) is None
-    assert structure_aware(kernel(3, 1, "full"), device(4, line(4), gate="iswap")) is None
+    assert structure_aware(kernel(3, 1, "full"), device(4, line(4), gate="ch")) is None

@@ -10,6 +10,8 @@ from typing import Any
 import networkx as nx
 import pytest
 
+from hepq.compiler.lower.circuit.check import verify_native
+from hepq.compiler.lower.circuit.structure import structure_aware
 from hepq.compiler.targets import ibm
 from hepq.compiler.targets.dead import MAX_ONE_QUBIT, MAX_READOUT, MAX_TWO_QUBIT
 from hepq.compiler.targets.lattices import places
@@ -18,6 +20,7 @@ from hepq.compiler.targets.stored import drawn, unsourced
 from hepq.lang.diagnostic import HepqError
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.gates import GATES
+from tests.compiler.circuit.families import kernel
 
 NAMED = {
     "ibm:torino", "ibm:fez", "ibm:marrakesh", "ibm:kingston", "ibm:boston", "ibm:miami", "ibm:sherbrooke",
@@ -183,3 +186,11 @@ def test_a_service_out_of_reach_is_a_diagnostic(monkeypatch: pytest.MonkeyPatch)
         ibm.live("ibm_torino")
     assert "not installed" in caught.value.diagnostics[0].title
     assert "hepq[ibm]" in (caught.value.diagnostics[0].help or "")
+
+
+@pytest.mark.parametrize("name", [*sorted(n for n in NAMED if not n.startswith("ibm:")), "ibm:miami", "ibm:sherbrooke"])
+def test_circuits_can_be_written_in_its_gates(name: str) -> None:
+    chip, circuit = device(name), kernel(3, 1, "full")
+    native = structure_aware(circuit, chip, effort=0)
+    assert native is not None
+    assert verify_native(native, circuit, chip).problem == ""
