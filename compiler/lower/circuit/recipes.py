@@ -9,7 +9,7 @@ from typing import Any
 
 from hepq.compiler.lower.circuit.canonical import canonical
 from hepq.compiler.lower.circuit.polish import polished
-from hepq.compiler.lower.circuit.qiskit_convert import from_qiskit, target_of, to_qiskit
+from hepq.compiler.lower.circuit.qiskit_convert import from_qiskit, inner_gate, target_of, to_qiskit
 from hepq.compiler.lower.circuit.structure import structure_aware
 from hepq.compiler.lower.circuit.tket_convert import from_tket, to_tket
 from hepq.runtime.quantum.circuit import Circuit, Diagonal, Op
@@ -125,7 +125,8 @@ def laid_out(circuit: Circuit, outputs: Sequence[int], device: Device, source: C
 
     given, names = to_qiskit(circuit, outputs)
     made = transpile(given, target=target_of(device), optimization_level=3, seed_transpiler=seed)
-    return polished(from_qiskit(made, names, device, source), device)
+    native = from_qiskit(made, names, device, source)
+    return native if inner_gate(device) is None else polished(native, device)
 
 
 RECIPES: dict[str, Callable[[Recipe, Circuit, Device], Native | None]] = {
