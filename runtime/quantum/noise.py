@@ -111,7 +111,7 @@ def noise_model(device: Device, wires: Mapping[int, int]) -> NoiseModel:
     from qiskit_aer.noise import NoiseModel, ReadoutError
 
     model = NoiseModel()
-    timed = [aer_name(g) for g in device.one_qubit if g not in device.free]
+    timed = list(dict.fromkeys(aer_name(g) for g in device.one_qubit if g not in device.free))  # gpi, gpi2: one
     for qubit, wire in wires.items():
         figures = device.qubits[qubit]
         if timed and (error := _error(device, (qubit,), figures.error, device.durations.get("gate"))):

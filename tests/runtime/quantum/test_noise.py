@@ -174,6 +174,8 @@ def test_other_vendors_gates() -> None:
     assert channel(clean, native(clean, Gate("gpi", (1,), (Angle(2.0),)), measured=(0, 1)))[2] == pytest.approx(1.0)
     moved = native(clean, Gate("x", (0,)), Gate("iswap", (0, 1)), measured=(0, 1))
     assert channel(clean, moved)[2] == pytest.approx(1.0)
+    noisy = device.model_copy(update={"qubits": (Qubit(error=0.03), Qubit())})  # Aer knows gpi and gpi2 as one gate
+    assert channel(noisy, native(noisy, Gate("gpi", (0,), (Angle(0.3),)), measured=(0,)))[0] == pytest.approx(0.03)
 
 
 def test_refusals() -> None:
