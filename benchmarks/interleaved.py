@@ -55,7 +55,7 @@ def need(*packages: str) -> None:
 def one_thread() -> Iterator[None]:
     """BLAS, OpenMP and torch on one thread."""
     import torch
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
