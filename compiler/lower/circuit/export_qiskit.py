@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from hepq.compiler.lower.circuit.draw import formula
 from hepq.compiler.lower.circuit.flat import Flat, open_angle
 from hepq.runtime.quantum.bind import bound, parameterized
 from hepq.runtime.quantum.circuit import Angle, Gate
+from hepq.runtime.quantum.gates import GATES
 from hepq.runtime.quantum.native import Native
 
 Values = NDArray[np.float64]
@@ -79,8 +81,18 @@ def _flat(made: Any, size: int) -> Flat:
         if item.operation.name == "measure":
             measured[made.find_bit(item.clbits[0]).index] = qubits[0]
         else:
-            gates.append(Gate(item.operation.name, qubits, tuple(map(_angle, item.operation.params))))
+            gates += _gates(item.operation, qubits)
     return Flat(size, tuple(gates), tuple(measured[bit] for bit in sorted(measured)))
+
+
+def _gates(operation: Any, qubits: tuple[int, ...]) -> Iterator[Gate]:
+    """The gate, or what defines one that only the text knows: OpenQASM has no gpi2, each angle is a gate there."""
+    if operation.name in GATES or operation.definition is None:
+        yield Gate(operation.name, qubits, tuple(map(_angle, operation.params)))
+        return
+    for inner in operation.definition.data:
+        on = tuple(qubits[operation.definition.find_bit(q).index] for q in inner.qubits)
+        yield from _gates(inner.operation, on)
 
 
 def _angle(value: Any) -> Angle:

@@ -53,6 +53,14 @@ def test_a_format_reads_back_as_it_was_written(fmt: str) -> None:
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
+def test_gates_that_the_format_defines_anew_for_each_angle(fmt: str) -> None:
+    ops = [Gate(name, (q,), (a,)) for name in ("gpi2", "gpi") for q, a in [(0, Angle(0.4)), (1, Angle(-2.0))]]
+    made = Native("test", "now", Circuit(5, 1, (*ops, Gate("gpi2", (0,), (Angle.slot(0),)))), (0, 1), (0, 1))
+    for values in (np.array([0.3]), None) if FORMATS[fmt].open else (np.array([0.3]),):
+        assert difference(FORMATS[fmt].read(export(made, CHIP, fmt, values), 5), flat(made, values)) < 1e-9
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
 def test_a_reader_sees_every_change(fmt: str) -> None:
     made, values = native(["rx", "cz", "sx"]), np.random.default_rng(1).normal(size=5)
     read = FORMATS[fmt].read(export(made, CHIP, fmt, values), 5)
