@@ -12,10 +12,12 @@ from hepq.runtime.quantum.circuit import Angle, Gate
 from hepq.runtime.quantum.device import Coupling, Device
 
 #: native two-qubit gates that a cx can be written with; the diagonal ones let phases pass
-SUPPORTED = frozenset(("cz", "cx", "ecr", "rzz", "rxx", "iswap"))
+SUPPORTED = frozenset(("cz", "cx", "ecr", "rzz", "rxx", "ms", "iswap"))
 #: those that give an rzz of any angle: by one gate, or an iswap by two
-_ANY_ANGLE = frozenset(("rzz", "rxx", "iswap"))
+_ANY_ANGLE = frozenset(("rzz", "rxx", "ms", "iswap"))
 _DIAGONAL = frozenset(("cz", "rzz"))
+#: those that phases pass, unchanged or as a turn of the gate's own axes
+_PASSED = _DIAGONAL | {"ms"}
 _H = [Angle(pi / 2), Angle(pi / 2)]
 _ZERO = Angle()
 _PHASES = frozenset(("rz", "p"))
@@ -36,8 +38,8 @@ def best_couplings(device: Device) -> dict[tuple[int, int], Coupling]:
 def writable(device: Device) -> bool:
     """Whether the device's one-qubit gates are among those written here."""
     has = set(device.one_qubit)
-    return bool(has & _TURNS and has & _PHASES) or (
-        bool(has & {"r", "gpi2"}) and {c.gate for c in best_couplings(device).values()} <= _DIAGONAL
+    return bool("u" in has or (has & _TURNS and has & _PHASES)) or (
+        bool(has & {"r", "gpi2"}) and {c.gate for c in best_couplings(device).values()} <= _PASSED
     )
 
 
@@ -86,6 +88,13 @@ class _Writer:
             case "rxx":  # between Hadamards
                 self._turn_both(ends, _H)
                 self._emit(link, angle)
+                self._turn_both(ends, _H)
+            case "ms":  # rz(φ) before it is rz(φ) after it, with its axis turned by -φ
+                self._turn_both(ends, _H)
+                for q in ends:
+                    self._flush(q, phases=False)
+                axes = [-joined(self._turns.get(q, []))[0] for q in ends]
+                self._out.append(Gate("ms", ends, (*axes, angle)))
                 self._turn_both(ends, _H)
             case "iswap":  # rx(-π/2) on b · (z ⊗ z) · iswap · rx(angle) on a · iswap · rx(π/2) on b
                 self.turn(link.b, _about(Angle(pi / 2)))
@@ -136,7 +145,10 @@ class _Writer:
         run = joined(self._turns.pop(q, []))
         fresh = q in self._fresh
         self._fresh.discard(q)
-        rest = self._in_frame(q, run) if self._framed else self._write(q, run, fresh, phases)
+        if self._framed and "u" in self._names:
+            rest = self._write_u(q, run, phases)
+        else:
+            rest = self._in_frame(q, run) if self._framed else self._write(q, run, fresh, phases)
         if rest.terms or turns(rest.constant):
             self._turns[q] = [[rest]]
 
@@ -150,6 +162,23 @@ class _Writer:
             if theta is not None:
                 self._out.append(_x_turn(q, theta, self._names))
         return _ZERO if phases else turned[-1][0]
+
+    def _write_u(self, q: int, run: list[Angle], phases: bool) -> Angle:
+        """A u for every two sx; u(θ, φ, λ) is rz(λ), sx, rz(θ + π), sx, rz(φ + π)."""
+        phase, at = run[0], 1
+        while at < len(run):
+            if at + 1 < len(run):
+                theta, after, at = run[at] + -pi, run[at + 1], at + 2
+                lam, phi = phase, -pi
+            else:  # rz(λ - π/2), sx, rz(φ + π/2)
+                theta, after, at = Angle(pi / 2), run[at], at + 1
+                lam, phi = phase + pi / 2, -pi / 2
+            last = phases and at == len(run)
+            self._out.append(Gate("u", (q,), (theta, after + phi if last else Angle(phi), lam)))
+            phase = _ZERO if last else after
+        if phases and (phase.terms or turns(phase.constant)):
+            self._out.append(Gate("u", (q,), (_ZERO, _ZERO, phase)))
+        return _ZERO if phases else phase
 
     def _in_frame(self, q: int, run: list[Angle]) -> Angle:
         """Without a native rz: turns about axes in the xy plane, all phases kept to the end of the run."""

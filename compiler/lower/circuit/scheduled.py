@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Devices that couple all qubits by rzz or rxx: one gate for each pair of a layer, in rounds of disjoint pairs."""
+"""Devices that couple all qubits by rzz, rxx or ms: one gate for each pair of a layer, in rounds of disjoint pairs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from hepq.runtime.quantum.native import Native
 
 
 def all_to_all(device: Device, couplings: Mapping[tuple[int, int], Coupling]) -> bool:
-    """Whether every two usable qubits are coupled by an rzz or rxx of any angle."""
+    """Whether every two usable qubits are coupled by an rzz, rxx or ms of any angle."""
     usable = sum(q.usable for q in device.qubits)
-    return len(couplings) == usable * (usable - 1) // 2 and all(c.gate in ("rzz", "rxx") for c in couplings.values())
+    return len(couplings) == usable * (usable - 1) // 2 and all(c.gate in ("rzz", "rxx", "ms") for c in couplings.values())
 
 
 def scheduled(found: LayeredCircuit, device: Device, couplings: Mapping[tuple[int, int], Coupling]) -> Native | None:
