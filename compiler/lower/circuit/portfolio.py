@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,7 +18,7 @@ import networkx as nx
 from hepq.compiler.lower.circuit import cache as store
 from hepq.compiler.lower.circuit.check import verify_native
 from hepq.compiler.lower.circuit.native_gates import best_couplings, writable
-from hepq.compiler.lower.circuit.recipes import Recipe, tries
+from hepq.compiler.lower.circuit.recipes import Recipe, first_seeds, tries
 from hepq.compiler.lower.circuit.score import score
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import HepqError
@@ -26,6 +27,11 @@ from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 
 _WRONG = "discarded, wrong"
+
+
+#: a recipe whose first seeds lose more than so many times what the best loses, -log(ESP), is not tried further:
+#: seeds of one recipe differ by less
+SLACK = 1.6
 
 
 @dataclass(frozen=True)
@@ -77,10 +83,13 @@ def compile_circuit(
     if (kept := store.read(path, name)) is not None:
         return _from_json(kept)
     found: list[_Found] = []
-    for one in _searched(circuit, device, tries(circuit, effort, seed), processes):
-        found.append(one)
-        if progress is not None:
-            progress(one.row)
+    with _searching(circuit, device, processes) as search:
+        first, rest = first_seeds(tries(circuit, effort, seed))
+        for wave in (lambda: first, lambda: _hopeful(rest, found)):
+            for one in search(wave()):
+                found.append(one)
+                if progress is not None:
+                    progress(one.row)
     made = _best(found, device)
     store.write(path, name, _to_json(made))
     return made
@@ -97,19 +106,33 @@ def _fits(circuit: Circuit, device: Device) -> None:
         raise HepqError([diag("HQ0731", name=device.name, found=gates)])
 
 
-def _searched(circuit: Circuit, device: Device, recipes: Sequence[Recipe], processes: int | None) -> Iterator[_Found]:
-    """Results in the order of the recipes."""
-    count = min(processes or len(os.sched_getaffinity(0)), len(recipes))
+def _hopeful(rest: Sequence[Recipe], found: Sequence[_Found]) -> list[Recipe]:
+    """Further seeds of those recipes alone whose first ones came near the best."""
+    best = max((f.log_esp for f in found if f.native is not None), default=0.0)
+    near = {f.row.recipe for f in found if f.native is not None and f.log_esp >= SLACK * best}
+    return [recipe for recipe in rest if str(recipe) in near]
+
+
+@contextmanager
+def _searching(
+    circuit: Circuit, device: Device, processes: int | None
+) -> Iterator[Callable[[Sequence[Recipe]], Iterator[_Found]]]:
+    """What runs recipes and gives results in their order, one after the other or in processes of their own."""
+    count = processes or len(os.sched_getaffinity(0))
     if count == 1:
-        yield from (_try(recipe, circuit, device) for recipe in recipes)
+        yield lambda recipes: (_try(recipe, circuit, device) for recipe in recipes)
         return
     with ProcessPoolExecutor(count, get_context("forkserver")) as pool:
-        waiting = [pool.submit(_try, recipe, circuit, device) for recipe in recipes]
-        for recipe, future in zip(recipes, waiting, strict=True):
-            try:
-                yield future.result()
-            except Exception as error:  # the process died: another recipe may do
-                yield _Found(_row(recipe, 0.0, note=f"its process died: {error}"), 0.0, None)
+
+        def search(recipes: Sequence[Recipe]) -> Iterator[_Found]:
+            waiting = [pool.submit(_try, recipe, circuit, device) for recipe in recipes]
+            for recipe, future in zip(recipes, waiting, strict=True):
+                try:
+                    yield future.result()
+                except Exception as error:  # the process died: another recipe may do
+                    yield _Found(_row(recipe, 0.0, note=f"its process died: {error}"), 0.0, None)
+
+        yield search
 
 
 def _try(recipe: Recipe, circuit: Circuit, device: Device) -> _Found:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,6 +64,17 @@ def tries(circuit: Circuit, effort: str, seed: int) -> tuple[Recipe, ...]:
         *seeded("qiskit O3", "canonical", 2, 6, 20),
         *seeded("qiskit O3", "source", *((5, 40, 100) if small else (2, 6, 20))),
     )  # fmt: skip
+
+
+def first_seeds(recipes: Sequence[Recipe]) -> tuple[list[Recipe], list[Recipe]]:
+    """The first two seeds of each recipe and form, and the others."""
+    seen: Counter[tuple[str, str]] = Counter()
+    first: list[Recipe] = []
+    rest: list[Recipe] = []
+    for recipe in recipes:
+        seen[recipe.name, recipe.form] += 1
+        (first if seen[recipe.name, recipe.form] <= 2 else rest).append(recipe)
+    return first, rest
 
 
 def _two_qubit(op: Op) -> int:

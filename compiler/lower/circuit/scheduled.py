@@ -17,7 +17,8 @@ from hepq.runtime.quantum.native import Native
 def all_to_all(device: Device, couplings: Mapping[tuple[int, int], Coupling]) -> bool:
     """Whether every two usable qubits are coupled by an rzz, rxx or ms of any angle."""
     usable = sum(q.usable for q in device.qubits)
-    return len(couplings) == usable * (usable - 1) // 2 and all(c.gate in ("rzz", "rxx", "ms") for c in couplings.values())
+    any_angle = all(c.gate in ("rzz", "rxx", "ms") for c in couplings.values())
+    return any_angle and len(couplings) == usable * (usable - 1) // 2
 
 
 def scheduled(found: LayeredCircuit, device: Device, couplings: Mapping[tuple[int, int], Coupling]) -> Native | None:

@@ -100,7 +100,7 @@ def test_a_circuit_on_one_wire_needs_no_couplings(tmp_path: Path) -> None:
 
 def test_the_cache_answers_and_knows_what_it_depends_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = compiled(SOURCE, CHIP, tmp_path)
-    monkeypatch.setattr(portfolio, "_searched", lambda *a: pytest.fail("compiled again"))
+    monkeypatch.setattr(portfolio, "_searching", lambda *a: pytest.fail("compiled again"))
     assert compiled(SOURCE, CHIP, tmp_path) == first
     others: list[dict[str, Any]] = [{"seed": 1}, {"effort": "normal"}]
     for other in others:
