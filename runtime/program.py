@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, JsonValue, model_validator
 
 from hepq.runtime.elementwise import BINARY, UNARY
+from hepq.runtime.errors import ArtifactError
 from hepq.runtime.quantum.circuit import Circuit
 
 Array = NDArray[Any]
@@ -54,9 +55,9 @@ class Program(_Frozen):
                 raise ValueError(f"step {i}: no operation {step.op}")
             if not all(0 <= a < i for a in step.args):
                 raise ValueError(f"step {i} uses a later one")
-            for key in ("circuit", "left", "right"):
+            for key in ("left", "right") if step.op == "fidelity" else ("circuit",) if step.op in QUANTUM else ():
                 number = step.attrs.get(key)
-                if number is not None and not (isinstance(number, int) and 0 <= number < len(self.circuits)):
+                if not (isinstance(number, int) and 0 <= number < len(self.circuits)):
                     raise ValueError(f"step {i}: no circuit {number}")
         if any(not 0 <= i < len(self.steps) for i in self.outputs.values()):
             raise ValueError("an output that no step gives")
@@ -103,6 +104,7 @@ def evaluate(
     """Outputs by name, [events or 1, *dims], in float64. ``inputs``: [events, *dims] each.
 
     ``measure`` gives the value of a quantum step, from the step, its operands' steps and their values.
+    Raises ArtifactError HQ0840 for a step that cannot be done: its attributes, operands or shapes are wrong.
     """
     sizes = {
         d.rstrip("'"): np.shape(inputs[name])[1 + i]
@@ -115,9 +117,19 @@ def evaluate(
     with np.errstate(all="ignore"):
         for step in program.steps:
             operands, args = [program.steps[a] for a in step.args], [values[a] for a in step.args]
-            rule = measure if step.op in QUANTUM else RULES[step.op]
-            values.append(np.asarray(rule(step, operands, args, context), _DTYPES[step.elem]))
+            value = (
+                measure(step, operands, args, context) if step.op in QUANTUM else _done(step, operands, args, context)
+            )
+            values.append(np.asarray(value, _DTYPES[step.elem]))
     return {name: values[i] for name, i in program.outputs.items()}
+
+
+def _done(step: Step, operands: Sequence[Step], args: Sequence[Array], context: Context) -> Any:
+    try:
+        return RULES[step.op](step, operands, args, context)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        why = f"step {step.op} over {[d for d, _ in step.dims]}: {error}"
+        raise ArtifactError("HQ0840", "malformed program in an artifact", why) from error
 
 
 _DTYPES = {"real": np.float64, "int": np.int64, "bool": np.bool_}

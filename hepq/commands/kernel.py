@@ -128,17 +128,37 @@ def _side(model: Model, files: list[str], events: int | None, tree: str | None, 
     """Features, without events whose features could not be computed."""
     import numpy as np
 
+    from hepq.runtime.errors import DataError
     from hepq.runtime.quantum.export import Side
 
     given: Any = files
     if len(files) == 1 and files[0].endswith(".npy"):
-        given = np.load(files[0], allow_pickle=False)
+        given = _array(files[0])
     x, labels = model.kernel_inputs(given, events, tree=tree)
-    usable = np.isfinite(x.reshape(len(x), -1)).all(axis=1)
+    usable = np.isfinite(x).all(axis=tuple(range(1, x.ndim)))
+    if not usable.any():
+        why = f"none of {len(x):,} has features" if len(x) else "there is nothing to compute a kernel of"
+        raise DataError("HQ0809", f"no events in {', '.join(files)}", why)
     left_out = int((~usable).sum())
     if left_out and not quiet:
         err().print(f"{left_out:,} of {len(x):,} events of {', '.join(files)} are left out: no features", markup=False)
     return Side(x[usable], np.flatnonzero(usable), None if labels is None else labels[usable])
+
+
+def _array(path: str) -> Any:
+    """The array of a file. Raises DataError HQ0801, HQ0842."""
+    import numpy as np
+
+    from hepq.runtime.errors import DataError
+
+    if not Path(path).is_file():
+        raise DataError("HQ0801", f"no such file: {path}", f"looked from {Path.cwd()}")
+    try:
+        with Path(path).open("rb") as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        help = "numpy.save writes one"
+        raise DataError("HQ0842", f"{path} is not an array of numbers", str(error).split(". ")[0], help) from error
 
 
 @contextmanager

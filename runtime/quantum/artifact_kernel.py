@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.runtime.artifact import Artifact
-from hepq.runtime.errors import ArtifactError
+from hepq.runtime.errors import ArtifactError, DataError
 from hepq.runtime.manifest import Kernel
 from hepq.runtime.program import evaluate
 from hepq.runtime.quantum.backend import Backend, Task
@@ -39,6 +39,8 @@ class ArtifactKernel:
         compiled = Compiled(artifact)
         self.measurer = compiled.measurer(backend, shots, seed)
         self.program = read_program(artifact, self.info.program)
+        if "k" not in self.program.outputs:
+            raise ArtifactError("HQ0840", f"malformed {self.info.program} in {artifact.path.name}", "it gives no k")
         weights = self.info.program.replace(".json", ".safetensors")
         self.weights = artifact.tensors(weights) if weights in artifact.members else {}
         self.calibration = compiled.device.calibration if compiled.device is not None else None
@@ -86,7 +88,10 @@ class ArtifactKernel:
         sender.budget.check(wanted, sender.spent)
 
     def block(self, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
-        """K of every pair: [N, *shape], [M, *shape] -> [N, M]. Shots of each block are drawn by a seed of its own."""
+        """K of every pair: [N, *shape], [M, *shape] -> [N, M]. Shots of each block are drawn by a seed of its own.
+
+        Raises DataError HQ0842 for events of another shape.
+        """
         out: NDArray[np.float64] = np.broadcast_to(self._values(x[None], y[None], x, y), (1, len(x), len(y)))[0]
         return out
 
@@ -96,6 +101,10 @@ class ArtifactKernel:
         return out
 
     def _values(self, a: NDArray[Any], b: NDArray[Any], x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+        for events in (x, y):
+            if events.shape[1:] != self.info.shape:
+                title = f"kernel {self.info.name} takes events of shape {self.info.shape}, not {events.shape[1:]}"
+                raise DataError("HQ0842", title, help="give arrays [events, *shape]")
         measurer = replace(self.measurer, seed=block_seed(self.measurer.seed, x, y))
         inputs = {"a": np.asarray(a, np.float64), "b": np.asarray(b, np.float64)}
         return evaluate(self.program, inputs, self.weights, measurer)["k"]

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import pi
+from math import isfinite, pi
 from typing import Any
 
 import numpy as np
@@ -139,9 +139,11 @@ class Circuit:
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Circuit:
-        """Raises ValueError unless every gate, wire and slot exists."""
+        """Raises ValueError unless every gate, wire and slot exists and all angles are finite."""
         circuit = Circuit(int(data["qubits"]), int(data["slots"]), tuple(_op_from_json(op) for op in data["ops"]))
         check(circuit)
+        if not all(isfinite(a.constant) and all(isfinite(c) for _, c in a.terms) for a in circuit.angles):
+            raise ValueError("an angle that is not a number")
         return circuit
 
 

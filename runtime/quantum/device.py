@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 from datetime import date
 from functools import cached_property
+from math import inf
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -103,6 +104,12 @@ class Device(_Frozen):
                 raise ValueError(f"coupling {c.a}-{c.b}: qubits are numbered 0 to {n - 1}")
             if GATES.get(c.gate, (0, 0))[1] != 2:
                 raise ValueError(f"coupling {c.a}-{c.b}: no two-qubit gate {c.gate}")
+        for name in self.one_qubit:
+            if GATES.get(name, (0, 0))[1] != 1:
+                raise ValueError(f"no one-qubit gate {name}")
+        for name, seconds in self.durations.items():
+            if not 0 <= seconds < inf:
+                raise ValueError(f"duration of {name}: {seconds} seconds")
         pairs = [(c.a, c.b, c.gate) for c in self.couplings]
         if len(set(pairs)) != len(pairs):
             raise ValueError("a coupling is given twice")

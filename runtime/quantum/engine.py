@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -18,10 +18,10 @@ from hepq.runtime.errors import ArtifactError
 from hepq.runtime.events import Batch
 from hepq.runtime.manifest import Circuits, Manifest
 from hepq.runtime.memory import aligned
-from hepq.runtime.program import Program, evaluate
+from hepq.runtime.program import Dim, Program, evaluate
 from hepq.runtime.quantum.backend import Backend
 from hepq.runtime.quantum.device import Device
-from hepq.runtime.quantum.measurer import Measurer
+from hepq.runtime.quantum.measurer import Measurer, to_run
 from hepq.runtime.quantum.native import Native
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -36,6 +36,10 @@ class HybridEngine:
         circuits = circuits_of(artifact)
         self.compiled = Engine(artifact, threads, circuits.stage) if self.manifest.code is not None else None
         self.program = read_program(artifact, circuits.program or "")
+        if missing := {o.name for o in self.manifest.outputs} - self.program.outputs.keys():
+            raise ArtifactError(
+                "HQ0840", f"malformed program in {artifact.path.name}", f"no {min(missing)} comes of it"
+            )
         self.weights = artifact.tensors(circuits.weights) if circuits.weights else {}
 
     def run(self, batch: Batch) -> dict[str, NDArray[np.float32]]:
@@ -51,16 +55,24 @@ class HybridEngine:
     def _evaluate(self, batch: Batch, staged: Arrays, lo: int, hi: int) -> dict[str, NDArray[Any]]:
         if hi == lo:
             return {o.name: np.zeros((0, *self.manifest.static_shape(o.dims))) for o in self.manifest.outputs}
-        inputs: dict[str, NDArray[Any]] = {}
-        for name, dims in self.program.inputs.items():
-            source = staged[name] if name in staged else batch.contents[name]
-            ragged = bool(dims) and dims[0][1] is None
-            first, last = (int(batch.offsets[dims[0][0]][i]) for i in (lo, hi)) if ragged else (lo, hi)
-            shape = tuple(size for _, size in dims if size is not None)
-            rows = source.reshape(-1, *shape)[first:last]
-            inputs[name] = rows[None] if ragged else rows
+        try:
+            inputs = {
+                name: self._input(name, dims, batch, staged, lo, hi) for name, dims in self.program.inputs.items()
+            }
+        except (KeyError, ValueError) as error:
+            title = f"malformed program in {self.artifact.path.name}"
+            raise ArtifactError("HQ0840", title, f"its inputs are not those of the model: {error}") from error
         found = evaluate(self.program, inputs, self.weights, self.measurer)
         return {k: np.broadcast_to(v, (hi - lo, *v.shape[1:])) for k, v in found.items()}
+
+    @staticmethod
+    def _input(name: str, dims: Sequence[Dim], batch: Batch, staged: Arrays, lo: int, hi: int) -> NDArray[Any]:
+        """[events, *dims] of the events from ``lo`` to ``hi``: one, where the first dim is ragged."""
+        source = staged[name] if name in staged else batch.contents[name]
+        ragged = bool(dims) and dims[0][1] is None
+        first, last = (int(batch.offsets[dims[0][0]][i]) for i in (lo, hi)) if ragged else (lo, hi)
+        rows = source.reshape(-1, *(size for _, size in dims if size is not None))[first:last]
+        return rows[None] if ragged else rows
 
     def _joined(self, parts: list[NDArray[Any]], dims: tuple[str, ...], batch: Batch) -> NDArray[np.float32]:
         """``parts``: [events, *dims]; a ragged dim takes the place of its event's axis."""
@@ -87,7 +99,7 @@ def read_program(artifact: Artifact, member: str) -> Program:
     """A program of the artifact. Raises ArtifactError HQ0840 if it is malformed."""
     try:
         program = Program.model_validate_json(artifact.members[member])
-        _ = program.compiled
+        to_run(program)
     except (ValidationError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ArtifactError("HQ0840", f"malformed {member} in {artifact.path.name}", str(error)) from error
     return program
@@ -105,15 +117,35 @@ class Compiled:
         member = self._circuits.natives
         try:
             data = json.loads(self._artifact.members[member]) if member else {}
-            return {digest: Native.from_json(native) for digest, native in data.items()}
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+            found = {digest: Native.from_json(native) for digest, native in data.items()}
+            self._check(found)
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             raise ArtifactError("HQ0840", f"malformed {member} in {self._artifact.path.name}", str(error)) from error
+        return found
+
+    def _check(self, natives: Mapping[str, Native]) -> None:
+        """Raise ValueError unless natives have their sources' slots and wires, on the device's qubits."""
+        members = [self._circuits.program, self._circuits.kernel.program if self._circuits.kernel else None]
+        for member in dict.fromkeys(m for m in members if m is not None) if natives else ():
+            for digest, source in to_run(read_program(self._artifact, member)).items():
+                native = natives.get(digest)
+                if native is None:
+                    continue
+                if (native.circuit.slots, len(native.measured)) != (source.slots, source.qubits):
+                    raise ValueError(
+                        f"{digest[:8]} is not the circuit of {source.slots} slots on {source.qubits} wires"
+                    )
+                if self.device is not None and native.circuit.qubits != self.device.size:
+                    raise ValueError(f"{digest[:8]} is for {native.circuit.qubits} qubits, not {self.device.size}")
 
     @cached_property
     def device(self) -> Device | None:
-        """The device as it was when the circuits were compiled; None for exact simulation."""
+        """The device as it was when the circuits were compiled; None for exact simulation. Raises HQ0840."""
         member = self._circuits.device
-        return Device.model_validate_json(self._artifact.members[member]) if member else None
+        try:
+            return Device.model_validate_json(self._artifact.members[member]) if member else None
+        except ValueError as error:
+            raise ArtifactError("HQ0840", f"malformed {member} in {self._artifact.path.name}", str(error)) from error
 
     def measurer(self, backend: str | Backend, shots: int | None, seed: int | None) -> Measurer:
         """Runs this artifact's circuits on ``backend``; shots as given, else as the program says, as is its budget."""

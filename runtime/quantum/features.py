@@ -32,6 +32,9 @@ def kernel_inputs(
         if events.shape[1:] != info.shape:
             title = f"kernel {info.name} takes events of shape {info.shape}, not {events.shape[1:]}"
             raise DataError("HQ0842", title, help="give an array [events, *shape], or files")
+        if events.dtype.kind not in "fiub":
+            title = f"kernel {info.name} takes real numbers, not {events.dtype}"
+            raise DataError("HQ0842", title, help="give an array of floats")
         return events[:limit].astype(np.float64), None
     if info.features is None:
         title = f"kernel {info.name} takes arrays, not files"
@@ -63,7 +66,7 @@ def _from_files(
                 break
         if left == 0:
             break
-    if not rows:
+    if not sum(map(len, rows)):
         raise DataError("HQ0809", "no events", "there is nothing to compute a kernel of")
     return np.concatenate(rows), np.concatenate(truth) if truth else None
 

@@ -67,15 +67,32 @@ class Measurer:
 
 
 def to_run(program: Program) -> dict[str, Circuit]:
-    """The circuits that a device must run for a program, by digest."""
+    """The circuits that a device must run for a program, by digest.
+
+    Raises ValueError, KeyError or TypeError where a step does not fit its circuit.
+    """
     circuits, found = program.compiled, list[Circuit]()
     for step in (program.steps[i] for i in program.quantum):
+        sides = ("left", "right") if step.op == "fidelity" else ("circuit",)
+        measured = [circuits[_int(step, side)] for side in sides]
+        operands = [program.steps[a] for a in step.args]
+        if [c.slots for c in measured] != [o.dims[-1][1] if o.dims else None for o in operands]:
+            raise ValueError(f"step {step.op}: its operands do not fill its circuits' slots")
         if step.op == "fidelity":
-            found.append(fidelity_circuit(circuits[_int(step, "left")], circuits[_int(step, "right")]))
+            found.append(fidelity_circuit(*measured))
         elif step.op == "expect":
-            found += expectation_circuits(circuits[_int(step, "circuit")], _observables(step))
+            observables = _observables(step)
+            wires = {w for terms in observables for _, pauli in terms for w, _ in pauli}
+            names = {p for terms in observables for _, pauli in terms for _, p in pauli}
+            if not isinstance(step.attrs["single"], bool) or not wires <= set(range(measured[0].qubits)):
+                raise ValueError("step expect: an observable beyond its circuit's wires")
+            if not names <= set("XYZ") or (step.attrs["single"] and len(observables) != 1):
+                raise ValueError("step expect: no such observable")
+            found += expectation_circuits(measured[0], observables)
         else:
-            found.append(circuits[_int(step, "circuit")])
+            if step.op == "sample" and _int(step, "shots") < 1:
+                raise ValueError("step sample: no shots")
+            found.append(measured[0])
     return {c.digest: c for c in found}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.quantum.circuit import Circuit, affine
+from hepq.runtime.quantum.circuit import Circuit, Diagonal, affine
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,14 @@ class Native:
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Native:
-        """Raises ValueError for wires that the device lacks or that are given twice."""
+        """Raises ValueError for wires that the device lacks or that are given twice, and for a ``Diagonal``."""
         circuit = Circuit.from_json(data["circuit"])
+        if any(isinstance(op, Diagonal) for op in circuit.ops):
+            raise ValueError("a diagonal layer is not a native gate")
         layout, measured = (tuple(map(int, data[k])) for k in ("layout", "measured"))
         for wires in (layout, measured):
             if len(set(wires)) < len(wires) or not all(0 <= q < circuit.qubits for q in wires):
                 raise ValueError("layout: wires must be distinct qubits of the device")
+        if len(layout) != len(measured):
+            raise ValueError(f"{len(layout)} wires, {len(measured)} of them measured")
         return Native(str(data["device"]), str(data["calibration"]), circuit, layout, measured)

@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 
 import hepq
 from hepq.cli import app
+from hepq.runtime.errors import DataError
 from hepq.runtime.model import Model
 from hepq.runtime.quantum import export
 from hepq.runtime.quantum.alignment import kernel_alignment
@@ -69,7 +70,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     truth = (x.sum(axis=1) > 1).astype("i4")
     with uproot.recreate(folder / "events.root") as file:
         file["tree"] = {"a": x[:, 0], "b": x[:, 1], "is_signal": truth, "is_background": 1 - truth}
+    with uproot.recreate(folder / "empty.root") as file:
+        file.mktree("tree", dict.fromkeys(("a", "b", "is_signal", "is_background"), "f8"))
     np.save(folder / "x.npy", x)
+    np.save(folder / "none_at_all.npy", np.zeros((0, 2)))
+    np.save(folder / "nan.npy", np.full((3, 2), np.nan))
+    np.save(folder / "words.npy", np.array([["a", "b"]]))
+    (folder / "garbage.npy").write_text("no array")
     return folder
 
 
@@ -199,7 +206,12 @@ def test_wrong_usage(args: list[str], project: Path, monkeypatch: pytest.MonkeyP
     [
         (["m.hepqx", "x.npy", "-o", "g.csv"], "HQ0817"),
         (["m.hepqx", "x.npy", "-o", "none/g.npz"], "HQ0817"),
-        (["m.hepqx", "none.npy", "-o", "g.npz"], "No such file"),
+        (["m.hepqx", "none.npy", "-o", "g.npz"], "HQ0801"),
+        (["m.hepqx", "empty.root", "-o", "g.npz"], "HQ0809"),
+        (["m.hepqx", "none_at_all.npy", "-o", "g.npz"], "HQ0809"),
+        (["m.hepqx", "nan.npy", "-o", "g.npz"], "HQ0809"),
+        (["m.hepqx", "words.npy", "-o", "g.npz"], "HQ0842"),
+        (["m.hepqx", "garbage.npy", "-o", "g.npz"], "HQ0842"),
         (["m.hepqx", "x.npy", "-o", "g.npz", "--store", "."], "HQ0858"),
         (["m.hepqx", "x.npy", "-o", "g.npz", "--backend", "oracle"], "HQ0870"),
         (["m.hepqx", "x.npy", "-o", "g.npz", "--backend", "noisy"], "HQ0877"),
@@ -236,6 +248,13 @@ def test_shots(model: Model, x: np.ndarray, tmp_path: Path) -> None:
     assert 0.9 < pull.std() < 1.1
     np.testing.assert_array_equal(gram(pickle.loads(pickle.dumps(kernel)), x, tile=8), made)
     assert kernel.digest != model.kernel(Dice(), shots=401).digest != model.kernel(Dice(), shots=400, seed=1).digest
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (3,), (3, 2, 1)])
+def test_events_of_another_shape_are_not_measured(shape: tuple[int, ...], model: Model, x: np.ndarray) -> None:
+    for rows, columns in [(x, np.ones(shape)), (np.ones(shape), x)]:
+        with pytest.raises(DataError, match="HQ0842"):
+            model.kernel().block(rows, columns)
 
 
 def test_estimator(project: Path, model: Model, x: np.ndarray) -> None:

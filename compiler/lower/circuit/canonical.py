@@ -63,6 +63,8 @@ def _levelled(ops: Iterable[Op], qubits: int, sampled: bool) -> tuple[Op, ...]:
         if isinstance(op, Gate) and op.name == "x" and level[op.qubits[0]] % 2 == 0:
             phase = False
         for part in phase_terms(op) if phase and not _linear(op) else (op,):
+            if not part.qubits:  # a global phase
+                continue
             at = max(level[q] for q in part.qubits)
             at += (at % 2 == 0) == phase
             for q in part.qubits:

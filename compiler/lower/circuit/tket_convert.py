@@ -37,6 +37,8 @@ def to_tket(circuit: Circuit) -> tuple[Any, Symbols]:
     for op in circuit.ops:
         if isinstance(op, Diagonal):
             for wires, angle in op.terms:
+                if not wires:  # a global phase
+                    continue
                 steps = list(pairwise(wires)) if len(wires) != 2 else []
                 for a, b in steps:
                     add("CX", (), (a, b))

@@ -119,3 +119,9 @@ def test_large_kernels_are_quick() -> None:
 def test_qaoa_is_layers_already() -> None:
     found = canonical(qaoa(5, 0.7, layers=2))
     assert sum(isinstance(op, Diagonal) for op in found.ops) == 2
+
+
+def test_global_phases_leave_nothing() -> None:
+    layers = (Diagonal(()), Diagonal((((), Angle.slot(0)),)), Diagonal((((), Angle(0.3)), ((0, 1), Angle.slot(0)))))
+    found = canonical(Circuit(2, 1, layers))
+    assert found.ops == (Diagonal((((0, 1), Angle.slot(0)),)),)

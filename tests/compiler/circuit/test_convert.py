@@ -18,7 +18,9 @@ from tests.compiler.circuit.families import kernel, overlap, random_gates, rando
 RNG = np.random.default_rng(5)
 QISKIT = sorted(set(GATES) - {"gpi", "gpi2", "ms"})
 PYTKET = sorted(set(GATES) - {"gpi", "gpi2", "ms", "iswap", "cu"})
-LAYER = Diagonal((((0,), Angle.slot(0)), ((0, 2), Angle.slot(1, 2.0)), ((0, 1, 2), Angle(0.5, ((2, -1.0),)))))
+LAYER = Diagonal(
+    (((), Angle.slot(0)), ((0,), Angle.slot(0)), ((0, 2), Angle.slot(1, 2.0)), ((0, 1, 2), Angle(0.5, ((2, -1.0),))))
+)
 
 
 def every_gate(names: list[str]) -> Circuit:

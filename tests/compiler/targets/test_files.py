@@ -110,6 +110,8 @@ def test_round_trip(name: str, kind: str, tmp_path: Path) -> None:
         ('status = "assumed"', 'status = "guessed"', "should be 'calibrated', 'published' or 'assumed'", ""),
         ("date = 2026-10-01", 'date = "soon"', "`date` of `topology` of `sources`", ""),
         ('gate = "cz"', 'gate = "cy9"', "no two-qubit gate cy9", ""),
+        ('"sx", "x"]', '"sx", "cz"]', "no one-qubit gate cz", ""),
+        ("{gate = 2.5e-8", "{gate = -1.0", "duration of gate: -1.0 seconds", ""),
         ('pairs = "line"', "pairs = [[0, 9]]", "coupling 0-9: qubits are numbered 0 to 5", ""),
         ('pairs = "line"', "pairs = [[0, 1], [0, 1]]", "a coupling is given twice", ""),
         ('pairs = "line"', 'pairs = "hexagon"', "no lattice 'hexagon'", ""),
