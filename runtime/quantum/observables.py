@@ -48,8 +48,10 @@ class Means:
         """[observables, N] from amplitudes [1 or 2, 2^wires, N]: real, and imaginary where not all zero."""
         total = parts.new_zeros(len(self.observables), parts.shape[-1])
         for (flips, imaginary), table in self.weights.items():
-            order = torch.from_numpy(np.arange(parts.shape[1]) ^ flips).to(parts.device)
-            flipped = parts.index_select(1, order) if flips else parts
+            flipped = parts
+            if flips:
+                order = np.arange(parts.shape[1]) ^ flips
+                flipped = parts.index_select(1, torch.from_numpy(order).to(parts.device))
             if not imaginary:
                 seen = (flipped * parts).sum(0)
             elif len(parts) == 2:

@@ -8,7 +8,8 @@ product, one cosine and one sine. Events are taken a block at a time, so that al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from math import pi
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from hepq.runtime.quantum.circuit import Circuit
 from hepq.runtime.quantum.measure import Observable
 from hepq.runtime.quantum.observables import support
 from hepq.runtime.quantum.products import gram, overlaps
-from hepq.runtime.quantum.tables import Key, PhaseTable, Tables, TurnTable, kron, tables, turned
+from hepq.runtime.quantum.tables import Key, PhaseTable, Tables, tables
 
 __all__ = ["Values", "expectations", "gram", "overlaps", "probabilities", "states"]
 
@@ -62,42 +63,48 @@ def _blocks(
 
     Without ``phases_too``, amplitudes are right up to a phase of each.
     """
-    full, common, shared = _filled(values, circuit.slots)
-    plan = tables(Key(circuit.digest, shared, dtype.to_real(), full.device, circuit))
-    block = BLOCK * torch.get_num_threads() if full.device.type == "cpu" else DEVICE_BLOCK
+    chunks, events = _chunks(values, circuit.slots)
+    real, device = dtype.to_real(), chunks[0].device
+    plan = tables(Key(circuit.digest, tuple((c.shape[1], len(c) == 1) for c in chunks), real, device, circuit))
+    matrices = {wires: batch(chunks).to(real).unbind() for wires, batch in plan.batches.items()}
+    block = BLOCK * torch.get_num_threads() if device.type == "cpu" else DEVICE_BLOCK
     size, found = max(1, block >> circuit.qubits), []
-    for i in range(0, max(1, len(full)), size):
-        rows = full[i : i + size]
-        parts = _layers(plan, rows, common, dtype.to_real(), phases_too)
-        found.append(finish(parts.expand(-1, -1, len(rows))))
+    for i in range(0, max(1, events), size):
+        rows = [c if len(c) == 1 else c[i : i + size] for c in chunks]
+        parts = _layers(plan, matrices, rows, real, phases_too)
+        found.append(finish(parts.expand(-1, -1, min(size, events - i))))
     return found[0].T if len(found) == 1 else torch.cat(found, 1).T
 
 
-def _filled(values: Values, slots: int) -> tuple[Tensor, Tensor, frozenset[int]]:
-    """Values [N, slots], those of one event [1, slots], and the slots that are the same in all events."""
-    parts = (values,) if isinstance(values, Tensor) else tuple(values)
-    if any(p.dim() != 2 for p in parts) or sum(p.shape[1] for p in parts) != slots:
+def _chunks(values: Values, slots: int) -> tuple[list[Tensor], int]:
+    """``values`` as tensors [N or 1, some slots], and N."""
+    parts = [values] if isinstance(values, Tensor) else list(values)
+    if not parts or any(p.dim() != 2 for p in parts) or sum(p.shape[1] for p in parts) != slots:
         raise ValueError(f"values of shapes {[tuple(p.shape) for p in parts]} do not fill {slots} slots")
-    rows = next((len(p) for p in parts if len(p) != 1), 1)
-    if any(len(p) not in (1, rows) for p in parts):
+    events = next((len(p) for p in parts if len(p) != 1), 1)
+    if any(len(p) not in (1, events) for p in parts):
         raise ValueError(f"values of {sorted({len(p) for p in parts})} events")
-    parts = tuple(p.to(torch.float64) for p in parts)
-    one = [len(p) == 1 for p in parts for _ in range(p.shape[1])]
-    full = parts[0] if len(parts) == 1 else torch.cat([p.expand(rows, -1) for p in parts], 1)
-    common = full[:1] if len(parts) == 1 else torch.cat([p[:1] for p in parts], 1)
-    return full, common, frozenset(i for i, shared in enumerate(one) if shared)
+    return [p.to(torch.float64) for p in parts], events
 
 
-def _layers(plan: Tables, values: Tensor, common: Tensor, real: torch.dtype, phases_too: bool) -> Tensor:
+def _layers(
+    plan: Tables,
+    matrices: Mapping[int, Sequence[Tensor]],
+    chunks: Sequence[Tensor],
+    real: torch.dtype,
+    phases_too: bool,
+) -> Tensor:
     """[2, 2^wires, rows]; rows is 1 where all events are alike, and [1, 2^wires, rows] holds real amplitudes."""
     waves: dict[int, Tensor | None] = {}
-    state = torch.zeros(1, 1 << plan.qubits, 1, dtype=real, device=values.device)
+    state = torch.zeros(1, 1 << plan.qubits, 1, dtype=real, device=chunks[0].device)
     state[:, plan.start] = 1.0
-    for i, (turn, phases) in enumerate(plan.layers):
-        state = _turn(state, turn, values, common)
+    for i, (windows, phases) in enumerate(plan.layers):
+        for window in windows:
+            wires, number = window.place
+            state = _turned(state, matrices[wires][number] if window.fixed is None else window.fixed, window.low)
         if phases_too or i + 1 < len(plan.layers):
             if phases.number not in waves:
-                waves[phases.number] = _wave(phases, values, common, real)
+                waves[phases.number] = _wave(phases, chunks, real)
             wave = waves[phases.number]
             state = state if wave is None else _multiplied(state, wave)
         if phases.gather is not None:
@@ -105,12 +112,21 @@ def _layers(plan: Tables, values: Tensor, common: Tensor, real: torch.dtype, pha
     return state
 
 
-def _wave(phases: PhaseTable, values: Tensor, common: Tensor, real: torch.dtype) -> Tensor | None:
+def _turned(state: Tensor, matrix: Tensor, low: int) -> Tensor:
+    """``matrix`` [2^k, 2^k] on the k wires from ``low`` on."""
+    parts, size, rows = state.shape
+    copies = parts * size // len(matrix) >> low
+    wide = state.reshape(copies, len(matrix), rows << low)
+    return torch.bmm(matrix.expand(copies, -1, -1), wide).reshape(parts, size, rows)
+
+
+def _wave(phases: PhaseTable, chunks: Sequence[Tensor], real: torch.dtype) -> Tensor | None:
     """Cosine and sine of the phases, [2, 2^wires, rows]."""
-    turns = phases.turns(values, common)
-    if turns is None:
+    angles = phases(chunks)
+    if angles is None:
         return None
-    angles = torch.frac(turns).to(real) * (2 * torch.pi)
+    turns = torch.round(angles.detach() / (2 * pi))
+    angles = torch.sub(angles, turns, alpha=2 * pi).to(real)
     return torch.stack((torch.cos(angles), torch.sin(angles)))
 
 
@@ -119,22 +135,6 @@ def _multiplied(state: Tensor, wave: Tensor) -> Tensor:
         return state * wave
     (re, im), (c, s) = state.unbind(), wave.unbind()
     return torch.stack((torch.addcmul(re * c, im, s, value=-1), torch.addcmul(re * s, im, c)))
-
-
-def _turn(state: Tensor, table: TurnTable, values: Tensor, common: Tensor) -> Tensor:
-    shape = state.shape
-    angles = None if table.angles is None else table.angles(values, common)[0]
-    used = 0
-    for low, mirrors, fixed in table.windows:
-        matrix = fixed
-        if matrix is None and angles is not None:
-            matrix = kron(turned(angles[used : used + len(mirrors)], mirrors)).to(state.dtype)
-            used += len(mirrors)
-        assert matrix is not None
-        copies = shape[0] * shape[1] // len(matrix) >> low
-        state = state.reshape(copies, len(matrix), shape[2] << low)
-        state = torch.bmm(matrix.expand(copies, -1, -1), state)
-    return state.reshape(shape)
 
 
 class _Permuted(torch.autograd.Function):

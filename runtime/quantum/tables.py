@@ -3,53 +3,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, reduce
-from itertools import pairwise
-from math import ceil, pi
+from functools import lru_cache
+from math import pi
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hepq.runtime.quantum.circuit import Angle, Circuit
+from hepq.runtime.quantum.circuit import Angle, Circuit, affine
 from hepq.runtime.quantum.fuse import Bit, Phases, Turn, fused
 
 #: phase tables larger than this, in bytes, are kept as two factors over half the wires each
 DENSE = 1 << 25
-#: most wires that one matrix product turns
+#: most wires that one matrix product turns; even, so that Hadamards have powers of two, without rounding
 WINDOW = 4
 
 
 @dataclass(frozen=True)
 class Key:
-    """What tables depend on. ``shared``: slots with one value for all events; ``real``: element type."""
+    """What tables depend on. ``chunks``: (slots, whether all events share them) of each; ``real``: element type."""
 
     digest: str
-    shared: frozenset[int]
+    chunks: tuple[tuple[int, bool], ...]
     real: torch.dtype
     device: torch.device
     circuit: Circuit = field(compare=False)
 
+    @property
+    def shared(self) -> frozenset[int]:
+        """Slots with one value for all events."""
+        flags = [shared for slots, shared in self.chunks for _ in range(slots)]
+        return frozenset(slot for slot, shared in enumerate(flags) if shared)
+
 
 @dataclass(frozen=True)
 class Affine:
-    """angles = values @ matrix + constant; ``shared``: the same in every event."""
+    """Angles = constant + Σ chunk @ matrix, over the chunks of slots that they depend on."""
 
-    matrix: Tensor  #: [slots, angles]
     constant: Tensor  #: [angles]
-    shared: bool
+    matrices: tuple[tuple[int, Tensor], ...]  #: chunk, [its slots, angles]
 
-    def __call__(self, values: Tensor, common: Tensor) -> Tensor:
-        """[N or 1, angles]. ``values`` [N, slots]; ``common`` [1, slots]: right at the shared slots."""
-        return torch.addmm(self.constant, common if self.shared else values, self.matrix)
+    def __call__(self, chunks: Sequence[Tensor]) -> Tensor:
+        """[N, angles]; [1, angles] where they depend on shared slots alone. ``chunks``: [N or 1, slots] each."""
+        total = self.constant[None]
+        for chunk, matrix in self.matrices:
+            total = total + chunks[chunk] @ matrix
+        return total
 
 
 @dataclass(frozen=True)
 class PhaseTable:
-    """Phases in turns of 2π: [2^n, rows] = signs @ angles + fixed, ``signs`` perhaps as high ⊗ low factors.
+    """Phases: [2^n, rows] = signs @ angles + fixed, ``signs`` perhaps as high ⊗ low factors.
 
     ``number``: equal for equal phases. ``gather``, ``scatter``: the permutation after them and its inverse.
     """
@@ -62,11 +69,11 @@ class PhaseTable:
     gather: Tensor | None
     scatter: Tensor | None
 
-    def turns(self, values: Tensor, common: Tensor) -> Tensor | None:
-        """[2^n, rows], or None where all are zero."""
+    def __call__(self, chunks: Sequence[Tensor]) -> Tensor | None:
+        """Radians [2^n, rows], or None where all are zero."""
         if self.angles is None:
             return self.fixed
-        angles = self.angles(values, common).T
+        angles = self.angles(chunks).T
         if self.high is None:
             found = self.low @ angles
         else:
@@ -75,19 +82,32 @@ class PhaseTable:
 
 
 @dataclass(frozen=True)
-class TurnTable:
-    """``windows``: (lowest wire, ±1 of each wire as in ``turned``, matrix if fixed), the matrix on the wires from
-    the lowest on; ``angles``: of the wires of those not fixed, in order."""
+class Window:
+    """A matrix on some wires, from wire ``low`` on: fixed, or number ``place[1]`` of the batch ``place[0]``."""
 
-    windows: tuple[tuple[int, Tensor, Tensor | None], ...]
-    angles: Affine | None
+    low: int
+    fixed: Tensor | None
+    place: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Matrices of windows of ``mirrors.shape[1]`` wires each, all made at once; ``angles``: of their wires in order."""
+
+    mirrors: Tensor  #: [windows, wires]
+    angles: Affine
+
+    def __call__(self, chunks: Sequence[Tensor]) -> Tensor:
+        """[windows, 2^wires, 2^wires]"""
+        return turned(self.angles(chunks).reshape(self.mirrors.shape), self.mirrors)
 
 
 @dataclass(frozen=True)
 class Tables:
     qubits: int
     start: int
-    layers: tuple[tuple[TurnTable, PhaseTable], ...]
+    batches: dict[int, Batch]  #: by the number of wires
+    layers: tuple[tuple[tuple[Window, ...], PhaseTable], ...]
 
 
 @lru_cache(maxsize=64)
@@ -95,22 +115,28 @@ def tables(key: Key) -> Tables:
     """Tables of ``key.circuit``; the last 64 are kept."""
     plan = fused(key.circuit, key.shared)
     numbers: dict[object, int] = {}
+    moving: dict[int, list[list[tuple[Angle, bool]]]] = {}
     with torch.inference_mode(False):  # what is kept must serve gradients, too
         layers = tuple(
-            (_turns(turn, plan.qubits, key), _phases(phases, numbers.setdefault(phases.terms, len(numbers)), key))
+            (tuple(_windows(turn, moving, key)), _phases(phases, numbers.setdefault(phases.terms, len(numbers)), key))
             for turn, phases in plan.layers
         )
-    return Tables(plan.qubits, plan.start, layers)
+        batches = {
+            wires: Batch(_mirrors(windows, key), _affine([a for w in windows for a, _ in w], key))
+            for wires, windows in moving.items()
+        }
+    return Tables(plan.qubits, plan.start, batches, layers)
 
 
 def _affine(angles: Sequence[Angle], key: Key) -> Affine:
-    matrix = np.zeros((key.circuit.slots, len(angles)))
-    for column, angle in enumerate(angles):
-        for slot, coefficient in angle.terms:
-            matrix[slot, column] = coefficient
-    constant = np.array([a.constant for a in angles])
-    shared = all(s in key.shared for a in angles for s, _ in a.terms)
-    return Affine(_tensor(matrix, key), _tensor(constant, key), shared)
+    matrix, constants = affine(angles, key.circuit.slots)
+    found, first = [], 0
+    for chunk, (slots, _) in enumerate(key.chunks):
+        own = matrix[:, first : first + slots]
+        first += slots
+        if own.any():
+            found.append((chunk, _tensor(own.T, key)))
+    return Affine(_tensor(constants, key), tuple(found))
 
 
 def _tensor(array: NDArray[np.float64], key: Key) -> Tensor:
@@ -131,11 +157,11 @@ def _phases(phases: Phases, number: int, key: Key) -> PhaseTable:
     if still := [(m, a) for m, a in phases.terms if a.fixed]:
         fixed = np.zeros(1 << n)
         for mask, angle in still:
-            fixed += signs([mask], range(n))[0] * (angle.constant / (-4 * pi))
-        fixed = fixed - np.round(fixed)
+            fixed += signs([mask], range(n))[0] * (angle.constant / -2)
+        fixed = np.remainder(fixed, 2 * pi)
     split = n if dense else n // 2
     masks = [m for m, _ in moving]
-    low = signs(masks, range(split)) / (-4 * pi)
+    low = signs(masks, range(split)) / -2
     gather, scatter = _permutation(phases.bits, key) if phases.permutes else (None, None)
     return PhaseTable(
         number,
@@ -159,33 +185,33 @@ def _permutation(bits: Sequence[Bit], key: Key) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(gather).to(key.device), torch.from_numpy(scatter).to(key.device)
 
 
-def _turns(turn: Turn, n: int, key: Key) -> TurnTable:
-    count = max(1, ceil(n / WINDOW))
-    edges = [n * i // count for i in range(count + 1)]
-    windows, moving = [], list[Angle]()
-    for first, last in pairwise(edges):
-        inside = {q: (angle, mirror) for q, angle, mirror in turn.wires if first <= q < last}
+def _windows(turn: Turn, moving: dict[int, list[list[tuple[Angle, bool]]]], key: Key) -> Iterator[Window]:
+    """The matrices of a layer; those that are not fixed are added to ``moving``."""
+    for first in range(0, key.circuit.qubits, WINDOW):
+        inside = {q: (angle, mirror) for q, angle, mirror in turn.wires if first <= q < first + WINDOW}
         if not inside:
             continue
-        wires = range(min(inside), max(inside) + 1)
-        angles = [inside.get(q, (Angle(), False)) for q in wires]
-        mirrors = _tensor(np.array([-1.0 if mirror else 1.0 for _, mirror in angles]), key)
-        matrix = None
-        if all(a.fixed for a, _ in angles):
-            constants = _tensor(np.array([a.constant for a, _ in angles]), key)
-            matrix = kron(turned(constants, mirrors)).to(key.real)
+        low, high = min(inside), max(inside)
+        turns = [inside.get(q, (Angle(), False)) for q in range(low, high + 1)]
+        if all(a.fixed for a, _ in turns):
+            constants = _tensor(np.array([[a.constant for a, _ in turns]]), key)
+            yield Window(low, turned(constants, _mirrors([turns], key))[0].to(key.real), (0, 0))
         else:
-            moving += [a for a, _ in angles]
-        windows.append((wires.start, mirrors, matrix))
-    return TurnTable(tuple(windows), _affine(moving, key) if moving else None)
+            batch = moving.setdefault(len(turns), [])
+            batch.append(turns)
+            yield Window(low, None, (len(turns), len(batch) - 1))
+
+
+def _mirrors(windows: Sequence[Sequence[tuple[Angle, bool]]], key: Key) -> Tensor:
+    return _tensor(np.array([[-1.0 if mirror else 1.0 for _, mirror in turns] for turns in windows]), key)
 
 
 def turned(angles: Tensor, mirrors: Tensor) -> Tensor:
-    """RY(angle) times diag(1, mirror): [k] -> [k, 2, 2]."""
+    """RY(angle) diag(1, mirror) of each wire, multiplied out: [windows, wires] -> [windows, 2^wires, 2^wires]."""
     c, s = torch.cos(angles / 2), torch.sin(angles / 2)
-    return torch.stack((c, -s * mirrors, s, c * mirrors), -1).reshape(-1, 2, 2)
-
-
-def kron(matrices: Tensor) -> Tensor:
-    """The product of [k, 2, 2] over k wires, the first the lowest: [2^k, 2^k]."""
-    return reduce(lambda low, high: torch.kron(high, low), matrices.unbind())
+    each = torch.stack((c, -s * mirrors, s, c * mirrors), -1).unbind(1)
+    found = each[0].reshape(-1, 2, 2)
+    for high in each[1:]:
+        size = 2 * found.shape[1]
+        found = (high.reshape(-1, 2, 1, 2, 1) * found[:, None, :, None, :]).reshape(-1, size, size)
+    return found
