@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from hepq.compiler.ir import QUANTUM, Module, Node, topological
 from hepq.compiler.passes.base import Static, substitute
+from hepq.compiler.schema import read_inputs
 from hepq.runtime.program import RULES
 
 
@@ -63,8 +64,7 @@ def _split(module: Module, stages: Sequence[Node]) -> Parts:
         node: replace(node, op="input", operands=(), attrs={"name": f"stage{i}"}) for i, node in enumerate(frontier)
     }
     outputs = {given[n]["name"]: n for n in frontier}
-    read = set(topological(outputs.values()))
-    compiled = Module(module.name, tuple(i for i in module.inputs if i in read), outputs)
+    compiled = read_inputs(Module(module.name, module.inputs, outputs))
     program = substitute(module, given)
     after = set(program.walk())
     if odd := next((n for n in after if n.op not in RULES and n.op not in QUANTUM), None):
@@ -88,6 +88,8 @@ def _before(module: Module) -> list[Node]:
 def _ragged(node: Node) -> bool:
     if node.op in ("input", "param", "const"):
         return False
+    if node.op == "count":
+        return bool(node["dim"].ragged)
     return any(d.ragged for t in (node.type, *(o.type for o in node.operands)) for d in t.dims)
 
 

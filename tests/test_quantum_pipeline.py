@@ -77,6 +77,19 @@ model Attention(x: real[part, feat]) -> real[2] {
 }
 """
 
+COUNTED = """
+dim part <= 5
+dim feat = 3
+dim wire = 2
+
+circuit Embed(x: real[wire]) on q: qubit[wire] {
+  for i in wire { ry(x[i], q[i]) }
+  cz(q[0], q[1])
+}
+
+model Counted(x: real[part, feat]) -> real = expect(Z[1], Embed(stack(count(part) / 7, 1 - count(part) / 3, dim=wire)))
+"""
+
 
 def written(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "model.hepq"
@@ -84,7 +97,7 @@ def written(tmp_path: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("text", [HYBRID, ATTENTION], ids=["hybrid", "attention"])
+@pytest.mark.parametrize("text", [HYBRID, ATTENTION, COUNTED], ids=["hybrid", "attention", "number of particles"])
 def test_hybrid_models_compile_score_and_verify(text: str, tmp_path: Path) -> None:
     program, options = written(tmp_path, text), Options(init=3)
     out = tmp_path / "m.hepqx"
