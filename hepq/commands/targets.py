@@ -45,7 +45,7 @@ def targets(ctx: typer.Context) -> None:
     best, console = native().mcpu, out()
     console.print(_cpus(best))
     console.print(f"\n[bold]cpu[/] and [bold]cpu:native[/] mean cpu:{best} here. [bold]sim[/] simulates circuits.\n")
-    console.print(_devices(listed()))
+    console.print(_devices(listed(), titles=console.width >= 110))
     meant = ", ".join(f"[bold]{bare}[/] is {name}" for bare, name in DEFAULTS.items())
     console.print(f"\nBy default {meant}.")
     shapes = ", ".join(f"[bold]{name}[/] {what}" for name, what in ABSTRACT.items())
@@ -67,16 +67,20 @@ def _cpus(best: str) -> Table:
     return table
 
 
-def _devices(entries: tuple[Entry, ...]) -> Table:
+def _devices(entries: tuple[Entry, ...], titles: bool) -> Table:
+    """``titles``: with what makers call them, where there is room; names are never cut short."""
     from rich.table import Table
 
-    table = Table("--target", "device", "qubits", "work", "2-qubit gate", "couplings", "errors", "as of", box=None)
-    for column in table.columns[2:4]:
-        column.justify = "right"
+    table = Table(box=None, collapse_padding=True)
+    for heading, right in (
+        ("--target", False), *[("device", False)] * titles, ("qubits", True), ("work", True), ("2-qubit", False),
+        ("couplings", False), ("errors", False), ("as of", False),
+    ):  # fmt: skip
+        table.add_column(heading, justify="right" if right else "left", no_wrap=heading != "device")
     for e in entries:
         table.add_row(
-            e.name, e.title, str(e.qubits), str(e.usable), ", ".join(e.two_qubit), status(e.statuses.get("topology")),
-            status(e.statuses.get("gate_errors")), e.date.isoformat(),
+            e.name, *[e.title] * titles, str(e.qubits), str(e.usable), ", ".join(e.two_qubit),
+            status(e.statuses.get("topology")), status(e.statuses.get("gate_errors")), e.date.isoformat(),
         )  # fmt: skip
     return table
 

@@ -42,6 +42,14 @@ def test_list_has_every_device() -> None:
     assert all(word in shown.output for word in ("line:N", "grid:RxC", "ibm is ibm:torino", "cpu:x86-64-v3"))
 
 
+def test_a_narrow_terminal_shows_whole_names() -> None:
+    shown = CliRunner().invoke(app, ["targets"], env={"COLUMNS": "80"}).output
+    rows = {line.split()[0]: line.split()[-1] for line in shown.splitlines() if line.strip()}
+    assert set(known()) <= set(rows)
+    assert rows["tianyan:zuchongzhi2"].count("-") == 2
+    assert "…" not in shown
+
+
 def test_show_gives_figures_and_what_is_dead() -> None:
     shown = hepqc("show", "ibm:torino")
     assert shown.exit_code == 0
