@@ -8,6 +8,7 @@ import json
 import os
 import warnings
 from contextlib import suppress
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,16 @@ def folder(given: Path | None) -> Path:
 
 def key(circuit: Circuit, device: Device, effort: str, seed: int) -> str:
     """Identifies all that a compilation depends on."""
-    versions = [f"{name} {version(name)}" for name in _COMPILERS]
+    versions = [*(f"{name} {version(name)}" for name in _COMPILERS), _recipes()]
     parts = [circuit.digest, device.name, device.calibration, effort, str(seed), *versions]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@lru_cache
+def _recipes() -> str:
+    """A hash of the code that compiles circuits: versions alone do not change with every change of it."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def read(path: Path, name: str) -> dict[str, Any] | None:
