@@ -74,7 +74,10 @@ QUANTUM: dict[str, tuple[str, str]] = {
     "QAOA": (f"{_TWO}, g: real[layer]", "expect(Z, QAOA[ring](g, 2 * g, v, u))"),
     "Overlap": (_TWO, "expect(X[0], Overlap[quantum.ZZMap[reps=1]](v, u))"),
     "Embed": (_TWO, "expect(X, Embed(v, u))"),
-    **{name: (_TWO, f"{name}[quantum.ZZMap](v, u)") for name in "fidelity_kernel projected_kernel control_kernel".split()},
+    **{
+        name: (_TWO, f"{name}[quantum.ZZMap](v, u)")
+        for name in "fidelity_kernel projected_kernel control_kernel".split()
+    },
     "svm": (_V, "v |> svm[kernel=quantum.fidelity_kernel[quantum.ZZMap]]"),
     "QuantumLayer": ("p: real[part, wire]", "p |> QuantumLayer"),
     "VQC": (_V, "v |> VQC"),

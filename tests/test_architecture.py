@@ -32,8 +32,12 @@ FORBIDDEN = {
 #: heavy library -> files that may import it
 CONFINED = {
     "torch": ("compiler/lower/torch*.py", "compiler/train/*.py", "runtime/quantum/*.py"),
-    "qiskit": ("compiler/lower/circuit/*.py", "compiler/targets/*.py", "runtime/quantum/*.py",
-               "runtime/quantum/clients/*.py"),
+    "qiskit": (
+        "compiler/lower/circuit/*.py",
+        "compiler/targets/*.py",
+        "runtime/quantum/*.py",
+        "runtime/quantum/clients/*.py",
+    ),
     "pytket": ("compiler/lower/circuit/*.py",),
     "qiskit_aer": ("runtime/quantum/*.py",),
     "qiskit_ibm_runtime": ("compiler/targets/*.py", "runtime/quantum/clients/*.py"),

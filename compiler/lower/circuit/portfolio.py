@@ -85,8 +85,8 @@ def compile_circuit(
     found: list[_Found] = []
     with _searching(circuit, device, processes) as search:
         first, rest = first_seeds(tries(circuit, effort, seed))
-        for wave in (lambda: first, lambda: _hopeful(rest, found)):
-            for one in search(wave()):
+        for further in (False, True):
+            for one in search(_hopeful(rest, found) if further else first):
                 found.append(one)
                 if progress is not None:
                     progress(one.row)
