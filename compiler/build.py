@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -69,10 +70,11 @@ def build(
     raise HepqError(sink.items)
 
 
-def require_sizes(module: Module) -> None:
-    """Raises HepqError HQ0217 for each weight over a dim that nothing gives a size."""
+def require_sizes(module: Module, weights: Path | None = None) -> None:
+    """Raises HepqError HQ0217 for each weight over a dim that nothing gives a size, not ``weights`` either."""
+    said = {"help": f"`{weights}` does not say it: is it what `hepqc train` wrote for this program?"} if weights else {}
     found = [
-        diag("HQ0217", *([node.span] if node.span else []), name=path, model=module.name, dim=dim)
+        diag("HQ0217", *([node.span] if node.span else []), name=path, model=module.name, dim=dim, **said)
         for path, node in module.params.items()
         for dim in node.type.dims
         if dim.open

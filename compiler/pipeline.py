@@ -172,11 +172,11 @@ def _with_recorded(options: Options) -> Options:
 
 def model_weights(module: Module, options: Options, default_seed: int | None = None) -> Weights:
     """Weights from the file given, or random ones where a seed is."""
-    require_sizes(module)
     if options.weights is not None:
         from hepq.compiler.weights import load_weights
 
         return load_weights(options.weights, module)
+    require_sizes(module)
     seed = options.init if options.init is not None else default_seed
     if seed is None and module.params:
         raise HepqError([diag("HQ0711", name=module.name)])

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.build import Built
+from hepq.compiler.build import Built, require_sizes
 from hepq.compiler.ir import Module
 from hepq.lang import ast
 from hepq.lang.catalogue import diag
@@ -29,7 +29,9 @@ def load_weights(path: Path, module: Module) -> Weights:
 
     Raises HepqError naming every weight that is missing, extra, of another shape, or not finite.
     """
-    return fit(read_tensors(path), module, path)
+    tensors = read_tensors(path)
+    require_sizes(module, path)
+    return fit(tensors, module, path)
 
 
 def save_weights(path: Path, weights: Mapping[str, NDArray[Any]], dims: Mapping[str, int] | None = None) -> None:

@@ -11,6 +11,7 @@ from hepq.lang.builtins_lists import PATTERNS
 from hepq.lang.circuit_operations import Operation, applied, callee, operand, operation, with_controls, word
 from hepq.lang.circuit_qubits import Wires, joined, names_qubits, wires_of
 from hepq.lang.context import MAX_GATES, Context, Reported
+from hepq.lang.expr import evaluate
 from hepq.lang.gatelist import Gate
 from hepq.lang.gates import GATES
 from hepq.lang.source import Span
@@ -90,6 +91,8 @@ class Body:
         names = [a.value.id for a in angles if isinstance(a.value, ast.Name)]
         if any(self.ctx.frame.locals.get(n) is UNKNOWN for n in names):
             raise Reported  # it may have been meant to be a qubit
+        for a in angles:
+            evaluate(self.ctx, a.value)  # a misspelt register is an unknown name first of all
         wanted, found = _described(*GATES[called.name]), _described(len(angles), qubits)
         self.ctx.error("HQ0506", span, gate=called.name, wanted=wanted, found=found)
 

@@ -183,7 +183,7 @@ WEIGHTS = {
     "HQ0734": Entry(
         "`{name}` has no open angles",
         "Only qasm3, qpy and tket can leave rotations open.",
-        "give the angles of one event",
+        "name a file of events to fill it with, or choose qasm3, qpy or tket",
     ),
     "HQ0735": Entry(
         "`{name}` has no gate `{gate}` of `{device}`",

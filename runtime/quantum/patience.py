@@ -35,7 +35,8 @@ class Patience:
             try:
                 return request()
             except Denied as error:
-                raise DataError("HQ0872", f"no access to {name}", str(error)) from None
+                help = "`hepqc explain HQ0872` says where credentials are read"
+                raise DataError("HQ0872", f"no access to {name}", str(error), help) from None
             except (Transient, Unreadable) as error:
                 if getattr(error, "sent", False):
                     raise

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -100,6 +101,9 @@ def test_what_training_has_not_sized_is_said() -> None:
     with pytest.raises(HepqError, match="dim `sv`") as found:
         require_sizes(built.module)
     assert {d.code for d in found.value.diagnostics} == {"HQ0217"}
+    with pytest.raises(HepqError) as found:
+        require_sizes(built.module, Path("other.safetensors"))
+    assert all("`other.safetensors` does not say it" in str(d.help) for d in found.value.diagnostics)
 
 
 def test_a_dim_that_the_program_declares_itself_is_meant() -> None:

@@ -207,7 +207,9 @@ def test_a_broken_connection_does_not_send_twice(service: Service, tmp_path: Pat
 
 def test_no_access(service: Service, tmp_path: Path) -> None:
     service.before = once(0, Denied("no API token"))
-    with pytest.raises(DataError, match=r"HQ0872.*no access to test:chip\n  no API token"):
+    with pytest.raises(
+        DataError, match=r"HQ0872.*no access to test:chip\n  no API token.*\n  help: `hepqc explain HQ0872`"
+    ):
         run(remote(service, tmp_path / "jobs"))
 
 
