@@ -53,12 +53,15 @@ HEP: dict[str, tuple[str, str]] = {
     "from_pt_eta_phi_mass": (_P, "hep.from_pt_eta_phi_mass(pt(p), eta(p), phi(p), mass(p))"),
     "standardise": (_X, "hep.standardise(x, 0.5, 2.0)"),
 }  # fmt: skip
-TAGGERS: dict[str, tuple[str, str]] = {
-    "ParticleNet": (_GRAPH, "ParticleNet[cls](pos, x)"),
-    "ParticleNetLite": (_GRAPH, "ParticleNetLite[cls](pos, x)"),
-    "PFN": (_X, "PFN[cls](x)"),
+#: library -> its models
+MODELS: dict[str, dict[str, tuple[str, str]]] = {
+    "particlenet": {
+        "ParticleNet": (_GRAPH, "ParticleNet[cls](pos, x)"),
+        "ParticleNetLite": (_GRAPH, "ParticleNetLite[cls](pos, x)"),
+    },
+    "pfn": {"PFN": (_X, "PFN[cls](x)")},
 }
-PROGRAMS = {"nn": NN, "hep": HEP, "taggers": TAGGERS}
+PROGRAMS = {"nn": NN, "hep": HEP, **MODELS}
 
 _V, _TWO, _ANGLES = "v: real[wire]", "v: real[wire], u: real[wire]", "w: real[layer, wire]"
 #: what cannot be compiled for a CPU alone; circuits as what they make of |0…0>

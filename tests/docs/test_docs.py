@@ -130,7 +130,7 @@ def test_pictures_are_well_formed() -> None:
         assert ElementTree.parse(picture).getroot().tag.endswith("svg")
 
 
-REFERENCE = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
+REFERENCE = "\n".join((ROOT / "docs" / page).read_text(encoding="utf-8") for page in ("language.md", "models.md"))
 
 
 @pytest.mark.parametrize(
