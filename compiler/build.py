@@ -18,6 +18,7 @@ from hepq.lang.entry import ModelPlan, elaborate_model, sized
 from hepq.lang.gatelist import GateList
 from hepq.lang.modules import Program
 from hepq.lang.source import Span
+from hepq.lang.train import TrainPlan
 from hepq.lang.types import Type
 from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
 
@@ -41,11 +42,12 @@ def _circuit(found: GateList) -> Circuit:
 
 @dataclass(frozen=True)
 class Built:
-    """A model as IR, and what the artifact must know about its data."""
+    """A model as IR, and what the artifact must know about its data. ``training``: what trains it, if it is written."""
 
     module: Module
     plan: ModelPlan
     program: Program
+    training: TrainPlan | None = None
 
 
 def build(
@@ -62,7 +64,7 @@ def build(
     if isinstance(fn, ast.FnDecl) and not sink.errors:
         ctx = Context(program, NodeBuilder(), sink)
         ctx.open_dims = sized(dims or {})
-        plan = elaborate_model(ctx, fn, program.main.name, data, {k: _as_static(v) for k, v in (statics or {}).items()})
+        plan = elaborate_model(ctx, fn, program.main.name, data, static_values(statics or {}))
         if plan is not None and not sink.errors:
             inputs = tuple(t.handle for t in plan.inputs.values())
             outputs = {name: t.handle for name, t in plan.outputs.items()}
@@ -83,8 +85,12 @@ def require_sizes(module: Module, weights: Path | None = None) -> None:
         raise HepqError(found)
 
 
-def _as_static(value: Any) -> Any:
+def static_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """Lists of the command line and of manifests are tuples in the language."""
+    return {name: _as_static(value) for name, value in values.items()}
+
+
+def _as_static(value: Any) -> Any:
     return tuple(map(_as_static, value)) if isinstance(value, list) else value
 
 

@@ -108,6 +108,7 @@ RULES: dict[str, tuple[int | None, dict[str, Kind], Rule]] = {
     "window": (1, {"dim": _DIM, "win": _DIM, "stride": _INT, "pad": _INT, "dst": _DIM}, rules.window),
     "batch_norm": (5, {"channel": _DIM, "eps": _NUM, "momentum": _NUM}, rules.batch_norm),
     "dropout": (1, {"p": _NUM}, rules.dropout),
+    "stop_gradient": (1, {}, rules.stop_gradient),
     "fidelity": (2, {"left": _CIRCUIT, "right": _CIRCUIT}, quantum.fidelity),
     "expect": (1, {"circuit": _CIRCUIT, "observables": _observables, "dim": _is(Dim, type(None))}, quantum.expect),
     "probs": (1, {"circuit": _CIRCUIT, "dim": _DIM}, quantum.probs),

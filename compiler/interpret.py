@@ -284,6 +284,7 @@ RULES: dict[str, Rule] = {
     "window": _window,
     "batch_norm": _batch_norm,
     "dropout": lambda node, args, ctx: args[0],
+    "stop_gradient": lambda node, args, ctx: args[0],
     "fidelity": quantum.fidelity,
     "expect": quantum.expect,
     "probs": quantum.probs,

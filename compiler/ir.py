@@ -38,6 +38,7 @@ window     window (x)                      dim, win: Dim(size w), stride, pad, d
 norm       batch_norm (x, w, b, mean, var) channel, eps, momentum: (x - mean) / sqrt(var + eps) * w + b; w, b, mean
                                            and var are [channel]. In training: statistics over the batch
            dropout (x)                     p; identity outside training
+           stop_gradient (x)               identity whose derivative is 0
 quantum    fidelity (a, b)                 left, right: Circuit. |<right(b)|left(a)>|², each run on |0…0>. The last
                                            dim of a and b is their circuit's slots; other dims are aligned by name
            expect (a)                      circuit, observables: per observable (coefficient, ((wire, "X"|"Y"|"Z"), …))

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events to train on: a model's inputs and its truth, read the way its dataset says."""
+"""Events to train on: what a training computes with and its truth, read the way its dataset says."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hepq.compiler.build import Built
-from hepq.compiler.golden import inputs_of
+from hepq.compiler.build_training import build_training_file
 from hepq.compiler.ir import Module
 from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file
 from hepq.compiler.schema import event_schema, read_inputs
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import HepqError
@@ -25,40 +25,55 @@ from hepq.runtime.events import prepare
 from hepq.runtime.labels import classes_of
 from hepq.runtime.manifest import Dim
 
+if TYPE_CHECKING:
+    from hepq.compiler.train.table import Table
+
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """``events``: per event, the branches that ``module`` reads, at true multiplicity, in base units.
+    """``table``: what ``module`` reads of each event, in base units.
 
-    ``truth`` [events]: the number of each event's class, -1 where the labels name none or the event is not scored.
-    ``label``: the dim of the classes.
+    ``truth`` [events]: the number of each event's class, 0 without a label; -1 where the labels name none or the
+    event is not scored. ``label``: the dim of the classes.
     """
 
     module: Module
-    events: list[dict[str, NDArray[Any]]]
+    table: Table
     truth: NDArray[np.int64]
     built: Built
-    label: Dim
+    label: Dim | None
+
+    @cached_property
+    def events(self) -> list[dict[str, NDArray[Any]]]:
+        """Per event, the branches that ``module`` reads, at true multiplicity."""
+        return [self.table.event(i) for i in range(len(self.truth))]
 
 
-def training_set(program: Path, files: Sequence[str | Path], options: Options | None = None) -> TrainingSet:
-    """The model of ``program`` and the labelled events of ``files`` (paths or patterns), all in memory.
+def training_set(
+    program: Path, files: Sequence[str | Path], options: Options | None = None, train: str | None = None
+) -> TrainingSet:
+    """The training of ``program`` (or its model, if it has no training) and the events of ``files``.
 
-    Raises HepqError if the program is wrong or its dataset has no label; DataError for the files.
+    ``files``: paths or patterns. Raises HepqError if the program is wrong or there is nothing to train on; DataError
+    for the files.
     """
-    built = build_file(program, options)
+    from hepq.compiler.train.table import TableWriter
+
+    built = build_training_file(program, options, train)
     module = read_inputs(built.module)
-    schema = event_schema(built, module)
-    if schema.dataset is None or schema.dataset.label is None:
+    read = {} if built.plan.dataset is None else built.plan.dataset.tensors
+    branches = tuple(n for n in module.inputs if n["name"] in read)
+    schema = event_schema(built, Module(module.name, branches, module.outputs))
+    if schema.dataset is None or (schema.dataset.label is None and built.training is None):
         raise HepqError([diag("HQ0632", model=built.plan.name)])
     label = schema.dataset.label
-    dim = schema.dim(label.dim)
-    branches = [*(c.branch for c in schema.columns), *label.branches]
-    events: list[dict[str, NDArray[Any]]] = []
-    truth: list[NDArray[np.int64]] = []
+    dim = None if label is None else schema.dim(label.dim)
+    names = [*(c.branch for c in schema.columns), *(label.branches if label else ())]
+    writer, truth = TableWriter(schema), []
     for source in root.find(list(files), schema.dataset.tree):
-        for chunk in root.iterate(source, branches):
+        for chunk in root.iterate(source, names):
             batch = prepare(schema, collect(schema, chunk.events, str(source)))
-            events += [inputs_of(module, schema, batch, i) for i in range(batch.events)]
-            truth.append(np.where(batch.unscored, -1, classes_of(chunk.events, label.branches, dim.size or 0)))
-    return TrainingSet(module, events, np.concatenate(truth), built, dim)
+            writer.add(batch)
+            found = classes_of(chunk.events, label.branches, dim.size or 0) if label and dim else 0
+            truth.append(np.where(batch.unscored, -1, found))
+    return TrainingSet(module, writer.finish(), np.concatenate(truth), built, dim)

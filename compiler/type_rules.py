@@ -339,3 +339,7 @@ def dropout(operands: Sequence[Node], attrs: Attrs, declared: Type | None) -> Ty
     _elem(operands[0], "real")
     require(0 <= attrs["p"] < 1, "p is in 0..1")
     return operands[0].type
+
+
+def stop_gradient(operands: Sequence[Node], attrs: Attrs, declared: Type | None) -> Type:
+    return operands[0].type

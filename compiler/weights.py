@@ -21,42 +21,65 @@ from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import Diagnostic, HepqError
 
 Weights = dict[str, NDArray[np.float32]]
-_DIMS = "hepq.dims"
+Tensors = dict[str, NDArray[Any]]
+_DIMS, _BLOCKS = "hepq.dims", "hepq.blocks"
 
 
 def load_weights(path: Path, module: Module) -> Weights:
     """The weights of ``module`` from a safetensors file.
 
+    Of a file that a training of several blocks wrote, ``module`` may be one of them, or use some of them.
     Raises HepqError naming every weight that is missing, extra, of another shape, or not finite.
     """
     tensors = read_tensors(path)
     require_sizes(module, path)
-    return fit(tensors, module, path)
+    return fit(_of_blocks(tensors, _recorded(path, _BLOCKS), module), module, path)
 
 
-def save_weights(path: Path, weights: Mapping[str, NDArray[Any]], dims: Mapping[str, int] | None = None) -> None:
-    """Write safetensors, atomically. ``dims``: sizes that training found for open dims, kept with the weights."""
+def _of_blocks(tensors: Mapping[str, NDArray[Any]], blocks: Mapping[str, str], module: Module) -> Tensors:
+    """Without the weights of blocks that ``module`` has nothing to do with; by its own paths, if it is one of them."""
+    own = next((prefix for prefix, block in blocks.items() if block == module.name), None)
+    if own is not None and not set(module.params) <= set(tensors):
+        return {name.removeprefix(f"{own}."): t for name, t in tensors.items() if name.startswith(f"{own}.")}
+    others = tuple(f"{prefix}." for prefix in blocks)
+    return {name: t for name, t in tensors.items() if name in module.params or not name.startswith(others)}
+
+
+def save_weights(
+    path: Path, weights: Mapping[str, NDArray[Any]], dims: Mapping[str, int] | None = None,
+    blocks: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
+    """Write safetensors, atomically.
+
+    Kept with the weights: ``dims``, sizes that training found for open dims; ``blocks``, which block the weights under
+    a path are of.
+    """
     from safetensors.numpy import save
 
     from hepq.runtime.artifact import replacing
 
     tensors = {k: np.asarray(v, dtype=np.float32, order="C") for k, v in weights.items()}
+    kept = {key: json.dumps(value) for key, value in ((_DIMS, dims), (_BLOCKS, blocks)) if value}
     with replacing(path) as temporary:
-        temporary.write_bytes(save(tensors, {_DIMS: json.dumps(dims)} if dims else None))
+        temporary.write_bytes(save(tensors, kept or None))
 
 
 def recorded_dims(path: Path) -> dict[str, int]:
     """Sizes of open dims that ``save_weights`` kept in a file; none for other files."""
+    return {str(k): int(v) for k, v in _recorded(path, _DIMS).items()}
+
+
+def _recorded(path: Path, key: str) -> dict[str, Any]:
     if path.suffix != ".safetensors" or not path.is_file():
         return {}
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, "np") as file:
-            found = json.loads((file.metadata() or {}).get(_DIMS, "{}"))
+            found: dict[str, Any] = json.loads((file.metadata() or {}).get(key, "{}"))
     except (SafetensorError, ValueError, OSError):
         return {}  # reading the tensors will say what is wrong
-    return {str(k): int(v) for k, v in found.items()}
+    return found
 
 
 def read_tensors(path: Path) -> dict[str, NDArray[Any]]:

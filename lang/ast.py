@@ -361,8 +361,37 @@ class CheckpointDecl(Node):
     attrs: tuple[Attr, ...] = ()
 
 
+@dataclass(frozen=True)
+class NoiseItem(Node):
+    """``noise z: real[latent] ~ normal()``: new numbers for each event, each time it is seen."""
+
+    name: str
+    type: TypeExpr
+    init: Expr
+
+
+@dataclass(frozen=True)
+class StepItem(Node):
+    """``step critic { loss = … }``: what the weights of one block are moved by."""
+
+    name: str
+    items: tuple[Bind, ...]
+
+
+TrainEntry = NoiseItem | StepItem | Bind
+
+
+@dataclass(frozen=True)
+class TrainDecl(Node):
+    """``train Top { … }``: a dataset, a loss, and how to make it small."""
+
+    name: str
+    items: tuple[TrainEntry, ...]
+    attrs: tuple[Attr, ...] = ()
+
+
 Decl = (
-    Import | FromImport | DimDecl | ConstDecl | FnDecl | CircuitDecl | DatasetDecl | CheckpointDecl
+    Import | FromImport | DimDecl | ConstDecl | FnDecl | CircuitDecl | DatasetDecl | CheckpointDecl | TrainDecl
 )  # fmt: skip
 
 

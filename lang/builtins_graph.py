@@ -130,6 +130,13 @@ def _dropout(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> 
     return ctx.emit("dropout", [x], x.type, span, p=p)
 
 
+def _stop_gradient(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+    """``stop_gradient(x)``: x, a constant to the derivative."""
+    x = read(ctx, fn, args, span, ["x"]).tensor("x")
+    return ctx.emit("stop_gradient", [x], x.type, span)
+
+
 GRAPH = {
     "dot": _dot, "knn": _knn, "gather": _gather, "window": _window, "batch_norm": _batch_norm, "dropout": _dropout,
+    "stop_gradient": _stop_gradient,
 }  # fmt: skip

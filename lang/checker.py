@@ -22,6 +22,7 @@ from hepq.lang.generic import bind_any
 from hepq.lang.modules import Program
 from hepq.lang.signature import STATIC_KINDS, pattern
 from hepq.lang.source import Source
+from hepq.lang.train import elaborate_train
 
 
 def check(program: Program, sink: Sink) -> None:
@@ -60,6 +61,10 @@ def _declaration(ctx: Context, decl: ast.Decl, module: str) -> None:
         case ast.DatasetDecl():
             check_attributes(ctx, decl.attrs)
             elaborate_dataset(ctx, decl, module)
+        case ast.TrainDecl():
+            check_attributes(ctx, decl.attrs)
+            ctx.frames.pop()
+            elaborate_train(ctx, decl, module, {})
         case ast.CheckpointDecl(block=block):
             binding = ctx.program.modules[module].scope.get(block)
             check_placeholders(ctx, decl)

@@ -1,11 +1,65 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HQ0740 to HQ0749: training."""
+"""HQ0650 to HQ0658: what a `train` declaration says. HQ0740 to HQ0749: training."""
 
 from __future__ import annotations
 
 from hepq.lang.catalogue import Entry
 
-TRAINING = {
+DECLARED = {
+    "HQ0650": Entry(
+        "`{name}` is used nowhere, and nearly a setting",
+        "Settings of a training are bound like any name; one that is misspelt would change nothing.",
+        "correct it, or remove it",
+    ),
+    "HQ0651": Entry(
+        "expected {wanted}, found {found}",
+        "Each setting of a training takes one kind of value, known when the program is compiled.",
+        "see the settings of `train` in the language reference",
+    ),
+    "HQ0652": Entry("no {what} `{name}`", "Optimisers, schedules and their arguments have fixed names."),
+    "HQ0653": Entry(
+        "a loss or weight is one pure number for each event, not `{found}`",
+        "The training averages the losses of a batch's events; over what an event is made of, the program says how.",
+        "sum or average it: `mean(loss, over=dim)`; divide a quantity by its unit",
+    ),
+    "HQ0654": Entry(
+        "step `{name}` moves no weights",
+        "A step has the name of a block that is bound above it, whose weights it moves.",
+        "bind a block: `{name} = …`, or name several: `weights = [a, b]`",
+    ),
+    "HQ0655": Entry(
+        "nothing to train in `{train}`: {what}",
+        "A training needs a dataset, and a loss: its own, or the one that suits a model's result and a label.",
+        "choose with `data = …` and `model = …`, or write a `loss`",
+    ),
+    "HQ0656": Entry(
+        "step `{name}` needs a loss, and has no other setting than `optimiser`",
+        "A step says what its weights are moved by; all else holds for the whole training.",
+        "write `loss = …` in it, and other settings outside",
+    ),
+    "HQ0657": Entry(
+        "a loss beside steps",
+        "With steps, each says its own loss.",
+        "put it into a step",
+    ),
+    "HQ0658": Entry(
+        "{found}",
+        "One training is run at a time.",
+        "choose one with `--train NAME`",
+    ),
+}
+
+RUN = {
+    "HQ0738": Entry(
+        "no event to train on among {found}",
+        "Events that are not scored, or that the label puts into no class, are left out.",
+        "check the files, the label's branches and the dataset's policies",
+    ),
+    "HQ0739": Entry(
+        "`{pattern}` names no weight of `{model}`",
+        "Weights are named by their path or that of the block that they are in; `*` stands for anything.",
+        "`hepqc weights list` shows all paths",
+    ),
     "HQ0740": Entry(
         "one class is not enough to train `{model}`: {found}",
         "Training tells classes apart, so events of two or more are needed.",
@@ -53,3 +107,5 @@ TRAINING = {
         "leave the other blocks out, or replace `svm` by a `Dense` and train by gradient descent",
     ),
 }
+
+TRAINING = DECLARED | RUN

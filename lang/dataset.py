@@ -13,7 +13,7 @@ from hepq.lang.modules import name_span
 from hepq.lang.signature import annotate, concrete_type
 from hepq.lang.source import Span
 from hepq.lang.types import UNITS, Dim, Type
-from hepq.lang.values import UNKNOWN, Tensor
+from hepq.lang.values import UNKNOWN, Tensor, Value
 
 POLICIES: dict[str, tuple[str, ...]] = {
     "nan": ("error", "drop", "zero"),
@@ -60,6 +60,7 @@ class DatasetPlan:
     policy: dict[str, str] = field(default_factory=lambda: {k: v[0] for k, v in POLICIES.items()})
     label: LabelPlan | None = None
     inputs: dict[str, Tensor] = field(default_factory=dict)
+    names: dict[str, Value] = field(default_factory=dict)  #: all that it binds
     spans: dict[str, Span] = field(default_factory=dict)  #: where each input stands
     failed: set[str] = field(default_factory=set)
 
@@ -82,7 +83,7 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
         if not any(isinstance(item, ast.SourceItem) for item in decl.items):
             ctx.error("HQ0602", name_span(decl.span, decl.name), name=decl.name)
     finally:
-        ctx.frames.pop()
+        plan.names = ctx.frames.pop().locals
     return plan
 
 

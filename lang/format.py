@@ -55,12 +55,13 @@ def _spaced(items: Items, decls: Sequence[ast.Decl]) -> Items:
 
 
 _IMPORTS = (ast.Import, ast.FromImport)
+_Item = ast.Stmt | ast.DatasetEntry | ast.MapEntry | ast.TrainEntry
 
 
 def _tall(decl: ast.Decl) -> bool:
     if isinstance(decl, ast.FnDecl):
         return isinstance(decl.body, tuple) or bool(decl.attrs)
-    return isinstance(decl, (ast.CircuitDecl, ast.DatasetDecl, ast.CheckpointDecl))
+    return isinstance(decl, (ast.CircuitDecl, ast.DatasetDecl, ast.CheckpointDecl, ast.TrainDecl))
 
 
 class _Formatter(ExpressionFormatter):
@@ -83,6 +84,8 @@ class _Formatter(ExpressionFormatter):
                 return self._circuit(d)
             case ast.DatasetDecl(name=name, items=entries):
                 return group(*self._attributes(d.attrs), f"dataset {name} ", self._block(entries, d.span))
+            case ast.TrainDecl(name=name, items=steps):
+                return group(*self._attributes(d.attrs), f"train {name} ", self._block(steps, d.span))
             case ast.CheckpointDecl(name=name, block=block, entries=entries):
                 return group(
                     *self._attributes(d.attrs), f"checkpoint {name} for {block} ", self._block(entries, d.span)
@@ -121,7 +124,7 @@ class _Formatter(ExpressionFormatter):
 
     # --- bodies
 
-    def _block(self, items: Sequence[ast.Stmt | ast.DatasetEntry | ast.MapEntry], owner: Span) -> Doc:
+    def _block(self, items: Sequence[_Item], owner: Span) -> Doc:
         """``{ … }``, one item on each line; the braces are the last brackets of ``owner``."""
         placed = self.comments.place(items, *_brackets(owner)[-1], self._item)
         opening: list[Doc] = [Remark(placed.opening)] if placed.opening else []
@@ -130,7 +133,7 @@ class _Formatter(ExpressionFormatter):
             return "{}"
         return group("{", *opening, nest(*([HARD] if inner else []), *inner), HARD, "}")
 
-    def _item(self, s: ast.Stmt | ast.DatasetEntry | ast.MapEntry) -> Doc:
+    def _item(self, s: _Item) -> Doc:
         match s:
             case ast.Bind(targets=targets, type=type, value=value):
                 return group(", ".join(targets), *self._typed(type), " = ", self.expr(value))
@@ -158,6 +161,10 @@ class _Formatter(ExpressionFormatter):
                 return group(f"input {name}", *self._typed(type), " = ", self.expr(value))
             case ast.LabelItem(name=name, dim=dim, pattern=pattern):
                 return f'label {name}: {dim} = "{pattern}"'
+            case ast.NoiseItem(name=name, type=type, init=init):
+                return group(f"noise {name}: ", self.type(type), " ~ ", self.expr(init))
+            case ast.StepItem(name=name, items=items):
+                return group(f"step {name} ", self._block(items, s.span))
             case ast.MapEntry(theirs=theirs, ours=ours):
                 return f'"{theirs}" -> "{ours}"'
 

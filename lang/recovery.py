@@ -7,7 +7,7 @@ import re
 
 from hepq.lang.limits import MAX_NESTING
 
-_WORDS = "import|from|dim|const|fn|block|model|circuit|dataset|checkpoint"
+_WORDS = "import|from|dim|const|fn|block|model|circuit|dataset|checkpoint|train"
 _TOKEN = re.compile(
     rf'"[^"\n]*"|\#[^\n]*|(?P<open>[(\[{{])|(?P<close>[)\]}}])|^(?P<indent>[ \t]*)(?:(?P<attr>@)|(?P<word>{_WORDS})\b)',
     re.MULTILINE,

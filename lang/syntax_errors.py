@@ -17,9 +17,10 @@ from hepq.lang.syntax_context import CLOSER, NOTHING, Stop, Token
 from hepq.lang.types import UNITS
 
 DECLARATIONS: Final = (
-    "import", "from", "dim", "const", "fn", "block", "model", "circuit", "dataset", "checkpoint",
+    "import", "from", "dim", "const", "fn", "block", "model", "circuit", "dataset", "checkpoint", "train",
 )  # fmt: skip
 ITEMS: Final = ("source", "branch", "order", "policy", "input", "label")
+TRAIN_ITEMS: Final = ("noise", "step")
 STATEMENTS: Final = ("param", "buffer", "for", "return")
 RESERVED: Final = ("if", "then", "else", "for", "return", "and", "or", "not", "true", "false")
 
@@ -178,7 +179,7 @@ def _misplaced(s: Stop, now: Token, before: Token) -> Diagnostic | None:
     if now.text in STATEMENTS and "_SOURCE" in s.expected:
         return diag("HQ0041", s.span(now), word=now.text, place="body")
     if now.is_word and s.same_line(before, now) and "EQ" in s.expected:
-        for words, place in ((STATEMENTS, "body"), (ITEMS, "dataset"), (DECLARATIONS, "file, outside any braces")):
+        for words, place in ((STATEMENTS, "body"), (ITEMS, "dataset"), (TRAIN_ITEMS, "train"), (DECLARATIONS, "file, outside any braces")):
             if before.text in words:
                 return diag("HQ0041", s.span(before), word=before.text, place=place)
     return None

@@ -86,6 +86,16 @@ class Build(Transformer_NonRecursive[Token, ast.Node]):
             name=str(name), block=str(block), entries=tuple(entries), attrs=attrs, span=self._span(meta)
         )
 
+    def train(self, meta: Meta, c: Children) -> ast.TrainDecl:
+        attrs, (name, *items) = _split_attrs(c)
+        return ast.TrainDecl(name=str(name), items=tuple(items), attrs=attrs, span=self._span(meta))
+
+    def noise(self, meta: Meta, c: Children) -> ast.NoiseItem:
+        return ast.NoiseItem(str(c[0]), c[1], c[2], span=self._span(meta))
+
+    def step(self, meta: Meta, c: Children) -> ast.StepItem:
+        return ast.StepItem(str(c[0]), tuple(c[1:]), span=self._span(meta))
+
     def map_entry(self, meta: Meta, c: Children) -> ast.MapEntry:
         return ast.MapEntry(theirs=c[0][1:-1], ours=c[1][1:-1], span=self._span(meta))
 

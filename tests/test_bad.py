@@ -25,7 +25,7 @@ UPDATE = os.environ.get("HEPQ_UPDATE_GOLDEN") == "1"
 #: said about a file that cannot be read at all; ``test_unreadable_files`` covers them
 FILE_CODES = {"HQ0002", "HQ0003", "HQ0004", "HQ0005", "HQ0030"}
 #: said when a model is chosen and its dims are sized, which `check` does not do
-BUILD_CODES = {"HQ0216", "HQ0217", "HQ0620", "HQ0621", "HQ0622", "HQ0623", "HQ0624"}
+BUILD_CODES = {"HQ0216", "HQ0217", "HQ0620", "HQ0621", "HQ0622", "HQ0623", "HQ0624", "HQ0658"}
 #: said when events to train on are read
 TRAINING_CODES = {"HQ0632"}
 #: said about weights, targets and files that are written

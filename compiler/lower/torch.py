@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from hepq.compiler.initialise import initial_weights
-from hepq.compiler.ir import Module, Node
+from hepq.compiler.ir import Module, Node, topological
 from hepq.compiler.lower.torch_ops import RULES, dtype_of
 from hepq.compiler.lower.torch_values import BATCH, Batch, Value
 
@@ -93,24 +93,26 @@ class TorchModule(nn.Module):
         inputs: Mapping[str, Tensor],
         counts: Mapping[str, Tensor] | None = None,
         forced: Forced | None = None,
+        outputs: Sequence[str] | None = None,
     ) -> dict[str, Tensor]:
         """Outputs by name, [batch, *dims], zero (an index: -1) at padding.
 
         ``inputs``: [batch, *dims], ragged dims padded to any common size with anything, NaN included.
         ``counts``: entries of each ragged dim per event, [batch]. ``forced`` gives values of some nodes
-        (say, neighbour lists, [batch, part, k]) instead of computing them.
+        (say, neighbour lists, [batch, part, k]) instead of computing them. ``outputs``: only these are computed.
         Raises ``ValueError`` naming an input that is missing or has the wrong shape.
         """
         batch = self._batch(inputs, counts or {})
         values = {n: Value(t.to(batch.device), (BATCH, *n.type.dims)) for n, t in (forced or {}).items()}
-        for node in self._plan:
+        wanted = self.ir.outputs if outputs is None else {name: self.ir.outputs[name] for name in outputs}
+        for node in self._plan if outputs is None else topological(wanted.values()):
             if node in values:
                 continue
             if node.op == "param":
                 values[node] = Value(self._load(node["path"]), node.type.dims)
             else:
                 values[node] = RULES[node.op](node, [values[o] for o in node.operands], batch)
-        return {name: _finish(values[node], node, batch) for name, node in self.ir.outputs.items()}
+        return {name: _finish(values[node], node, batch) for name, node in wanted.items()}
 
     def _batch(self, inputs: Mapping[str, Tensor], counts: Mapping[str, Tensor]) -> Batch:
         size: int | None = None

@@ -276,6 +276,10 @@ def _dropout(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return Value(F.dropout(args[0].tensor, node["p"], batch.training), args[0].dims)
 
 
+def _stop_gradient(node: Node, args: Sequence[Value], batch: Batch) -> Value:
+    return Value(args[0].tensor.detach(), args[0].dims)
+
+
 #: op -> (node, operand values, batch) -> value; ``param`` is looked up by the module
 RULES: dict[str, Rule] = {
     "input": _input,
@@ -298,6 +302,7 @@ RULES: dict[str, Rule] = {
     "window": _window,
     "batch_norm": _batch_norm,
     "dropout": _dropout,
+    "stop_gradient": _stop_gradient,
     "fidelity": quantum.fidelity,
     "expect": quantum.expect,
     "probs": quantum.probs,

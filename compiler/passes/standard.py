@@ -9,11 +9,11 @@ from hepq.compiler.passes.dce import DropUnused
 from hepq.compiler.passes.fold_batch_norm import FoldBatchNorm
 from hepq.compiler.passes.fold_constants import FoldConstants
 from hepq.compiler.passes.linear_gather import LinearGather
-from hepq.compiler.passes.remove_dropout import RemoveDropout
+from hepq.compiler.passes.remove_training import RemoveTraining
 from hepq.compiler.passes.sink_bias import SinkBias
 
 INFERENCE: tuple[Pass, ...] = (
-    RemoveDropout(),
+    RemoveTraining(),
     FoldConstants(),
     MergeEqual(),
     FoldBatchNorm(),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training: labelled events and a program in, weights out."""
+"""Training: events and a program in, weights out."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hepq.compiler.train.data import Labelled
     from hepq.compiler.train.fit_gradient import Fitted
     from hepq.compiler.train.report import Watch
+    from hepq.compiler.training import TrainingSet
 
 __all__ = ["Recipe", "Trained", "train_file"]
 
@@ -25,39 +26,52 @@ UNFITTED = {"sv": 1}
 
 @dataclass(frozen=True)
 class Trained:
-    """What came out, and of which events."""
+    """What came out, and of which events. Of several trainings, ``fitted`` is the one of least validation loss."""
 
     fitted: Fitted
     data: Labelled
     by: str = field(default="gradient descent")
+    all: tuple[Fitted, ...] = ()
 
 
 def train_file(
     program: Path, files: Sequence[str | Path], out: Path, recipe: Recipe | None = None,
-    options: Options | None = None, watch: Watch | None = None,
+    options: Options | None = None, watch: Watch | None = None, train: str | None = None,
 ) -> Trained:  # fmt: skip
-    """Train the model of ``program`` on the labelled events of ``files``; write its weights to ``out``.
+    """Train what ``program`` says on the events of ``files``; write the weights to ``out``.
 
-    A model with an ``svm`` is fitted by libsvm on its kernel matrix, any other by gradient descent. Sizes found in
-    training (of ``sv``) are kept in the weights file, where compiling finds them.
+    ``train``: the name of one of its trainings; a program without any trains its model on the dataset's labels. A
+    model with an ``svm`` is fitted by libsvm on its kernel matrix, all else by gradient descent. Sizes found in
+    training (of ``sv``), and which block each weight is of, are kept in the weights file, where compiling finds them.
     Raises HepqError for the program and the recipe, DataError for the files.
     """
-    from hepq.compiler.kernel import find_kernel
-    from hepq.compiler.train.data import labelled
+    from hepq.compiler.train.data import read_events
     from hepq.compiler.train.report import Watch
     from hepq.compiler.weights import save_weights
 
     recipe, watch = recipe or Recipe(), watch or Watch()
     options = options or Options()
-    data = labelled(program, files, recipe, replace(options, dims=UNFITTED | dict(options.dims)))
+    events = read_events(program, files, replace(options, dims=UNFITTED | dict(options.dims)), train)
+    runs = [_fitted(events, recipe.of_training(i), watch) for i in range(recipe.trainings)]
+    best = min(runs, key=lambda run: run.fitted.loss)
+    trained = replace(best, all=tuple(run.fitted for run in runs))
+    plan = events.built.training
+    blocks = {path: block for path, block in plan.blocks.items() if path} if plan is not None else {}
+    save_weights(out, trained.fitted.weights, trained.fitted.dims, blocks)
+    return trained
+
+
+def _fitted(events: TrainingSet, recipe: Recipe, watch: Watch) -> Trained:
+    from hepq.compiler.kernel import find_kernel
+    from hepq.compiler.train.data import labelled, resolved
+
+    decided = resolved(recipe, events.built)
+    data = labelled(events, decided)
     kernel = find_kernel(data.built)
     if kernel is not None and kernel.instance is not None:
         from hepq.compiler.train.fit_svm import fit_svm
 
-        trained = Trained(fit_svm(data, kernel, recipe, watch), data, "support vector machine")
-    else:
-        from hepq.compiler.train.fit_gradient import fit_gradient
+        return Trained(fit_svm(data, kernel, decided, watch), data, "support vector machine")
+    from hepq.compiler.train.fit_gradient import fit_gradient
 
-        trained = Trained(fit_gradient(data, recipe, watch), data)
-    save_weights(out, trained.fitted.weights, trained.fitted.dims)
-    return trained
+    return Trained(fit_gradient(data, decided, watch), data)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Labelled events, split for training and validation."""
+"""Events to train on, split for training and validation."""
 
 from __future__ import annotations
 
@@ -16,23 +16,26 @@ from numpy.typing import NDArray
 from hepq.compiler.build import Built
 from hepq.compiler.ir import Module
 from hepq.compiler.options import Options
-from hepq.compiler.train.recipe import Recipe
-from hepq.compiler.training import training_set
+from hepq.compiler.train.recipe import Recipe, Resolved
+from hepq.compiler.train.table import Table
+from hepq.compiler.training import TrainingSet, training_set
 from hepq.lang.catalogue import diag, near
 from hepq.lang.diagnostic import HepqError
 
 Events = list[dict[str, NDArray[Any]]]
 #: streams of random numbers that one seed feeds
-SPLIT, ORDER = 0, 1
+SPLIT, ORDER, NOISE = 0, 1, 2
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """``events``: what ``module`` reads of each. ``truth`` [events]: number of its class; of ``signal`` too."""
+    """``known``: the rows of ``table`` that are used. Of each, by number: ``truth``, its class; ``training`` and
+    ``validation`` are such numbers. ``signal``: of a class. Without a label there are no ``classes``."""
 
     built: Built
     module: Module
-    events: Events
+    table: Table
+    known: NDArray[np.int64]
     truth: NDArray[np.int64]
     dim: str
     classes: tuple[str, ...]
@@ -41,14 +44,16 @@ class Labelled:
     validation: NDArray[np.int64]
 
     @cached_property
+    def events(self) -> Events:
+        """What ``module`` reads of each event, at true multiplicity."""
+        return [self.table.event(i) for i in self.known]
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the events, their classes, and which are for what."""
-        found = hashlib.sha256()
-        for array in (self.truth, self.training, self.validation):
+        found = hashlib.sha256(self.table.digest.encode())
+        for array in (self.known, self.truth, self.training, self.validation):
             found.update(array.tobytes())
-        for event in self.events:
-            for name in sorted(event):
-                found.update(np.ascontiguousarray(event[name]).tobytes())
         return found.hexdigest()
 
     def is_signal(self, which: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -57,33 +62,48 @@ class Labelled:
 
     def class_weights(self, kind: str) -> NDArray[np.float64]:
         """A weight for each class: 1, or what makes all classes of the training events count the same."""
-        if kind == "none":
-            return np.ones(len(self.classes))
+        if kind == "none" or not self.classes:
+            return np.ones(max(1, len(self.classes)))
         counts = np.bincount(self.truth[self.training], minlength=len(self.classes))
         return len(self.training) / (np.count_nonzero(counts) * np.maximum(counts, 1))
 
 
-def labelled(program: Path, files: Sequence[str | Path], recipe: Recipe, options: Options) -> Labelled:
-    """The labelled events of ``files``, a fraction of each class held out for validation.
+def read_events(
+    program: Path, files: Sequence[str | Path], options: Options, train: str | None = None
+) -> TrainingSet:
+    """What training needs of ``files``. Raises as ``training_set``, and HQ0738 if no event is left."""
+    found = training_set(program, files, options, train)
+    if not (found.truth >= 0).any():
+        raise HepqError([diag("HQ0738", found=f"{len(found.truth):,} events")])
+    return found
 
-    Raises HepqError for a wrong program, HQ0740 where fewer than two classes occur, HQ0741 for an unknown signal;
-    DataError for the files.
+
+def labelled(found: TrainingSet, recipe: Resolved) -> Labelled:
+    """The events that are used, a fraction of each class held out for validation.
+
+    Raises HepqError HQ0740 where fewer than two classes occur, HQ0741 for an unknown signal.
     """
-    found = training_set(program, files, options)
     known = np.flatnonzero(found.truth >= 0)
     rng = np.random.default_rng([recipe.seed, SPLIT])
     if recipe.events is not None and recipe.events < len(known):
         known = np.sort(rng.permutation(known)[: recipe.events])
-    truth, classes = found.truth[known], found.label.entries
-    counts = {name: int((truth == i).sum()) for i, name in enumerate(classes)}
-    if sum(n > 0 for n in counts.values()) < 2:
-        said = ", ".join(f"{n} of {name}" for name, n in counts.items())
-        raise HepqError([diag("HQ0740", model=found.built.plan.name, found=said)])
+    truth = found.truth[known]
+    classes = found.label.entries if found.label is not None else ()
+    if classes:
+        counts = {name: int((truth == i).sum()) for i, name in enumerate(classes)}
+        if sum(n > 0 for n in counts.values()) < 2:
+            said = ", ".join(f"{n} of {name}" for name, n in counts.items())
+            raise HepqError([diag("HQ0740", model=found.built.plan.name, found=said)])
     training, validation = _split(truth, recipe.validation, rng)
     return Labelled(
-        found.built, found.module, [found.events[i] for i in known], truth, found.label.name, classes,
+        found.built, found.module, found.table, known, truth, found.label.name if found.label else "", classes,
         _signal(classes, recipe.signal), training, validation,
     )  # fmt: skip
+
+
+def resolved(recipe: Recipe, built: Built) -> Resolved:
+    """The recipe with the program's settings."""
+    return recipe.resolved({} if built.training is None else built.training.settings)
 
 
 def _signal(classes: Sequence[str], name: str | None) -> int:

@@ -19,9 +19,10 @@ from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.standard import INFERENCE
 from hepq.compiler.schema import read_inputs
 from hepq.compiler.train.data import Labelled
-from hepq.compiler.train.fit_gradient import SCORED, Fitted
-from hepq.compiler.train.recipe import Recipe
+from hepq.compiler.train.fit_gradient import Fitted
+from hepq.compiler.train.recipe import Resolved
 from hepq.compiler.train.report import Watch
+from hepq.compiler.train.run import SCORED
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import HepqError
 from hepq.runtime.artifact import Artifact
@@ -67,7 +68,7 @@ class ProgramKernel:
         return out
 
 
-def fit_svm(data: Labelled, plan: KernelPlan, recipe: Recipe, watch: Watch) -> Fitted:
+def fit_svm(data: Labelled, plan: KernelPlan, recipe: Resolved, watch: Watch) -> Fitted:
     """Find the support vectors of the model's ``svm``, signal on the positive side.
 
     Raises HepqError: HQ0746 where a kernel or what it takes is not a number, HQ0747 unless there are two classes,
@@ -102,7 +103,7 @@ def fit_svm(data: Labelled, plan: KernelPlan, recipe: Recipe, watch: Watch) -> F
 
 
 def _matrix(
-    kernel: KernelFunction, x: NDArray[np.float64], y: NDArray[np.float64] | None, recipe: Recipe, watch: Watch
+    kernel: KernelFunction, x: NDArray[np.float64], y: NDArray[np.float64] | None, recipe: Resolved, watch: Watch
 ) -> NDArray[np.float64]:
     store = None if recipe.checkpoint is None else recipe.checkpoint / "kernel"
     psd: Repair | None = "clip" if y is None and not kernel.exact else None  # shots and noise make it indefinite
@@ -112,7 +113,7 @@ def _matrix(
     return found
 
 
-def _solved(K: NDArray[np.float64], signal: NDArray[np.bool_], plan: KernelPlan, recipe: Recipe) -> Any:
+def _solved(K: NDArray[np.float64], signal: NDArray[np.bool_], plan: KernelPlan, recipe: Resolved) -> Any:
     from sklearn.svm import SVC
 
     assert plan.instance is not None
@@ -136,7 +137,7 @@ def _features(data: Labelled, plan: KernelPlan) -> NDArray[np.float64]:
     return features
 
 
-def _kernel(data: Labelled, plan: KernelPlan, recipe: Recipe) -> KernelFunction:
+def _kernel(data: Labelled, plan: KernelPlan, recipe: Resolved) -> KernelFunction:
     module, _ = run_pipeline(INFERENCE, build_kernel(data.built, plan, {}), {})
     try:
         program = to_program(module)

@@ -14,7 +14,7 @@ another single number        binary cross entropy; the number is the signal's lo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +53,13 @@ class Objective:
             return F.nll_loss(logs, truth, reduction="none")
         return _SINGLE[self.kind](values.reshape(len(truth)), (truth == self.signal).to(values.dtype))
 
+    def accuracy(self, values: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
+        """The fraction of events [events] whose class is the one that looks likeliest."""
+        if self.kind == "classes":
+            return float((values.argmax(axis=1) == truth).mean())
+        threshold = 0.5 if self.kind == "probability" else 0.0
+        return float(((values.reshape(len(truth)) > threshold) == (truth == self.signal)).mean())
+
     def signal_scores(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """[events]: larger for what looks more like the signal."""
         if self.kind != "classes":
@@ -62,10 +69,10 @@ class Objective:
         return scores
 
 
-def objective(data: Labelled) -> Objective:
-    """The output that the labels speak of. Raises HepqError HQ0742 if there is none."""
-    single = {name: node for name, node in data.module.outputs.items() if _size(node) == 1}
-    for name, node in data.module.outputs.items():
+def objective(data: Labelled, outputs: Mapping[str, Node]) -> Objective:
+    """The one of ``outputs`` that the labels speak of. Raises HepqError HQ0742 if there is none."""
+    single = {name: node for name, node in outputs.items() if _size(node) == 1}
+    for name, node in outputs.items():
         dims = node.type.dims
         named = len(dims) == 1 and (dims[0].anonymous or dims[0].name == data.dim)
         if named and node.type.elem == "real" and _size(node) == len(data.classes) > 1:
@@ -74,7 +81,7 @@ def objective(data: Labelled) -> Objective:
         name, node = next(iter(single.items()))
         if node.type.elem == "real":
             return Objective(name, _KINDS.get(node.op, "logit"), data.signal)
-    found = ", ".join(f"`{node.type}`" for node in data.module.outputs.values())
+    found = ", ".join(f"`{node.type}`" for node in outputs.values())
     raise HepqError([diag("HQ0742", model=data.module.name, found=found, dim=data.dim, count=len(data.classes))])
 
 

@@ -1,34 +1,102 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How to train."""
+"""How to train: what the caller says, else the program's `train`, else the defaults."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any
+
+from hepq.lang.train_settings import OPTIMISERS, SCHEDULES, Spec
+
+DEFAULTS: Mapping[str, Any] = {
+    "epochs": 30,
+    "batch": 64,
+    "validation": 0.2,
+    "class_weight": "none",
+    "precision": "single",
+    "optimiser": Spec.default("adam", OPTIMISERS),
+    "schedule": Spec.default("constant", SCHEDULES),
+    "replace": (),
+    "freeze": (),
+    "scale": (),
+}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """``validation``: fraction of the events held out. ``signal``: the class a single score stands for (default: the
-    label's last). ``checkpoint``: a folder for what a killed job continues from with ``resume``.
+    """What is None is as the program's `train` says, or as ``DEFAULTS``.
 
-    Gradient descent: ``epochs``, ``batch`` (events), ``rate`` (Adam's). Support vector machines: ``C`` (default: as
-    the program says), ``events`` (at most so many are used), ``backend`` and ``shots`` for the kernel's circuits, which
-    are those of the artifact ``kernel`` where one is given: compiled for a chip.
+    ``validation``: fraction of the events held out. ``signal``: the class a single score stands for (default: the
+    label's last). ``events``: at most so many are used. ``checkpoint``: a folder for what a killed job continues from
+    with ``resume``. ``trainings``: so many, from seeds ``seed``, ``seed`` + 1, …
+
+    Gradient descent: ``epochs``, ``batch`` (events), ``optimiser``, ``rate`` (its learning rate), ``schedule``;
+    ``patience`` epochs without a better validation loss end it; ``clip``: largest norm of a gradient; ``precision``
+    mixed: products in bfloat16; ``device``: torch's name, by default a GPU if there is one. ``start``: a file of
+    first weights, but for those that ``replace`` names; ``freeze``: weights that stay; ``scale``: factors on the
+    learning rates of weights. Weights are named by paths, ``*`` standing for anything.
+
+    Support vector machines: ``C`` (default: as the program says), ``backend`` and ``shots`` for the kernel's circuits,
+    which are those of the artifact ``kernel`` where one is given: compiled for a chip.
     """
 
-    epochs: int = 30
-    batch: int = 64
-    rate: float = 1e-2
+    epochs: int | None = None
+    batch: int | None = None
+    optimiser: Spec | None = None
+    rate: float | None = None
+    schedule: Spec | None = None
     seed: int = 0
-    validation: float = 0.2
-    class_weight: Literal["none", "balanced"] = "none"
+    validation: float | None = None
+    patience: int | None = None
+    clip: float | None = None
+    class_weight: str | None = None
+    precision: str | None = None
+    device: str | None = None
     signal: str | None = None
     events: int | None = None
+    trainings: int = 1
     checkpoint: Path | None = None
     resume: bool = False
+    start: str | None = None
+    replace: tuple[str, ...] | None = None
+    freeze: tuple[str, ...] | None = None
+    scale: tuple[tuple[str, float], ...] | None = None
     C: float | None = None
     kernel: Path | None = None
     backend: str = "exact"
     shots: int | None = None
+
+    def resolved(self, settings: Mapping[str, Any]) -> Resolved:
+        """Everything decided, ``settings`` being the program's."""
+        decided: dict[str, Any] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            decided[f.name] = value if value is not None else settings.get(f.name, DEFAULTS.get(f.name))
+        if self.rate is not None:
+            decided["optimiser"] = decided["optimiser"].replaced(lr=self.rate)
+        return Resolved(**decided)
+
+    def of_training(self, number: int) -> Recipe:
+        """The recipe of one of several trainings."""
+        folder = self.checkpoint
+        if self.trainings > 1 and folder is not None:
+            folder = folder / f"{number}"
+        return replace(self, seed=self.seed + number, checkpoint=folder, trainings=1)
+
+
+@dataclass(frozen=True)
+class Resolved(Recipe):
+    """A recipe in which nothing is left open that has a default."""
+
+    epochs: int = 0
+    batch: int = 0
+    optimiser: Spec = DEFAULTS["optimiser"]
+    schedule: Spec = DEFAULTS["schedule"]
+    validation: float = 0.0
+    class_weight: str = ""
+    precision: str = ""
+    replace: tuple[str, ...] = ()
+    freeze: tuple[str, ...] = ()
+    scale: tuple[tuple[str, float], ...] = ()

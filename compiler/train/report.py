@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 History = Sequence[Mapping[str, float]]
-COLUMNS = ("epoch", "loss", "validation", "auc", "rate")
+#: what is shown of an epoch, where it is known; the log has all
+COLUMNS = ("epoch", "loss", "validation", "accuracy", "auc", "rejection50", "rate", "seconds")
 SHOWN = 12
 
 
@@ -73,7 +74,8 @@ class Live(Watch):
         if self._live is not None:
             self._live.update(self._shown())
         else:
-            self.console.print("  ".join(f"{name} {_text(name, value)}" for name, value in history[-1].items()))
+            row = history[-1]
+            self.console.print("  ".join(f"{name} {_text(name, row[name])}" for name in COLUMNS if name in row))
 
     def close(self) -> None:
         if self._live is not None:
@@ -92,23 +94,27 @@ class Live(Watch):
         from rich.table import Table
 
         best = min((r["validation"] for r in self._history), default=None)
-        table = Table(*COLUMNS, box=None)
+        columns = [name for name in COLUMNS if name in self._history[-1]]
+        table = Table(*columns, box=None)
         for column in table.columns:
             column.justify = "right"
         for row in self._history[-rows:]:
-            cells = [_text(name, row[name]) for name in COLUMNS]
+            cells = [_text(name, row[name]) for name in columns]
             table.add_row(*cells, style="bold" if row["validation"] == best else "")
         return table
 
 
 def _text(name: str, value: float) -> str:
-    return str(int(value)) if name == "epoch" else f"{value:g}" if name == "rate" else f"{value:.4f}"
+    return _FORMATS.get(name, "{:.4f}").format(value)
+
+
+_FORMATS = {"epoch": "{:.0f}", "rate": "{:.3g}", "rejection50": "{:.0f}", "seconds": "{:.1f}"}
 
 
 def write_log(path: Path, history: History) -> None:
     """CSV, a row for each epoch."""
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, list(history[-1]))
         writer.writeheader()
         writer.writerows(history)
 

@@ -364,7 +364,7 @@ def _batch_norm(b: _Builder) -> Node:
 
 
 def _dropout(b: _Builder) -> Node:
-    return b.make("dropout", b.any(), p=0.25)
+    return b.make("dropout", b.any(), p=0.25) if b.choose([True, False]) else b.make("stop_gradient", b.any())
 
 
 def _trivial(b: _Builder) -> Node:

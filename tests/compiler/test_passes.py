@@ -21,7 +21,7 @@ from hepq.compiler.passes.dce import DropUnused
 from hepq.compiler.passes.fold_batch_norm import FoldBatchNorm
 from hepq.compiler.passes.fold_constants import FoldConstants
 from hepq.compiler.passes.linear_gather import LinearGather
-from hepq.compiler.passes.remove_dropout import RemoveDropout
+from hepq.compiler.passes.remove_training import RemoveTraining
 from hepq.compiler.passes.sink_bias import SinkBias
 from hepq.compiler.passes.standard import INFERENCE
 from hepq.compiler.print_ir import print_ir
@@ -114,7 +114,7 @@ def test_zeros_of_either_sign_stay_apart() -> None:
 def test_dropouts_stay_apart_until_they_are_removed() -> None:
     y = make("sub", make("dropout", X, p=0.5), make("dropout", X, p=0.5))
     assert ops(MergeEqual()(module(y=y), {})[0])["dropout"] == 2
-    assert ops(same_results(module(y=y), (RemoveDropout(),)))["dropout"] == 0
+    assert ops(same_results(module(y=y), (RemoveTraining(),)))["dropout"] == 0
 
 
 def test_what_does_nothing_is_dropped() -> None:

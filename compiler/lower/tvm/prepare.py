@@ -12,6 +12,7 @@ from hepq.compiler.infer import make
 from hepq.compiler.interpret import evaluate
 from hepq.compiler.ir import Module, Node
 from hepq.compiler.named import MatMul
+from hepq.compiler.passes.remove_training import IDENTITIES
 from hepq.lang.types import Dim
 
 from .errors import LoweringError
@@ -22,7 +23,8 @@ Weights = dict[str, np.ndarray[Any, Any]]
 def prepare(module: Module, weights: Mapping[str, np.ndarray[Any, Any]]) -> tuple[Module, Weights]:
     """The module as the other parts of this package expect it, and values for its params.
 
-    - no ``dropout``, no ``batch_norm``; operands of a contraction with a weight: activation first, weight second;
+    - no ``dropout``, ``stop_gradient`` or ``batch_norm``; operands of a contraction with a weight: activation first,
+      weight second;
     - such a contraction's dims are the activation's, then the weight's, wherever that is a matrix product;
     - a value that depends on no input is a param with the value computed here (float64, then float32).
 
@@ -48,7 +50,7 @@ def _check(module: Module) -> None:
 
 
 def _rewrite(node: Node) -> Node:
-    if node.op == "dropout":
+    if node.op in IDENTITIES:
         return node.operands[0]
     if node.op == "batch_norm":
         return _batch_norm(node)

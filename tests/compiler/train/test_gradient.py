@@ -7,7 +7,9 @@ import csv
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from hepq.compiler.options import Options
 from hepq.compiler.train import Recipe, train_file
 from hepq.compiler.train.checkpoint import NAME
-from hepq.compiler.train.data import labelled
+from hepq.compiler.train.data import Labelled, labelled, read_events
 from hepq.compiler.train.objective import Objective, objective
 from hepq.compiler.train.report import Watch, pictures
 from hepq.lang.diagnostic import HepqError
@@ -48,6 +50,10 @@ def program(tmp_path: Path) -> Path:
     path = tmp_path / "tag.hepq"
     path.write_text(PROGRAM + LINEAR)
     return path
+
+
+def data_of(program: Path, files: Sequence[Path] = (EVENTS,), **changes: Any) -> Labelled:
+    return labelled(read_events(program, files, Options()), Recipe(**changes).resolved({}))
 
 
 def test_it_finds_what_logistic_regression_finds(program: Path, tmp_path: Path) -> None:
@@ -130,7 +136,7 @@ def test_checkpoints_are_not_mixed_up(program: Path, tmp_path: Path) -> None:
 )
 def test_the_loss_follows_the_result(model: str, kind: str, program: Path) -> None:
     program.write_text(PROGRAM + model)
-    assert objective(labelled(program, [EVENTS], Recipe(), Options())).kind == kind
+    assert objective(data := data_of(program), data.module.outputs).kind == kind
 
 
 def test_losses_are_the_textbook_ones() -> None:
@@ -148,7 +154,7 @@ def test_losses_are_the_textbook_ones() -> None:
 
 
 def test_validation_takes_its_share_of_each_class(program: Path) -> None:
-    data = labelled(program, [EVENTS], Recipe(validation=0.25, events=401), Options())
+    data = data_of(program, validation=0.25, events=401)
     assert not set(data.training) & set(data.validation)
     assert len(data.training) + len(data.validation) == len(data.events) == 401
     for c in (0, 1):
@@ -157,7 +163,7 @@ def test_validation_takes_its_share_of_each_class(program: Path) -> None:
 
 
 def test_balanced_classes_weigh_the_same(program: Path) -> None:
-    data = labelled(program, [EVENTS], Recipe(events=301), Options())
+    data = data_of(program, events=301)
     weights = data.class_weights("balanced")
     counts = np.bincount(data.truth[data.training])
     np.testing.assert_allclose(weights * counts, counts.sum() / 2)
@@ -199,4 +205,4 @@ def test_one_class_is_not_enough(program: Path, tmp_path: Path) -> None:
         file.mktree("tree", names)
         file["tree"].extend({k: v[columns["label_ZH"]] for k, v in columns.items()})
     with pytest.raises(HepqError, match="HQ0740"):
-        labelled(program, [tmp_path / "higgs.root"], Recipe(), Options())
+        data_of(program, files=[tmp_path / "higgs.root"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dropout is the identity outside training."""
+"""What changes nothing outside training is taken out: dropout, stopped gradients."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import ClassVar
 from hepq.compiler.ir import Module
 from hepq.compiler.passes.base import Weights, rewrite
 
+IDENTITIES = frozenset(("dropout", "stop_gradient"))
+
 
 @dataclass(frozen=True)
-class RemoveDropout:
-    name: ClassVar[str] = "remove-dropout"
+class RemoveTraining:
+    name: ClassVar[str] = "remove-training"
 
     def __call__(self, module: Module, weights: Weights) -> tuple[Module, Weights]:
-        return rewrite(module, lambda node, uses: node.operands[0] if node.op == "dropout" else None), weights
+        return rewrite(module, lambda node, uses: node.operands[0] if node.op in IDENTITIES else None), weights

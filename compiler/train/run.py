@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A training under way: the model in torch, its optimisers, and one epoch after the other."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hepq.compiler.build_training import LOSS, WEIGHT
+from hepq.compiler.lower.torch import TorchModule, to_torch
+from hepq.compiler.passes.base import run_pipeline
+from hepq.compiler.passes.cse import MergeEqual
+from hepq.compiler.passes.linear_gather import LinearGather
+from hepq.compiler.print_ir import print_ir
+from hepq.compiler.train import checkpoint
+from hepq.compiler.train.batches import ahead, batches
+from hepq.compiler.train.data import NOISE, ORDER, Labelled
+from hepq.compiler.train.group import Group
+from hepq.compiler.train.measures import measures
+from hepq.compiler.train.objective import Objective, objective
+from hepq.compiler.train.recipe import Resolved
+from hepq.compiler.train.report import Watch
+from hepq.compiler.train.start import first_weights, matches
+from hepq.compiler.train.steps import Step, make_steps, rate_at
+from hepq.lang.diagnostic import HepqError
+
+#: events scored at a time, at most
+SCORED = 512
+
+Values = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Of some events: their loss, and, if they are classified, how much each looks like signal, and how well."""
+
+    loss: float
+    scores: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    is_signal: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def auc(self) -> float:
+        return self.metrics.get("auc", math.nan)
+
+
+class Run:
+    """Raises HepqError as ``fit_gradient`` says."""
+
+    def __init__(self, data: Labelled, recipe: Resolved, group: Group) -> None:
+        self.data, self.recipe, self.group = data, recipe, group
+        self.target = _target(data)
+        module, _ = run_pipeline((MergeEqual(), LinearGather()), data.module, {})
+        self.device = torch.device(recipe.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.net: TorchModule = to_torch(module, first_weights(data.module, recipe)).to(self.device)
+        self.steps: list[Step] = make_steps(self.net, data.built.training, recipe)
+        moved = {path for step in self.steps for path in step.weights}
+        for path, weight in self.net.named_parameters():
+            weight.requires_grad_(path in moved)
+        self.class_weights = torch.from_numpy(data.class_weights(recipe.class_weight)).float().to(self.device)
+        self.held = data.validation if len(data.validation) else data.training
+        self.rate = 0.0
+        self._lengths = self._multiplicities()
+
+    @property
+    def mark(self) -> str:
+        r = self.recipe
+        schedule = f"{r.schedule} {r.epochs}" if r.schedule.name != "constant" or r.schedule["warmup"] else ""
+        steps = [(s.loss, sorted(s.weights), s.spec) for s in self.steps]
+        parts = (r.batch, r.seed, r.class_weight, r.precision, r.clip, r.start, r.replace, r.freeze, r.scale)
+        options = f"{parts} {schedule} {steps} {self.target} {self.group.size}"
+        return checkpoint.fingerprint(print_ir(self.data.module), self.data.digest, options)
+
+    # --- state
+
+    def weights(self) -> dict[str, Tensor]:
+        return {path: value.detach().cpu().clone() for path, value in self.net.state_dict().items()}
+
+    def load(self, weights: Mapping[str, Tensor]) -> None:
+        self.net.load_state_dict(dict(weights))
+
+    def optimisers(self) -> dict[str, Any]:
+        return {str(i): step.optimiser.state_dict() for i, step in enumerate(self.steps)}
+
+    def load_optimisers(self, states: Mapping[str, Any]) -> None:
+        for i, step in enumerate(self.steps):
+            step.optimiser.load_state_dict(states[str(i)])
+
+    # --- training
+
+    def epoch(self, number: int, watch: Watch) -> float:
+        """One pass over the training events, in an order that seed and number decide; their mean loss."""
+        rng = np.random.default_rng([self.recipe.seed, ORDER, number])
+        picks = batches(self.data.training, self.recipe.batch, self._lengths, rng)
+        torch.manual_seed(zlib.crc32(repr((self.recipe.seed, number, self.group.rank)).encode()))
+        stays = {k: v.clone() for k, v in self.net.named_buffers() if matches(k, self.recipe.freeze)}
+        total, done = 0.0, 0
+        self.net.train()
+        for i, (pick, made) in enumerate(ahead(picks, lambda i, pick: self._inputs(pick, (number, i), share=True))):
+            self.rate = rate_at(self.recipe, number * len(picks) + i, self.recipe.epochs * len(picks))
+            total += sum(self._move(step, pick, *made) for step in self.steps) * len(pick)
+            done += len(pick)
+            watch.step(done, len(self.data.training))
+        self.group.average(self.net.buffers())
+        for path, value in stays.items():
+            self.net.get_buffer(path).copy_(value)
+        self.rate *= self.steps[0].spec["lr"]
+        return total / done
+
+    def _move(self, step: Step, pick: NDArray[np.int64], inputs: Values, counts: Values) -> float:
+        mine = self.group.share(pick)
+        with step.alone(self.net):
+            values = self._values(inputs, counts, [step.loss] if step.loss else [])
+            losses, weights = self._losses(step, values, mine)
+            whole = weights.abs().sum().detach()
+            self.group.add([whole])
+            loss = (weights * losses).sum() / whole
+            step.move(loss, self.rate, self.recipe.clip, self.group)
+        shown = loss.detach()
+        self.group.add([shown])
+        return float(shown)
+
+    def _losses(self, step: Step, values: Values, pick: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Of each event: the loss and its weight."""
+        truth = torch.from_numpy(self.data.truth[pick]).to(self.device)
+        weights = self.class_weights[truth]
+        if WEIGHT in values:
+            weights = weights * values[WEIGHT].expand(len(pick))
+        if step.loss is not None:
+            return values[step.loss].expand(len(pick)), weights
+        assert self.target is not None
+        return self.target.losses(values[self.target.output].float(), truth), weights
+
+    def scored(self, which: NDArray[np.int64]) -> Scores:
+        """The loss of some events and, if they are classified, how well."""
+        self.net.eval()
+        order = np.arange(len(which)) if self._lengths is None else np.argsort(self._lengths[which], kind="stable")
+        size = min(self.recipe.batch, SCORED)
+        given, total, whole = [], 0.0, 0.0
+        with torch.no_grad():
+            for start in range(0, len(which), size):
+                pick = which[order[start : start + size]]
+                wanted = [s.loss for s in self.steps if s.loss]
+                values = self._values(*self._inputs(pick, (-1, start)), wanted)
+                for step in self.steps:
+                    losses, weights = self._losses(step, values, pick)
+                    total += float((weights * losses).sum())
+                whole += float(weights.abs().sum())
+                if self.target is not None:
+                    given.append(values[self.target.output].double().cpu().numpy())
+        loss = total / whole
+        if self.target is None:
+            return Scores(loss)
+        outputs, is_signal = np.concatenate(given)[np.argsort(order)], self.data.is_signal(which)
+        found = measures(self.target, outputs, self.data.truth[which], is_signal)
+        return Scores(loss, self.target.signal_scores(outputs), is_signal, found)
+
+    # --- inputs
+
+    def _values(self, inputs: Values, counts: Values, losses: list[str]) -> Values:
+        wanted = [*losses, *([self.target.output] if self.target else []), *([WEIGHT] if self._weighted else [])]
+        mixed = self.recipe.precision == "mixed"
+        with torch.autocast(self.device.type, torch.bfloat16) if mixed else nullcontext():
+            found = self.net(inputs, counts, outputs=wanted)
+        return {name: value.float() for name, value in found.items()}
+
+    @property
+    def _weighted(self) -> bool:
+        return WEIGHT in self.net.ir.outputs
+
+    def _inputs(
+        self, pick: NDArray[np.int64], stream: tuple[int, int], share: bool = False
+    ) -> tuple[Values, Values]:
+        """(inputs, counts): branches, one-hot labels and noise; of this process's share alone, if ``share``."""
+        mine = self.group.share(pick) if share else pick
+        plan, nodes = self.data.built.training, self.net.ir.inputs
+        branches = tuple(n for n in nodes if n["name"] in self.data.table.contents)
+        inputs, counts = self.data.table.batch(branches, self.data.known[mine], torch.float32)
+        for node in nodes:
+            name = node["name"]
+            if name in inputs or plan is None:
+                continue
+            if name in plan.noises:
+                shape = [int(counts[d.name].max()) if d.ragged else d.size or 0 for d in node.type.dims]
+                drawn = self._noise(plan.noises[name], (len(pick), *shape), name, stream)
+                inputs[name] = drawn[self.group.rank :: self.group.size] if share else drawn
+            else:
+                inputs[name] = torch.from_numpy(np.eye(len(self.data.classes), dtype=np.float32)[self.data.truth[mine]])
+        return tuple({k: v.to(self.device) for k, v in x.items()} for x in (inputs, counts))  # type: ignore[return-value]
+
+    def _noise(self, init: Any, shape: tuple[int, ...], name: str, stream: tuple[int, int]) -> Tensor:
+        """New numbers, which seed, epoch and batch decide."""
+        epoch, batch = stream
+        rng = np.random.default_rng([self.recipe.seed, NOISE, epoch + 1, batch, zlib.crc32(name.encode())])
+        return torch.from_numpy(getattr(rng, init.kind)(*init.args, shape).astype(np.float32))
+
+    def _multiplicities(self) -> NDArray[np.int64] | None:
+        """By number of the event: the entries of the longest ragged dim."""
+        offsets = self.data.table.offsets
+        if not offsets:
+            return None
+        return np.maximum.reduce([np.diff(o)[self.data.known] for o in offsets.values()])
+
+
+def _target(data: Labelled) -> Objective | None:
+    """What the labels speak of. A training with losses of its own need not have any."""
+    plan = data.built.training
+    own = {name: n for name, n in data.module.outputs.items() if name != WEIGHT and not name.startswith(LOSS)}
+    if plan is not None and plan.steps and (not own or not data.classes):
+        return None
+    try:
+        return objective(data, own)
+    except HepqError:
+        if plan is not None and plan.steps:
+            return None
+        raise

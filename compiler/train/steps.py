@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What moves which weights: the loss and the optimiser of each step of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hepq.compiler.build_training import loss_name
+from hepq.compiler.lower.torch import TorchModule
+from hepq.compiler.train.group import Group
+from hepq.compiler.train.optimise import factor, make_optimiser
+from hepq.compiler.train.recipe import Resolved
+from hepq.compiler.train.start import matches, rate_factor
+from hepq.lang.catalogue import diag
+from hepq.lang.diagnostic import HepqError
+from hepq.lang.train import TrainPlan
+from hepq.lang.train_settings import Spec
+
+
+@dataclass
+class Step:
+    """``loss``: the output of the module that is made small, None for what suits the labels."""
+
+    loss: str | None
+    weights: Mapping[str, Tensor]
+    optimiser: Any
+    spec: Spec
+
+    def move(self, loss: Tensor, rate: float, clip: float | None, group: Group) -> None:
+        """One step down; ``rate`` multiplies the learning rate. ``loss`` is this process's part of the batch's."""
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        for weight in self.weights.values():
+            if weight.grad is None:  # what the loss does not depend on stays where it is
+                weight.grad = torch.zeros_like(weight)
+        group.add(w.grad for w in self.weights.values() if w.grad is not None)
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_(list(self.weights.values()), clip)
+        for entry in self.optimiser.param_groups:
+            entry["lr"] = self.spec["lr"] * entry["factor"] * rate
+        self.optimiser.step()
+
+    @contextmanager
+    def alone(self, net: TorchModule) -> Iterator[None]:
+        """Inside, derivatives are taken by this step's weights only."""
+        mine = {id(w) for w in self.weights.values()}
+        others = [p for p in net.parameters() if id(p) not in mine]
+        for p in others:
+            p.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for p in others:
+                p.requires_grad_(True)
+
+
+def make_steps(net: TorchModule, plan: TrainPlan | None, recipe: Resolved) -> list[Step]:
+    """In the program's order; one for all weights without any. Raises HepqError HQ0745 if a step moves nothing."""
+    wanted = [(loss_name(s.name), s.over, s.optimiser) for s in plan.steps] if plan is not None else []
+    made = []
+    for loss, over, spec in wanted or [(None, (), None)]:
+        spec = spec or recipe.optimiser
+        weights = {
+            path: w for path, w in net.named_parameters()
+            if (not over or matches(path, over)) and rate_factor(path, recipe) > 0
+        }  # fmt: skip
+        if not weights:
+            raise HepqError([diag("HQ0745", model=net.ir.name)])
+        factors = sorted({rate_factor(path, recipe) for path in weights})
+        groups = [
+            {"params": [w for path, w in weights.items() if rate_factor(path, recipe) == f], "factor": f}
+            for f in factors
+        ]
+        made.append(Step(loss, weights, make_optimiser(spec, groups), spec))
+    return made
+
+
+def rate_at(recipe: Resolved, step: int, steps: int) -> float:
+    return factor(recipe.schedule, step, steps)
