@@ -13,6 +13,7 @@ from hepq.compiler.ir import Module, Node
 from hepq.lang import ast
 from hepq.lang.catalogue import diag, near
 from hepq.lang.context import Context
+from hepq.lang.dataset import feeds
 from hepq.lang.diagnostic import HepqError, Label, Sink
 from hepq.lang.entry import ModelPlan, elaborate_model, sized
 from hepq.lang.gatelist import GateList
@@ -61,6 +62,8 @@ def build(
     fn = _choose(program, sink, "model", model)
     wanted = use_dataset and _has(program, "dataset") and (dataset is not None or _is_model(fn))
     data = _choose(program, sink, "dataset", dataset) if wanted else None
+    if data is not None and dataset is None and _is_of_training(program, fn, data):
+        data = None
     if isinstance(fn, ast.FnDecl) and not sink.errors:
         ctx = Context(program, NodeBuilder(), sink)
         ctx.open_dims = sized(dims or {})
@@ -70,6 +73,12 @@ def build(
             outputs = {name: t.handle for name, t in plan.outputs.items()}
             return Built(Module(plan.name, inputs, outputs), plan, program)
     raise HepqError(sink.items)
+
+
+def _is_of_training(program: Program, fn: Any, data: ast.DatasetDecl) -> bool:
+    """A model that the dataset cannot feed, in a file whose trainings feed it: it has inputs of its own."""
+    trained = any(isinstance(d, ast.TrainDecl) for d in program.main.file.decls)
+    return trained and isinstance(fn, ast.FnDecl) and not feeds(data, fn)
 
 
 def require_sizes(module: Module, weights: Path | None = None) -> None:

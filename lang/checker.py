@@ -14,7 +14,7 @@ from hepq.lang.catalogue import diag, near
 from hepq.lang.checkpoint import check_placeholders, check_tables
 from hepq.lang.circuits import check_circuit
 from hepq.lang.context import Context, Frame, Reported
-from hepq.lang.dataset import elaborate_dataset
+from hepq.lang.dataset import elaborate_dataset, feeds
 from hepq.lang.diagnostic import Diagnostic, Sink
 from hepq.lang.entry import elaborate_model, warn_unused_inputs
 from hepq.lang.expr import known
@@ -90,9 +90,10 @@ def _pair(program: Program, sink: Sink) -> None:
     decls = program.main.file.decls
     models = [d for d in decls if isinstance(d, ast.FnDecl) and d.kind == "model"]
     datasets = [d for d in decls if isinstance(d, ast.DatasetDecl)]
+    trainings = any(isinstance(d, ast.TrainDecl) for d in decls)  # which may feed a model with other things
     for model in models:
         ctx = Context(program, NullBuilder(), sink)
-        if len(datasets) == 1 and (len(models) == 1 or _feeds(datasets[0], model)):
+        if len(datasets) == 1 and ((len(models) == 1 and not trainings) or feeds(datasets[0], model)):
             plan = elaborate_model(ctx, model, program.main.name, datasets[0], {})
             if plan is not None and plan.dataset is not None and len(models) == 1:
                 warn_unused_inputs(ctx, model, plan.dataset)
@@ -104,11 +105,6 @@ def _pair(program: Program, sink: Sink) -> None:
             continue
         if plan is not None:
             check_tables(ctx, program.main)
-
-
-def _feeds(dataset: ast.DatasetDecl, model: ast.FnDecl) -> bool:
-    inputs = [i.name for i in dataset.items if isinstance(i, ast.InputItem)]
-    return all(p.name in inputs or p.default is not None for p in model.params)
 
 
 def _lacks_interface(model: ast.FnDecl, sink: Sink) -> bool:

@@ -65,6 +65,12 @@ class DatasetPlan:
     failed: set[str] = field(default_factory=set)
 
 
+def feeds(dataset: ast.DatasetDecl, model: ast.FnDecl) -> bool:
+    """Whether the dataset has an input for every parameter of ``model``."""
+    inputs = [i.name for i in dataset.items if isinstance(i, ast.InputItem)]
+    return all(p.name in inputs or p.default is not None for p in model.params)
+
+
 def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> DatasetPlan:
     """Check a dataset and emit its branches as inputs, its derived variables as operations."""
     plan = DatasetPlan(decl.name)

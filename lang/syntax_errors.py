@@ -179,7 +179,12 @@ def _misplaced(s: Stop, now: Token, before: Token) -> Diagnostic | None:
     if now.text in STATEMENTS and "_SOURCE" in s.expected:
         return diag("HQ0041", s.span(now), word=now.text, place="body")
     if now.is_word and s.same_line(before, now) and "EQ" in s.expected:
-        for words, place in ((STATEMENTS, "body"), (ITEMS, "dataset"), (TRAIN_ITEMS, "train"), (DECLARATIONS, "file, outside any braces")):
+        for words, place in (
+            (STATEMENTS, "body"),
+            (ITEMS, "dataset"),
+            (TRAIN_ITEMS, "train"),
+            (DECLARATIONS, "file, outside any braces"),
+        ):
             if before.text in words:
                 return diag("HQ0041", s.span(before), word=before.text, place=place)
     return None

@@ -85,8 +85,8 @@ def elaborate_train(
         try:
             train = _Train(decl, data, dict(data.tensors) | truth)
             _model(ctx, train, module, statics, model)
-            clean = all([_read(ctx, train, item) for item in decl.items])
-            return _finished(ctx, train) if clean else None
+            read = [_read(ctx, train, item) for item in decl.items]
+            return _finished(ctx, train) if all(read) else None
         finally:
             ctx.frames.pop()
     except Reported:
@@ -169,9 +169,7 @@ def _read(ctx: Context, train: _Train, item: ast.TrainEntry) -> bool:
     return True
 
 
-def _bind(
-    ctx: Context, train: _Train, item: ast.Bind, settings: dict[str, Any], roles: dict[str, Value]
-) -> None:
+def _bind(ctx: Context, train: _Train, item: ast.Bind, settings: dict[str, Any], roles: dict[str, Value]) -> None:
     """A setting, or a name as in any body."""
     name = item.targets[0] if len(item.targets) == 1 else ""
     if name in SETTINGS:
@@ -189,9 +187,9 @@ def _bind(
 def _check_spelling(ctx: Context, train: _Train, item: ast.Bind, name: str) -> None:
     """A binding that nothing uses and that is nearly a setting is one misspelt."""
     words = (*SETTINGS, *ROLES)
-    if name and name not in words and not item.type and near(name, words):
-        if len(re.findall(rf"\b{name}\b", train.decl.span.text)) == 1:
-            ctx.error("HQ0650", item.span, name=name, near=near(name, words))
+    alone = len(re.findall(rf"\b{name}\b", train.decl.span.text)) == 1
+    if name and name not in words and not item.type and alone and near(name, words):
+        ctx.error("HQ0650", item.span, name=name, near=near(name, words))
 
 
 def _noise(ctx: Context, train: _Train, item: ast.NoiseItem) -> None:

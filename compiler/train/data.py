@@ -68,9 +68,7 @@ class Labelled:
         return len(self.training) / (np.count_nonzero(counts) * np.maximum(counts, 1))
 
 
-def read_events(
-    program: Path, files: Sequence[str | Path], options: Options, train: str | None = None
-) -> TrainingSet:
+def read_events(program: Path, files: Sequence[str | Path], options: Options, train: str | None = None) -> TrainingSet:
     """What training needs of ``files``. Raises as ``training_set``, and HQ0738 if no event is left."""
     found = training_set(program, files, options, train)
     if not (found.truth >= 0).any():

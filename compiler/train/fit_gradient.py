@@ -81,7 +81,7 @@ def _ended(state: State, patience: int | None) -> bool:
     if patience is None or len(state.history) <= patience:
         return False
     losses = [row["validation"] for row in state.history]
-    return min(losses[-patience:]) > min(losses[:-patience])
+    return min(losses[-patience:]) >= min(losses[:-patience])
 
 
 def _epoch(run: Run, state: State, watch: Watch) -> State:
@@ -99,5 +99,3 @@ def _epoch(run: Run, state: State, watch: Watch) -> State:
         state.epoch + 1, weights, run.optimisers(), weights if found.loss < state.loss else state.best,
         min(found.loss, state.loss), [*state.history, row],
     )  # fmt: skip
-
-

@@ -19,7 +19,8 @@ Groups = Sequence[dict[str, Any]]
 def make_optimiser(spec: Spec, groups: Groups) -> Optimizer | Lookahead:
     """``groups``: parameters with a ``factor`` on their learning rate each."""
     given = [{**g, "lr": spec["lr"] * g["factor"]} for g in groups]
-    return _MAKE[spec.name](given, dict(spec.args))
+    made: Optimizer | Lookahead = _MAKE[spec.name](given, dict(spec.args))
+    return made
 
 
 def _betas(a: Mapping[str, float]) -> dict[str, Any]:

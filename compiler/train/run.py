@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -121,9 +122,7 @@ class Run:
         with step.alone(self.net):
             values = self._values(inputs, counts, [step.loss] if step.loss else [])
             losses, weights = self._losses(step, values, mine)
-            whole = weights.abs().sum().detach()
-            self.group.add([whole])
-            loss = (weights * losses).sum() / whole
+            loss = (weights * losses).sum() / (len(pick) * self._mean_weight)
             step.move(loss, self.rate, self.recipe.clip, self.group)
         shown = loss.detach()
         self.group.add([shown])
@@ -166,6 +165,20 @@ class Run:
 
     # --- inputs
 
+    @cached_property
+    def _mean_weight(self) -> float:
+        """Of the training events: what makes losses of weighted events as large as those of others."""
+        total, which = 0.0, self.data.training
+        for start in range(0, len(which), SCORED):
+            pick = which[start : start + SCORED]
+            weights = self.class_weights[torch.from_numpy(self.data.truth[pick])].double()
+            if self._weighted:
+                with torch.no_grad():
+                    inputs, counts = self._inputs(pick, (-1, start))
+                    weights = weights * self.net(inputs, counts, outputs=[WEIGHT])[WEIGHT]
+            total += float(weights.abs().sum())
+        return total / len(which)
+
     def _values(self, inputs: Values, counts: Values, losses: list[str]) -> Values:
         wanted = [*losses, *([self.target.output] if self.target else []), *([WEIGHT] if self._weighted else [])]
         mixed = self.recipe.precision == "mixed"
@@ -177,9 +190,7 @@ class Run:
     def _weighted(self) -> bool:
         return WEIGHT in self.net.ir.outputs
 
-    def _inputs(
-        self, pick: NDArray[np.int64], stream: tuple[int, int], share: bool = False
-    ) -> tuple[Values, Values]:
+    def _inputs(self, pick: NDArray[np.int64], stream: tuple[int, int], share: bool = False) -> tuple[Values, Values]:
         """(inputs, counts): branches, one-hot labels and noise; of this process's share alone, if ``share``."""
         mine = self.group.share(pick) if share else pick
         plan, nodes = self.data.built.training, self.net.ir.inputs
@@ -208,7 +219,8 @@ class Run:
         offsets = self.data.table.offsets
         if not offsets:
             return None
-        return np.maximum.reduce([np.diff(o)[self.data.known] for o in offsets.values()])
+        longest: NDArray[np.int64] = np.maximum.reduce([np.diff(o)[self.data.known] for o in offsets.values()])
+        return longest
 
 
 def _target(data: Labelled) -> Objective | None:

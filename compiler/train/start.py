@@ -28,7 +28,7 @@ def first_weights(module: Module, recipe: Resolved) -> Weights:
     patterns = [*recipe.replace, *recipe.freeze, *(p for p, _ in recipe.scale)]
     for pattern in patterns:
         if not any(matches(path, [pattern]) for path in module.params):
-            close = near(pattern.rstrip("*."), {p.split(".")[0] for p in module.params})
+            close = near(pattern.rstrip("*."), {part for p in module.params for part in (p, p.split(".")[0])})
             raise HepqError([diag("HQ0739", pattern=pattern, model=module.name, near=close)])
     fresh = initial_weights(module, recipe.seed)
     if recipe.start is None:

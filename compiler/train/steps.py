@@ -62,10 +62,10 @@ class Step:
 
 def make_steps(net: TorchModule, plan: TrainPlan | None, recipe: Resolved) -> list[Step]:
     """In the program's order; one for all weights without any. Raises HepqError HQ0745 if a step moves nothing."""
-    wanted = [(loss_name(s.name), s.over, s.optimiser) for s in plan.steps] if plan is not None else []
     made = []
-    for loss, over, spec in wanted or [(None, (), None)]:
-        spec = spec or recipe.optimiser
+    for wanted in plan.steps if plan is not None and plan.steps else (None,):
+        over = wanted.over if wanted is not None else ()
+        spec = (wanted.optimiser if wanted is not None else None) or recipe.optimiser
         weights = {
             path: w for path, w in net.named_parameters()
             if (not over or matches(path, over)) and rate_factor(path, recipe) > 0
@@ -77,6 +77,7 @@ def make_steps(net: TorchModule, plan: TrainPlan | None, recipe: Resolved) -> li
             {"params": [w for path, w in weights.items() if rate_factor(path, recipe) == f], "factor": f}
             for f in factors
         ]
+        loss = None if wanted is None else loss_name(wanted.name)
         made.append(Step(loss, weights, make_optimiser(spec, groups), spec))
     return made
 

@@ -114,9 +114,7 @@ def train(
     log: Annotated[
         Path | None, typer.Option(help="Write every epoch to this [.csv] file.", rich_help_panel=DESCENT)
     ] = None,
-    start: Annotated[
-        Path | None, typer.Option(help="First weights, [.safetensors].", rich_help_panel=FINE)
-    ] = None,
+    start: Annotated[Path | None, typer.Option(help="First weights, [.safetensors].", rich_help_panel=FINE)] = None,
     replace: Annotated[
         list[str], typer.Option(help="Weights that start anew, such as head. Repeatable.", rich_help_panel=FINE)
     ] = [],  # noqa: B006
