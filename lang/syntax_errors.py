@@ -22,6 +22,9 @@ DECLARATIONS: Final = (
 ITEMS: Final = ("source", "branch", "order", "policy", "input", "label")
 TRAIN_ITEMS: Final = ("noise", "step")
 STATEMENTS: Final = ("param", "buffer", "for", "return")
+_PLACES: Final = (
+    (STATEMENTS, "body"), (ITEMS, "dataset"), (TRAIN_ITEMS, "train"), (DECLARATIONS, "file, outside any braces"),
+)  # fmt: skip
 RESERVED: Final = ("if", "then", "else", "for", "return", "and", "or", "not", "true", "false")
 
 _FOREIGN_WORDS: Final = {

@@ -136,7 +136,8 @@ def test_checkpoints_are_not_mixed_up(program: Path, tmp_path: Path) -> None:
 )
 def test_the_loss_follows_the_result(model: str, kind: str, program: Path) -> None:
     program.write_text(PROGRAM + model)
-    assert objective(data := data_of(program), data.module.outputs).kind == kind
+    data = data_of(program)
+    assert objective(data, data.module.outputs).kind == kind
 
 
 def test_losses_are_the_textbook_ones() -> None:
