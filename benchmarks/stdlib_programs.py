@@ -24,10 +24,13 @@ Array = np.ndarray[Any, Any]
 
 _X, _P = "x: real[part, feat]", "p: p4[part]"
 _GRAPH = "pos: real[part, xy], x: real[part, feat]"
+_JET = f"{_GRAPH}, g: real[glob]"
+_HITS = "pos: real[hit, xy], x: real[hit, feat]"
+_KNN = "knn[4](pos, over=part)"
 
 #: name in the library -> (parameters, expression)
 NN: dict[str, tuple[str, str]] = {
-    **{name: (_X, f"{name}(x)") for name in "relu leaky_relu elu gelu silu softplus hard_tanh softmax".split()},
+    **{name: (_X, f"{name}(x)") for name in "relu leaky_relu elu selu gelu silu softplus hard_tanh softmax".split()},
     "log_softmax": (_X, "log_softmax(x)"),
     "clip": (_X, "clip(x, -0.5, 1.5)"),
     "Linear": (_X, "x |> Linear[17]"),
@@ -38,7 +41,8 @@ NN: dict[str, tuple[str, str]] = {
     "Dropout": (_X, "x |> Dropout[0.3]"),
     **{name: (_X, f"{name}(x)") for name in "mean_pool max_pool sum_pool".split()},
     **{name: ("x: real[cell, feat]", f"{name}[2](x)") for name in "max_pool1d mean_pool1d".split()},
-    "EdgeConv": (_GRAPH, "EdgeConv[[16, 24]](x, knn[4](pos, over=part))"),
+    "neighbourhood": (_GRAPH, f"neighbourhood[5](x, {_KNN})"),
+    "EdgeConv": (_GRAPH, f"EdgeConv[[16, 24]](x, {_KNN})"),
     "SelfAttention": (_X, "x |> SelfAttention[2]"),
 }
 HEP: dict[str, tuple[str, str]] = {
@@ -99,6 +103,7 @@ _TEMPLATE = """\
 import std.hep as hep
 {imports}
 dim part <= 40
+dim hit <= 40
 dim wire = 3
 dim layer = 4
 dim eight = 8
@@ -106,6 +111,7 @@ dim xyz = 3
 dim feat = 6
 dim cell = 12
 dim xy = 2
+dim glob = 3
 dim cls = [signal, background]
 model M({parameters}) = {expression}
 """
