@@ -59,6 +59,10 @@ HEP: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 #: library -> its models
 MODELS: dict[str, dict[str, tuple[str, str]]] = {
+    "jedinet": {
+        "JEDILayers": (_X, "x |> JEDILayers[5, 8, elu]"),
+        "JEDINet": (_X, "JEDINet[cls](x)"),
+    },
     "particlenet": {
         "ParticleNet": (_GRAPH, "ParticleNet[cls](pos, x)"),
         "ParticleNetLite": (_GRAPH, "ParticleNetLite[cls](pos, x)"),
