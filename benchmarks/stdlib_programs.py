@@ -67,6 +67,12 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "ParticleNet": (_GRAPH, "ParticleNet[cls](pos, x)"),
         "ParticleNetLite": (_GRAPH, "ParticleNetLite[cls](pos, x)"),
     },
+    "pct": {
+        "PCTEdgeConv": (_GRAPH, f"PCTEdgeConv[8](x, {_KNN})"),
+        "OffsetAttention": (_GRAPH, "concat(pos, x) |> OffsetAttention"),
+        "PCT": (_GRAPH, "PCT[cls](pos, x)"),
+        "SPCT": (_X, "SPCT[cls](x)"),
+    },
     "pfn": {"PFN": (_X, "PFN[cls](x)")},
 }
 PROGRAMS = {"nn": NN, "hep": HEP, **MODELS}
