@@ -59,6 +59,14 @@ HEP: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 #: library -> its models
 MODELS: dict[str, dict[str, tuple[str, str]]] = {
+    "abcnet": {
+        "ABCLayer": (_X, "x |> ABCLayer[8]"),
+        "GAPHead": (_GRAPH, f"GAPHead[8](x, {_KNN})"),
+        "GAPLayer": (_GRAPH, f"GAPLayer[8, heads=3](x, pos, {_KNN})"),
+        "ABCFeatures": (_JET, "ABCFeatures[4, [8, 16], [1, 2], [16, 12], [8, 24], 1, 20, 4](pos, x, g)"),
+        "ABCNet": (_JET, "ABCNet[cls](pos, x, g)"),
+        "ABCPileup": (_JET, "ABCPileup[cls](pos, x, g)"),
+    },
     "jedinet": {
         "JEDILayers": (_X, "x |> JEDILayers[5, 8, elu]"),
         "JEDINet": (_X, "JEDINet[cls](x)"),
