@@ -67,6 +67,12 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "ABCNet": (_JET, "ABCNet[cls](pos, x, g)"),
         "ABCPileup": (_JET, "ABCPileup[cls](pos, x, g)"),
     },
+    "hits": {
+        "EdgeNetwork": (_GRAPH, f"EdgeNetwork[8](x, {_KNN})"),
+        "NodeNetwork": (_GRAPH, f"NodeNetwork[8](x, {_KNN}, gather(x, {_KNN})[0])"),
+        "HitGNN": (_HITS, "HitGNN(pos, x)"),
+        "HitPointNet": ("x: real[hit, feat]", "HitPointNet[cls](x)"),
+    },
     "jedinet": {
         "JEDILayers": (_X, "x |> JEDILayers[5, 8, elu]"),
         "JEDINet": (_X, "JEDINet[cls](x)"),
@@ -82,6 +88,7 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "SPCT": (_X, "SPCT[cls](x)"),
     },
     "pfn": {"PFN": (_X, "PFN[cls](x)")},
+    "pileup": {"PileupGNN": (_GRAPH, "PileupGNN(pos, x)")},
 }
 PROGRAMS = {"nn": NN, "hep": HEP, **MODELS}
 
