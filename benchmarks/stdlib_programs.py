@@ -89,6 +89,12 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "pfn": {"PFN": (_X, "PFN[cls](x)")},
     "pileup": {"PileupGNN": (_GRAPH, "PileupGNN(pos, x)")},
+    "rpcn": {
+        "outer": ("x: real[feat], y: real[xy]", "outer(x, y)"),
+        "ParticleConv": (_GRAPH, "ParticleConv[8, 12, freqs=3, hidden=5](pos, x)"),
+        "CircularConv": ("x: real[feat, cell]", "x |> CircularConv[8, 3]"),
+        "RPCN": (_GRAPH, "RPCN[cls](pos, x)"),
+    },
 }
 PROGRAMS = {"nn": NN, "hep": HEP, **MODELS}
 
