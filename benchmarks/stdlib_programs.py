@@ -24,10 +24,13 @@ Array = np.ndarray[Any, Any]
 
 _X, _P = "x: real[part, feat]", "p: p4[part]"
 _GRAPH = "pos: real[part, xy], x: real[part, feat]"
+_JET = f"{_GRAPH}, g: real[glob]"
+_HITS = "pos: real[hit, xy], x: real[hit, feat]"
+_KNN = "knn[4](pos, over=part)"
 
 #: name in the library -> (parameters, expression)
 NN: dict[str, tuple[str, str]] = {
-    **{name: (_X, f"{name}(x)") for name in "relu leaky_relu elu gelu silu softplus hard_tanh softmax".split()},
+    **{name: (_X, f"{name}(x)") for name in "relu leaky_relu elu selu gelu silu softplus hard_tanh softmax".split()},
     "log_softmax": (_X, "log_softmax(x)"),
     "clip": (_X, "clip(x, -0.5, 1.5)"),
     "Linear": (_X, "x |> Linear[17]"),
@@ -38,7 +41,8 @@ NN: dict[str, tuple[str, str]] = {
     "Dropout": (_X, "x |> Dropout[0.3]"),
     **{name: (_X, f"{name}(x)") for name in "mean_pool max_pool sum_pool".split()},
     **{name: ("x: real[cell, feat]", f"{name}[2](x)") for name in "max_pool1d mean_pool1d".split()},
-    "EdgeConv": (_GRAPH, "EdgeConv[[16, 24]](x, knn[4](pos, over=part))"),
+    "neighbourhood": (_GRAPH, f"neighbourhood[5](x, {_KNN})"),
+    "EdgeConv": (_GRAPH, f"EdgeConv[[16, 24]](x, {_KNN})"),
     "SelfAttention": (_X, "x |> SelfAttention[2]"),
 }
 HEP: dict[str, tuple[str, str]] = {
@@ -55,11 +59,42 @@ HEP: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 #: library -> its models
 MODELS: dict[str, dict[str, tuple[str, str]]] = {
+    "abcnet": {
+        "ABCLayer": (_X, "x |> ABCLayer[8]"),
+        "GAPHead": (_GRAPH, f"GAPHead[8](x, {_KNN})"),
+        "GAPLayer": (_GRAPH, f"GAPLayer[8, heads=3](x, pos, {_KNN})"),
+        "ABCFeatures": (_JET, "ABCFeatures[4, [8, 16], [1, 2], [16, 12], [8, 24], 1, 20, 4](pos, x, g)"),
+        "ABCNet": (_JET, "ABCNet[cls](pos, x, g)"),
+        "ABCPileup": (_JET, "ABCPileup[cls](pos, x, g)"),
+    },
+    "hits": {
+        "EdgeNetwork": (_GRAPH, f"EdgeNetwork[8](x, {_KNN})"),
+        "NodeNetwork": (_GRAPH, f"NodeNetwork[8](x, {_KNN}, gather(x, {_KNN})[0])"),
+        "HitGNN": (_HITS, "HitGNN(pos, x)"),
+        "HitPointNet": ("x: real[hit, feat]", "HitPointNet[cls](x)"),
+    },
+    "jedinet": {
+        "JEDILayers": (_X, "x |> JEDILayers[5, 8, elu]"),
+        "JEDINet": (_X, "JEDINet[cls](x)"),
+    },
     "particlenet": {
         "ParticleNet": (_GRAPH, "ParticleNet[cls](pos, x)"),
         "ParticleNetLite": (_GRAPH, "ParticleNetLite[cls](pos, x)"),
     },
+    "pct": {
+        "PCTEdgeConv": (_GRAPH, f"PCTEdgeConv[8](x, {_KNN})"),
+        "OffsetAttention": (_GRAPH, "concat(pos, x) |> OffsetAttention"),
+        "PCT": (_GRAPH, "PCT[cls](pos, x)"),
+        "SPCT": (_X, "SPCT[cls](x)"),
+    },
     "pfn": {"PFN": (_X, "PFN[cls](x)")},
+    "pileup": {"PileupGNN": (_GRAPH, "PileupGNN(pos, x)")},
+    "rpcn": {
+        "outer": ("x: real[feat], y: real[xy]", "outer(x, y)"),
+        "ParticleConv": (_GRAPH, "ParticleConv[8, 12, freqs=3, hidden=5](pos, x)"),
+        "CircularConv": ("x: real[feat, cell]", "x |> CircularConv[8, 3]"),
+        "RPCN": (_GRAPH, "RPCN[cls](pos, x)"),
+    },
 }
 PROGRAMS = {"nn": NN, "hep": HEP, **MODELS}
 
@@ -99,6 +134,7 @@ _TEMPLATE = """\
 import std.hep as hep
 {imports}
 dim part <= 40
+dim hit <= 40
 dim wire = 3
 dim layer = 4
 dim eight = 8
@@ -106,6 +142,7 @@ dim xyz = 3
 dim feat = 6
 dim cell = 12
 dim xy = 2
+dim glob = 3
 dim cls = [signal, background]
 model M({parameters}) = {expression}
 """
