@@ -40,7 +40,10 @@ CHIP = "ibm:torino"
 
 @dataclass(frozen=True)
 class Result:
-    """Seconds per kernel entry, and the largest difference of an entry's value from the source's."""
+    """Seconds per kernel entry, and the largest difference of ours and of the peer's value from the source's.
+
+    Qiskit drops rotations that are nearly none, so that its value may differ.
+    """
 
     wires: int
     compiling: float
@@ -48,6 +51,7 @@ class Result:
     single: float
     peer: float
     apart: float
+    peer_apart: float
 
     @property
     def ratio(self) -> float:
@@ -86,7 +90,7 @@ def measure(wires: int, on: Device, events: int, rounds: int) -> Result:
     compiling = time.perf_counter() - start
     values = pairs_of(x)
     pub(native, values), bound(native, values[0]), qiskit_o3(filled(circuit, values[0]), on, 0)
-    batch, single, peer, apart = [], [], [], []
+    batch, single, peer, apart, peer_apart = [], [], [], [], []
     for i in range(rounds):
         start = time.perf_counter()
         _, made = pub(native, pairs_of(x))
@@ -98,8 +102,10 @@ def measure(wires: int, on: Device, events: int, rounds: int) -> Result:
         theirs = qiskit_o3(filled(circuit, values[i]), on, 0)
         peer.append(time.perf_counter() - start)
         exact = float(simulate.states(circuit, _tensor(values[i][None])).abs().square()[0, 0])
-        apart += [abs(entry(native, values[i]) - exact), abs(entry(theirs, np.zeros(0)) - exact)]
-    return Result(wires, compiling, *(float(np.median(t)) for t in (batch, single, peer)), max(apart))
+        apart.append(abs(entry(native, values[i]) - exact))
+        peer_apart.append(abs(entry(theirs, np.zeros(0)) - exact))
+    seconds = [float(np.median(t)) for t in (batch, single, peer)]
+    return Result(wires, compiling, *seconds, max(apart), max(peer_apart))
 
 
 def main(argv: list[str]) -> int:
@@ -114,17 +120,17 @@ def main(argv: list[str]) -> int:
     count = options.events * (options.events - 1) // 2
     table = Table(
         "wires", "compiled once, s", "batch, µs", "one by one, µs", "qiskit O3, µs", "ratio", "one by one",
-        "values differ",
+        "ours differs", "qiskit's differs",
         title=f"per kernel entry on {CHIP}, {count} entries",
     )  # fmt: skip
     for r in found:
         table.add_row(
             str(r.wires), f"{r.compiling:.1f}", f"{r.batch * 1e6:.2f}", f"{r.single * 1e6:.0f}", f"{r.peer * 1e6:.0f}",
-            f"{r.ratio:.0f}", f"{r.peer / r.single:.0f}", f"{r.apart:.0e}",
+            f"{r.ratio:.0f}", f"{r.peer / r.single:.0f}", f"{r.apart:.0e}", f"{r.peer_apart:.0e}",
         )  # fmt: skip
     Console().print(table)
     least, apart = min(r.ratio for r in found), max(r.apart for r in found)
     print(
-        f"smallest ratio {least:.0f}, must be at least {BAR:.0f}; values differ by {apart:.0e}, at most {TOLERANCE:.0e}"
+        f"smallest ratio {least:.0f}, must be at least {BAR:.0f}; our values differ by {apart:.0e}, at most {TOLERANCE:.0e}"
     )
     return 0 if least >= BAR and apart <= TOLERANCE else 1

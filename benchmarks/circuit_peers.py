@@ -106,7 +106,8 @@ def _send(sender: Any, work: Callable[..., Any], args: tuple[Any, ...]) -> None:
 
 def _untangled(made: Any) -> tuple[Any, list[int]]:
     """The same gates without exchanged wires, and where each wire ends."""
-    ends = made.implicit_qubit_permutation()
+    # a wire ends on the qubit that pytket's permutation maps to it
+    ends = {wire: qubit for qubit, wire in made.implicit_qubit_permutation().items()}
     out = type(made)(made.n_qubits)
     for command in made.get_commands():
         out.add_gate(command.op, [q.index[0] for q in command.qubits])
