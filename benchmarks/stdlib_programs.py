@@ -57,6 +57,15 @@ HEP: dict[str, tuple[str, str]] = {
     "from_pt_eta_phi_mass": (_P, "hep.from_pt_eta_phi_mass(pt(p), eta(p), phi(p), mass(p))"),
     "standardise": (_X, "hep.standardise(x, 0.5, 2.0)"),
 }  # fmt: skip
+_TRUTH = "x: real[part, feat], y: real[part, feat]"
+LOSSES: dict[str, tuple[str, str]] = {
+    **{name: (_TRUTH, f"{name}(softmax(x), softmax(y))") for name in "cross_entropy cross_entropy_logits bce".split()},
+    **{
+        name: (_TRUTH, f"{name}(x, y)")
+        for name in "bce_logits squared_error absolute_error huber mse gaussian_kl".split()
+    },
+    "quantile": (_TRUTH, "quantile(x, y, 0.3)"),
+}
 #: library -> its models
 MODELS: dict[str, dict[str, tuple[str, str]]] = {
     "abcnet": {
@@ -96,7 +105,7 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "RPCN": (_GRAPH, "RPCN[cls](pos, x)"),
     },
 }
-PROGRAMS = {"nn": NN, "hep": HEP, **MODELS}
+PROGRAMS = {"nn": NN, "hep": HEP, "losses": LOSSES, **MODELS}
 
 _V, _TWO, _ANGLES = "v: real[wire]", "v: real[wire], u: real[wire]", "w: real[layer, wire]"
 #: what cannot be compiled for a CPU alone; circuits as what they make of |0…0>
