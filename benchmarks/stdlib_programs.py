@@ -60,6 +60,16 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "ParticleNetLite": (_GRAPH, "ParticleNetLite[cls](pos, x)"),
     },
     "pfn": {"PFN": (_X, "PFN[cls](x)")},
+    "shapes": {
+        "momentum_tensor": (_P, "momentum_tensor[1.0](p).x"),
+        "deviator": (_P, "deviator(p.px / 1 GeV, p.py / 1 GeV, p.pz / 1 GeV, pt(p) / 1 GeV, eta(p), phi(p))"),
+        "eigenvalues": (_P, "eigenvalues(shapes.momentum_tensor(p))"),
+        **{name: (_P, f"{name}(p)") for name in (
+            "sphericity aplanarity C_parameter D_parameter circularity isotropy event_shapes".split())},
+        "minor": (_P, "minor[0, 2](shapes.momentum_tensor(p))"),
+        "projections": (_P, "projections[20](p) / max(sum(p.pt, over=part), 1 GeV)"),
+        "EventShapeMLP": (_P, "EventShapeMLP[cls](p)"),
+    },
 }
 PROGRAMS = {"nn": NN, "hep": HEP, **MODELS}
 
@@ -124,8 +134,8 @@ def module_of(library: str, name: str) -> Module:
     """The IR of a program that applies one name of the library. Raises HepqError if it does not compile."""
     parameters, expression = (PROGRAMS | QUANTUM_PROGRAMS)[library][name]
     imports = "" if library == "hep" else f"from std.{library} import {name}"
-    if library == "quantum":
-        imports += "\nimport std.quantum as quantum"
+    if library in ("quantum", "shapes"):
+        imports += f"\nimport std.{library}"
     text = _TEMPLATE.format(imports=imports, parameters=parameters, expression=expression)
     sink = Sink()
     program = load(Path(f"{name}.hepq"), text, sink)
