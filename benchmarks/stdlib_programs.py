@@ -33,11 +33,13 @@ NN: dict[str, tuple[str, str]] = {
     "Linear": (_X, "x |> Linear[17]"),
     "Dense": (_X, "x |> Dense[64]"),
     "Conv1d": (_X, "x |> Conv1d[5, kernel=3]"),
+    "Conv2d": ("x: real[cell, feat, xy]", "x |> Conv2d[5, stride=2, pad=1]"),
     "BatchNorm": (_X, "x |> BatchNorm"),
     "LayerNorm": (_X, "x |> LayerNorm"),
     "Dropout": (_X, "x |> Dropout[0.3]"),
     **{name: (_X, f"{name}(x)") for name in "mean_pool max_pool sum_pool".split()},
     **{name: ("x: real[cell, feat]", f"{name}[2](x)") for name in "max_pool1d mean_pool1d".split()},
+    **{name: ("x: real[cell, feat, xy]", f"{name}[3](x)") for name in "max_pool2d mean_pool2d".split()},
     "EdgeConv": (_GRAPH, "EdgeConv[[16, 24]](x, knn[4](pos, over=part))"),
     "SelfAttention": (_X, "x |> SelfAttention[2]"),
 }
