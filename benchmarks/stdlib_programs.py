@@ -23,6 +23,7 @@ from hepq.lang.types import ENERGY, LORENTZ, Type
 Array = np.ndarray[Any, Any]
 
 _X, _P = "x: real[part, feat]", "p: p4[part]"
+_IMAGE = "x: real[cell, pixel, xy]"
 _GRAPH = "pos: real[part, xy], x: real[part, feat]"
 
 #: name in the library -> (parameters, expression)
@@ -33,13 +34,14 @@ NN: dict[str, tuple[str, str]] = {
     "Linear": (_X, "x |> Linear[17]"),
     "Dense": (_X, "x |> Dense[64]"),
     "Conv1d": (_X, "x |> Conv1d[5, kernel=3]"),
-    "Conv2d": ("x: real[cell, feat, xy]", "x |> Conv2d[5, stride=2, pad=1]"),
+    "Conv2d": (_IMAGE, "x |> Conv2d[5, stride=2, pad=1]"),
     "BatchNorm": (_X, "x |> BatchNorm"),
     "LayerNorm": (_X, "x |> LayerNorm"),
     "Dropout": (_X, "x |> Dropout[0.3]"),
     **{name: (_X, f"{name}(x)") for name in "mean_pool max_pool sum_pool".split()},
     **{name: ("x: real[cell, feat]", f"{name}[2](x)") for name in "max_pool1d mean_pool1d".split()},
-    **{name: ("x: real[cell, feat, xy]", f"{name}[3](x)") for name in "max_pool2d mean_pool2d".split()},
+    **{name: (_IMAGE, f"{name}[3](x)") for name in "max_pool2d mean_pool2d".split()},
+    **{name: (_IMAGE, f"{name}(x)") for name in "global_max_pool2d global_mean_pool2d".split()},
     "EdgeConv": (_GRAPH, "EdgeConv[[16, 24]](x, knn[4](pos, over=part))"),
     "SelfAttention": (_X, "x |> SelfAttention[2]"),
 }
@@ -61,7 +63,13 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "ParticleNet": (_GRAPH, "ParticleNet[cls](pos, x)"),
         "ParticleNetLite": (_GRAPH, "ParticleNetLite[cls](pos, x)"),
     },
+    "image": {
+        "Residual": (_IMAGE, "x |> Residual"),
+        "Downsample": (_IMAGE, "x |> Downsample[4]"),
+        "EndToEnd": (_IMAGE, "EndToEnd[cls](x)"),
+    },
     "pfn": {"PFN": (_X, "PFN[cls](x)")},
+    "pulse": {"PulseCNN": ("x: real[cell, xy]", "PulseCNN[cls](x)")},
     "shapes": {
         "momentum_tensor": (_P, "momentum_tensor[1.0](p).x"),
         "deviator": (_P, "deviator(p.px / 1 GeV, p.py / 1 GeV, p.pz / 1 GeV, pt(p) / 1 GeV, eta(p), phi(p))"),
@@ -117,6 +125,7 @@ dim eight = 8
 dim xyz = 3
 dim feat = 6
 dim cell = 12
+dim pixel = 11
 dim xy = 2
 dim cls = [signal, background]
 model M({parameters}) = {expression}

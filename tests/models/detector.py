@@ -36,8 +36,10 @@ def doubled(weights: Mapping[str, Array]) -> dict[str, Array]:
     return {path: value.astype(np.float64) for path, value in weights.items()}
 
 
-def tensors(weights: Mapping[str, Array]) -> dict[str, Tensor]:
-    return {path: torch.from_numpy(value) for path, value in doubled(weights).items()}
+def tensors(weights: Mapping[str, Array], block: str = "") -> dict[str, Tensor]:
+    """In float64; paths without the name of the ``block`` that all of them are in."""
+    assert all(path.startswith(block) for path in weights)
+    return {path[len(block) :]: torch.from_numpy(value) for path, value in doubled(weights).items()}
 
 
 def by_torch(module: Module, weights: Mapping[str, Array], **inputs: Array) -> Array:

@@ -133,7 +133,7 @@ def test_rotations() -> None:
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 12])
 def test_gradients_are_finite(n: int) -> None:
-    """Also of two back-to-back particles, whose smaller eigenvalues are one, and of a symmetric event, and where momenta are zero."""
+    """Also where eigenvalues meet (back-to-back particles, a symmetric event) and where momenta are zero."""
     rng = np.random.default_rng(4)
     p = momenta(rng, n)
     events = [p, np.concatenate([p, -p]), np.concatenate([np.eye(3), -np.eye(3)]), np.zeros((n, 3))]
