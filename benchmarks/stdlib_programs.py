@@ -33,6 +33,7 @@ NN: dict[str, tuple[str, str]] = {
     "clip": (_X, "clip(x, -0.5, 1.5)"),
     "Linear": (_X, "x |> Linear[17]"),
     "Dense": (_X, "x |> Dense[64]"),
+    "Embedding": (_X, "int(2 * x) |> Embedding[3, 17]"),
     "Conv1d": (_X, "x |> Conv1d[5, kernel=3]"),
     "Conv2d": (_IMAGE, "x |> Conv2d[5, stride=2, pad=1]"),
     "BatchNorm": (_X, "x |> BatchNorm"),
@@ -74,8 +75,10 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "momentum_tensor": (_P, "momentum_tensor[1.0](p).x"),
         "deviator": (_P, "deviator(p.px / 1 GeV, p.py / 1 GeV, p.pz / 1 GeV, pt(p) / 1 GeV, eta(p), phi(p))"),
         "eigenvalues": (_P, "eigenvalues(shapes.momentum_tensor(p))"),
-        **{name: (_P, f"{name}(p)") for name in (
-            "sphericity aplanarity C_parameter D_parameter circularity isotropy event_shapes".split())},
+        **{
+            name: (_P, f"{name}(p)")
+            for name in ("sphericity aplanarity C_parameter D_parameter circularity isotropy event_shapes".split())
+        },
         "minor": (_P, "minor[0, 2](shapes.momentum_tensor(p))"),
         "projections": (_P, "projections[20](p) / max(sum(p.pt, over=part), 1 GeV)"),
         "EventShapeMLP": (_P, "EventShapeMLP[cls](p)"),

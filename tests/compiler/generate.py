@@ -347,33 +347,22 @@ def _edge_conv(b: _Builder) -> Node:
 
 
 def _window(b: _Builder) -> Node:
-    x = b.any()
-    dim, win = b.dim(x), Dim("win", b.choose([1, 2, 3]))
-    if dim.ragged:
-        return b.make("window", x, dim=dim, win=win, stride=1, pad=b.choose([0, 1]), dst=dim)
-    stride, pad = b.choose([1, 2]), b.choose([0, 1])
-    size = max(1, ((dim.size or 0) + 2 * pad - (win.size or 0)) // stride + 1)
-    return b.make("window", x, dim=dim, win=win, stride=stride, pad=pad, dst=b.fresh(size, x))
-
-
-def _convolution(b: _Builder) -> Node:
-    """Windows along one or two dims times weights, summed over them and perhaps a channel."""
-    x = b.any()
-    channels = [d for d in x.type.dims if not d.ragged][:1]
-    along = [d for d in x.type.dims if d not in channels][: b.choose([1, 2])]
-    y, wins = x, []
-    for i, dim in enumerate(along or [b.dim(x)]):
-        win, stride = Dim(f"win{i}", b.choose([1, 2, 3])), 1 if dim.ragged else b.choose([1, 2])
-        pad = b.choose([0, 1, 2])
-        size = max(1, ((dim.size or 0) + 2 * pad - (win.size or 0)) // stride + 1)
-        dst = dim if dim.ragged or b.choose([False, True]) and stride == 1 else b.fresh(size, x, y)
-        y = b.make("window", y, dim=dim, win=win, stride=stride, pad=pad, dst=dst)
-        wins.append(win)
-    kind = b.choose(["sum", "group", "apart"])
-    over = [*(channels if kind == "sum" else []), *wins]
-    out = b.choose([[], [b.fresh(b.choose([2, 4]), y)]])
-    weight = b.param((*out, *(channels if kind != "apart" else []), *wins))
-    return b.make("mul", b.make("contract", y, weight, over=tuple(over)), b.const(0.25))
+    """Windows along one or two dims, or what a convolution makes of them: summed with a channel or for each."""
+    y = x = b.any()
+    along, wins = [b.dim(x)], list[Dim]()
+    along += [d for d in x.type.dims if d not in along][: b.choose([0, 1])]
+    for i, dim in enumerate(along):
+        win, pad = Dim(f"win{i}", b.choose([1, 2, 3])), b.choose([0, 1, 2])
+        stride = 1 if dim.ragged else b.choose([1, 2])
+        size = ((dim.size or 0) + 2 * pad - (win.size or 0)) // stride + 1
+        dst = dim if dim.ragged else b.fresh(max(1, size), x, y)
+        y, wins = b.make("window", y, dim=dim, win=win, stride=stride, pad=pad, dst=dst), [*wins, win]
+    kind = b.choose(["window", "sum", "group", "apart"])
+    if kind == "window":
+        return y
+    channel = [d for d in x.type.dims if not d.ragged and d not in along][:1] if kind != "apart" else []
+    weight = b.param((*b.choose([[], [b.fresh(b.choose([2, 4]), y)]]), *channel, *wins))
+    return b.make("contract", y, weight, over=(*(channel if kind == "sum" else []), *wins))
 
 
 def _batch_norm(b: _Builder) -> Node:
@@ -407,6 +396,6 @@ def _trivial(b: _Builder) -> Node:
 
 RECIPES: list[Recipe] = [
     _unary, _jump, _binary, _binary, _integer, _logic, _where, _rename, _transpose, _stack, _concat, _pick, _slice,
-    _unflatten, _flatten, _dense, _dense, _contract, _reduce, _reduce, _edges, _edge_conv, _window, _convolution,
-    _batch_norm, _dropout, _trivial,
+    _unflatten, _flatten, _dense, _dense, _contract, _reduce, _reduce, _edges, _edge_conv, _window, _batch_norm,
+    _dropout, _trivial,
 ]  # fmt: skip

@@ -141,7 +141,8 @@ def test_gradients_are_finite(n: int) -> None:
     inputs, counts = pad_events([{"p": np.concatenate([q, np.ones((len(q), 1))], axis=1)} for q in events], module)
     model, leaf = to_torch(module, initial_weights(module)), inputs["p"].requires_grad_()
     model({"p": leaf}, counts)["output"].sum().backward()
-    assert leaf.grad is not None and torch.isfinite(leaf.grad).all()
+    assert leaf.grad is not None
+    assert torch.isfinite(leaf.grad).all()
     if n == 12:
         assert leaf.grad[0].abs().sum() > 0
 
