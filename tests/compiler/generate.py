@@ -354,15 +354,14 @@ def _window(b: _Builder) -> Node:
     for i, dim in enumerate(along):
         win, pad = Dim(f"win{i}", b.choose([1, 2, 3])), b.choose([0, 1, 2])
         stride = 1 if dim.ragged else b.choose([1, 2])
-        size = ((dim.size or 0) + 2 * pad - (win.size or 0)) // stride + 1
-        dst = dim if dim.ragged else b.fresh(max(1, size), x, y)
+        dst = dim if dim.ragged else b.fresh(max(1, ((dim.size or 0) + 2 * pad - (win.size or 0)) // stride + 1), x, y)
         y, wins = b.make("window", y, dim=dim, win=win, stride=stride, pad=pad, dst=dst), [*wins, win]
-    kind = b.choose(["window", "sum", "group", "apart"])
-    if kind == "window":
+    if (kind := b.choose(["window", "sum", "group", "apart"])) == "window":
         return y
     channel = [d for d in x.type.dims if not d.ragged and d not in along][:1] if kind != "apart" else []
     weight = b.param((*b.choose([[], [b.fresh(b.choose([2, 4]), y)]]), *channel, *wins))
-    return b.make("contract", y, weight, over=(*(channel if kind == "sum" else []), *wins))
+    over = (*(channel if kind == "sum" else []), *wins)
+    return b.make("mul", b.make("contract", y, weight, over=over), b.const(0.25))
 
 
 def _batch_norm(b: _Builder) -> Node:
