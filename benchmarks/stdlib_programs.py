@@ -23,6 +23,7 @@ from hepq.lang.types import ENERGY, LORENTZ, Type
 Array = np.ndarray[Any, Any]
 
 _X, _P = "x: real[part, feat]", "p: p4[part]"
+_IMAGE = "x: real[cell, pixel, xy]"
 _GRAPH = "pos: real[part, xy], x: real[part, feat]"
 _JET = f"{_GRAPH}, g: real[glob]"
 _HITS = "pos: real[hit, xy], x: real[hit, feat]"
@@ -35,7 +36,9 @@ NN: dict[str, tuple[str, str]] = {
     "clip": (_X, "clip(x, -0.5, 1.5)"),
     "Linear": (_X, "x |> Linear[17]"),
     "Dense": (_X, "x |> Dense[64]"),
+    "Embedding": (_X, "int(2 * x) |> Embedding[3, 17]"),
     "Conv1d": (_X, "x |> Conv1d[5, kernel=3]"),
+    "Conv2d": (_IMAGE, "x |> Conv2d[5, stride=2, pad=1]"),
     "BatchNorm": (_X, "x |> BatchNorm"),
     "LayerNorm": (_X, "x |> LayerNorm"),
     "Dropout": (_X, "x |> Dropout[0.3]"),
@@ -43,6 +46,8 @@ NN: dict[str, tuple[str, str]] = {
     **{name: ("x: real[cell, feat]", f"{name}[2](x)") for name in "max_pool1d mean_pool1d".split()},
     "neighbourhood": (_GRAPH, f"neighbourhood[5](x, {_KNN})"),
     "EdgeConv": (_GRAPH, f"EdgeConv[[16, 24]](x, {_KNN})"),
+    **{name: (_IMAGE, f"{name}[3](x)") for name in "max_pool2d mean_pool2d".split()},
+    **{name: (_IMAGE, f"{name}(x)") for name in "global_max_pool2d global_mean_pool2d".split()},
     "SelfAttention": (_X, "x |> SelfAttention[2]"),
 }
 HEP: dict[str, tuple[str, str]] = {
@@ -82,6 +87,11 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "HitGNN": (_HITS, "HitGNN(pos, x)"),
         "HitPointNet": ("x: real[hit, feat]", "HitPointNet[cls](x)"),
     },
+    "image": {
+        "Residual": (_IMAGE, "x |> Residual"),
+        "Downsample": (_IMAGE, "x |> Downsample[4]"),
+        "EndToEnd": (_IMAGE, "EndToEnd[cls](x)"),
+    },
     "jedinet": {
         "JEDILayers": (_X, "x |> JEDILayers[5, 8, elu]"),
         "JEDINet": (_X, "JEDINet[cls](x)"),
@@ -98,11 +108,24 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "pfn": {"PFN": (_X, "PFN[cls](x)")},
     "pileup": {"PileupGNN": (_GRAPH, "PileupGNN(pos, x)")},
+    "pulse": {"PulseCNN": ("x: real[cell, xy]", "PulseCNN[cls](x)")},
     "rpcn": {
         "outer": ("x: real[feat], y: real[xy]", "outer(x, y)"),
         "ParticleConv": (_GRAPH, "ParticleConv[8, 12, freqs=3, hidden=5](pos, x)"),
         "CircularConv": ("x: real[feat, cell]", "x |> CircularConv[8, 3]"),
         "RPCN": (_GRAPH, "RPCN[cls](pos, x)"),
+    },
+    "shapes": {
+        "momentum_tensor": (_P, "momentum_tensor[1.0](p).x"),
+        "deviator": (_P, "deviator(p.px / 1 GeV, p.py / 1 GeV, p.pz / 1 GeV, pt(p) / 1 GeV, eta(p), phi(p))"),
+        "eigenvalues": (_P, "eigenvalues(shapes.momentum_tensor(p))"),
+        **{
+            name: (_P, f"{name}(p)")
+            for name in ("sphericity aplanarity C_parameter D_parameter circularity isotropy event_shapes".split())
+        },
+        "minor": (_P, "minor[0, 2](shapes.momentum_tensor(p))"),
+        "projections": (_P, "projections[20](p) / max(sum(p.pt, over=part), 1 GeV)"),
+        "EventShapeMLP": (_P, "EventShapeMLP[cls](p)"),
     },
 }
 PROGRAMS = {"nn": NN, "hep": HEP, "losses": LOSSES, **MODELS}
@@ -150,6 +173,7 @@ dim eight = 8
 dim xyz = 3
 dim feat = 6
 dim cell = 12
+dim pixel = 11
 dim xy = 2
 dim glob = 3
 dim cls = [signal, background]
@@ -170,8 +194,8 @@ def module_of(library: str, name: str) -> Module:
     """The IR of a program that applies one name of the library. Raises HepqError if it does not compile."""
     parameters, expression = (PROGRAMS | QUANTUM_PROGRAMS)[library][name]
     imports = "" if library == "hep" else f"from std.{library} import {name}"
-    if library == "quantum":
-        imports += "\nimport std.quantum as quantum"
+    if library in ("quantum", "shapes"):
+        imports += f"\nimport std.{library}"
     text = _TEMPLATE.format(imports=imports, parameters=parameters, expression=expression)
     sink = Sink()
     program = load(Path(f"{name}.hepq"), text, sink)

@@ -71,8 +71,9 @@ def _gather(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
 def _window(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
     """``window[win, stride, pad](x, over=seq)``: sliding windows as a new last dim ``win``.
 
-    Without ``pad`` the length is kept (zeros on both sides, stride 1). With it, ``pad`` zeros go
-    before and after, windows start ``stride`` apart, and ``seq`` must have a fixed length.
+    ``pad="same"`` (the default) and ``"causal"`` keep the length, with stride 1: zeros on both sides, or all of them
+    before, so that a window ends where it stands. With a number, that many zeros go before and after, windows start
+    ``stride`` apart, and ``seq`` must have a fixed length.
     """
     a = read(ctx, fn, args, span, ["x", "over"], ["win", "stride", "pad"], dims=["over"])
     x, win = a.tensor("x"), a.dim("win")
@@ -81,10 +82,15 @@ def _window(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
         raise Reported
     if stride < 1:
         ctx.error("HQ0206", a.where("stride"), size=stride)
-    if "pad" not in a:
+    mode = a.value("pad") if "pad" in a else "same"
+    if isinstance(mode, str):
+        if mode not in ("same", "causal"):
+            ctx.error("HQ0404", a.where("pad"), wanted='"same", "causal" or a number for `pad`', found=describe(mode))
+        if stride != 1 and "pad" in a:
+            ctx.error("HQ0404", a.where("pad"), wanted="a number for `pad` with this stride", found=describe(mode))
         if stride != 1:
             ctx.error("HQ0415", span, name="pad", what="window")
-        dst, pad = seq, (win.size - 1) // 2
+        dst, pad = seq, (win.size - 1) // 2 if mode == "same" else win.size - 1
     else:
         pad = a.integer("pad")
         if seq.size is None:

@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from hepq.compiler.initialise import initial_weights
 from hepq.compiler.ir import Module, Node, topological
+from hepq.compiler.lower.torch_conv import Convolution
 from hepq.compiler.lower.torch_ops import RULES, dtype_of
 from hepq.compiler.lower.torch_values import BATCH, Batch, Value
+from hepq.compiler.passes.base import Static
 
 Forced = Mapping[Node, Tensor]
 
@@ -54,7 +56,10 @@ class TorchModule(nn.Module):
     def __init__(self, module: Module, weights: Mapping[str, Any]) -> None:
         super().__init__()
         self.ir = module
-        self._plan = tuple(module.walk())
+        static = Static()
+        found = ((node, Convolution.of(node, static)) for node in module.walk())
+        self._convolutions = {node: one for node, one in found if one is not None}
+        self._plan = self._needed()
         for path, node in module.params.items():
             shape = tuple(d.size for d in node.type.dims)
             if path not in weights:
@@ -62,6 +67,15 @@ class TorchModule(nn.Module):
             if np.shape(weights[path]) != shape:
                 raise ValueError(f"weight {path} has shape {np.shape(weights[path])}, must be {shape}")
             self._store(path, torch.tensor(np.asarray(weights[path])), node["trainable"])
+
+    def _needed(self) -> tuple[Node, ...]:
+        """Nodes to compute, in order: not the windows that only convolutions read."""
+        nodes, needed = list(self.ir.walk()), set(self.ir.outputs.values())
+        for node in reversed(nodes):
+            if node in needed:
+                one = self._convolutions.get(node)
+                needed.update(node.operands if one is None else (one.x, one.weight))
+        return tuple(n for n in nodes if n in needed)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> TorchModule:
         """Own weights, the same IR: nodes are known by identity."""
@@ -110,6 +124,8 @@ class TorchModule(nn.Module):
                 continue
             if node.op == "param":
                 values[node] = Value(self._load(node["path"]), node.type.dims)
+            elif node in self._convolutions:
+                values[node] = self._convolutions[node](values, batch)
             else:
                 values[node] = RULES[node.op](node, [values[o] for o in node.operands], batch)
         return {name: _finish(values[node], node, batch) for name, node in wanted.items()}

@@ -347,13 +347,21 @@ def _edge_conv(b: _Builder) -> Node:
 
 
 def _window(b: _Builder) -> Node:
-    x = b.any()
-    dim, win = b.dim(x), Dim("win", b.choose([1, 2, 3]))
-    if dim.ragged:
-        return b.make("window", x, dim=dim, win=win, stride=1, pad=b.choose([0, 1]), dst=dim)
-    stride, pad = b.choose([1, 2]), b.choose([0, 1])
-    size = max(1, ((dim.size or 0) + 2 * pad - (win.size or 0)) // stride + 1)
-    return b.make("window", x, dim=dim, win=win, stride=stride, pad=pad, dst=b.fresh(size, x))
+    """Windows along one or two dims, or what a convolution makes of them: summed with a channel or for each."""
+    y = x = b.any()
+    along, wins = [b.dim(x)], list[Dim]()
+    along += [d for d in x.type.dims if d not in along][: b.choose([0, 1])]
+    for i, dim in enumerate(along):
+        win, pad = Dim(f"win{i}", b.choose([1, 2, 3])), b.choose([0, 1, 2])
+        stride = 1 if dim.ragged else b.choose([1, 2])
+        dst = dim if dim.ragged else b.fresh(max(1, ((dim.size or 0) + 2 * pad - (win.size or 0)) // stride + 1), x, y)
+        y, wins = b.make("window", y, dim=dim, win=win, stride=stride, pad=pad, dst=dst), [*wins, win]
+    if (kind := b.choose(["window", "sum", "group", "apart"])) == "window":
+        return y
+    channel = [d for d in x.type.dims if not d.ragged and d not in along][:1] if kind != "apart" else []
+    weight = b.param((*b.choose([[], [b.fresh(b.choose([2, 4]), y)]]), *channel, *wins))
+    over = (*(channel if kind == "sum" else []), *wins)
+    return b.make("mul", b.make("contract", y, weight, over=over), b.const(0.25))
 
 
 def _batch_norm(b: _Builder) -> Node:
