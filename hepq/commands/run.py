@@ -76,7 +76,7 @@ def _summary(summary: Summary) -> None:
         console.print(table)
 
 
-@example("hepqc verify top.hepqx")
+@example("hepqc verify top.hepqx", "hepqc verify top.onnx   # in onnxruntime")
 def verify(artifact: Artifact, threads: Threads = None) -> None:
     """Replay an artifact's golden vectors here: does this machine give the scores it should?"""
     from rich.table import Table
@@ -84,7 +84,12 @@ def verify(artifact: Artifact, threads: Threads = None) -> None:
     from hepq.api import load
 
     with err().status(f"verifying {artifact.name}"):
-        result = load(artifact, threads).verify()
+        if artifact.suffix == ".onnx":
+            from hepq.runtime.onnx_model import OnnxModel
+
+            result = OnnxModel(artifact).verify()
+        else:
+            result = load(artifact, threads).verify()
     table = Table("check", "output", "largest difference", "", box=None)
     for check in result.checks:
         mark = "[green]ok[/]" if check.ok else "[bold red]too large[/]"

@@ -34,6 +34,7 @@ class Lowered:
 
     model: ModelProto
     counts: Mapping[str, str]
+    opset: int = OPSET
 
 
 def lower(module: Module, weights: Mapping[str, np.ndarray[Any, Any]], schema: EventSchema | None = None) -> Lowered:
@@ -51,8 +52,11 @@ def lower(module: Module, weights: Mapping[str, np.ndarray[Any, Any]], schema: E
         values[node] = _lowered(node, values, events, weights)
     outputs = {name: events.finish(values[node], node.type.dims) for name, node in module.outputs.items()}
     if taken := outputs.keys() & {*counts.values(), *(s.name for s in source)}:
-        raise OnnxError(f"an input and an output, both called {min(taken)},")
-    infos = [_info(s.name, s.dims) for s in source] + [_info(n, ()) for n in counts.values()]
+        raise OnnxError(f"an input and an output of one name, `{min(taken)}`")
+    shapes = {s.name: s.dims for s in source}
+    if odd := next((s.name for s in source if shapes[s.name] != s.dims), None):
+        raise OnnxError(f"two inputs of different dims from one branch, `{odd}`")
+    infos = [_info(name, dims) for name, dims in shapes.items()] + [_info(n, ()) for n in counts.values()]
     results = [_info(name, module.outputs[name].type.dims) for name in outputs]
     return Lowered(_assembled(module.name, graph, infos, results, outputs), counts)
 
@@ -63,7 +67,7 @@ def _lowered(node: Node, values: Mapping[Node, Value], events: Events, weights: 
     if node.op == "param":
         return Value(events.graph.constant(weights[node["path"]], DTYPES["real"], node["path"]), node.type.dims)
     if node.op in QUANTUM:
-        raise OnnxError(f"the circuit of `{node.op}`")
+        raise OnnxError("a circuit")
     return RULES[node.op](node, [values[o] for o in node.operands], events.batch)
 
 

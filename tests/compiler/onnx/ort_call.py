@@ -49,8 +49,8 @@ class Loaded:
             result[name] = []
             for i, row in enumerate(value):
                 inside = tuple(slice(sizes[d.name][i] if d.ragged else None) for d in node.type.dims)
-                result[name].append(row[inside].copy())
-                row[inside] = 0
+                result[name].append(np.array(row[inside]))
+                value[(i, *inside)] = 0
             if any(d.ragged for d in node.type.dims):
                 assert (value == 0).all(), f"{name} is not 0 at padding"
         return result
