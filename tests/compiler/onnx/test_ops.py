@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.agreement import OWN_LOSS, _difference, _is_stable
+from benchmarks.agreement import OWN_LOSS, difference, is_stable
 from benchmarks.stdlib_programs import module_of
 from hepq.compiler import ir
 from hepq.compiler.infer import make
@@ -29,16 +29,16 @@ PART = Dim("part", bound=40)
 def test_random_modules(seed: int) -> None:
     module, rng = seeded_module(1000 + seed, 20), np.random.default_rng(seed)
     weights = random_weights(module, rng)
-    events = [e for e in random_events(module, rng, 6) if _is_stable(module, e, weights)]
+    events = [e for e in random_events(module, rng, 6) if is_stable(module, e, weights)]
     reference = run(module, events, weights)
-    allowed = max(1e-5, OWN_LOSS * _difference(run(module, events, weights, np.float32), reference))
+    allowed = max(1e-5, OWN_LOSS * difference(run(module, events, weights, np.float32), reference))
     direct = Loaded(module, weights)
-    assert _difference(direct(events), reference) <= allowed
+    assert difference(direct(events), reference) <= allowed
     # twice the padding, of other junk; and each event alone, one of them with nothing at all
-    assert _difference(direct(events, extra=9, junk=3.5), reference) <= allowed
+    assert difference(direct(events, extra=9, junk=3.5), reference) <= allowed
     for i, event in enumerate(events):
-        assert _difference(direct([event]), {k: v[i : i + 1] for k, v in reference.items()}) <= allowed
-    assert _difference(Loaded(*run_pipeline(INFERENCE, module, weights))(events), reference) <= allowed
+        assert difference(direct([event]), {k: v[i : i + 1] for k, v in reference.items()}) <= allowed
+    assert difference(Loaded(*run_pipeline(INFERENCE, module, weights))(events), reference) <= allowed
 
 
 def elementwise(*ops: str) -> Module:
