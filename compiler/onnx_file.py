@@ -97,7 +97,9 @@ def _describe(made: Lowered, manifest: m.OnnxManifest) -> None:
 
 
 def _words(manifest: m.OnnxManifest) -> dict[str, str]:
-    words = {name: f"how many entries of {dim} each event has; they come first" for dim, name in manifest.counts.items()}
+    words = {
+        name: f"how many entries of {dim} each event has; they come first" for dim, name in manifest.counts.items()
+    }
     for column in manifest.columns:
         scale = "" if column.factor == 1 else f", converted here by {column.factor:g}"
         unit = "" if column.unit == "1" else f" to be held in {column.unit}" if scale else f" in {column.unit}"

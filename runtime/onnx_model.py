@@ -37,7 +37,9 @@ class OnnxModel:
         """``content``: the file's, if it is not to be read."""
         self.path = Path(path)
         if content is None and not self.path.is_file():
-            raise ArtifactError("HQ0801", f"no such file: {path}", help="hepqc compile MODEL.hepq --target onnx makes one")
+            raise ArtifactError(
+                "HQ0801", f"no such file: {path}", help="hepqc compile MODEL.hepq --target onnx makes one"
+            )
         self.runtime = runtime = optional("onnxruntime", "onnx")
         options = runtime.SessionOptions()
         options.log_severity_level = 3

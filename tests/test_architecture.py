@@ -45,7 +45,10 @@ CONFINED = {
     "onnx": ("compiler/lower/onnx/*.py", "compiler/importers/onnx_reader.py"),
     "onnxruntime": (),  # only by name, in runtime/onnx_model.py: `optional` says what to install
 }
-HEAVY = {"awkward", "matplotlib", "numpy", "onnx", "onnxruntime", "pyarrow", "pytket", "qiskit", "sklearn", "torch", "tvm", "uproot"}
+HEAVY = {
+    "awkward", "matplotlib", "numpy", "onnx", "onnxruntime", "pyarrow", "pytket", "qiskit", "sklearn", "torch", "tvm",
+    "uproot",
+}  # fmt: skip
 
 
 def name(path: Path) -> str:

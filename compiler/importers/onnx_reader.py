@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
 import onnx
 from onnx import NodeProto, ValueInfoProto, helper, numpy_helper
 
 from hepq.compiler.importers.network import Array, Network, Operation, Unfit
 
-_INFERENCE_DOMAINS = ("", "ai.onnx")
+_STANDARD = ("", "ai.onnx")
 
 
 class Unreadable(Exception):
@@ -38,7 +38,7 @@ def read(path: Path) -> Network:
 
 
 def _operation(node: NodeProto) -> Operation:
-    kind = node.op_type if node.domain in _INFERENCE_DOMAINS else f"{node.domain}.{node.op_type}"
+    kind = node.op_type if node.domain in _STANDARD else f"{node.domain}.{node.op_type}"
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     return Operation(kind, tuple(node.input), node.output[0], attributes)
 
@@ -47,20 +47,15 @@ def _constant(node: NodeProto) -> Array:
     (attribute,) = node.attribute
     if attribute.name == "value":
         return numpy_helper.to_array(attribute.t)
-    return numpy_helper.to_array(helper.make_tensor("", *_typed(helper.get_attribute_value(attribute))))
-
-
-def _typed(value: object) -> tuple[int, list[int], list[object]]:
-    values = list(value) if isinstance(value, Collection) and not isinstance(value, bytes) else [value]
-    if not all(isinstance(v, (int, float)) for v in values):
-        raise Unfit("a constant that is no number")
-    kind = onnx.TensorProto.FLOAT if isinstance(values[0], float) else onnx.TensorProto.INT64
-    return kind, [len(values)] if isinstance(value, Collection) else [], values
+    kinds = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
+    if attribute.name not in kinds:
+        raise Unfit(f"constant `{node.output[0]}` is no number")
+    return np.asarray(helper.get_attribute_value(attribute), kinds[attribute.name])
 
 
 def _width(info: ValueInfoProto) -> int:
     tensor = info.type.tensor_type
-    sizes = [d.dim_value for d in tensor.shape.dim]
+    sizes: list[int] = [d.dim_value for d in tensor.shape.dim]
     if tensor.elem_type not in (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE):
         raise Unfit(f"input {info.name} is no tensor of floats")
     if len(sizes) != 2 or sizes[1] == 0:

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from hepq.compiler.importers.network import Operation, Unfit
+from hepq.compiler.importers.network import Array, Operation, Unfit
 from hepq.compiler.importers.program import Term, Writer, literal
 
 Rule = Callable[[Writer, Operation], Term]
@@ -124,8 +124,8 @@ def _reshape(w: Writer, o: Operation) -> Term:
     return x
 
 
-def _keeps(shape: object, size: int) -> bool:
-    return shape is not None and np.shape(shape) == (2,) and np.asarray(shape)[1] in (-1, size, 0)
+def _keeps(shape: Array | None, size: int) -> bool:
+    return shape is not None and shape.shape == (2,) and shape[1] in (-1, size, 0)
 
 
 def _cast(w: Writer, o: Operation) -> Term:
@@ -152,7 +152,7 @@ RULES: dict[str, Rule] = {
     }.items()},
     "LeakyRelu": partial(_stage, "leaky_relu({alpha})", alpha=0.01), "Elu": partial(_stage, "elu({alpha})", alpha=1.0),
     "Gelu": _gelu,
-    "Selu": partial(_formula, "{gamma} * elu({x}, {alpha})", alpha=1.67326319217681884765625, gamma=1.05070102214813232421875),
+    "Selu": partial(_formula, "{gamma} * elu({x}, {alpha})", alpha=1.6732632, gamma=1.050701),
     "HardSigmoid": partial(_formula, "clip({alpha} * {x} + {beta}, 0, 1)", alpha=0.2, beta=0.5),
     "HardSwish": partial(_formula, "{x} * clip({x} / 6 + 0.5, 0, 1)"),
     "Mish": partial(_formula, "{x} * tanh(softplus({x}))"),

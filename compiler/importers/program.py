@@ -14,8 +14,8 @@ from hepq.lang.syntax_errors import RESERVED
 
 #: names that programs made here use, and so give to nothing else
 _USED = frozenset(
-    "BatchNorm Dense Linear param buffer relu leaky_relu elu gelu softplus clip softmax log_softmax sigmoid tanh exp log "
-    "sqrt abs erf sin cos sinh cosh asinh floor ceil sign concat min max inf pi real zeros".split()
+    "BatchNorm Dense Linear param buffer relu leaky_relu elu gelu softplus clip softmax log_softmax sigmoid tanh exp "
+    "log sqrt abs erf sin cos sinh cosh asinh floor ceil sign concat min max inf pi real zeros".split()
 )
 
 
@@ -112,16 +112,14 @@ class Writer:
         results = [self.term(o) for o in self.network.outputs]
         model = self.fresh(self.network.name.title().replace("_", ""), "Network")
         takes = ", ".join(f"{self.inputs[n]}: real[{size}]" for n, size in self.network.inputs.items())
-        returned = ", ".join(t.text for t in results)
         several = len(results) > 1
+        returned = f"({', '.join(t.text for t in results)})" if several else results[0].text
         imports = f"from std.nn import {', '.join(sorted(self.layers))}\n\n" if self.layers else ""
-        body = "\n".join([*self._statements, f"return ({returned})" if several else f"return {returned}"])
         names = f"# output0, output1, …: {', '.join(self.network.outputs)}\n" if several else ""
         gives = "" if several else f" -> real[{results[0].size}]"
-        return (
-            f"# Imported from {source} by hepqc.\n\n{imports}{names}"
-            f"model {model}({takes}){gives} {{\n{body}\n}}\n"
-        )
+        body = "\n".join([*self._statements, f"return {returned}"])
+        body = f"{{\n{body}\n}}" if self._statements else f"= {returned}"
+        return f"# Imported from {source} by hepqc.\n\n{imports}{names}model {model}({takes}){gives} {body}\n"
 
 
 def literal(value: float) -> str:

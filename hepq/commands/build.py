@@ -85,7 +85,10 @@ def _value(text: str) -> Any:
 def compile_(
     program: Annotated[Path, typer.Argument(help="The [.hepq] file.")],
     out_path: Annotated[
-        Path | None, typer.Option("--out", "-o", help="What to write; by default beside the program, [.hepqx], or [.onnx] for that target.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="What to write; by default beside the program, [.hepqx], or [.onnx] for that target."
+        ),
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Trained weights, [.safetensors].")] = None,
     init: Annotated[int | None, typer.Option(metavar="SEED", help="Random weights instead, from this seed.")] = None,

@@ -72,7 +72,8 @@ def _lowered(node: Node, values: Mapping[Node, Value], events: Events, weights: 
 
 
 def _count_names(source: tuple[Source, ...]) -> dict[str, str]:
-    taken, counts = {s.name for s in source}, {}
+    taken = {s.name for s in source}
+    counts: dict[str, str] = {}
     for dim in (d for s in source for d in s.dims if d.ragged):
         name = f"n_{dim.name}"
         while name in taken and dim.name not in counts:

@@ -75,7 +75,9 @@ class Events:
                 if dim.ragged:
                     self._length.setdefault(dim.name, graph.extent(s.name, axis))
         self.size = graph.extent(source[0].name, 0)
-        raw_counts = {dim: graph.op("Max", graph.cast(n, np.int64), graph.constant(0, np.int64)) for dim, n in counts.items()}
+        raw_counts = {
+            dim: graph.op("Max", graph.cast(n, np.int64), graph.constant(0, np.int64)) for dim, n in counts.items()
+        }
         one = graph.ints(1)
         slots = {dim: graph.op("Max", n, one) for dim, n in self._length.items()}
         raw = Batch(graph, self.size, slots, raw_counts)
@@ -86,7 +88,10 @@ class Events:
             values = {s.column: self._without_nan(s, values[s.column], raw) for s in source}
         self._ragged = {dim: self._arranged(dim, values, raw) for dim in counts}
         self.batch = Batch(
-            graph, self.size, {d: r.slots for d, r in self._ragged.items()}, {d: r.counts for d, r in self._ragged.items()}
+            graph,
+            self.size,
+            {d: r.slots for d, r in self._ragged.items()},
+            {d: r.counts for d, r in self._ragged.items()},
         )
         self.inputs = {s.column: self._taken(s, values[s.column]) for s in source}
         self._unscored = self._judged() if schema is not None else None
@@ -102,7 +107,10 @@ class Events:
         ragged = [d for d in s.dims if d.ragged]
         if ragged:
             zero = graph.ints(0)
-            missing = [graph.op("Sub", raw.padded[d.name], self._length[d.name]) if d.ragged else zero for d in s.dims]  # type: ignore[arg-type]
+            missing = [
+                graph.op("Sub", graph.size(raw.padded[d.name]), self._length[d.name]) if d.ragged else zero
+                for d in s.dims
+            ]
             x = graph.op("Pad", x, graph.op("Concat", *[zero] * (len(s.dims) + 2), *missing, axis=0))
         return raw.fill(Value(x, (BATCH, *s.dims)), 0)
 
@@ -128,13 +136,13 @@ class Events:
     # --- ordering and cutting
 
     def _arranged(self, dim: str, values: Mapping[str, Value], raw: Batch) -> _Ragged:
-        graph, slots, counts = self.graph, raw.padded[dim], raw.counts[dim]
-        counts = graph.op("Min", counts, slots)  # type: ignore[arg-type]
+        graph, slots = self.graph, self.graph.size(raw.padded[dim])
+        counts = graph.op("Min", raw.counts[dim], slots)
         if self.schema is None:
             return _Ragged(self._length[dim], counts, slots, counts, None)
         order = next((o for o in (self.schema.dataset.order if self.schema.dataset else ()) if o.dim == dim), None)
         bound = self.schema.dim(dim).bound or 1
-        kept = graph.op("Min", slots, graph.ints(bound))  # type: ignore[arg-type]
+        kept = graph.op("Min", slots, graph.ints(bound))
         alive, left = below(graph, slots, counts), counts
         if dim in self._keep:
             alive = reduce(lambda a, b: graph.op("And", a, b), self._keep[dim], alive)
@@ -198,7 +206,12 @@ class Events:
             name = graph.op("Where", mask, graph.constant(np.nan, np.float32), name)
         for axis, r in ragged:
             name = graph.op("Slice", name, graph.ints(0), graph.size(r.raw), graph.ints(axis))
-        outside = Batch(graph, self.size, {d: r.raw for d, r in self._ragged.items()}, {d: r.raw_counts for d, r in self._ragged.items()})
+        outside = Batch(
+            graph,
+            self.size,
+            {d: r.raw for d, r in self._ragged.items()},
+            {d: r.raw_counts for d, r in self._ragged.items()},
+        )
         return outside.fill(Value(name, wanted), -1 if x.elem == "index" else 0).name
 
     def _returned(self, x: str, r: _Ragged) -> str:

@@ -105,7 +105,7 @@ class Graph:
 
     def reshape(self, x: str, extents: Sequence[Extent]) -> str:
         if x in self.initializers and all(isinstance(e, int) for e in extents):
-            return self.constant(self.initializers[x].reshape(extents), self.initializers[x].dtype)  # type: ignore[arg-type]
+            return self.constant(self.initializers[x].reshape(extents), self.initializers[x].dtype)
         return self.op("Reshape", x, self.shape(extents))
 
     def used(self, outputs: Sequence[str]) -> tuple[list[NodeProto], list[TensorProto]]:

@@ -41,7 +41,8 @@ def _apply(node: Node, args: list[str], batch: Batch) -> str:
     if node.op == "cast":
         return args[0] if operand == node.type.elem else graph.cast(args[0], DTYPES[node.type.elem])
     if node.op == "where":
-        return select(graph, *args, node.type.elem)
+        mask, x, other = args
+        return select(graph, mask, x, other, node.type.elem)
     if node.op == "max" and node.type.elem == "real" and _is_zero(node.operands[1]):
         return graph.op("Relu", args[0])
     if node.op in ("eq", "ne") and operand == "bool":
@@ -111,7 +112,10 @@ def _contract(node: Node, args: Sequence[Value], batch: Batch) -> Value:
         left, right = batch.permute(a, (*plan.rows, *plan.over)), batch.permute(b, (*plan.over, *plan.cols))
         made = batch.graph.op("MatMul", left, right)
     else:
-        left, right = batch.grouped(a, [*shared, plan.rows, plan.over]), batch.grouped(b, [*shared, plan.over, plan.cols])
+        left, right = (
+            batch.grouped(a, [*shared, plan.rows, plan.over]),
+            batch.grouped(b, [*shared, plan.over, plan.cols]),
+        )
         made = batch.graph.op("MatMul", left, right)
         if not len(plan.rows) == len(plan.cols) == 1:
             made = batch.graph.reshape(made, batch.extents((*plan.batch, *plan.rows, *plan.cols)))

@@ -16,7 +16,9 @@ from hepq.runtime.expression import Instruction
 from hepq.runtime.manifest import Order
 
 #: operations that onnxruntime has in float64; a key with any other is computed in float32
-_DOUBLE = COMPARE | set("const cast where neg abs sqrt exp log floor add sub mul div pow min max hypot and or not".split())
+_DOUBLE = COMPARE | set(
+    "const cast where neg abs sqrt exp log floor add sub mul div pow min max hypot and or not".split()
+)
 _LOGIC = frozenset("and or not".split())
 
 

@@ -70,11 +70,13 @@ class Batch:
         return self.graph.transpose(x.name, positions(x.dims, dims))
 
     def align(self, x: Value, wanted: Sequence[Dim]) -> str:
-        """In ``wanted``'s order, with axes of size 1 for the dims it lacks, but for leading ones: ready to broadcast."""
+        """In ``wanted``'s order, with axes of size 1 for dims it lacks, but for leading ones: ready to broadcast."""
         keys = {d.key for d in x.dims}
         tensor = self.permute(x, [d for d in wanted if d.key in keys])
         leading = next((i for i, d in enumerate(wanted) if d.key in keys), len(wanted))
-        return self.graph.unsqueeze(tensor, [i - leading for i, d in enumerate(wanted) if d.key not in keys and i > leading])
+        return self.graph.unsqueeze(
+            tensor, [i - leading for i, d in enumerate(wanted) if d.key not in keys and i > leading]
+        )
 
     def expand(self, x: Value, wanted: Sequence[Dim]) -> str:
         """Over all of ``wanted``, in that order."""
@@ -108,7 +110,9 @@ class Batch:
             return None
         parts = [Value(self._slots(d.name), (BATCH, d), "bool") for d in ragged]
         full = (BATCH, *ragged)
-        return Value(reduce(lambda a, b: self.graph.op("And", a, b), (self.align(p, full) for p in parts)), full, "bool")
+        return Value(
+            reduce(lambda a, b: self.graph.op("And", a, b), (self.align(p, full) for p in parts)), full, "bool"
+        )
 
     def _slots(self, name: str) -> str:
         return below(self.graph, self.padded[name], self.counts[name])

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,14 @@ Node = tuple[Any, ...]
 
 def save(
     path: Path, nodes: Sequence[Node], outputs: dict[str, int], constants: dict[str, Any] | None = None,
-    inputs: dict[str, Sequence[Any]] | None = None, opset: int = 17,
+    inputs: Mapping[str, Sequence[Any]] | None = None, opset: int = 17,
 ) -> Path:  # fmt: skip
     """A node: (operator, inputs and outputs "a b -> c", attributes). Inputs: by default ``x`` of 6 numbers."""
     made = []
     for kind, names, *attributes in nodes:
         takes, gives = (part.split() for part in names.split("->"))
         made.append(helper.make_node(kind, takes, gives, **(attributes[0] if attributes else {})))
-    shapes = inputs or {"x": ["batch", 6]}
+    shapes: Mapping[str, Sequence[Any]] = inputs or {"x": ["batch", 6]}
     graph = helper.make_graph(
         made, "jet_tagger",
         [helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, s) for n, s in shapes.items()],

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from hepq.compiler.golden import reference
-from hepq.compiler.pipeline import Options, build_file, compile_file, model_weights
+from hepq.compiler.options import Options
+from hepq.compiler.pipeline import build_file, compile_file, model_weights
 from hepq.compiler.schema import read_inputs
 from hepq.runtime.columns import Raw
 from hepq.runtime.errors import DataError
@@ -101,7 +102,9 @@ def test_the_graph_does_with_events_what_the_runtime_does(name: str, tmp_path: P
     module = read_inputs(build_file(source).module)
     weights = model_weights(module, Options(init=1))
     raw = events(np.random.default_rng(5), 150)
-    raw = Raw(raw.events, raw.counts, {k: v for k, v in raw.contents.items() if k in {c.name for c in model.manifest.columns}})
+    raw = Raw(
+        raw.events, raw.counts, {k: v for k, v in raw.contents.items() if k in {c.name for c in model.manifest.columns}}
+    )
     got = model.score(raw)
     stopped = 0
     first = 0

@@ -52,7 +52,9 @@ def numbers(rng: np.random.Generator) -> tuple[np.ndarray[Any, Any], np.ndarray[
     size = 10 ** rng.uniform(-30, 30, 4000) * rng.choice([-1, 1], 4000)
     small = 10 ** rng.uniform(-8, 2, 4000) * rng.choice([-1, 1], 4000)
     a = np.concatenate([size, small, rng.uniform(-1, 1, 2000), rng.uniform(-90, 90, 2000)])
-    b = np.concatenate([rng.permutation(size), rng.uniform(-3, 3, 4000), rng.uniform(-1, 1, 2000), rng.normal(size=2000)])
+    b = np.concatenate(
+        [rng.permutation(size), rng.uniform(-3, 3, 4000), rng.uniform(-1, 1, 2000), rng.normal(size=2000)]
+    )
     return a.astype(np.float32), b.astype(np.float32)
 
 
