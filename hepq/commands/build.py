@@ -128,6 +128,8 @@ def compile_(
 
     if emit is not None and emit not in STAGES:
         raise typer.BadParameter(f"no stage {emit!r}; stages are {', '.join(STAGES)}")
+    if emit == "tir" and target == "onnx":
+        raise typer.BadParameter("tir is of --target cpu")
     if weights is not None and init is not None:
         raise typer.BadParameter("give either --weights or --init, not both")
     chosen = replace(

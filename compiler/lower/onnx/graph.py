@@ -93,7 +93,8 @@ class Graph:
         if list(order) == sorted(order):
             return x
         if x in self.initializers:
-            return self.constant(self.initializers[x].transpose(order), self.initializers[x].dtype)
+            name = None if x.startswith("/") else f"{x}.T"
+            return self.constant(self.initializers[x].transpose(order), self.initializers[x].dtype, name)
         return self.op("Transpose", x, perm=tuple(order))
 
     def unsqueeze(self, x: str, axes: Sequence[int]) -> str:

@@ -131,6 +131,25 @@ def test_infinitely_far_is_nearer_than_padding_and_oneself() -> None:
     assert [sorted(row) for row in near] == [[1, 2], [0, 2], [0, 1]]
 
 
+def test_what_is_infinite_at_padding_reaches_no_result() -> None:
+    """Inputs are 0 there: 1 / x and log(x) are infinite, and so what is computed from them is NaN."""
+    xy, win, nbr = Dim("xy", 2), Dim("win", 3), Dim("nbr", 2)
+    x = make("input", name="x", type=Type("real", (PART, xy)))
+    one = make("const", value=1.0)
+    far, near = make("div", one, x), make("log", x)
+    outputs = {f"{op}_{name}": make(op, value, over=(PART,)) for name, value in (("far", far), ("near", near))
+               for op in ("reduce_sum", "reduce_mean", "reduce_max", "reduce_min")}  # fmt: skip
+    outputs |= {"left": make("contract", far, x, over=(PART,)), "right": make("contract", x, near, over=(PART,))}
+    outputs["both"] = make("contract", far, near, over=(PART, xy))
+    outputs["pairs"] = make("contract", far, make("rename", near, src=PART, dst=PART.prime()), over=(xy,))
+    outputs["window"] = make("window", far, dim=PART, win=win, stride=1, pad=1, dst=PART)
+    outputs["gather"] = make("gather", far, make("knn", far, over=PART, coord=xy, nbr=nbr, short="self"))
+    module, rng = Module("m", (x,), outputs), np.random.default_rng(4)
+    events = [{"x": rng.uniform(0.5, 2, (n, 2))} for n in (0, 1, 2, 5, 40)]
+    for extra in (0, 2):
+        assert difference(Loaded(module, {})(events, extra), run(module, events, {})) < 1e-5
+
+
 def test_an_event_does_not_see_its_neighbours_in_the_batch() -> None:
     module = seeded_module(12, 20)
     rng = np.random.default_rng(3)
