@@ -115,6 +115,10 @@ def test_it_is_verified_and_inspected(tagger: Path, tmp_path: Path) -> None:
     assert "does NOT agree" in done.output
 
 
+def test_it_is_among_the_targets() -> None:
+    assert "onnx is a .onnx file for CMSSW, Athena, key4hep" in hepqc("targets").output
+
+
 def test_a_graph_that_is_wrong_is_not_written(tagger: Path, tmp_path: Path) -> None:
     model, opened = onnx.load(tagger), OnnxModel(tagger)
     del model.metadata_props[:]
