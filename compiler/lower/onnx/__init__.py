@@ -27,6 +27,9 @@ from hepq.runtime.manifest import EventSchema
 
 __all__ = ["IR_VERSION", "OPSET", "Lowered", "OnnxError", "lower"]
 
+#: the first axis; axes of one name have one size
+_BATCH = "batch"
+
 
 @dataclass(frozen=True)
 class Lowered:
@@ -83,9 +86,8 @@ def _count_names(source: tuple[Source, ...]) -> dict[str, str]:
 
 
 def _info(name: str, dims: tuple[Dim, ...]) -> ValueInfoProto:
-    return helper.make_tensor_value_info(
-        name, TensorProto.FLOAT, ["batch", *(d.size if d.size is not None else d.name for d in dims)]
-    )
+    axes = [d.size if d.size is not None else d.name if d.name != _BATCH else f"{_BATCH}_" for d in dims]
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [_BATCH, *axes])
 
 
 def _assembled(

@@ -171,5 +171,10 @@ def test_circuits_are_refused() -> None:
 def test_names_that_collide_are_refused_or_avoided() -> None:
     x: Node = make("input", name="n_part", type=Type("real", (PART,)))
     assert lower(Module("m", (x,), {"y": make("neg", x)}), {}).counts == {"part": "n_part_"}
+    many = Dim("batch", bound=9)
+    both = Loaded(Module("m", (x := make("input", name="x", type=Type("real", (many,))),), {"y": make("neg", x)}), {})
+    assert both.session.get_inputs()[0].shape == ["batch", "batch_"]
+    np.testing.assert_array_equal(both([{"x": [1.0, 2, 3]}])["y"][0], [-1, -2, -3])
+    x = make("input", name="n_part", type=Type("real", (PART,)))
     with pytest.raises(OnnxError, match="`n_part`"):
         lower(Module("m", (x,), {"n_part": make("neg", x)}), {})
