@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reference interpreter against passes, torch and compiled CPU code: the whole standard library and random programs."""
+"""Reference interpreter against passes, torch, compiled CPU code and ONNX: the whole library and random programs."""
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.standard import INFERENCE
 from tests.compiler.flat import flat_outputs
 from tests.compiler.generate import random_events, random_weights, seeded_module
+from tests.compiler.onnx.ort_call import Loaded
 from tests.compiler.tvm_call import Compiled
 
 Array = np.ndarray[Any, Any]
@@ -29,7 +30,7 @@ Outputs = Mapping[str, Sequence[Array]]
 
 #: |difference| <= tolerance * max(1, |reference|); float32 back ends may also lose 10 times what the
 #: interpreter itself loses in float32 (cancellation, as in E^2 - p^2, is no fault of theirs)
-TOLERANCE = {"passes": 1e-9, "torch f64": 1e-9, "torch f32": 1e-5, "cpu f32": 1e-5}
+TOLERANCE = {"passes": 1e-9, "torch f64": 1e-9, "torch f32": 1e-5, "cpu f32": 1e-5, "onnx f32": 1e-5}
 OWN_LOSS = 10.0
 COLUMNS = (*TOLERANCE, "interpreter f32")
 
@@ -55,7 +56,7 @@ class Result:
 def measure(case: Case) -> Result:
     """Every back end on the events whose neighbour lists do not hang on rounding."""
     module, weights = case.module, case.weights
-    events = [e for e in case.events if _is_stable(module, e, weights)]
+    events = [e for e in case.events if is_stable(module, e, weights)]
     reference = run(module, events, weights)
     optimised, folded = run_pipeline(INFERENCE, module, weights, verify_each=True)
     double = {path: np.asarray(value, np.float64) for path, value in weights.items()}
@@ -63,10 +64,11 @@ def measure(case: Case) -> Result:
         "passes": _interpret_optimised(module, events, double),
         "torch f64": _torch(module, events, weights, torch.float64),
         "torch f32": _torch(module, events, weights, torch.float32),
-        "cpu f32": _compiled(case.name, optimised, folded, events),
+        "cpu f32": _tried(case.name, lambda: Compiled(optimised, folded)(events)),
+        "onnx f32": _tried(case.name, lambda: Loaded(optimised, folded)(events)),
         "interpreter f32": run(module, events, weights, np.float32),
     }
-    largest = {column: _difference(got, reference) for column, got in results.items()}
+    largest = {column: difference(got, reference) for column, got in results.items()}
     missed = []
     for column, tolerance in TOLERANCE.items():
         allowed = max(tolerance, OWN_LOSS * largest["interpreter f32"] if "f32" in column else 0.0)
@@ -75,7 +77,7 @@ def measure(case: Case) -> Result:
     return Result(case.name, len(events), largest, tuple(missed))
 
 
-def _is_stable(module: Module, event: Mapping[str, Array], weights: Mapping[str, Array]) -> bool:
+def is_stable(module: Module, event: Mapping[str, Array], weights: Mapping[str, Array]) -> bool:
     """Are the neighbour lists the same in float32? If not, a near-tie decides, and any answer is right."""
     lists = [n for n in module.walk() if n.op == "knn"]
     double, single = (evaluate(module, lists, event, weights, dtype) for dtype in (np.float64, np.float32))
@@ -104,16 +106,16 @@ def _torch(module: Module, events: Sequence[Mapping[str, Array]], weights: Any, 
     }
 
 
-def _compiled(name: str, module: Module, weights: Any, events: Sequence[Mapping[str, Array]]) -> Outputs:
+def _tried(name: str, compiled: Callable[[], Outputs]) -> Outputs:
     """No outputs where the program does not compile: then the bar is missed, and the others are still measured."""
     try:
-        return Compiled(module, weights)(events)
+        return compiled()
     except Exception as error:
         print(f"{name} does not compile: {str(error).splitlines()[0]}")
         return {}
 
 
-def _difference(got: Outputs, reference: Outputs) -> float:
+def difference(got: Outputs, reference: Outputs) -> float:
     """Largest |got - reference| / max(1, |reference|); infinite where one is not finite and the other is."""
     if got.keys() != reference.keys():
         return np.inf
@@ -188,4 +190,4 @@ def _print(library: Sequence[Result], random: Sequence[Result]) -> None:
         largest = {c: max(r.largest[c] for r in random) for c in COLUMNS}
         events = str(sum(r.events for r in random))
         table.add_row(f"{len(random)} random", events, *(f"{largest[c]:.1e}" for c in COLUMNS))
-    Console(width=110).print(table)
+    Console(width=120).print(table)

@@ -22,7 +22,7 @@ from hepq.runtime.columns import Raw, collect
 from hepq.runtime.errors import DataError
 from hepq.runtime.events import Batch, prepare
 from hepq.runtime.golden import Golden
-from hepq.runtime.manifest import EventSchema, Manifest
+from hepq.runtime.manifest import Described, EventSchema
 
 CANDIDATES, KEPT, TOLERANCE = 48, 16, 1e-5
 #: of models whose circuits turn by what compiled code computes in float32: support vectors add up many small errors
@@ -32,7 +32,7 @@ CIRCUIT_TOLERANCE = 1e-4
 def golden_vectors(
     module: Module,
     weights: Mapping[str, NDArray[Any]],
-    manifest: Manifest,
+    manifest: Described,
     data: Path | None,
     folder: Path,
     seed: int = 0,
@@ -52,7 +52,7 @@ def golden_vectors(
 
 
 def reference(
-    module: Module, weights: Mapping[str, NDArray[Any]], manifest: Manifest, raw: Raw, dtype: Any
+    module: Module, weights: Mapping[str, NDArray[Any]], manifest: Described, raw: Raw, dtype: Any
 ) -> dict[str, NDArray[Any]]:
     """The interpreter's outputs for raw events, laid out as the engine's."""
     batch = prepare(manifest, raw)
@@ -78,14 +78,14 @@ def inputs_of(module: Module, manifest: EventSchema, batch: Batch, i: int) -> di
     return found
 
 
-def _assemble(manifest: Manifest, output: Any, values: list[NDArray[Any]]) -> NDArray[Any]:
+def _assemble(manifest: Described, output: Any, values: list[NDArray[Any]]) -> NDArray[Any]:
     shape = manifest.static_shape(output.dims)
     if manifest.ragged_dim(output.dims) is None:
         return np.stack(values).reshape(len(values), *shape) if values else np.zeros((0, *shape))
     return np.concatenate(values) if values else np.zeros((0, *shape))
 
 
-def _is_stable(module: Module, weights: Mapping[str, NDArray[Any]], manifest: Manifest, raw: Raw) -> bool:
+def _is_stable(module: Module, weights: Mapping[str, NDArray[Any]], manifest: Described, raw: Raw) -> bool:
     try:
         a, b = (reference(module, weights, manifest, raw, t) for t in (np.float64, np.float32))
     except DataError:
@@ -100,7 +100,7 @@ def _is_stable(module: Module, weights: Mapping[str, NDArray[Any]], manifest: Ma
     return True
 
 
-def _from_file(manifest: Manifest, data: Path | None, folder: Path) -> Raw | None:
+def _from_file(manifest: Described, data: Path | None, folder: Path) -> Raw | None:
     dataset = manifest.dataset
     files: list[str] = [str(data)] if data else [str(folder / f) for f in dataset.files] if dataset else []
     tree = dataset.tree if dataset else None
@@ -115,7 +115,7 @@ def _from_file(manifest: Manifest, data: Path | None, folder: Path) -> Raw | Non
     return None
 
 
-def _made_up(manifest: Manifest, rng: np.random.Generator) -> Raw:
+def _made_up(manifest: Described, rng: np.random.Generator) -> Raw:
     counts = {
         d.name: np.r_[1, 2, 0, d.bound or 1, rng.integers(1, (d.bound or 1) + 1, CANDIDATES - 4)].astype(np.int64)
         for d in manifest.ragged
@@ -135,7 +135,7 @@ def _made_up(manifest: Manifest, rng: np.random.Generator) -> Raw:
     return Raw(CANDIDATES, counts, contents)
 
 
-def _event(manifest: Manifest, raw: Raw, i: int) -> Raw:
+def _event(manifest: Described, raw: Raw, i: int) -> Raw:
     counts = {k: v[i : i + 1] for k, v in raw.counts.items()}
     contents: dict[str, NDArray[Any]] = {}
     for c in manifest.columns:
@@ -149,7 +149,7 @@ def _event(manifest: Manifest, raw: Raw, i: int) -> Raw:
     return Raw(1, counts, contents)
 
 
-def _join(manifest: Manifest, events: list[Raw]) -> Raw:
+def _join(manifest: Described, events: list[Raw]) -> Raw:
     if not events:
         empty = {c.name: np.zeros((0, *manifest.static_shape(c.dims)), np.float32) for c in manifest.columns}
         return Raw(0, {d.name: np.zeros(0, np.int64) for d in manifest.ragged}, empty)

@@ -11,21 +11,25 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hepq.compiler.build import Built, build, require_sizes
 from hepq.compiler.ir import Module
 from hepq.compiler.options import Options
 from hepq.compiler.partition import has_circuits
-from hepq.compiler.subject import job, subject_of
+from hepq.compiler.subject import Subject, job, subject_of
 from hepq.lang.catalogue import diag
 from hepq.lang.checker import check
 from hepq.lang.diagnostic import Diagnostic, HepqError, Sink
 from hepq.lang.modules import load
 
 if TYPE_CHECKING:
+    from hepq.compiler.onnx_file import Checked
     from hepq.compiler.passes.base import Pass, Weights
-    from hepq.runtime.manifest import CompiledCircuit
+    from hepq.runtime.golden import Golden
+    from hepq.runtime.manifest import CompiledCircuit, Described
+
+    D = TypeVar("D", bound=Described)
 
 STAGES = ("ast", "ir", "tir")
 
@@ -41,6 +45,7 @@ class CompileReport:
     size: int = 0
     golden: int = 0
     circuits: tuple[CompiledCircuit, ...] = ()
+    checked: Checked | None = None
     kernel: str | None = None
     kernel_only: bool = False
     passes: list[str] = field(default_factory=list)
@@ -70,19 +75,14 @@ def build_file(path: Path, options: Options | None = None, sink: Sink | None = N
 def compile_file(
     path: Path, out: Path, options: Options | None = None, progress: Callable[[str], None] | None = None
 ) -> CompileReport:
-    """Compile a ``.hepq`` file to an artifact. ``progress`` is told each stage's name.
+    """Compile a ``.hepq`` file to an artifact, or to ONNX. ``progress`` is told each stage's name.
 
     A model with a support vector machine but without weights gives an artifact of its kernel alone.
     Raises HepqError for what is wrong with the program, its weights or the target; DataError for
     the events of ``options.golden``. Nothing is written unless everything succeeds.
     """
-    from safetensors.numpy import save
-
-    from hepq.compiler.generate import generate
-    from hepq.compiler.golden import CIRCUIT_TOLERANCE, TOLERANCE, golden_vectors
-    from hepq.compiler.schema import event_schema, outputs, read_inputs, shapes
-    from hepq.runtime import manifest as m
-    from hepq.runtime.artifact import write
+    from hepq.compiler.onnx_file import TARGET
+    from hepq.compiler.schema import read_inputs
 
     options = _with_recorded(options or Options())
     report = CompileReport(out, "", options.target)
@@ -97,43 +97,102 @@ def compile_file(
     with report.stage("weights"):
         weights = model_weights(source, options)
     report.params = sum(v.size for v in weights.values())
-    tell("optimising")
-    module, folded = optimise(subject.with_features(source), weights, options, report)
-    kernel = subject.kernel_module(lambda k: optimise(k, {}, options, CompileReport(out, "", "")), options)
-    report.kernel_only = not subject.trained
-    report.kernel = None if kernel is None else kernel.module.name
-    tell("generating code")
-    with report.stage("code"):
-        made = generate(module, folded, job(built, options, kernel, tell))
-    schema = event_schema(built, source)
-    tolerance = CIRCUIT_TOLERANCE if made.circuits is not None and made.circuits.stage else TOLERANCE
-    manifest = m.Manifest(
-        **schema.model_dump(),
-        name=built.plan.name,
-        outputs=outputs(source, schema),
-        invariances=built.plan.invariances,
-        code=made.code,
-        circuits=made.circuits,
-        weights=dict(shapes(source)),
-        golden=m.GoldenInfo(events=0, tolerance=tolerance),
-        provenance=_provenance(built, report, options),
-    )
-    tell("computing golden vectors")
-    with report.stage("golden vectors"):
-        golden = golden_vectors(source, weights, manifest, options.golden, path.parent)
-    report.golden = golden.raw.events
-    report.circuits = made.circuits.compiled if made.circuits else ()
-    report.warnings += made.warnings
-    manifest = manifest.model_copy(update={"golden": m.GoldenInfo(events=report.golden, tolerance=tolerance)})
-    members = made.members | {
-        "weights.safetensors": save(dict(weights)),
-        "source.hepq": _text(built).encode(),
-        "golden.safetensors": golden.to_bytes(),
-    }
-    tell("writing")
-    write(out, manifest, members)
+    one = _Compilation(path, out, options, report, tell, built, source, weights)
+    if options.target == TARGET:
+        one.to_onnx(subject)
+    else:
+        one.to_artifact(subject)
     report.size = out.stat().st_size
     return report
+
+
+@dataclass(frozen=True)
+class _Compilation:
+    """A checked program with its weights, to be made into a file. ``source``: the module before any pass."""
+
+    path: Path
+    out: Path
+    options: Options
+    report: CompileReport
+    tell: Callable[[str], None]
+    built: Built
+    source: Module
+    weights: Weights
+
+    def to_artifact(self, subject: Subject) -> None:
+        from safetensors.numpy import save
+
+        from hepq.compiler.generate import generate
+        from hepq.compiler.golden import CIRCUIT_TOLERANCE, TOLERANCE
+        from hepq.runtime import manifest as m
+        from hepq.runtime.artifact import write
+
+        options, report = self.options, self.report
+        self.tell("optimising")
+        module, folded = optimise(subject.with_features(self.source), self.weights, options, report)
+        kernel = subject.kernel_module(lambda k: optimise(k, {}, options, CompileReport(self.out, "", "")), options)
+        report.kernel_only = not subject.trained
+        report.kernel = None if kernel is None else kernel.module.name
+        self.tell("generating code")
+        with report.stage("code"):
+            made = generate(module, folded, job(self.built, options, kernel, self.tell))
+        report.circuits = made.circuits.compiled if made.circuits else ()
+        report.warnings += made.warnings
+        tolerance = CIRCUIT_TOLERANCE if made.circuits is not None and made.circuits.stage else TOLERANCE
+        described = self._described(tolerance) | {"code": made.code, "circuits": made.circuits}
+        manifest, golden = self._with_golden(m.Manifest(**described))
+        members = made.members | {
+            "weights.safetensors": save(dict(self.weights)),
+            "source.hepq": _text(self.built).encode(),
+            "golden.safetensors": golden.to_bytes(),
+        }
+        self.tell("writing")
+        write(self.out, manifest, members)
+
+    def to_onnx(self, subject: Subject) -> None:
+        from hepq.compiler.golden import TOLERANCE
+        from hepq.compiler.onnx_file import lowered, write
+        from hepq.compiler.schema import event_schema
+        from hepq.runtime import manifest as m
+
+        if not subject.trained:
+            raise HepqError([diag("HQ0760", name=self.built.plan.name, found="a support vector machine, not trained")])
+        self.tell("optimising")
+        module, folded = optimise(self.source, self.weights, self.options, self.report)
+        self.tell("lowering")
+        with self.report.stage("code"):
+            made = lowered(module, folded, event_schema(self.built, self.source))
+        described = self._described(TOLERANCE) | {"opset": made.opset, "counts": dict(made.counts)}
+        manifest, golden = self._with_golden(m.OnnxManifest(**described))
+        self.tell("checking the graph")
+        with self.report.stage("check"):
+            self.report.checked = write(self.out, made, manifest, golden, _text(self.built))
+
+    def _described(self, tolerance: float) -> dict[str, Any]:
+        """Fields of a manifest, but for the golden events' number."""
+        from hepq.compiler.schema import event_schema, outputs, shapes
+        from hepq.runtime import manifest as m
+
+        schema = event_schema(self.built, self.source)
+        return schema.model_dump() | {
+            "name": self.built.plan.name,
+            "outputs": outputs(self.source, schema),
+            "invariances": self.built.plan.invariances,
+            "weights": dict(shapes(self.source)),
+            "golden": m.GoldenInfo(events=0, tolerance=tolerance),
+            "provenance": _provenance(self.built, self.report, self.options),
+        }
+
+    def _with_golden(self, manifest: D) -> tuple[D, Golden]:
+        from hepq.compiler.golden import golden_vectors
+        from hepq.runtime import manifest as m
+
+        self.tell("computing golden vectors")
+        with self.report.stage("golden vectors"):
+            golden = golden_vectors(self.source, self.weights, manifest, self.options.golden, self.path.parent)
+        self.report.golden = golden.raw.events
+        info = m.GoldenInfo(events=golden.raw.events, tolerance=manifest.golden.tolerance)
+        return manifest.model_copy(update={"golden": info}), golden
 
 
 def emit(path: Path, stage: str, options: Options | None = None) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hepq.commands import build, export, jobs, kernel, language, run, targets, train, weights
+from hepq.commands import build, export, foreign, jobs, kernel, language, run, targets, train, weights
 from hepq.commands.console import examples, report
 
 
@@ -63,7 +63,7 @@ def _hepqc(
 
 
 _COMMANDS: dict[str, tuple[Any, ...]] = {
-    "Write": (language.new, language.check, language.fmt, language.explain),
+    "Write": (language.new, foreign.import_, language.check, language.fmt, language.explain),
     "Compile": (train.train, build.compile_, export.export),
     "Run": (run.predict, kernel.kernel, run.verify, run.inspect),
 }

@@ -35,12 +35,13 @@ def entries() -> dict[str, Entry]:
     from hepq.lang.codes_check import CHECK
     from hepq.lang.codes_devices import DEVICES
     from hepq.lang.codes_modules import MODULES
+    from hepq.lang.codes_onnx import ONNX
     from hepq.lang.codes_quantum import QUBITS
     from hepq.lang.codes_syntax import SYNTAX
     from hepq.lang.codes_train import TRAINING
     from hepq.lang.codes_use import USE
 
-    return dict(sorted((SYNTAX | MODULES | QUBITS | USE | DEVICES | TRAINING | CHECK).items()))
+    return dict(sorted((SYNTAX | MODULES | QUBITS | USE | DEVICES | TRAINING | ONNX | CHECK).items()))
 
 
 def diag(

@@ -55,7 +55,7 @@ CATALOGUE: dict[str, str] = {
     "HQ0862": "a kernel cannot be sent to workers",
     "HQ0863": "no dask cluster",
     "HQ0870": "no such backend",
-    "HQ0871": "a library that a backend needs is not installed",
+    "HQ0871": "a package that comes with an extra is not installed",
     "HQ0872": "no access to a quantum service",
     "HQ0873": "more than the budget allows",
     "HQ0874": "a quantum service refused a job",

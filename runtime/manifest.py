@@ -286,19 +286,16 @@ class Provenance(_Frozen):
     statics: dict[str, JsonValue] = {}
 
 
-class Manifest(EventSchema):
-    """``members`` maps every other file in the artifact to its SHA-256; the writer fills it in."""
+class Described(EventSchema):
+    """A compiled model: what goes in and comes out, what it promises, how it was made."""
 
     format_version: int = FORMAT_VERSION
     name: str
     outputs: tuple[Output, ...]
     invariances: tuple[str, ...] = ()
-    code: Code | None = None
-    circuits: Circuits | None = None
     weights: dict[str, tuple[int, ...]] = {}
     golden: GoldenInfo
     provenance: Provenance
-    members: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _outputs_consistent(self) -> Self:
@@ -308,6 +305,18 @@ class Manifest(EventSchema):
                 raise ValueError(f"output {output.name}: entries do not fit its last dim")
         if len({o.name for o in self.outputs}) != len(self.outputs):
             raise ValueError("two outputs have the same name")
+        return self
+
+
+class Manifest(Described):
+    """``members`` maps every other file in the artifact to its SHA-256; the writer fills it in."""
+
+    code: Code | None = None
+    circuits: Circuits | None = None
+    members: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _runs(self) -> Self:
         if self.code is None and (self.circuits is None or self.circuits.program is None):
             raise ValueError("neither compiled code nor a program")
         return self
@@ -317,3 +326,10 @@ class Manifest(EventSchema):
         """Files of the artifact that code and circuits name."""
         code = () if self.code is None else (self.code.library, self.code.packed)
         return (*code, *(self.circuits.members if self.circuits else ()))
+
+
+class OnnxManifest(Described):
+    """What a ``.onnx`` file says of itself. ``counts``: ragged dim -> the input with each event's number of entries."""
+
+    opset: int
+    counts: dict[str, str] = {}

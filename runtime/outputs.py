@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.runtime.events import Batch
-from hepq.runtime.manifest import Manifest, Output
+from hepq.runtime.manifest import Described, Output
 
 
-def scatter(manifest: Manifest, batch: Batch, computed: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+def scatter(manifest: Described, batch: Batch, computed: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
     """Outputs in the order of the raw events and their raw particles: float32 [events or raw rows, static dims].
 
     NaN for particles that were dropped or cut, and for events not to be scored.
@@ -35,12 +35,12 @@ def scatter(manifest: Manifest, batch: Batch, computed: dict[str, NDArray[np.flo
     return out
 
 
-def present(manifest: Manifest, batch: Batch, scattered: dict[str, NDArray[Any]]) -> dict[str, Any]:
+def present(manifest: Described, batch: Batch, scattered: dict[str, NDArray[Any]]) -> dict[str, Any]:
     """NumPy [events, static dims]; awkward where a dim is ragged, or where the last dim's entries have names."""
     return {o.name: _present(manifest, batch, o, scattered[o.name]) for o in manifest.outputs}
 
 
-def _present(manifest: Manifest, batch: Batch, output: Output, value: NDArray[Any]) -> Any:
+def _present(manifest: Described, batch: Batch, output: Output, value: NDArray[Any]) -> Any:
     dim = manifest.ragged_dim(output.dims)
     if dim is None and not output.entries:
         return value
@@ -52,7 +52,7 @@ def _present(manifest: Manifest, batch: Batch, output: Output, value: NDArray[An
     return ak.unflatten(content, batch.rows[dim.name].counts)
 
 
-def columns(manifest: Manifest, presented: dict[str, Any]) -> dict[str, Any]:
+def columns(manifest: Described, presented: dict[str, Any]) -> dict[str, Any]:
     """One column per output, or per named entry of it: ``score`` or ``score_Hbb``."""
     table: dict[str, Any] = {}
     for output in manifest.outputs:

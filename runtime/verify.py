@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from hepq.runtime.artifact import GOLDEN
 from hepq.runtime.columns import Raw
 from hepq.runtime.errors import ArtifactError
 from hepq.runtime.golden import Golden
-from hepq.runtime.manifest import Manifest
+from hepq.runtime.manifest import Described
 
 if TYPE_CHECKING:
     from hepq.runtime.model import Model
@@ -48,22 +49,32 @@ class Verification:
         return all(c.ok for c in self.checks)
 
 
+#: raw events and what they are called in messages -> outputs as ``outputs.scatter`` lays them out
+Score = Callable[[Raw, str], Mapping[str, NDArray[Any]]]
+
+
 def verify(model: Model, seed: int = 0) -> Verification:
-    """Replay the golden vectors; then permute particles wherever the model says it must not matter.
+    """Replay the golden vectors, as ``replay`` does, and the circuits."""
+    golden = Golden.from_bytes(model.artifact.members[GOLDEN])
+    replayed = replay(model.manifest, golden, lambda raw, where: model.score_raw(raw, where).arrays, seed)
+    natives = _natives(model, replayed.tolerance)
+    return replace(replayed, checks=(*replayed.checks, *natives))
+
+
+def replay(manifest: Described, golden: Golden, score: Score, seed: int = 0) -> Verification:
+    """Score the golden vectors again; then permute particles wherever the model says it must not matter.
 
     Permutation takes raw particles, before ordering. Events beyond the bound are left out of it if nothing
     orders them, since which particles are cut then depends on their order.
     """
-    golden = Golden.from_bytes(model.artifact.members[GOLDEN])
-    manifest = model.manifest
     tolerance = manifest.golden.tolerance
     if missing := {o.name for o in manifest.outputs} ^ golden.outputs.keys():
         raise ArtifactError("HQ0830", f"golden vectors and outputs differ: {', '.join(sorted(missing))}")
-    replayed = model.score_raw(golden.raw, "the golden vectors").arrays
+    replayed = score(golden.raw, "the golden vectors")
     checks = [_compare("golden", o.name, replayed[o.name], golden.outputs[o.name], tolerance) for o in manifest.outputs]
     for name in _permutable(manifest):
         order = _permutation(golden.raw.counts[name], np.random.default_rng(seed))
-        moved = model.score_raw(_permuted(manifest, golden.raw, name, order), "permuted golden vectors").arrays
+        moved = score(_permuted(manifest, golden.raw, name, order), "permuted golden vectors")
         valid = _comparable(manifest, golden.raw, name)
         for output in manifest.outputs:
             before, after, mask = golden.outputs[output.name], moved[output.name], valid
@@ -72,7 +83,7 @@ def verify(model: Model, seed: int = 0) -> Verification:
                 before = before[order] if dim.name == name else before
                 mask = np.repeat(valid, golden.raw.counts[dim.name])
             checks.append(_compare(f"permute({name})", output.name, after[mask], before[mask], tolerance))
-    return Verification(golden.raw.events, tolerance, (*checks, *_natives(model, tolerance)))
+    return Verification(golden.raw.events, tolerance, tuple(checks))
 
 
 def _natives(model: Model, tolerance: float) -> list[Difference]:
@@ -95,7 +106,7 @@ def _compare(check: str, output: str, value: NDArray[Any], wanted: NDArray[Any],
     return Difference(check, output, largest, bool((difference <= allowed).all()))
 
 
-def _permutable(manifest: Manifest) -> list[str]:
+def _permutable(manifest: Described) -> list[str]:
     """Ragged dims that ``invariant(permute(dim))`` or ``equivariant(permute(dim))`` names."""
     named = {m for text in manifest.invariances for m in re.findall(r"permute\(\s*(\w+)\s*\)", text)}
     return [d.name for d in manifest.ragged if d.name in named]
@@ -106,7 +117,7 @@ def _permutation(counts: NDArray[np.int64], random: np.random.Generator) -> NDAr
     return np.lexsort((random.random(len(owner)), owner))
 
 
-def _permuted(manifest: Manifest, raw: Raw, dim: str, order: NDArray[np.int64]) -> Raw:
+def _permuted(manifest: Described, raw: Raw, dim: str, order: NDArray[np.int64]) -> Raw:
     contents = dict(raw.contents)
     for column in manifest.columns:
         if column.dims[:1] == (dim,):
@@ -114,7 +125,7 @@ def _permuted(manifest: Manifest, raw: Raw, dim: str, order: NDArray[np.int64]) 
     return Raw(raw.events, raw.counts, contents)
 
 
-def _comparable(manifest: Manifest, raw: Raw, dim: str) -> NDArray[np.bool_]:
+def _comparable(manifest: Described, raw: Raw, dim: str) -> NDArray[np.bool_]:
     ordered = any(o.dim == dim for o in (manifest.dataset.order if manifest.dataset else ()))
     inside: NDArray[np.bool_] = raw.counts[dim] <= (manifest.dim(dim).bound or 0)
     return np.ones(raw.events, np.bool_) if ordered else inside

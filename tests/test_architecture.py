@@ -42,8 +42,13 @@ CONFINED = {
     "qiskit_aer": ("runtime/quantum/*.py",),
     "qiskit_ibm_runtime": ("compiler/targets/*.py", "runtime/quantum/clients/*.py"),
     "tvm": ("compiler/lower/tvm/*.py",),
+    "onnx": ("compiler/lower/onnx/*.py", "compiler/importers/onnx_reader.py"),
+    "onnxruntime": (),  # only by name, in runtime/onnx_model.py: `optional` says what to install
 }
-HEAVY = {"awkward", "matplotlib", "numpy", "pyarrow", "pytket", "qiskit", "sklearn", "torch", "tvm", "uproot"}
+HEAVY = {
+    "awkward", "matplotlib", "numpy", "onnx", "onnxruntime", "pyarrow", "pytket", "qiskit", "sklearn", "torch", "tvm",
+    "uproot",
+}  # fmt: skip
 
 
 def name(path: Path) -> str:

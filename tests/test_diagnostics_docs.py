@@ -21,6 +21,7 @@ from hepq.lang.format import format_source
 from hepq.lang.limits import MAX_BYTES
 from hepq.lang.render import render_text
 from hepq.runtime.errors import CATALOGUE
+from tests.compiler.onnx.networks import save
 from tests.diagnostic_page import FOLDER, UPDATE, Page, is_about_programs
 
 CODES = [*entries(), *CATALOGUE]
@@ -96,9 +97,13 @@ PREPARE: dict[str, Callable[[Path], object]] = {
     "HQ0705": lambda folder: write_weights(folder, head_weight=np.zeros((2, 4), np.float32)),
     "HQ0706": lambda folder: write_weights(folder, head_bias=np.full(2, np.nan, np.float32)),
     "HQ0707": lambda folder: save_file({"fc.weight": np.zeros((2, 3), np.float32)}, folder / "published.safetensors"),
-    **dict.fromkeys(("HQ0720", "HQ0724", "HQ0801"), print),
+    **dict.fromkeys(("HQ0720", "HQ0724", "HQ0760", "HQ0762", "HQ0801"), print),
     "HQ0721": lambda folder: write_device(folder, [{"error": 0.001}, {"error": 1.5}, {}]),
     "HQ0723": lambda folder: (folder / "chip.json").write_text('{"qubits_info": {}, "couplers_info": {}}'),
+    "HQ0763": lambda folder: save(folder / "tagger.onnx", [("Round", "x -> out")], {"out": 6}),
+    "HQ0764": lambda folder: save(
+        folder / "tagger.onnx", [("Relu", "x -> out")], {"out": 6}, inputs={"x": ["batch", "part", 6]}
+    ),
     "HQ0820": lambda folder: (folder / "tagger.hepq").write_text("# a program\n"),
     "HQ0821": lambda folder: (folder / "tagger.hepqx").write_bytes(b"PK\x03\x04" + bytes(100)),
 }

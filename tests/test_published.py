@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ from hepq.compiler.pipeline import Options, build_file, compile_file
 from hepq.compiler.schema import read_inputs
 from hepq.compiler.weights import import_checkpoint, save_weights
 from hepq.runtime.columns import collect
+from hepq.runtime.onnx_model import OnnxModel
 
 pytest.importorskip("weaver.nn.model.ParticleNet", reason="weaver-core is not installed")
 CHECKPOINT = data.SHARED / "weights/ParticleNet_kin.pt"
@@ -23,10 +26,16 @@ JETS = 6
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> hepq.Model:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With the published weights as ``w.safetensors``."""
     folder = tmp_path_factory.mktemp("published")
     weights = import_checkpoint(build_file(PROGRAM, Options(model="Published")), CHECKPOINT).weights
     save_weights(folder / "w.safetensors", weights)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> hepq.Model:
     compile_file(PROGRAM, folder / "p.hepqx", Options(model="Published", weights=folder / "w.safetensors"))
     return hepq.load(folder / "p.hepqx", threads=1)
 
@@ -47,6 +56,17 @@ def test_particlenet_is_weavers(model: hepq.Model, label: str) -> None:
     same_neighbours = np.abs(rounded - exact).max(axis=1) < 2e-6
     assert same_neighbours.sum() >= JETS // 2
     np.testing.assert_allclose(compiled[same_neighbours], theirs[same_neighbours], rtol=0, atol=1e-5)
+
+
+def test_particlenet_in_onnx_is_weavers(folder: Path) -> None:
+    options = Options(model="Published", weights=folder / "w.safetensors", target="onnx")
+    compile_file(PROGRAM, folder / "p.onnx", options)
+    model, jets = OnnxModel(folder / "p.onnx"), data.jets("Hbb", 2 * JETS)
+    theirs = weaver.run(
+        weaver.load(CHECKPOINT, torch.float64), weaver.prepare(jets, np.float64), search=weaver.exact_search
+    ).probabilities
+    apart = np.abs(model.score(collect(model.manifest, jets))["output"] - theirs).max(axis=1)
+    assert (apart < 1e-5).sum() >= JETS  # of the others, a near-tie between neighbours may be decided by rounding
 
 
 def test_every_tensor_of_the_checkpoint_is_accounted_for() -> None:

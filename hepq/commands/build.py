@@ -80,16 +80,20 @@ def _value(text: str) -> Any:
     "hepqc compile top.hepq --init 1            # random weights, to try things out",
     "hepqc compile top.hepq --emit ir           # what the optimised program looks like",
     "hepqc compile zh.hepq --target ibm:torino --effort thorough",
+    "hepqc compile top.hepq --weights top.safetensors --target onnx   # top.onnx",
 )
 def compile_(
     program: Annotated[Path, typer.Argument(help="The [.hepq] file.")],
     out_path: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The artifact to write; by default beside the program, [.hepqx].")
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="What to write; by default beside the program, [.hepqx], or [.onnx] for that target."
+        ),
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Trained weights, [.safetensors].")] = None,
     init: Annotated[int | None, typer.Option(metavar="SEED", help="Random weights instead, from this seed.")] = None,
     target: Annotated[
-        str, typer.Option(help="Where it will run: cpu, cpu:NAME, sim, or a quantum device (hepqc targets).")
+        str, typer.Option(help="Where it will run: cpu, cpu:NAME, onnx, sim, or a quantum device (hepqc targets).")
     ] = "cpu",
     model: Model = None,
     dataset: Dataset = None,
@@ -124,6 +128,8 @@ def compile_(
 
     if emit is not None and emit not in STAGES:
         raise typer.BadParameter(f"no stage {emit!r}; stages are {', '.join(STAGES)}")
+    if emit == "tir" and target == "onnx":
+        raise typer.BadParameter("tir is of --target cpu")
     if weights is not None and init is not None:
         raise typer.BadParameter("give either --weights or --init, not both")
     chosen = replace(
@@ -138,13 +144,26 @@ def compile_(
     if init is not None:
         err().print("[yellow]warning[/]: random weights; the scores will mean nothing")
     with err().status(f"compiling {program.name}") as status:
-        artifact = out_path or program.with_suffix(".hepqx")
+        artifact = _named(out_path, program, target)
         report = compile_file(program, artifact, chosen, lambda stage: status.update(f"{program.name}: {stage}"))
     if report.warnings:
         from hepq.lang.render import render
 
         render(report.warnings, err())
     _summary(report, time_passes)
+
+
+def _named(out_path: Path | None, program: Path, target: str) -> Path:
+    """Where to write. Raises DataError HQ0817 for a name that says something else than what will be there."""
+    from hepq.compiler.onnx_file import SUFFIX, TARGET
+
+    suffix = SUFFIX if target == TARGET else ".hepqx"
+    if out_path is not None and (out_path.suffix == SUFFIX) != (target == TARGET):
+        from hepq.runtime.errors import DataError
+
+        help = f"give --target {TARGET}" if out_path.suffix == SUFFIX else ""
+        raise DataError("HQ0817", f"cannot write {out_path}", f"what is made for {target} is a {suffix} file", help)
+    return out_path or program.with_suffix(suffix)
 
 
 def _summary(report: CompileReport, time_passes: bool) -> None:
@@ -155,6 +174,12 @@ def _summary(report: CompileReport, time_passes: bool) -> None:
         f"[bold]{report.out}[/]: model {report.model} for {report.target}, {report.params:,} weights, "
         f"{report.size / 1024:,.0f} KiB, {report.golden} golden vectors, {total:.1f} s"
     )
+    if report.target == "onnx":
+        found = report.checked
+        out().print(
+            f"run with onnxruntime {found.runtime}: at most {found.largest:.1e} from the reference"
+            if found else "not run: onnxruntime is not installed, pip install 'hepq[onnx]'", markup=False
+        )  # fmt: skip
     if report.kernel_only:
         out().print(f"no weights: it holds the kernel {report.kernel} alone; `hepqc train` finds support vectors")
     if time_passes:

@@ -12,7 +12,7 @@ from hepq.commands.console import err, example, out
 
 if TYPE_CHECKING:
     from hepq.runtime.artifact import Artifact as Opened
-    from hepq.runtime.manifest import Circuits, Manifest
+    from hepq.runtime.manifest import Circuits, Described
     from hepq.runtime.predict import Summary
 
 Artifact = Annotated[Path, typer.Argument(help="A compiled tagger, [.hepqx].")]
@@ -76,7 +76,7 @@ def _summary(summary: Summary) -> None:
         console.print(table)
 
 
-@example("hepqc verify top.hepqx")
+@example("hepqc verify top.hepqx", "hepqc verify top.onnx   # in onnxruntime")
 def verify(artifact: Artifact, threads: Threads = None) -> None:
     """Replay an artifact's golden vectors here: does this machine give the scores it should?"""
     from rich.table import Table
@@ -84,7 +84,12 @@ def verify(artifact: Artifact, threads: Threads = None) -> None:
     from hepq.api import load
 
     with err().status(f"verifying {artifact.name}"):
-        result = load(artifact, threads).verify()
+        if artifact.suffix == ".onnx":
+            from hepq.runtime.onnx_model import OnnxModel
+
+            result = OnnxModel(artifact).verify()
+        else:
+            result = load(artifact, threads).verify()
     table = Table("check", "output", "largest difference", "", box=None)
     for check in result.checks:
         mark = "[green]ok[/]" if check.ok else "[bold red]too large[/]"
@@ -102,6 +107,7 @@ def verify(artifact: Artifact, threads: Threads = None) -> None:
     "hepqc inspect top.hepqx",
     "hepqc inspect top.hepqx --picture top.svg   # the dataflow; [.png] or [.pdf] too",
     "hepqc inspect top.hepqx --source > top.hepq # the program it was made from",
+    "hepqc inspect top.onnx                      # what hepqc wrote for ONNX",
     "hepqc inspect zh.hepqx --circuit zh.svg     # its circuits; [.png], [.pdf], or [-] for text",
 )
 def inspect(
@@ -121,6 +127,9 @@ def inspect(
         _draw(artifact, picture)
         print(picture)
         return
+    if artifact.suffix == ".onnx":
+        _inspect_onnx(artifact, source, json)
+        return
     opened = Opened.open(artifact)
     if circuit is not None:
         _circuits(opened, circuit)
@@ -130,6 +139,18 @@ def inspect(
         print(opened.members[SOURCE].decode(), end="")
     else:
         _describe(opened.manifest)
+
+
+def _inspect_onnx(file: Path, source: bool, json: bool) -> None:
+    from hepq.runtime.onnx_model import SOURCE, OnnxModel
+
+    model = OnnxModel(file)
+    if json:
+        print(model.manifest.model_dump_json(indent=1))
+    elif source:
+        print(model.metadata[SOURCE], end="")
+    else:
+        _describe(model.manifest)
 
 
 def _draw(file: Path, picture: Path) -> None:
@@ -173,8 +194,10 @@ def _circuits(artifact: Opened, to: Path) -> None:
         print(path)
 
 
-def _describe(manifest: Manifest) -> None:
+def _describe(manifest: Described) -> None:
     from rich.table import Table
+
+    from hepq.runtime.manifest import Manifest, OnnxManifest
 
     console = out()
     console.print(f"[bold]model {manifest.name}[/]", end="")
@@ -183,14 +206,21 @@ def _describe(manifest: Manifest) -> None:
     for column in manifest.columns:
         note = "" if column.factor == 1 else f"file value × {column.factor:g}"
         table.add_row("reads", column.branch, _type(column.elem, column.dims), column.unit, note)
+    if isinstance(manifest, OnnxManifest):
+        for dim_name, name in manifest.counts.items():
+            table.add_row("reads", name, "int", "1", f"how many {dim_name} an event has")
     for output in manifest.outputs:
         table.add_row("gives", output.name, _type(output.elem, output.dims), output.unit, ", ".join(output.entries))
     console.print(table)
     for dim in manifest.ragged:
         console.print(f"{dim.name}: up to {dim.bound} an event, beyond that {manifest.policy.overflow}")
-    made, code = manifest.provenance, f"; code for {manifest.code.mcpu}" if manifest.code is not None else ""
+    made, code = manifest.provenance, ""
+    if isinstance(manifest, OnnxManifest):
+        code = f"; ONNX opset {manifest.opset}"
+    elif isinstance(manifest, Manifest) and manifest.code is not None:
+        code = f"; code for {manifest.code.mcpu}"
     weights = sum(_size(shape) for shape in manifest.weights.values())
-    if manifest.circuits is not None:
+    if isinstance(manifest, Manifest) and manifest.circuits is not None:
         console.print(_circuit_words(manifest.circuits), markup=False)
     console.print(
         f"{weights:,} weights{code}; {manifest.golden.events} golden vectors, "

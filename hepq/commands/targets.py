@@ -44,7 +44,8 @@ def targets(ctx: typer.Context) -> None:
 
     best, console = native().mcpu, out()
     console.print(_cpus(best))
-    console.print(f"\n[bold]cpu[/] and [bold]cpu:native[/] mean cpu:{best} here. [bold]sim[/] simulates circuits.\n")
+    console.print(f"\n[bold]cpu[/] and [bold]cpu:native[/] mean cpu:{best} here. [bold]sim[/] simulates circuits.")
+    console.print("[bold]onnx[/] is a .onnx file for CMSSW, Athena, key4hep and other users of ONNX Runtime.\n")
     console.print(_devices(listed(), titles=console.width >= 110))
     meant = ", ".join(f"[bold]{bare}[/] is {name}" for bare, name in DEFAULTS.items())
     console.print(f"\nBy default {meant}.")

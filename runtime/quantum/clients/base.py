@@ -8,14 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from importlib import import_module
 from types import ModuleType
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.errors import DataError
+from hepq.runtime.optional import optional
 from hepq.runtime.quantum.backend import Outcomes
 from hepq.runtime.quantum.native import Native
 
@@ -162,10 +161,4 @@ def environment(*names: str) -> str | None:
 
 def vendor(module: str, extra: str) -> ModuleType:
     """A vendor's package. Raises DataError HQ0871 where it is not installed."""
-    try:
-        return import_module(module)
-    except ImportError as error:
-        package = module.partition(".")[0]
-        raise DataError(
-            "HQ0871", f"the package {package} is not installed", str(error), f"pip install 'hepq[{extra}]'"
-        ) from error
+    return optional(module, extra)

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An ONNX file as a network, if it is a feed-forward one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import NodeProto, ValueInfoProto, helper, numpy_helper
+
+from hepq.compiler.importers.network import Array, Network, Operation, Unfit
+
+_STANDARD = ("", "ai.onnx")
+
+
+class Unreadable(Exception):
+    """The file is no ONNX model, in words."""
+
+
+def read(path: Path) -> Network:
+    """Raises Unreadable, or Unfit for inputs that are no vectors. Operators are not looked at: see ``unknown``."""
+    try:
+        model = onnx.load(path)
+        onnx.checker.check_model(model)
+    except Exception as error:  # protobuf's and the checker's, of many kinds
+        raise Unreadable(str(error).strip().splitlines()[0]) from error
+    graph = model.graph
+    constants: dict[str, Array] = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
+    operations: list[Operation] = []
+    for node in graph.node:
+        if node.op_type == "Constant":
+            constants[node.output[0]] = _constant(node)
+        else:
+            operations.append(_operation(node))
+    inputs = {i.name: _width(i) for i in graph.input if i.name not in constants}
+    return Network(graph.name or path.stem, inputs, tuple(o.name for o in graph.output), tuple(operations), constants)
+
+
+def _operation(node: NodeProto) -> Operation:
+    kind = node.op_type if node.domain in _STANDARD else f"{node.domain}.{node.op_type}"
+    attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    return Operation(kind, tuple(node.input), node.output[0], attributes)
+
+
+def _constant(node: NodeProto) -> Array:
+    (attribute,) = node.attribute
+    if attribute.name == "value":
+        return numpy_helper.to_array(attribute.t)
+    kinds = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
+    if attribute.name not in kinds:
+        raise Unfit(f"constant `{node.output[0]}` is no number")
+    return np.asarray(helper.get_attribute_value(attribute), kinds[attribute.name])
+
+
+def _width(info: ValueInfoProto) -> int:
+    tensor = info.type.tensor_type
+    sizes: list[int] = [d.dim_value for d in tensor.shape.dim]
+    if tensor.elem_type not in (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE):
+        raise Unfit(f"input {info.name} is no tensor of floats")
+    if len(sizes) != 2 or sizes[1] == 0:
+        shape = ", ".join(d.dim_param or str(d.dim_value or "?") for d in tensor.shape.dim)
+        raise Unfit(f"input {info.name} is [{shape}], not [batch, size]")
+    return sizes[1]

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A module as one ONNX graph with dynamic axes: for CMSSW, Athena, key4hep and whatever else loads ONNX.
+
+Everything that goes in or comes out is float32, since that is what experiments' wrappers of onnxruntime pass.
+Its first axis is the batch. A ragged dim ``part`` is an axis of any length, the same for all inputs of a call; the
+float32 input ``n_part`` [batch] says how many of its entries an event has. They come first; what follows is padding,
+which has no influence, whatever it holds. Outputs are 0 there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from onnx import ModelProto, TensorProto, ValueInfoProto, checker, helper, shape_inference
+
+from hepq.compiler.ir import QUANTUM, Module, Node
+from hepq.compiler.lower.onnx.errors import OnnxError
+from hepq.compiler.lower.onnx.events import Events, Source, columns
+from hepq.compiler.lower.onnx.graph import IR_VERSION, OPSET, Graph
+from hepq.compiler.lower.onnx.ops import RULES
+from hepq.compiler.lower.onnx.values import DTYPES, Value
+from hepq.lang.types import Dim
+from hepq.runtime.manifest import EventSchema
+
+__all__ = ["IR_VERSION", "OPSET", "Lowered", "OnnxError", "lower"]
+
+#: the first axis; axes of one name have one size
+_BATCH = "batch"
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """``counts``: ragged dim -> the input that says how many entries an event has."""
+
+    model: ModelProto
+    counts: Mapping[str, str]
+    opset: int = OPSET
+
+
+def lower(module: Module, weights: Mapping[str, np.ndarray[Any, Any]], schema: EventSchema | None = None) -> Lowered:
+    """With a ``schema``, its branches are the inputs, and what the runtime does with events is part of the graph:
+    conversion of units, policies, order, cutting. Where the runtime would stop with an error, outputs are NaN.
+
+    Raises OnnxError for circuits, and for names that collide.
+    """
+    graph = Graph()
+    source = columns(module, schema)
+    counts = _count_names(source)
+    events = Events(graph, source, counts, schema)
+    values: dict[Node, Value] = {}
+    for node in module.walk():
+        values[node] = _lowered(node, values, events, weights)
+    outputs = {name: events.finish(values[node], node.type.dims) for name, node in module.outputs.items()}
+    if taken := outputs.keys() & {*counts.values(), *(s.name for s in source)}:
+        raise OnnxError(f"an input and an output of one name, `{min(taken)}`")
+    shapes = {s.name: s.dims for s in source}
+    if odd := next((s.name for s in source if shapes[s.name] != s.dims), None):
+        raise OnnxError(f"two inputs of different dims from one branch, `{odd}`")
+    infos = [_info(name, dims) for name, dims in shapes.items()] + [_info(n, ()) for n in counts.values()]
+    results = [_info(name, module.outputs[name].type.dims) for name in outputs]
+    return Lowered(_assembled(module.name, graph, infos, results, outputs), counts)
+
+
+def _lowered(node: Node, values: Mapping[Node, Value], events: Events, weights: Mapping[str, Any]) -> Value:
+    if node.op == "input":
+        return events.inputs[node["name"]]
+    if node.op == "param":
+        return Value(events.graph.constant(weights[node["path"]], DTYPES["real"], node["path"]), node.type.dims)
+    if node.op in QUANTUM:
+        raise OnnxError("a circuit")
+    return RULES[node.op](node, [values[o] for o in node.operands], events.batch)
+
+
+def _count_names(source: tuple[Source, ...]) -> dict[str, str]:
+    taken = {s.name for s in source}
+    counts: dict[str, str] = {}
+    for dim in (d for s in source for d in s.dims if d.ragged):
+        name = f"n_{dim.name}"
+        while name in taken and dim.name not in counts:
+            name += "_"
+        counts.setdefault(dim.name, name)
+    return counts
+
+
+def _info(name: str, dims: tuple[Dim, ...]) -> ValueInfoProto:
+    axes = [d.size if d.size is not None else d.name if d.name != _BATCH else f"{_BATCH}_" for d in dims]
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [_BATCH, *axes])
+
+
+def _assembled(
+    name: str, graph: Graph, inputs: list[ValueInfoProto], results: list[ValueInfoProto], outputs: Mapping[str, str]
+) -> ModelProto:
+    nodes, initializers = graph.used(list(outputs.values()))
+    nodes += [helper.make_node("Identity", [made], [output]) for output, made in outputs.items()]
+    made = helper.make_graph(nodes, name, inputs, results, initializers)
+    opsets = [helper.make_opsetid("", OPSET)]
+    model = helper.make_model(made, opset_imports=opsets, ir_version=IR_VERSION, producer_name="hepq")
+    inferred = shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    checker.check_model(inferred, full_check=True)
+    return model

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From an event's branches to a model's inputs, and back to the branches' order, inside the graph.
+
+What ``runtime.events`` does: units, NaN, order, the bound. A graph cannot stop with an error: outputs are NaN instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+
+from hepq.compiler.ir import Module
+from hepq.compiler.lower.onnx.graph import Extent, Graph
+from hepq.compiler.lower.onnx.order import sort_key
+from hepq.compiler.lower.onnx.values import BATCH, DTYPES, Batch, Value, below, select
+from hepq.lang.types import Dim
+from hepq.runtime.manifest import EventSchema, Order
+
+_LARGEST = np.finfo(np.float32).max
+
+
+@dataclass(frozen=True)
+class Source:
+    """An input of the graph, float32 [batch, dims]: ``name`` there, ``column`` in the program; ``factor``: its unit."""
+
+    name: str
+    column: str
+    dims: tuple[Dim, ...]
+    elem: str
+    factor: float = 1.0
+
+
+def columns(module: Module, schema: EventSchema | None) -> tuple[Source, ...]:
+    """What the graph reads: the schema's branches, or the module's inputs."""
+    if schema is None:
+        return tuple(Source(n["name"], n["name"], n.type.dims, n.type.elem) for n in module.inputs)
+    known = {n["name"]: n.type.dims for n in module.inputs}
+    return tuple(
+        Source(c.branch, c.name, known.get(c.name) or tuple(_dim(schema, d) for d in c.dims), c.elem, c.factor)
+        for c in schema.columns
+    )
+
+
+def _dim(schema: EventSchema, name: str) -> Dim:
+    found = schema.dim(name)
+    return Dim(found.name, found.size, found.bound)
+
+
+@dataclass(frozen=True)
+class _Ragged:
+    """A ragged dim before (``raw``) and after ordering and cutting. ``rows``: int64 [batch, slots], which raw slot
+    each slot was; None: as they were.
+    """
+
+    raw: Extent
+    raw_counts: str
+    slots: Extent
+    counts: str
+    rows: str | None
+
+
+class Events:
+    """The inputs of a module, from graph inputs ``source`` and ``counts`` (by ragged dim)."""
+
+    def __init__(
+        self, graph: Graph, source: Sequence[Source], counts: Mapping[str, str], schema: EventSchema | None
+    ) -> None:
+        self.graph, self.schema = graph, schema
+        self._length: dict[str, str] = {}
+        for s in source:
+            for axis, dim in enumerate(s.dims, start=1):
+                if dim.ragged:
+                    self._length.setdefault(dim.name, graph.extent(s.name, axis))
+        self.size = graph.extent(source[0].name, 0)
+        raw_counts = {
+            dim: graph.op("Max", graph.cast(n, np.int64), graph.constant(0, np.int64)) for dim, n in counts.items()
+        }
+        one = graph.ints(1)
+        slots = {dim: graph.op("Max", n, one) for dim, n in self._length.items()}
+        raw = Batch(graph, self.size, slots, raw_counts)
+        self._bad: list[str] = []
+        self._keep: dict[str, list[str]] = {}
+        values = {s.column: self._read(s, raw) for s in source}
+        if schema is not None:
+            values = {s.column: self._without_nan(s, values[s.column], raw) for s in source}
+        self._ragged = {dim: self._arranged(dim, values, raw) for dim in counts}
+        self.batch = Batch(
+            graph,
+            self.size,
+            {d: r.slots for d, r in self._ragged.items()},
+            {d: r.counts for d, r in self._ragged.items()},
+        )
+        self.inputs = {s.column: self._taken(s, values[s.column]) for s in source}
+        self._unscored = self._judged() if schema is not None else None
+
+    # --- reading
+
+    def _read(self, s: Source, raw: Batch) -> Value:
+        """In the program's units, with at least one slot, 0 where there is no entry."""
+        graph, x = self.graph, s.name
+        if s.factor != 1.0:  # rounded once, as the runtime does
+            scaled = graph.op("Mul", graph.cast(x, np.float64), graph.constant(s.factor, np.float64))
+            x = graph.cast(scaled, np.float32)
+        ragged = [d for d in s.dims if d.ragged]
+        if ragged:
+            zero = graph.ints(0)
+            missing = [
+                graph.op("Sub", graph.size(raw.padded[d.name]), self._length[d.name]) if d.ragged else zero
+                for d in s.dims
+            ]
+            x = graph.op("Pad", x, graph.op("Concat", *[zero] * (len(s.dims) + 2), *missing, axis=0))
+        return raw.fill(Value(x, (BATCH, *s.dims)), 0)
+
+    def _without_nan(self, s: Source, x: Value, raw: Batch) -> Value:
+        """0 for NaN and infinity; by the policy, particles not to keep and events not to score."""
+        assert self.schema is not None
+        graph, policy = self.graph, self.schema.policy.nan
+        finite = graph.op("LessOrEqual", graph.op("Abs", x.name), graph.constant(_LARGEST, np.float32))
+        lead = 2 if s.dims and s.dims[0].ragged else 1
+        good = self._all(finite, range(lead, len(x.dims)))
+        if policy == "drop" and lead == 2:
+            self._keep.setdefault(s.dims[0].name, []).append(good)
+        elif policy != "zero":
+            self._bad.append(graph.op("Not", self._all(good, range(1, lead))))
+        return Value(select(graph, finite, x.name, 0), x.dims)
+
+    def _all(self, flags: str, axes: Sequence[int]) -> str:
+        if not axes:
+            return flags
+        least = self.graph.op("ReduceMin", self.graph.cast(flags, np.int32), axes=tuple(axes), keepdims=0)
+        return self.graph.cast(least, np.bool_)
+
+    # --- ordering and cutting
+
+    def _arranged(self, dim: str, values: Mapping[str, Value], raw: Batch) -> _Ragged:
+        graph, slots = self.graph, self.graph.size(raw.padded[dim])
+        counts = graph.op("Min", raw.counts[dim], slots)
+        if self.schema is None:
+            return _Ragged(self._length[dim], counts, slots, counts, None)
+        order = next((o for o in (self.schema.dataset.order if self.schema.dataset else ()) if o.dim == dim), None)
+        bound = self.schema.dim(dim).bound or 1
+        kept = graph.op("Min", slots, graph.ints(bound))
+        alive, left = below(graph, slots, counts), counts
+        if dim in self._keep:
+            alive = reduce(lambda a, b: graph.op("And", a, b), self._keep[dim], alive)
+            left = graph.op("ReduceSum", graph.cast(alive, np.int64), graph.ints(1), keepdims=0)
+        rows = None
+        if order is not None or dim in self._keep:
+            rows = self._sorted(order, values, alive, slots, kept)
+        if self.schema.policy.overflow == "error":
+            self._bad.append(graph.op("Greater", left, graph.constant(bound, np.int64)))
+        cut = graph.op("Min", left, graph.constant(bound, np.int64))
+        return _Ragged(self._length[dim], counts, kept, cut, rows)
+
+    def _sorted(self, order: Order | None, values: Mapping[str, Value], alive: str, slots: Extent, kept: str) -> str:
+        """int64 [batch, kept]: raw slots, those alive first, by the key; ties keep their order, NaN comes last."""
+        graph = self.graph
+        if order is None:
+            key, kind = graph.cast(graph.op("Neg", graph.iota(slots)), np.float32), np.float32
+        else:
+            key, kind = sort_key(graph, order, values)
+        lowest = graph.constant(np.finfo(kind).min, kind)
+        key = graph.op("Where", graph.op("Equal", key, key), graph.op("Max", key, lowest), lowest)
+        key = graph.op("Where", alive, key, graph.constant(-np.inf, kind))
+        return graph.ops("TopK", 2, key, kept, axis=1, largest=1, sorted=1)[1]
+
+    def _taken(self, s: Source, x: Value) -> Value:
+        graph, name = self.graph, x.name
+        if s.dims and s.dims[0].ragged and self.schema is not None:
+            ragged = self._ragged[s.dims[0].name]
+            if ragged.rows is not None:
+                name = graph.op("GatherND", name, graph.unsqueeze(ragged.rows, [2]), batch_dims=1)
+            else:
+                name = graph.op("Slice", name, graph.ints(0), graph.size(ragged.slots), graph.ints(1))
+        if s.elem != "real":
+            name = graph.cast(name, DTYPES[s.elem])
+        made = Value(name, x.dims, s.elem)
+        return self.batch.fill(made, -1) if s.elem == "index" else made
+
+    # --- outputs
+
+    def _judged(self) -> str | None:
+        """bool [batch]: events that are not scored."""
+        assert self.schema is not None
+        graph, bad = self.graph, list(self._bad)
+        if self.schema.policy.empty != "score" and self._ragged:
+            some = [graph.op("Greater", r.counts, graph.constant(0, np.int64)) for r in self._ragged.values()]
+            bad.append(graph.op("Not", reduce(lambda a, b: graph.op("Or", a, b), some)))
+        return reduce(lambda a, b: graph.op("Or", a, b), bad) if bad else None
+
+    def finish(self, x: Value, dims: tuple[Dim, ...]) -> str:
+        """An output as float32 [batch, dims], its slots those of the graph's inputs; 0 at padding, NaN where the
+        runtime gives no score.
+        """
+        graph, wanted = self.graph, (BATCH, *dims)
+        made = Value(x.name if x.elem == "real" else graph.cast(x.name, np.float32), x.dims)
+        name = self.batch.expand(made, wanted)
+        ragged = [(axis, self._ragged[d.name]) for axis, d in enumerate(wanted) if d.ragged]
+        if self.schema is not None and ragged:
+            name = self._returned(name, ragged[0][1])
+        if self._unscored is not None:
+            mask = graph.unsqueeze(self._unscored, range(1, len(wanted)))
+            name = graph.op("Where", mask, graph.constant(np.nan, np.float32), name)
+        for axis, r in ragged:
+            name = graph.op("Slice", name, graph.ints(0), graph.size(r.raw), graph.ints(axis))
+        outside = Batch(
+            graph,
+            self.size,
+            {d: r.raw for d, r in self._ragged.items()},
+            {d: r.raw_counts for d, r in self._ragged.items()},
+        )
+        return outside.fill(Value(name, wanted), -1 if x.elem == "index" else 0).name
+
+    def _returned(self, x: str, r: _Ragged) -> str:
+        """[batch, slots, …] to [batch, raw slots, …], NaN for particles that were dropped or cut."""
+        graph = self.graph
+        raw = graph.op("Max", graph.size(r.raw), graph.ints(1))
+        place = graph.iota(raw)
+        if r.rows is not None:
+            nowhere = graph.op("Expand", graph.constant(-1, np.int64), graph.shape([self.size, raw]))
+            numbers = graph.op("Expand", graph.iota(r.slots), graph.op("Shape", r.rows))
+            place = graph.op("ScatterElements", nowhere, r.rows, numbers, axis=1)
+        else:
+            place = graph.op("Expand", place, graph.shape([self.size, raw]))
+        found = graph.op("Less", place, graph.unsqueeze(r.counts, [1]))
+        place = select(graph, found, place, -1, "int")
+        shape = graph.op("Shape", graph.op("Slice", x, graph.ints(0), graph.ints(1), graph.ints(1)))
+        nothing = graph.op("Expand", graph.constant(np.nan, np.float32), shape)
+        return graph.op("GatherND", graph.op("Concat", x, nothing, axis=1), graph.unsqueeze(place, [2]), batch_dims=1)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A ``.onnx`` file that hepq made, in onnxruntime: what it says of itself, and its golden vectors replayed."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from hepq.runtime.columns import Raw
+from hepq.runtime.errors import ArtifactError
+from hepq.runtime.golden import Golden
+from hepq.runtime.manifest import FORMAT_VERSION, OnnxManifest
+from hepq.runtime.optional import optional
+from hepq.runtime.verify import Verification, replay
+
+#: keys of the model's metadata
+MANIFEST, GOLDEN, SOURCE = "hepq.manifest", "hepq.golden", "hepq.source"
+#: padded events scored in one call
+_CHUNK = 64
+
+
+def packed(golden: Golden) -> str:
+    """Golden vectors as text for the metadata."""
+    return base64.b64encode(zlib.compress(golden.to_bytes(), 9)).decode()
+
+
+class OnnxModel:
+    """Raises ArtifactError (HQ0801, HQ0820, HQ0824, HQ0825), DataError HQ0871 without onnxruntime."""
+
+    def __init__(self, path: str | Path, content: bytes | None = None) -> None:
+        """``content``: the file's, if it is not to be read."""
+        self.path = Path(path)
+        if content is None and not self.path.is_file():
+            raise ArtifactError(
+                "HQ0801", f"no such file: {path}", help="hepqc compile MODEL.hepq --target onnx makes one"
+            )
+        self.runtime = runtime = optional("onnxruntime", "onnx")
+        options = runtime.SessionOptions()
+        options.log_severity_level = 3
+        try:
+            self.session = runtime.InferenceSession(
+                content or str(self.path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # of many kinds, none of them public
+            why = str(error).strip().splitlines()[0]
+            raise ArtifactError("HQ0820", f"{path} is not a model that onnxruntime runs", why) from error
+        self.metadata: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
+        self.manifest = self._manifest()
+
+    def verify(self, seed: int = 0) -> Verification:
+        """As of artifacts: golden vectors, and permuted ones where that must not matter."""
+        golden = Golden.from_bytes(zlib.decompress(base64.b64decode(self.metadata[GOLDEN])))
+        return replay(self.manifest, golden, lambda raw, where: self.score(raw), seed)
+
+    def score(self, raw: Raw) -> dict[str, NDArray[np.float32]]:
+        """Outputs of raw events, laid out as by ``outputs.scatter``."""
+        parts = [self._score(raw, lo, min(lo + _CHUNK, raw.events)) for lo in range(0, raw.events, _CHUNK)]
+        shapes = {o.name: (0, *self.manifest.static_shape(o.dims)) for o in self.manifest.outputs}
+        return {
+            name: np.concatenate([p[name] for p in parts]) if parts else np.zeros(shape, np.float32)
+            for name, shape in shapes.items()
+        }
+
+    def _score(self, raw: Raw, lo: int, hi: int) -> dict[str, NDArray[np.float32]]:
+        counts = {dim: raw.counts[dim][lo:hi] for dim in self.manifest.counts}
+        feed = {name: counts[dim].astype(np.float32) for dim, name in self.manifest.counts.items()}
+        valid = {dim: np.arange(max(n.max(initial=0), 1)) < n[:, None] for dim, n in counts.items()}
+        for column in self.manifest.columns:
+            dim, content = self.manifest.ragged_dim(column.dims), raw.contents[column.name]
+            if dim is None:
+                feed[column.branch] = content[lo:hi].astype(np.float32)
+                continue
+            first, last = (int(raw.counts[dim.name][:i].sum()) for i in (lo, hi))
+            padded = np.zeros((*valid[dim.name].shape, *content.shape[1:]), np.float32)
+            padded[valid[dim.name]] = content[first:last]
+            feed[column.branch] = padded
+        names = [o.name for o in self.manifest.outputs]
+        made: list[NDArray[Any]] = self.session.run(names, feed)
+        found: dict[str, NDArray[np.float32]] = {}
+        for output, value in zip(self.manifest.outputs, made, strict=True):
+            dim = self.manifest.ragged_dim(output.dims)
+            found[output.name] = value if dim is None else value[valid[dim.name]]
+        return found
+
+    def _manifest(self) -> OnnxManifest:
+        if MANIFEST not in self.metadata or GOLDEN not in self.metadata:
+            why, help = "its metadata has no manifest", "hepqc compile MODEL.hepq --target onnx makes such files"
+            raise ArtifactError("HQ0820", f"{self.path} was not made by hepq", why, help)
+        try:
+            manifest = OnnxManifest.model_validate_json(self.metadata[MANIFEST])
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the whole"
+            raise ArtifactError("HQ0825", f"malformed manifest in {self.path}", f"{where}: {first['msg']}") from error
+        if manifest.format_version > FORMAT_VERSION:
+            why = f"it has format {manifest.format_version}; this hepq reads up to {FORMAT_VERSION}"
+            raise ArtifactError("HQ0824", f"{self.path} was made by a newer hepq", why, "pip install --upgrade hepq")
+        return manifest
