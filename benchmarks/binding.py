@@ -131,6 +131,7 @@ def main(argv: list[str]) -> int:
     Console().print(table)
     least, apart = min(r.ratio for r in found), max(r.apart for r in found)
     print(
-        f"smallest ratio {least:.0f}, must be at least {BAR:.0f}; our values differ by {apart:.0e}, at most {TOLERANCE:.0e}"
+        f"smallest ratio {least:.0f}, must be at least {BAR:.0f}; "
+        f"our values differ by {apart:.0e}, at most {TOLERANCE:.0e}"
     )
     return 0 if least >= BAR and apart <= TOLERANCE else 1

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hepq.compiler.interpret import run_event
 from hepq.compiler.ir import Module
-from hepq.runtime import outputs, root
+from hepq.runtime import event_files, outputs
 from hepq.runtime.columns import Raw, collect
 from hepq.runtime.errors import DataError
 from hepq.runtime.events import Batch, prepare
@@ -106,8 +106,8 @@ def _from_file(manifest: Described, data: Path | None, folder: Path) -> Raw | No
     tree = dataset.tree if dataset else None
     branches = [c.branch for c in manifest.columns]
     try:
-        for source in root.find(files, tree) if files else []:
-            for chunk in root.iterate(source, branches, CANDIDATES):
+        for source in event_files.find(files, tree) if files else []:
+            for chunk in event_files.iterate(source, branches, CANDIDATES):
                 return collect(manifest, chunk.events[:CANDIDATES], str(source))
     except DataError:
         if data is not None:

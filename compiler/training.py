@@ -19,7 +19,7 @@ from hepq.compiler.options import Options
 from hepq.compiler.schema import event_schema, read_inputs
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import HepqError
-from hepq.runtime import root
+from hepq.runtime import event_files
 from hepq.runtime.columns import collect
 from hepq.runtime.events import prepare
 from hepq.runtime.labels import classes_of
@@ -70,8 +70,8 @@ def training_set(
     dim = None if label is None else schema.dim(label.dim)
     names = [*(c.branch for c in schema.columns), *(label.branches if label else ())]
     writer, truth = TableWriter(schema), []
-    for source in root.find(list(files), schema.dataset.tree):
-        for chunk in root.iterate(source, names):
+    for source in event_files.find(list(files), schema.dataset.tree):
+        for chunk in event_files.iterate(source, names):
             batch = prepare(schema, collect(schema, chunk.events, str(source)))
             writer.add(batch)
             found = classes_of(chunk.events, label.branches, dim.size or 0) if label and dim else 0

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.runtime.event_files import Source
 from hepq.runtime.manifest import Label, Manifest
-from hepq.runtime.root import Source
 
 #: beyond this many events, every other one is forgotten, again and again
 CAPACITY = 2_000_000

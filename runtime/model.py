@@ -12,7 +12,7 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime import outputs, root
+from hepq.runtime import event_files, outputs
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.columns import Raw, collect, field_names
 from hepq.runtime.engine import Engine
@@ -83,12 +83,12 @@ class Model:
 
     def predict(
         self,
-        files: root.Files,
+        files: event_files.Files,
         out: str | Path,
         *,
         tree: str | None = None,
         keep: Sequence[str] = (),
-        step: int | str = root.DEFAULT_STEP,
+        step: int | str = event_files.DEFAULT_STEP,
         progress: bool = True,
         out_tree: str = "tree",
     ) -> Summary:
@@ -147,9 +147,9 @@ class Model:
         return tree or (self.manifest.dataset.tree if self.manifest.dataset else None)
 
     def _pieces(self, events: Any, tree: str | None) -> Iterator[tuple[Raw, str, int]]:
-        if root.is_files(events):
-            for source in root.find(events, self.tree(tree)):
-                for chunk in root.iterate(source, self.branches()):
+        if event_files.is_files(events):
+            for source in event_files.find(events, self.tree(tree)):
+                for chunk in event_files.iterate(source, self.branches()):
                     yield collect(self.manifest, chunk.events, str(source)), str(source), chunk.first
             return
         size = _length(events, self.branches())

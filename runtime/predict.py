@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import awkward as ak
 import numpy as np
 
-from hepq.runtime import outputs, root
+from hepq.runtime import event_files, outputs
 from hepq.runtime.columns import check_present, collect
 from hepq.runtime.errors import DataError
 from hepq.runtime.events import Report
@@ -44,12 +44,12 @@ class Summary:
 
 def predict(
     model: Model,
-    files: root.Files,
+    files: event_files.Files,
     out: str | Path,
     *,
     tree: str | None = None,
     keep: Sequence[str] = (),
-    step: int | str = root.DEFAULT_STEP,
+    step: int | str = event_files.DEFAULT_STEP,
     progress: bool = True,
     out_tree: str = "tree",
 ) -> Summary:
@@ -61,7 +61,7 @@ def predict(
     or as ``"32 MB"``. Raises DataError; then nothing is left behind.
     """
     start = time.monotonic()
-    sources = root.find(files, model.tree(tree))
+    sources = event_files.find(files, model.tree(tree))
     for source in sources:
         if os.path.exists(out) and os.path.exists(source.path) and os.path.samefile(out, source.path):
             raise DataError("HQ0817", f"cannot write {out}", "it is also an input", "give another name")
@@ -74,7 +74,7 @@ def predict(
     report, names = Report(), tuple[str, ...]()
     with open_writer(out, out_tree) as writer, _bar(total, model.manifest.name, progress) as advance:
         for source in sources:
-            for chunk in root.iterate(source, wanted, step):
+            for chunk in event_files.iterate(source, wanted, step):
                 scores = model.score_raw(collect(model.manifest, chunk.events, str(source)), str(source), chunk.first)
                 table = _table(model, scores.outputs, chunk.events, keep)
                 names = tuple(table)

@@ -20,12 +20,27 @@ from hepq.lang.types import Dim
 
 Rule = Callable[[Node, Sequence[Value], Batch], Value]
 
+
+def _sqrt(x: Tensor) -> Tensor:
+    """Its derivative at 0, which is infinite, is 0: it is there that masses and distances of nothing are taken."""
+    zero = x == 0
+    return torch.where(zero, 0, torch.sqrt(torch.where(zero, 1, x)))
+
+
+def _hypot(a: Tensor, b: Tensor) -> Tensor:
+    """As ``_sqrt``: the derivative at (0, 0) is 0."""
+    zero = (a == 0) & (b == 0)
+    return torch.where(zero, 0, torch.hypot(torch.where(zero, 1, a), b))
+
+
 UNARY: dict[str, Callable[[Tensor], Tensor]] = {
     **{op: getattr(torch, op) for op in ir.UNARY - {"not"}},
     "not": torch.logical_not,
+    "sqrt": _sqrt,
 }
 BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    **{op: getattr(torch, op) for op in ("add", "sub", "mul", "div", "pow", "atan2", "hypot", *ir.COMPARE)},
+    **{op: getattr(torch, op) for op in ("add", "sub", "mul", "div", "pow", "atan2", *ir.COMPARE)},
+    "hypot": _hypot,
     "mod": torch.remainder, "min": torch.minimum, "max": torch.maximum,
     "and": torch.logical_and, "or": torch.logical_or,
 }  # fmt: skip

@@ -71,7 +71,7 @@ def export(
 
 def _filled(artifact: Opened, files: list[str], events: int, tree: str | None) -> list[tuple[str, Any]]:
     """(circuit's digest, numbers for its slots) that the events ask for."""
-    from hepq.runtime import root
+    from hepq.runtime import event_files
     from hepq.runtime.columns import collect
     from hepq.runtime.model import Model
     from hepq.runtime.quantum.artifact_kernel import ArtifactKernel
@@ -87,7 +87,7 @@ def _filled(artifact: Opened, files: list[str], events: int, tree: str | None) -
             for j in range(i + 1):
                 kernel.block(x[i : i + 1], x[j : j + 1])
     else:
-        source = root.find(files, model.tree(tree))[0]
-        chunk = next(iter(root.iterate(source, model.branches(), events)))
+        source = event_files.find(files, model.tree(tree))[0]
+        chunk = next(iter(event_files.iterate(source, model.branches(), events)))
         model.score_raw(collect(artifact.manifest, chunk.events[:events], str(source)))
     return [(task.circuit.digest, row) for task, row in noting.rows()]

@@ -25,7 +25,7 @@ Threads = Annotated[int | None, typer.Option(min=1, help="Threads to use; by def
 )
 def predict(
     artifact: Artifact,
-    files: Annotated[list[str], typer.Argument(help="ROOT files or glob patterns.", metavar="FILE...")],
+    files: Annotated[list[str], typer.Argument(help="ROOT or Parquet files or glob patterns.", metavar="FILE...")],
     out_path: Annotated[Path, typer.Option("--out", "-o", help="Where to write: [.root] or [.parquet].")],
     tree: Annotated[str | None, typer.Option(help="The tree to read; by default the program's.")] = None,
     keep: Annotated[list[str], typer.Option(help="A branch to copy along. Repeatable.")] = [],  # noqa: B006
@@ -41,9 +41,9 @@ def predict(
     Where the files hold the labels too, the area under each class's ROC curve is printed.
     """
     from hepq.api import load
-    from hepq.runtime import root
+    from hepq.runtime import event_files
 
-    size = root.DEFAULT_STEP if step is None else int(step) if step.isdecimal() else step
+    size = event_files.DEFAULT_STEP if step is None else int(step) if step.isdecimal() else step
     model = load(artifact, threads)
     console = err()
     summary = model.predict(

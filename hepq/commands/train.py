@@ -58,7 +58,7 @@ DESCENT, FINE, SVM = "Gradient descent", "Fine-tuning", "Support vector machines
 )
 def train(
     program: Annotated[Path, typer.Argument(help="The [.hepq] file: a model, and a dataset with a label; or a train.")],
-    files: Annotated[list[str], typer.Argument(help="ROOT files or glob patterns.", metavar="FILE...")],
+    files: Annotated[list[str], typer.Argument(help="ROOT or Parquet files or glob patterns.", metavar="FILE...")],
     out_path: Annotated[
         Path | None, typer.Option("--out", "-o", help="The weights; by default beside the program, [.safetensors].")
     ] = None,

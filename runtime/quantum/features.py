@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime import root
+from hepq.runtime import event_files
 from hepq.runtime.columns import Raw, collect
 from hepq.runtime.engine import Engine
 from hepq.runtime.errors import ArtifactError, DataError
@@ -39,13 +39,13 @@ def kernel_inputs(
     if info.features is None:
         title = f"kernel {info.name} takes arrays, not files"
         raise ArtifactError("HQ0842", title, "its program has no dataset", "write `dataset` and a model with `svm`")
-    if not root.is_files(events):
+    if not event_files.is_files(events):
         return _features(model, info.features, collect(model.manifest, events), "the events", 0)[:limit], None
-    return _from_files(model, info.features, root.find(events, model.tree(tree)), limit)
+    return _from_files(model, info.features, event_files.find(events, model.tree(tree)), limit)
 
 
 def _from_files(
-    model: Model, features: str, sources: list[root.Source], limit: int | None
+    model: Model, features: str, sources: list[event_files.Source], limit: int | None
 ) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:
     label = model.manifest.dataset.label if model.manifest.dataset else None
     labelled = label is not None and all(set(label.branches) <= set(s.branches) for s in sources)
@@ -54,7 +54,7 @@ def _from_files(
     truth: list[NDArray[np.int64]] = []
     left = limit
     for source in sources:
-        for chunk in root.iterate(source, branches):
+        for chunk in event_files.iterate(source, branches):
             taken = chunk.events[:left]
             rows.append(
                 _features(model, features, collect(model.manifest, taken, str(source)), str(source), chunk.first)

@@ -329,3 +329,18 @@ def test_outputs_without_a_batch_are_given_one() -> None:
     out = to_torch(module)({"x": torch.zeros(5)})
     assert out["y"].shape == (5, 3)
     assert out["n"].tolist() == [1] * 5
+
+
+@pytest.mark.parametrize("values", [(0.0, 0.0), (3.0, 4.0), (0.0, 2.0)])
+def test_masses_and_distances_of_nothing_have_finite_derivatives(values: tuple[float, float]) -> None:
+    """The square root at 0 and hypot at (0, 0) have none; elsewhere they are what they are."""
+    a, b = (make("input", name=n, type=Type("real")) for n in "ab")
+    module = Module("m", (a, b), {"h": make("hypot", a, b), "s": make("sqrt", make("mul", a, a))})
+    x, y = (torch.tensor([v], dtype=torch.float64, requires_grad=True) for v in values)
+    found = to_torch(module, {})({"a": x, "b": y})
+    (found["h"] + found["s"]).backward()  # type: ignore[no-untyped-call]
+    length = float(np.hypot(*values))
+    np.testing.assert_allclose(found["h"].detach(), [length])
+    wanted = [0.0 if v == 0 else v / length for v in values]
+    np.testing.assert_allclose(x.grad, [wanted[0] + (values[0] > 0)])
+    np.testing.assert_allclose(y.grad, [wanted[1]])

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import partial
 
 import numpy as np
@@ -104,9 +105,9 @@ def test_numbers_of_weights() -> None:
     gnn = (f * h + h) + (2 * (h + f) * h + h + h + 1) + (2 * (h + f) * h + h + h * h + h) + (h + f + 1)
     assert Subject(GNN.format(options="")).parameters() == gnn == 22_150
     widths = [4, 64, 64, 64, 128, 1024]
-    point = sum(a * b + 3 * b for a, b in zip(widths, widths[1:], strict=False))
+    point = sum(a * b + 3 * b for a, b in itertools.pairwise(widths))
     widths = [64 + 1024, 512, 256, 128, 128]
-    point += sum(a * b + 3 * b for a, b in zip(widths, widths[1:], strict=False)) + 128 * 3 + 3
+    point += sum(a * b + 3 * b for a, b in itertools.pairwise(widths)) + 128 * 3 + 3
     assert Subject(POINTNET.format(options="")).parameters() == point
 
 

@@ -14,7 +14,7 @@ import pytest
 import uproot
 from sklearn.metrics import roc_auc_score
 
-from hepq.runtime import labels, root
+from hepq.runtime import event_files, labels
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.errors import DataError
 from hepq.runtime.manifest import Branch, Label, Output
@@ -174,7 +174,7 @@ def test_missing_branch_is_found_before_any_work(
     root_file(events, "a.root")
     lacking = events[[f for f in events.fields if f != "part_px"]]
     last = root_file(ak.with_field(lacking, lacking.part_e, "part_pz"), "b.root")
-    monkeypatch.setattr(root, "iterate", None)
+    monkeypatch.setattr(event_files, "iterate", None)
     error = refused(model, str(tmp_path / "[ab].root"), tmp_path / "out.root")
     assert error.code == "HQ0805"
     assert '"part_px"' in error.title
@@ -218,7 +218,7 @@ def test_one_of_several_trees(model: Model, events: ak.Array, root_file: Write, 
     assert len(model(tmp_path / "two.root", tree="other")["scale"]) == 30
     assert len(model(f"{tmp_path / 'two.root'}:other")["scale"]) == 30
     with pytest.raises(DataError, match="has 2 trees") as caught:
-        root.find(tmp_path / "two.root")
+        event_files.find(tmp_path / "two.root")
     assert caught.value.code == "HQ0804"
 
 
@@ -332,3 +332,24 @@ def test_parquet_columns_are_plain_arrow(model: Model, events: ak.Array, root_fi
     kinds = {f.name: str(f.type) for f in pq.read_schema(out)}
     assert kinds["tot_A"] == "float"
     assert kinds["z"].startswith("list<")
+
+
+def test_parquet_files_score_as_root_files(model: Model, events: ak.Array, root_file: Write, tmp_path: Path) -> None:
+    from_root = model(root_file(events))
+    ak.to_parquet(events, tmp_path / "events.parquet", row_group_size=150)
+    from_parquet = model(tmp_path / "events.parquet")
+    assert str(ak.to_list(from_parquet)) == str(ak.to_list(from_root))  # NaN as well
+    summary = model.predict(tmp_path / "*.parquet", tmp_path / "out.root", step=99, progress=False)
+    assert summary.report.events == len(events)
+    model.predict(tmp_path / "events.parquet", tmp_path / "again.parquet", step="10 kB", progress=False)
+    assert list(summary.columns) == pq.read_table(tmp_path / "again.parquet").column_names
+
+
+def test_bad_parquet_files(model: Model, events: ak.Array, tmp_path: Path) -> None:
+    path = tmp_path / "events.parquet"
+    ak.to_parquet(events[[f for f in events.fields if f != "part_px"]], path)
+    assert refused(model, path, tmp_path / "out.root").code == "HQ0805"
+    path.write_bytes(path.read_bytes()[:-100])
+    assert refused(model, path, tmp_path / "out.root").code == "HQ0803"
+    ak.to_parquet(events[:0], tmp_path / "none.parquet")
+    assert refused(model, tmp_path / "none.parquet", tmp_path / "out.root").code == "HQ0809"

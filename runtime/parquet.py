@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parquet files by pyarrow: a column is a branch, a list of numbers is ragged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from hepq.runtime.errors import DataError
+from hepq.runtime.event_files import Source, damaged
+
+_UNITS = {"kB": 10**3, "MB": 10**6, "GB": 10**9}
+
+
+def source(path: str) -> Source:
+    """Raises DataError HQ0803."""
+    with _opened(path) as file:
+        return Source(path, "", file.metadata.num_rows, tuple(file.schema_arrow.names))
+
+
+def pieces(source: Source, branches: set[str], step: int | str) -> Iterator[Any]:
+    """Awkward arrays of ``step`` events each. Raises DataError HQ0803."""
+    import awkward as ak
+
+    with _opened(source.path) as file:
+        columns = [name for name in source.branches if name in branches]
+        if source.events == 0:
+            yield ak.from_arrow(file.read(columns))
+            return
+        rows = step if isinstance(step, int) else _rows(file, columns, step)
+        for batch in file.iter_batches(rows, columns=columns):
+            yield ak.from_arrow(batch)
+
+
+def _rows(file: Any, columns: list[str], step: str) -> int:
+    """How many events of these columns take so much memory."""
+    amount, unit = step.split()
+    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+    found = [group.column(i) for group in groups for i in range(group.num_columns)]
+    size = sum(c.total_uncompressed_size for c in found if c.path_in_schema.split(".")[0] in columns)
+    return max(1, int(float(amount) * _UNITS[unit] * file.metadata.num_rows / max(size, 1)))
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[Any]:
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        with ParquetFile(path) as file:
+            yield file
+    except (DataError, KeyboardInterrupt, GeneratorExit):
+        raise
+    except Exception as error:  # pyarrow raises many kinds for damaged files
+        raise damaged(path, error) from error
