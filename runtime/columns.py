@@ -32,7 +32,7 @@ def field_names(data: Any) -> list[str] | None:
     """Names of the columns ``data`` holds, or None if it is no table."""
     if isinstance(data, Mapping):
         return [str(k) for k in data]
-    if isinstance(data, ak.Array) and data.fields:
+    if isinstance(data, ak.Array) and (data.fields or data.layout.is_record):
         return list(data.fields)
     return None
 
@@ -65,7 +65,14 @@ def collect(schema: EventSchema, data: Any, where: str = "the events") -> Raw:
         else:
             shape = schema.static_shape(column.dims)
             contents[column.name] = _numbers(array, shape, column, where, _entries(schema, column))
-    return Raw(next(iter(lengths.values()), 0), counts, contents)
+    return Raw(next(iter(lengths.values())) if lengths else _events(data), counts, contents)
+
+
+def _events(data: Any) -> int:
+    """How many events there are of which no column is needed."""
+    if isinstance(data, ak.Array):
+        return len(data)
+    return next((len(column) for column in data.values() if hasattr(column, "__len__")), 0)
 
 
 def check_present(needed: list[str], names: list[str], where: str) -> None:

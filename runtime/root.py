@@ -17,6 +17,8 @@ from hepq.runtime.errors import DataError, did_you_mean
 Files = str | Path | Sequence[str | Path]
 #: how much of a tree is held at once: a number of events, or an amount of memory
 DEFAULT_STEP = "32 MB"
+#: so many events where no branch is read, which takes no memory
+BLANK_STEP = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ def iterate(source: Source, branches: Collection[str], step: int | str = DEFAULT
             if source.events == 0:
                 yield Chunk(source, 0, tree.arrays(filter_name=wanted.__contains__, library="ak"))
                 return
-            pieces = tree.iterate(filter_name=wanted.__contains__, step_size=step, library="ak")
+            size = step if wanted else BLANK_STEP
+            pieces = tree.iterate(filter_name=wanted.__contains__, step_size=size, library="ak")
             while (events := next(pieces, None)) is not None:
                 yield Chunk(source, first, events)
                 first += len(events)
