@@ -38,7 +38,7 @@ def save_weights(path: Path, weights: Mapping[str, NDArray[Any]], dims: Mapping[
     """Write safetensors, atomically. ``dims``: sizes that training found for open dims, kept with the weights."""
     from safetensors.numpy import save
 
-    from hepq.runtime.artifact import replacing
+    from hepq.runtime.files import replacing
 
     tensors = {k: np.asarray(v, dtype=np.float32, order="C") for k, v in weights.items()}
     with replacing(path) as temporary:

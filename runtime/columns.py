@@ -75,11 +75,12 @@ def _events(data: Any) -> int:
     return next((len(column) for column in data.values() if hasattr(column, "__len__")), 0)
 
 
-def check_present(needed: list[str], names: list[str], where: str) -> None:
+def check_present(needed: list[str], names: list[str], where: str, help: str = "") -> None:
     """Raise HQ0805 for the first needed branch that ``names`` lacks."""
     for branch in needed:
         if branch not in names:
-            raise DataError("HQ0805", f'no branch "{branch}" in {where}', did_you_mean(branch, names))
+            help = help or f'if the file calls it otherwise, write in the dataset: branch {branch} = "NAME IN FILE": …'
+            raise DataError("HQ0805", f'no branch "{branch}" in {where}', did_you_mean(branch, names), help)
 
 
 def _as_awkward(value: Any, column: Branch, where: str) -> ak.Array:
@@ -126,7 +127,8 @@ def _numbers(
     if array.fields:
         if not entries:
             raise _type_error(array, column, where)
-        check_present(list(entries), array.fields, f'"{column.branch}" in {where}')
+        help = f"give its records the fields {', '.join(entries)}"
+        check_present(list(entries), array.fields, f'"{column.branch}" in {where}', help)
         parts = [_numbers(array[e], shape[:-1], column, where) for e in entries]
         return np.stack(parts, axis=-1)
     if len(array) == 0:
