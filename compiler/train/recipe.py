@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from hepq.runtime.quantum.backend import Backend
 
 
 @dataclass(frozen=True)
@@ -30,5 +33,5 @@ class Recipe:
     resume: bool = False
     C: float | None = None
     kernel: Path | None = None
-    backend: str = "exact"
+    backend: str | Backend = "exact"
     shots: int | None = None

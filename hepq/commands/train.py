@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hepq.commands.backend_options import NAMES, Budgets, Copies, Ledger, Strict, chosen
 from hepq.commands.build import Dataset, Dims, Model, Statics, options
 from hepq.commands.console import err, example, out
 
 if TYPE_CHECKING:
     from hepq.compiler.train import Trained
+    from hepq.runtime.quantum.backend import Backend
 
 
 class ClassWeight(StrEnum):
@@ -56,10 +58,12 @@ def train(
         Path | None,
         typer.Option(help="Support vector machine: the program compiled for a chip, [.hepqx], whose circuits are run."),
     ] = None,
-    backend: Annotated[
-        str, typer.Option(help="Support vector machine: what runs them: exact, noisy, fake, ibm, …")
-    ] = "exact",
+    backend: Annotated[str, typer.Option(help=f"Support vector machine: what runs them: {NAMES}.")] = "exact",
     shots: Annotated[int | None, typer.Option(min=1, help="Support vector machine: shots of a circuit.")] = None,
+    budget: Budgets = [],  # noqa: B006
+    ledger: Ledger = None,
+    strict: Strict = False,
+    copies: Copies = None,
     log: Annotated[Path | None, typer.Option(help="Gradient descent: write every epoch to this [.csv] file.")] = None,
     plots: Annotated[Path | None, typer.Option(help="A folder for the ROC curve and the scores' histogram.")] = None,
     model: Model = None,
@@ -76,10 +80,17 @@ def train(
 
     if resume and checkpoint is None:
         raise typer.BadParameter("--resume needs --checkpoint FOLDER")
+    runs: str | Backend = backend
+    if kernel is not None:
+        from hepq.runtime.artifact import Artifact
+
+        runs = chosen(Artifact.open(kernel), backend, budget, ledger, strict, copies)
+    elif budget or ledger or strict or copies:
+        raise typer.BadParameter("--budget, --ledger, --strict and --copies need --kernel, compiled for a device")
     recipe = Recipe(
         epochs=epochs, batch=batch, rate=lr, seed=seed, validation=validation, class_weight=class_weight.value,
         signal=signal, events=events, checkpoint=checkpoint, resume=resume, C=C, kernel=kernel,
-        backend=backend, shots=shots,
+        backend=runs, shots=shots,
     )  # fmt: skip
     target = out_path or program.with_suffix(".safetensors")
     watch = Live(err(), log)
