@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from math import floor, inf, log10
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -122,8 +123,9 @@ def _show(found: Attributions) -> None:
     table = Table("input", found.quantity, "±", box=None)
     for column in table.columns[1:]:
         column.justify = "right"
+    digits = next((max(0, 1 - floor(log10(error))) for _, _, error in found.ranking if 0 < error < inf), 4)
     for name, value, error in found.ranking:
-        table.add_row(name.replace("[", r"\["), f"{value:.4g}", f"{error:.2g}")
+        table.add_row(name.replace("[", r"\["), f"{value:.{digits}f}", f"{error:.{digits}f}")
     console.print(table)
     for dim, count in found.alone.items():
         console.print(
