@@ -48,9 +48,9 @@ def attributions(
     """Which inputs the score of a compiled model hangs on. See docs/attributions.md.
 
     ``events``: as for calling the model; at most ``limit`` of them are used, drawn by chance. ``truth``: of each, the
-    number of its class or whether it is signal; by default what the dataset's labels say. ``output`` and ``class_``: the
-    score; by default the last class. ``permutation`` gives the loss of ``metric`` (``repeats``, ``ragged``, ``together``);
-    ``gradient`` and ``integrated`` (``baseline``, ``steps``) need no truth, but the packages that compile.
+    number of its class or whether it is signal; by default what the dataset's labels say. ``output`` and ``class_``:
+    the score; by default the last class. ``permutation`` gives the loss of ``metric`` (``repeats``, ``ragged``,
+    ``together``); ``gradient`` and ``integrated`` (``baseline``, ``steps``) need no truth, but what compiles.
 
     Raises DataError for the events, HQ0829 without labels, HQ0831 for an unknown output or class, HQ0832 for a score
     without gradients, HQ0833 for an unknown variable; HepqError if the artifact's program cannot be built again.

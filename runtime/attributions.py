@@ -147,7 +147,8 @@ def _rows(offsets: NDArray[np.int64], ragged: Ragged, rng: np.random.Generator) 
     rank = np.arange(offsets[-1]) - np.repeat(starts, counts)
     if ragged == "ranks":
         return _within(rank, rng)
-    return np.repeat(starts[_within(counts, rng)], counts) + rank
+    rows: NDArray[np.int64] = np.repeat(starts[_within(counts, rng)], counts) + rank
+    return rows
 
 
 def _within(groups: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:

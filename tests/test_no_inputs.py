@@ -11,7 +11,8 @@ import pytest
 import uproot
 
 import hepq
-from hepq.compiler.pipeline import Options, compile_file
+from hepq.compiler.options import Options
+from hepq.compiler.pipeline import compile_file
 from hepq.runtime import root
 from hepq.runtime.model import Model
 

@@ -7,7 +7,7 @@ to F(x) - F(x'). Derivatives are those by what the model proper takes: the input
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Literal
@@ -71,7 +71,7 @@ class Attributed:
 
     def __call__(self, features: Mapping[str, Tensor], counts: Mapping[str, Tensor]) -> Tensor:
         """The score, [events]."""
-        found = self._after(features, counts)["score"]
+        found: Tensor = self._after(features, counts)["score"]
         return self.score.sign * (found if self.score.entry is None else found[:, self.score.entry])
 
     def gradients(self, features: Mapping[str, Tensor], counts: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -83,7 +83,7 @@ class Attributed:
         total = self({**features, **leaves}, counts).sum()
         if not total.requires_grad:
             raise self.flat("none of its inputs of real numbers reaches it smoothly")
-        found = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
+        found: Sequence[Tensor | None] = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
         return {name: gradient for name, gradient in zip(leaves, found, strict=True) if gradient is not None}
 
 
@@ -95,7 +95,8 @@ def gradients(
 
     ``integrated``: along the straight way from ``baseline`` (zero, or the mean of each feature over all particles
     of these events) by ``steps`` points of Gauss and Legendre; else gradient times input. Inputs without gradients stay
-    as they are on that way, and get 0. Events that are not scored are left out. Raises HepqError if the artifact's program cannot be built, DataError HQ0832 for a score without gradients.
+    as they are on that way, and get 0. Events that are not scored are left out.
+    Raises HepqError if the artifact's program cannot be built, DataError HQ0832 for a score without gradients.
     """
     net = Attributed(artifact, score)
     scored = np.flatnonzero(~batch.unscored)

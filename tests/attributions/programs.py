@@ -10,7 +10,8 @@ import numpy as np
 import uproot
 
 import hepq
-from hepq.compiler.pipeline import Options, compile_file
+from hepq.compiler.options import Options
+from hepq.compiler.pipeline import compile_file
 from hepq.runtime.model import Model
 
 DATASET = """\

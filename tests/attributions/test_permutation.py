@@ -29,6 +29,7 @@ def test_only_the_planted_variable_loses(model: Model) -> None:
     assert found.names == ("a", "b", "c", "met", "other")
     score, known = model(EVENTS).signal.to_numpy(), ak.num(EVENTS.a).to_numpy() > 0
     assert found.whole == pytest.approx(roc_auc_score(EVENTS.is_signal[known], score[known]))
+    assert found.whole is not None
     assert found.whole > 0.8
     losses = dict(zip(found.names, found.values, strict=True))
     assert losses.pop("b") == pytest.approx(found.whole - 0.5, abs=0.08)  # what is left is chance
@@ -57,6 +58,7 @@ def test_truth_is_taken_as_given(model: Model) -> None:
     for truth in (signal, signal.astype(int)):
         np.testing.assert_array_equal(hepq.attributions(model, plain, truth, repeats=2).values, labelled.values)
     opposite = hepq.attributions(model, plain, ~signal, repeats=2)
+    assert labelled.whole is not None
     assert opposite.whole == pytest.approx(1 - labelled.whole)
     background = hepq.attributions(model, EVENTS, repeats=2, class_="background")
     np.testing.assert_allclose(background.values, labelled.values, atol=2e-3)  # probabilities of 1 are equal
@@ -134,7 +136,8 @@ def test_entries_of_an_input_are_variables(tmp_path: Path) -> None:
     ("options", "code", "words"),
     [
         ({"output": "outptu"}, "HQ0831", 'did you mean "output"'), ({"class_": "signl"}, "HQ0831", '"signal"'),
-        ({"together": [["aa", "b"]]}, "HQ0833", "no input variable aa"), ({"together": [["a"], ["a"]]}, "HQ0833", "twice"),
+        ({"together": [["aa", "b"]]}, "HQ0833", "no input variable aa"),
+        ({"together": [["a"], ["a"]]}, "HQ0833", "twice"),
         ({"truth": np.ones(400, bool)}, "HQ0829", "only signal"), ({"truth": np.ones(3, int)}, "HQ0829", "400 events"),
         ({"truth": np.arange(400) % 2 == 0, "metric": "accuracy"}, "HQ0829", "--metric auc"),
     ],

@@ -287,7 +287,12 @@ def test_interrupted_it_leaves_the_old_file(
 
 @pytest.mark.parametrize(
     ("name", "help"),
-    [("out.csv", "out.root or "), ("out", "out.root or "), ("no/such/folder.root", "mkdir -p "), (".", "name a file in")],
+    [
+        ("out.csv", "out.root or "),
+        ("out", "out.root or "),
+        ("no/such/folder.root", "mkdir -p "),
+        (".", "name a file in"),
+    ],
 )
 def test_an_output_that_cannot_be(
     model: Model, events: ak.Array, root_file: Write, tmp_path: Path, name: str, help: str

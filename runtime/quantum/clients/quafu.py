@@ -23,8 +23,8 @@ from hepq.runtime.quantum.clients.base import (
     Report,
     Status,
     Transient,
-    Untagged,
     Unreadable,
+    Untagged,
     environment,
     outcomes,
 )
