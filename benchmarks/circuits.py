@@ -38,6 +38,8 @@ from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 
 PEERS = ("qiskit", "tket", "greedy")
+#: how far the distribution of a peer's circuit may be off: Qiskit drops rotations that are nearly none
+PEERS_DIFFER = 1e-3
 CIRCUITS = {
     **{f"full r2 n{n}": kernel(n, 2, "full") for n in (4, 6, 8, 12)},
     "full r1 n8": kernel(8, 1, "full"), "linear r2 n8": kernel(8, 2, "linear"),
@@ -115,7 +117,7 @@ def _figures(made: Iterable[Native], on: Device, start: float, source: Circuit |
     """Of the best circuit. Raises ValueError for a peer's that is not what it was made from: ours to mend."""
     took = time.perf_counter() - start
     best = max(made, key=lambda native: score(native, on).log_esp)
-    if source is not None and (problem := verify_native(best, source, on).problem):
+    if source is not None and (problem := verify_native(best, source, on, tolerance=PEERS_DIFFER).problem):
         raise ValueError(f"a peer's circuit is not converted well: {problem}")
     return Figures(score(best, on).two_qubit, score(best, on).esp, took)
 

@@ -56,7 +56,7 @@ def save_weights(
     """
     from safetensors.numpy import save
 
-    from hepq.runtime.artifact import replacing
+    from hepq.runtime.files import replacing
 
     tensors = {k: np.asarray(v, dtype=np.float32, order="C") for k, v in weights.items()}
     kept = {key: json.dumps(value) for key, value in ((_DIMS, dims), (_BLOCKS, blocks)) if value}

@@ -4,9 +4,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+    from hepq.runtime.attributions import Attributions, Progress
     from hepq.runtime.model import Model
     from hepq.runtime.quantum.backend import Backend
 
@@ -30,3 +35,38 @@ def load(
     from hepq.runtime.model import Model
 
     return Model(Artifact.open(path), threads, backend, shots, seed)
+
+
+def attributions(
+    model: Model | str | Path, events: Any, truth: ArrayLike | None = None, *,
+    by: Literal["permutation", "gradient", "integrated"] = "permutation", output: str | None = None,
+    class_: str | None = None, metric: Literal["auc", "accuracy"] = "auc", repeats: int = 5, seed: int = 0,
+    limit: int | None = 20_000, tree: str | None = None, ragged: Literal["lists", "ranks"] = "lists",
+    together: Sequence[Sequence[str]] = (), baseline: Literal["zero", "mean"] = "mean", steps: int = 32,
+    progress: Progress | None = None,
+) -> Attributions:  # fmt: skip
+    """Which inputs the score of a compiled model hangs on. See docs/attributions.md.
+
+    ``events``: as for calling the model; at most ``limit`` of them are used, drawn by chance. ``truth``: of each, the
+    number of its class or whether it is signal; by default what the dataset's labels say. ``output`` and ``class_``:
+    the score; by default the last class. ``permutation`` gives the loss of ``metric`` (``repeats``, ``ragged``,
+    ``together``); ``gradient`` and ``integrated`` (``baseline``, ``steps``) need no truth, but what compiles.
+
+    Raises DataError for the events, HQ0829 without labels, HQ0831 for an unknown output or class, HQ0832 for a score
+    without gradients, HQ0833 for an unknown variable; HepqError if the artifact's program cannot be built again.
+    """
+    from hepq.runtime import attributions as found
+    from hepq.runtime.scored import choose, drawn
+
+    if isinstance(model, str | Path):
+        model = load(model)
+    score = choose(model.manifest, output, class_)
+    permuted = by == "permutation"
+    batch, classes = drawn(model, events, tree=tree, limit=limit, seed=seed, truth=truth, labelled=permuted)
+    if classes is not None:
+        return found.permutation(model, batch, classes, score, metric=metric, repeats=repeats, seed=seed,
+                                 ragged=ragged, together=together, progress=progress)  # fmt: skip
+    from hepq.compiler.lower.torch_attributions import gradients
+
+    return gradients(model.artifact, batch, score, integrated=by == "integrated", baseline=baseline, steps=steps,
+                     progress=progress)  # fmt: skip

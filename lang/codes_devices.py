@@ -29,6 +29,7 @@ DEVICES = {
     "HQ0724": Entry(
         "no device `{name}`: {found}",
         "Abstract devices have at most a thousand qubits.",
+        "a lattice little larger than the circuit is enough",
     ),
     "HQ0725": Entry(
         "the calibration of `{name}` is of {day}, {age} days old",

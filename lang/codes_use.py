@@ -171,7 +171,8 @@ WEIGHTS = {
     ),
     "HQ0731": Entry(
         "no circuit can be written in the gates of `{name}`: {found}",
-        "A device needs turns about two axes and one of cz, cx, ecr and rzz.",
+        "A device needs turns about two axes and one of cz, cx, ecr, rzz, iswap and ms.",
+        "choose another device; or, if a file of yours describes it, name all of its native gates there",
     ),
     "HQ0732": Entry(
         "no recipe gave a circuit for `{name}`: {found}",

@@ -11,11 +11,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +22,8 @@ from typing import Any
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from hepq.runtime.errors import ArtifactError, DataError
+from hepq.runtime.errors import ArtifactError
+from hepq.runtime.files import replacing
 from hepq.runtime.manifest import FORMAT_VERSION, Code, Manifest
 
 MANIFEST, WEIGHTS, SOURCE, GOLDEN = "manifest.json", "weights.safetensors", "source.hepq", "golden.safetensors"
@@ -51,21 +50,6 @@ def write(path: str | Path, manifest: Manifest, members: Mapping[str, bytes]) ->
     with replacing(Path(path)) as temporary:
         temporary.write_bytes(buffer.getvalue())
     return manifest
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside ``path``: takes its place if the body succeeds, vanishes if it does not."""
-    if not path.parent.is_dir():
-        raise DataError("HQ0817", f"cannot write {path}", f"there is no directory {path.parent}")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

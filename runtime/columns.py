@@ -32,7 +32,7 @@ def field_names(data: Any) -> list[str] | None:
     """Names of the columns ``data`` holds, or None if it is no table."""
     if isinstance(data, Mapping):
         return [str(k) for k in data]
-    if isinstance(data, ak.Array) and data.fields:
+    if isinstance(data, ak.Array) and (data.fields or data.layout.is_record):
         return list(data.fields)
     return None
 
@@ -65,14 +65,22 @@ def collect(schema: EventSchema, data: Any, where: str = "the events") -> Raw:
         else:
             shape = schema.static_shape(column.dims)
             contents[column.name] = _numbers(array, shape, column, where, _entries(schema, column))
-    return Raw(next(iter(lengths.values()), 0), counts, contents)
+    return Raw(next(iter(lengths.values())) if lengths else _events(data), counts, contents)
 
 
-def check_present(needed: list[str], names: list[str], where: str) -> None:
+def _events(data: Any) -> int:
+    """How many events there are of which no column is needed."""
+    if isinstance(data, ak.Array):
+        return len(data)
+    return next((len(column) for column in data.values() if hasattr(column, "__len__")), 0)
+
+
+def check_present(needed: list[str], names: list[str], where: str, help: str = "") -> None:
     """Raise HQ0805 for the first needed branch that ``names`` lacks."""
     for branch in needed:
         if branch not in names:
-            raise DataError("HQ0805", f'no branch "{branch}" in {where}', did_you_mean(branch, names))
+            help = help or f'if the file calls it otherwise, write in the dataset: branch {branch} = "NAME IN FILE": …'
+            raise DataError("HQ0805", f'no branch "{branch}" in {where}', did_you_mean(branch, names), help)
 
 
 def _as_awkward(value: Any, column: Branch, where: str) -> ak.Array:
@@ -119,7 +127,8 @@ def _numbers(
     if array.fields:
         if not entries:
             raise _type_error(array, column, where)
-        check_present(list(entries), array.fields, f'"{column.branch}" in {where}')
+        help = f"give its records the fields {', '.join(entries)}"
+        check_present(list(entries), array.fields, f'"{column.branch}" in {where}', help)
         parts = [_numbers(array[e], shape[:-1], column, where) for e in entries]
         return np.stack(parts, axis=-1)
     if len(array) == 0:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hepq.runtime.artifact import replacing
 from hepq.runtime.errors import DataError
+from hepq.runtime.files import replacing
 
 
 @dataclass(frozen=True)

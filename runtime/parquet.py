@@ -25,6 +25,9 @@ def pieces(source: Source, branches: set[str], step: int | str) -> Iterator[Any]
 
     with _opened(source.path) as file:
         columns = [name for name in source.branches if name in branches]
+        if not columns:
+            yield ak.Array(ak.contents.RecordArray([], [], length=source.events))
+            return
         if source.events == 0:
             yield ak.from_arrow(file.read(columns))
             return

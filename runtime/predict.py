@@ -65,7 +65,8 @@ def predict(
     for source in sources:
         if os.path.exists(out) and os.path.exists(source.path) and os.path.samefile(out, source.path):
             raise DataError("HQ0817", f"cannot write {out}", "it is also an input", "give another name")
-        check_present([*model.branches(), *keep], list(source.branches), str(source))
+        check_present(model.branches(), list(source.branches), str(source))
+        check_present(list(keep), list(source.branches), str(source), "what is kept are branches of the files")
     total = sum(s.events for s in sources)
     if total == 0:
         raise DataError("HQ0809", f"no events in {', '.join(map(str, sources[:3]))}", "there is nothing to score")

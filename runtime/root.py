@@ -11,6 +11,9 @@ from typing import Any
 from hepq.runtime.errors import DataError, did_you_mean
 from hepq.runtime.event_files import Source, damaged
 
+#: so many events where no branch is read, which takes no memory
+BLANK_STEP = 1 << 16
+
 
 def pieces(source: Source, branches: set[str], step: int | str) -> Iterator[Any]:
     """Awkward arrays of ``step`` events each. Raises DataError HQ0803."""
@@ -20,7 +23,8 @@ def pieces(source: Source, branches: set[str], step: int | str) -> Iterator[Any]
             if source.events == 0:
                 yield tree.arrays(filter_name=branches.__contains__, library="ak")
                 return
-            yield from tree.iterate(filter_name=branches.__contains__, step_size=step, library="ak")
+            size = step if branches else BLANK_STEP
+            yield from tree.iterate(filter_name=branches.__contains__, step_size=size, library="ak")
         except (DataError, KeyboardInterrupt, GeneratorExit):
             raise
         except Exception as error:

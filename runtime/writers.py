@@ -10,8 +10,7 @@ from typing import Any, Protocol
 
 import awkward as ak
 
-from hepq.runtime.artifact import replacing
-from hepq.runtime.errors import DataError
+from hepq.runtime.files import check_writable, replacing
 
 Columns = Mapping[str, Any]
 
@@ -73,11 +72,8 @@ def open_writer(path: str | Path, tree: str = "tree") -> Iterator[Writer]:
     Raises DataError HQ0817.
     """
     path = Path(path)
-    if path.is_dir():
-        raise DataError("HQ0817", f"cannot write {path}", "it is a directory")
     kind = path.suffix.lower()
-    if kind not in (".root", ".parquet"):
-        raise DataError("HQ0817", f"cannot write {path}", f"the ending {kind!r} is neither .root nor .parquet")
+    check_writable(path, (".root", ".parquet"), f"the ending {kind!r} is neither .root nor .parquet")
     with replacing(path) as temporary:
         if kind == ".root":
             import uproot

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import HepqError
-from hepq.runtime.artifact import replacing
+from hepq.runtime.files import replacing
 
 NAME = "training.pt"
 

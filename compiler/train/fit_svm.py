@@ -144,7 +144,8 @@ def _kernel(data: Labelled, plan: KernelPlan, recipe: Resolved) -> KernelFunctio
     except NotStraight as error:
         raise HepqError([diag("HQ0750", name=module.name, found=f"`{error}` in a kernel")]) from error
     if recipe.kernel is None:
-        run = Measurer(backend(recipe.backend), shots=recipe.shots or DEFAULT_SHOTS, seed=recipe.seed)
+        runs = backend(recipe.backend) if isinstance(recipe.backend, str) else recipe.backend
+        run = Measurer(runs, shots=recipe.shots or DEFAULT_SHOTS, seed=recipe.seed)
         return ProgramKernel(program, run)
     compiled = ArtifactKernel(Artifact.open(recipe.kernel), recipe.backend, recipe.shots, recipe.seed)
     if compiled.program != program:

@@ -6,9 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hepq.lang.train_settings import OPTIMISERS, SCHEDULES, Spec
+
+if TYPE_CHECKING:
+    from hepq.runtime.quantum.backend import Backend
 
 DEFAULTS: Mapping[str, Any] = {
     "epochs": 30,
@@ -65,7 +68,7 @@ class Recipe:
     scale: tuple[tuple[str, float], ...] | None = None
     C: float | None = None
     kernel: Path | None = None
-    backend: str = "exact"
+    backend: str | Backend = "exact"
     shots: int | None = None
 
     def resolved(self, settings: Mapping[str, Any]) -> Resolved:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.artifact import replacing
+from hepq.runtime.files import replacing
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

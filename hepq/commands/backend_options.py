@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of commands that may run circuits on a device: budget, ledger, copies side by side."""
+"""Options of commands that may run circuits on a device: where, budget, ledger, copies side by side."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from hepq.runtime.artifact import Artifact
     from hepq.runtime.quantum.backend import Backend
 
+#: of backends, for help texts; ``runtime.quantum.backends`` has what each is
+NAMES = "exact, exact:single, noisy, fake, ibm, origin, quafu (or ibm:NAME …)"
 Budgets = Annotated[
     list[str],
     typer.Option("--budget", metavar="NAME=MOST", help="Most circuits, shots, jobs or seconds to send. Repeatable."),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hepq.commands.backend_options import Budgets, Copies, Ledger, Strict, chosen
+from hepq.commands.backend_options import NAMES, Budgets, Copies, Ledger, Strict, chosen
 from hepq.commands.console import err, example, out
 
 if TYPE_CHECKING:
@@ -51,10 +51,7 @@ def kernel(
     ] = [],  # noqa: B006
     events: Annotated[int | None, typer.Option(min=1, help="Only the first so many events of either side.")] = None,
     tree: Annotated[str | None, typer.Option(help="The tree to read; by default the program's.")] = None,
-    backend: Annotated[
-        str,
-        typer.Option(help="What runs the circuits: exact, noisy, fake, ibm, origin, quafu (or ibm:NAME …)."),
-    ] = "exact",
+    backend: Annotated[str, typer.Option(help=f"What runs the circuits: {NAMES}.")] = "exact",
     shots: Annotated[int | None, typer.Option(min=1, help="Of each circuit; by default the program's.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of shots: the same seed gives the same matrix.")] = 0,
     store: Annotated[Path | None, typer.Option(help="A folder that keeps tiles as they are computed.")] = None,

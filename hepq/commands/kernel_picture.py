@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from hepq.commands.picture import FORMATS
-from hepq.runtime.artifact import replacing
 from hepq.runtime.errors import DataError
+from hepq.runtime.files import replacing
 from hepq.runtime.manifest import Manifest
 
 Labels = NDArray[np.int64] | None

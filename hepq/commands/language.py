@@ -91,7 +91,7 @@ def _text(file: Path) -> str:
 
 def _replace(file: Path, text: str) -> None:
     """Write all of ``text`` or nothing, keeping the file's permissions."""
-    from hepq.runtime.artifact import replacing
+    from hepq.runtime.files import replacing
 
     with replacing(file) as temporary:
         temporary.write_bytes(text.encode())

@@ -11,8 +11,8 @@ import networkx as nx
 from matplotlib.figure import Figure
 
 from hepq.commands.dataflow import Stage
-from hepq.runtime.artifact import replacing
 from hepq.runtime.errors import DataError
+from hepq.runtime.files import replacing
 
 FORMATS = (".png", ".svg", ".pdf")
 _COLOURS = {"data": "#dbe9f6", "output": "#dff0d8", "layer": "#ffffff", "particles": "#fdebd0"}

@@ -157,23 +157,11 @@ def _draw(file: Path, picture: Path) -> None:
     """Draw a program's model, or that of the program an artifact was made from."""
     from hepq.commands.dataflow import dataflow
     from hepq.commands.picture import draw
-    from hepq.compiler.build import build
     from hepq.compiler.pipeline import build_file
-    from hepq.lang.diagnostic import Sink
-    from hepq.lang.modules import load
-    from hepq.runtime.artifact import SOURCE
+    from hepq.compiler.rebuilt import rebuilt
     from hepq.runtime.artifact import Artifact as Opened
 
-    if file.suffix == ".hepq":
-        built = build_file(file)
-    else:
-        opened, sink = Opened.open(file), Sink()
-        manifest, text = opened.manifest, opened.members[SOURCE].decode()
-        built = build(
-            load(file.with_suffix(".hepq"), text, sink), sink, model=manifest.name,
-            dataset=manifest.dataset.name if manifest.dataset else None, use_dataset=manifest.dataset is not None,
-            dims=manifest.provenance.dims, statics=manifest.provenance.statics,
-        )  # fmt: skip
+    built = build_file(file) if file.suffix == ".hepq" else rebuilt(Opened.open(file))
     draw(dataflow(built), built.plan.name, picture)
 
 

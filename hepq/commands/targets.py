@@ -145,8 +145,8 @@ def import_(
     """Turn a vendor's calibration into a device of yours, a target of [bold]hepqc compile[/]."""
     from hepq.compiler.targets.stored import to_json, to_toml
     from hepq.compiler.targets.vendors import imported
-    from hepq.runtime.artifact import replacing
     from hepq.runtime.errors import DataError
+    from hepq.runtime.files import replacing
 
     target = out_path or calibration.with_suffix(".toml")
     if target.suffix not in (".toml", ".json"):

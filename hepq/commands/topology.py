@@ -15,8 +15,8 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from hepq.compiler.targets.stored import drawn
-from hepq.runtime.artifact import replacing
 from hepq.runtime.errors import DataError
+from hepq.runtime.files import replacing
 from hepq.runtime.quantum.device import Device
 
 FORMATS = (".png", ".svg", ".pdf")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hepq.commands.backend_options import NAMES, Budgets, Copies, Ledger, Strict, chosen
 from hepq.commands.build import Dataset, Dims, Model, Statics, options
 from hepq.commands.console import err, example, out
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from hepq.compiler.train import Trained
+    from hepq.runtime.quantum.backend import Backend
 
 
 class ClassWeight(StrEnum):
@@ -135,10 +137,12 @@ def train(
         Path | None,
         typer.Option(help="The program compiled for a chip, [.hepqx], whose circuits are run.", rich_help_panel=SVM),
     ] = None,
-    backend: Annotated[
-        str, typer.Option(help="What runs them: exact, noisy, fake, ibm, …", rich_help_panel=SVM)
-    ] = "exact",
+    backend: Annotated[str, typer.Option(help=f"What runs them: {NAMES}.", rich_help_panel=SVM)] = "exact",
     shots: Annotated[int | None, typer.Option(min=1, help="Shots of a circuit.", rich_help_panel=SVM)] = None,
+    budget: Budgets = [],  # noqa: B006
+    ledger: Ledger = None,
+    strict: Strict = False,
+    copies: Copies = None,
     plots: Annotated[Path | None, typer.Option(help="A folder for the ROC curve and the scores' histogram.")] = None,
     model: Model = None,
     dataset: Dataset = None,
@@ -156,6 +160,13 @@ def train(
 
     if resume and checkpoint is None:
         raise typer.BadParameter("--resume needs --checkpoint FOLDER")
+    runs: str | Backend = backend
+    if kernel is not None:
+        from hepq.runtime.artifact import Artifact
+
+        runs = chosen(Artifact.open(kernel), backend, budget, ledger, strict, copies)
+    elif budget or ledger or strict or copies:
+        raise typer.BadParameter("--budget, --ledger, --strict and --copies need --kernel, compiled for a device")
     recipe = Recipe(
         epochs=epochs, batch=batch, rate=lr, seed=seed, validation=validation,
         optimiser=Spec.default(optimiser, OPTIMISERS) if optimiser else None,
@@ -164,7 +175,7 @@ def train(
         trainings=trainings,
         signal=signal, events=events, checkpoint=checkpoint, resume=resume, start=str(start) if start else None,
         replace=tuple(replace) or None, freeze=tuple(freeze) or None, scale=tuple(map(_factor, scale)) or None,
-        C=C, kernel=kernel, backend=backend, shots=shots,
+        C=C, kernel=kernel, backend=runs, shots=shots,
     )  # fmt: skip
     target = out_path or program.with_suffix(".safetensors")
     main = os.environ.get("RANK", "0") == "0"  # of processes that train together, one reports

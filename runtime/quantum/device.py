@@ -9,7 +9,7 @@ from functools import cached_property
 from math import inf
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from hepq.runtime.quantum.gates import GATES
 
@@ -20,6 +20,15 @@ FIGURES = ("topology", "gate_errors", "readout_errors", "durations", "coherence"
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Part(_Frozen):
+    """``usable``: false for a dead one, where nothing may be placed: stated, or told by an error of 1."""
+
+    @field_validator("usable", check_fields=False)
+    @classmethod
+    def _dead(cls, usable: bool, info: ValidationInfo) -> bool:
+        return usable and 1.0 not in (info.data.get("error"), info.data.get("readout_error"))
 
 
 class Source(_Frozen):
@@ -33,19 +42,17 @@ class Source(_Frozen):
     status: Status
 
 
-class Qubit(_Frozen):
-    """One qubit. ``error``: of a native one-qubit gate that takes time. Seconds; None: not known.
-
-    ``usable``: false for a dead one: nothing may be placed there."""
+class Qubit(_Part):
+    """One qubit. ``error``: of a native one-qubit gate that takes time. Seconds; None: not known."""
 
     error: float | None = Field(default=None, ge=0, le=1)
     readout_error: float | None = Field(default=None, ge=0, le=1)
     t1: float | None = Field(default=None, gt=0)
     t2: float | None = Field(default=None, gt=0)
-    usable: bool = True
+    usable: bool = Field(default=True, validate_default=True)
 
 
-class Coupling(_Frozen):
+class Coupling(_Part):
     """A two-qubit gate on an ordered pair. Symmetric gates stand once, a < b; ``ecr`` in its one direction."""
 
     a: int
@@ -53,7 +60,7 @@ class Coupling(_Frozen):
     gate: str
     error: float | None = Field(default=None, ge=0, le=1)
     duration: float | None = Field(default=None, ge=0)
-    usable: bool = True
+    usable: bool = Field(default=True, validate_default=True)
 
 
 class Device(_Frozen):

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.artifact import replacing
 from hepq.runtime.errors import DataError
+from hepq.runtime.files import check_writable, replacing
 from hepq.runtime.quantum.kernel import Described, KernelFunction, content
 from hepq.runtime.quantum.store import utc
 
@@ -64,15 +64,13 @@ def save(
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez(file, provenance=np.array(json.dumps(provenance)), **arrays, **hashes)
     except OSError as error:
-        raise DataError("HQ0817", f"cannot write {path}", error.strerror or str(error)) from error
+        help = "is there room, and may you write there?"
+        raise DataError("HQ0817", f"cannot write {path}", error.strerror or str(error), help) from error
 
 
 def check(path: Path) -> None:
     """Raise DataError HQ0817 for a path that ``save`` would not write: before, not after, the work is done."""
-    if path.suffix != ".npz" or path.is_dir():
-        raise DataError("HQ0817", f"cannot write {path}", "a kernel matrix is written as .npz")
-    if not path.parent.is_dir():
-        raise DataError("HQ0817", f"cannot write {path}", f"there is no directory {path.parent}")
+    check_writable(path, (".npz",), "a kernel matrix is written as .npz")
 
 
 def load(path: str | Path) -> Exported:

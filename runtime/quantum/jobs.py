@@ -23,6 +23,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hepq.runtime.errors import DataError
+from hepq.runtime.files import replacing, sync
 from hepq.runtime.quantum.backend import Outcomes
 from hepq.runtime.quantum.clients.base import Batch
 
@@ -175,7 +176,7 @@ class Ledger:
         except (OSError, UnicodeDecodeError) as error:
             raise DataError("HQ0878", f"{self.path} is not a job ledger", str(error)) from error
         # another process may be making it now: its mark comes last
-        foreign = self.path.is_dir() and {p.name for p in self.path.iterdir() if not p.name.startswith(MARK)} - FOLDERS
+        foreign = self.path.is_dir() and {p.name for p in self.path.iterdir() if MARK not in p.name} - FOLDERS
         if not create or foreign:
             why = f"it holds files, but no file {MARK}" if foreign else "there is none"
             raise DataError("HQ0878", f"{self.path} is not a job ledger", why)
@@ -185,21 +186,10 @@ class Ledger:
         self._write(mark, FORMAT.encode())
 
     def _write(self, path: Path, data: bytes) -> None:
-        aside = path.with_name(f"{path.name}.{os.getpid()}.part")
         with self._writing():
-            try:
-                with aside.open("wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                aside.replace(path)
-            finally:
-                aside.unlink(missing_ok=True)
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            with replacing(path) as aside:
+                aside.write_bytes(data)
+            sync(path.parent)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

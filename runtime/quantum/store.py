@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.runtime.errors import DataError
+from hepq.runtime.files import replacing, sync
 from hepq.runtime.quantum.claims import Claims
 from hepq.runtime.quantum.tilefile import OVERHEAD, Damaged, Header, decode, encode, read_header
 
@@ -95,9 +96,9 @@ class Store:
                     os.fsync(file.fileno())
                 if not path.parent.is_dir():
                     path.parent.mkdir(exist_ok=True)
-                    _sync(self._tiles)
+                    sync(self._tiles)
                 temporary.rename(path)
-                _sync(path.parent)
+                sync(path.parent)
         except BaseException:
             self._claims.drop(header.key)
             raise
@@ -144,17 +145,16 @@ class Store:
         with self._writing():
             for folder in (self._tiles, self._claims.folder):
                 folder.mkdir(parents=True, exist_ok=True)
-            temporary = self.path / f"{MARK}.{self._claims.owner}"
-            temporary.write_text(FORMAT)
-            temporary.rename(mark)
-            _sync(self.path)
+            with replacing(mark) as temporary:
+                temporary.write_text(FORMAT)
+            sync(self.path)
 
     def _unfit(self, create: bool) -> str:
         """Why no store can be begun at ``path``; empty if it can. One that is just being begun is fit."""
         if not self.path.exists():
             return "" if create else "there is no such directory"
         ours = {self._tiles.name, self._claims.folder.name}
-        if not create or any(p.name not in ours and not p.name.startswith(MARK) for p in self.path.iterdir()):
+        if not create or any(p.name not in ours and MARK not in p.name for p in self.path.iterdir()):
             return f"it holds no file {MARK}"
         return ""
 
@@ -173,11 +173,3 @@ class Store:
 
 def utc() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

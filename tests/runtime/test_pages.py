@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``hepqc predict`` prints for bad data is what the pages of the codes say."""
+"""What ``hepqc predict`` and ``attribute`` print for bad data is what the pages of the codes say."""
 
 from __future__ import annotations
 
@@ -46,6 +46,8 @@ CHANGES: dict[str, Callable[[Events], Events]] = {
     "HQ0818": changed(scale=ak.Array(np.ones(COUNT))),
     "HQ0819": changed(genWeights=NESTED),
     "HQ0804": changed(),
+    "HQ0831": changed(),
+    "HQ0833": changed(),
 }
 
 

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from hepq.runtime.files import replacing
 from hepq.runtime.quantum.circuit import Circuit
 from hepq.runtime.quantum.device import Device
 
@@ -62,11 +63,7 @@ def write(path: Path, name: str, data: dict[str, Any]) -> None:
     """Store atomically; a cache that cannot be written is no error."""
     content = json.dumps(data, separators=(",", ":"))
     file = path / f"{name}.json"
-    temporary = file.with_suffix(f".{os.getpid()}.tmp")
-    try:
+    with suppress(OSError):
         path.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(f"{content}\n{hashlib.sha256(content.encode()).hexdigest()}")
-        os.replace(temporary, file)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        with replacing(file) as temporary:
+            temporary.write_text(f"{content}\n{hashlib.sha256(content.encode()).hexdigest()}")

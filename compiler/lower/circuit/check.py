@@ -10,15 +10,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.compiler.lower.circuit.dense import probabilities
+from hepq.compiler.lower.circuit.light_cones import compare
 from hepq.compiler.lower.circuit.qiskit_convert import to_qiskit
 from hepq.runtime.quantum.circuit import Circuit, Gate, remapped
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
-from hepq.runtime.quantum.replay import difference
 
 #: circuits that use at most so many qubits are simulated at random angles; larger ones at Clifford angles
 MAX_EXACT = 18
-TOLERANCE = 1e-7
+#: of those that no angles make Clifford, so many used qubits are simulated, in single precision: half a gigabyte
+MAX_SINGLE = 24
+#: of the total variation distance, in double and in single precision
+TOLERANCE, SINGLE_TOLERANCE = 1e-7, 1e-4
+
+#: a circuit and its wires that are read, in order
+Side = tuple[Circuit, list[int]]
 
 
 @dataclass(frozen=True)
@@ -29,20 +36,48 @@ class Verdict:
     problem: str = ""
 
 
-def verify_native(native: Native, source: Circuit, device: Device, seed: int = 0) -> Verdict:
+def verify_native(
+    native: Native, source: Circuit, device: Device, seed: int = 0, tolerance: float = TOLERANCE
+) -> Verdict:
     """Compare ``native`` with ``source``, whose wires are all measured at the end.
 
     Up to ``MAX_EXACT`` used qubits: all probabilities at random angles. Above: all fixed parities at angles that make
-    both circuits Clifford (Aaronson and Gottesman, arXiv:quant-ph/0406196), if there are any.
+    both circuits Clifford (Aaronson and Gottesman, arXiv:quant-ph/0406196). If there are none: all probabilities at
+    random angles again, in single precision, up to ``MAX_SINGLE`` used qubits; above, the distributions of those wires
+    whose light cones are small. ``tolerance``: of the distance of distributions, half the sum of differences.
     """
     if problem := _unfit(native, device):
         return Verdict("gates", problem)
     rng = np.random.default_rng(seed)
-    if len(native.used) <= MAX_EXACT:
-        rows = 3 if len(native.used) <= 12 else 1
-        largest = difference(native, source, rng.uniform(-pi, pi, (rows, source.slots)))
-        return Verdict("simulated", "" if largest < TOLERANCE else f"probabilities differ by {largest:.1e}")
-    return _clifford(native, source, rng)
+    used = {q: i for i, q in enumerate(native.used)}
+    small = Circuit(len(used), source.slots, tuple(remapped(op, qubits=used) for op in native.circuit.ops))
+    sides = ((source, list(range(source.qubits))), (small, [used[q] for q in native.measured]))
+    if len(used) <= MAX_EXACT:
+        return _simulated(sides, rng.uniform(-pi, pi, (3 if len(used) <= 12 else 1, source.slots)), tolerance)
+    if (verdict := _clifford(sides, rng)) is not None:
+        return verdict
+    values = rng.uniform(-pi, pi, (1, source.slots))
+    if len(used) <= MAX_SINGLE:
+        return _simulated(sides, values, max(tolerance, SINGLE_TOLERANCE), single=True)
+    return _light_cones(sides, values[0])
+
+
+def _simulated(sides: tuple[Side, Side], rows: NDArray[np.float64], tolerance: float, single: bool = False) -> Verdict:
+    how = "simulated in single precision" if single else "simulated"
+    largest = 0.0
+    for values in rows:
+        one, other = (probabilities(circuit, values, wires, single=single) for circuit, wires in sides)
+        largest = max(largest, float(np.abs(one - other).sum(dtype=np.float64)) / 2)
+    return Verdict(how, "" if largest < tolerance else f"probabilities differ by {largest:.1e} in all")
+
+
+def _light_cones(sides: tuple[Side, Side], values: NDArray[np.float64]) -> Verdict:
+    found, wires = compare(sides, values), sides[0][0].qubits
+    if not found.groups:
+        return Verdict("gates only: too large to simulate, and so is the light cone of each wire")
+    how = f"{len(found.groups)} light cones, which read {found.wires} of {wires} wires"
+    right = found.largest < TOLERANCE
+    return Verdict(how, "" if right else f"probabilities of some wires differ by {found.largest:.1e} in all")
 
 
 def _unfit(native: Native, device: Device) -> str:
@@ -60,21 +95,19 @@ def _unfit(native: Native, device: Device) -> str:
     return ""
 
 
-def _clifford(native: Native, source: Circuit, rng: Any) -> Verdict:
-    used = {q: i for i, q in enumerate(native.used)}
-    small = Circuit(len(used), source.slots, tuple(remapped(op, qubits=used) for op in native.circuit.ops))
-    sides = ((source, list(range(source.qubits))), (small, [used[q] for q in native.measured]))
+def _clifford(sides: tuple[Side, Side], rng: Any) -> Verdict | None:
+    """None if no angles tried make both circuits Clifford."""
     points = 0
     for step in (pi / 2, pi):
         for _ in range(3):
-            values = step * rng.integers(0, 4, source.slots)
+            values = step * rng.integers(0, 4, sides[0][0].slots)
             found = [_fixed_parities(circuit, values, wires) for circuit, wires in sides]
             if None in found:
                 break
             points += 1
             if found[0] != found[1]:
                 return Verdict("Clifford angles", "other parities of bits are fixed")
-    return Verdict(f"{points} Clifford angles") if points else Verdict("gates only: too large to simulate")
+    return Verdict(f"{points} Clifford angles") if points else None
 
 
 def _fixed_parities(

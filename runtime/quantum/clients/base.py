@@ -103,6 +103,20 @@ class Client(Protocol):
         """When the chip was last calibrated, with a time zone; None where the service does not say."""
 
 
+class Untagged:
+    """What services have in common that keep no tags and publish no figures of their time."""
+
+    tags, lasting = False, True
+
+    @property
+    def costs(self) -> Costs:
+        """200 µs between shots is usual for passive reset."""
+        return Costs(rest=200e-6)
+
+    def find(self, tag: str) -> str | None:
+        return None
+
+
 class ServiceError(Exception):
     """A service said no, or something that cannot be understood."""
 

@@ -15,7 +15,6 @@ from hepq.runtime.errors import did_you_mean
 from hepq.runtime.quantum.backend import Outcomes
 from hepq.runtime.quantum.clients.base import (
     Batch,
-    Costs,
     Denied,
     Limits,
     Lost,
@@ -23,6 +22,7 @@ from hepq.runtime.quantum.clients.base import (
     Report,
     Status,
     Transient,
+    Untagged,
     environment,
     outcomes,
     redacted,
@@ -36,10 +36,8 @@ _PASSING = ("timeout", "timed out", "connect", "network", "curl", "too many", "b
 _LOST = ("not exist", "not found", "no such")
 
 
-class Origin:
+class Origin(Untagged):
     """``chip`` as the service names it, e.g. ``WK_C180``. Tasks cannot be found by name."""
-
-    tags, lasting = False, True
 
     def __init__(self, chip: str) -> None:
         self.chip, self.name = chip, f"origin:{chip}"
@@ -53,11 +51,6 @@ class Origin:
         """Not published; modest."""
         return Limits(circuits=50, pending=5)
 
-    @property
-    def costs(self) -> Costs:
-        """Not published: 200 µs between shots is usual for passive reset."""
-        return Costs(rest=200e-6)
-
     def submit(self, batch: Batch) -> str:
         compiler = vendor("pyqpanda3.intermediate_compiler", "origin")
         service, cloud = self._connected(), vendor("pyqpanda3.qcloud", "origin")
@@ -70,9 +63,6 @@ class Origin:
             if self.chip not in offered:
                 raise Refused(f"Origin has no chip {self.chip}. {did_you_mean(self.chip, offered)}")
             return str(service.backend(self.chip).run(programs, batch.shots, options).job_id())
-
-    def find(self, tag: str) -> str | None:
-        return None
 
     def report(self, job: str) -> Report:
         held = self._job(job)

@@ -16,7 +16,6 @@ from hepq.runtime.errors import did_you_mean
 from hepq.runtime.quantum.backend import Outcomes
 from hepq.runtime.quantum.clients.base import (
     Batch,
-    Costs,
     Denied,
     Limits,
     Lost,
@@ -25,6 +24,7 @@ from hepq.runtime.quantum.clients.base import (
     Status,
     Transient,
     Unreadable,
+    Untagged,
     environment,
     outcomes,
 )
@@ -37,10 +37,8 @@ STATUS = (Status.queued, Status.running, Status.done, Status.cancelled, Status.f
 _DENIED, _REFUSED, _BUSY = (201, 205), (400, 5001, 5004), (5003,)
 
 
-class Quafu:
+class Quafu(Untagged):
     """``chip`` as Quafu names it, e.g. ``Baihua``. One circuit is one task; tasks cannot be found by name."""
-
-    tags, lasting = False, True
 
     def __init__(self, chip: str, url: str | None = None) -> None:
         self.chip, self.url, self.name = chip, url, f"quafu:{chip}"
@@ -54,11 +52,6 @@ class Quafu:
     def limits(self) -> Limits:
         return Limits(circuits=1, pending=20)
 
-    @property
-    def costs(self) -> Costs:
-        """Not published: 200 µs between shots is usual for passive reset."""
-        return Costs(rest=200e-6)
-
     def submit(self, batch: Batch) -> str:
         fields = {
             "qtasm": qasm2(batch.native, batch.values[0]), "shots": batch.shots, "qubits": batch.native.circuit.qubits,
@@ -69,9 +62,6 @@ class Quafu:
         if not answer.get("task_id"):
             raise Transient("an answer without a task id", sent=True)
         return str(answer["task_id"])
-
-    def find(self, tag: str) -> str | None:
-        return None
 
     def report(self, job: str) -> Report:
         answer = self._recall(job)

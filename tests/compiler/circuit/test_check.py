@@ -6,17 +6,20 @@ from __future__ import annotations
 from dataclasses import replace
 from math import exp, pi
 
+import numpy as np
 import pytest
 
 from hepq.compiler.lower.circuit import check
 from hepq.compiler.lower.circuit.check import verify_native
+from hepq.compiler.lower.circuit.dense import WIDE, blocks, probabilities
+from hepq.compiler.lower.circuit.recipes import laid_out
 from hepq.compiler.lower.circuit.score import score
 from hepq.compiler.lower.circuit.structure import structure_aware
-from hepq.runtime.quantum.circuit import Angle, Circuit, Gate, Op
+from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
-from tests.compiler.circuit.devices import device, line, success
-from tests.compiler.circuit.families import kernel
+from tests.compiler.circuit.devices import device, everyone, line, success
+from tests.compiler.circuit.families import kernel, random_gates, state_after
 
 CHIP = device(5, line(5))
 SOURCE = kernel(4, 1, "full")
@@ -76,12 +79,76 @@ def test_large_circuits_are_checked_at_clifford_angles() -> None:
     assert verify_native(swapped, source, chip).problem
 
 
-def test_what_cannot_be_checked_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def never_clifford(n: int, chip: Device) -> tuple[Circuit, Native]:
+    """Turns, and couplings of neighbours by an angle that no slot makes Clifford."""
+    turns = [Gate("ry", (q,), (Angle.slot(q),)) for q in range(n)]
+    pairs = [Gate("rzz", (q, q + 1), (Angle(0.4 + 0.1 * q),)) for k in (0, 1) for q in range(k, n - 1, 2)]
+    back = [Gate("ry", (q,), (Angle.slot(n + q),)) for q in range(n)]
+    source = Circuit(n, 2 * n, (*turns, *pairs, *back))
+    return source, laid_out(source, range(n), chip, source, seed=0)
+
+
+@pytest.mark.parametrize(("largest", "how"), [(24, "in single precision"), (0, "light cones, which read 4 of 4")])
+def test_mistakes_are_seen_at_other_angles(largest: int, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check, "MAX_EXACT", 0)
-    source = Circuit(1, 0, (Gate("t", (0,)), Gate("sx", (0,)), Gate("t", (0,)), Gate("sx", (0,))))
-    ops = (Gate("rz", (2,), (Angle(pi / 4),)), Gate("sx", (2,)), Gate("rz", (2,), (Angle(pi / 4),)), Gate("sx", (2,)))
-    made = Native(CHIP.name, CHIP.calibration, Circuit(5, 0, ops), (2,), (2,))
-    assert "too large" in verify_native(made, source, CHIP).how
+    monkeypatch.setattr(check, "MAX_SINGLE", largest)
+    source, made = never_clifford(4, CHIP)
+    right = verify_native(made, source, CHIP)
+    assert how in right.how
+    assert right.problem == ""
+    for wrong in mistakes(made).values():
+        found = verify_native(wrong, source, CHIP)
+        assert how in found.how
+        assert "differ by" in found.problem
+
+
+def test_twenty_wires_are_simulated_and_thirty_seen_in_light_cones() -> None:
+    chip = device(30, line(30))
+    for n, how in ((20, "simulated in single precision"), (30, "light cones, which read 30 of 30 wires")):
+        source, made = never_clifford(n, chip)
+        right = verify_native(made, source, chip)
+        assert how in right.how
+        assert right.problem == ""
+        ops = made.circuit.ops
+        turn = max(i for i, op in enumerate(ops) if isinstance(op, Gate) and op.angles and not op.angles[0].fixed)
+        gate = ops[turn]
+        assert isinstance(gate, Gate)
+        nudged = Gate(gate.name, gate.qubits, (gate.angles[0] + 0.01,))
+        wrong = changed(made, (*ops[:turn], nudged, *ops[turn + 1 :]))
+        assert "differ by" in verify_native(wrong, source, chip).problem
+
+
+def test_what_cannot_be_checked_is_said() -> None:
+    """30 wires, each turned by a constant and joined to all others."""
+    n, chip = 30, device(30, everyone(30))
+    ops: list[Op] = [Gate("rz", (q,), (Angle(0.3),)) for q in range(n)]
+    for q in range(n):
+        ops += [Gate("sx", (q,)), *(Gate("cz", (q, (q + k) % n)) for k in (1, 2))]
+    ends = tuple(range(n))
+    same = Circuit(n, 0, (*ops, *ops, *ops))
+    flipped = tuple(Gate(op.name, tuple(sorted(op.qubits)), op.angles) for op in same.ops if isinstance(op, Gate))
+    made = Native(chip.name, chip.calibration, Circuit(n, 0, flipped), ends, ends)
+    assert verify_native(made, same, chip).how == (
+        "gates only: too large to simulate, and so is the light cone of each wire"
+    )
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_the_checks_simulator_gives_what_the_gates_matrices_give(single: bool) -> None:
+    rng = np.random.default_rng(5)
+    layer = Diagonal((((), Angle(0.3)), ((0, 2, 5), Angle.slot(0)), ((1,), Angle(0.7)), ((3, 4), Angle.slot(1))))
+    for wires in ([0, 1, 2, 3, 4, 5, 6], [6, 2, 0]):
+        found = random_gates(rng, 7, 3, 60)
+        circuit = Circuit(7, 3, (*found.ops[:30], layer, *found.ops[30:]))
+        slots = rng.normal(size=3)
+        chances = np.abs(state_after(circuit, slots)) ** 2
+        read = sum(((np.arange(1 << 7) >> w) & 1) << i for i, w in enumerate(wires))
+        wanted = np.bincount(read, chances, 1 << len(wires))
+        np.testing.assert_allclose(
+            probabilities(circuit, slots, wires, single=single), wanted, atol=1e-6 if single else 1e-12
+        )
+        assert len(blocks(circuit)) < 45
+        assert max(len(b.wires) for b in blocks(circuit)) <= WIDE
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,10 @@ def test_mistakes_are_told(tmp_path: Path) -> None:
     assert code(kernel(4, 1, "linear"), apart, tmp_path) == "HQ0730"
     dead = CHIP.model_copy(update={"qubits": tuple(q.model_copy(update={"usable": False}) for q in CHIP.qubits)})
     assert code(SOURCE, dead, tmp_path) == "HQ0730"
-    assert code(SOURCE, device(3, line(3), one_qubit=("rz",)), tmp_path) == "HQ0731"
+    with pytest.raises(HepqError) as caught:
+        compiled(SOURCE, device(3, line(3), one_qubit=("rz",)), tmp_path)
+    assert caught.value.diagnostics[0].code == "HQ0731"
+    assert "native gates" in (caught.value.diagnostics[0].help or "")
     assert code(SOURCE, device(3, line(3), gate="swap"), tmp_path) == "HQ0731"
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from hepq.compiler.lower.circuit.recipes import laid_out
 from hepq.compiler.targets.quantum import device
 from hepq.compiler.targets.stored import to_json, to_toml
 from hepq.lang.diagnostic import HepqError
+from tests.compiler.circuit.families import feature_map
 
 GOOD = """\
 name = "lab:six"
@@ -86,6 +88,24 @@ def test_tables_of_qubits(tmp_path: Path) -> None:
     chip = device(written(tmp_path, text))
     assert [(q.error, q.usable) for q in chip.qubits] == [(0.1, True), (None, False), (None, True)]
     assert [(c.a, c.b, c.error, c.usable) for c in chip.couplings] == [(0, 2, 0.2, True), (1, 2, None, False)]
+
+
+def test_an_error_of_one_is_dead(tmp_path: Path) -> None:
+    text = (
+        'name = "a"\ntitle = "b"\nvendor = "c"\none_qubit = ["rz", "sx", "x"]\n'
+        "qubits = [{error = 0.1}, {error = 1}, {readout_error = 1.0, usable = true}, {readout_error = 0.9}, {}]\n"
+        'couplings = [[0, 3, "cz", 1.0], [0, 4, "cz", 0.9], [3, 4, "cz", 0.1], [2, 4, "cz", 0.1], [1, 4, "cz"]]\n'
+        '[source]\nsource = "s"\ndate = 2026-01-01\nstatus = "assumed"\n'
+    )
+    chip = device(written(tmp_path, text))
+    assert [q.usable for q in chip.qubits] == [True, False, False, True, True]
+    assert [c.usable for c in chip.couplings] == [False, True, True, True, True]
+    assert [(c.a, c.b) for c in chip.usable] == [(0, 4), (3, 4)]
+    assert device(written(tmp_path, to_toml(chip))) == chip
+    source = feature_map(3, 1, "linear")
+    made = laid_out(source, range(3), chip, source, seed=0)
+    assert made.used == (0, 3, 4)
+    assert all(set(op.qubits) != {0, 3} for op in made.circuit.ops)
 
 
 @pytest.mark.parametrize("name", ["ibm:torino", "ibm:sherbrooke", "iqm:adonis", "rigetti:ankaa3", "ring:5"])

@@ -112,7 +112,7 @@ def test_killed_at_any_moment_nothing_is_sent_twice(service: Service, tmp_path: 
     assert done.returncode == -9
     np.testing.assert_allclose(run(remote(service, tmp_path / "jobs")), expected())
     assert len(service.jobs()) == 4
-    assert not list((tmp_path / "jobs").rglob("*.part"))
+    assert not list((tmp_path / "jobs").rglob("*.tmp"))
 
 
 def test_a_job_that_may_have_been_sent_is_not_sent_again(service: Service, tmp_path: Path) -> None:

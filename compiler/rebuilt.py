@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An artifact's model as IR again, from the program that the artifact holds; and what its inputs are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from hepq.compiler.build import Built, build
+from hepq.compiler.ir import Node
+from hepq.lang import ast
+from hepq.lang.diagnostic import Sink
+from hepq.lang.modules import load
+from hepq.runtime.artifact import SOURCE, WEIGHTS, Artifact
+
+
+def rebuilt(artifact: Artifact) -> Built:
+    """Modules of the user's own that the program imports are looked for beside the artifact.
+
+    Raises HepqError for a program that cannot be built: a module that is not there, or another version of hepq.
+    """
+    manifest, sink = artifact.manifest, Sink()
+    return build(
+        load(artifact.path.with_suffix(".hepq"), artifact.members[SOURCE].decode(), sink), sink, model=manifest.name,
+        dataset=manifest.dataset.name if manifest.dataset else None, use_dataset=manifest.dataset is not None,
+        dims=manifest.provenance.dims, statics=manifest.provenance.statics,
+    )  # fmt: skip
+
+
+def weights_of(artifact: Artifact) -> Mapping[str, NDArray[Any]]:
+    """As they were before any pass."""
+    return artifact.tensors(WEIGHTS)
+
+
+def model_inputs(built: Built) -> dict[str, Node]:
+    """Name -> value of what the model proper takes: its dataset's inputs, or its parameters."""
+    dataset = built.plan.dataset
+    read = set(built.module.walk())
+    given = built.plan.inputs if dataset is None else dataset.inputs
+    return {name: tensor.handle for name, tensor in given.items() if tensor.handle in read}
+
+
+def entry_names(built: Built, name: str, node: Node) -> tuple[str, ...]:
+    """What to call each entry of the only static dim of an input: the source text of what the dataset stacks there.
+
+    Else ``x.entry`` where the dim names its entries, else ``x[0]``, …; the input's own name if it has not one such dim.
+    """
+    static = [d for d in node.type.dims if not d.ragged]
+    if len(static) != 1:
+        return (name,)
+    size = static[0].size or 0
+    texts = _stacked(built, name)
+    if len(texts) == size:
+        return texts
+    return tuple(f"{name}.{e}" for e in static[0].entries) or tuple(f"{name}[{i}]" for i in range(size))
+
+
+def _stacked(built: Built, name: str) -> tuple[str, ...]:
+    """The arguments of the ``stack`` that makes an input, as the program writes them."""
+    plan = built.plan.dataset
+    decls = built.program.main.file.decls
+    found = next((d for d in decls if isinstance(d, ast.DatasetDecl) and plan and d.name == plan.name), None)
+    items = found.items if found is not None else ()
+    made = {i.name: i.value for i in items if isinstance(i, ast.InputItem)}
+    bound = {i.targets[0]: i.value for i in items if isinstance(i, ast.Bind) and len(i.targets) == 1}
+    value = made.get(name)
+    seen: set[str] = set()
+    while isinstance(value, ast.Name) and value.id not in seen:
+        seen.add(value.id)
+        value = bound.get(value.id, made.get(value.id))
+    if not (isinstance(value, ast.Call) and isinstance(value.fn, ast.Name) and value.fn.id == "stack"):
+        return ()
+    return tuple(" ".join(a.value.span.text.split()) for a in value.args if a.name is None)
