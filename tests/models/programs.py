@@ -50,15 +50,20 @@ def trained(module: Module) -> int:
     return sum(int(np.prod([d.size for d in n.type.dims])) for n in module.params.values() if n["trainable"])
 
 
-def jets(counts: Sequence[int], features: int, seed: int, spread: float = 0.3) -> list[dict[str, Array]]:
-    """Events with ``p``: particles about one axis, of masses that float32 resolves, by descending pT; ``x``: anything."""
+def jets(
+    counts: Sequence[int], features: int, seed: int, mass: tuple[float, float] = (0.2, 0.6)
+) -> list[dict[str, Array]]:
+    """Events with ``p``: particles about one axis, by descending pT, and ``x``: anything.
+
+    ``mass``: of a particle, over its pT, between two values; by default such that float32 resolves E^2 - p^2.
+    """
     rng = np.random.default_rng(seed)
     events = []
     for n in counts:
         pt = np.sort(rng.exponential(20, n) + 1)[::-1]
-        eta, phi = rng.normal(0.5, spread, n), rng.normal(3.0, spread, n)
-        mass = pt * rng.uniform(0.2, 0.6, n)
-        p = np.stack([pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta), np.hypot(pt * np.cosh(eta), mass)], -1)
+        eta, phi = rng.normal(0.5, 0.3, n), rng.normal(3.0, 0.3, n)
+        energy = pt * np.hypot(np.cosh(eta), rng.uniform(*mass, n))
+        p = np.stack([pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta), energy], -1)
         events.append({"p": p.astype(np.float32), "x": rng.normal(size=(n, features)).astype(np.float32)})
     return events
 
@@ -70,9 +75,9 @@ def moved(module: torch.nn.Module, seed: int) -> torch.nn.Module:
         for tensor in (*module.parameters(), *module.buffers()):
             if tensor.is_floating_point():
                 noise = torch.rand(tensor.shape, generator=generator) - 0.5
-                tensor += noise * (0.6 if tensor.dim() < 2 else 1 / tensor[0].numel() ** 0.5)
+                tensor += noise * (0.6 if tensor.dim() < 2 else 3 / tensor[0].numel() ** 0.5)
     # weights travel as float32
-    return module.eval().double()
+    return module.float().eval().double()
 
 
 def padded(events: Sequence[Mapping[str, Array]], name: str, slots: int) -> torch.Tensor:
