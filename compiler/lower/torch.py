@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from hepq.compiler.initialise import initial_weights
 from hepq.compiler.ir import Module, Node
+from hepq.compiler.lower.torch_fused import find, needed
 from hepq.compiler.lower.torch_ops import RULES, dtype_of
+from hepq.compiler.lower.torch_rows import arrange, dense, summed
 from hepq.compiler.lower.torch_values import BATCH, Batch, Value
 
 Forced = Mapping[Node, Tensor]
@@ -54,7 +56,8 @@ class TorchModule(nn.Module):
     def __init__(self, module: Module, weights: Mapping[str, Any]) -> None:
         super().__init__()
         self.ir = module
-        self._plan = tuple(module.walk())
+        self._fused = find(module)
+        self._plan = needed(module, self._fused)
         for path, node in module.params.items():
             shape = tuple(d.size for d in node.type.dims)
             if path not in weights:
@@ -109,8 +112,14 @@ class TorchModule(nn.Module):
             if node.op == "param":
                 values[node] = Value(self._load(node["path"]), node.type.dims)
             else:
-                values[node] = RULES[node.op](node, [values[o] for o in node.operands], batch)
+                values[node] = self._compute(node, values, batch)
         return {name: _finish(values[node], node, batch) for name, node in self.ir.outputs.items()}
+
+    def _compute(self, node: Node, values: Mapping[Node, Value], batch: Batch) -> Value:
+        fused = self._fused.get(node)
+        if fused is not None:
+            return fused.apply(arrange(node, [values[o] for o in fused.operands], batch, fused.over), batch)
+        return RULES[node.op](node, arrange(node, [values[o] for o in node.operands], batch, summed(node)), batch)
 
     def _batch(self, inputs: Mapping[str, Tensor], counts: Mapping[str, Tensor]) -> Batch:
         size: int | None = None
@@ -153,7 +162,7 @@ def _at_least_one(tensor: Tensor, node: Node) -> Tensor:
 
 
 def _finish(value: Value, node: Node, batch: Batch) -> Tensor:
-    dims = (BATCH, *node.type.dims)
+    dims, value = (BATCH, *node.type.dims), dense(value, batch)
     shape = [batch.extent(d) for d in dims]
     full = Value(value.align(dims).expand(shape), dims)
     return batch.fill(full, -1 if node.type.elem == "index" else 0).tensor
