@@ -15,6 +15,7 @@ from hepq.compiler.ir import Module, Node
 from hepq.compiler.lower.torch_fused import find, needed
 from hepq.compiler.lower.torch_ops import RULES, dtype_of
 from hepq.compiler.lower.torch_rows import arrange, dense, summed
+from hepq.compiler.lower.torch_symmetry import halved
 from hepq.compiler.lower.torch_values import BATCH, Batch, Value
 
 Forced = Mapping[Node, Tensor]
@@ -58,6 +59,7 @@ class TorchModule(nn.Module):
         self.ir = module
         self._fused = find(module)
         self._plan = needed(module, self._fused)
+        self._halved = halved(self._plan, {node: self._operands(node) for node in self._plan})
         for path, node in module.params.items():
             shape = tuple(d.size for d in node.type.dims)
             if path not in weights:
@@ -115,11 +117,14 @@ class TorchModule(nn.Module):
                 values[node] = self._compute(node, values, batch)
         return {name: _finish(values[node], node, batch) for name, node in self.ir.outputs.items()}
 
+    def _operands(self, node: Node) -> tuple[Node, ...]:
+        return self._fused[node].operands if node in self._fused else node.operands
+
     def _compute(self, node: Node, values: Mapping[Node, Value], batch: Batch) -> Value:
         fused = self._fused.get(node)
-        if fused is not None:
-            return fused.apply(arrange(node, [values[o] for o in fused.operands], batch, fused.over), batch)
-        return RULES[node.op](node, arrange(node, [values[o] for o in node.operands], batch, summed(node)), batch)
+        over = summed(node) if fused is None else fused.over
+        args = arrange(node, [values[o] for o in self._operands(node)], batch, over, node in self._halved)
+        return RULES[node.op](node, args, batch) if fused is None else fused.apply(args, batch)
 
     def _batch(self, inputs: Mapping[str, Tensor], counts: Mapping[str, Tensor]) -> Batch:
         size: int | None = None

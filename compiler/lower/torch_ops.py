@@ -263,8 +263,8 @@ def _batch_norm(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     others = [d for d in x.dims if d.key != channel.key]
     rows = x.permute((*others, channel)).reshape(-1, channel.size)
     if batch.training:
-        valid = batch.valid(others)
         shape = [batch.extent(d) for d in others]
+        valid = batch.multiplicity(x.rows) if x.rows else batch.valid(others)
         mask = None if valid is None else valid.align(others).expand(shape).reshape(-1).to(rows.dtype)
         y, new_mean, new_var = MaskedBatchNorm.apply(rows, w, b, mask, eps)  # type: ignore[no-untyped-call]
         n = torch.tensor(float(len(rows)), device=rows.device) if mask is None else mask.sum()

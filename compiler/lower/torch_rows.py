@@ -9,7 +9,7 @@ if every event were the largest, which for pairs is several times more.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -25,12 +25,14 @@ _ENTRYWISE = (
 )
 
 
-def arrange(node: Node, args: Sequence[Value], batch: Batch, over: Sequence[Dim] = ()) -> list[Value]:
+def arrange(
+    node: Node, args: Sequence[Value], batch: Batch, over: Sequence[Dim] = (), half: bool = False
+) -> list[Value]:
     """Operands in the layout that ``node`` is computed in: all packed into its rows, or none.
 
-    ``over``: the dims along which it does not treat entries alone.
+    ``over``: the dims along which it does not treat entries alone. ``half`` the pairs are enough.
     """
-    rows = None if any(d.ragged for d in over) else _rows_of(node, args)
+    rows = None if any(d.ragged for d in over) else _rows_of(node, args, half)
     if rows is None:
         return [dense(a, batch, parts=node.op in QUANTUM) for a in args]
     if node.op == "rename":
@@ -43,7 +45,7 @@ def summed(node: Node) -> tuple[Dim, ...]:
     return tuple(node["over"]) if node.op in REDUCE or node.op == "contract" else ()
 
 
-def _rows_of(node: Node, args: Sequence[Value]) -> Rows | None:
+def _rows_of(node: Node, args: Sequence[Value], half: bool) -> Rows | None:
     """The rows in which to compute ``node``; None for padded operands."""
     ragged = tuple(d for d in node.type.dims if d.ragged)
     if not ragged:
@@ -53,7 +55,7 @@ def _rows_of(node: Node, args: Sequence[Value]) -> Rows | None:
         return args[0].rows if renamed else None
     varying = [a for a in args if a.varies]
     if node.op == "batch_norm" or (node.op == "contract" and len(varying) == 1):
-        return Rows.over(ragged) if any(a.rows or a.batched for a in varying) else None
+        return Rows.over(ragged, half) if any(a.rows or a.batched for a in varying) else None
     if node.op == "contract":
         rows = varying[0].rows if varying else None
         return rows if rows and all(a.rows == rows for a in varying) else None
@@ -61,7 +63,8 @@ def _rows_of(node: Node, args: Sequence[Value]) -> Rows | None:
         return None
     # what is padded over all of these dims already would have to be packed for one cheap operation
     keys = {d.key for d in ragged}
-    return None if any(a.batched and keys <= {d.key for d in a.dims} for a in varying) else Rows.over(ragged)
+    padded = any(a.batched and keys <= {d.key for d in a.dims} for a in varying)
+    return None if padded else Rows.over(ragged, half)
 
 
 def pack(x: Value, rows: Rows, batch: Batch) -> Value:
@@ -75,7 +78,8 @@ def _pack(x: Value, rows: Rows, batch: Batch) -> Value:
     table = batch.table(rows)
     if x.rows:
         # where each row's padded place is in x's own list of places
-        place, rest = _flat((BATCH, *x.rows.of), table, batch), x.dims[1:]
+        there = replace(table, positions=table.mirrored) if x.rows.half else table
+        place, rest = _flat((BATCH, *x.rows.of), there, batch), x.dims[1:]
         index = torch.searchsorted(batch.table(x.rows).place, place)
     else:
         mine = [d for d in x.dims if d is BATCH or d.ragged]
@@ -115,5 +119,9 @@ def _dense(x: Value, batch: Batch) -> Value:
     dims = (BATCH, *x.rows.of)
     shape, rest = [batch.extent(d) for d in dims], x.tensor.shape[1:]
     total = torch.Size(shape).numel()
-    flat = x.tensor.new_zeros(total, *rest).index_copy(0, batch.table(x.rows).place, x.tensor)
+    table = batch.table(x.rows)
+    flat = x.tensor.new_zeros(total, *rest).index_copy(0, table.place, x.tensor)
+    if x.rows.half:
+        swapped = replace(table, positions=table.positions[::-1])
+        flat = flat.index_copy(0, _flat(dims, swapped, batch), x.tensor)
     return Value(flat.reshape(*shape, *rest), (*dims, *x.dims[1:]))

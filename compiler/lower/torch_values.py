@@ -26,18 +26,24 @@ BATCH = Dim("<batch>")
 
 @dataclass(frozen=True)
 class Rows(Dim):
-    """The real entries of a batch over ragged dims ``of``: events one after another, the last dim fastest."""
+    """The real entries of a batch over ragged dims ``of``: events one after another, the last dim fastest.
+
+    ``half``: of two copies of a dim, only pairs whose second place is not after the first.
+    """
 
     of: tuple[Dim, ...] = ()
+    half: bool = False
 
     @staticmethod
-    def over(dims: Sequence[Dim]) -> Rows:
+    def over(dims: Sequence[Dim], half: bool = False) -> Rows:
         """One order of dims for all values over the same ones."""
         of = tuple(sorted(dims, key=lambda d: d.key))
-        return Rows(f"<rows of {', '.join(map(str, of))}>", of=of)
+        return Rows(f"<{'half the' if half else 'the'} rows of {', '.join(map(str, of))}>", of=of, half=half)
 
     def renamed(self, src: Dim, dst: Dim) -> Rows | None:
         """With ``dst`` for ``src``; None if the rows would be in another order."""
+        if self.half:
+            return None
         of = tuple(dst if d.key == src.key else d for d in self.of)
         rows = Rows.over(of)
         return rows if [d.key for d in rows.of] == [d.key for d in of] else None
@@ -54,6 +60,12 @@ class Table:
 
     def position(self, dim: Dim) -> Tensor:
         return self.positions[[d.key for d in self.rows.of].index(dim.key)]
+
+    @property
+    def mirrored(self) -> tuple[Tensor, ...]:
+        """``positions`` of the same pairs in half the rows: the larger first."""
+        i, j = self.positions
+        return torch.maximum(i, j), torch.minimum(i, j)
 
 
 @dataclass(frozen=True)
@@ -152,10 +164,18 @@ class Batch:
         if rows not in self._tables:
             valid = self.valid(rows.of)
             assert valid is not None
-            event, *positions = valid.tensor.nonzero(as_tuple=True)
-            place = valid.tensor.flatten().nonzero().flatten()
+            there = valid.tensor.tril() if rows.half else valid.tensor
+            event, *positions = there.nonzero(as_tuple=True)
+            place = there.flatten().nonzero().flatten()
             self._tables[rows] = Table(rows, event, tuple(positions), place)
         return self._tables[rows]
+
+    def multiplicity(self, rows: Rows) -> Value | None:
+        """How many entries each of ``rows`` stands for; None where it is one for all."""
+        if not rows.half:
+            return None
+        i, j = self.table(rows).positions
+        return Value(2 - (i == j).long(), (rows,))
 
     def converted(self, x: Value, rows: Rows | None, convert: Callable[[], Value]) -> Value:
         """``x`` in another layout, converted once however many nodes want it."""
