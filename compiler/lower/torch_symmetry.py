@@ -18,7 +18,9 @@ _COMMUTATIVE = frozenset("add mul min max hypot and or eq ne contract".split())
 _EVEN = frozenset("abs cos cosh hypot".split())
 #: ops whose entry for a pair depends on that pair's entries of their operands alone. Not dropout: (i, j) may be dropped
 #: where (j, i) is not
-PAIRWISE = ELEMENTWISE | frozenset("stack concat pick slice unflatten flatten transpose contract batch_norm".split())
+PAIRWISE = ELEMENTWISE | frozenset(
+    "rename stack concat pick slice unflatten flatten transpose contract batch_norm".split()
+)
 
 Places = Mapping[tuple[str, int], int]
 
@@ -68,18 +70,18 @@ class _Formulas:
     def _of(self, node: Node, places: Places, even: bool = False) -> int:
         key = (node, tuple(sorted(places.items())), even)
         if key not in self.known:
-            formula = self._formula(node, places, even)
-            self.known[key] = self.numbers.setdefault(formula, len(self.numbers))
+            if node.op == "rename" and (dst := node["dst"].key) in places:
+                inner = {node["src"].key if d == dst else d: place for d, place in places.items()}
+                self.known[key] = self._of(node.operands[0], inner, even)
+            else:
+                formula = self._formula(node, places, even)
+                self.known[key] = self.numbers.setdefault(formula, len(self.numbers))
         return self.known[key]
 
     def _formula(self, node: Node, places: Places, even: bool) -> object:
         """``even``: up to its sign."""
         if not places:
             return node
-        if node.op == "rename":
-            src, dst = node["src"].key, node["dst"].key
-            inner = {src if key == dst else key: place for key, place in places.items()}
-            return self._of(node.operands[0], inner, even)
         inside = [_within(places, o) for o in node.operands]
         if node.op not in PAIRWISE or None in inside:
             return node, tuple(sorted(places.items()))

@@ -41,7 +41,9 @@ class Rows(Dim):
         return Rows(f"<{'half the' if half else 'the'} rows of {', '.join(map(str, of))}>", of=of, half=half)
 
     def renamed(self, src: Dim, dst: Dim) -> Rows | None:
-        """With ``dst`` for ``src``; None if the rows would be in another order."""
+        """With ``dst`` for ``src``, if that is one of their dims; None if the rows would be in another order."""
+        if all(d.key != src.key for d in self.of):
+            return self
         if self.half:
             return None
         of = tuple(dst if d.key == src.key else d for d in self.of)
