@@ -85,11 +85,9 @@ class _Formulas:
         inside = [_within(places, o) for o in node.operands]
         if node.op not in PAIRWISE or None in inside:
             return node, tuple(sorted(places.items()))
-        square = node.op == "mul" and node.operands[0] is node.operands[1]
-        parts: Iterable[int] = [
-            self._of(o, within or {}, node.op in _EVEN or square)
-            for o, within in zip(node.operands, inside, strict=True)
-        ]
+        pairs = [(o, within or {}) for o, within in zip(node.operands, inside, strict=True)]
+        square = node.op == "mul" and self._of(*pairs[0]) == self._of(*pairs[1])
+        parts: Iterable[int] = [self._of(*pair, node.op in _EVEN or square) for pair in pairs]
         if node.op in _COMMUTATIVE or (node.op == "sub" and even):
             parts = sorted(parts)
         return node.op, even and node.op == "sub", tuple(node.attrs.items()), tuple(parts)
