@@ -130,10 +130,15 @@ def _apply_layer_norm(dim: Dim, eps: float) -> Apply:
 
 def along_last(tensor: Tensor, axis: int, f: Callable[[Tensor], Tensor]) -> Tensor:
     """``f`` of ``tensor`` with ``axis`` last and the others as they lie in memory; the result as it was given."""
-    others = sorted((i for i in range(tensor.dim()) if i != axis), key=lambda i: -tensor.stride(i))
-    order = [*others, axis]
+    order = [*(i for i in by_stride(tensor) if i != axis), axis]
     inverse = [order.index(i) for i in range(tensor.dim())]
     return f(tensor.permute(order)).permute(inverse)
+
+
+def by_stride(tensor: Tensor) -> list[int]:
+    """Axes in the order in which they lie in memory, the contiguous one last."""
+    strides = tensor.stride()
+    return sorted(range(tensor.dim()), key=lambda i: -strides[i])
 
 
 def _without(node: Node, op: str, value: float) -> Node | None:

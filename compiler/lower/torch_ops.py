@@ -13,6 +13,7 @@ from torch import Tensor
 from hepq.compiler import ir
 from hepq.compiler.ir import Node
 from hepq.compiler.lower import torch_quantum as quantum
+from hepq.compiler.lower.torch_fused import by_stride
 from hepq.compiler.lower.torch_norm import MaskedBatchNorm
 from hepq.compiler.lower.torch_rows import pack
 from hepq.compiler.lower.torch_values import BATCH, Batch, Rows, Value, with_batch
@@ -296,8 +297,7 @@ def _dropped(x: Tensor, p: float) -> Tensor:
     bits = torch.empty((x.numel() + 3) // 4, dtype=torch.int64, device=x.device).random_(-(2**63), None)
     kept = bits.view(torch.int16)[: x.numel()] >= lost - 2**15
     noise = torch.empty_like(x)
-    order = sorted(range(x.dim()), key=lambda i: -noise.stride(i))
-    noise.permute(order).view(-1).copy_(kept)
+    noise.permute(by_stride(noise)).view(-1).copy_(kept)
     return x * noise.mul_(2**16 / (2**16 - lost))
 
 

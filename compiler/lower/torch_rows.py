@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packed values: the real entries of a batch, one after another, without padding.
 
-A value over (batch, part, …) may be held as (rows, …) instead, with a row for each particle of any event; one over pairs
-has a row for each pair. What works on every entry alone then costs as much as there are entries, not as there would be
-if every event were the largest, which for pairs is several times more.
+A value over (batch, part, …) may be held as (rows, …) instead, with a row for each particle of any event; one over
+pairs has a row for each pair. What works on every entry alone then costs as much as there are entries, not as there
+would be if every event were the largest, which for pairs is several times more.
 """
 
 from __future__ import annotations

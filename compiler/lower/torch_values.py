@@ -53,7 +53,7 @@ class Rows(Dim):
 
 @dataclass(frozen=True)
 class Table:
-    """Of each row: its ``event``, its ``positions`` along each dim of ``rows``, and its ``place`` among padded entries."""
+    """Of each row: its ``event``, its ``positions`` along each dim of ``rows``, its ``place`` among padded entries."""
 
     rows: Rows
     event: Tensor

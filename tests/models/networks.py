@@ -5,6 +5,7 @@ github.com/jet-universe/particle_transformer have. Inputs are [event, channel, s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -28,14 +29,14 @@ class Unit(nn.Module):
 
 
 def dense(widths: Sequence[int], classes: int) -> nn.Sequential:
-    layers = [nn.Sequential(nn.Linear(a, b), nn.ReLU()) for a, b in zip(widths, widths[1:], strict=False)]
+    layers = [nn.Sequential(nn.Linear(a, b), nn.ReLU()) for a, b in pairwise(widths)]
     return nn.Sequential(*layers, nn.Linear(widths[-1], classes))
 
 
 class PCNN(nn.Module):
     def __init__(
-        self, features: int, classes: int, stem: int = 32, stages: Sequence[Sequence[int]] = ((64, 64), (64, 64), (128, 128)),
-        hidden: Sequence[int] = (512,),
+        self, features: int, classes: int, stem: int = 32, hidden: Sequence[int] = (512,),
+        stages: Sequence[Sequence[int]] = ((64, 64), (64, 64), (128, 128)),
     ) -> None:  # fmt: skip
         super().__init__()
         self.fts_conv = nn.Sequential(
@@ -68,7 +69,7 @@ class PFN(nn.Module):
         super().__init__()
         self.input_bn = nn.BatchNorm1d(features) if norm else nn.Identity()
         self.phi = nn.Sequential()
-        for a, b in zip([features, *phi], phi, strict=False):
+        for a, b in pairwise([features, *phi]):
             self.phi.append(nn.Sequential(nn.Conv1d(a, b, 1), nn.BatchNorm1d(b) if norm else nn.Identity(), nn.ReLU()))
         self.fc = dense([phi[-1], *rho], classes)
 

@@ -29,9 +29,7 @@ model M({parameters}) -> real[cls] = {call}
 """
 
 
-def built(
-    library: str, parameters: str, call: str, *, features: int = 7, classes: int = 10, bound: int = 128
-) -> Built:
+def built(library: str, parameters: str, call: str, *, features: int = 7, classes: int = 10, bound: int = 128) -> Built:
     """``call`` applies one model of ``std.library``. Raises HepqError if the program does not compile."""
     name = call.partition("[")[0]
     text = _TEMPLATE.format(

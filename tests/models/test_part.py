@@ -69,9 +69,7 @@ def test_number_of_weights(name: str, features: int, classes: int, config: dict[
         ("ParTPlain", "", {"pair_embed_dims": None}, False),
     ],
 )
-def test_probabilities_are_weavers(
-    name: str, more: str, config: dict[str, Any], compile: bool, tmp_path: Path
-) -> None:
+def test_probabilities_are_weavers(name: str, more: str, config: dict[str, Any], compile: bool, tmp_path: Path) -> None:
     """Slots without a particle, of which weaver-core has some in every jet, change nothing there."""
     built, module = ours(name, more), programs.moved(theirs(**SMALL, **config), seed=1)
     weights = programs.imported(built, module, tmp_path, "mod.").weights

@@ -21,6 +21,7 @@ from tests.models import networks, programs
 
 Array = np.ndarray[Any, Any]
 X, ZPOS = "x: real[part, feat]", "z: real[part], pos: real[part, xy]"
+WIDE = [128, 128, 128]
 COUNTS = (0, 1, 2, 9, 30)
 
 
@@ -39,8 +40,8 @@ def agree(built: Built, weights: dict[str, Array], events: list[dict[str, Array]
     ("parameters", "call", "theirs", "number"),
     [
         (X, "PFN[cls](x)", networks.PFN(17, 10), 84_666),
-        # 86.1k in table 2 of arXiv:2202.03772
-        (X, "PFN[cls, phi=[128, 128, 128], rho=[128, 128, 128]](x)", networks.PFN(17, 10, [128] * 3, [128] * 3), 86_154),
+        # 86.1k in arXiv:2202.03772
+        (X, "PFN[cls, phi=[128, 128, 128], rho=[128, 128, 128]](x)", networks.PFN(17, 10, WIDE, WIDE), 86_154),
         (X, "PFN[cls, norm=true](x)", networks.PFN(17, 10, norm=True), 85_612),
         (ZPOS, "EFN[cls](z, pos)", networks.PFN(2, 10), 83_166),
     ],
@@ -73,7 +74,8 @@ def test_efn_is_the_network_in_torch() -> None:
     events = []
     for n in COUNTS:
         z = rng.exponential(size=n)
-        events.append({"z": (z / max(z.sum(), 1)).astype(np.float32), "pos": rng.normal(size=(n, 2)).astype(np.float32)})
+        share, pos = z / max(z.sum(), 1), rng.normal(size=(n, 2))
+        events.append({"z": share.astype(np.float32), "pos": pos.astype(np.float32)})
     slots = max(COUNTS) + 3
     columns = [{**e, "z": e["z"][:, None]} for e in events]
     with torch.no_grad():
