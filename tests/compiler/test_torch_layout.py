@@ -54,7 +54,9 @@ def agree(module: Module, weights: Mapping[str, Array], events: list[dict[str, A
     fast, plain = (trained(kind(module, weights), *batch) for kind in (TorchModule, Padded))
     assert fast.keys() == plain.keys()
     for name, value in plain.items():
-        np.testing.assert_allclose(fast[name], value, rtol=1e-8, atol=1e-8 * max(1, value.abs().max()), err_msg=name)
+        np.testing.assert_allclose(
+            fast[name], value, rtol=1e-8, atol=1e-8 * max(1.0, float(value.abs().max())), err_msg=name
+        )
 
 
 @settings(max_examples=60, deadline=None)

@@ -56,7 +56,8 @@ class PCNN(nn.Module):
         y = self.fts_conv(x * mask)
         for stage in self.resnet_units.values():
             y = stage(y)
-        return self.fc(y.mean(-1))
+        logits: Tensor = self.fc(y.mean(-1))
+        return logits
 
 
 class PFN(nn.Module):
@@ -74,4 +75,5 @@ class PFN(nn.Module):
         self.fc = dense([phi[-1], *rho], classes)
 
     def forward(self, x: Tensor, weight: Tensor) -> Tensor:
-        return self.fc((self.phi(self.input_bn(x)) * weight).sum(-1))
+        logits: Tensor = self.fc((self.phi(self.input_bn(x)) * weight).sum(-1))
+        return logits

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def built(library: str, parameters: str, call: str, *, features: int = 7, classe
 
 def trained(module: Module) -> int:
     """Number of weights that training changes."""
-    return sum(int(np.prod([d.size for d in n.type.dims])) for n in module.params.values() if n["trainable"])
+    return sum(prod(d.size or 0 for d in n.type.dims) for n in module.params.values() if n["trainable"])
 
 
 def jets(
