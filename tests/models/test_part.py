@@ -142,6 +142,7 @@ def test_what_lies_in_padding_does_not_matter_in_training(name: str) -> None:
         model(inputs, counts)["output"][:, 0].sum().backward()
         found.append({path: weight.grad for path, weight in model.named_parameters()})
     for path, value in found[0].items():
-        assert value is not None and value.isfinite().all()
+        assert value is not None
+        assert value.isfinite().all()
         for other in found[1:]:
             np.testing.assert_array_equal(value, other[path], err_msg=path)

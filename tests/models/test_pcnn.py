@@ -59,5 +59,6 @@ def test_statistics_in_training_are_those_of_all_slots(tmp_path: Path) -> None:
     (found * torch.arange(10)).sum().backward()
     (logits.softmax(-1) * torch.arange(10)).sum().backward()
     mine, other = ours.get_parameter("pcnn0.stem.weight").grad, theirs.get_parameter("fts_conv.1.weight").grad
-    assert mine is not None and other is not None
+    assert mine is not None
+    assert other is not None
     torch.testing.assert_close(mine, other, rtol=0, atol=1e-9)
