@@ -28,6 +28,7 @@ _GRAPH = "pos: real[part, xy], x: real[part, feat]"
 _JET = f"{_GRAPH}, g: real[glob]"
 _HITS = "pos: real[hit, xy], x: real[hit, feat]"
 _KNN = "knn[4](pos, over=part)"
+_CELLS = "x: real[cell, feat]"
 
 #: name in the library -> (parameters, expression)
 NN: dict[str, tuple[str, str]] = {
@@ -96,9 +97,27 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "JEDILayers": (_X, "x |> JEDILayers[5, 8, elu]"),
         "JEDINet": (_X, "JEDINet[cls](x)"),
     },
+    "part": {
+        "pair_features": (_P, "mean(pair_features(p), over=part')"),
+        "PairEmbed": (_X, "mean(PairEmbed[[8, 4], cell, true](x * prime(x, part)), over=part')"),
+        "FeedForward": (_X, "x |> FeedForward[2, 0.1]"),
+        "JoinHeads": (_X, "unflatten(x, feat, [xy, xyz]) |> JoinHeads[feat, 0.1]"),
+        "ParticleBlock": (_X, "ParticleBlock[2, 4, 0.1, false](x, 0)"),
+        "ClassBlock": (_X, "ClassBlock[2, 4](mean(x, over=part), x)"),
+        "Transformer": (_X, "Transformer[cls, [16, 24], 1, 1, 4, 2, 0.1, false](x, 0)"),
+        "ParT": (f"{_P}, {_X}", "ParT[cls, embed=[16, 24], pair_embed=[16], layers=2, heads=4](p, x)"),
+        "ParTPlain": (_X, "ParTPlain[cls, embed=[16, 24], layers=2, heads=4](x)"),
+    },
     "particlenet": {
         "ParticleNet": (_GRAPH, "ParticleNet[cls](pos, x)"),
         "ParticleNetLite": (_GRAPH, "ParticleNetLite[cls](pos, x)"),
+    },
+    "pcnn": {
+        "StridedConv": (_CELLS, "x |> StridedConv[8, stride=2]"),
+        "StridedShortcut": (_CELLS, "x |> StridedShortcut[8, 2]"),
+        "ResidualUnit": (_CELLS, "x |> ResidualUnit[8, 2]"),
+        "Stage": (_CELLS, "x |> Stage[[8, 5], 2]"),
+        "PCNN": (_X, "PCNN[cls, slots=20, stages=[[16, 16], [24]]](x)"),
     },
     "pct": {
         "PCTEdgeConv": (_GRAPH, f"PCTEdgeConv[8](x, {_KNN})"),
@@ -106,7 +125,7 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "PCT": (_GRAPH, "PCT[cls](pos, x)"),
         "SPCT": (_X, "SPCT[cls](x)"),
     },
-    "pfn": {"PFN": (_X, "PFN[cls](x)")},
+    "pfn": {"PFN": (_X, "PFN[cls](x)"), "EFN": ("z: real[part], pos: real[part, xy]", "EFN[cls](z, pos)")},
     "pileup": {"PileupGNN": (_GRAPH, "PileupGNN(pos, x)")},
     "pulse": {"PulseCNN": ("x: real[cell, xy]", "PulseCNN[cls](x)")},
     "rpcn": {

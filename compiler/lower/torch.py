@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from hepq.compiler.initialise import initial_weights
-from hepq.compiler.ir import Module, Node, topological
-from hepq.compiler.lower.torch_conv import Convolution
+from hepq.compiler.ir import Module, Node
+from hepq.compiler.lower.torch_conv import convolutions
+from hepq.compiler.lower.torch_fused import find, needed
 from hepq.compiler.lower.torch_ops import RULES, dtype_of
+from hepq.compiler.lower.torch_rows import arrange, dense, summed
+from hepq.compiler.lower.torch_symmetry import halved
 from hepq.compiler.lower.torch_values import BATCH, Batch, Value
-from hepq.compiler.passes.base import Static
 
 Forced = Mapping[Node, Tensor]
 
@@ -56,10 +58,10 @@ class TorchModule(nn.Module):
     def __init__(self, module: Module, weights: Mapping[str, Any]) -> None:
         super().__init__()
         self.ir = module
-        static = Static()
-        found = ((node, Convolution.of(node, static)) for node in module.walk())
-        self._convolutions = {node: one for node, one in found if one is not None}
-        self._plan = self._needed()
+        self._fused = find(module) | convolutions(module)
+        self._plan = needed(module.outputs.values(), self._fused)
+        self._halved = halved(self._plan, {node: self._operands(node) for node in self._plan})
+        self._partial: dict[tuple[str, ...], tuple[Node, ...]] = {}
         for path, node in module.params.items():
             shape = tuple(d.size for d in node.type.dims)
             if path not in weights:
@@ -68,14 +70,14 @@ class TorchModule(nn.Module):
                 raise ValueError(f"weight {path} has shape {np.shape(weights[path])}, must be {shape}")
             self._store(path, torch.tensor(np.asarray(weights[path])), node["trainable"])
 
-    def _needed(self) -> tuple[Node, ...]:
-        """Nodes to compute, in order: not the windows that only convolutions read."""
-        nodes, needed = list(self.ir.walk()), set(self.ir.outputs.values())
-        for node in reversed(nodes):
-            if node in needed:
-                one = self._convolutions.get(node)
-                needed.update(node.operands if one is None else (one.x, one.weight))
-        return tuple(n for n in nodes if n in needed)
+    def _plan_of(self, outputs: Sequence[str] | None) -> tuple[Node, ...]:
+        """What to compute for some outputs, or for all."""
+        if outputs is None:
+            return self._plan
+        key = tuple(outputs)
+        if key not in self._partial:
+            self._partial[key] = needed([self.ir.outputs[name] for name in key], self._fused)
+        return self._partial[key]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> TorchModule:
         """Own weights, the same IR: nodes are known by identity."""
@@ -119,16 +121,25 @@ class TorchModule(nn.Module):
         batch = self._batch(inputs, counts or {})
         values = {n: Value(t.to(batch.device), (BATCH, *n.type.dims)) for n, t in (forced or {}).items()}
         wanted = self.ir.outputs if outputs is None else {name: self.ir.outputs[name] for name in outputs}
-        for node in self._plan if outputs is None else topological(wanted.values()):
+        for node in self._plan_of(outputs):
             if node in values:
                 continue
             if node.op == "param":
                 values[node] = Value(self._load(node["path"]), node.type.dims)
-            elif node in self._convolutions:
-                values[node] = self._convolutions[node](values, batch)
             else:
-                values[node] = RULES[node.op](node, [values[o] for o in node.operands], batch)
+                values[node] = self._compute(node, values, batch)
         return {name: _finish(values[node], node, batch) for name, node in wanted.items()}
+
+    def _operands(self, node: Node) -> tuple[Node, ...]:
+        return self._fused[node].operands if node in self._fused else node.operands
+
+    def _compute(self, node: Node, values: Mapping[Node, Value], batch: Batch) -> Value:
+        fused = self._fused.get(node)
+        given = [values[o] for o in self._operands(node)]
+        if fused is not None and fused.padded:
+            return fused.apply([dense(value, batch) for value in given], batch)
+        args = arrange(node, given, batch, summed(node) if fused is None else fused.over, node in self._halved)
+        return RULES[node.op](node, args, batch) if fused is None else fused.apply(args, batch)
 
     def _batch(self, inputs: Mapping[str, Tensor], counts: Mapping[str, Tensor]) -> Batch:
         size: int | None = None
@@ -171,7 +182,7 @@ def _at_least_one(tensor: Tensor, node: Node) -> Tensor:
 
 
 def _finish(value: Value, node: Node, batch: Batch) -> Tensor:
-    dims = (BATCH, *node.type.dims)
+    dims, value = (BATCH, *node.type.dims), dense(value, batch)
     shape = [batch.extent(d) for d in dims]
     full = Value(value.align(dims).expand(shape), dims)
     return batch.fill(full, -1 if node.type.elem == "index" else 0).tensor

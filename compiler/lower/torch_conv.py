@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from hepq.compiler.ir import Node
+from hepq.compiler.ir import Module, Node
+from hepq.compiler.lower.torch_fused import Fused
 from hepq.compiler.lower.torch_values import Batch, Value, with_batch
 from hepq.compiler.passes.base import Static
 
@@ -40,9 +41,9 @@ class Convolution:
                 return Convolution(node, x, tuple(windows), weight)
         return None
 
-    def __call__(self, values: Mapping[Node, Value], batch: Batch) -> Value:
+    def __call__(self, args: Sequence[Value], batch: Batch) -> Value:
         along, wins, dst = ([w[key] for w in self.windows] for key in ("dim", "win", "dst"))
-        x, weight = batch.fill(values[self.x], 0, along), values[self.weight]
+        x, weight = batch.fill(args[0], 0, along), args[1]
         kept, theirs = ({d.key for d in dims} for dims in (self.node.type.dims, x.dims))
         groups = [d for d in weight.dims if d.key in kept & theirs]
         out = [d for d in weight.dims if d.key in kept - theirs]
@@ -59,6 +60,13 @@ class Convolution:
         dims = (*outer, *groups, *out, *dst)
         wanted = with_batch(self.node.type.dims, x)
         return Value(Value(made.reshape([*map(batch.extent, dims)]), dims).permute(wanted), wanted)
+
+
+def convolutions(module: Module) -> dict[Node, Fused]:
+    """Contractions of ``module`` that are convolutions."""
+    static = Static()
+    found = (Convolution.of(node, static) for node in module.walk())
+    return {one.node: Fused((one.x, one.weight), one, padded=True) for one in found if one is not None}
 
 
 def _is_convolution(node: Node, x: Node, windows: list[Node], weight: Node) -> bool:

@@ -10,9 +10,9 @@ from torch import Tensor
 
 
 class MaskedBatchNorm(torch.autograd.Function):
-    """(x - mean) / sqrt(var + eps) * w + b over rows, statistics over the rows with weight 1.
+    """(x - mean) / sqrt(var + eps) * w + b over rows, statistics over as many of each row as ``mask`` says.
 
-    ``x`` is [rows, channel], ``mask`` [rows] of 0 and 1, or None for all. Returns (y, mean, var); the last two
+    ``x`` is [rows, channel], ``mask`` [rows], or None for one of each. Returns (y, mean, var); the last two
     take no gradient, as running statistics need none. Written out because autograd of the formula would keep
     five copies of the largest tensors of a graph network. Ioffe and Szegedy, arXiv:1502.03167.
     """

@@ -13,8 +13,10 @@ from torch import Tensor
 from hepq.compiler import ir
 from hepq.compiler.ir import Node
 from hepq.compiler.lower import torch_quantum as quantum
+from hepq.compiler.lower.torch_fused import by_stride
 from hepq.compiler.lower.torch_norm import MaskedBatchNorm
-from hepq.compiler.lower.torch_values import BATCH, Batch, Value, with_batch
+from hepq.compiler.lower.torch_rows import pack
+from hepq.compiler.lower.torch_values import BATCH, Batch, Rows, Value, with_batch
 from hepq.compiler.named import MatMul
 from hepq.lang.types import Dim
 
@@ -58,7 +60,10 @@ def dtype_of(elem: str, real: torch.dtype) -> torch.dtype:
 
 def _input(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     tensor = batch.inputs[node["name"]].to(device=batch.device, dtype=dtype_of(node.type.elem, batch.dtype))
-    return batch.fill(Value(tensor, (BATCH, *node.type.dims)), -1 if node.type.elem == "index" else 0)
+    value, ragged = Value(tensor, (BATCH, *node.type.dims)), [d for d in node.type.dims if d.ragged]
+    if node.type.elem == "index":
+        return batch.fill(value, -1)
+    return pack(value, Rows.over(ragged), batch) if ragged else value
 
 
 def _const(node: Node, args: Sequence[Value], batch: Batch) -> Value:
@@ -97,7 +102,11 @@ def _is_relu(node: Node) -> bool:
 
 
 def _rename(node: Node, args: Sequence[Value], batch: Batch) -> Value:
-    return Value(args[0].tensor, with_batch(node.type.dims, args[0]))
+    (x,) = args
+    rows = x.rows.renamed(node["src"], node["dst"]) if x.rows else None
+    if rows is not None:
+        return Value(x.tensor, (rows, *(d for d in node.type.dims if not d.ragged)))
+    return Value(x.tensor, with_batch(node.type.dims, x))
 
 
 def _transpose(node: Node, args: Sequence[Value], batch: Batch) -> Value:
@@ -148,7 +157,12 @@ def _flatten(node: Node, args: Sequence[Value], batch: Batch) -> Value:
 
 def _contract(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     a, b = args
-    a = batch.fill(a, 0, [d for d in node["over"] if d.ragged])
+    ragged = [d for d in node["over"] if d.ragged]
+    # values at padding are finite, so that zeros in one of the two are enough
+    if a.tensor.numel() <= b.tensor.numel():
+        a = batch.fill(a, 0, ragged)
+    else:
+        b = batch.fill(b, 0, ragged)
     plan = MatMul.of(a.dims, b.dims, node["over"])
     shared, rows, cols, over = (
         [batch.extent(d) for d in dims] for dims in (plan.batch, plan.rows, plan.cols, plan.over)
@@ -265,8 +279,8 @@ def _batch_norm(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     others = [d for d in x.dims if d.key != channel.key]
     rows = x.permute((*others, channel)).reshape(-1, channel.size)
     if batch.training:
-        valid = batch.valid(others)
         shape = [batch.extent(d) for d in others]
+        valid = batch.multiplicity(x.rows) if x.rows else batch.valid(others)
         mask = None if valid is None else valid.align(others).expand(shape).reshape(-1).to(rows.dtype)
         y, new_mean, new_var = MaskedBatchNorm.apply(rows, w, b, mask, eps)  # type: ignore[no-untyped-call]
         n = torch.tensor(float(len(rows)), device=rows.device) if mask is None else mask.sum()
@@ -288,7 +302,18 @@ def _track(node: Node, mean: Tensor, var: Tensor, new_mean: Tensor, new_var: Ten
 
 
 def _dropout(node: Node, args: Sequence[Value], batch: Batch) -> Value:
-    return Value(F.dropout(args[0].tensor, node["p"], batch.training), args[0].dims)
+    (x,) = args
+    return Value(_dropped(x.tensor, node["p"]) if batch.training and node["p"] else x.tensor, x.dims)
+
+
+def _dropped(x: Tensor, p: float) -> Tensor:
+    """Zero with probability p. Four draws from each random number: torch's own draws cost more than a layer."""
+    lost = round(p * 2**16)
+    bits = torch.empty((x.numel() + 3) // 4, dtype=torch.int64, device=x.device).random_(-(2**63), None)
+    kept = bits.view(torch.int16)[: x.numel()] >= lost - 2**15
+    noise = torch.empty_like(x)
+    noise.permute(by_stride(noise)).view(-1).copy_(kept)
+    return x * noise.mul_(2**16 / (2**16 - lost))
 
 
 def _stop_gradient(node: Node, args: Sequence[Value], batch: Batch) -> Value:

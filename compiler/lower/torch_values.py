@@ -2,6 +2,7 @@
 """Batched values with named dims and hidden padding: what the torch lowering computes with.
 
 The batch is one more named dim, so that broadcasting, contraction and gather treat it like any other.
+A value may also be packed: its first dim is then ``Rows``, which stands for the batch and its ragged dims.
 Values at padded positions are unspecified but always finite, and so are the derivatives there: inputs
 are zeroed, ops with a singular point see a harmless number, and whatever sums or picks over a ragged
 dim looks at valid entries only. So no NaN arises there to leak through ``0 * NaN`` in a backward pass.
@@ -9,7 +10,7 @@ dim looks at valid entries only. So no NaN arises there to leak through ``0 * Na
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 
@@ -24,8 +25,54 @@ BATCH = Dim("<batch>")
 
 
 @dataclass(frozen=True)
+class Rows(Dim):
+    """The real entries of a batch over ragged dims ``of``: events one after another, the last dim fastest.
+
+    ``half``: of two copies of a dim, only pairs whose second place is not after the first.
+    """
+
+    of: tuple[Dim, ...] = ()
+    half: bool = False
+
+    @staticmethod
+    def over(dims: Sequence[Dim], half: bool = False) -> Rows:
+        """One order of dims for all values over the same ones."""
+        of = tuple(sorted(dims, key=lambda d: d.key))
+        return Rows(f"<{'half the' if half else 'the'} rows of {', '.join(map(str, of))}>", of=of, half=half)
+
+    def renamed(self, src: Dim, dst: Dim) -> Rows | None:
+        """With ``dst`` for ``src``, if that is one of their dims; None if the rows would be in another order."""
+        if all(d.key != src.key for d in self.of):
+            return self
+        if self.half:
+            return None
+        of = tuple(dst if d.key == src.key else d for d in self.of)
+        rows = Rows.over(of)
+        return rows if [d.key for d in rows.of] == [d.key for d in of] else None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Of each row: its ``event``, its ``positions`` along each dim of ``rows``, its ``place`` among padded entries."""
+
+    rows: Rows
+    event: Tensor
+    positions: tuple[Tensor, ...]
+    place: Tensor
+
+    def position(self, dim: Dim) -> Tensor:
+        return self.positions[[d.key for d in self.rows.of].index(dim.key)]
+
+    @property
+    def mirrored(self) -> tuple[Tensor, ...]:
+        """``positions`` of the same pairs in half the rows: the larger first."""
+        i, j = self.positions
+        return torch.maximum(i, j), torch.minimum(i, j)
+
+
+@dataclass(frozen=True)
 class Value:
-    """``dims`` name the tensor's axes; ``BATCH`` comes first where the value differs between events.
+    """``dims`` name the tensor's axes; ``BATCH`` comes first where the value differs between events, or ``Rows``.
 
     ``parts``: what a stack was made of, so that circuits see which of their angles all events share.
     """
@@ -37,6 +84,15 @@ class Value:
     @property
     def batched(self) -> bool:
         return bool(self.dims) and self.dims[0] is BATCH
+
+    @property
+    def rows(self) -> Rows | None:
+        return self.dims[0] if self.dims and isinstance(self.dims[0], Rows) else None
+
+    @property
+    def varies(self) -> bool:
+        """Does it depend on the event, or on the place along a ragged dim?"""
+        return self.rows is not None or any(d is BATCH or d.ragged for d in self.dims)
 
     def axis(self, dim: Dim) -> int:
         return positions(self.dims, [dim])[0]
@@ -56,6 +112,10 @@ class Value:
 
 
 def with_batch(dims: Sequence[Dim], *values: Value) -> tuple[Dim, ...]:
+    """The dims of what is made of ``values`` and has dims ``dims`` in each event."""
+    rows = next((v.rows for v in values if v.rows), None)
+    if rows is not None:
+        return (rows, *(d for d in dims if not d.ragged))
     return (BATCH, *dims) if any(v.batched for v in values) else tuple(dims)
 
 
@@ -71,10 +131,14 @@ class Batch:
     device: torch.device
     training: bool
     _valid: dict[tuple[tuple[str, int], ...], Value] = field(default_factory=dict)
+    _tables: dict[Rows, Table] = field(default_factory=dict)
+    _converted: dict[tuple[int, Rows | None], tuple[Value, Value]] = field(default_factory=dict)
 
     def extent(self, dim: Dim) -> int:
         if dim is BATCH:
             return self.size
+        if isinstance(dim, Rows):
+            return len(self.table(dim).event)
         return dim.size if dim.size is not None else self.padded[dim.name]
 
     def count(self, dims: Sequence[Dim]) -> Value:
@@ -97,6 +161,31 @@ class Batch:
             full = (BATCH, *ragged)
             self._valid[key] = Value(reduce(torch.logical_and, (p.align(full) for p in parts)), full)
         return self._valid.get(key)
+
+    def table(self, rows: Rows) -> Table:
+        if rows not in self._tables:
+            valid = self.valid(rows.of)
+            assert valid is not None
+            there = valid.tensor.tril() if rows.half else valid.tensor
+            event, *positions = there.nonzero(as_tuple=True)
+            place = there.flatten().nonzero().flatten()
+            self._tables[rows] = Table(rows, event, tuple(positions), place)
+        return self._tables[rows]
+
+    def multiplicity(self, rows: Rows) -> Value | None:
+        """How many entries each of ``rows`` stands for; None where it is one for all."""
+        if not rows.half:
+            return None
+        i, j = self.table(rows).positions
+        return Value(2 - (i == j).long(), (rows,))
+
+    def converted(self, x: Value, rows: Rows | None, convert: Callable[[], Value]) -> Value:
+        """``x`` in another layout, converted once however many nodes want it."""
+        key = id(x), rows
+        if key not in self._converted:
+            # x is kept so that nothing else gets its id
+            self._converted[key] = x, convert()
+        return self._converted[key][1]
 
     def fill(self, x: Value, value: float, dims: Sequence[Dim] | None = None) -> Value:
         """``value`` at the entries of x that are padding in one of ``dims`` (default: all of x's)."""
