@@ -20,7 +20,7 @@ def benchmarks() -> dict[str, str]:
     for path in sorted(Path(__file__).parent.glob("[a-z]*.py")):
         tree = ast.parse(path.read_text())
         if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body):
-            found[path.stem] = (ast.get_docstring(tree) or "").split("\n")[0]
+            found[path.stem.replace("_", "-")] = (ast.get_docstring(tree) or "").split("\n")[0]
     return found
 
 
@@ -28,10 +28,10 @@ def run(argv: list[str]) -> int:
     known = benchmarks()
     if not argv or argv[0] not in known:
         print("usage: python -m benchmarks NAME [--help] [--quick] ...\n")
-        print("\n".join(f"  {name:<12} {about}" for name, about in known.items()))
+        print("\n".join(f"  {name:<14} {about}" for name, about in known.items()))
         return 2 if argv and argv[0] not in ("-h", "--help") else 0
     try:
-        status = importlib.import_module(f"benchmarks.{argv[0]}").main(argv[1:])
+        status = importlib.import_module(f"benchmarks.{argv[0].replace('-', '_')}").main(argv[1:])
     except Absent as absent:
         print(f"{argv[0]}: cannot run: {absent}")
         return 3

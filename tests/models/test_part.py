@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import tagger_programs as programs
 from hepq.compiler.build import Built
 from hepq.compiler.interpret import run
 from hepq.compiler.lower.torch import pad_events, to_torch
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.standard import INFERENCE
 from tests.compiler.tvm_call import Compiled
-from tests.models import programs
 
 weaver = pytest.importorskip("weaver.nn.model.ParticleTransformer", reason="weaver-core is not installed")
 

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import tagger_networks as networks
+from benchmarks import tagger_programs as programs
 from hepq.compiler.interpret import run
 from hepq.compiler.lower.torch import pad_events, to_torch
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.standard import INFERENCE
 from tests.compiler.tvm_call import Compiled
-from tests.models import networks, programs
 
 X = "x: real[part, feat]"
 SMALL: dict[str, Any] = {"stem": 8, "stages": [[12, 12], [16, 12]], "hidden": [24]}

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import tagger_networks as networks
+from benchmarks import tagger_programs as programs
 from hepq.compiler.build import Built
 from hepq.compiler.interpret import run
 from hepq.compiler.ir import Module
@@ -17,7 +19,6 @@ from hepq.compiler.lower.torch import pad_events, to_torch
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.standard import INFERENCE
 from tests.compiler.tvm_call import Compiled
-from tests.models import networks, programs
 
 Array = np.ndarray[Any, Any]
 X, ZPOS = "x: real[part, feat]", "z: real[part], pos: real[part, xy]"

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Taggers trained by hepqc train, and in PyTorch as weaver-core trains them, on the same 8,000 jets.
+
+`training.hepq` has the taggers. Both sides have the same inputs, split, batches' size, optimiser (Ranger) and learning
+rates; epochs take turns. Accuracy, AUC and background rejection are of 2,000 jets held out; time is CPU time of the
+epochs, on one thread. Ours must be as accurate within three standard errors of the AUC, and at least as fast.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from benchmarks import data
+from benchmarks.interleaved import one_thread
+from benchmarks.training_peers import PEERS, PeerRun, tensors
+
+PROGRAM = Path(__file__).with_suffix(".hepq")
+LABELS = ("QCD", "Tbqq")
+#: epochs of each tagger: enough to tell a good training from a bad one
+EPOCHS = {"PFN": 20, "PCNN": 10, "ParticleNetLite": 10, "ParT": 5}
+BATCH, RATE = 128, 2e-3
+EFFICIENCY = 50
+
+
+@dataclass(frozen=True)
+class Result:
+    """``hepq`` and ``peer``: accuracy, AUC, rejection at half the signal, seconds an epoch. ``error``: of an AUC."""
+
+    tagger: str
+    jets: int
+    epochs: int
+    hepq: tuple[float, float, float, float]
+    peer: tuple[float, float, float, float]
+    error: float
+
+    @property
+    def met(self) -> bool:
+        return self.hepq[1] >= self.peer[1] - 3 * math.sqrt(2) * self.error and self.hepq[3] <= self.peer[3]
+
+
+def measure(tagger: str, jets: int, epochs: int, seed: int, bar: Progress) -> Result:
+    """Train both, epoch by epoch in turn."""
+    from hepq.compiler.options import Options
+    from hepq.compiler.train.data import labelled, read_events, resolved
+    from hepq.compiler.train.group import Group
+    from hepq.compiler.train.recipe import Recipe
+    from hepq.compiler.train.report import Watch
+    from hepq.compiler.train.run import Run
+    from hepq.lang.train_settings import OPTIMISERS, SCHEDULES, Spec
+
+    files = [str(data.jets_file(label)) for label in LABELS]
+    found = read_events(PROGRAM, files, Options(), f"{tagger}_")
+    recipe = Recipe(
+        epochs=epochs, batch=BATCH, seed=seed, events=jets, validation=0.2, device="cpu",
+        optimiser=Spec.default("ranger", OPTIMISERS, lr=RATE), schedule=Spec.default("flat_decay", SCHEDULES),
+    )  # fmt: skip
+    events = labelled(found, resolved(recipe, found.built))
+    ours = Run(events, resolved(recipe, found.built), Group())
+    theirs_in = tensors(ak.concatenate([data.jets(label) for label in LABELS])[events.known])
+    steps = epochs * math.ceil(len(events.training) / BATCH)
+    theirs = PeerRun(tagger, theirs_in, events.truth, RATE, steps, seed)
+    rng, seconds = np.random.default_rng(seed), [0.0, 0.0]
+    task = bar.add_task(tagger, total=2 * epochs)
+    for epoch in range(epochs):
+        start = time.process_time()
+        ours.epoch(epoch, Watch())
+        seconds[0] += time.process_time() - start
+        bar.advance(task)
+        start = time.process_time()
+        theirs.epoch(events.training, BATCH, rng)
+        seconds[1] += time.process_time() - start
+        bar.advance(task)
+    scored = ours.scored(events.validation).metrics
+    mine = (scored["accuracy"], scored["auc"], scored[f"rejection{EFFICIENCY}"], seconds[0] / epochs)
+    peer = (*_quality(theirs.probabilities(events.validation), events.truth[events.validation]), seconds[1] / epochs)
+    signal = events.is_signal(events.validation)
+    return Result(tagger, len(events.known), epochs, mine, peer, _auc_error(peer[1], int(signal.sum()), len(signal)))
+
+
+def _quality(p: NDArray[np.float64], truth: NDArray[np.int64]) -> tuple[float, float, float]:
+    from hepq.runtime.metrics import auc, rejection
+
+    signal = truth == len(LABELS) - 1
+    scores = p[:, 1] - p[:, 0]
+    accuracy = float((p.argmax(1) == truth).mean())
+    return accuracy, auc(scores, signal), rejection(scores, signal, EFFICIENCY / 100).value
+
+
+def _auc_error(area: float, signal: int, events: int) -> float:
+    """Hanley and McNeil, Radiology 143 (1982) 29."""
+    q1, q2, background = area / (2 - area), 2 * area**2 / (1 + area), events - signal
+    variance = area * (1 - area) + (signal - 1) * (q1 - area**2) + (background - 1) * (q2 - area**2)
+    return math.sqrt(variance / (signal * background))
+
+
+def results(taggers: list[str], options: argparse.Namespace, bar: Progress) -> Iterator[Result]:
+    """As they come; those in the file ``--keep`` are not made again, new ones are added to it."""
+    kept: Path | None = options.keep
+    lines = kept.read_text().splitlines() if kept is not None and kept.exists() else []
+    known = {r["tagger"]: Result(**r | {k: tuple(r[k]) for k in ("hepq", "peer")}) for r in map(json.loads, lines)}
+    for tagger in taggers:
+        if tagger in known:
+            yield known[tagger]
+            continue
+        made = measure(tagger, options.jets, options.epochs or EPOCHS[tagger], options.seed, bar)
+        if kept is not None:
+            with kept.open("a") as file:
+                file.write(json.dumps(asdict(made)) + "\n")
+        yield made
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks training", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="PFN and P-CNN, 2 epochs of 1,000 jets")
+    parser.add_argument("--only", nargs="+", choices=list(PEERS), help="these taggers")
+    parser.add_argument("--jets", type=int, default=10_000, help="training and held out together")
+    parser.add_argument("--epochs", type=int, help="instead of each tagger's own number")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, help="a file of results: taggers in it are not trained again")
+    options = parser.parse_args(argv)
+    taggers = options.only or list(PEERS)
+    if options.quick:
+        taggers, options.jets, options.epochs = ["PFN", "PCNN"], 1000, 2
+    data.jets_file(LABELS[0])
+    with one_thread(), Progress(console=Console(stderr=True)) as bar:
+        found = list(results(taggers, options, bar))
+    table = Table(
+        "tagger", "jets", "epochs", "accuracy", "AUC", f"1/ε_b({EFFICIENCY} %)", "s an epoch", "peer's time / ours", "",
+        title="hepq | PyTorch as weaver-core trains",
+    )  # fmt: skip
+    for r in found:
+        pairs = [f"{a:.{d}f} | {b:.{d}f}" for a, b, d in zip(r.hepq, r.peer, (4, 4, 0, 1), strict=True)]
+        table.add_row(
+            r.tagger, str(r.jets), str(r.epochs), *pairs, f"{r.peer[3] / r.hepq[3]:.2f}", "" if r.met else "MISSED"
+        )
+    Console(width=140).print(table)
+    ratio = np.exp(np.mean([np.log(r.peer[3] / r.hepq[3]) for r in found]))
+    print(f"time of an epoch, peer over hepq: geometric mean {ratio:.2f}; standard error of an AUC about "
+          f"{max(r.error for r in found):.4f}")  # fmt: skip
+    return 0 if all(r.met for r in found) else 1
