@@ -75,7 +75,9 @@ class Live(Watch):
             self._live.update(self._shown())
         else:
             row = history[-1]
-            self.console.print("  ".join(f"{name} {_text(name, row[name])}" for name in COLUMNS if name in row))
+            self.console.print(
+                "  ".join(f"{name} {_text(name, row[name])}" for name in COLUMNS if name in row), soft_wrap=True
+            )
 
     def close(self) -> None:
         if self._live is not None:

@@ -9,6 +9,7 @@ import torch
 
 from hepq.compiler.interpret import run
 from hepq.compiler.lower.torch import TorchModule, pad_events, to_torch
+from hepq.compiler.lower.torch_conv import convolutions
 from tests.compiler.generate import random_events, random_weights
 from tests.models.detector import module_from
 
@@ -50,14 +51,14 @@ def lowered(x: str, param: str, body: str) -> TorchModule:
 )
 def test_no_window_is_held(x: str, param: str, body: str) -> None:
     model = lowered(x, param, body)
-    assert len(model._convolutions) == 1
+    assert len(convolutions(model.ir)) == 1
     assert not any(node.op == "window" for node in model._plan)
 
 
 def test_a_volume() -> None:
     windows = "window[v](window[w, 2, 1](window[2](x, over=row), over=col), over=lay)"
     model = lowered("row, col, lay, c", "out, c, 2, w, v", f"dot({windows}, k, over=[c, 2, w, v])")
-    assert len(model._convolutions) == 1
+    assert len(convolutions(model.ir)) == 1
 
 
 @pytest.mark.parametrize(
@@ -75,13 +76,13 @@ def test_a_volume() -> None:
     ],
 )
 def test_what_is_no_convolution(x: str, param: str, body: str) -> None:
-    assert not lowered(x, param, body)._convolutions
+    assert not convolutions(lowered(x, param, body).ir)
 
 
 def test_a_window_that_something_else_reads_is_kept() -> None:
     body = "dot(window[w](x, over=row), k, over=w) + max(window[w](x, over=row), over=w)"
     model = lowered("row, c", "w", body)
-    assert len(model._convolutions) == 1
+    assert len(convolutions(model.ir)) == 1
     assert any(node.op == "window" for node in model._plan)
 
 

@@ -225,4 +225,5 @@ RULES: dict[str, Rule] = {
     "window": _window,
     "batch_norm": _batch_norm,
     "dropout": _same,
+    "stop_gradient": _same,
 }
