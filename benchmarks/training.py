@@ -87,7 +87,7 @@ def measure(tagger: str, jets: int, epochs: int, seed: int, bar: Progress) -> Re
     mine = (scored["accuracy"], scored["auc"], scored[f"rejection{EFFICIENCY}"], seconds[0] / epochs)
     peer = (*_quality(theirs.probabilities(events.validation), events.truth[events.validation]), seconds[1] / epochs)
     signal = events.is_signal(events.validation)
-    return Result(tagger, len(events.known), epochs, mine, peer, _auc_error(peer[1], int(signal.sum()), len(signal)))
+    return Result(tagger, len(events.known), epochs, mine, peer, auc_error(peer[1], int(signal.sum()), len(signal)))
 
 
 def _quality(p: NDArray[np.float64], truth: NDArray[np.int64]) -> tuple[float, float, float]:
@@ -99,7 +99,7 @@ def _quality(p: NDArray[np.float64], truth: NDArray[np.int64]) -> tuple[float, f
     return accuracy, auc(scores, signal), rejection(scores, signal, EFFICIENCY / 100).value
 
 
-def _auc_error(area: float, signal: int, events: int) -> float:
+def auc_error(area: float, signal: int, events: int) -> float:
     """Hanley and McNeil, Radiology 143 (1982) 29."""
     q1, q2, background = area / (2 - area), 2 * area**2 / (1 + area), events - signal
     variance = area * (1 - area) + (signal - 1) * (q1 - area**2) + (background - 1) * (q2 - area**2)

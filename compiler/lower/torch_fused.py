@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hepq.compiler.formulas import softmax_of
 from hepq.compiler.ir import Module, Node, topological
 from hepq.compiler.lower.torch_values import Batch, Value
 from hepq.lang.types import Dim
@@ -66,17 +67,10 @@ def _gelu(node: Node) -> Fused | None:
 
 
 def _softmax(node: Node) -> Fused | None:
-    """exp(x - max(x)) / sum(exp(x - max(x))) over one dim"""
-    e, total = node.operands
-    if e.op != "exp" or total.op != "reduce_sum" or total.operands[0] is not e or len(total["over"]) != 1:
+    found = softmax_of(node)
+    if found is None:
         return None
-    difference = e.operands[0]
-    if difference.op != "sub":
-        return None
-    x, top = difference.operands
-    if top.op != "reduce_max" or top.operands[0] is not x or top["over"] != total["over"]:
-        return None
-    (dim,) = total["over"]
+    x, dim = found
 
     def apply(args: Sequence[Value], batch: Batch) -> Value:
         (x,) = args

@@ -46,8 +46,13 @@ class Objective:
     kind: str
     signal: int
 
-    def losses(self, values: Tensor, truth: Tensor) -> Tensor:
-        """[events] of values [events] or [events, classes] and class numbers [events]."""
+    def losses(self, values: Tensor, truth: Tensor, logits: bool = False) -> Tensor:
+        """[events] of values [events] or [events, classes] and class numbers [events].
+
+        ``logits``: the values are what the softmax of the output is taken of.
+        """
+        if logits:
+            return F.cross_entropy(values, truth, reduction="none")
         if self.kind == "classes":
             logs = torch.log(values.clamp_min(_TINY)) if _probabilities(values) else torch.log_softmax(values, -1)
             return F.nll_loss(logs, truth, reduction="none")

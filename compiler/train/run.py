@@ -7,7 +7,7 @@ import math
 import zlib
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hepq.compiler.build_training import LOSS, WEIGHT
+from hepq.compiler.formulas import softmax_of
+from hepq.compiler.ir import Module
 from hepq.compiler.lower.torch import TorchModule, to_torch
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.cse import MergeEqual
 from hepq.compiler.passes.linear_gather import LinearGather
+from hepq.compiler.passes.log_softmax import LogSoftmax
 from hepq.compiler.print_ir import print_ir
 from hepq.compiler.train import checkpoint
 from hepq.compiler.train.batches import ahead, batches
@@ -34,6 +37,8 @@ from hepq.compiler.train.start import first_weights, matches
 from hepq.compiler.train.steps import Step, make_steps, rate_at
 from hepq.lang.diagnostic import HepqError
 
+#: what a softmax that is scored is taken of
+LOGITS = "logits"
 #: events scored at a time, at most
 SCORED = 512
 
@@ -60,7 +65,8 @@ class Run:
     def __init__(self, data: Labelled, recipe: Resolved, group: Group) -> None:
         self.data, self.recipe, self.group = data, recipe, group
         self.target = _target(data)
-        module, _ = run_pipeline((MergeEqual(), LinearGather()), data.module, {})
+        module, _ = run_pipeline((LogSoftmax(), MergeEqual(), LinearGather()), data.module, {})
+        module = _with_logits(module, self.target)
         self.device = torch.device(recipe.device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.net: TorchModule = to_torch(module, first_weights(data.module, recipe)).to(self.device)
         self.steps: list[Step] = make_steps(self.net, data.built.training, recipe)
@@ -101,7 +107,7 @@ class Run:
     def epoch(self, number: int, watch: Watch) -> float:
         """One pass over the training events, in an order that seed and number decide; their mean loss."""
         rng = np.random.default_rng([self.recipe.seed, ORDER, number])
-        picks = batches(self.data.training, self.recipe.batch, self._lengths, rng)
+        picks = batches(self.data.training, self.recipe.batch, rng)
         torch.manual_seed(zlib.crc32(repr((self.recipe.seed, number, self.group.rank)).encode()))
         stays = {k: v.clone() for k, v in self.net.named_buffers() if matches(k, self.recipe.freeze)}
         total, done = 0.0, 0
@@ -137,7 +143,8 @@ class Run:
         if step.loss is not None:
             return values[step.loss].expand(len(pick)), weights
         assert self.target is not None
-        return self.target.losses(values[self.target.output].float(), truth), weights
+        logits = LOGITS in values
+        return self.target.losses(values[LOGITS if logits else self.target.output], truth, logits), weights
 
     def scored(self, which: NDArray[np.int64]) -> Scores:
         """The loss of some events and, if they are classified, how well."""
@@ -180,7 +187,8 @@ class Run:
         return total / len(which)
 
     def _values(self, inputs: Values, counts: Values, losses: list[str]) -> Values:
-        wanted = [*losses, *([self.target.output] if self.target else []), *([WEIGHT] if self._weighted else [])]
+        known = self.net.ir.outputs
+        wanted = [*losses, *([self.target.output] if self.target else []), *(n for n in (WEIGHT, LOGITS) if n in known)]
         mixed = self.recipe.precision == "mixed"
         with torch.autocast(self.device.type, torch.bfloat16) if mixed else nullcontext():
             found = self.net(inputs, counts, outputs=wanted)
@@ -221,6 +229,12 @@ class Run:
             return None
         longest: NDArray[np.int64] = np.maximum.reduce([np.diff(o)[self.data.known] for o in offsets.values()])
         return longest
+
+
+def _with_logits(module: Module, target: Objective | None) -> Module:
+    """With what a softmax that is compared with labels is taken of: its logarithm has better derivatives."""
+    found = softmax_of(module.outputs[target.output]) if target is not None else None
+    return module if found is None else replace(module, outputs={**module.outputs, LOGITS: found[0]})
 
 
 def _target(data: Labelled) -> Objective | None:

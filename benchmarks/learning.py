@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every jet tagger of the library is trained by hepqc train on the example's jets, and learns.
+
+`learning.hepq` has a training for each. The bar: on jets held out, the area under the ROC curve is five standard errors
+above chance. `--picture` draws the areas after each epoch, as `docs/models.md` shows them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.training import auc_error
+from hepq.compiler.train import Recipe, train_file
+from hepq.compiler.train.report import History, Watch
+from hepq.lang.train_settings import OPTIMISERS, SCHEDULES, Spec
+
+PROGRAM = Path(__file__).with_suffix(".hepq")
+EVENTS = Path(__file__).resolve().parents[1] / "examples/data/train.root"
+#: epochs, jets and learning rate; large networks see fewer jets
+SMALL, LARGE = (8, 2400, 2e-3), (4, 1200, 1e-3)
+TAGGERS = {
+    **dict.fromkeys("EFN EventShapeMLP JEDINet PCNN PFN RPCN SPCT".split(), SMALL),
+    **dict.fromkeys("ABCNet LGN LorentzNet ParT ParTPlain ParticleNet ParticleNetLite PCT".split(), LARGE),
+}
+QUICK = ("PFN", "EventShapeMLP")
+SIGMAS = 5
+
+
+@dataclass(frozen=True)
+class Result:
+    tagger: str
+    areas: tuple[float, ...]
+    error: float
+    seconds: float
+
+    @property
+    def met(self) -> bool:
+        return max(self.areas) > 0.5 + SIGMAS * self.error
+
+
+class Recorder(Watch):
+    def __init__(self) -> None:
+        super().__init__()
+        self.areas: tuple[float, ...] = ()
+
+    def epoch(self, history: History) -> None:
+        self.areas = tuple(row["auc"] for row in history)
+
+
+def measure(tagger: str, seed: int) -> Result:
+    epochs, jets, rate = TAGGERS[tagger]
+    recipe = Recipe(
+        epochs=epochs, events=jets, seed=seed, clip=1.0, device="cpu",
+        optimiser=Spec.default("adamw", OPTIMISERS, lr=rate), schedule=Spec.default("one_cycle", SCHEDULES),
+    )  # fmt: skip
+    watch, start = Recorder(), time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "weights.safetensors"
+        trained = train_file(PROGRAM, [EVENTS], out, recipe, watch=watch, train=f"{tagger}_")
+    signal = trained.fitted.is_signal
+    error = auc_error(0.5, int(signal.sum()), len(signal))
+    return Result(tagger, watch.areas, error, time.perf_counter() - start)
+
+
+def draw(found: list[Result], path: Path) -> None:
+    """Areas after each epoch, one line for each tagger."""
+    from matplotlib.figure import Figure
+
+    from hepq.runtime.files import replacing
+
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    axes = figure.subplots()
+    for r in sorted(found, key=lambda r: -r.areas[-1]):
+        axes.plot(range(1, len(r.areas) + 1), r.areas, marker=".", label=f"{r.tagger}, {r.areas[-1]:.3f}")
+    axes.axhline(0.5, color="grey", linestyle="--", linewidth=1)
+    axes.set(xlabel="Epoch", ylabel="Area under the ROC curve, jets held out")
+    axes.legend(fontsize="small", ncols=2, loc="lower right")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None})
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks learning", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help=f"{' and '.join(QUICK)} only")
+    parser.add_argument("--only", nargs="+", choices=list(TAGGERS), help="these taggers")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--picture", type=Path, help="an [.svg] file")
+    options = parser.parse_args(argv)
+    names = options.only or (QUICK if options.quick else sorted(TAGGERS))
+    found = [measure(name, options.seed) for name in track(names, console=Console(stderr=True))]
+    table = Table("tagger", "jets", "epochs", "AUC after each epoch", "chance, σ", "seconds", "")
+    for r in found:
+        areas = " ".join(f"{a:.3f}" for a in r.areas)
+        jets = str(TAGGERS[r.tagger][1])
+        table.add_row(
+            r.tagger, jets, str(len(r.areas)), areas, f"{r.error:.3f}", f"{r.seconds:.0f}", "" if r.met else "MISSED"
+        )
+    Console(width=130).print(table)
+    if options.picture is not None:
+        draw(found, options.picture)
+    return 0 if all(r.met for r in found) else 1
