@@ -20,8 +20,8 @@ AHEAD = 2
 def batches(events: Pick, size: int, rng: np.random.Generator) -> list[Pick]:
     """All ``events`` once, in random batches of ``size``.
 
-    Events of like multiplicity are not brought together, which would save padding: multiplicity tells classes apart, and
-    the statistics of batch normalisation would be those of each kind in training, of all kinds later.
+    Events of like multiplicity are not brought together, which would save padding: multiplicity tells classes apart,
+    and the statistics of batch normalisation would be those of each kind in training, of all kinds later.
     """
     order = rng.permutation(events)
     return [order[i : i + size] for i in range(0, len(order), size)]
