@@ -60,6 +60,16 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "ParticleNetLite": (_GRAPH, "ParticleNetLite[cls](pos, x)"),
     },
     "pfn": {"PFN": (_X, "PFN[cls](x)")},
+    "lorentznet": {
+        "psi": (_X, "psi(x)"),
+        "beams": (_P, "p + sum(beams(), over=side)"),
+        "cut": (_P, "cut[20](p)"),
+        "Message": (f"{_P}, {_X}", "sum(Message[7](x, prime(x, part), p, prime(p, part)), over=part')"),
+        "Shift": (f"{_P}, {_X}", "Shift[20](x, p)"),
+        "Update": (_X, "Update(x, 2 * x, x)"),
+        "LGEB": (f"{_P}, {_X}, g: real[side, feat], q: p4[side]", "LGEB[5e-3, 50](x, p, x, g, q, g)"),
+        "LorentzNet": (f"{_P}, {_X}", "LorentzNet[cls, blocks=2, hidden=12](p, x)"),
+    },
 }
 PROGRAMS = {"nn": NN, "hep": HEP, **MODELS}
 
@@ -103,6 +113,7 @@ dim wire = 3
 dim layer = 4
 dim eight = 8
 dim xyz = 3
+dim side = 2
 dim feat = 6
 dim cell = 12
 dim xy = 2
