@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 import torch
 
+import hepq
 from benchmarks import data
 from benchmarks.stdlib_programs import event_of, module_of, moved_weights
 from hepq.compiler.build import Built
 from hepq.compiler.interpret import run
 from hepq.compiler.lower.torch import pad_events, to_torch
-from hepq.compiler.pipeline import Options, build_file
+from hepq.compiler.pipeline import Options, build_file, compile_file
 from hepq.compiler.schema import read_inputs
 from hepq.compiler.weights import import_checkpoint
+from hepq.runtime import lorentz
 from hepq.runtime.metrics import auc
 from tests.compiler.tvm_call import Compiled
 from tests.models import lorentznet_reference as theirs
@@ -122,3 +124,46 @@ def test_published_weights_tell_top_from_qcd() -> None:
                 scores.append(float(network(*pad_events([event], module))["output"][0, 1]))
             truth.append(label == "Tbqq")
     assert auc(np.array(scores), np.array(truth)) > 0.95
+
+
+ALL = """
+from std.lorentznet import LorentzNet
+dim part <= 16
+dim side = 2
+dim feat = 1
+dim cls = 2
+@invariant(permute(part), lorentz)
+model All(p: p4[part], x: real[part, feat], beam: p4[side]) -> real[cls] = LorentzNet[cls, blocks=2, hidden=8](p, x, beam)
+"""
+
+
+@pytest.fixture
+def everything(tmp_path: Path) -> Path:
+    (tmp_path / "all.hepq").write_text(ALL)
+    return tmp_path / "all.hepq"
+
+
+def test_invariant_as_a_function_of_all_four_vectors(everything: Path) -> None:
+    module = build_file(everything).module
+    rng = np.random.default_rng(3)
+    weights, event = moved_weights(module, rng), event_of(module, 9, rng)
+    event["beam"] = theirs.BEAMS.numpy()
+    (matrix,) = lorentz.transformations(1, rng)
+    cos, sin = np.cos(1.0), np.sin(1.0)
+    turn = np.eye(4)
+    turn[:2, :2] = [[cos, -sin], [sin, cos]]
+    along = np.eye(4)
+    along[2:, 2:] = np.array([[1, -0.3], [-0.3, 1]]) / np.sqrt(1 - 0.3**2)
+    together = {"p": event["p"] @ matrix.T, "beam": event["beam"] @ matrix.T}
+    particles = [{"p": event["p"] @ m.T} for m in (turn, np.diag([-1, 1, 1, 1]), np.diag([1, 1, -1, 1]), along, matrix)]
+    first, *others = run(module, [event, event | together, *(event | p for p in particles)], weights)["output"]
+    apart = [np.abs(value - first).max() for value in others]
+    assert max(apart[:4]) < 1e-9, "all moved; and particles alone turned about z, reflected in x, in z"
+    assert min(apart[4:]) > 1e-6, "particles alone boosted along z, or anyhow"
+
+
+def test_verify_boosts_particles_and_beams(everything: Path) -> None:
+    compile_file(everything, everything.with_suffix(".hepqx"), Options(init=1))
+    found = hepq.load(everything.with_suffix(".hepqx"), threads=1).verify()
+    assert found.ok and not found.untested
+    assert [c.check for c in found.checks] == ["golden", "permute(part)", "lorentz"]
