@@ -23,6 +23,7 @@ from hepq.lang.types import ENERGY, LORENTZ, Type
 Array = np.ndarray[Any, Any]
 
 _X, _P = "x: real[part, feat]", "p: p4[part]"
+_S4, _V4, _M4 = "s: real[part, cx, feat]", "v: real[part, mu, cx, feat]", "m: real[part, mu, nu, cx, feat]"
 _GRAPH = "pos: real[part, xy], x: real[part, feat]"
 
 #: name in the library -> (parameters, expression)
@@ -70,6 +71,24 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "LGEB": (f"{_P}, {_X}, g: real[side, feat], q: p4[side]", "LGEB[5e-3, 50](x, p, x, g, q, g)"),
         "LorentzNet": (f"{_P}, {_X}", "LorentzNet[cls, blocks=2, hidden=12](p, x)"),
     },
+    "lgn": {
+        **{name: (_M4, f"{name}(m)") for name in "turning transposed turned trace symmetric tensor_square".split()},
+        **{name: (_V4, f"{name}(v)") for name in "lowered square".split()},
+        "times": (_S4, "times(s, 2 * s)"),
+        "metric": (_V4, "v * metric[mu]()"),
+        "identity": (_M4, "m * identity()"),
+        "outer": (f"{_X}, {_V4}", "outer(mean(x, over=feat), mean(v, over=feat))"),
+        "dual": ("a: real[part, mu, nu]", "dual(a)"),
+        "self_dual": (_M4, "(self_dual[1](m), self_dual[-1](m))"),
+        "product": (_M4, "product(m, 2 * m)"),
+        "joined": (_S4, "joined[feat]([s, 2 * s])"),
+        "Mix": (_S4, "s |> Mix[5]"),
+        "ScalarMLP": (_S4, "s |> ScalarMLP[2, 3]"),
+        "Radial": (_P, "sum(Radial[feat, 3](hep.mass(p + prime(p, part)) / 100 GeV)[0], over=part')"),
+        "heard": (_S4, "heard(s - prime(s, part), s)"),
+        "Level": (f"{_S4}, {_V4}, q: real[part, mu]", "Level[3](s, [v], [], q, s - prime(s, part), s * prime(s, part))[0]"),
+        "LGN": (f"{_P}, {_X}", "LGN[cls, channels=[2, 2, 2], basis=2, depth=1](p, x)"),
+    },
 }
 PROGRAMS = {"nn": NN, "hep": HEP, **MODELS}
 
@@ -114,6 +133,9 @@ dim layer = 4
 dim eight = 8
 dim xyz = 3
 dim side = 2
+dim mu = 4
+dim nu = 4
+dim cx = 2
 dim feat = 6
 dim cell = 12
 dim xy = 2
