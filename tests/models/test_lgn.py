@@ -38,7 +38,8 @@ def program(folder: Path, statics: str = "") -> Path:
 def weights_of(module: Module, rng: np.random.Generator) -> dict[str, Array]:
     """Weights with which no output is 0 or 1, and tensors matter as scalars do."""
     weights = {path: value.astype(np.float64) for path, value in moved_weights(module, rng).items()}
-    return {p: v * {"plus0": 3, "minus0": 3, "tensor0": 100}.get(p.split(".")[-2], 1) for p, v in weights.items()}
+    factors = {"plus0": 3.0, "minus0": 3.0, "tensor0": 100.0, "head": 0.02}
+    return {path: value * factors.get(path.split(".")[-2], 1.0) for path, value in weights.items()}
 
 
 def number(module: Module) -> int:
