@@ -86,7 +86,10 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "ScalarMLP": (_S4, "s |> ScalarMLP[2, 3]"),
         "Radial": (_P, "sum(Radial[feat, 3](hep.mass(p + prime(p, part)) / 100 GeV)[0], over=part')"),
         "heard": (_S4, "heard(s - prime(s, part), s)"),
-        "Level": (f"{_S4}, {_V4}, q: real[part, mu]", "Level[3](s, [v], [], q, s - prime(s, part), s * prime(s, part))[0]"),
+        "Level": (
+            f"{_S4}, {_V4}, q: real[part, mu]",
+            "Level[3](s, [v], [], q, s - prime(s, part), s * prime(s, part))[0]",
+        ),
         "LGN": (f"{_P}, {_X}", "LGN[cls, channels=[2, 2, 2], basis=2, depth=1](p, x)"),
     },
 }

@@ -36,7 +36,8 @@ def _recognised(node: Node) -> FourVector | None:
     columns, polar = names[:3], False
     if None in columns:
         columns, polar = _polar([_branches(o) for o in node.operands[:3]]), True
-    if None in columns or len(set(columns)) < 3:
+    a, b, c = columns
+    if a is None or b is None or c is None or len({a, b, c}) < 3:
         return None
     dims = {n.type.dims for n in topological([node]) if n.op == "input"}
     if len(dims) > 1:
@@ -45,8 +46,6 @@ def _recognised(node: Node) -> FourVector | None:
         components = tuple(instructions(o) for o in node.operands)
     except NotElementwise:
         return None
-    a, b, c = columns
-    assert a is not None and b is not None and c is not None
     return FourVector(columns=(a, b, c), polar=polar, energy=names[3], components=components)
 
 

@@ -41,8 +41,8 @@ def golden_vectors(
     """Up to ``KEPT`` events with their reference outputs.
 
     Events come from ``data`` (a ROOT file), else from the dataset's own files where they are present
-    (relative to ``folder``), else they are made up: positive numbers, energies above momenta, multiplicities from 0 to the
-    bound.
+    (relative to ``folder``), else they are made up: positive numbers, energies above momenta,
+    multiplicities from 0 to the bound.
     """
     raw = _from_file(manifest, data, folder) or _made_up(manifest, np.random.default_rng(seed))
     events = (_event(manifest, raw, i) for i in range(raw.events))

@@ -76,7 +76,8 @@ class Order(_Frozen):
 class FourVector(_Frozen):
     """A four-vector that the program makes of branches of one shape.
 
-    ``columns``: px, py, pz; or pt, eta, phi if ``polar``. ``energy``: its branch; None if it is computed, as from a mass.
+    ``columns``: px, py, pz; or pt, eta, phi if ``polar``. ``energy``: its branch; None if it is computed, as from
+    a mass.
     ``components``: px, py, pz and energy as the program computes them.
     """
 

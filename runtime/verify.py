@@ -102,7 +102,7 @@ def _lorentz(
     valid = _movable(manifest, raw)
     checks = []
     for output in manifest.outputs:
-        before = golden.outputs[output.name]
+        before: NDArray[Any] = golden.outputs[output.name]
         rows = lorentz.owners(manifest, raw, output.dims)
         if promise.startswith("equivariant") and output.dims[-1:] == (lorentz.P4,):
             before = lorentz.moved(before, matrices[rows])
@@ -111,9 +111,7 @@ def _lorentz(
     return checks, ()
 
 
-def _noise(
-    model: Model, raw: Raw, replayed: Mapping[str, NDArray[Any]], rng: np.random.Generator
-) -> dict[str, float]:
+def _noise(model: Model, raw: Raw, replayed: Mapping[str, NDArray[Any]], rng: np.random.Generator) -> dict[str, float]:
     """How far outputs go, relative to max(1, |output|), when the momenta's last bits change."""
     noise = dict.fromkeys(replayed, 0.0)
     for _ in range(TRIALS):

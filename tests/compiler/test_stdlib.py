@@ -41,7 +41,10 @@ def test_passes_and_torch_agree_with_the_reference(library: str, name: str) -> N
             np.testing.assert_allclose(inside, value, rtol=1e-9, atol=1e-9)
 
 
-TAGGERS = [("particlenet", "ParticleNet"), ("particlenet", "ParticleNetLite"), ("pfn", "PFN")]
+TAGGERS = [
+    ("particlenet", "ParticleNet"), ("particlenet", "ParticleNetLite"), ("pfn", "PFN"), ("lorentznet", "LorentzNet"),
+    ("lgn", "LGN"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("library", "name"), TAGGERS)

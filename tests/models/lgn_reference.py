@@ -24,19 +24,24 @@ for _order in permutations(range(4)):
 def self_dual(m: Array, sign: int) -> Array:
     """The part of [..., 4, 4] whose dual is -i · sign times itself."""
     a = (m - m.swapaxes(-1, -2)) / 2
-    return (a + sign * 1j * 0.5 * np.einsum("abcd,...ef,ce,df->...ab", EPSILON, a, G, G)) / 2
+    part: Array = (a + sign * 1j * 0.5 * np.einsum("abcd,...ef,ce,df->...ab", EPSILON, a, G, G)) / 2
+    return part
 
 
 def traceless_symmetric(m: Array) -> Array:
     trace = np.einsum("...ab,ab->...", m, G)[..., None, None]
-    return (m + m.swapaxes(-1, -2)) / 2 - trace * G / 4
+    part: Array = (m + m.swapaxes(-1, -2)) / 2 - trace * G / 4
+    return part
 
 
 def product(m: Array, n: Array) -> Array:
-    return np.einsum("...ab,bc,...cd->...ad", m, G, n)
+    result: Array = np.einsum("...ab,bc,...cd->...ad", m, G, n)
+    return result
 
 
-def probabilities(w: Weights, p: Array, x: Array, channels: Sequence[int] = (2, 3, 4, 3), scale: float = 0.005) -> Array:
+def probabilities(
+    w: Weights, p: Array, x: Array, channels: Sequence[int] = (2, 3, 4, 3), scale: float = 0.005
+) -> Array:
     """``p``: momenta in GeV [n, 4]; ``x``: scalars [n, features]."""
     q = p * scale
     d = q[:, None] - q
@@ -68,7 +73,8 @@ def _level(
     """``f`` [i, j, channel] multiplies scalars of j, ``e`` [i, j, channel, 4] is the vector of the pair."""
 
     def heard(t: Array) -> Array:
-        return np.einsum("ijc,jc...->ic...", f, t)
+        result: Array = np.einsum("ijc,jc...->ic...", f, t)
+        return result
 
     scalars, vectors = [heard(s), s, s * s], [np.einsum("ijca,jc->ica", e, s)]
     kinds: list[list[Array]] = [[], [], []]
@@ -89,14 +95,17 @@ def _level(
         kinds[2] += [product(a, b), product(a, t), product(b, t), product(t, t)]
     new = []
     if v:
-        plus, minus, tensor = (_mix(w, f"{name}.{k}0", own) for k, own in zip(("plus", "minus", "tensor"), kinds, strict=True))
+        plus, minus, tensor = (
+            _mix(w, f"{name}.{k}0", own) for k, own in zip(("plus", "minus", "tensor"), kinds, strict=True)
+        )
         new = [self_dual(plus, 1), self_dual(minus, -1), traceless_symmetric(tensor)]
     return _mix(w, f"{name}.scalar", scalars), [_mix(w, f"{name}.vector", vectors)], new
 
 
 def _mix(w: Weights, name: str, parts: Sequence[Array]) -> Array:
     weight = w[f"{name}.weight"]
-    return np.einsum("oc,nc...->no...", weight[..., 0] + 1j * weight[..., 1], np.concatenate(parts, axis=1))
+    result: Array = np.einsum("oc,nc...->no...", weight[..., 0] + 1j * weight[..., 1], np.concatenate(parts, axis=1))
+    return result
 
 
 def _mlp(w: Weights, name: str, s: Array) -> Array:

@@ -35,7 +35,9 @@ def _block(w: Weights, name: str, h: Tensor, x: Tensor, scalars: Tensor, c: floa
     n = len(h)
     i, j = (~torch.eye(n, dtype=torch.bool)).nonzero(as_tuple=True)
     apart, both = x[i] - x[j], x[i] * x[j]
-    edge = torch.cat([h[i], h[j], _squeeze((apart**2 * METRIC).sum(1, True)), _squeeze((both * METRIC).sum(1, True))], 1)
+    edge = torch.cat(
+        [h[i], h[j], _squeeze((apart**2 * METRIC).sum(1, True)), _squeeze((both * METRIC).sum(1, True))], 1
+    )
     m = _norm(w, f"{name}.phi_e.1", edge @ w[f"{name}.phi_e.0.weight"].T).relu()
     m = _linear(w, f"{name}.phi_e.3", m).relu()
     m = m * _linear(w, f"{name}.phi_m.0", m).sigmoid()

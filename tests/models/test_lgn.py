@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import hepq
 from benchmarks.stdlib_programs import event_of, module_of, moved_weights
 from hepq.compiler.interpret import run
 from hepq.compiler.ir import Module
-from hepq.compiler.pipeline import Options, build_file, compile_file
+from hepq.compiler.options import Options
+from hepq.compiler.pipeline import build_file, compile_file
 from hepq.runtime import lorentz
 from tests.compiler.tvm_call import Compiled
 from tests.models import lgn_reference as theirs
@@ -65,7 +66,7 @@ def test_weights_are_those_of_the_published_code_less_redundant_ones(tmp_path: P
     """The published default has 4,646, of which 504 multiply what is zero, or there twice."""
     channels, published, ours = (2, 3, 4, 3), 0, 0
     node: list[tuple[int, int]] = [S]
-    for before, after in zip(channels, channels[1:], strict=False):
+    for before, after in pairwise(channels):
         together = [c for a in node for b in (S, V) for c in couplings(a, b)] + node
         squares = [c for a in node for b in node for c in couplings(a, b)]
         distinct = [
@@ -132,11 +133,14 @@ def test_compiled_code_is_within_rounding() -> None:
     weights = moved_weights(module, rng)
     events = [event_of(module, n, rng) for n in (0, 1, 2, 9)]
     wanted = run(module, events, weights)["output"]
-    np.testing.assert_allclose(np.stack(Compiled(module, weights)(events)["output"]), np.stack(wanted), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(
+        np.stack(Compiled(module, weights)(events)["output"]), np.stack(wanted), rtol=0, atol=1e-5
+    )
 
 
 def test_verify_boosts_and_rotates(tmp_path: Path) -> None:
     compile_file(program(tmp_path, "channels=[2, 2, 2], basis=2, depth=1, "), tmp_path / "top.hepqx", Options(init=0))
     found = hepq.load(tmp_path / "top.hepqx", threads=1).verify()
-    assert found.ok and not found.untested
+    assert found.ok
+    assert not found.untested
     assert [c.check for c in found.checks] == ["golden", "permute(part)", "lorentz"]

@@ -18,7 +18,8 @@ from benchmarks.stdlib_programs import event_of, module_of, moved_weights
 from hepq.compiler.build import Built
 from hepq.compiler.interpret import run
 from hepq.compiler.lower.torch import pad_events, to_torch
-from hepq.compiler.pipeline import Options, build_file, compile_file
+from hepq.compiler.options import Options
+from hepq.compiler.pipeline import build_file, compile_file
 from hepq.compiler.schema import read_inputs
 from hepq.compiler.weights import import_checkpoint
 from hepq.runtime import lorentz
@@ -133,7 +134,8 @@ dim side = 2
 dim feat = 1
 dim cls = 2
 @invariant(permute(part), lorentz)
-model All(p: p4[part], x: real[part, feat], beam: p4[side]) -> real[cls] = LorentzNet[cls, blocks=2, hidden=8](p, x, beam)
+model All(p: p4[part], x: real[part, feat], beam: p4[side]) -> real[cls] =
+  LorentzNet[cls, blocks=2, hidden=8](p, x, beam)
 """
 
 
@@ -165,5 +167,6 @@ def test_invariant_as_a_function_of_all_four_vectors(everything: Path) -> None:
 def test_verify_boosts_particles_and_beams(everything: Path) -> None:
     compile_file(everything, everything.with_suffix(".hepqx"), Options(init=1))
     found = hepq.load(everything.with_suffix(".hepqx"), threads=1).verify()
-    assert found.ok and not found.untested
+    assert found.ok
+    assert not found.untested
     assert [c.check for c in found.checks] == ["golden", "permute(part)", "lorentz"]
