@@ -24,6 +24,7 @@ Array = np.ndarray[Any, Any]
 
 _X, _P = "x: real[part, feat]", "p: p4[part]"
 _IMAGE = "x: real[cell, pixel, xy]"
+_S4, _V4, _M4 = "s: real[part, cx, feat]", "v: real[part, mu, cx, feat]", "m: real[part, mu, nu, cx, feat]"
 _GRAPH = "pos: real[part, xy], x: real[part, feat]"
 _JET = f"{_GRAPH}, g: real[glob]"
 _HITS = "pos: real[hit, xy], x: real[hit, feat]"
@@ -96,6 +97,37 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
     "jedinet": {
         "JEDILayers": (_X, "x |> JEDILayers[5, 8, elu]"),
         "JEDINet": (_X, "JEDINet[cls](x)"),
+    },
+    "lgn": {
+        **{name: (_M4, f"{name}(m)") for name in "turning transposed turned trace symmetric tensor_square".split()},
+        **{name: (_V4, f"{name}(v)") for name in "lowered square".split()},
+        "times": (_S4, "times(s, 2 * s)"),
+        "metric": (_V4, "v * metric[mu]()"),
+        "identity": (_M4, "m * identity()"),
+        "outer": (f"{_X}, {_V4}", "outer(mean(x, over=feat), mean(v, over=feat))"),
+        "dual": ("a: real[part, mu, nu]", "dual(a)"),
+        "self_dual": (_M4, "(self_dual[1](m), self_dual[-1](m))"),
+        "product": (_M4, "product(m, 2 * m)"),
+        "joined": (_S4, "joined[feat]([s, 2 * s])"),
+        "Mix": (_S4, "s |> Mix[5]"),
+        "ScalarMLP": (_S4, "s |> ScalarMLP[2, 3]"),
+        "Radial": (_P, "sum(Radial[feat, 3](hep.mass(p + prime(p, part)) / 100 GeV)[0], over=part')"),
+        "heard": (_S4, "heard(s - prime(s, part), s)"),
+        "Level": (
+            f"{_S4}, {_V4}, q: real[part, mu]",
+            "Level[3](s, [v], [], q, s - prime(s, part), s * prime(s, part))[0]",
+        ),
+        "LGN": (f"{_P}, {_X}", "LGN[cls, channels=[2, 2, 2], basis=2, depth=1](p, x)"),
+    },
+    "lorentznet": {
+        "psi": (_X, "psi(x)"),
+        "beams": (_P, "p + sum(beams(), over=side)"),
+        "cut": (_P, "cut[20](p)"),
+        "Message": (f"{_P}, {_X}", "sum(Message[7](x, prime(x, part), p, prime(p, part)), over=part')"),
+        "Shift": (f"{_P}, {_X}", "Shift[20](x, p)"),
+        "Update": (_X, "Update(x, 2 * x, x)"),
+        "LGEB": (f"{_P}, {_X}, g: real[side, feat], q: p4[side]", "LGEB[5e-3, 50](x, p, x, g, q, g)"),
+        "LorentzNet": (f"{_P}, {_X}", "LorentzNet[cls, blocks=2, hidden=12](p, x)"),
     },
     "part": {
         "pair_features": (_P, "mean(pair_features(p), over=part')"),
@@ -190,6 +222,10 @@ dim wire = 3
 dim layer = 4
 dim eight = 8
 dim xyz = 3
+dim side = 2
+dim mu = 4
+dim nu = 4
+dim cx = 2
 dim feat = 6
 dim cell = 12
 dim pixel = 11

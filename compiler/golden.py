@@ -22,6 +22,7 @@ from hepq.runtime.columns import Raw, collect
 from hepq.runtime.errors import DataError
 from hepq.runtime.events import Batch, prepare
 from hepq.runtime.golden import Golden
+from hepq.runtime.lorentz import P4
 from hepq.runtime.manifest import Described, EventSchema
 
 CANDIDATES, KEPT, TOLERANCE = 48, 16, 1e-5
@@ -40,7 +41,8 @@ def golden_vectors(
     """Up to ``KEPT`` events with their reference outputs.
 
     Events come from ``data`` (a ROOT file), else from the dataset's own files where they are present
-    (relative to ``folder``), else they are made up: positive numbers, multiplicities from 0 to the bound.
+    (relative to ``folder``), else they are made up: positive numbers, energies above momenta,
+    multiplicities from 0 to the bound.
     """
     raw = _from_file(manifest, data, folder) or _made_up(manifest, np.random.default_rng(seed))
     events = (_event(manifest, raw, i) for i in range(raw.events))
@@ -132,6 +134,12 @@ def _made_up(manifest: Described, rng: np.random.Generator) -> Raw:
                 contents[c.name] = rng.integers(0, 4, shape)
             case _:
                 contents[c.name] = np.exp(rng.normal(0, 0.5, shape)).astype(np.float32)
+                if c.dims[-1:] == (P4,):
+                    contents[c.name][..., 3] = np.linalg.norm(contents[c.name], axis=-1)
+    for v in manifest.dataset.vectors if manifest.dataset else ():
+        if v.energy is not None and not v.polar:
+            p = np.stack([contents[name] for name in v.moving])
+            contents[v.energy] = np.linalg.norm(p, axis=0)
     return Raw(CANDIDATES, counts, contents)
 
 

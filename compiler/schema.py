@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hepq.compiler.build import Built
-from hepq.compiler.ir import ELEMENTWISE, Module, Node, topological
+from hepq.compiler.elementwise import NotElementwise, instructions
+from hepq.compiler.four_vectors import four_vectors
+from hepq.compiler.ir import Module
 from hepq.lang.catalogue import diag
 from hepq.lang.dataset import BranchPlan, DatasetPlan, OrderPlan
 from hepq.lang.diagnostic import HepqError
@@ -35,7 +37,7 @@ def event_schema(built: Built, module: Module) -> m.EventSchema:
     """What the runtime needs to turn events into the inputs of ``module``."""
     inputs = tuple(_value(n["name"], n.type) for n in module.inputs)
     plan = built.plan.dataset
-    dataset = _dataset(plan, module) if plan is not None else None
+    dataset = _dataset(plan, module, built.plan.fixed) if plan is not None else None
     columns: list[Any] = [n.type for n in module.inputs]
     if plan is not None and dataset is not None:
         columns += [plan.branches[b.name].type for b in dataset.branches]
@@ -86,9 +88,10 @@ def _branch(b: BranchPlan) -> m.Branch:
     return m.Branch(**_value(b.name, b.type).model_dump(), branch=b.branch, factor=b.factor)
 
 
-def _dataset(plan: DatasetPlan, module: Module) -> m.Dataset:
+def _dataset(plan: DatasetPlan, module: Module, fixed: Sequence[str]) -> m.Dataset:
     orders = tuple(_order(o) for o in plan.orders)
     used = {n["name"] for n in module.inputs}
+    vectors, unmoved = four_vectors(module, fixed)
     used |= {a for o in orders for step in o.key for a in step.args if isinstance(a, str)}
     return m.Dataset(
         name=plan.name,
@@ -97,6 +100,8 @@ def _dataset(plan: DatasetPlan, module: Module) -> m.Dataset:
         branches=tuple(_branch(b) for b in plan.branches.values() if b.name in used),
         order=orders,
         policy=m.Policy.model_validate(plan.policy),
+        vectors=vectors,
+        unmoved=unmoved,
         label=m.Label(name=plan.label.name, dim=str(plan.label.dim), branches=plan.label.branches)
         if plan.label
         else None,
@@ -109,42 +114,11 @@ def _order(plan: OrderPlan) -> m.Order:
 
 def _key(plan: OrderPlan) -> tuple[Instruction, ...]:
     """The key as instructions over branches. Raises HepqError if it is not elementwise."""
-    steps: list[Instruction] = []
-    where: dict[Node, int | str] = {}
-    for node in topological([plan.key.handle]):
-        source = _through_stack(node)
-        if source is not node:
-            where[node] = where[source]
-        elif node.op == "input":
-            where[node] = node["name"]
-        elif node.op == "const":
-            where[node] = _add(steps, Instruction(op="const", value=float(node["value"])))
-        elif node.op == "cast" and node.type.elem == "int" and node.operands[0].type.elem == "real":
-            x = where[node.operands[0]]
-            whole = _add(steps, Instruction(op="floor", args=(_add(steps, Instruction(op="abs", args=(x,))),)))
-            sign = _add(steps, Instruction(op="sign", args=(x,)))
-            where[node] = _add(steps, Instruction(op="mul", args=(whole, sign)))
-        elif node.op in ELEMENTWISE:
-            where[node] = _add(steps, Instruction(op=node.op, args=tuple(where[o] for o in node.operands)))
-        elif node.op != "stack":
-            raise HepqError([diag("HQ0610", *([node.span] if node.span else []), dim=plan.dim, found=node.op)])
-    result = where[plan.key.handle]
-    if result != len(steps) - 1:
-        _add(steps, Instruction(op="cast", args=(result,)))
-    return tuple(steps)
-
-
-def _through_stack(node: Node) -> Node:
-    """``pick(stack(a, b), i)`` is the i-th operand: how four-vectors' components reach a key."""
-    if node.op == "pick" and node.operands[0].op == "stack" and node.operands[0]["dim"].key == node["dim"].key:
-        entry: int = node["index"]
-        return node.operands[0].operands[entry]
-    return node
-
-
-def _add(steps: list[Instruction], step: Instruction) -> int:
-    steps.append(step)
-    return len(steps) - 1
+    try:
+        return instructions(plan.key.handle)
+    except NotElementwise as error:
+        node = error.node
+        raise HepqError([diag("HQ0610", *([node.span] if node.span else []), dim=plan.dim, found=node.op)]) from None
 
 
 def shapes(module: Module) -> Mapping[str, tuple[int, ...]]:

@@ -24,6 +24,7 @@ from hepq.lang.values import UNKNOWN, Function, Tensor, Value, describe
 class ModelPlan:
     """``inputs`` are what the compiled function reads: branches if there is a dataset.
 
+    ``fixed``: parameters that are four-vectors but that no branch of the dataset reaches.
     ``shots``, ``budget``: what ``@shots`` and ``@budget`` say of its circuits.
     """
 
@@ -34,6 +35,7 @@ class ModelPlan:
     dataset: DatasetPlan | None
     instances: tuple[Instance, ...]
     invariances: tuple[str, ...]
+    fixed: tuple[str, ...] = ()
     shots: int | None = None
     budget: Mapping[str, float] = field(default_factory=dict)
 
@@ -61,7 +63,7 @@ def elaborate_model(
     measured = together(ctx.measuring, decl.attrs)
     read = plan.tensors if plan is not None else inputs
     return ModelPlan(decl.name, module, read, outputs, plan, tuple(ctx.instances), _invariances(decl),
-                     measured.shots, measured.budget)  # fmt: skip
+                     _fixed(decl, inputs), measured.shots, measured.budget)  # fmt: skip
 
 
 def _own_inputs(ctx: Context, decl: ast.FnDecl) -> dict[str, Tensor]:
@@ -153,6 +155,10 @@ def _outputs(ctx: Context, decl: ast.FnDecl, result: Value) -> dict[str, Tensor]
 def _invariances(decl: ast.FnDecl) -> tuple[str, ...]:
     found = [a for a in decl.attrs if a.name in ("invariant", "equivariant")]
     return tuple(f"{a.name} {arg.value.span.text}" for a in found for arg in a.args)
+
+
+def _fixed(decl: ast.FnDecl, inputs: Mapping[str, Tensor]) -> tuple[str, ...]:
+    return tuple(p.name for p in decl.params if p.type is not None and p.type.name == "p4" and p.name not in inputs)
 
 
 def _check_invariances(ctx: Context, decl: ast.FnDecl, outputs: Mapping[str, Tensor]) -> None:

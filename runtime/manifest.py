@@ -73,6 +73,30 @@ class Order(_Frozen):
     key: tuple[Instruction, ...] = Field(min_length=1)
 
 
+class FourVector(_Frozen):
+    """A four-vector that the program makes of branches of one shape.
+
+    ``columns``: px, py, pz; or pt, eta, phi if ``polar``. ``energy``: its branch; None if it is computed, as from
+    a mass.
+    ``components``: px, py, pz and energy as the program computes them.
+    """
+
+    columns: tuple[str, str, str]
+    polar: bool = False
+    energy: str | None = None
+    components: tuple[tuple[Instruction, ...], ...] = Field(min_length=4, max_length=4)
+
+    @property
+    def moving(self) -> tuple[str, ...]:
+        """Branches whose values a Lorentz transformation changes."""
+        return (*self.columns, *([self.energy] if self.energy is not None else []))
+
+    @property
+    def read(self) -> set[str]:
+        """Every branch it is made of."""
+        return {a for key in self.components for step in key for a in step.args if isinstance(a, str)}
+
+
 class Policy(_Frozen):
     """What to do about trouble.
 
@@ -95,7 +119,11 @@ class Label(_Frozen):
 
 
 class Dataset(_Frozen):
-    """How a tree's branches become inputs. Branches that no input bears the name of serve ``order``."""
+    """How a tree's branches become inputs. Branches that no input bears the name of serve ``order``.
+
+    ``vectors``: the four-vectors made of branches. ``unmoved``: why a Lorentz transformation of the branches would not
+    be one of all four-vectors; empty if it would.
+    """
 
     name: str
     files: tuple[str, ...] = ()
@@ -104,6 +132,8 @@ class Dataset(_Frozen):
     order: tuple[Order, ...] = ()
     policy: Policy = Policy()
     label: Label | None = None
+    vectors: tuple[FourVector, ...] = ()
+    unmoved: str = ""
 
 
 class EventSchema(_Frozen):
@@ -180,6 +210,12 @@ class EventSchema(_Frozen):
                 raise ValueError(f"order by a dim that is not ragged: {order.dim}")
             allowed = {n for n, c in columns.items() if c.dims in ((), (order.dim,))}
             check(order.key, allowed)
+        for vector in self.dataset.vectors if self.dataset else ():
+            shapes = {columns[n].dims for n in vector.read | {*vector.moving} if n in columns}
+            if len(shapes) != 1:
+                raise ValueError("a four-vector of branches of several shapes")
+            for key in vector.components:
+                check(key, columns)
         if self.dataset and len({o.dim for o in self.dataset.order}) != len(self.dataset.order):
             raise ValueError("a dim is ordered twice")
         return self

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.runtime import lorentz
 from hepq.runtime.artifact import GOLDEN
 from hepq.runtime.columns import Raw
 from hepq.runtime.errors import ArtifactError
@@ -19,6 +20,9 @@ from hepq.runtime.manifest import Described
 
 if TYPE_CHECKING:
     from hepq.runtime.model import Model
+
+#: how often momenta are rounded anew
+TRIALS = 4
 
 
 @dataclass(frozen=True)
@@ -33,16 +37,19 @@ class Difference:
 
 @dataclass(frozen=True)
 class Verification:
-    """``checks``: ``golden``; for each declared invariance that can be tried, ``permute(dim)``; and ``circuit``,
-    the probabilities that a native circuit gives against its source's.
+    """``checks``: ``golden``; for each declared invariance that can be tried, ``permute(dim)`` and ``lorentz``; and
+    ``circuit``, the probabilities that a native circuit gives against its source's.
 
-    Permuted events, too, are compared with the reference. A difference is within tolerance if it is at
-    most ``tolerance * max(1, |reference|)``; NaN equals NaN.
+    Permuted and moved events, too, are compared with the reference. A difference is within tolerance if it is at
+    most ``tolerance * max(1, |reference|)``; NaN equals NaN. Moved momenta are rounded to float32, so for ``lorentz``
+    there is added to ``tolerance`` what such rounding of the momenta as they were makes of the outputs.
+    ``untested``: a declared symmetry that cannot be tried, and why.
     """
 
     events: int
     tolerance: float
     checks: tuple[Difference, ...]
+    untested: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -62,10 +69,10 @@ def verify(model: Model, seed: int = 0) -> Verification:
 
 
 def replay(manifest: Described, golden: Golden, score: Score, seed: int = 0) -> Verification:
-    """Score the golden vectors again; then permute particles wherever the model says it must not matter.
+    """Score the golden vectors again; then permute, boost and rotate particles wherever it must not matter.
 
     Permutation takes raw particles, before ordering. Events beyond the bound are left out of it if nothing
-    orders them, since which particles are cut then depends on their order.
+    orders them, since which particles are cut then depends on their order; and always when momenta change.
     """
     tolerance = manifest.golden.tolerance
     if missing := {o.name for o in manifest.outputs} ^ golden.outputs.keys():
@@ -83,7 +90,62 @@ def replay(manifest: Described, golden: Golden, score: Score, seed: int = 0) -> 
                 before = before[order] if dim.name == name else before
                 mask = np.repeat(valid, golden.raw.counts[dim.name])
             checks.append(_compare(f"permute({name})", output.name, after[mask], before[mask], tolerance))
-    return Verification(golden.raw.events, tolerance, tuple(checks))
+    found, untested = _lorentz(manifest, golden, score, replayed, np.random.default_rng(seed))
+    return Verification(golden.raw.events, tolerance, (*checks, *found), untested)
+
+
+def _lorentz(
+    manifest: Described, golden: Golden, score: Score, replayed: Mapping[str, NDArray[Any]], rng: np.random.Generator
+) -> tuple[list[Difference], tuple[str, ...]]:
+    """Boosts and rotates the four-vectors of each event; outputs that are four-vectors move along if equivariant."""
+    raw = golden.raw
+    promise = next((t for t in manifest.invariances if t.split()[-1] == "lorentz"), None)
+    if promise is None:
+        return [], ()
+    matrices = lorentz.transformations(raw.events, rng)
+    why = lorentz.untestable(manifest)
+    moved = None if why else lorentz.transformed(manifest, raw, matrices)
+    if moved is None:
+        return [], (f"{promise}: {why or 'the branches of a four-vector do not move as one'}",)
+    after = score(moved, "boosted golden vectors")
+    noise = _noise(manifest, raw, score, replayed, rng)
+    valid = _movable(manifest, raw)
+    checks = []
+    for output in manifest.outputs:
+        before: NDArray[Any] = golden.outputs[output.name]
+        rows = lorentz.owners(manifest, raw, output.dims)
+        if promise.startswith("equivariant") and output.dims[-1:] == (lorentz.P4,):
+            before = lorentz.moved(before, matrices[rows])
+        mask, allowed = valid[rows], manifest.golden.tolerance + 2 * noise[output.name]
+        checks.append(_compare("lorentz", output.name, after[output.name][mask], before[mask], allowed))
+    return checks, ()
+
+
+def _noise(
+    manifest: Described, raw: Raw, score: Score, replayed: Mapping[str, NDArray[Any]], rng: np.random.Generator
+) -> dict[str, float]:
+    """How far outputs go, relative to max(1, |output|), when the momenta's last bits change."""
+    noise = dict.fromkeys(replayed, 0.0)
+    for _ in range(TRIALS):
+        contents = dict(raw.contents)
+        for name in lorentz.moving(manifest):
+            exact = contents[name].astype(np.float64)
+            contents[name] = exact * (1 + rng.choice([-1, 1], exact.shape) * 2.0**-23)
+        for name, value in score(Raw(raw.events, raw.counts, contents), "golden vectors").items():
+            apart = np.abs(value - replayed[name]) / np.maximum(1, np.abs(replayed[name]))
+            noise[name] = max(noise[name], float(np.nan_to_num(apart).max(initial=0.0)))
+    return noise
+
+
+def _movable(manifest: Described, raw: Raw) -> NDArray[np.bool_]:
+    """Events without NaN whose every particle is kept: another frame might keep others."""
+    valid = np.ones(raw.events, np.bool_)
+    for dim in manifest.ragged:
+        valid &= raw.counts[dim.name] <= (dim.bound or 0)
+    for column in manifest.columns:
+        finite = np.isfinite(raw.contents[column.name]).reshape(len(raw.contents[column.name]), -1).all(axis=1)
+        valid[lorentz.owners(manifest, raw, column.dims)[~finite]] = False
+    return valid
 
 
 def _natives(model: Model, tolerance: float) -> list[Difference]:

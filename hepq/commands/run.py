@@ -96,6 +96,8 @@ def verify(artifact: Artifact, threads: Threads = None) -> None:
         table.add_row(check.check, check.output, f"{check.largest:.2e}", mark)
     console = out()
     console.print(table)
+    for promise in result.untested:
+        console.print(f"not testable: {promise}", markup=False, soft_wrap=True)
     console.print(
         f"{artifact}: {'agrees' if result.ok else 'does NOT agree'} with the reference on {result.events} events, "
         f"tolerance {result.tolerance:g}"

@@ -41,8 +41,10 @@ def test_passes_and_torch_agree_with_the_reference(library: str, name: str) -> N
             np.testing.assert_allclose(inside, value, rtol=1e-9, atol=1e-9)
 
 
-TAGGERS = [("particlenet", "ParticleNet"), ("particlenet", "ParticleNetLite"), ("pfn", "PFN"), ("pfn", "EFN"),
-           ("part", "ParT"), ("part", "ParTPlain")]  # fmt: skip
+TAGGERS = [
+    ("lgn", "LGN"), ("lorentznet", "LorentzNet"), ("part", "ParT"), ("part", "ParTPlain"),
+    ("particlenet", "ParticleNet"), ("particlenet", "ParticleNetLite"), ("pfn", "EFN"), ("pfn", "PFN"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("library", "name"), TAGGERS)

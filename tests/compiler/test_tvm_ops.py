@@ -167,3 +167,12 @@ def test_neighbours_break_ties_by_index_and_never_invent_one(short: str) -> None
     for name in module.outputs:
         for a, b in zip(got[name], expected[name], strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_product_with_two_dims_of_columns_where_rows_do_not_fill_a_tile(target: str) -> None:
+    """The last row was overwritten by what lies beyond it."""
+    one, head, sub = Dim("one", 1), Dim("head", 2), Dim("sub", 4)
+    x = make("input", name="x", type=Type("real", (PART, FIVE, one)))
+    w = make("param", path="w", init=("normal", 0.0, 1.0), trainable=True, type=Type("real", (one, head, sub)))
+    check(Module("m", (x,), {"y": make("contract", x, w, over=(one,))}), target, seed=0)

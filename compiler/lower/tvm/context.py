@@ -219,9 +219,13 @@ class Context:
             out = _times(out, self.tile.count if in_tile else self.extent(dim))  # type: ignore[union-attr]
         return out
 
-    def at_row(self, dims: Sequence[Dim], r: Expr) -> At:
-        """The index of row ``r`` of the running tile; beyond its end, that of the last row."""
+    def at_row(self, dims: Sequence[Dim], r: Expr, *, inside: bool = False) -> At:
+        """The index of row ``r`` of the running tile; beyond its end, that of the last row.
+
+        A value whose rows are these is addressed by ``r`` itself, beyond the end too, unless ``inside``.
+        """
         safe = bind(tirx.min(r, i32(self.rows(dims)) - 1))
+        r = safe if inside else r
         index: dict[Key, Any] = {}
         for i in range(len(dims) - 1, 0, -1):
             index[dims[i].key] = bind(remainder(safe, self.extent(dims[i])))

@@ -86,9 +86,12 @@ class _Emitter:
 
     def panel(self, weights: Expr, column: Expr, vectors: int) -> None:
         """All rows of the running tile times one panel of weights."""
-        total = i32(self.ctx.rows(self.plan.rows))
+        plan, numbers = self.plan.rows, range(self.rows)
+        total = i32(self.ctx.rows(plan))
+        # what is stored at the last row in place of rows beyond it must be the last row's
+        apart = [d.key for d in self.host.type.dims[:-1]] != [d.key for d in plan]
         with serial(ceildiv(total, self.rows)) as block:
-            rows = [self.ctx.at_row(self.plan.rows, bind(block * self.rows + r)) for r in range(self.rows)]
+            rows = [self.ctx.at_row(plan, bind(block * self.rows + r), inside=apart) for r in numbers]
             cells = [[Cell(const(0.0, "float32"), self.lanes) for _ in range(vectors)] for _ in rows]
             self._multiply(rows, cells, weights, vectors)
             for at, accumulators in zip(rows, cells, strict=True):
