@@ -145,7 +145,6 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "ParticleNetLite": (_GRAPH, "ParticleNetLite[cls](pos, x)"),
     },
     "pcnn": {
-        "StridedConv": (_CELLS, "x |> StridedConv[8, stride=2]"),
         "StridedShortcut": (_CELLS, "x |> StridedShortcut[8, 2]"),
         "ResidualUnit": (_CELLS, "x |> ResidualUnit[8, 2]"),
         "Stage": (_CELLS, "x |> Stage[[8, 5], 2]"),

@@ -109,7 +109,7 @@ def test_commands_not_run() -> None:
         if line.startswith("make "):
             assert f"\n{line.split()[1]}:" in makefile
         if line.startswith("python -m benchmarks ") and len(line.split()) > 3:
-            assert (ROOT / "benchmarks" / f"{line.split()[3]}.py").is_file()
+            assert (ROOT / "benchmarks" / f"{line.split()[3].replace('-', '_')}.py").is_file()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
