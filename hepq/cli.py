@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hepq.commands import build, export, jobs, kernel, language, run, targets, train, weights
+from hepq.commands import build, compare, export, jobs, kernel, language, run, targets, train, weights
 from hepq.commands.console import examples, report
 
 
@@ -65,7 +65,7 @@ def _hepqc(
 _COMMANDS: dict[str, tuple[Any, ...]] = {
     "Write": (language.new, language.check, language.fmt, language.explain),
     "Compile": (train.train, build.compile_, export.export),
-    "Run": (run.predict, kernel.kernel, run.verify, run.inspect),
+    "Run": (run.predict, compare.compare, kernel.kernel, run.verify, run.inspect),
 }
 for panel, commands in _COMMANDS.items():
     for command in commands:
