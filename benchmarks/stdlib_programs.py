@@ -26,6 +26,7 @@ _X, _P = "x: real[part, feat]", "p: p4[part]"
 _GRAPH = "pos: real[part, xy], x: real[part, feat]"
 _JET = f"{_GRAPH}, g: real[glob]"
 _HITS = "pos: real[hit, xy], x: real[hit, feat]"
+_BOOK, _CODES = f"{_X}, b: real[eight, feat]", "c: real[layer, eight], g: real[glob]"
 _KNN = "knn[4](pos, over=part)"
 
 #: name in the library -> (parameters, expression)
@@ -67,6 +68,25 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "ABCNet": (_JET, "ABCNet[cls](pos, x, g)"),
         "ABCPileup": (_JET, "ABCPileup[cls](pos, x, g)"),
     },
+    "autoencoder": {
+        "Layers": (_X, "x |> Layers[5, [8, 7]]"),
+        "Autoencoder": (_X, "x |> Autoencoder[2, [8]]"),
+        "Anomaly": ("x: real[feat]", "Anomaly[2, [8]](x)"),
+    },
+    "diffusion": {
+        "linear_schedule": (_X, "linear_schedule[10](2) * x"),
+        "cosine_schedule": (_X, "cosine_schedule[10](2) * x"),
+        "diffused": (_X, "diffused(x, 0.3, x + 1)"),
+        "time_embedding": ("x: real[feat]", "time_embedding[4](5 * x[0])"),
+        "Denoiser": ("x: real[feat]", "Denoiser[feat, [8], 4](x, 5 * x[0])"),
+        "denoised": (_X, "denoised[diffusion.linear_schedule[10], bound=2](x, x / 2 - 1, 3, x + 1)"),
+    },
+    "gan": {
+        "Generator": (_X, "x |> Generator[5, [8]]"),
+        "Critic": (_X, "x |> Critic[[8]]"),
+        "critic_loss": (_X, "critic_loss(x, x + 1, 0.1)"),
+        "generator_loss": (_X, "generator_loss(x)"),
+    },
     "hits": {
         "EdgeNetwork": (_GRAPH, f"EdgeNetwork[8](x, {_KNN})"),
         "NodeNetwork": (_GRAPH, f"NodeNetwork[8](x, {_KNN}, gather(x, {_KNN})[0])"),
@@ -94,6 +114,26 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "ParticleConv": (_GRAPH, "ParticleConv[8, 12, freqs=3, hidden=5](pos, x)"),
         "CircularConv": ("x: real[feat, cell]", "x |> CircularConv[8, 3]"),
         "RPCN": (_GRAPH, "RPCN[cls](pos, x)"),
+    },
+    "vae": {
+        "GaussianEncoder": (_X, "GaussianEncoder[xy, [8]](x)"),
+        "reparameterise": (_X, "reparameterise(x, x / 2, x + 1)"),
+        "Spread": (_X, "Spread[feat]() * x"),
+        "negative_elbo": (f"{_X}, w: real[feat]", "negative_elbo(x, x + 1, exp(w), x / 2, x, 0.5)"),
+    },
+    "vq": {
+        "Codebook": (_X, "dot(Codebook[eight, feat](), x, over=feat)"),
+        "nearest": (_BOOK, "nearest(x, b)"),
+        "look_up": (_BOOK, "look_up(dot(x, b, over=feat), b)"),
+        "quantise": (_BOOK, "quantise(x, b)"),
+        "quantisation_loss": (_BOOK, "quantisation_loss(x, b)"),
+        "CausalConv1d": ("x: real[cell, feat]", "x |> CausalConv1d[5, 3]"),
+        "before": ("x: real[cell, feat]", "before(x)"),
+        "CodePrior": (_CODES, "CodePrior[6, 2, 3](c, g)"),
+        "code_loss": (_CODES, "code_loss(2 * c, c)"),
+        "draw": ("c: real[eight]", "draw(c, 0.5 * sigmoid(c[0]))"),
+        "DrawCodes": ("u: real[layer], g: real[glob]", "DrawCodes[eight, vq.CodePrior[6]](sigmoid(u), g)"),
+        "outer": ("c: real[eight], g: real[glob]", "outer(c, g)"),
     },
 }
 PROGRAMS = {"nn": NN, "hep": HEP, **MODELS}
@@ -161,8 +201,8 @@ def module_of(library: str, name: str) -> Module:
     """The IR of a program that applies one name of the library. Raises HepqError if it does not compile."""
     parameters, expression = (PROGRAMS | QUANTUM_PROGRAMS)[library][name]
     imports = "" if library == "hep" else f"from std.{library} import {name}"
-    if library == "quantum":
-        imports += "\nimport std.quantum as quantum"
+    if library not in ("hep", "nn"):
+        imports += f"\nimport std.{library} as {library}"
     text = _TEMPLATE.format(imports=imports, parameters=parameters, expression=expression)
     sink = Sink()
     program = load(Path(f"{name}.hepq"), text, sink)

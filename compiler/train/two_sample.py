@@ -146,7 +146,7 @@ def _labelled(
         for _, batch in read_batches(schema, files):
             writer.add(batch)
             truth.append(np.where(batch.unscored, -1, number))
-    found = np.concatenate(truth)
+    table, found = writer.finish(), np.concatenate(truth)
     known = np.flatnonzero(found >= 0)
     counts = _counts(found[known])
     if min(counts) < FEWEST:
@@ -161,7 +161,7 @@ def _labelled(
             part.append(piece)
     held, checked, trained = (np.sort(np.concatenate(part)) for part in parts)
     data = Labelled(
-        built, module, writer.finish(), known, found[known], min(dims, default=""), ("first", "second"), 1, trained,
+        built, module, table, known, found[known], min(dims, default=""), ("first", "second"), 1, trained,
         checked,
     )  # fmt: skip
     return data, held
