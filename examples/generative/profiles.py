@@ -29,9 +29,9 @@ def generated(path: Path, energy: Array, seed: int) -> Array:
     sample = hepq.load(path)
     rng = np.random.default_rng(seed)
     inputs = {"e": (np.log(energy)[:, None] - 2.3).astype(np.float32)}
-    for value in sample.schema.inputs:
+    for value in sample.manifest.inputs:
         if value.name != "e":
-            shape = (len(energy), *sample.schema.static_shape(value.dims))
+            shape = (len(energy), *sample.manifest.static_shape(value.dims))
             drawn = rng.random(shape) if value.name == "u" else rng.normal(size=shape)
             inputs[value.name] = drawn.astype(np.float32)
     return np.asarray(sample(inputs))

@@ -11,8 +11,11 @@ from safetensors.numpy import load_file
 from sklearn.metrics import roc_auc_score
 
 import hepq
+from hepq.compiler.check import check_path
 from hepq.compiler.options import Options
 from hepq.compiler.pipeline import compile_file
+from hepq.lang.format import format_source
+from hepq.lang.render import render_text
 from tests.models.showers import EXAMPLES, Array, assert_alike, computed, log_energy, make, read, trained
 
 ENERGY = np.exp(np.random.default_rng(0).uniform(0, np.log(100), 1000))
@@ -30,6 +33,12 @@ def roots(fractions: Array) -> Array:
 
 def normal(seed: int, *shape: int) -> Array:
     return np.random.default_rng(seed).normal(size=(len(ENERGY), *shape))
+
+
+@pytest.mark.parametrize("program", sorted(EXAMPLES.glob("*.hepq")), ids=lambda p: p.name)
+def test_examples_check_and_are_in_canonical_format(program: Path) -> None:
+    assert render_text(check_path(program)) == ""
+    assert format_source(program.read_text(), str(program)) == program.read_text()
 
 
 def test_showers_are_as_deep_as_photons_should_be(events: Path) -> None:

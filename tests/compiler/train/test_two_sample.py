@@ -11,8 +11,10 @@ import pytest
 import uproot
 from scipy.stats import kstest, mannwhitneyu
 from sklearn.metrics import roc_auc_score
+from typer.testing import CliRunner
 
 import hepq
+from hepq.cli import app
 from hepq.compiler.train import Recipe
 from hepq.compiler.train.two_sample import TwoSample, midranks, permutation_p
 
@@ -96,3 +98,14 @@ def test_equal_scores_say_nothing() -> None:
 def test_too_few_events(tmp_path: Path) -> None:
     with pytest.raises(hepq.HepqError, match="HQ0790"):
         compared(tmp_path, events(tmp_path, 100, 1), events(tmp_path, 19, 2))
+
+
+def test_the_command_says_what_was_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("which.hepq").write_text(PROGRAM)
+    first, second = events(tmp_path, 400, 1), events(tmp_path, 300, 2, correlation=0.9)
+    command = ["compare", str(first), str(second), "--program", "which.hepq", "--permutations", "100"]
+    done = CliRunner().invoke(app, [*command, "--epochs", "15", "--lr", "0.02"])
+    assert done.exit_code == 0
+    assert "tested on 200 of 400 and 150 of 300 events: AUC 0." in done.output
+    assert "p = 0.009901 by auc" in done.output
