@@ -157,7 +157,9 @@ def _labelled(
     for number in (0, 1):
         mine = rng.permutation(np.flatnonzero(found[known] == number))
         half = len(mine) // 2
-        for part, piece in zip(parts, np.split(mine, [half, half + round(validation * (len(mine) - half))]), strict=True):
+        for part, piece in zip(
+            parts, np.split(mine, [half, half + round(validation * (len(mine) - half))]), strict=True
+        ):
             part.append(piece)
     held, checked, trained = (np.sort(np.concatenate(part)) for part in parts)
     data = Labelled(

@@ -54,7 +54,9 @@ def main() -> None:
     for axes, title, mask in zip(panels, ("E < 3 GeV", "E > 30 GeV"), (energy < 3, energy > 30), strict=True):
         for name, cells in showers.items():
             style = {"color": "black", "lw": 2} if name == "true" else {"ls": "--"}
-            axes.stairs(cells[mask].sum(axis=2).mean(axis=0), np.append(layers, layers[-1] + 1) - 0.5, label=name, **style)
+            axes.stairs(
+                cells[mask].sum(axis=2).mean(axis=0), np.append(layers, layers[-1] + 1) - 0.5, label=name, **style
+            )
         axes.set(xlabel="layer", title=title)
     panels[0].set(ylabel="mean fraction of the energy")
     panels[1].legend()
