@@ -28,6 +28,7 @@ _S4, _V4, _M4 = "s: real[part, cx, feat]", "v: real[part, mu, cx, feat]", "m: re
 _GRAPH = "pos: real[part, xy], x: real[part, feat]"
 _JET = f"{_GRAPH}, g: real[glob]"
 _HITS = "pos: real[hit, xy], x: real[hit, feat]"
+_BOOK, _CODES = f"{_X}, b: real[eight, feat]", "c: real[layer, eight], g: real[glob]"
 _KNN = "knn[4](pos, over=part)"
 _CELLS = "x: real[cell, feat]"
 
@@ -82,6 +83,25 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "ABCFeatures": (_JET, "ABCFeatures[4, [8, 16], [1, 2], [16, 12], [8, 24], 1, 20, 4](pos, x, g)"),
         "ABCNet": (_JET, "ABCNet[cls](pos, x, g)"),
         "ABCPileup": (_JET, "ABCPileup[cls](pos, x, g)"),
+    },
+    "autoencoder": {
+        "Layers": (_X, "x |> Layers[5, [8, 7]]"),
+        "Autoencoder": (_X, "x |> Autoencoder[2, [8]]"),
+        "Anomaly": ("x: real[feat]", "Anomaly[2, [8]](x)"),
+    },
+    "diffusion": {
+        "linear_schedule": (_X, "linear_schedule[10](2) * x"),
+        "cosine_schedule": (_X, "cosine_schedule[10](2) * x"),
+        "diffused": (_X, "diffused(x, 0.3, x + 1)"),
+        "time_embedding": ("x: real[feat]", "time_embedding[4](5 * x[0])"),
+        "Denoiser": ("x: real[feat]", "Denoiser[feat, [8], 4](x, 5 * x[0])"),
+        "denoised": (_X, "denoised[diffusion.linear_schedule[10], bound=2](x, x / 2 - 1, 3, x + 1)"),
+    },
+    "gan": {
+        "Generator": (_X, "x |> Generator[5, [8]]"),
+        "Critic": (_X, "x |> Critic[[8]]"),
+        "critic_loss": (_X, "critic_loss(x, x + 1, 0.1)"),
+        "generator_loss": (_X, "generator_loss(x)"),
     },
     "hits": {
         "EdgeNetwork": (_GRAPH, f"EdgeNetwork[8](x, {_KNN})"),
@@ -177,6 +197,26 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "projections": (_P, "projections[20](p) / max(sum(p.pt, over=part), 1 GeV)"),
         "EventShapeMLP": (_P, "EventShapeMLP[cls](p)"),
     },
+    "vae": {
+        "GaussianEncoder": (_X, "GaussianEncoder[xy, [8]](x)"),
+        "reparameterise": (_X, "reparameterise(x, x / 2, x + 1)"),
+        "Spread": (_X, "Spread[feat]() * x"),
+        "negative_elbo": (f"{_X}, w: real[feat]", "negative_elbo(x, x + 1, exp(w), x / 2, x, 0.5)"),
+    },
+    "vq": {
+        "Codebook": (_X, "dot(Codebook[eight, feat](), x, over=feat)"),
+        "nearest": (_BOOK, "nearest(x, b)"),
+        "look_up": (_BOOK, "look_up(dot(x, b, over=feat), b)"),
+        "quantise": (_BOOK, "quantise(x, b)"),
+        "quantisation_loss": (_BOOK, "quantisation_loss(x, b)"),
+        "CausalConv1d": ("x: real[cell, feat]", "x |> CausalConv1d[5, 3]"),
+        "before": ("x: real[cell, feat]", "before(x)"),
+        "CodePrior": (_CODES, "CodePrior[6, 2, 3](c, g)"),
+        "code_loss": (_CODES, "code_loss(2 * c, c)"),
+        "draw": ("c: real[eight]", "draw(c, 0.5 * sigmoid(c[0]))"),
+        "DrawCodes": ("u: real[layer], g: real[glob]", "DrawCodes[eight, vq.CodePrior[6]](sigmoid(u), g)"),
+        "outer": ("c: real[eight], g: real[glob]", "outer(c, g)"),
+    },
 }
 PROGRAMS = {"nn": NN, "hep": HEP, "losses": LOSSES, **MODELS}
 
@@ -248,8 +288,8 @@ def module_of(library: str, name: str) -> Module:
     """The IR of a program that applies one name of the library. Raises HepqError if it does not compile."""
     parameters, expression = (PROGRAMS | QUANTUM_PROGRAMS)[library][name]
     imports = "" if library == "hep" else f"from std.{library} import {name}"
-    if library in ("quantum", "shapes"):
-        imports += f"\nimport std.{library}"
+    if library not in ("hep", "nn"):
+        imports += f"\nimport std.{library} as {library}"
     text = _TEMPLATE.format(imports=imports, parameters=parameters, expression=expression)
     sink = Sink()
     program = load(Path(f"{name}.hepq"), text, sink)

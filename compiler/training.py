@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,9 +21,9 @@ from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import HepqError
 from hepq.runtime import event_files
 from hepq.runtime.columns import collect
-from hepq.runtime.events import prepare
+from hepq.runtime.events import Batch, prepare
 from hepq.runtime.labels import classes_of
-from hepq.runtime.manifest import Dim
+from hepq.runtime.manifest import Dim, EventSchema
 
 if TYPE_CHECKING:
     from hepq.compiler.train.table import Table
@@ -68,12 +68,23 @@ def training_set(
         raise HepqError([diag("HQ0632", model=built.plan.name)])
     label = schema.dataset.label
     dim = None if label is None else schema.dim(label.dim)
-    names = [*(c.branch for c in schema.columns), *(label.branches if label else ())]
     writer, truth = TableWriter(schema), []
+    for events, batch in read_batches(schema, files, label.branches if label else ()):
+        writer.add(batch)
+        found = classes_of(events, label.branches, dim.size or 0) if label and dim else 0
+        truth.append(np.where(batch.unscored, -1, found))
+    return TrainingSet(module, writer.finish(), np.concatenate(truth), built, dim)
+
+
+def read_batches(
+    schema: EventSchema, files: Sequence[str | Path], more: Sequence[str] = ()
+) -> Iterator[tuple[Any, Batch]]:
+    """Chunks of the events of ``files``, as they are, with the branches ``more`` too, and prepared.
+
+    Raises DataError for the files.
+    """
+    assert schema.dataset is not None
+    names = [*(c.branch for c in schema.columns), *more]
     for source in event_files.find(list(files), schema.dataset.tree):
         for chunk in event_files.iterate(source, names):
-            batch = prepare(schema, collect(schema, chunk.events, str(source)))
-            writer.add(batch)
-            found = classes_of(chunk.events, label.branches, dim.size or 0) if label and dim else 0
-            truth.append(np.where(batch.unscored, -1, found))
-    return TrainingSet(module, writer.finish(), np.concatenate(truth), built, dim)
+            yield chunk.events, prepare(schema, collect(schema, chunk.events, str(source)))

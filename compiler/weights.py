@@ -31,9 +31,14 @@ def load_weights(path: Path, module: Module) -> Weights:
     Of a file that a training of several blocks wrote, ``module`` may be one of them, or use some of them.
     Raises HepqError naming every weight that is missing, extra, of another shape, or not finite.
     """
-    tensors = read_tensors(path)
+    used = read_used(path, module)
     require_sizes(module, path)
-    return fit(_of_blocks(tensors, _recorded(path, _BLOCKS), module), module, path)
+    return fit(used, module, path)
+
+
+def read_used(path: Path, module: Module) -> Tensors:
+    """As ``read_tensors``, without the weights of blocks that a training recorded and ``module`` does not use."""
+    return _of_blocks(read_tensors(path), _recorded(path, _BLOCKS), module)
 
 
 def _of_blocks(tensors: Mapping[str, NDArray[Any]], blocks: Mapping[str, str], module: Module) -> Tensors:

@@ -7,13 +7,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hepq.api import attributions, load
+    from hepq.api import attributions, load, two_sample_test
+    from hepq.compiler.train.two_sample import TwoSample
     from hepq.lang.diagnostic import HepqError
     from hepq.runtime.errors import ArtifactError, DataError
     from hepq.runtime.model import Model
     from hepq.runtime.quantum.estimator import QSVC
 
-__all__ = ["QSVC", "ArtifactError", "DataError", "HepqError", "Model", "attributions", "load"]
+__all__ = [
+    "QSVC", "ArtifactError", "DataError", "HepqError", "Model", "TwoSample", "attributions", "load", "two_sample_test",
+]  # fmt: skip
 
 #: public name -> where it lives; looked up on first use, so that ``import hepq`` costs nothing
 _HOMES = {
@@ -23,7 +26,9 @@ _HOMES = {
     "Model": "hepq.runtime.model",
     "QSVC": "hepq.runtime.quantum.estimator",
     "attributions": "hepq.api",
+    "TwoSample": "hepq.compiler.train.two_sample",
     "load": "hepq.api",
+    "two_sample_test": "hepq.api",
 }
 
 

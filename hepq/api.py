@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import ArrayLike
 
+    from hepq.compiler.train import Recipe
+    from hepq.compiler.train.two_sample import TwoSample
     from hepq.runtime.attributions import Attributions, Progress
     from hepq.runtime.model import Model
     from hepq.runtime.quantum.backend import Backend
@@ -70,3 +71,27 @@ def attributions(
 
     return gradients(model.artifact, batch, score, integrated=by == "integrated", baseline=baseline, steps=steps,
                      progress=progress)  # fmt: skip
+
+
+def two_sample_test(
+    program: str | Path, first: str | Path | Sequence[str | Path], second: str | Path | Sequence[str | Path], *,
+    statistic: str = "auc", permutations: int = 1000, model: str | None = None, recipe: Recipe | None = None,
+) -> TwoSample:  # fmt: skip
+    """Test whether the ROOT files ``first`` and ``second`` are of one distribution, by a classifier.
+
+    A model of ``program`` is trained to tell them apart on half of the events, by ``recipe``; its AUC or ``accuracy``
+    on the other half is compared with what ``permutations`` of the labels give.
+
+    >>> hepq.two_sample_test("jets.hepq", "data.root", "simulation.root").p_value       # doctest: +SKIP
+    0.31
+
+    Events must be independent, with weight 1. Raises HepqError for the program, DataError for the files.
+    """
+    from hepq.compiler.options import Options
+    from hepq.compiler.train.two_sample import compare_files
+
+    files = [[f] if isinstance(f, (str, Path)) else list(f) for f in (first, second)]
+    return compare_files(
+        Path(program), *files, statistic=statistic, permutations=permutations, recipe=recipe,
+        options=Options(model=model),
+    )  # fmt: skip

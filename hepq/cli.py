@@ -9,7 +9,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hepq.commands import attribute, build, export, foreign, jobs, kernel, language, run, targets, train, weights
+from hepq.commands import (
+    attribute,
+    build,
+    compare,
+    export,
+    foreign,
+    jobs,
+    kernel,
+    language,
+    run,
+    targets,
+    train,
+    weights,
+)
 from hepq.commands.console import examples, report
 
 
@@ -65,7 +78,7 @@ def _hepqc(
 _COMMANDS: dict[str, tuple[Any, ...]] = {
     "Write": (language.new, foreign.import_, language.check, language.fmt, language.explain),
     "Compile": (train.train, build.compile_, export.export),
-    "Run": (run.predict, attribute.attribute, kernel.kernel, run.verify, run.inspect),
+    "Run": (run.predict, attribute.attribute, compare.compare, kernel.kernel, run.verify, run.inspect),
 }
 for panel, commands in _COMMANDS.items():
     for command in commands:

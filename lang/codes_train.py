@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HQ0650 to HQ0658: what a `train` declaration says. HQ0740 to HQ0749: training."""
+"""HQ0650 to HQ0658: what a `train` declaration says. HQ0740 to HQ0749: training. HQ0790: comparing
+files."""
 
 from __future__ import annotations
 
@@ -105,6 +106,11 @@ RUN = {
         "model `{model}` has an `svm` and other weights: {others}",
         "A support vector machine is fitted to its kernel; it cannot train what else there is.",
         "leave the other blocks out, or replace `svm` by a `Dense` and train by gradient descent",
+    ),
+    "HQ0790": Entry(
+        "nothing to compare: {found}",
+        "Two files are compared by a model that a dataset feeds from them, trained on half of their events.",
+        "give files with more events, or a program with a dataset",
     ),
 }
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gradient descent on the training in torch; the weights of the best validation loss are kept."""
+"""Gradient descent on the training in torch; the weights of the best validation loss are kept.
+
+Steps that work against each other have no loss that tells how good the whole is: then the last weights are kept.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +98,8 @@ def _epoch(run: Run, state: State, watch: Watch) -> State:
         "rate": run.rate, "seconds": time.perf_counter() - start,
     }  # fmt: skip
     weights = run.weights()
+    better = len(run.steps) > 1 or found.loss < state.loss
     return State(
-        state.epoch + 1, weights, run.optimisers(), weights if found.loss < state.loss else state.best,
+        state.epoch + 1, weights, run.optimisers(), weights if better else state.best,
         min(found.loss, state.loss), [*state.history, row],
     )  # fmt: skip

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hepq.compiler.initialise import initial_weights
 from hepq.compiler.ir import Module
 from hepq.compiler.train.recipe import Resolved
-from hepq.compiler.weights import fit, read_tensors
+from hepq.compiler.weights import fit, read_used
 from hepq.lang.catalogue import diag, near
 from hepq.lang.diagnostic import HepqError
 
@@ -34,7 +34,7 @@ def first_weights(module: Module, recipe: Resolved) -> Weights:
     if recipe.start is None:
         return fresh
     path = Path(recipe.start)
-    kept = {name: t for name, t in read_tensors(path).items() if not matches(name, recipe.replace)}
+    kept = {name: t for name, t in read_used(path, module).items() if not matches(name, recipe.replace)}
     renewed = {name: value for name, value in fresh.items() if matches(name, recipe.replace)}
     return dict(fit(kept | renewed, module, path))
 

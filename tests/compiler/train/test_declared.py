@@ -133,3 +133,42 @@ def test_trainings_are_chosen_by_name(tmp_path: Path) -> None:
     with pytest.raises(HepqError, match="HQ0658"):
         trained(program, "Three")
     assert trained(program, "Two").data.module.name == "Two"
+
+
+def test_steps_that_work_against_each_other_keep_the_last_weights(tmp_path: Path) -> None:
+    """A critic at rest is fooled ever more: the sum of losses grows."""
+    text = GAN.replace("loss = bce(critic(fake), 1)", "loss = 0.01 * bce(critic(fake), 1)").replace("lr=1e-3", "lr=0")
+    program = written(tmp_path, text)
+    found = trained(program, epochs=6, rate=0.02)
+    losses = history(program, "validation")
+    assert min(losses) < losses[-1]
+    assert found.fitted.loss == pytest.approx(losses[-1])
+
+
+def test_a_second_stage_starts_without_the_blocks_it_does_not_use(tmp_path: Path) -> None:
+    blocks = """
+block Down(x: real[obs]) -> real[latent] = x |> Dense[latent]
+
+block Up(z: real[latent]) -> real[obs] = z |> Dense[obs]
+
+train First {
+  down = Down
+  up = Up
+  loss = mse(x |> down |> up, x)
+}
+
+train Second {
+  down = Down
+  head = Up
+  freeze = "down"
+  replace = "head"
+  loss = mse(x |> down |> head, 2 * x)
+}
+"""
+    program = written(tmp_path, blocks)
+    trained(program, "First", epochs=1)
+    first = program.with_suffix(".safetensors").rename(tmp_path / "first.safetensors")
+    trained(program, "Second", epochs=1, start=str(first))
+    before, after = load_file(first), load_file(program.with_suffix(".safetensors"))
+    assert {name.split(".")[0] for name in after} == {"down", "head"}
+    assert all((after[name] == before[name]).all() for name in after if name.startswith("down."))
