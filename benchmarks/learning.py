@@ -27,8 +27,8 @@ EVENTS = Path(__file__).resolve().parents[1] / "examples/data/train.root"
 #: epochs, jets and learning rate; large networks see fewer jets
 SMALL, LARGE = (8, 2400, 2e-3), (4, 1200, 1e-3)
 TAGGERS = {
-    **dict.fromkeys("EFN EventShapeMLP JEDINet PCNN PFN RPCN SPCT".split(), SMALL),
-    **dict.fromkeys("ABCNet LGN LorentzNet ParT ParTPlain ParticleNet ParticleNetLite PCT".split(), LARGE),
+    **dict.fromkeys("EFN EventShapeMLP PCNN PFN RPCN SPCT".split(), SMALL),
+    **dict.fromkeys("ABCNet JEDINet LGN LorentzNet ParT ParTPlain ParticleNet ParticleNetLite PCT".split(), LARGE),
 }
 QUICK = ("PFN", "EventShapeMLP")
 SIGMAS = 5

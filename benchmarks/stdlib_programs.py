@@ -288,7 +288,7 @@ def module_of(library: str, name: str) -> Module:
     """The IR of a program that applies one name of the library. Raises HepqError if it does not compile."""
     parameters, expression = (PROGRAMS | QUANTUM_PROGRAMS)[library][name]
     imports = "" if library == "hep" else f"from std.{library} import {name}"
-    if library not in ("hep", "nn"):
+    if library not in ("hep", "nn", "part"):  # part is a dim there
         imports += f"\nimport std.{library} as {library}"
     text = _TEMPLATE.format(imports=imports, parameters=parameters, expression=expression)
     sink = Sink()
@@ -300,11 +300,14 @@ def module_of(library: str, name: str) -> Module:
 
 
 def moved_weights(module: Module, rng: np.random.Generator) -> dict[str, Array]:
-    """As initialised, but for constant ones (biases, statistics): moved, so that they matter."""
+    """As initialised, but that they matter more: constant ones (biases, statistics) are moved, and matrices of layers are
+    as large as keeps values their size through rectified layers (arXiv:1502.01852)."""
     weights = initial_weights(module)
     for path, node in module.params.items():
         if node["init"][0] == "constant":
             weights[path] = (weights[path] + rng.uniform(-0.3, 0.3, weights[path].shape)).astype(np.float32)
+        elif node["init"][0] == "uniform" and len(node.type.dims) > 1:
+            weights[path] = (weights[path] * np.sqrt(6)).astype(np.float32)
     return weights
 
 

@@ -27,7 +27,7 @@ def test_the_library_agrees_with_the_reference(library: str, name: str) -> None:
     loaded = Loaded(*run_pipeline(INFERENCE, module, weights))
     first = loaded(events)
     assert difference(first, reference) <= allowed
-    # longer padding: the same but for the order in which vector units add
-    assert difference(loaded(events, extra=7, junk=1e30), first) <= 1e-6 + allowed / OWN_LOSS
+    # longer padding: the same but for the order in which vector units add, which moves both by what float32 loses
+    assert difference(loaded(events, extra=7, junk=1e30), first) <= 1e-6 + 2 * allowed / OWN_LOSS
     assert loaded.model.opset_import[0].version == OPSET == 13
     assert loaded.model.ir_version == IR_VERSION == 7

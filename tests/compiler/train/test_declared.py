@@ -107,11 +107,11 @@ def test_what_is_resumed_ends_as_if_it_had_not_stopped(parts: tuple[str, ...], t
 
 def test_an_autoencoder_needs_no_labels(tmp_path: Path) -> None:
     coder = "block Coder(x: real[obs]) -> real[obs] = x |> Dense[latent] |> Dense[obs]"
-    settings = "optimiser = adam(lr=0.05)  schedule = cosine()"
+    settings = "optimiser = adam(lr=0.02)  schedule = cosine()"
     program = written(tmp_path, coder, f"train Auto {{ model = Coder  loss = mse(output, x)  {settings} }}")
     text = program.read_text()
     program.write_text("\n".join(line for line in text.splitlines() if not line.startswith("  label")))
-    found = trained(program, epochs=150, batch=64)
+    found = trained(program, epochs=100, batch=16, validation=0)
     assert not found.fitted.metrics
     x = np.stack([np.stack([e[n["name"]] for n in found.data.module.inputs]) for e in found.data.events]) / 50
     spread = np.linalg.eigvalsh(np.cov(x.T))
