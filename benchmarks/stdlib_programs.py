@@ -300,8 +300,8 @@ def module_of(library: str, name: str) -> Module:
 
 
 def moved_weights(module: Module, rng: np.random.Generator) -> dict[str, Array]:
-    """As initialised, but that they matter more: constant ones (biases, statistics) are moved, and matrices of layers are
-    as large as keeps values their size through rectified layers (arXiv:1502.01852)."""
+    """As initialised, but that they matter more: constant ones (biases, statistics) are moved, and matrices of layers
+    are as large as keeps values their size through rectified layers (arXiv:1502.01852)."""
     weights = initial_weights(module)
     for path, node in module.params.items():
         if node["init"][0] == "constant":

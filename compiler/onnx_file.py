@@ -52,7 +52,7 @@ def write(out: Path, made: Lowered, manifest: m.OnnxManifest, golden: Golden, so
 
     Raises HepqError HQ0761, and writes nothing, where onnxruntime differs from the reference.
     """
-    from hepq.runtime.artifact import replacing
+    from hepq.runtime.files import replacing
     from hepq.runtime.onnx_model import GOLDEN, MANIFEST, SOURCE, OnnxModel, packed
 
     _describe(made, manifest)

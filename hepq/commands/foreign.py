@@ -28,8 +28,8 @@ def import_(
     """
     from hepq.compiler.importers.onnx import difference, import_onnx
     from hepq.compiler.weights import save_weights
-    from hepq.runtime.artifact import replacing
     from hepq.runtime.errors import DataError
+    from hepq.runtime.files import replacing
 
     target = out_path or network.with_suffix(".hepq")
     if target.suffix != ".hepq":
