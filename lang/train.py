@@ -137,7 +137,9 @@ def _model(ctx: Context, train: _Train, module: str, statics: Mapping[str, Value
         fn = Function(binding.decl, binding.module, given, instance="")
     train.roles["model"] = ctx.frame.locals["model"] = fn
     train.blocks[""] = fn.decl.name
-    if _is_fed(Binding(fn.module, fn.decl, fn.decl.name), train.data) and not _steps(decl):
+    if any(p.name in train.data.failed for p in fn.decl.params):
+        ctx.frame.locals["output"] = UNKNOWN
+    elif _is_fed(Binding(fn.module, fn.decl, fn.decl.name), train.data) and not _steps(decl):
         args = [(p.name, train.data.inputs[p.name], p.span) for p in fn.decl.params if p.name in train.data.inputs]
         train.roles["output"] = ctx.frame.locals["output"] = call_function(ctx, fn, args, fn.decl.span, entry=True)
 
@@ -148,7 +150,8 @@ def _steps(decl: ast.TrainDecl) -> bool:
 
 def _is_fed(binding: Binding, data: DatasetPlan) -> bool:
     decl = binding.decl
-    return isinstance(decl, ast.FnDecl) and all(p.name in data.inputs or p.default is not None for p in decl.params)
+    given = data.inputs.keys() | data.failed
+    return isinstance(decl, ast.FnDecl) and all(p.name in given or p.default is not None for p in decl.params)
 
 
 def _read(ctx: Context, train: _Train, item: ast.TrainEntry) -> bool:
@@ -235,6 +238,8 @@ def _loss(ctx: Context, value: Value, span: Span) -> Tensor:
 
 def _finished(ctx: Context, train: _Train) -> TrainPlan:
     decl, roles = train.decl, train.roles
+    if train.data.failed:
+        raise Reported
     if "loss" in roles:
         written = _written(decl, "loss")
         assert written is not None
