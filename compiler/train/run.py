@@ -214,7 +214,10 @@ class Run:
                 inputs[name] = drawn[self.group.rank :: self.group.size] if share else drawn
             else:
                 inputs[name] = torch.from_numpy(np.eye(len(self.data.classes), dtype=np.float32)[self.data.truth[mine]])
-        return tuple({k: v.to(self.device) for k, v in x.items()} for x in (inputs, counts))  # type: ignore[return-value]
+        return self._placed(inputs), self._placed(counts)
+
+    def _placed(self, values: Values) -> Values:
+        return {name: value.to(self.device) for name, value in values.items()}
 
     def _noise(self, init: Any, shape: tuple[int, ...], name: str, stream: tuple[int, int]) -> Tensor:
         """New numbers, which seed, epoch and batch decide."""
