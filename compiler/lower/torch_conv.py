@@ -56,10 +56,18 @@ class Convolution:
         kernel = weight.permute((*groups, *out, *chan, *wins)).reshape(g * o, c, *map(batch.extent, wins))
         image, padding = _pad(image, self.windows, batch)
         stride = [w["stride"] for w in self.windows]
-        made = _CONV[len(along)](image, kernel, stride=stride, padding=padding, groups=g)
+        made = _convolved(image, kernel, stride, padding, g)
         dims = (*outer, *groups, *out, *dst)
         wanted = with_batch(self.node.type.dims, x)
         return Value(Value(made.reshape([*map(batch.extent, dims)]), dims).permute(wanted), wanted)
+
+
+def _convolved(image: Tensor, kernel: Tensor, stride: list[int], padding: list[int], groups: int) -> Tensor:
+    """One dim as two, of which the first has length 1: a layout with channels last is then taken as it lies."""
+    if len(stride) > 1:
+        return _CONV[len(stride)](image, kernel, stride=stride, padding=padding, groups=groups)
+    wide = F.conv2d(image[:, :, None], kernel[:, :, None], stride=[1, *stride], padding=[0, *padding], groups=groups)
+    return wide.squeeze(2)
 
 
 def convolutions(module: Module) -> dict[Node, Fused]:
