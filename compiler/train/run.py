@@ -31,10 +31,11 @@ from hepq.compiler.train.data import NOISE, ORDER, Labelled
 from hepq.compiler.train.group import Group
 from hepq.compiler.train.measures import measures
 from hepq.compiler.train.objective import Objective, objective
+from hepq.compiler.train.optimise import factor
 from hepq.compiler.train.recipe import Resolved
 from hepq.compiler.train.report import Watch
 from hepq.compiler.train.start import first_weights, matches
-from hepq.compiler.train.steps import Step, make_steps, rate_at
+from hepq.compiler.train.steps import Step, make_steps
 from hepq.lang.diagnostic import HepqError
 
 #: what a softmax that is scored is taken of
@@ -113,7 +114,7 @@ class Run:
         total, done = 0.0, 0
         self.net.train()
         for i, (pick, made) in enumerate(ahead(picks, lambda i, pick: self._inputs(pick, (number, i), share=True))):
-            self.rate = rate_at(self.recipe, number * len(picks) + i, self.recipe.epochs * len(picks))
+            self.rate = factor(self.recipe.schedule, number * len(picks) + i, self.recipe.epochs * len(picks))
             total += sum(self._move(step, pick, *made) for step in self.steps) * len(pick)
             done += len(pick)
             watch.step(done, len(self.data.training))

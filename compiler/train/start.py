@@ -21,7 +21,7 @@ Weights = dict[str, NDArray[Any]]
 
 
 def first_weights(module: Module, recipe: Resolved) -> Weights:
-    """From ``recipe.start``, but for what it lacks and ``recipe.replace`` names; without it, as declared.
+    """From ``recipe.start``, but for those that ``recipe.replace`` names; without it, as declared.
 
     Raises HepqError for a file that does not fit, and HQ0739 for a pattern that no weight matches.
     """

@@ -14,7 +14,7 @@ from torch import Tensor
 from hepq.compiler.build_training import loss_name
 from hepq.compiler.lower.torch import TorchModule
 from hepq.compiler.train.group import Group
-from hepq.compiler.train.optimise import factor, make_optimiser
+from hepq.compiler.train.optimise import make_optimiser
 from hepq.compiler.train.recipe import Resolved
 from hepq.compiler.train.start import matches, rate_factor
 from hepq.lang.catalogue import diag
@@ -50,7 +50,7 @@ class Step:
     def alone(self, net: TorchModule) -> Iterator[None]:
         """Inside, derivatives are taken by this step's weights only."""
         mine = {id(w) for w in self.weights.values()}
-        others = [p for p in net.parameters() if id(p) not in mine]
+        others = [p for p in net.parameters() if p.requires_grad and id(p) not in mine]
         for p in others:
             p.requires_grad_(False)
         try:
@@ -80,7 +80,3 @@ def make_steps(net: TorchModule, plan: TrainPlan | None, recipe: Resolved) -> li
         loss = None if wanted is None else loss_name(wanted.name)
         made.append(Step(loss, weights, make_optimiser(spec, groups), spec))
     return made
-
-
-def rate_at(recipe: Resolved, step: int, steps: int) -> float:
-    return factor(recipe.schedule, step, steps)
