@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from benchmarks import tagger_programs as programs
 from benchmarks.interleaved import need
-from benchmarks.tagger_networks import PCNN, PFN
+from benchmarks.tagger_networks import PCNN, PFN, LorentzNet
 from hepq.compiler.lower.torch import pad_events, to_torch
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.standard import INFERENCE
@@ -82,11 +82,18 @@ def _masked(net: nn.Module, events: Events) -> Tensor:
     return found
 
 
+def _equivariant(net: nn.Module, events: Events) -> Tensor:
+    found: Tensor = net(programs.padded(events, "p", SLOTS), programs.mask(events, SLOTS))
+    return found
+
+
+LORENTZ = "LorentzNet[cls, clamp=100](p, stack(log1p(p.mass / 1 GeV)))"
 PLAIN = _part(pair_embed_dims=None)
 SUBJECTS = {
     "ParT": Subject("part", PX, "ParT[cls](p, x)", _part(), _attended, "mod."),
     "ParT, 45 classes": Subject("part", PX, "ParT[cls](p, x)", _part(), _attended, "mod.", classes=45),
     "ParT plain": Subject("part", X, "ParTPlain[cls](x)", PLAIN, _attended, "mod."),
+    "LorentzNet": Subject("lorentznet", "p: p4[part]", LORENTZ, lambda f, c: LorentzNet(c), _equivariant, classes=2),
     "P-CNN": Subject("pcnn", X, "PCNN[cls](x)", PCNN, _masked),
     "PFN": Subject("pfn", X, "PFN[cls](x)", PFN, _masked),
     "PFN, normalised": Subject("pfn", X, "PFN[cls, norm=true](x)", lambda f, c: PFN(f, c, norm=True), _masked),

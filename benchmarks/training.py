@@ -2,7 +2,7 @@
 """Taggers trained by hepqc train, and in PyTorch as weaver-core trains them, on the same 8,000 jets.
 
 `training.hepq` has the taggers. Both sides have the same inputs, split, batches' size, optimiser (Ranger) and learning
-rates; epochs take turns. Accuracy, AUC and background rejection are of 2,000 jets held out; time is CPU time of the
+rates, and large pages of memory; epochs take turns. Accuracy, AUC and background rejection are of 2,000 jets held out; time is CPU time of the
 epochs, on one thread. Ours must be as accurate within three standard errors of the AUC, and at least as fast.
 """
 
@@ -30,7 +30,7 @@ from benchmarks.training_peers import PEERS, PeerRun, tensors
 PROGRAM = Path(__file__).with_suffix(".hepq")
 LABELS = ("QCD", "Tbqq")
 #: epochs of each tagger: enough to tell a good training from a bad one
-EPOCHS = {"PFN": 20, "PCNN": 10, "ParticleNetLite": 10, "ParT": 5}
+EPOCHS = {"PFN": 20, "PCNN": 10, "ParticleNetLite": 10, "LorentzNet": 2, "ParT": 2}
 BATCH, RATE = 128, 2e-3
 EFFICIENCY = 50
 
@@ -123,6 +123,8 @@ def results(taggers: list[str], options: argparse.Namespace, bar: Progress) -> I
 
 
 def main(argv: list[str]) -> int:
+    from hepq.compiler.train.memory import large_pages
+
     parser = argparse.ArgumentParser(prog="python -m benchmarks training", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="PFN and P-CNN, 2 epochs of 1,000 jets")
     parser.add_argument("--only", nargs="+", choices=list(PEERS), help="these taggers")
@@ -135,6 +137,7 @@ def main(argv: list[str]) -> int:
     if options.quick:
         taggers, options.jets, options.epochs = ["PFN", "PCNN"], 1000, 2
     data.jets_file(LABELS[0])
+    large_pages()
     with one_thread(), Progress(console=Console(stderr=True)) as bar:
         found = list(results(taggers, options, bar))
     table = Table(

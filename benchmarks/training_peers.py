@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from benchmarks import weaver
 from benchmarks.data import Absent
-from benchmarks.tagger_networks import PCNN, PFN
+from benchmarks.tagger_networks import PCNN, PFN, LorentzNet
 
 FEATURES, CLASSES = 7, 2
 Inputs = Mapping[str, Tensor]
@@ -53,6 +53,7 @@ PEERS: dict[str, Peer] = {
     "PFN": Peer(lambda: PFN(FEATURES, CLASSES, norm=True), lambda net, i: net(i["x"], i["mask"])),
     "PCNN": Peer(lambda: PCNN(FEATURES, CLASSES), lambda net, i: net(i["x"], i["mask"])),
     "ParticleNetLite": Peer(_particle_net, lambda net, i: net(i["points"], i["x"], i["mask"])),
+    "LorentzNet": Peer(lambda: LorentzNet(CLASSES), lambda net, i: net(i["vectors"], i["mask"])),
     "ParT": Peer(_part, lambda net, i: net(i["x"], v=i["vectors"], mask=i["mask"])),
 }
 
@@ -63,7 +64,7 @@ def tensors(jets: ak.Array) -> dict[str, Tensor]:
     order = ak.argsort(-np.hypot(jets["part_px"], jets["part_py"]), axis=1, stable=True)
     momenta = [ak.values_astype(jets[f"part_{name}"][order], np.float32) for name in ("px", "py", "pz", "energy")]
     slots = made.points.shape[-1]
-    padded = [ak.to_numpy(ak.fill_none(ak.pad_none(x, slots, clip=True), 0)) for x in momenta]
+    padded = [ak.to_numpy(ak.fill_none(ak.pad_none(x, slots, clip=True), np.float32(0))) for x in momenta]
     mask = np.arange(slots) < made.counts[:, None]
     arrays = {"points": made.points, "x": made.features, "vectors": np.stack(padded, 1), "mask": mask[:, None]}
     return {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}

@@ -14,8 +14,10 @@ from hepq.compiler.initialise import initial_weights
 from hepq.compiler.ir import Module, Node
 from hepq.compiler.lower.torch_conv import convolutions
 from hepq.compiler.lower.torch_fused import find, needed
+from hepq.compiler.lower.torch_norm import batch_norms
 from hepq.compiler.lower.torch_ops import RULES, dtype_of
 from hepq.compiler.lower.torch_rows import arrange, dense, summed
+from hepq.compiler.lower.torch_shared import Plan, plan
 from hepq.compiler.lower.torch_symmetry import halved
 from hepq.compiler.lower.torch_values import BATCH, Batch, Value
 
@@ -59,9 +61,9 @@ class TorchModule(nn.Module):
         super().__init__()
         self.ir = module
         self._fused = find(module) | convolutions(module)
-        self._plan = needed(module.outputs.values(), self._fused)
-        self._halved = halved(self._plan, {node: self._operands(node) for node in self._plan})
-        self._partial: dict[tuple[str, ...], tuple[Node, ...]] = {}
+        self._plans: dict[tuple[str, ...], Plan] = {}
+        nodes = self._plan_of(None).nodes
+        self._halved = halved(nodes, {node: self._operands(node) for node in nodes})
         for path, node in module.params.items():
             shape = tuple(d.size for d in node.type.dims)
             if path not in weights:
@@ -70,14 +72,14 @@ class TorchModule(nn.Module):
                 raise ValueError(f"weight {path} has shape {np.shape(weights[path])}, must be {shape}")
             self._store(path, torch.tensor(np.asarray(weights[path])), node["trainable"])
 
-    def _plan_of(self, outputs: Sequence[str] | None) -> tuple[Node, ...]:
+    def _plan_of(self, outputs: Sequence[str] | None) -> Plan:
         """What to compute for some outputs, or for all."""
-        if outputs is None:
-            return self._plan
-        key = tuple(outputs)
-        if key not in self._partial:
-            self._partial[key] = needed([self.ir.outputs[name] for name in key], self._fused)
-        return self._partial[key]
+        key = tuple(self.ir.outputs) if outputs is None else tuple(outputs)
+        if key not in self._plans:
+            outputs_of = [self.ir.outputs[name] for name in key]
+            nodes = needed(outputs_of, self._fused)
+            self._plans[key] = plan(nodes, {node: self._operands(node) for node in nodes}, outputs_of)
+        return self._plans[key]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> TorchModule:
         """Own weights, the same IR: nodes are known by identity."""
@@ -121,25 +123,38 @@ class TorchModule(nn.Module):
         batch = self._batch(inputs, counts or {})
         values = {n: Value(t.to(batch.device), (BATCH, *n.type.dims)) for n, t in (forced or {}).items()}
         wanted = self.ir.outputs if outputs is None else {name: self.ir.outputs[name] for name in outputs}
-        for node in self._plan_of(outputs):
-            if node in values:
-                continue
-            if node.op == "param":
-                values[node] = Value(self._load(node["path"]), node.type.dims)
-            else:
-                values[node] = self._compute(node, values, batch)
+        todo = self._plan_of(outputs)
+        for node in todo.nodes:
+            if node not in values:
+                nodes = [n for n in todo.together.get(node, (node,)) if n not in values]
+                values.update(zip(nodes, self._computed(nodes, values, batch), strict=True))
+            for read in todo.done.get(node, ()):
+                batch.forget(values.pop(read))
         return {name: _finish(values[node], node, batch) for name, node in wanted.items()}
 
     def _operands(self, node: Node) -> tuple[Node, ...]:
         return self._fused[node].operands if node in self._fused else node.operands
 
+    def _computed(self, nodes: Sequence[Node], values: Mapping[Node, Value], batch: Batch) -> list[Value]:
+        """One node's value, or those of batch normalisations that go together."""
+        if len(nodes) == 1:
+            return [self._compute(nodes[0], values, batch)]
+        args = [self._arranged(node, [values[o] for o in node.operands], batch) for node in nodes]
+        return batch_norms(nodes, args, batch)
+
     def _compute(self, node: Node, values: Mapping[Node, Value], batch: Batch) -> Value:
+        if node.op == "param":
+            return Value(self._load(node["path"]), node.type.dims)
         fused = self._fused.get(node)
         given = [values[o] for o in self._operands(node)]
         if fused is not None and fused.padded:
             return fused.apply([dense(value, batch) for value in given], batch)
-        args = arrange(node, given, batch, summed(node) if fused is None else fused.over, node in self._halved)
+        args = self._arranged(node, given, batch)
         return RULES[node.op](node, args, batch) if fused is None else fused.apply(args, batch)
+
+    def _arranged(self, node: Node, given: Sequence[Value], batch: Batch) -> list[Value]:
+        over = self._fused[node].over if node in self._fused else summed(node)
+        return arrange(node, given, batch, over, node in self._halved)
 
     def _batch(self, inputs: Mapping[str, Tensor], counts: Mapping[str, Tensor]) -> Batch:
         size: int | None = None

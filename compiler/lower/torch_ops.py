@@ -14,8 +14,8 @@ from hepq.compiler import ir
 from hepq.compiler.ir import Node
 from hepq.compiler.lower import torch_quantum as quantum
 from hepq.compiler.lower.torch_fused import by_stride
-from hepq.compiler.lower.torch_norm import MaskedBatchNorm
-from hepq.compiler.lower.torch_rows import pack
+from hepq.compiler.lower.torch_norm import batch_norm
+from hepq.compiler.lower.torch_rows import SUMS, pack, segments
 from hepq.compiler.lower.torch_values import BATCH, Batch, Rows, Value, with_batch
 from hepq.compiler.named import MatMul
 from hepq.lang.types import Dim
@@ -178,21 +178,28 @@ def _contract(node: Node, args: Sequence[Value], batch: Batch) -> Value:
 
 def _reduce(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     over, op = node["over"], node.op
+    if args[0].rows and op in SUMS:
+        total = segments(args[0], over, batch)
+        return total if op == "reduce_sum" else _divided(total, batch.count(over), batch)
     ragged = [d for d in over if d.ragged]
     x = batch.fill(args[0], _neutral(op, args[0].tensor.dtype), ragged)
     axes = tuple(x.axis(d) for d in over)
     dims = with_batch(node.type.dims, x)
     if op in ("reduce_any", "reduce_all"):
         return Value((torch.any if op == "reduce_any" else torch.all)(x.tensor, dim=axes), dims)
-    if op in ("reduce_sum", "reduce_mean"):
-        total = x.tensor.sum(axes)
-        if op == "reduce_mean":
-            total = total / batch.count(over).align(dims).clamp(min=1)
-        return Value(total, dims)
+    if op in SUMS:
+        total = Value(x.tensor.sum(axes), dims)
+        return total if op == "reduce_sum" else _divided(total, batch.count(over), batch)
     extreme = (torch.amax if op == "reduce_max" else torch.amin)(x.tensor, dim=axes)
     if ragged:
         extreme = torch.where(batch.count(ragged).align(dims) > 0, extreme, 0)
     return Value(extreme, dims)
+
+
+def _divided(total: Value, count: Value, batch: Batch) -> Value:
+    """A mean: of nothing it is 0."""
+    each = pack(count, total.rows, batch) if total.rows else count
+    return Value(total.tensor / each.align(total.dims).clamp(min=1), total.dims)
 
 
 def _neutral(op: str, dtype: torch.dtype) -> float:
@@ -273,34 +280,6 @@ def _window(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return Value(padded.unfold(axis, win.size, node["stride"]), with_batch(node.type.dims, x))
 
 
-def _batch_norm(node: Node, args: Sequence[Value], batch: Batch) -> Value:
-    x, (w, b, mean, var) = args[0], (a.tensor for a in args[1:])
-    channel, eps = node["channel"], node["eps"]
-    others = [d for d in x.dims if d.key != channel.key]
-    rows = x.permute((*others, channel)).reshape(-1, channel.size)
-    if batch.training:
-        shape = [batch.extent(d) for d in others]
-        valid = batch.multiplicity(x.rows) if x.rows else batch.valid(others)
-        mask = None if valid is None else valid.align(others).expand(shape).reshape(-1).to(rows.dtype)
-        y, new_mean, new_var = MaskedBatchNorm.apply(rows, w, b, mask, eps)  # type: ignore[no-untyped-call]
-        n = torch.tensor(float(len(rows)), device=rows.device) if mask is None else mask.sum()
-        _track(node, mean, var, new_mean, new_var * (n / (n - 1).clamp(min=1)), n)
-    else:
-        scale = w * torch.rsqrt(var + eps)
-        y = torch.addcmul(b - mean * scale, rows, scale)
-    made = Value(y.reshape([batch.extent(d) for d in (*others, channel)]), (*others, channel))
-    return Value(made.permute(x.dims), x.dims)
-
-
-def _track(node: Node, mean: Tensor, var: Tensor, new_mean: Tensor, new_var: Tensor, n: Tensor) -> None:
-    """Running statistics move by ``momentum``, the variance's without bias, as in torch."""
-    momentum = node["momentum"]
-    for operand, running, new in zip(node.operands[3:], (mean, var), (new_mean, new_var), strict=True):
-        if operand.op == "param" and not operand["trainable"]:
-            with torch.no_grad():
-                running.lerp_(torch.where(n > 0, new.to(running.dtype), running), momentum)
-
-
 def _dropout(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     (x,) = args
     return Value(_dropped(x.tensor, node["p"]) if batch.training and node["p"] else x.tensor, x.dims)
@@ -340,7 +319,7 @@ RULES: dict[str, Rule] = {
     "knn": _knn,
     "gather": _gather,
     "window": _window,
-    "batch_norm": _batch_norm,
+    "batch_norm": batch_norm,
     "dropout": _dropout,
     "stop_gradient": _stop_gradient,
     "fidelity": quantum.fidelity,

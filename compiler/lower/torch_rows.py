@@ -26,6 +26,9 @@ _ENTRYWISE = (
     | frozenset("rename transpose stack concat pick slice unflatten flatten dropout stop_gradient".split())
 )
 
+#: reductions of packed values, row by row, whatever they are over
+SUMS = frozenset(("reduce_sum", "reduce_mean"))
+
 
 def arrange(
     node: Node, args: Sequence[Value], batch: Batch, over: Sequence[Dim] = (), half: bool = False
@@ -34,6 +37,8 @@ def arrange(
 
     ``over``: the dims along which it does not treat entries alone. ``half`` the pairs are enough.
     """
+    if node.op in SUMS and over and args[0].rows and not args[0].rows.half:
+        return list(args)
     rows = None if any(d.ragged for d in over) else _rows_of(node, args, half)
     if rows is None:
         return [dense(a, batch, parts=node.op in QUANTUM) for a in args]
@@ -77,19 +82,42 @@ def pack(x: Value, rows: Rows, batch: Batch) -> Value:
 
 
 def _pack(x: Value, rows: Rows, batch: Batch) -> Value:
-    table = batch.table(rows)
     if x.rows:
-        # where each row's padded place is in x's own list of places
-        there = replace(table, positions=table.mirrored) if x.rows.half else table
-        place, rest = _flat((BATCH, *x.rows.of), there, batch), x.dims[1:]
-        index = torch.searchsorted(batch.table(x.rows).place, place)
+        index, rest = _lookup(rows, x.rows, batch), x.dims[1:]
     else:
         mine = [d for d in x.dims if d is BATCH or d.ragged]
         rest = tuple(d for d in x.dims if not (d is BATCH or d.ragged))
-        index = _flat(mine, table, batch)
+        index = _flat(mine, batch.table(rows), batch)
         x = Value(x.permute((*mine, *rest)), (*mine, *rest))
     sizes = [batch.extent(d) for d in rest]
     return Value(_take(x.tensor.reshape(-1, *sizes), index), (rows, *rest))
+
+
+def _lookup(rows: Rows, among: Rows, batch: Batch) -> Tensor:
+    """Of each of ``rows``, the one of ``among``, which are over some of the same dims, that it belongs to."""
+
+    def found() -> Tensor:
+        table = batch.table(rows)
+        # where each row's padded place is in the other list of places
+        there = replace(table, positions=table.mirrored) if among.half else table
+        return torch.searchsorted(batch.table(among).place, _flat((BATCH, *among.of), there, batch))
+
+    return batch.lookup(rows, among, found)
+
+
+def segments(x: Value, over: Sequence[Dim], batch: Batch) -> Value:
+    """Packed ``x`` summed over dims of which some are those of its rows: still packed, if other such dims are left."""
+    assert x.rows is not None
+    keys = {d.key for d in over}
+    total, rest = x.tensor, [d for d in x.dims[1:] if d.key not in keys]
+    if axes := tuple(x.axis(d) for d in x.dims[1:] if d.key in keys):
+        total = total.sum(axes)
+    if not any(d.key in keys for d in x.rows.of):
+        return Value(total, (x.rows, *rest))
+    left = tuple(d for d in x.rows.of if d.key not in keys)
+    first: Dim = Rows.over(left) if left else BATCH
+    index = _lookup(x.rows, first, batch) if isinstance(first, Rows) else batch.table(x.rows).event
+    return Value(total.new_zeros(batch.extent(first), *total.shape[1:]).index_add(0, index, total), (first, *rest))
 
 
 def _flat(dims: Sequence[Dim], table: Table, batch: Batch) -> Tensor:

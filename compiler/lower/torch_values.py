@@ -132,7 +132,8 @@ class Batch:
     training: bool
     _valid: dict[tuple[tuple[str, int], ...], Value] = field(default_factory=dict)
     _tables: dict[Rows, Table] = field(default_factory=dict)
-    _converted: dict[tuple[int, Rows | None], tuple[Value, Value]] = field(default_factory=dict)
+    _lookups: dict[tuple[Rows, Rows], Tensor] = field(default_factory=dict)
+    _converted: dict[int, tuple[Value, dict[Rows | None, Value]]] = field(default_factory=dict)
 
     def extent(self, dim: Dim) -> int:
         if dim is BATCH:
@@ -179,13 +180,23 @@ class Batch:
         i, j = self.table(rows).positions
         return Value(2 - (i == j).long(), (rows,))
 
+    def lookup(self, rows: Rows, among: Rows, find: Callable[[], Tensor]) -> Tensor:
+        """What ``find`` says of the two, asked once."""
+        if (rows, among) not in self._lookups:
+            self._lookups[rows, among] = find()
+        return self._lookups[rows, among]
+
     def converted(self, x: Value, rows: Rows | None, convert: Callable[[], Value]) -> Value:
         """``x`` in another layout, converted once however many nodes want it."""
-        key = id(x), rows
-        if key not in self._converted:
-            # x is kept so that nothing else gets its id
-            self._converted[key] = x, convert()
-        return self._converted[key][1]
+        # x is kept so that nothing else gets its id
+        _, found = self._converted.setdefault(id(x), (x, {}))
+        if rows not in found:
+            found[rows] = convert()
+        return found[rows]
+
+    def forget(self, x: Value) -> None:
+        """Nobody needs ``x`` any more: nor its other layouts."""
+        self._converted.pop(id(x), None)
 
     def fill(self, x: Value, value: float, dims: Sequence[Dim] | None = None) -> Value:
         """``value`` at the entries of x that are padding in one of ``dims`` (default: all of x's)."""

@@ -155,6 +155,7 @@ def train(
     What is not said here is as the program's train has it.
     """
     from hepq.compiler.train import Recipe, train_file
+    from hepq.compiler.train.memory import large_pages
     from hepq.compiler.train.report import Live, Watch
     from hepq.lang.train_settings import OPTIMISERS, SCHEDULES, Spec
 
@@ -180,6 +181,7 @@ def train(
     target = out_path or program.with_suffix(".safetensors")
     main = os.environ.get("RANK", "0") == "0"  # of processes that train together, one reports
     watch = Live(err(), log) if main else Watch()
+    large_pages()
     try:
         trained = train_file(program, files, target, recipe, options(model, dataset, False, dim, set_), watch, name)
     finally:

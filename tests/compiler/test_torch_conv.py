@@ -52,7 +52,7 @@ def lowered(x: str, param: str, body: str) -> TorchModule:
 def test_no_window_is_held(x: str, param: str, body: str) -> None:
     model = lowered(x, param, body)
     assert len(convolutions(model.ir)) == 1
-    assert not any(node.op == "window" for node in model._plan)
+    assert not any(node.op == "window" for node in model._plan_of(None).nodes)
 
 
 def test_a_volume() -> None:
@@ -83,7 +83,7 @@ def test_a_window_that_something_else_reads_is_kept() -> None:
     body = "dot(window[w](x, over=row), k, over=w) + max(window[w](x, over=row), over=w)"
     model = lowered("row, c", "w", body)
     assert len(convolutions(model.ir)) == 1
-    assert any(node.op == "window" for node in model._plan)
+    assert any(node.op == "window" for node in model._plan_of(None).nodes)
 
 
 def test_padding_gets_no_gradient_and_leaks_none() -> None:
