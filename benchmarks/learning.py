@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.curves import Recorder, draw
 from benchmarks.training import auc_error
 from hepq.compiler.train import Recipe, train_file
-from hepq.compiler.train.report import History, Watch
 from hepq.lang.train_settings import OPTIMISERS, SCHEDULES, Spec
 
 PROGRAM = Path(__file__).with_suffix(".hepq")
@@ -46,45 +46,19 @@ class Result:
         return max(self.areas) > 0.5 + SIGMAS * self.error
 
 
-class Recorder(Watch):
-    def __init__(self) -> None:
-        super().__init__()
-        self.areas: tuple[float, ...] = ()
-
-    def epoch(self, history: History) -> None:
-        self.areas = tuple(row["auc"] for row in history)
-
-
 def measure(tagger: str, seed: int) -> Result:
     epochs, jets, rate = TAGGERS[tagger]
     recipe = Recipe(
         epochs=epochs, events=jets, seed=seed, clip=1.0, device="cpu",
         optimiser=Spec.default("adamw", OPTIMISERS, lr=rate), schedule=Spec.default("one_cycle", SCHEDULES),
     )  # fmt: skip
-    watch, start = Recorder(), time.perf_counter()
+    watch, start = Recorder("auc"), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "weights.safetensors"
         trained = train_file(PROGRAM, [EVENTS], out, recipe, watch=watch, train=f"{tagger}_")
     signal = trained.fitted.is_signal
     error = auc_error(0.5, int(signal.sum()), len(signal))
-    return Result(tagger, watch.areas, error, time.perf_counter() - start)
-
-
-def draw(found: list[Result], path: Path) -> None:
-    """Areas after each epoch, one line for each tagger."""
-    from matplotlib.figure import Figure
-
-    from hepq.runtime.files import replacing
-
-    figure = Figure(figsize=(9, 6), layout="constrained")
-    axes = figure.subplots()
-    for r in sorted(found, key=lambda r: -r.areas[-1]):
-        axes.plot(range(1, len(r.areas) + 1), r.areas, marker=".", label=f"{r.tagger}, {r.areas[-1]:.3f}")
-    axes.axhline(0.5, color="grey", linestyle="--", linewidth=1)
-    axes.set(xlabel="Epoch", ylabel="Area under the ROC curve, jets held out")
-    axes.legend(fontsize="small", ncols=2, loc="lower right")
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
+    return Result(tagger, watch.values, error, time.perf_counter() - start)
 
 
 def main(argv: list[str]) -> int:
@@ -105,5 +79,6 @@ def main(argv: list[str]) -> int:
         )
     Console(width=130).print(table)
     if options.picture is not None:
-        draw(found, options.picture)
+        label = "Area under the ROC curve, jets held out"
+        draw({r.tagger: r.areas for r in found}, label, 0.5, "lower right", options.picture)
     return 0 if all(r.met for r in found) else 1

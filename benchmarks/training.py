@@ -2,8 +2,9 @@
 """Taggers trained by hepqc train, and in PyTorch as weaver-core trains them, on the same 8,000 jets.
 
 `training.hepq` has the taggers. Both sides have the same inputs, split, batches' size, optimiser (Ranger) and learning
-rates, and large pages of memory; epochs take turns. Accuracy, AUC and background rejection are of 2,000 jets held out; time is CPU time of the
-epochs, on one thread. Ours must be as accurate within three standard errors of the AUC, and at least as fast.
+rates, and large pages of memory; epochs take turns. Accuracy, AUC and background rejection are of 2,000 jets held out;
+time is CPU time of the epochs, on one thread. Ours must be as accurate within three standard errors of the AUC, and at
+least as fast. `--page` writes the table into a page of the documentation.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ LABELS = ("QCD", "Tbqq")
 EPOCHS = {"PFN": 20, "PCNN": 10, "ParticleNetLite": 10, "LorentzNet": 2, "ParT": 2}
 BATCH, RATE = 128, 2e-3
 EFFICIENCY = 50
+COLUMNS = ["tagger", "jets", "epochs", "accuracy", "AUC", f"1/ε_b({EFFICIENCY} %)", "s an epoch", "peer's time / ours"]
+MARKS = "<!-- table -->", "<!-- end -->"
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,20 @@ def results(taggers: list[str], options: argparse.Namespace, bar: Progress) -> I
         yield made
 
 
+def row(r: Result) -> list[str]:
+    """Cells of a table: ours, theirs."""
+    pairs = [f"{a:.{d}f}, {b:.{d}f}" for a, b, d in zip(r.hepq, r.peer, (4, 4, 0, 1), strict=True)]
+    return [r.tagger, str(r.jets), str(r.epochs), *pairs, f"{r.peer[3] / r.hepq[3]:.2f}"]
+
+
+def fill(page: Path, rows: list[list[str]]) -> None:
+    """Put a table between the two marks of a Markdown page."""
+    before, _, rest = page.read_text().partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    lines = "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
+    page.write_text(f"{before}{MARKS[0]}\n{lines}{MARKS[1]}{after}")
+
+
 def main(argv: list[str]) -> int:
     from hepq.compiler.train.memory import large_pages
 
@@ -132,6 +149,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--epochs", type=int, help="instead of each tagger's own number")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="a file of results: taggers in it are not trained again")
+    parser.add_argument("--page", type=Path, help="a page of the documentation to write the table into")
     options = parser.parse_args(argv)
     taggers = options.only or list(PEERS)
     if options.quick:
@@ -140,16 +158,12 @@ def main(argv: list[str]) -> int:
     large_pages()
     with one_thread(), Progress(console=Console(stderr=True)) as bar:
         found = list(results(taggers, options, bar))
-    table = Table(
-        "tagger", "jets", "epochs", "accuracy", "AUC", f"1/ε_b({EFFICIENCY} %)", "s an epoch", "peer's time / ours", "",
-        title="hepq | PyTorch as weaver-core trains",
-    )  # fmt: skip
+    table = Table(*COLUMNS, "", title="hepq, PyTorch as weaver-core trains")
     for r in found:
-        pairs = [f"{a:.{d}f} | {b:.{d}f}" for a, b, d in zip(r.hepq, r.peer, (4, 4, 0, 1), strict=True)]
-        table.add_row(
-            r.tagger, str(r.jets), str(r.epochs), *pairs, f"{r.peer[3] / r.hepq[3]:.2f}", "" if r.met else "MISSED"
-        )
+        table.add_row(*row(r), "" if r.met else "MISSED")
     Console(width=140).print(table)
+    if options.page is not None:
+        fill(options.page, [COLUMNS, ["---"] * len(COLUMNS), *map(row, found)])
     ratio = np.exp(np.mean([np.log(r.peer[3] / r.hepq[3]) for r in found]))
     print(f"time of an epoch, peer over hepq: geometric mean {ratio:.2f}; standard error of an AUC about "
           f"{max(r.error for r in found):.4f}")  # fmt: skip

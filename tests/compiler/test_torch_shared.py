@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from hepq.compiler.lower.torch import pad_events, to_torch
+from hepq.compiler.lower.torch_shared import plan
 from tests.lang.test_elaborate import built
 
 KINDS = """
@@ -54,3 +55,14 @@ def test_one_that_reads_another_is_normalised_after_it() -> None:
     peer = torch.nn.BatchNorm1d(5).double()
     torch.testing.assert_close(out[0], peer(peer(torch.tensor(events[0]["x"])) ** 2))
     torch.testing.assert_close(model.get_buffer("norm.running_var"), peer.running_var)
+
+
+def test_what_nobody_reads_any_more_is_forgotten_once() -> None:
+    module = built(KINDS).module
+    nodes = tuple(module.walk())
+    found = plan(nodes, {node: node.operands for node in nodes}, list(module.outputs.values()))
+    at = {node: i for i, node in enumerate(found.nodes)}
+    gone = [node for node in found.nodes for node in found.done[node]]
+    assert sorted(map(at.__getitem__, gone)) == sorted(at[n] for n in nodes if n not in module.outputs.values())
+    for reader, forgotten in found.done.items():
+        assert all(at[reader] == max(at[n] for n in nodes if o in n.operands) for o in forgotten)
