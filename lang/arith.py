@@ -22,8 +22,8 @@ SAME_UNIT = ("add", "sub", "min", "max", "hypot", "atan2", "mod", *COMPARE)
 
 
 def align(ctx: Context, operands: Sequence[Tensor], spans: Sequence[Span]) -> tuple[Dim, ...]:
-    """Union of the operands' dims. Two operands may not each bring a static dim the other lacks:
-    that outer product is nearly always a mistake in a channel's size or name."""
+    """Union of the operands' dims. Two operands may not each bring a static dim the other lacks, unless the two are
+    copies of one: that outer product is nearly always a mistake in a channel's size or name."""
     types = [o.type for o in operands]
     for i, a in enumerate(types):
         for j, b in enumerate(types[:i]):
@@ -33,13 +33,18 @@ def align(ctx: Context, operands: Sequence[Tensor], spans: Sequence[Span]) -> tu
                     ctx.error(
                         "HQ0203", spans[i], Label(spans[j], f"`{b}`"), dim=dim, left=extent(other), right=extent(dim)
                     )
-            only_a = [d for d in a.dims if b.dim(d) is None and not d.ragged and not _free(d)]
-            only_b = [d for d in b.dims if a.dim(d) is None and not d.ragged and not _free(d)]
+            only_a, only_b = _apart(a, b), _apart(b, a)
             if only_a and only_b:
                 ctx.error(
                     "HQ0202", spans[i], Label(spans[j], f"`{b}`"), left=b, right=a, dim=only_b[0], other=only_a[0]
                 )
     return merge_dims([t.dims for t in types])
+
+
+def _apart(a: Type, b: Type) -> list[Dim]:
+    """Static dims of ``a`` of which ``b`` has no copy."""
+    names = {d.name for d in b.dims}
+    return [d for d in a.dims if d.name not in names and not d.ragged and not _free(d)]
 
 
 def _free(dim: Dim) -> bool:

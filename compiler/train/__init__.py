@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from hepq.compiler.train.report import Watch
     from hepq.compiler.training import TrainingSet
 
-__all__ = ["Recipe", "Trained", "train_file"]
+__all__ = ["Recipe", "Trained", "main_process", "train_file"]
 
 
 #: sizes of dims that training will find
@@ -57,8 +58,14 @@ def train_file(
     trained = replace(best, all=tuple(run.fitted for run in runs))
     plan = events.built.training
     blocks = {path: block for path, block in plan.blocks.items() if path} if plan is not None else {}
-    save_weights(out, trained.fitted.weights, trained.fitted.dims, blocks)
+    if main_process():
+        save_weights(out, trained.fitted.weights, trained.fitted.dims, blocks)
     return trained
+
+
+def main_process() -> bool:
+    """Whether this process, of those that `torchrun` started to train together, writes the weights and reports."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _fitted(events: TrainingSet, recipe: Recipe, watch: Watch) -> Trained:

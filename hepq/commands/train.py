@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -154,7 +153,7 @@ def train(
     A model with an svm is fitted on its kernel matrix, any other by gradient descent, its circuits simulated exactly.
     What is not said here is as the program's train has it.
     """
-    from hepq.compiler.train import Recipe, train_file
+    from hepq.compiler.train import Recipe, main_process, train_file
     from hepq.compiler.train.memory import large_pages
     from hepq.compiler.train.report import Live, Watch
     from hepq.lang.train_settings import OPTIMISERS, SCHEDULES, Spec
@@ -179,7 +178,7 @@ def train(
         C=C, kernel=kernel, backend=runs, shots=shots,
     )  # fmt: skip
     target = out_path or program.with_suffix(".safetensors")
-    main = os.environ.get("RANK", "0") == "0"  # of processes that train together, one reports
+    main = main_process()
     watch = Live(err(), log) if main else Watch()
     large_pages()
     try:
