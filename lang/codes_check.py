@@ -38,8 +38,8 @@ DIMS = {
     "HQ0202": E(
         "`{left}` and `{right}` do not align: `{dim}` against `{other}`",
         "Dims align by name. Where each side has a fixed dim that the other lacks, the result would be every pair of "
-        "their entries, which is nearly always a mistake in a size or a name. Copies such as `node` and `node'` do make "
-        "pairs.",
+        "their entries, which is nearly always a mistake in a size or a name. Copies such as `node` and `node'` do "
+        "make pairs.",
         "bring both to one dim, for example with `Dense[{dim}]` or `rename(x, {other}, {dim})`",
     ),
     "HQ0203": E(
