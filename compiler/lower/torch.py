@@ -16,8 +16,8 @@ from hepq.compiler.lower.torch_conv import convolutions
 from hepq.compiler.lower.torch_fused import find, needed
 from hepq.compiler.lower.torch_norm import batch_norms
 from hepq.compiler.lower.torch_ops import RULES, dtype_of
+from hepq.compiler.lower.torch_plan import Plan, plan
 from hepq.compiler.lower.torch_rows import arrange, dense, summed
-from hepq.compiler.lower.torch_shared import Plan, plan
 from hepq.compiler.lower.torch_symmetry import halved
 from hepq.compiler.lower.torch_values import BATCH, Batch, Value
 

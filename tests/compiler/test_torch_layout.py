@@ -18,8 +18,8 @@ from hepq.compiler.interpret import run
 from hepq.compiler.ir import Module, Node
 from hepq.compiler.lower.torch import TorchModule, pad_events, to_torch
 from hepq.compiler.lower.torch_ops import RULES
+from hepq.compiler.lower.torch_plan import Plan
 from hepq.compiler.lower.torch_rows import dense
-from hepq.compiler.lower.torch_shared import Plan
 from hepq.compiler.lower.torch_values import Batch, Value
 from tests.compiler.generate import modules, random_events, random_weights
 from tests.lang.test_elaborate import built

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Batch normalisations that share their weights, and are therefore computed together.
+"""The order in which nodes are computed, which of them together, and how long their values are kept.
 
-In evaluation they share running statistics, so in training they share the batch's: those of all entries that any of
-them normalises. A graph network whose messages are of several kinds is then trained as one whose edges are one list.
+Batch normalisations that share their weights share running statistics in evaluation, so in training they share the
+batch's: those of all entries that any of them normalises. A graph network whose messages are of several kinds is then
+trained as one whose edges are one list.
 """
 
 from __future__ import annotations

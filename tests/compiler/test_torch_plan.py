@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from hepq.compiler.lower.torch import pad_events, to_torch
-from hepq.compiler.lower.torch_shared import plan
+from hepq.compiler.lower.torch_plan import plan
 from tests.lang.test_elaborate import built
 
 KINDS = """
