@@ -19,6 +19,7 @@ from hepq.lang.types import Dim, Type
 from tests.compiler.generate import random_weights
 from tests.compiler.graphs import jets, particle_net
 from tests.compiler.tvm_call import Compiled, runnable
+from tests.lang.test_elaborate import built
 
 TARGETS = [t for t in ("cpu:x86-64-v3", "cpu:x86-64-v4", "cpu:armv8-a") if runnable(t)]
 K = 5
@@ -136,3 +137,25 @@ def test_an_event_too_large_for_its_addresses_is_refused() -> None:
     out = make("reduce_sum", both, over=(part.prime(),))
     with pytest.raises(LoweringError, match="lower a bound"):
         build_tir(Module("m", (x,), {"y": out}), {}, cpu.parse("cpu"))
+
+
+REPEATED = """
+from std.nn import Dense
+model Repeated(x: real[feat]) -> real[feat] {
+  step = Dense[feat]
+  for _ in 0..20 {
+    x = x |> step |> relu
+  }
+  return x
+}
+"""
+
+
+def test_weights_of_a_block_applied_often_are_held_once() -> None:
+    module = built("dim wide = 48\n" + REPEATED.replace("feat", "wide")).module
+    weights = random_weights(module, np.random.default_rng(0))
+    model = Compiled(module, weights)
+    assert 48 * 48 <= len(model.code.packed) < 2 * 48 * 48
+    x = np.random.default_rng(1).normal(size=48).astype(np.float32)
+    (wanted,) = interpret.run(module, [{"x": x}], weights)["output"]
+    np.testing.assert_allclose(model([{"x": x}])["output"][0], wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())

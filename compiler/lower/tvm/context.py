@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from math import prod
 from typing import Any
 
@@ -68,18 +69,21 @@ class Tile:
 
 @dataclass
 class Packer:
-    """Collects constants into one float32 array, each at a 64-byte boundary."""
+    """Collects constants into one float32 array, each at a 64-byte boundary, equal ones once."""
 
     parts: list[np.ndarray[Any, Any]] = field(default_factory=list)
     size: int = 0
+    _offsets: dict[bytes, int] = field(default_factory=dict)
 
     def add(self, values: np.ndarray[Any, Any]) -> int:
-        offset = self.size
         flat = np.zeros(round_up(max(values.size, 1), LINE), np.float32)
         flat[: values.size] = values.ravel()
-        self.parts.append(flat)
-        self.size += flat.size
-        return offset
+        digest = sha256(flat.tobytes()).digest()
+        if digest not in self._offsets:
+            self._offsets[digest] = self.size
+            self.parts.append(flat)
+            self.size += flat.size
+        return self._offsets[digest]
 
     def array(self, slack: int) -> np.ndarray[Any, Any]:
         return np.concatenate([*self.parts, np.zeros(slack, np.float32)])
