@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from hepq.compiler.train.report import History, Watch
 
@@ -21,7 +22,13 @@ class Recorder(Watch):
         self.values = tuple(row[self.column] for row in history)
 
 
-def draw(curves: Mapping[str, Sequence[float]], label: str, chance: float, place: str, path: Path) -> None:
+def draw(
+    curves: Mapping[str, Sequence[float]],
+    label: str,
+    chance: float,
+    place: Literal["lower right", "upper right"],
+    path: Path,
+) -> None:
     """One line for each of ``curves``, a dashed one at ``chance``; the legend at ``place``. An svg file."""
     from matplotlib.figure import Figure
 

@@ -24,6 +24,7 @@ from rich.table import Table
 
 from benchmarks.curves import Recorder, draw
 from benchmarks.detector_events import Events, write
+from benchmarks.kept import kept
 from hepq.compiler.train import Recipe, train_file
 from hepq.lang.train_settings import OPTIMISERS, SCHEDULES, Spec
 
@@ -98,10 +99,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help=f"{' and '.join(QUICK)} only")
     parser.add_argument("--only", nargs="+", choices=list(SUBJECTS), help="these models")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, help="a file of results: models in it are not trained again")
     parser.add_argument("--picture", type=Path, help="an [.svg] file")
     options = parser.parse_args(argv)
     names = options.only or (QUICK if options.quick else tuple(SUBJECTS))
-    found = [measure(name, options.seed) for name in track(names, console=Console(stderr=True))]
+    shown = track(names, console=Console(stderr=True))
+    found = list(kept(shown, lambda name: measure(name, options.seed), Result, options.keep))
     table = Table("model", "events", "loss over that of the best constant, after each epoch", "seconds", "")
     for r in found:
         ratios = " ".join(f"{x:.2f}" for x in r.ratios)

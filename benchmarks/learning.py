@@ -18,6 +18,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.curves import Recorder, draw
+from benchmarks.kept import kept
 from benchmarks.training import auc_error
 from hepq.compiler.train import Recipe, train_file
 from hepq.lang.train_settings import OPTIMISERS, SCHEDULES, Spec
@@ -66,10 +67,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help=f"{' and '.join(QUICK)} only")
     parser.add_argument("--only", nargs="+", choices=list(TAGGERS), help="these taggers")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, help="a file of results: taggers in it are not trained again")
     parser.add_argument("--picture", type=Path, help="an [.svg] file")
     options = parser.parse_args(argv)
     names = options.only or (QUICK if options.quick else sorted(TAGGERS))
-    found = [measure(name, options.seed) for name in track(names, console=Console(stderr=True))]
+    shown = track(names, console=Console(stderr=True))
+    found = list(kept(shown, lambda name: measure(name, options.seed), Result, options.keep))
     table = Table("tagger", "jets", "epochs", "AUC after each epoch", "chance, σ", "seconds", "")
     for r in found:
         areas = " ".join(f"{a:.3f}" for a in r.areas)

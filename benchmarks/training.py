@@ -10,11 +10,9 @@ least as fast. `--page` writes the table into a page of the documentation.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import awkward as ak
@@ -26,6 +24,7 @@ from rich.table import Table
 
 from benchmarks import data
 from benchmarks.interleaved import one_thread
+from benchmarks.kept import kept
 from benchmarks.training_peers import PEERS, PeerRun, tensors
 
 PROGRAM = Path(__file__).with_suffix(".hepq")
@@ -109,22 +108,6 @@ def auc_error(area: float, signal: int, events: int) -> float:
     return math.sqrt(variance / (signal * background))
 
 
-def results(taggers: list[str], options: argparse.Namespace, bar: Progress) -> Iterator[Result]:
-    """As they come; those in the file ``--keep`` are not made again, new ones are added to it."""
-    kept: Path | None = options.keep
-    lines = kept.read_text().splitlines() if kept is not None and kept.exists() else []
-    known = {r["tagger"]: Result(**r | {k: tuple(r[k]) for k in ("hepq", "peer")}) for r in map(json.loads, lines)}
-    for tagger in taggers:
-        if tagger in known:
-            yield known[tagger]
-            continue
-        made = measure(tagger, options.jets, options.epochs or EPOCHS[tagger], options.seed, bar)
-        if kept is not None:
-            with kept.open("a") as file:
-                file.write(json.dumps(asdict(made)) + "\n")
-        yield made
-
-
 def row(r: Result) -> list[str]:
     """Cells of a table: ours, theirs."""
     pairs = [f"{a:.{d}f}, {b:.{d}f}" for a, b, d in zip(r.hepq, r.peer, (4, 4, 0, 1), strict=True)]
@@ -157,7 +140,14 @@ def main(argv: list[str]) -> int:
     data.jets_file(LABELS[0])
     large_pages()
     with one_thread(), Progress(console=Console(stderr=True)) as bar:
-        found = list(results(taggers, options, bar))
+        found = list(
+            kept(
+                taggers,
+                lambda t: measure(t, options.jets, options.epochs or EPOCHS[t], options.seed, bar),
+                Result,
+                options.keep,
+            )
+        )
     table = Table(*COLUMNS, "", title="hepq, PyTorch as weaver-core trains")
     for r in found:
         table.add_row(*row(r), "" if r.met else "MISSED")

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Results of long measurements, in a file with a line for each: what is in it is not measured again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+R = TypeVar("R")
+
+
+def kept(names: Iterable[str], measure: Callable[[str], R], of: type[R], path: Path | None) -> Iterator[R]:
+    """A result for each name, as they come; new ones are added to the file ``path``.
+
+    ``of``: a dataclass of numbers, strings and tuples, whose first field is the name.
+    """
+    lines = path.read_text().splitlines() if path is not None and path.exists() else []
+    known = {row[fields(of)[0].name]: _read(of, row) for row in map(json.loads, lines)}  # type: ignore[arg-type]
+    for name in names:
+        if name in known:
+            yield known[name]
+            continue
+        made = measure(name)
+        if path is not None:
+            with path.open("a") as file:
+                file.write(json.dumps(asdict(made)) + "\n")  # type: ignore[call-overload]
+        yield made
+
+
+def _read(of: type[R], row: dict[str, Any]) -> R:
+    return of(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})
