@@ -104,8 +104,8 @@ def measure(wires: int, on: Device, events: int, rounds: int) -> Result:
         exact = float(simulate.states(circuit, _tensor(values[i][None])).abs().square()[0, 0])
         apart.append(abs(entry(native, values[i]) - exact))
         peer_apart.append(abs(entry(theirs, np.zeros(0)) - exact))
-    seconds = [float(np.median(t)) for t in (batch, single, peer)]
-    return Result(wires, compiling, *seconds, max(apart), max(peer_apart))
+    whole, one, theirs_one = (float(np.median(t)) for t in (batch, single, peer))
+    return Result(wires, compiling, whole, one, theirs_one, max(apart), max(peer_apart))
 
 
 def main(argv: list[str]) -> int:

@@ -38,7 +38,7 @@ def tket_default(circuit: Circuit, device: Device) -> Native:
         from pytket import passes
         from pytket.architecture import Architecture
         from pytket.circuit import OpType
-        from pytket.extensions.qiskit import IBMQBackend
+        from pytket.extensions.qiskit.backends.ibm import IBMQBackend
         from pytket.extensions.qiskit.backends.ibm_utils import _gen_lightsabre_transformation
         from pytket.predicates import CompilationUnit
     except ImportError as error:

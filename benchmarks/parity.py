@@ -31,7 +31,8 @@ from rich.table import Table
 
 import hepq
 from benchmarks import data, weaver
-from hepq.compiler.pipeline import Options, build_file, compile_file
+from hepq.compiler.options import Options
+from hepq.compiler.pipeline import build_file, compile_file
 from hepq.compiler.weights import import_checkpoint, save_weights
 from hepq.runtime.metrics import auc, binary_score
 

@@ -105,8 +105,9 @@ class LorentzBlock(nn.Module):
         )
         self.phi_m = nn.Sequential(nn.Linear(hidden, 1), nn.Sigmoid())
         if not last:
-            self.phi_x = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1, bias=False))
-            nn.init.xavier_uniform_(self.phi_x[2].weight, gain=0.001)
+            share = nn.Linear(hidden, 1, bias=False)
+            nn.init.xavier_uniform_(share.weight, gain=0.001)
+            self.phi_x = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), share)
 
     def forward(self, h: Tensor, x: Tensor, scalars: Tensor, edges: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         i, j = edges

@@ -23,7 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 import hepq
-from hepq.compiler.pipeline import Options, compile_file
+from hepq.compiler.options import Options
+from hepq.compiler.pipeline import compile_file
 from hepq.runtime.metrics import auc, binary_score, rejection, roc_picture
 
 HERE = Path(__file__).parent

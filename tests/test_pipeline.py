@@ -13,7 +13,8 @@ import uproot
 
 import hepq
 from hepq.compiler.golden import reference
-from hepq.compiler.pipeline import Options, build_file, compile_file, model_weights
+from hepq.compiler.options import Options
+from hepq.compiler.pipeline import build_file, compile_file, model_weights
 from hepq.compiler.schema import read_inputs
 from hepq.lang.diagnostic import HepqError
 from hepq.runtime.columns import collect

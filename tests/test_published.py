@@ -13,7 +13,8 @@ import hepq
 from benchmarks import data, weaver
 from benchmarks.parity import PROGRAM
 from hepq.compiler.golden import reference
-from hepq.compiler.pipeline import Options, build_file, compile_file
+from hepq.compiler.options import Options
+from hepq.compiler.pipeline import build_file, compile_file
 from hepq.compiler.schema import read_inputs
 from hepq.compiler.weights import import_checkpoint, save_weights
 from hepq.runtime.columns import collect

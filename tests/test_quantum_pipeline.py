@@ -106,7 +106,7 @@ def test_hybrid_models_compile_score_and_verify(text: str, tmp_path: Path) -> No
     weights = model_weights(built.module, options)
     model = hepq.load(out)
     rng = np.random.default_rng(0)
-    feat = built.module.inputs[0].type.dims[-1].size
+    feat = built.module.inputs[0].type.dims[-1].size or 0
     events = [rng.normal(size=(n, feat)).astype(np.float32) for n in (3, 1, 5, 2)]
     found = model({"x": ak.Array(events)})
     found = np.stack([ak.to_numpy(found[f]) for f in ak.fields(found)], -1) if ak.fields(found) else np.asarray(found)

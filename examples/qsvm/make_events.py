@@ -96,7 +96,8 @@ def select(batch: ak.Array, rng: np.random.Generator) -> Array:
     passed &= (mass(a + b) > 110) & (mass(a + b) < 140)
     for photon in (a, b):
         passed &= (cosine(photon, first) < 0.9) & (cosine(photon, second) < 0.9)
-    return found[passed]
+    kept: Array = found[passed]
+    return kept
 
 
 def generate(process: str, events: int, seed: int) -> Array:

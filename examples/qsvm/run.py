@@ -25,7 +25,8 @@ from sklearn.svm import SVC
 
 import hepq
 from hepq.compiler.lower.circuit.draw import picture
-from hepq.compiler.pipeline import Options, compile_file
+from hepq.compiler.options import Options
+from hepq.compiler.pipeline import compile_file
 from hepq.compiler.train import Recipe, train_file
 from hepq.runtime.metrics import auc, roc_picture
 from hepq.runtime.quantum.engine import read_program
@@ -59,6 +60,13 @@ def uncertainty(area: float, signal: Array) -> float:
     q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
     variance = area * (1 - area) + (s - 1) * (q1 - area**2) + (b - 1) * (q2 - area**2)
     return float(np.sqrt(variance / (s * b)))
+
+
+def labelled(model: hepq.Model, file: Path) -> tuple[Array, Array]:
+    """What the kernel sees of each event, and which class it is of."""
+    x, truth = model.kernel_inputs(str(file))
+    assert truth is not None, "both files have labels"
+    return x, truth
 
 
 def gram_picture(kernel: Array, truth: Array, path: Path) -> None:
@@ -98,10 +106,8 @@ def main() -> None:
         for name, program in PROGRAMS.items():
             models[name] = model = trained(program, args.out)
             if program == "zh":
-                x, truth = model.kernel_inputs(str(TRAIN))
-                test, test_truth = model.kernel_inputs(str(TEST))
-                assert truth is not None
-                assert test_truth is not None
+                x, truth = labelled(model, TRAIN)
+                test, test_truth = labelled(model, TEST)
             found = model(str(TEST))
             add(
                 name, np.asarray(found["ZH"] if program == "hybrid" else found), "libsvm" if program == "zh" else "Adam"

@@ -17,7 +17,7 @@ def test_contestants_take_turns_as_often_as_asked(monkeypatch: pytest.MonkeyPatc
     from benchmarks import interleaved
 
     clock, calls, cost = [0.0], list[str](), {"a": [9.0, 3.0, 2.0, 4.0], "b": [5.0]}
-    monkeypatch.setattr(interleaved.time, "process_time", lambda: clock[0])
+    monkeypatch.setattr("benchmarks.interleaved.time.process_time", lambda: clock[0])
 
     def run(name: str) -> str:
         calls.append(name)

@@ -65,4 +65,4 @@ def statevector(circuit: Circuit, values: NDArray[Any]) -> NDArray[np.complex128
 
 def same_state(a: NDArray[Any], b: NDArray[Any], tolerance: float = 1e-9) -> bool:
     """Equal up to a global phase."""
-    return abs(abs(np.vdot(a, b)) - 1) < tolerance
+    return bool(abs(abs(np.vdot(a, b)) - 1) < tolerance)

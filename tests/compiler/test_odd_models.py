@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import hepq
-from hepq.compiler.pipeline import Options, compile_file
+from hepq.compiler.options import Options
+from hepq.compiler.pipeline import compile_file
 
 
 def scored(folder: Path, text: str, events: dict[str, Any]) -> list[Any]:

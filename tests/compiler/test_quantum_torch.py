@@ -57,18 +57,19 @@ def test_gradients_are_those_of_small_steps() -> None:
 
     def loss() -> torch.Tensor:
         out = net({"x": events})
-        return out["e"].sum() + (out["k"] ** 2).sum() + out["p"][:, 3].sum()
+        total: torch.Tensor = out["e"].sum() + (out["k"] ** 2).sum() + out["p"][:, 3].sum()
+        return total
 
-    loss().backward()
+    loss().backward()  # type: ignore[no-untyped-call]
     for parameter in net.parameters():
         assert parameter.grad is not None
         step = torch.zeros_like(parameter).view(-1)
         step[0] = 1e-6
         with torch.no_grad():
-            parameter += step.view_as(parameter)
+            parameter.add_(step.view_as(parameter))
             up = loss()
-            parameter -= 2 * step.view_as(parameter)
+            parameter.sub_(2 * step.view_as(parameter))
             down = loss()
-            parameter += step.view_as(parameter)
+            parameter.add_(step.view_as(parameter))
         slope = float((up - down) / 2e-6)
         assert float(parameter.grad.reshape(-1)[0]) == pytest.approx(slope, abs=1e-6)

@@ -21,7 +21,7 @@ from hepq.compiler.weights import load_weights
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples/generative"
 sys.path.insert(0, str(EXAMPLES))
-from make_showers import write  # noqa: E402
+from make_showers import write  # type: ignore[import-not-found]  # noqa: E402
 
 Array = NDArray[Any]
 

@@ -112,7 +112,8 @@ def test_derivatives_pass_the_choice_of_a_code(program: Path) -> None:
 
 
 def test_codes_are_drawn_as_often_as_they_should(program: Path) -> None:
-    logits = np.log([0.1, 0.0, 0.4, 0.2, 0.3, 0.0], where=[1, 0, 1, 1, 1, 0], out=np.full(6, -50.0))
+    p = np.array([0.1, 0.0, 0.4, 0.2, 0.3, 0.0])
+    logits = np.log(p, where=p > 0, out=np.full(6, -50.0))
     module = build_file(program, Options(model="Draw")).module
     u = (np.arange(1000) + 0.5) / 1000
     drawn = np.array(run(module, [{"logits": logits, "u": np.array(v)} for v in u], {})["output"])

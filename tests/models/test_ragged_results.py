@@ -11,7 +11,8 @@ import pytest
 
 import hepq
 from hepq.compiler.interpret import run
-from hepq.compiler.pipeline import Options, build_file, compile_file, model_weights
+from hepq.compiler.options import Options
+from hepq.compiler.pipeline import build_file, compile_file, model_weights
 
 PROGRAM = """
 from std.abcnet import ABCPileup
@@ -48,7 +49,7 @@ def test_scores_are_the_interpreters(name: str, tmp_path: Path) -> None:
     model = hepq.load(tmp_path / "m.hepqx", threads=1)
     assert model.verify().ok
     module, rng = build_file(source, options).module, np.random.default_rng(0)
-    sizes = {n["name"]: [n.type.dims[-1].size] for n in module.inputs}
+    sizes = {n["name"]: [n.type.dims[-1].size or 0] for n in module.inputs}
     events = [
         {k: rng.normal(size=([] if k == "g" else [n]) + size).astype(np.float32) for k, size in sizes.items()}
         for n in COUNTS

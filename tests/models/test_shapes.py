@@ -56,7 +56,8 @@ def expected(p: Array) -> list[float]:
 
     def tensor(r: float) -> Array:
         length = np.linalg.norm(p, axis=1)
-        return np.einsum("ia,ib,i->ab", p, p, length ** (r - 2)) / (length**r).sum()
+        found: Array = np.einsum("ia,ib,i->ab", p, p, length ** (r - 2)) / (length**r).sum()
+        return found
 
     def lambdas(r: float) -> Array:
         return np.linalg.eigvalsh(tensor(r))

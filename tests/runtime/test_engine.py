@@ -18,6 +18,7 @@ import pytest
 import hepq
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.columns import collect
+from hepq.runtime.engine import Engine
 from hepq.runtime.errors import ArtifactError, DataError
 from hepq.runtime.events import prepare
 from hepq.runtime.manifest import Policy
@@ -92,6 +93,7 @@ def test_threads_change_nothing(tiny: Path) -> None:
 
 
 def test_the_compiled_function_runs_without_the_gil(model: Model) -> None:
+    assert isinstance(model.engine, Engine)
     assert model.engine._function.release_gil
 
 
@@ -126,6 +128,7 @@ def test_a_plain_artifact_takes_its_inputs_by_name(plain: Path) -> None:
 
 def test_code_that_refuses_its_arguments(plain: Path) -> None:
     model = hepq.load(plain)
+    assert isinstance(model.engine, Engine)
     model.engine._weights = None
     with pytest.raises(ArtifactError) as caught:
         model({"energy": [[1.0]], "jet": [1.0]})

@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.quantum.circuit import Circuit, remapped
+from hepq.runtime.quantum.circuit import Circuit, Gate, remapped
 from hepq.runtime.quantum.device import Coupling, Device, Qubit
 from hepq.runtime.quantum.native import Native
 from tests.compiler.circuit.families import state_after
@@ -46,7 +46,7 @@ def native_ok(native: Native, on: Device) -> bool:
     """Native gates on couplings of the device only."""
     pairs = {(c.gate, c.a, c.b) for c in on.usable}
     return all(
-        (op.name, *op.qubits) in pairs if len(op.qubits) == 2 else getattr(op, "name", "") in on.one_qubit
+        isinstance(op, Gate) and ((op.name, *op.qubits) in pairs if len(op.qubits) == 2 else op.name in on.one_qubit)
         for op in native.circuit.ops
     )
 
@@ -58,7 +58,8 @@ def distribution(native: Native, slots: NDArray[np.float64]) -> NDArray[np.float
     chances = abs(state_after(small, slots)) ** 2
     index = np.arange(len(chances))
     read = sum(((index >> at[q]) & 1) << i for i, q in enumerate(native.measured))
-    return np.bincount(read, chances, 1 << len(native.measured))
+    found: NDArray[np.float64] = np.bincount(read, chances, 1 << len(native.measured)).astype(np.float64)
+    return found
 
 
 def two_qubit(native: Native) -> int:

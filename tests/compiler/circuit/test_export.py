@@ -76,7 +76,7 @@ def test_a_reader_sees_every_change(fmt: str) -> None:
 
 def test_what_reads_back_wrong_is_not_given_out(monkeypatch: pytest.MonkeyPatch) -> None:
     form = FORMATS["qcis"]
-    wrong = table.Format(form.suffix, lambda n, v: form.write(n, v).replace("X2P", "X2M"), form.read, False)  # type: ignore[arg-type,union-attr]
+    wrong = table.Format(form.suffix, lambda n, v: form.write(n, v).replace("X2P", "X2M"), form.read, False)  # type: ignore[arg-type]
     monkeypatch.setitem(FORMATS, "qcis", wrong)
     with pytest.raises(HepqError) as caught:
         export(native(["sx"]), CHIP, "qcis", np.zeros(5))

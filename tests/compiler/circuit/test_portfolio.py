@@ -25,7 +25,8 @@ SOURCE = kernel(3, 1, "full")
 
 
 def compiled(circuit: Circuit, chip: Device, cache: Path, **options: Any) -> Compiled:
-    return compile_circuit(circuit, chip, cache=cache, **{"effort": "quick", "processes": 1} | options)
+    quick: dict[str, Any] = {"effort": "quick", "processes": 1}
+    return compile_circuit(circuit, chip, cache=cache, **quick | options)
 
 
 def test_the_best_checked_circuit_is_chosen(tmp_path: Path) -> None:
