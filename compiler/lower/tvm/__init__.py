@@ -63,14 +63,14 @@ def lower(module: Module, weights: Mapping[str, np.ndarray[Any, Any]], target: C
 
     made = generate(module, weights, target.lanes)
     return CpuCode(
-        library=shared_library(made.function, target),
+        library=shared_library(made.functions, target),
         packed=made.packed,
         scratch_floats=made.plan.scratch_floats,
         iscratch_ints=made.plan.iscratch_ints,
         arguments=made.arguments,
         mcpu=target.mcpu,
         features=target.features,
-        tir=as_module(made.function).script(),
+        tir=as_module(made.functions).script(),
     )
 
 
@@ -79,4 +79,4 @@ def build_tir(module: Module, weights: Mapping[str, np.ndarray[Any, Any]], targe
     from .codegen import generate
     from .export import as_module
 
-    return as_module(generate(module, weights, target.lanes).function)
+    return as_module(generate(module, weights, target.lanes).functions)

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The generated function: for each event, copy inputs in, run every stage, copy outputs out."""
+"""One function for each stage; and one that, for each event, copies inputs in, calls them, copies outputs out.
+
+In one function, LLVM's optimisation would take time that grows with the square of a network's depth.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -16,7 +19,7 @@ from tvm.script.ir_builder import tirx as T
 from hepq.compiler.ir import ELEMENTWISE, Module, Node
 from hepq.lang.types import Dim
 
-from .context import Context, Tile
+from .context import Context, Packer, Tile
 from .emit_knn import emit_knn
 from .emit_map import emit_concat, emit_input, emit_map, emit_output, emit_stack
 from .emit_reduce import emit_contract, emit_reduce
@@ -27,11 +30,15 @@ from .prepare import Weights, prepare
 from .tir import Expr, bind, cast, ceildiv, const, i32, serial
 
 FUNCTION = "hepq_main"
+#: calling_conv of functions called as C has them: TVM leaves their arguments alone
+_AS_IN_C = 1
+#: entries of a buffer whose size nobody checks
+_ANY = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Generated:
-    function: Any
+    functions: Mapping[str, Any]
     packed: np.ndarray[Any, Any]
     plan: Plan
     arguments: tuple[str, ...]
@@ -40,7 +47,7 @@ class Generated:
 def generate(module: Module, weights: Mapping[str, np.ndarray[Any, Any]], width: int) -> Generated:
     """TIR for ``module``; ``width`` is the number of float32 in a vector register."""
     module, values = prepare(module, weights)
-    return _Generator(module, values, make_plan(module, width), width).function()
+    return _Generator(module, values, make_plan(module, width), width).functions()
 
 
 class _Generator:
@@ -48,8 +55,29 @@ class _Generator:
         self.module, self.values, self.plan, self.width = module, values, plan, width
         self.used = {n["name"]: n for n in module.walk() if n.op == "input"}
         self.names: list[str] = []
+        self.packer = Packer()
 
-    def function(self) -> Generated:
+    def functions(self) -> Generated:
+        made = {f"hepq_stage_{i}": stage for i, stage in enumerate(self.plan.stages)}
+        functions = {name: self._stage_function(name, stage) for name, stage in made.items()}
+        functions[FUNCTION] = self._main(list(made))
+        return Generated(functions, self.packer.array(self.plan.slack), self.plan, tuple(self.names))
+
+    def _stage_function(self, name: str, stage: Stage) -> Any:
+        """Of three pointers and the size of each ragged dim in this event."""
+        with IRBuilder() as builder, T.prim_func():
+            T.func_name(name)
+            T.func_attr({"tirx.noalias": True, "global_symbol": name, "calling_conv": _AS_IN_C})
+            dtypes = {"weights": "float32", "scratch": "float32", "iscratch": "int32"}
+            pointers = {name: T.arg(name, T.handle(dtype)) for name, dtype in dtypes.items()}
+            sizes = {dim: T.arg(f"n_{dim.name}", T.int32()) for dim in self.module.ragged_dims}
+            ctx = self._context(*(T.decl_buffer((_ANY,), dtypes[name], data=p) for name, p in pointers.items()))
+            for dim, size in sizes.items():
+                ctx.set_size(dim, size)
+            self._stage(ctx, stage)
+        return builder.get()
+
+    def _main(self, stages: Sequence[str]) -> Any:
         with IRBuilder() as builder, T.prim_func():
             T.func_name(FUNCTION)
             T.func_attr({"tirx.noalias": True, "global_symbol": FUNCTION})
@@ -58,11 +86,13 @@ class _Generator:
             inputs = {n["name"]: self._buffer(f"input:{n['name']}") for n in self.module.inputs}
             memory = [self._buffer("weights"), self._buffer("scratch"), self._buffer("iscratch", "int32")]
             outputs = {name: self._buffer(f"output:{name}") for name in self.module.outputs}
-            ctx = Context(self.width, self.plan, self.values, memory[1], memory[2], memory[0])
+            ctx = self._context(*memory)
             with serial(end - begin) as step:
-                self._event(ctx, bind(begin + step), offsets, inputs, outputs)
-        packed = ctx.packer.array(self.plan.slack)
-        return Generated(builder.get(), packed, self.plan, tuple(self.names))
+                self._event(ctx, bind(begin + step), offsets, inputs, outputs, stages)
+        return builder.get()
+
+    def _context(self, weights: Expr, scratch: Expr, iscratch: Expr) -> Context:
+        return Context(self.width, self.plan, self.values, scratch, iscratch, weights, self.packer)
 
     def _name(self, name: str) -> str:
         self.names.append(name)
@@ -72,8 +102,9 @@ class _Generator:
         return T.arg(self._name(name), T.buffer((T.int64(),), dtype))
 
     def _event(
-        self, ctx: Context, event: Expr, offsets: dict[str, Expr], inputs: dict[str, Expr], outputs: dict[str, Expr]
-    ) -> None:
+        self, ctx: Context, event: Expr, offsets: dict[str, Expr], inputs: dict[str, Expr], outputs: dict[str, Expr],
+        stages: Sequence[str],
+    ) -> None:  # fmt: skip
         starts: dict[str, Expr] = {}
         for dim in self.module.ragged_dims:
             starts[dim.name] = bind(offsets[dim.name][event])
@@ -87,8 +118,9 @@ class _Generator:
 
         for name, node in self.used.items():
             emit_input(ctx, node, inputs[name], first(node.type.dims))
-        for stage in self.plan.stages:
-            self._stage(ctx, stage)
+        sizes = [ctx.sizes[dim.name] for dim in self.module.ragged_dims]
+        for stage in stages:
+            T.evaluate(tirx.call_extern("void", stage, ctx.weights.data, ctx.scratch.data, ctx.iscratch.data, *sizes))
         for name, node in self.module.outputs.items():
             emit_output(ctx, node, outputs[name], first(node.type.dims))
 

@@ -97,8 +97,8 @@ class Context:
     scratch: Expr
     iscratch: Expr
     weights: Expr
+    packer: Packer
     sizes: dict[str, Expr] = field(default_factory=dict)
-    packer: Packer = field(default_factory=Packer)
     tile: Tile | None = None
     #: values at hand in registers, instead of in memory
     given: dict[Node, Callable[[At], Expr]] = field(default_factory=dict)

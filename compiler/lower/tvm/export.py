@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,26 @@ def tvm_target(target: CpuTarget) -> Any:
     return tvm.target.Target({"kind": "llvm", "mcpu": target.llvm_cpu})
 
 
-def as_module(function: Any) -> Any:
-    return tvm.IRModule({FUNCTION: function})
+def as_module(functions: Mapping[str, Any]) -> Any:
+    return tvm.IRModule(dict(functions))
 
 
-def shared_library(function: Any, target: CpuTarget) -> bytes:
-    """Machine code that needs tvm_ffi and the C library, nothing else of TVM."""
-    library = tirx.build(as_module(function), target=tvm_target(target), pipeline=stages.NAME)
+def shared_library(functions: Mapping[str, Any], target: CpuTarget) -> bytes:
+    """Machine code that needs tvm_ffi and the C library, nothing else of TVM.
+
+    Stages are compiled apart from the function that calls them: TVM tells LLVM that different pointers of one function
+    never meet, and names them anew in each, which is false of a stage that were inlined. The library's functions call
+    each other, whatever another library calls its own: -Bsymbolic.
+    """
+    stages_ = {name: function for name, function in functions.items() if name != FUNCTION}
     with tempfile.TemporaryDirectory() as folder:
+        objects = Path(folder) / "stages.o"
+        _built(stages_, target).write_to_file(str(objects), "o")
         path = Path(folder) / "code.so"
-        library.export_library(str(path), options=["-lm"])
+        options = [str(objects), "-lm", "-Wl,-Bsymbolic"]
+        _built({FUNCTION: functions[FUNCTION]}, target).export_library(str(path), options=options)
         return path.read_bytes()
+
+
+def _built(functions: Mapping[str, Any], target: CpuTarget) -> Any:
+    return tirx.build(as_module(functions), target=tvm_target(target), pipeline=stages.NAME)
