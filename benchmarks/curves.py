@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Learning curves: kept while a training runs, drawn afterwards."""
+"""Learning curves: of trainings with AdamW at a one-cycle rate, drawn afterwards."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import argparse
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from hepq.compiler.train import Recipe, Trained, train_file
 from hepq.compiler.train.report import History, Watch
+from hepq.lang.train_settings import OPTIMISERS, SCHEDULES, Spec
 
 
 class Recorder(Watch):
@@ -20,6 +24,35 @@ class Recorder(Watch):
 
     def epoch(self, history: History) -> None:
         self.values = tuple(row[self.column] for row in history)
+
+
+def learned(
+    program: Path, file: Path, train: str, column: str, rate: float, **recipe: Any
+) -> tuple[tuple[float, ...], Trained]:
+    """``column`` after each epoch of the training ``train`` of ``program``, and what came out."""
+    how = Recipe(
+        clip=1.0, device="cpu", optimiser=Spec.default("adamw", OPTIMISERS, lr=rate),
+        schedule=Spec.default("one_cycle", SCHEDULES), **recipe,
+    )  # fmt: skip
+    watch = Recorder(column)
+    with tempfile.TemporaryDirectory() as folder:
+        made = train_file(program, [file], Path(folder) / "weights.safetensors", how, watch=watch, train=train)
+    return watch.values, made
+
+
+def arguments(
+    argv: list[str], name: str, about: str | None, models: Collection[str], quick: Sequence[str]
+) -> argparse.Namespace:
+    """Options of a benchmark with a curve for each model; ``names``: of those to train."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks {name}", description=about)
+    parser.add_argument("--quick", action="store_true", help=f"{' and '.join(quick)} only")
+    parser.add_argument("--only", nargs="+", choices=list(models), help="these models")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, help="a file of results: models in it are not trained again")
+    parser.add_argument("--picture", type=Path, help="an [.svg] file")
+    options = parser.parse_args(argv)
+    options.names = options.only or (quick if options.quick else sorted(models))
+    return options
 
 
 def draw(

@@ -8,7 +8,6 @@ shows it.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,11 +21,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.curves import Recorder, draw
+from benchmarks.curves import arguments, draw, learned
 from benchmarks.detector_events import Events, write
 from benchmarks.kept import kept
-from hepq.compiler.train import Recipe, train_file
-from hepq.lang.train_settings import OPTIMISERS, SCHEDULES, Spec
 
 PROGRAM = Path(__file__).with_suffix(".hepq")
 BAR = 0.8
@@ -81,29 +78,18 @@ class Result:
 
 def measure(model: str, seed: int) -> Result:
     subject = SUBJECTS[model]
-    recipe = Recipe(
-        epochs=subject.epochs, batch=32, seed=seed, clip=1.0, device="cpu",
-        optimiser=Spec.default("adamw", OPTIMISERS, lr=2e-3), schedule=Spec.default("one_cycle", SCHEDULES),
-    )  # fmt: skip
-    watch, start = Recorder("validation"), time.perf_counter()
+    start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{subject.kind}.root"
         events = write(subject.kind, file, subject.events, seed)
-        train_file(PROGRAM, [file], Path(folder) / "weights.safetensors", recipe, watch=watch, train=f"{model}_")
+        losses, _ = learned(PROGRAM, file, f"{model}_", "validation", 2e-3, epochs=subject.epochs, batch=32, seed=seed)
     constant = subject.constant(events)
-    return Result(model, tuple(loss / constant for loss in watch.values), time.perf_counter() - start)
+    return Result(model, tuple(loss / constant for loss in losses), time.perf_counter() - start)
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks detectors", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help=f"{' and '.join(QUICK)} only")
-    parser.add_argument("--only", nargs="+", choices=list(SUBJECTS), help="these models")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, help="a file of results: models in it are not trained again")
-    parser.add_argument("--picture", type=Path, help="an [.svg] file")
-    options = parser.parse_args(argv)
-    names = options.only or (QUICK if options.quick else tuple(SUBJECTS))
-    shown = track(names, console=Console(stderr=True))
+    options = arguments(argv, "detectors", __doc__, SUBJECTS, QUICK)
+    shown = track(options.names, console=Console(stderr=True))
     found = list(kept(shown, lambda name: measure(name, options.seed), Result, options.keep))
     table = Table("model", "events", "loss over that of the best constant, after each epoch", "seconds", "")
     for r in found:

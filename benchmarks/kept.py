@@ -7,9 +7,12 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-R = TypeVar("R")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+R = TypeVar("R", bound="DataclassInstance")
 
 
 def kept(names: Iterable[str], measure: Callable[[str], R], of: type[R], path: Path | None) -> Iterator[R]:
@@ -18,7 +21,7 @@ def kept(names: Iterable[str], measure: Callable[[str], R], of: type[R], path: P
     ``of``: a dataclass of numbers, strings and tuples, whose first field is the name.
     """
     lines = path.read_text().splitlines() if path is not None and path.exists() else []
-    known = {row[fields(of)[0].name]: _read(of, row) for row in map(json.loads, lines)}  # type: ignore[arg-type]
+    known = {row[fields(of)[0].name]: _read(of, row) for row in map(json.loads, lines)}
     for name in names:
         if name in known:
             yield known[name]
@@ -26,7 +29,7 @@ def kept(names: Iterable[str], measure: Callable[[str], R], of: type[R], path: P
         made = measure(name)
         if path is not None:
             with path.open("a") as file:
-                file.write(json.dumps(asdict(made)) + "\n")  # type: ignore[call-overload]
+                file.write(json.dumps(asdict(made)) + "\n")
         yield made
 
 

@@ -7,8 +7,6 @@ above chance. `--picture` draws the areas after each epoch, as `docs/models.md` 
 
 from __future__ import annotations
 
-import argparse
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +15,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.curves import Recorder, draw
+from benchmarks.curves import arguments, draw, learned
 from benchmarks.kept import kept
 from benchmarks.training import auc_error
-from hepq.compiler.train import Recipe, train_file
-from hepq.lang.train_settings import OPTIMISERS, SCHEDULES, Spec
 
 PROGRAM = Path(__file__).with_suffix(".hepq")
 EVENTS = Path(__file__).resolve().parents[1] / "examples/data/train.root"
@@ -49,29 +45,16 @@ class Result:
 
 def measure(tagger: str, seed: int) -> Result:
     epochs, jets, rate = TAGGERS[tagger]
-    recipe = Recipe(
-        epochs=epochs, events=jets, seed=seed, clip=1.0, device="cpu",
-        optimiser=Spec.default("adamw", OPTIMISERS, lr=rate), schedule=Spec.default("one_cycle", SCHEDULES),
-    )  # fmt: skip
-    watch, start = Recorder("auc"), time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "weights.safetensors"
-        trained = train_file(PROGRAM, [EVENTS], out, recipe, watch=watch, train=f"{tagger}_")
+    start = time.perf_counter()
+    areas, trained = learned(PROGRAM, EVENTS, f"{tagger}_", "auc", rate, epochs=epochs, events=jets, seed=seed)
     signal = trained.fitted.is_signal
     error = auc_error(0.5, int(signal.sum()), len(signal))
-    return Result(tagger, watch.values, error, time.perf_counter() - start)
+    return Result(tagger, areas, error, time.perf_counter() - start)
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks learning", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help=f"{' and '.join(QUICK)} only")
-    parser.add_argument("--only", nargs="+", choices=list(TAGGERS), help="these taggers")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, help="a file of results: taggers in it are not trained again")
-    parser.add_argument("--picture", type=Path, help="an [.svg] file")
-    options = parser.parse_args(argv)
-    names = options.only or (QUICK if options.quick else sorted(TAGGERS))
-    shown = track(names, console=Console(stderr=True))
+    options = arguments(argv, "learning", __doc__, TAGGERS, QUICK)
+    shown = track(options.names, console=Console(stderr=True))
     found = list(kept(shown, lambda name: measure(name, options.seed), Result, options.keep))
     table = Table("tagger", "jets", "epochs", "AUC after each epoch", "chance, σ", "seconds", "")
     for r in found:

@@ -91,14 +91,15 @@ def _joined_masks(rows: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Ten
 
 def _normalised(node: Node, rows: Tensor, weights: Sequence[Tensor], mask: Tensor | None) -> Tensor:
     w, b, mean, var = weights
-    tracked = all(o.op == "param" and not o["trainable"] for o in node.operands[3:])
-    if mask is None and tracked and len(rows) > 1 and len({t.dtype for t in (rows, *weights)}) == 1:
+    tracked = [o.op == "param" and not o["trainable"] for o in node.operands[3:]]
+    if mask is None and all(tracked) and len(rows) > 1 and len({t.dtype for t in (rows, *weights)}) == 1:
         cudnn = torch.backends.cudnn.enabled
         return torch.batch_norm(rows, w, b, mean, var, True, node["momentum"], node["eps"], cudnn)
     y, new_mean, new_var = MaskedBatchNorm.apply(rows, w, b, mask, node["eps"])  # type: ignore[no-untyped-call]
     n = torch.tensor(float(len(rows)), device=rows.device) if mask is None else mask.sum()
-    if tracked:
+    if tracked[0]:
         _track(node["momentum"], mean, new_mean, n)
+    if tracked[1]:
         _track(node["momentum"], var, new_var * (n / (n - 1).clamp(min=1)), n)
     made: Tensor = y
     return made

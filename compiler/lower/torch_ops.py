@@ -178,8 +178,8 @@ def _contract(node: Node, args: Sequence[Value], batch: Batch) -> Value:
 
 def _reduce(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     over, op = node["over"], node.op
-    if args[0].rows and op in SUMS:
-        total = segments(args[0], over, batch)
+    if op in SUMS:
+        total = segments(args[0], over, batch) if args[0].rows else _summed(args[0], over, batch)
         return total if op == "reduce_sum" else _divided(total, batch.count(over), batch)
     ragged = [d for d in over if d.ragged]
     x = batch.fill(args[0], _neutral(op, args[0].tensor.dtype), ragged)
@@ -187,13 +187,16 @@ def _reduce(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     dims = with_batch(node.type.dims, x)
     if op in ("reduce_any", "reduce_all"):
         return Value((torch.any if op == "reduce_any" else torch.all)(x.tensor, dim=axes), dims)
-    if op in SUMS:
-        total = Value(x.tensor.sum(axes), dims)
-        return total if op == "reduce_sum" else _divided(total, batch.count(over), batch)
     extreme = (torch.amax if op == "reduce_max" else torch.amin)(x.tensor, dim=axes)
     if ragged:
         extreme = torch.where(batch.count(ragged).align(dims) > 0, extreme, 0)
     return Value(extreme, dims)
+
+
+def _summed(x: Value, over: Sequence[Dim], batch: Batch) -> Value:
+    """Of padded values."""
+    x, keys = batch.fill(x, 0, [d for d in over if d.ragged]), {d.key for d in over}
+    return Value(x.tensor.sum(tuple(x.axis(d) for d in over)), tuple(d for d in x.dims if d.key not in keys))
 
 
 def _divided(total: Value, count: Value, batch: Batch) -> Value:

@@ -7,7 +7,7 @@ import os
 
 
 def large_pages() -> None:
-    """Before torch is imported, for the rest of the process; on Linux, elsewhere nothing happens.
+    """For the rest of the process, if torch has made no tensor yet; on Linux, elsewhere nothing happens.
 
     The pages of a tensor of some MB, which a step of training makes hundreds of, are cleared one by one by the kernel:
     up to half the step's time with pages of 4 kB.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Batch normalisation applied in several places with the same weights."""
+"""What is computed together, and when values are forgotten."""
 
 from __future__ import annotations
 

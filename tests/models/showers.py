@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 import uproot
 from numpy.typing import NDArray
 
+from examples.generative.make_showers import write
 from hepq.compiler.lower.torch import to_torch
 from hepq.compiler.options import Options
 from hepq.compiler.pipeline import build_file
@@ -20,8 +20,6 @@ from hepq.compiler.train.fit_gradient import Fitted
 from hepq.compiler.weights import load_weights
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples/generative"
-sys.path.insert(0, str(EXAMPLES))
-from make_showers import write  # type: ignore[import-not-found]  # noqa: E402
 
 Array = NDArray[Any]
 

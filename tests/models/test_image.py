@@ -90,7 +90,8 @@ def test_it_learns_where_energy_is_narrow() -> None:
     optimiser = torch.optim.Adam(model.parameters(), 3e-3)
     for _ in range(40):
         optimiser.zero_grad()
-        F.nll_loss(torch.log(model({"x": x[:48]})["output"] + 1e-9), torch.from_numpy(truth[:48])).backward()  # type: ignore[no-untyped-call]
+        loss = F.nll_loss(torch.log(model({"x": x[:48]})["output"] + 1e-9), torch.from_numpy(truth[:48]))
+        torch.autograd.backward(loss)
         optimiser.step()
     with torch.no_grad():
         found = model.eval()({"x": x[48:]})["output"].argmax(1).numpy()

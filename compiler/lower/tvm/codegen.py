@@ -69,9 +69,9 @@ class _Generator:
             T.func_name(name)
             T.func_attr({"tirx.noalias": True, "global_symbol": name, "calling_conv": _AS_IN_C})
             dtypes = {"weights": "float32", "scratch": "float32", "iscratch": "int32"}
-            pointers = {name: T.arg(name, T.handle(dtype)) for name, dtype in dtypes.items()}
+            pointers = {buffer: T.arg(buffer, T.handle(dtype)) for buffer, dtype in dtypes.items()}
             sizes = {dim: T.arg(f"n_{dim.name}", T.int32()) for dim in self.module.ragged_dims}
-            ctx = self._context(*(T.decl_buffer((_ANY,), dtypes[name], data=p) for name, p in pointers.items()))
+            ctx = self._context(*(T.decl_buffer((_ANY,), dtypes[buffer], data=p) for buffer, p in pointers.items()))
             for dim, size in sizes.items():
                 ctx.set_size(dim, size)
             self._stage(ctx, stage)
