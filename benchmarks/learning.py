@@ -21,11 +21,13 @@ from benchmarks.training import auc_error
 
 PROGRAM = Path(__file__).with_suffix(".hepq")
 EVENTS = Path(__file__).resolve().parents[1] / "examples/data/train.root"
-#: epochs, jets and learning rate; large networks see fewer jets
-SMALL, LARGE = (8, 2400, 2e-3), (4, 1200, 1e-3)
+#: epochs, jets, jets a batch and learning rate; large networks see fewer jets, and those of the Lorentz group small
+#: batches, as their authors train them
+SMALL, LARGE, LORENTZ = (8, 2400, 64, 2e-3), (4, 1200, 64, 1e-3), (4, 1200, 16, 2e-3)
 TAGGERS = {
     **dict.fromkeys("EFN EventShapeMLP PCNN PFN RPCN SPCT".split(), SMALL),
-    **dict.fromkeys("ABCNet JEDINet LGN LorentzNet ParT ParTPlain ParticleNet ParticleNetLite PCT".split(), LARGE),
+    **dict.fromkeys("ABCNet JEDINet ParT ParTPlain ParticleNet ParticleNetLite PCT".split(), LARGE),
+    **dict.fromkeys("LGN LorentzNet".split(), LORENTZ),
 }
 QUICK = ("PFN", "EventShapeMLP")
 SIGMAS = 5
@@ -44,9 +46,11 @@ class Result:
 
 
 def measure(tagger: str, seed: int) -> Result:
-    epochs, jets, rate = TAGGERS[tagger]
+    epochs, jets, batch, rate = TAGGERS[tagger]
     start = time.perf_counter()
-    areas, trained = learned(PROGRAM, EVENTS, f"{tagger}_", "auc", rate, epochs=epochs, events=jets, seed=seed)
+    areas, trained = learned(
+        PROGRAM, EVENTS, f"{tagger}_", "auc", rate, epochs=epochs, events=jets, batch=batch, seed=seed
+    )
     signal = trained.fitted.is_signal
     error = auc_error(0.5, int(signal.sum()), len(signal))
     return Result(tagger, areas, error, time.perf_counter() - start)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from hepq.compiler.initialise import initial_weights
 from hepq.compiler.ir import Module, Node
+from hepq.compiler.lower.torch_attention import attentions
 from hepq.compiler.lower.torch_conv import convolutions
 from hepq.compiler.lower.torch_fused import find, needed
 from hepq.compiler.lower.torch_norm import batch_norms
@@ -60,7 +61,7 @@ class TorchModule(nn.Module):
     def __init__(self, module: Module, weights: Mapping[str, Any]) -> None:
         super().__init__()
         self.ir = module
-        self._fused = find(module) | convolutions(module)
+        self._fused = find(module) | convolutions(module) | attentions(module)
         self._plans: dict[tuple[str, ...], Plan] = {}
         nodes = self._plan_of(None).nodes
         self._halved = halved(nodes, {node: self._operands(node) for node in nodes})

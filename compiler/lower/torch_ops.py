@@ -285,17 +285,25 @@ def _window(node: Node, args: Sequence[Value], batch: Batch) -> Value:
 
 def _dropout(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     (x,) = args
-    return Value(_dropped(x.tensor, node["p"]) if batch.training and node["p"] else x.tensor, x.dims)
+    return Value(dropped(x.tensor, node["p"]) if batch.training and node["p"] else x.tensor, x.dims)
 
 
-def _dropped(x: Tensor, p: float) -> Tensor:
-    """Zero with probability p. Four draws from each random number: torch's own draws cost more than a layer."""
+def dropped(x: Tensor, p: float) -> Tensor:
+    """Zero with probability p."""
+    keep, factor = kept(x, p)
+    return x * torch.empty_like(x).copy_(keep).mul_(factor)
+
+
+def kept(x: Tensor, p: float) -> tuple[Tensor, float]:
+    """Where ``x`` is not dropped, and by what the rest is multiplied for that.
+
+    Four draws from each random number: torch's own draws cost more than a layer.
+    """
     lost = round(p * 2**16)
     bits = torch.empty((x.numel() + 3) // 4, dtype=torch.int64, device=x.device).random_(-(2**63), None)
-    kept = bits.view(torch.int16)[: x.numel()] >= lost - 2**15
-    noise = torch.empty_like(x)
-    noise.permute(by_stride(noise)).view(-1).copy_(kept)
-    return x * noise.mul_(2**16 / (2**16 - lost))
+    keep = torch.empty_like(x, dtype=torch.bool)
+    torch.ge(bits.view(torch.int16)[: x.numel()], lost - 2**15, out=keep.permute(by_stride(keep)).view(-1))
+    return keep, 2**16 / (2**16 - lost)
 
 
 def _stop_gradient(node: Node, args: Sequence[Value], batch: Batch) -> Value:
