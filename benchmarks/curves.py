@@ -61,8 +61,12 @@ def draw(
     chance: float,
     place: Literal["lower right", "upper right"],
     path: Path,
+    log: bool = False,
 ) -> None:
-    """One line for each of ``curves``, a dashed one at ``chance``; the legend at ``place``. An svg file."""
+    """One line for each of ``curves``, a dashed one at ``chance``; the legend at ``place``. An svg file.
+
+    ``log``: a logarithmic scale.
+    """
     from matplotlib.figure import Figure
 
     from hepq.runtime.files import replacing
@@ -72,7 +76,7 @@ def draw(
     for name, values in sorted(curves.items(), key=lambda item: -item[1][-1]):
         axes.plot(range(1, len(values) + 1), values, marker=".", label=f"{name}, {values[-1]:.3f}")
     axes.axhline(chance, color="grey", linestyle="--", linewidth=1)
-    axes.set(xlabel="Epoch", ylabel=label)
+    axes.set(xlabel="Epoch", ylabel=label, yscale="log" if log else "linear")
     axes.legend(fontsize="small", ncols=2, loc=place)
     with replacing(path) as temporary:
         figure.savefig(temporary, format="svg", metadata={"Date": None})
