@@ -64,7 +64,7 @@ def distance(net: TorchModule, true: Showers) -> float:
     inputs = {"e": np.log(true.energy)[:, None] - 2.3}
     for node in net.ir.inputs:
         if node["name"] != "e":
-            shape = (len(true.energy), *(d.size for d in node.type.dims))
+            shape = (len(true.energy), *(d.size or 0 for d in node.type.dims))
             inputs[node["name"]] = rng.random(shape) if node["name"] == "u" else rng.normal(size=shape)
     made, layers = _computed(net, inputs).sum(axis=2), true.fractions.sum(axis=2)
     return float(np.mean([wasserstein_distance(made[:, i], layers[:, i]) for i in range(layers.shape[1])]))
@@ -82,7 +82,8 @@ def unrestored(net: TorchModule, true: Showers) -> float:
 def _computed(net: TorchModule, inputs: Mapping[str, Array]) -> Array:
     with torch.no_grad():
         given = {name: torch.from_numpy(value.astype(np.float32)) for name, value in inputs.items()}
-        return next(iter(net(given, {}).values())).numpy()
+        made: Array = next(iter(net(given, {}).values())).numpy()
+    return made
 
 
 @dataclass(frozen=True)

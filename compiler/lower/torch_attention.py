@@ -116,7 +116,7 @@ def _scaled(x: Node) -> tuple[float, Node]:
 def _matched(
     node: Node, q: Node, k: Node, v: Node, bias: Node | None, scale: float, p: float, key: Dim, over: tuple[Dim, ...]
 ) -> Attention | None:
-    """None if the products are not of these shapes."""
+    """None if the products are not of these shapes, or one for each particle, which are better packed."""
     mine, theirs, values = ({d.key for d in x.type.dims} for x in (q, k, v))
     summed = {d.key for d in over}
     groups = tuple(d for d in q.type.dims if d.key in theirs - summed)
@@ -125,6 +125,7 @@ def _matched(
     found = tuple(d for d in v.type.dims if d.key not in shared | {key.key})
     fits = (
         theirs - mine == {key.key}
+        and not any(d.ragged for d in groups)
         and values >= shared | {key.key}
         and not {d.key for d in found} & {d.key for d in queries}
         and (bias is None or {d.key for d in bias.type.dims} <= shared | {key.key} | {d.key for d in queries})

@@ -60,6 +60,12 @@ OTHERS = {
       a = softmax(dot(x, prime(x, part), over=feat), over=part')
       return dot(a, x * prime(x, part), over=part')
     }""",
+    "of each particle to its neighbours": """model M(x: real[part, feat]) -> real[part, feat] {
+      graph = knn[3, short="zero"](x, over=part)
+      near = gather(x, graph)
+      a = softmax(dot(x, near, over=feat), over=last(graph))
+      return dot(a, near, over=last(graph))
+    }""",
     "a sum over queries": """model M(x: real[part, feat]) -> real[part, feat] {
       a = softmax(dot(x, prime(x, part), over=feat), over=part)
       return dot(a, prime(x, part), over=part')
