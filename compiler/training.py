@@ -20,7 +20,7 @@ from hepq.compiler.schema import event_schema, read_inputs
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import HepqError
 from hepq.runtime import event_files
-from hepq.runtime.columns import collect
+from hepq.runtime.columns import check_present, collect
 from hepq.runtime.events import Batch, prepare
 from hepq.runtime.labels import classes_of
 from hepq.runtime.manifest import Dim, EventSchema
@@ -77,14 +77,16 @@ def training_set(
 
 
 def read_batches(
-    schema: EventSchema, files: Sequence[str | Path], more: Sequence[str] = ()
+    schema: EventSchema, files: Sequence[str | Path], labels: Sequence[str] = ()
 ) -> Iterator[tuple[Any, Batch]]:
-    """Chunks of the events of ``files``, as they are, with the branches ``more`` too, and prepared.
+    """Chunks of the events of ``files``, as they are, with the branches of labels too, and prepared.
 
     Raises DataError for the files.
     """
     assert schema.dataset is not None
-    names = [*(c.branch for c in schema.columns), *more]
+    names = [*(c.branch for c in schema.columns), *labels]
+    help = "the dataset's `label` says how the branches of classes are called, its dim which classes there are"
     for source in event_files.find(list(files), schema.dataset.tree):
+        check_present(list(labels), list(source.branches), str(source), help)
         for chunk in event_files.iterate(source, names):
             yield chunk.events, prepare(schema, collect(schema, chunk.events, str(source)))

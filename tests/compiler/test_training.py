@@ -11,6 +11,7 @@ import uproot
 
 from hepq.compiler.training import training_set
 from hepq.lang.diagnostic import HepqError
+from hepq.runtime.errors import DataError
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TEST = EXAMPLES / "data" / "test.root"
@@ -30,3 +31,12 @@ def test_a_program_without_labels_cannot_be_trained(tmp_path: Path) -> None:
     program.write_text("dim n = 2\nmodel M(x: real[n]) -> real = sum(x, over=n)\n")
     with pytest.raises(HepqError, match="HQ0632"):
         training_set(program, [TEST])
+
+
+def test_a_class_without_a_branch_is_said_to_be_one(tmp_path: Path) -> None:
+    program = tmp_path / "m.hepq"
+    program.write_text((EXAMPLES / "tagger.hepq").read_text().replace("Tbqq", "Top"))
+    with pytest.raises(DataError, match="label_Top") as raised:
+        training_set(program, [TEST])
+    assert "label_Tbqq" in raised.value.why
+    assert "`label`" in raised.value.help
