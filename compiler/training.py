@@ -68,12 +68,14 @@ def training_set(
         raise HepqError([diag("HQ0632", model=built.plan.name)])
     label = schema.dataset.label
     dim = None if label is None else schema.dim(label.dim)
-    writer, truth = TableWriter(schema), []
-    for events, batch in read_batches(schema, files, label.branches if label else ()):
-        writer.add(batch)
-        found = classes_of(events, label.branches, dim.size or 0) if label and dim else 0
-        truth.append(np.where(batch.unscored, -1, found))
-    return TrainingSet(module, writer.finish(), np.concatenate(truth), built, dim)
+    truth = []
+    with TableWriter(schema) as writer:
+        for events, batch in read_batches(schema, files, label.branches if label else ()):
+            writer.add(batch)
+            found = classes_of(events, label.branches, dim.size or 0) if label and dim else 0
+            truth.append(np.where(batch.unscored, -1, found))
+        table = writer.finish()
+    return TrainingSet(module, table, np.concatenate(truth), built, dim)
 
 
 def read_batches(

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 import numpy as np
 import torch
@@ -84,7 +84,7 @@ class _Folder:
 
 
 class TableWriter:
-    """Takes prepared batches one after the other."""
+    """Takes prepared batches one after the other, in a ``with`` statement."""
 
     def __init__(self, schema: EventSchema) -> None:
         self.schema = schema
@@ -93,6 +93,13 @@ class TableWriter:
             v.name: (self._folder.path / f"{i}.f32").open("wb") for i, v in enumerate(schema.inputs)
         }
         self._counts: dict[str, list[NDArray[np.int64]]] = {d.name: [] for d in schema.ragged}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for file in self._files.values():
+            file.close()
 
     def add(self, batch: Batch) -> None:
         for name, file in self._files.items():

@@ -141,12 +141,14 @@ def _labelled(
         raise HepqError([diag("HQ0790", found=f"model `{built.plan.name}` has no dataset")])
     module = read_inputs(built.module)
     schema = event_schema(built, Module(module.name, module.inputs, module.outputs))
-    writer, truth = TableWriter(schema), []
-    for number, files in enumerate(samples):
-        for _, batch in read_batches(schema, files):
-            writer.add(batch)
-            truth.append(np.where(batch.unscored, -1, number))
-    table, found = writer.finish(), np.concatenate(truth)
+    truth = []
+    with TableWriter(schema) as writer:
+        for number, files in enumerate(samples):
+            for _, batch in read_batches(schema, files):
+                writer.add(batch)
+                truth.append(np.where(batch.unscored, -1, number))
+        table = writer.finish()
+    found = np.concatenate(truth)
     known = np.flatnonzero(found >= 0)
     counts = _counts(found[known])
     if min(counts) < FEWEST:
