@@ -71,7 +71,7 @@ class Attention:
 
     def __call__(self, args: Sequence[Value], batch: Batch) -> Value:
         groups = (BATCH, *self.groups)
-        q = _full(args[0], (*groups, *self.queries, *self.over), batch)
+        q = _full(batch.fill(args[0], 0, self.over), (*groups, *self.queries, *self.over), batch)
         k = _full(args[1], (*groups, *self.over, self.key), batch)
         v = _full(batch.fill(args[2], 0, [self.key]), (*groups, self.key, *self.found), batch)
         g, n, o, m, c = (

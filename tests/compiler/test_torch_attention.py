@@ -51,6 +51,12 @@ FORMS = {
       y = prime(x |> Dense[feat], feat)
       return dot(softmax(dot(x, y, over=part), over=feat'), y, over=feat')
     }""",
+    "weights of features whose padding is not 0": """model M(x: real[part, feat]) -> real[part, feat] {
+      graph = knn[2, short="zero"](x, over=part)
+      param b: real[feat] ~ normal(0, 1)
+      y = sum(gather(x, graph), over=last(graph)) + b
+      return dot(softmax(dot(y, prime(y, feat), over=part), over=feat'), prime(x, feat), over=feat')
+    }""",
     "the library's": "model M(x: real[part, feat]) -> real[part, feat] = x |> SelfAttention[1]",
 }
 OTHERS = {
