@@ -2,7 +2,7 @@
 """How long the library's jet taggers, at their published sizes, take to become machine code.
 
 From text to a shared library: checking, building, passes, lowering and LLVM; processor time, as TVM works on all cores.
-The bar: a minute each. `hepqc compile` writes the artifact besides, which takes no time.
+The bar: a minute each. Writing the artifact is not counted.
 """
 
 from __future__ import annotations

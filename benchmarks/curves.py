@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from rich.console import Console
+from rich.progress import track
+
+from benchmarks.kept import R, kept
 from hepq.compiler.train import Recipe, Trained, train_file
 from hepq.compiler.train.report import History, Watch
 from hepq.lang.train_settings import OPTIMISERS, SCHEDULES, Spec
@@ -40,10 +44,19 @@ def learned(
     return watch.values, made
 
 
-def arguments(
-    argv: list[str], name: str, about: str | None, models: Collection[str], quick: Sequence[str]
-) -> argparse.Namespace:
-    """Options of a benchmark with a curve for each model; ``names``: of those to train."""
+def measured(
+    argv: list[str],
+    name: str,
+    about: str | None,
+    models: Collection[str],
+    quick: Sequence[str],
+    measure: Callable[[str, int], R],
+    of: type[R],
+) -> tuple[list[R], Path | None]:
+    """The results of a benchmark with a curve for each model, and where to draw them.
+
+    ``measure``: of a model and a seed, a result ``of`` a kind that ``kept`` takes.
+    """
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks {name}", description=about)
     parser.add_argument("--quick", action="store_true", help=f"{' and '.join(quick)} only")
     parser.add_argument("--only", nargs="+", choices=list(models), help="these models")
@@ -51,8 +64,9 @@ def arguments(
     parser.add_argument("--keep", type=Path, help="a file of results: models in it are not trained again")
     parser.add_argument("--picture", type=Path, help="an [.svg] file")
     options = parser.parse_args(argv)
-    options.names = options.only or (quick if options.quick else sorted(models))
-    return options
+    names = options.only or (quick if options.quick else sorted(models))
+    shown = track(names, console=Console(stderr=True))
+    return list(kept(shown, lambda model: measure(model, options.seed), of, options.keep)), options.picture
 
 
 def draw(

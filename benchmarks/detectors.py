@@ -18,12 +18,10 @@ from typing import Any
 import awkward as ak
 import numpy as np
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
-from benchmarks.curves import arguments, draw, learned
+from benchmarks.curves import draw, learned, measured
 from benchmarks.detector_events import Events, write
-from benchmarks.kept import kept
 
 PROGRAM = Path(__file__).with_suffix(".hepq")
 BAR = 0.8
@@ -88,15 +86,13 @@ def measure(model: str, seed: int) -> Result:
 
 
 def main(argv: list[str]) -> int:
-    options = arguments(argv, "detectors", __doc__, SUBJECTS, QUICK)
-    shown = track(options.names, console=Console(stderr=True))
-    found = list(kept(shown, lambda name: measure(name, options.seed), Result, options.keep))
+    found, picture = measured(argv, "detectors", __doc__, SUBJECTS, QUICK, measure, Result)
     table = Table("model", "events", "loss over that of the best constant, after each epoch", "seconds", "")
     for r in found:
         ratios = " ".join(f"{x:.2f}" for x in r.ratios)
         table.add_row(r.model, str(SUBJECTS[r.model].events), ratios, f"{r.seconds:.0f}", "" if r.met else "MISSED")
     Console(width=130).print(table)
-    if options.picture is not None:
+    if picture is not None:
         label = "Loss over that of the best constant answer, events held out"
-        draw({r.model: r.ratios for r in found}, label, 1.0, "upper right", options.picture)
+        draw({r.model: r.ratios for r in found}, label, 1.0, "upper right", picture)
     return 0 if all(r.met for r in found) else 1

@@ -14,54 +14,38 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
-import uproot
-from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 from scipy.stats import wasserstein_distance
 from torch import Tensor
 
-from benchmarks.curves import arguments, draw
-from benchmarks.kept import kept
-from examples.generative.make_showers import write
+from benchmarks.curves import draw, measured
 from hepq.compiler.lower.torch import TorchModule, to_torch
 from hepq.compiler.options import Options
 from hepq.compiler.pipeline import build_file
 from hepq.compiler.train import Recipe, train_file
 from hepq.compiler.train.checkpoint import NAME
 from hepq.compiler.train.report import History, Watch
+from tests.models.showers import EXAMPLES, Array, log_energy, make, read
 
-PROGRAMS = Path(__file__).resolve().parents[1] / "examples/generative"
 SHOWERS, HELD, BAR = 4000, 1000, 0.5
-#: None: as each program says
-EPOCHS: int | None = None
-
-Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Showers:
+class Showers(NamedTuple):
     """``energy`` [showers], ``fractions`` of it in the cells [showers, 8, 9]."""
 
     energy: Array
     fractions: Array
 
-    @staticmethod
-    def of(path: Path) -> Showers:
-        tree = uproot.open(path)["showers"]
-        energy = tree["energy"].array(library="np")
-        return Showers(energy, tree["cells"].array(library="np") / energy[:, None, None])
-
 
 def distance(net: TorchModule, true: Showers) -> float:
     """Of the showers that ``net`` makes of noise, at the energies of the true ones."""
     rng = np.random.default_rng(1)
-    inputs = {"e": np.log(true.energy)[:, None] - 2.3}
+    inputs = {"e": log_energy(true.energy)}
     for node in net.ir.inputs:
         if node["name"] != "e":
             shape = (len(true.energy), *(d.size or 0 for d in node.type.dims))
@@ -115,7 +99,7 @@ class Scorer(Watch):
         super().__init__()
         self.file, self.subject, self.true = folder / NAME, subject, true
         options = Options(model=subject.model, use_dataset=False)
-        self.net = to_torch(build_file(PROGRAMS / f"{subject.program}.hepq", options).module).eval()
+        self.net = to_torch(build_file(EXAMPLES / f"{subject.program}.hepq", options).module).eval()
         self.first = subject.score(self.net, true)
         self.values: list[float] = []
 
@@ -138,35 +122,34 @@ class Result:
         return self.ratios[-1] < BAR
 
 
-def measure(name: str, seed: int) -> Result:
+def measure(name: str, seed: int, showers: int = SHOWERS, held_out: int = HELD, epochs: int | None = None) -> Result:
+    """``epochs``: by default as the program says."""
     subject, start = SUBJECTS[name], time.perf_counter()
-    program, how = PROGRAMS / f"{subject.program}.hepq", Recipe(seed=seed, device="cpu", epochs=EPOCHS)
+    program, how = EXAMPLES / f"{subject.program}.hepq", Recipe(seed=seed, device="cpu", epochs=epochs)
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        write(folder / "trained.root", np.zeros(SHOWERS, bool), seed + 2)
-        write(folder / "held.root", np.zeros(HELD, bool), seed + 5)
+        given = make(folder / "trained.root", showers, seed + 2)
+        held = make(folder / "held.root", held_out, seed + 5)
         before = folder / "before.safetensors" if subject.after else None
         if before is not None:
-            train_file(program, [folder / "trained.root"], before, how, train=subject.after)
+            train_file(program, [given], before, how, train=subject.after)
         recipe = replace(how, checkpoint=folder / "state", start=str(before) if before else None)
-        scorer = Scorer(folder / "state", subject, Showers.of(folder / "held.root"))
+        scorer = Scorer(folder / "state", subject, Showers(*read(held)))
         out = folder / "weights.safetensors"
-        train_file(program, [folder / "trained.root"], out, recipe, watch=scorer, train=subject.train)
+        train_file(program, [given], out, recipe, watch=scorer, train=subject.train)
     whole = scorer.first if subject.score is distance else 1.0
     return Result(name, tuple(value / whole for value in scorer.values), time.perf_counter() - start)
 
 
 def main(argv: list[str]) -> int:
-    options = arguments(argv, "generators", __doc__, SUBJECTS, QUICK)
-    shown = track(options.names, console=Console(stderr=True))
-    found = list(kept(shown, lambda name: measure(name, options.seed), Result, options.keep))
+    found, picture = measured(argv, "generators", __doc__, SUBJECTS, QUICK, measure, Result)
     table = Table("model", "epochs", "after 1", "half of them", "all", "least", "seconds", "")
     for r in found:
         values = r.ratios[0], r.ratios[len(r.ratios) // 2], r.ratios[-1], min(r.ratios)
         cells = [f"{x:.3f}" for x in values]
         table.add_row(r.model, str(len(r.ratios)), *cells, f"{r.seconds:.0f}", "" if r.met else "MISSED")
     Console(width=130).print(table)
-    if options.picture is not None:
+    if picture is not None:
         label = "Distance from true showers, or error of restored ones"
-        draw({r.model: r.ratios for r in found}, label, 1.0, "upper right", options.picture, log=True)
+        draw({r.model: r.ratios for r in found}, label, 1.0, "upper right", picture, log=True)
     return 0 if all(r.met for r in found) else 1

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
-from benchmarks.curves import arguments, draw, learned
-from benchmarks.kept import kept
+from benchmarks.curves import draw, learned, measured
 from benchmarks.training import auc_error
 
 PROGRAM = Path(__file__).with_suffix(".hepq")
@@ -57,9 +55,7 @@ def measure(tagger: str, seed: int) -> Result:
 
 
 def main(argv: list[str]) -> int:
-    options = arguments(argv, "learning", __doc__, TAGGERS, QUICK)
-    shown = track(options.names, console=Console(stderr=True))
-    found = list(kept(shown, lambda name: measure(name, options.seed), Result, options.keep))
+    found, picture = measured(argv, "learning", __doc__, TAGGERS, QUICK, measure, Result)
     table = Table("tagger", "jets", "epochs", "AUC after each epoch", "chance, σ", "seconds", "")
     for r in found:
         areas = " ".join(f"{a:.3f}" for a in r.areas)
@@ -68,7 +64,7 @@ def main(argv: list[str]) -> int:
             r.tagger, jets, str(len(r.areas)), areas, f"{r.error:.3f}", f"{r.seconds:.0f}", "" if r.met else "MISSED"
         )
     Console(width=130).print(table)
-    if options.picture is not None:
+    if picture is not None:
         label = "Area under the ROC curve, jets held out"
-        draw({r.tagger: r.areas for r in found}, label, 0.5, "lower right", options.picture)
+        draw({r.tagger: r.areas for r in found}, label, 0.5, "lower right", picture)
     return 0 if all(r.met for r in found) else 1

@@ -74,8 +74,7 @@ def training_set(
             writer.add(batch)
             found = classes_of(events, label.branches, dim.size or 0) if label and dim else 0
             truth.append(np.where(batch.unscored, -1, found))
-        table = writer.finish()
-    return TrainingSet(module, table, np.concatenate(truth), built, dim)
+    return TrainingSet(module, writer.finish(), np.concatenate(truth), built, dim)
 
 
 def read_batches(

@@ -83,7 +83,7 @@ class Attention:
         padding = None if valid is None else ~valid.align((*groups, *self.queries, self.key))
         p = self.p if batch.training else 0.0
         flat = (self.scale * q).reshape(g, n, o), k.reshape(g, o, m), v.reshape(g, m, c)
-        made = _attend(*flat, bias, padding, shape, p)
+        made = attend(*flat, bias, padding, shape, p)
         dims = (*groups, *self.queries, *self.found)
         wanted = (BATCH, *self.node.type.dims)
         return Value(Value(made.reshape([batch.extent(d) for d in dims]), dims).permute(wanted), wanted)
@@ -139,11 +139,17 @@ def _full(x: Value, dims: Sequence[Dim], batch: Batch) -> Tensor:
     return x.align(dims).expand([batch.extent(d) for d in dims])
 
 
-def _attend(
+def attend(
     q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, padding: Tensor | None, shape: list[int], p: float
 ) -> Tensor:
+    """dropout(softmax(q k + bias)) v, with q [groups, n, o], k [groups, o, m], v [groups, m, c].
+
+    ``bias`` and ``padding``, which says where there is no key, broadcast to ``shape``, which is [groups, n, m] with
+    more axes; a fraction ``p`` is dropped.
+    """
     if q.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
-        return _Attend.apply(q, k, v, bias, padding, shape, p)  # type: ignore[no-untyped-call, no-any-return]
+        made: Tensor = _Attend.apply(q, k, v, bias, padding, shape, p)  # type: ignore[no-untyped-call]
+        return made
     logits = (q @ k).reshape(shape)
     logits = logits if bias is None else logits + bias
     logits = logits if padding is None else logits.masked_fill(padding, torch.finfo(logits.dtype).min)
@@ -152,11 +158,9 @@ def _attend(
 
 
 class _Attend(torch.autograd.Function):
-    """dropout(softmax(q k + bias)) v, with q [groups, n, o], k [groups, o, m], v [groups, m, c].
+    """``attend``, with gradients as in arXiv:2205.14135, appendix B.
 
-    ``bias`` and ``padding``, which says where there is no key, broadcast to ``shape``, which is [groups, n, m] with
-    more axes. Gradients as in arXiv:2205.14135, appendix B: the sum over keys of a weight times its derivative is that
-    over ``c`` of the result times its own.
+    The sum over keys of a weight times its derivative is that over ``c`` of the result times its own.
     """
 
     @staticmethod

@@ -84,7 +84,7 @@ class _Folder:
 
 
 class TableWriter:
-    """Takes prepared batches one after the other, in a ``with`` statement."""
+    """Takes prepared batches one after the other, in a ``with`` statement; after it, ``finish``."""
 
     def __init__(self, schema: EventSchema) -> None:
         self.schema = schema
@@ -110,10 +110,8 @@ class TableWriter:
     def finish(self) -> Table:
         contents = {}
         for value in self.schema.inputs:
-            file = self._files[value.name]
-            file.close()
-            shape = (-1, *self.schema.static_shape(value.dims))
-            flat = np.memmap(file.name, np.float32, "r") if Path(file.name).stat().st_size else np.zeros(0, np.float32)
+            name, shape = self._files[value.name].name, (-1, *self.schema.static_shape(value.dims))
+            flat = np.memmap(name, np.float32, "r") if Path(name).stat().st_size else np.zeros(0, np.float32)
             contents[value.name] = flat.reshape(shape)
         offsets = {dim: np.cumsum([0, *np.concatenate([[], *n])], dtype=np.int64) for dim, n in self._counts.items()}
         dims = {v.name: d.name if (d := self.schema.ragged_dim(v.dims)) else None for v in self.schema.inputs}

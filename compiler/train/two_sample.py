@@ -147,8 +147,7 @@ def _labelled(
             for _, batch in read_batches(schema, files):
                 writer.add(batch)
                 truth.append(np.where(batch.unscored, -1, number))
-        table = writer.finish()
-    found = np.concatenate(truth)
+    table, found = writer.finish(), np.concatenate(truth)
     known = np.flatnonzero(found >= 0)
     counts = _counts(found[known])
     if min(counts) < FEWEST:

@@ -3,35 +3,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from benchmarks import generators
-from benchmarks.generators import PROGRAMS, SUBJECTS, Showers, distance, measure, unrestored
-from examples.generative.make_showers import write
+from benchmarks.generators import SUBJECTS, Showers, distance, measure, unrestored
 from hepq.compiler.lower.torch import TorchModule, to_torch
 from hepq.compiler.options import Options
 from hepq.compiler.pipeline import build_file
+from tests.models.showers import EXAMPLES, make, read
 
 
 def untrained(program: str, model: str) -> TorchModule:
-    return to_torch(build_file(PROGRAMS / f"{program}.hepq", Options(model=model, use_dataset=False)).module).eval()
+    return to_torch(build_file(EXAMPLES / f"{program}.hepq", Options(model=model, use_dataset=False)).module).eval()
 
 
 @pytest.fixture
 def true(tmp_path: Path) -> Showers:
-    write(tmp_path / "true.root", np.zeros(200, bool), 0)
-    return Showers.of(tmp_path / "true.root")
+    return Showers(*read(make(tmp_path / "true.root", 200, seed=0)))
 
 
 def test_a_distance_is_in_fractions_of_the_energy(true: Showers) -> None:
     net = untrained("vae", "Sample")
     near = distance(net, true)
-    far = distance(net, replace(true, fractions=true.fractions + 1.0))
+    far = distance(net, true._replace(fractions=true.fractions + 1.0))
     assert far == pytest.approx(9 - near, abs=2 * near)
 
 
@@ -47,10 +44,7 @@ def test_the_mean_shower_is_the_unit_of_errors(true: Showers) -> None:
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
-def test_every_epoch_is_scored(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generators, "SHOWERS", 40)
-    monkeypatch.setattr(generators, "HELD", 20)
-    monkeypatch.setattr(generators, "EPOCHS", 2)
-    ratios = measure(name, 0).ratios
+def test_every_epoch_is_scored(name: str) -> None:
+    ratios = measure(name, 0, showers=40, held_out=20, epochs=2).ratios
     assert len(ratios) == 2
     assert all(0 < r < np.inf for r in ratios)

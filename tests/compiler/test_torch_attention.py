@@ -12,7 +12,7 @@ from benchmarks.stdlib_programs import event_of, moved_weights
 from hepq.compiler.interpret import run
 from hepq.compiler.ir import Module
 from hepq.compiler.lower.torch import pad_events, to_torch
-from hepq.compiler.lower.torch_attention import _Attend, attentions
+from hepq.compiler.lower.torch_attention import attend, attentions
 from hepq.compiler.lower.torch_ops import dropped
 from tests.compiler.test_torch_layout import agree
 from tests.lang.test_elaborate import built
@@ -128,7 +128,7 @@ PADDING = torch.tensor([[False] * 5, [False, False, False, True, True]])[:, None
 
 def attended(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
     torch.manual_seed(11)
-    return _Attend.apply(q, k, v, bias, PADDING, [2, 3, 4, 5], 0.3)  # type: ignore[no-untyped-call, no-any-return]
+    return attend(q, k, v, bias, PADDING, [2, 3, 4, 5], 0.3)
 
 
 def test_what_is_dropped_is_dropped_in_the_gradient_too() -> None:
