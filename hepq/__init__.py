@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from hepq.api import attributions, load, two_sample_test
     from hepq.compiler.train.two_sample import TwoSample
     from hepq.lang.diagnostic import HepqError
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from hepq.runtime.quantum.estimator import QSVC
 
 __all__ = [
-    "QSVC", "ArtifactError", "DataError", "HepqError", "Model", "TwoSample", "attributions", "load", "two_sample_test",
+    "QSVC", "ArtifactError", "DataError", "HepqError", "Model", "TwoSample", "__version__", "attributions", "load",
+    "two_sample_test",
 ]  # fmt: skip
 
 #: public name -> where it lives; looked up on first use, so that ``import hepq`` costs nothing
@@ -33,6 +35,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("hepq")
     if name not in _HOMES:
         raise AttributeError(f"module 'hepq' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

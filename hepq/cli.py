@@ -50,9 +50,9 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        import hepq
 
-        print(f"hepqc {version('hepq')}")
+        print(f"hepqc {hepq.__version__}")
         raise typer.Exit
 
 

@@ -25,6 +25,7 @@ from hepq.runtime import cpu
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.errors import ArtifactError
 from hepq.runtime.events import Batch
+from hepq.runtime.imports import tvm_ffi
 from hepq.runtime.manifest import Output
 from hepq.runtime.memory import aligned, aligned_copy
 
@@ -107,22 +108,18 @@ class Engine:
 
 
 def _tensor(array: NDArray[Any]) -> Any:
-    import tvm_ffi
-
-    return tvm_ffi.from_dlpack(array)
+    return tvm_ffi().from_dlpack(array)
 
 
 def _load(artifact: Artifact) -> Any:
     """The function, loaded through a private file that is gone when this returns."""
-    import tvm_ffi
-
     if b"TVMBackend" in artifact.library:
         _provide_runtime(artifact)
     with tempfile.TemporaryDirectory(prefix="hepq-") as folder:
         path = Path(folder, "code.so")
         path.write_bytes(artifact.library)
         try:
-            function = tvm_ffi.load_module(str(path)).get_function(ENTRY)
+            function = tvm_ffi().load_module(str(path)).get_function(ENTRY)
         except Exception as error:
             title = f"the code in {artifact.path} cannot be loaded"
             raise ArtifactError("HQ0827", title, str(error).strip().splitlines()[-1]) from error

@@ -8,12 +8,14 @@ import os
 import resource
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import uproot
 from typer.testing import CliRunner, Result
 
+import hepq
 from hepq.cli import app
 
 GOOD = "dim feat = 3\nmodel M(x: real[feat]) -> real = sum(x, over=feat)\n"
@@ -307,3 +309,8 @@ def test_check_and_help_are_quick(args: list[str], good: Path) -> None:
     subprocess.run(command, cwd=good.parent, capture_output=True, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime < 1.0
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert hepq.__version__ == metadata.version("hepq")
+    assert hepqc("--version").output == f"hepqc {hepq.__version__}\n"

@@ -29,6 +29,10 @@ import numpy as np
 
 from hepq.compiler.ir import Module
 from hepq.compiler.targets.cpu import CpuTarget
+from hepq.runtime.imports import without
+
+with without("torch"):
+    import tvm  # noqa: F401
 
 from .errors import LoweringError
 

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Imports of packages that load others which are not needed here."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from types import ModuleType
+from typing import Any
+
+
+class _Absent(MetaPathFinder):
+    """Says that ``package`` is not installed, to one thread."""
+
+    def __init__(self, package: str) -> None:
+        self.package, self.thread = package, threading.get_ident()
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+        if fullname == self.package and threading.get_ident() == self.thread:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+
+
+@contextmanager
+def without(package: str) -> Iterator[None]:
+    """Inside, imports of this thread do not find ``package``, unless something has imported it before.
+
+    For packages that try an import and go on without: `tvm_ffi` imports torch, which costs more than all the rest of
+    scoring a file, to pass its tensors; later imports of torch are as ever.
+    """
+    absent = _Absent(package)
+    sys.meta_path.insert(0, absent)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(absent)
+
+
+def tvm_ffi() -> Any:
+    """The package, without torch."""
+    if "tvm_ffi" not in sys.modules:
+        with without("torch"):
+            import tvm_ffi  # noqa: F401
+    return sys.modules["tvm_ffi"]
