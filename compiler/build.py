@@ -17,11 +17,12 @@ from hepq.lang.dataset import feeds
 from hepq.lang.diagnostic import HepqError, Label, Sink
 from hepq.lang.entry import ModelPlan, elaborate_model, sized
 from hepq.lang.gatelist import GateList
+from hepq.lang.gates import BARRIER
 from hepq.lang.modules import Program
 from hepq.lang.source import Span
 from hepq.lang.train import TrainPlan
 from hepq.lang.types import Type
-from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
+from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Gate
 
 
 class NodeBuilder:
@@ -37,8 +38,11 @@ class NodeBuilder:
 
 def _circuit(found: GateList) -> Circuit:
     """The language's gates as the run time's."""
-    gates = (Gate(name, wires, tuple(Angle(c, terms) for c, terms in angles)) for name, wires, angles in found.gates)
-    return Circuit(found.wires, found.slots, tuple(gates))
+    ops = (
+        Barrier(wires) if name == BARRIER else Gate(name, wires, tuple(Angle(c, terms) for c, terms in angles))
+        for name, wires, angles in found.gates
+    )
+    return Circuit(found.wires, found.slots, tuple(ops))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hepq.compiler.ir import Node
 from hepq.lang.types import Dim
-from hepq.runtime.quantum.circuit import Circuit, Diagonal
+from hepq.runtime.quantum.circuit import Barrier, Circuit, Diagonal
 from hepq.runtime.quantum.gates import matrix
 
 State = NDArray[np.complex128]
@@ -37,6 +37,8 @@ def _run(circuit: Circuit, count: int, content: bytes) -> State:
     psi = np.zeros((len(rows), 1 << circuit.qubits), complex)
     psi[:, 0] = 1
     for op in circuit.ops:
+        if isinstance(op, Barrier):
+            continue
         if isinstance(op, Diagonal):
             psi = psi * np.array([_phases(op, row, circuit.qubits) for row in rows]).reshape(psi.shape)
         elif all(a.fixed for a in op.angles):

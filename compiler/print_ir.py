@@ -43,7 +43,9 @@ def _operation(node: Node, names: dict[Node, str]) -> str:
 
 def _attribute(value: Hashable) -> str:
     if isinstance(value, Circuit):
-        return f"<{value.qubits} wires, {value.slots} slots, {len(value.ops)} gates>"
+        barriers = len(value.barriers)
+        more = f", {barriers} barrier{'s' * (barriers > 1)}" if barriers else ""
+        return f"<{value.qubits} wires, {value.slots} slots, {len(value.ops) - barriers} gates{more}>"
     if isinstance(value, tuple):
         return f"[{', '.join(map(_attribute, value))}]"
     if isinstance(value, Dim) and value.size is not None and not value.anonymous:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from hepq.lang import ast
 from hepq.lang.context import MAX_ITERATIONS, Context, Reported
 from hepq.lang.expr import evaluate, known, static_int
-from hepq.lang.gates import GATES
+from hepq.lang.gates import BARRIER, GATES
 from hepq.lang.source import Span
 from hepq.lang.types import Dim
 from hepq.lang.values import UNKNOWN, Function, Init, Register, Tensor, Value, describe
@@ -69,7 +69,7 @@ def _statement(ctx: Context, s: ast.Stmt, returned: list[Value]) -> None:
         case ast.Do(call=call):
             gate = call.fn.id if isinstance(call, ast.Call) and isinstance(call.fn, ast.Name) else ""
             declared = ctx.program.modules[ctx.frame.module].scope
-            if gate in GATES and gate not in declared and gate not in ctx.frame.locals:
+            if (gate in GATES or gate == BARRIER) and gate not in declared and gate not in ctx.frame.locals:
                 ctx.error("HQ0504", s.span, gate=gate)
             ctx.error("HQ0418", s.span)
 

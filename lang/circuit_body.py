@@ -13,7 +13,7 @@ from hepq.lang.circuit_qubits import Wires, joined, names_qubits, wires_of
 from hepq.lang.context import MAX_GATES, Context, Reported
 from hepq.lang.expr import evaluate
 from hepq.lang.gatelist import Gate
-from hepq.lang.gates import GATES
+from hepq.lang.gates import BARRIER, GATES
 from hepq.lang.source import Span
 from hepq.lang.types import Dim
 from hepq.lang.values import UNKNOWN, Circuit, GateName
@@ -21,14 +21,14 @@ from hepq.lang.words import counted
 
 
 class Body:
-    """Walks the statements once; ``lifted``: dims that the values of angles may differ over.
+    """Walks the statements once; ``lifted``: dims that the values of angles may differ over; ``wires``: all of them.
 
     ``known`` is False after an error, and while a size or value is missing: then ``gates`` are not all.
     ``applied``: how many gates and circuits were applied, known or not.
     """
 
-    def __init__(self, ctx: Context, lifted: Sequence[Dim]) -> None:
-        self.ctx, self.lifted = ctx, lifted
+    def __init__(self, ctx: Context, lifted: Sequence[Dim], wires: Wires) -> None:
+        self.ctx, self.lifted, self.wires = ctx, lifted, wires
         self.gates: list[Gate] = []
         self.known = True
         self.applied = 0
@@ -46,6 +46,9 @@ class Body:
         ctx = self.ctx
         match s:
             case ast.Do(call=ast.Call() as call):
+                if word(ctx, call.fn) == BARRIER:
+                    self._barrier(call)
+                    return
                 self.applied += 1
                 self._apply(call)
             case ast.Bind():
@@ -83,6 +86,17 @@ class Body:
             self._count(called, others, len(on), call.span)
             done = applied(self.ctx, called, others, call.span, self.lifted)
         self._on(done, [wires_of(self.ctx, e) for e in on], call.span)
+
+    def _barrier(self, call: ast.Call) -> None:
+        """``barrier(q[0], q[2])``; ``barrier()``: of all qubits."""
+        for a in call.args:
+            if a.name is not None or not names_qubits(self.ctx, a.value):
+                self.ctx.error("HQ0506", a.span, gate=BARRIER, wanted="qubits alone", found=f"`{a.span.text[:40]}`")
+        wires = joined([wires_of(self.ctx, a.value) for a in call.args]) if call.args else self.wires
+        self._distinct(BARRIER, wires, call.span)
+        if wires != ():
+            barrier = Operation(BARRIER, None, lambda n: (Gate(BARRIER, tuple(range(n))),))
+            self._place(barrier, wires, call.span)
 
     def _count(self, called: Circuit | GateName, angles: Sequence[ast.Arg], qubits: int, span: Span) -> None:
         """A gate takes its angles and its qubits one by one; a gate on one qubit, also several as one argument."""

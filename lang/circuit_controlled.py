@@ -31,6 +31,8 @@ def _controlled(gate: Gate, c: int) -> tuple[Gate, ...]:
     match name, wires, angles:
         case "id", (a,), _:
             return (gate,)
+        case "barrier", _, _:
+            return (Gate(name, (c, *wires)),)
         case (("sx" | "sxdg"), (a,), _):  # sx = exp(iπ/4) rx(π/2)
             sign = 1 if name == "sx" else -1
             return Gate("p", (c,), (Angle(sign * pi / 4),)), Gate("crx", (c, a), (Angle(sign * pi / 2),))

@@ -13,7 +13,7 @@ from hepq.lang.circuit_controlled import controlled
 from hepq.lang.context import Context, Reported
 from hepq.lang.expr import evaluate, known
 from hepq.lang.gatelist import Angle, Gate, inverse
-from hepq.lang.gates import ALIASES, FOREIGN, GATES
+from hepq.lang.gates import ALIASES, BARRIER, FOREIGN, GATES
 from hepq.lang.source import Span
 from hepq.lang.types import LORENTZ, Dim
 from hepq.lang.values import UNKNOWN, Circuit, GateName, Quantity, Tensor, Value, describe
@@ -69,10 +69,12 @@ def callee(ctx: Context, fn: ast.Expr) -> Circuit | GateName:
         scope = ctx.program.modules[ctx.frame.module].scope
         if word(ctx, fn) in GATES:
             return GateName(fn.id)
+        if word(ctx, fn) == BARRIER:
+            ctx.error("HQ0524", fn.span)
         if fn.id not in ctx.frame.locals and fn.id not in scope:
             circuits = [n for n, b in scope.items() if isinstance(b.decl, ast.CircuitDecl)]
             foreign = FOREIGN.get(fn.id.lower())
-            close = [foreign] if foreign else near(fn.id, [*GATES, *MAKERS, *circuits])
+            close = [foreign] if foreign else near(fn.id, [*GATES, BARRIER, *MAKERS, *circuits])
             ctx.error("HQ0505", fn.span, gate=fn.id, near=close)
     found = known(evaluate(ctx, fn))
     if not isinstance(found, (Circuit, GateName)):

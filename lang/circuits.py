@@ -21,6 +21,7 @@ from hepq.lang.circuit_body import Body
 from hepq.lang.context import MAX_CALL_DEPTH, Context, Frame, Reported, in_library
 from hepq.lang.expr import lookup_dim
 from hepq.lang.gatelist import Gate, State, dims_of
+from hepq.lang.gates import BARRIER
 from hepq.lang.signature import dim_of, evaluate_dim
 from hepq.lang.source import Span
 from hepq.lang.types import Dim, merge_dims
@@ -85,13 +86,13 @@ def elaborate(ctx: Context, circuit: Circuit, args: Sequence[Given], span: Span,
 def _run(ctx: Context, decl: ast.CircuitDecl, dim: Dim, lifted: tuple[Dim, ...]) -> tuple[Gate, ...] | None:
     wires = None if dim.size is None else tuple(range(dim.size))
     ctx.frame.locals[decl.register.name] = Register(decl.register.name, wires)
-    body = Body(ctx, lifted)
+    body = Body(ctx, lifted, wires)
     body.run(decl.body)
     if not body.applied and body.known:
         ctx.error("HQ0503", decl.register.span, name=decl.register.name)
     if wires is None or not body.known:
         return None
-    idle = sorted(set(wires) - {w for g in body.gates for w in g.wires})
+    idle = sorted(set(wires) - {w for g in body.gates if g.name != BARRIER for w in g.wires})
     if idle and not in_library(decl.span):
         which = f"qubit{'s' * (len(idle) > 1)} {', '.join(map(str, idle))}"
         ctx.sink.add(diag("HQ0515", decl.register.span, name=decl.register.name, which=which))

@@ -112,4 +112,10 @@ QUBITS: dict[str, Entry] = {
         "A state is what a circuit makes of qubits that are all 0.",
         "apply a circuit to its arguments: `Embed(x)`",
     ),
+    "HQ0524": Entry(
+        "`barrier` is no gate",
+        "A barrier does nothing to its qubits, so there is nothing to undo, to control or to repeat in a pattern: it "
+        "stands in a circuit as a statement of its own.",
+        "write `barrier(q[0], q[1])`, or `barrier()` for all qubits",
+    ),
 }

@@ -48,7 +48,7 @@ class Angle:
 
 @dataclass(frozen=True)
 class Gate:
-    """``name`` is one of OpenQASM 3's stdgates, ``u rxx ryy rzz`` or ``sxdg``; controls come first among ``wires``."""
+    """``name`` is one of OpenQASM 3's stdgates, ``u rxx ryy rzz``, ``sxdg`` or ``barrier``; controls come first."""
 
     name: str
     wires: tuple[int, ...]

@@ -11,6 +11,8 @@ GATES: dict[str, tuple[int, int]] = {
     **dict.fromkeys("cp cphase crx cry crz rxx ryy rzz".split(), (1, 2)), "cu": (4, 2),
     **dict.fromkeys("ccx cswap".split(), (0, 3)),
 }  # fmt: skip
+#: a statement of a circuit like a gate, but of any number of qubits: nothing is rewritten across it
+BARRIER = "barrier"
 #: other names in ``stdgates.inc`` for the same matrix (``u2``: see circuit_operations.py)
 ALIASES = {"CX": "cx", "phase": "p", "cphase": "cp", "u1": "p", "u3": "u"}
 #: what people call gates elsewhere

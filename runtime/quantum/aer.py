@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.quantum.circuit import Circuit, Gate
+from hepq.runtime.quantum.circuit import Barrier, Circuit, Gate
 from hepq.runtime.quantum.clients.base import vendor
 from hepq.runtime.quantum.gates import matrix
 
@@ -40,6 +40,8 @@ def aer_circuit(circuit: Circuit, bits: int = 0) -> QuantumCircuit:
     known = get_standard_gate_name_mapping()
     made, place = QuantumCircuit(circuit.qubits, bits), 0
     for op in circuit.ops:
+        if isinstance(op, Barrier):
+            continue
         if not isinstance(op, Gate):
             raise ValueError(f"{op} is no native gate")
         angles: list[Any] = []

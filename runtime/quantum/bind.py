@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.quantum.circuit import Gate
+from hepq.runtime.quantum.circuit import Barrier, Gate
 from hepq.runtime.quantum.native import Native
 
 if TYPE_CHECKING:
@@ -55,6 +55,9 @@ def _circuit(native: Native, angles: Iterable[Any]) -> QuantumCircuit:
     wires, given = len(native.measured), iter(angles)
     out = QuantumCircuit(QuantumRegister(native.circuit.qubits, "q"), ClassicalRegister(wires, REGISTER))
     for op in native.circuit.ops:
+        if isinstance(op, Barrier):
+            out.barrier(op.qubits)
+            continue
         if not isinstance(op, Gate):
             raise ValueError("a diagonal layer is not a native gate")
         out.append(instruction(op.name, [next(given) for _ in op.angles]), op.qubits)

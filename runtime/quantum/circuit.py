@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A circuit on one page: gates whose angles are affine in numbered *slots*, and diagonal layers kept whole.
+"""A circuit on one page: gates whose angles are affine in numbered *slots*, diagonal layers kept whole, barriers.
 
 Slots are filled event by event with numbers computed outside; no symbol ever enters a circuit. Wire i is bit i
 of a basis state's index (Qiskit's order). Every wire is measured at the end; nothing is measured before.
@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from math import isfinite, pi
 from typing import Any
 
@@ -101,7 +102,22 @@ class Diagonal:
         return tuple(sorted({q for s, _ in self.terms for q in s}))
 
 
-Op = Gate | Diagonal
+@dataclass(frozen=True)
+class Barrier:
+    """Nothing is rewritten across it on these wires: what is before stays before, what is after stays after.
+
+    ``number`` tells barriers of one circuit apart when a compiler hands back others in another order.
+    """
+
+    qubits: tuple[int, ...]
+    number: int = 0
+
+    def inverse(self) -> Barrier:
+        return self
+
+
+Unitary = Gate | Diagonal
+Op = Unitary | Barrier
 
 
 @dataclass(frozen=True)
@@ -127,7 +143,14 @@ class Circuit:
     def angles(self) -> Iterator[Angle]:
         """Every angle, in order."""
         for op in self.ops:
-            yield from (op.angles if isinstance(op, Gate) else (a for _, a in op.terms))
+            if isinstance(op, Gate):
+                yield from op.angles
+            elif isinstance(op, Diagonal):
+                yield from (a for _, a in op.terms)
+
+    @property
+    def barriers(self) -> tuple[Barrier, ...]:
+        return tuple(op for op in self.ops if isinstance(op, Barrier))
 
     @cached_property
     def digest(self) -> str:
@@ -157,6 +180,13 @@ def affine(angles: Iterable[Angle], slots: int) -> tuple[NDArray[np.float64], ND
     return matrix, constants
 
 
+def numbered(circuit: Circuit) -> Circuit:
+    """``circuit`` with its barriers numbered in order."""
+    number = count()
+    ops = tuple(Barrier(op.qubits, next(number)) if isinstance(op, Barrier) else op for op in circuit.ops)
+    return Circuit(circuit.qubits, circuit.slots, ops)
+
+
 def remapped(op: Op, *, slots: Mapping[int, int] | None = None, qubits: Mapping[int, int] | None = None) -> Op:
     """``op`` with other slots or on other wires."""
 
@@ -168,13 +198,15 @@ def remapped(op: Op, *, slots: Mapping[int, int] | None = None, qubits: Mapping[
 
     if isinstance(op, Gate):
         return Gate(op.name, wires(op.qubits), tuple(map(moved, op.angles)))
+    if isinstance(op, Barrier):
+        return Barrier(wires(op.qubits), op.number)
     return Diagonal(tuple((tuple(sorted(wires(s))), moved(a)) for s, a in op.terms))
 
 
 def check(circuit: Circuit) -> None:
     """Raise ValueError unless every gate, wire and slot exists."""
     for op in circuit.ops:
-        groups = [op.qubits] if isinstance(op, Gate) else [s for s, _ in op.terms]
+        groups = [s for s, _ in op.terms] if isinstance(op, Diagonal) else [op.qubits]
         if isinstance(op, Gate) and (len(op.angles), len(op.qubits)) != GATES.get(op.name):
             raise ValueError(f"gate {op.name} on {len(op.qubits)} qubits with {len(op.angles)} angles")
         if any(len(set(g)) < len(g) or not all(0 <= q < circuit.qubits for q in g) for g in groups):
@@ -196,10 +228,14 @@ def _angle_from_json(data: Any) -> Angle:
 def _op_to_json(op: Op) -> list[Any]:
     if isinstance(op, Gate):
         return [op.name, list(op.qubits), *map(_angle_to_json, op.angles)]
+    if isinstance(op, Barrier):
+        return ["barrier", list(op.qubits), op.number]
     return ["diagonal", *([list(s), _angle_to_json(a)] for s, a in op.terms)]
 
 
 def _op_from_json(data: Sequence[Any]) -> Op:
     if data[0] == "diagonal":
         return Diagonal(tuple((tuple(map(int, s)), _angle_from_json(a)) for s, a in data[1:]))
+    if data[0] == "barrier":
+        return Barrier(tuple(map(int, data[1])), int(data[2]))
     return Gate(str(data[0]), tuple(map(int, data[1])), tuple(map(_angle_from_json, data[2:])))

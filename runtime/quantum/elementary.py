@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations
 from math import pi
 
-from hepq.runtime.quantum.circuit import Angle, Diagonal, Gate, Op
+from hepq.runtime.quantum.circuit import Angle, Barrier, Diagonal, Gate, Op, Unitary
 
 #: what ``elementary`` gives, besides ``Diagonal``
 KEPT = frozenset("h rx ry x cx swap".split())
@@ -19,9 +19,11 @@ KEPT = frozenset("h rx ry x cx swap".split())
 _ONES = {"z": pi, "s": pi / 2, "sdg": -pi / 2, "t": pi / 4, "tdg": -pi / 4, "cz": pi}
 
 
-def elementary(ops: Iterable[Op]) -> Iterator[Op]:
-    """``ops`` as ``Diagonal`` and gates of ``KEPT`` alone, equal to them phase included."""
+def elementary(ops: Iterable[Op]) -> Iterator[Unitary]:
+    """``ops`` as ``Diagonal`` and gates of ``KEPT`` alone, equal to them phase included; barriers do nothing."""
     for op in ops:
+        if isinstance(op, Barrier):
+            continue
         if isinstance(op, Diagonal) or op.name in KEPT:
             yield op
         elif op.name in _ONES:
@@ -46,7 +48,7 @@ def _ones(qubits: tuple[int, ...], angle: Angle) -> Diagonal:
     return Diagonal(tuple((s, angle * (scale if len(s) % 2 else -scale)) for s in subsets))
 
 
-def _rewritten(gate: Gate) -> tuple[Op, ...]:
+def _rewritten(gate: Gate) -> tuple[Unitary, ...]:
     """``gate`` as other gates, each nearer to the elementary ones."""
 
     def g(name: str, *qubits: int, angle: Angle | None = None) -> Gate:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import pi
 
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op
+from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op, Unitary
 from hepq.runtime.quantum.elementary import elementary
 
 #: wire q's new bit: parity of the old index & mask, flipped or not
@@ -96,7 +96,7 @@ class _Moves:
     def phase(self, mask: int, angle: Angle) -> None:
         self.terms[mask] = self.terms.get(mask, Angle()) + angle
 
-    def add(self, op: Op) -> None:
+    def add(self, op: Unitary) -> None:
         if isinstance(op, Diagonal):
             for wires, angle in op.terms:
                 mask, flip = 0, False
@@ -121,7 +121,7 @@ class _Moves:
         return Phases(tuple(terms), tuple(self.bits))
 
 
-def _turned(ops: tuple[Op, ...], shared: frozenset[int]) -> Iterator[Op]:
+def _turned(ops: tuple[Op, ...], shared: frozenset[int]) -> Iterator[Unitary]:
     """``ops`` without RX, without RY that turn by angles of their own in each event; phases one by one."""
     for op in elementary(ops):
         if isinstance(op, Diagonal):
@@ -132,7 +132,9 @@ def _turned(ops: tuple[Op, ...], shared: frozenset[int]) -> Iterator[Op]:
             continue
         h, (angle,) = Gate("h", op.qubits), op.angles
         own = any(s not in shared for s, _ in angle.terms)
-        turn: tuple[Op, ...] = (h, Gate("rz", op.qubits, (angle,)), h) if own else (Gate("ry", op.qubits, (angle,)),)
+        turn: tuple[Unitary, ...] = (
+            (h, Gate("rz", op.qubits, (angle,)), h) if own else (Gate("ry", op.qubits, (angle,)),)
+        )
         quarter = -1 if op.name == "rx" else 1
         # RX = RZ(-π/2) RY RZ(π/2); RY = RZ(π/2) RX RZ(-π/2)
         around = [Diagonal(((op.qubits, Angle(s * pi / 2)),)) for s in (-quarter, quarter)]

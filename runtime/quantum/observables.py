@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hepq.runtime.quantum.circuit import Circuit, Diagonal, Op, remapped
+from hepq.runtime.quantum.circuit import Barrier, Circuit, Diagonal, Op, remapped
 from hepq.runtime.quantum.measure import Observable
 from hepq.runtime.quantum.tables import signs
 
@@ -90,6 +90,8 @@ def cone(circuit: Circuit, wires: set[int]) -> tuple[Circuit, dict[int, int]]:
     seen = set(wires)
     kept: list[Op] = []
     for op in reversed(circuit.ops):
+        if isinstance(op, Barrier):
+            continue
         if isinstance(op, Diagonal):
             op = Diagonal(tuple((s, a) for s, a in op.terms if not seen.isdisjoint(s)))
         if not seen.isdisjoint(op.qubits):

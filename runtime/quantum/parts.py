@@ -11,7 +11,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.quantum.circuit import Circuit, Gate, affine, remapped
+from hepq.runtime.quantum.circuit import Barrier, Circuit, Gate, affine, remapped
 from hepq.runtime.quantum.native import Native
 
 
@@ -55,8 +55,10 @@ def parts(native: Native) -> tuple[Part, ...]:
 
 
 def gates(native: Native) -> Iterator[Gate]:
-    """Its ops, which are all gates. Raises ValueError otherwise."""
+    """Its ops, which are all gates, and barriers, left out. Raises ValueError otherwise."""
     for op in native.circuit.ops:
+        if isinstance(op, Barrier):
+            continue
         if not isinstance(op, Gate):
             raise ValueError(f"{op} is no native gate")
         yield op

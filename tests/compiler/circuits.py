@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import Statevector
 
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op
+from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.gates import GATES
 
 #: gates that Qiskit has under the same name
@@ -53,6 +53,8 @@ def in_qiskit(circuit: Circuit, values: NDArray[Any]) -> QuantumCircuit:
                 out.rz(angle.value(values), wires[-1])
                 for a, b in reversed(ladder):
                     out.cx(a, b)
+        elif isinstance(op, Barrier):
+            out.barrier(op.qubits)
         else:
             getattr(out, op.name)(*(a.value(values) for a in op.angles), *op.qubits)
     return out

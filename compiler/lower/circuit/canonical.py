@@ -12,14 +12,14 @@ from math import pi
 
 from hepq.compiler.lower.circuit.peephole import cancelled
 from hepq.compiler.lower.circuit.phases import LINEAR, Region, phase_terms
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op
+from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.gates import DIAGONAL
 
 _ROUNDS = 50
 
 
 def canonical(circuit: Circuit, *, sampled: bool = False) -> Circuit:
-    """The same unitary up to a global phase, as ``Diagonal`` layers and the gates between them.
+    """The same unitary up to a global phase, as ``Diagonal`` layers and the gates and barriers between them.
 
     ``sampled``: the circuit starts in |0…0> and is measured at its end, so that phases that neither touch matter
     are dropped as well; then only the distribution of outcomes stays.
@@ -35,7 +35,7 @@ def canonical(circuit: Circuit, *, sampled: bool = False) -> Circuit:
 
 def _exposed(op: Op) -> Iterable[Op]:
     """Two-qubit rotations and controlled gates that are a phase in another basis, written so."""
-    if isinstance(op, Diagonal):
+    if not isinstance(op, Gate):
         return (op,)
     a, b = (*op.qubits, -1, -1)[:2]
     match op.name:
@@ -55,14 +55,14 @@ def _exposed(op: Op) -> Iterable[Op]:
 def _levelled(ops: Iterable[Op], qubits: int, sampled: bool) -> tuple[Op, ...]:
     """Each op as early as its wires allow, odd levels the phase levels; those become ``Diagonal`` + linear rest."""
     level = [0] * qubits
-    levels: dict[int, list[Op]] = {}
+    levels: dict[int, list[Op]] = {}  # barriers stand at even ones
     for op in ops:
         if isinstance(op, Diagonal) and not op.terms:
             continue
-        phase = isinstance(op, Diagonal) or op.name in DIAGONAL or op.name in LINEAR
+        phase = not isinstance(op, Barrier) and (isinstance(op, Diagonal) or op.name in DIAGONAL or op.name in LINEAR)
         if isinstance(op, Gate) and op.name == "x" and level[op.qubits[0]] % 2 == 0:
             phase = False
-        for part in phase_terms(op) if phase and not _linear(op) else (op,):
+        for part in (op,) if isinstance(op, Barrier) or not phase or _linear(op) else phase_terms(op):
             if not part.qubits:  # a global phase
                 continue
             at = max(level[q] for q in part.qubits)
@@ -80,7 +80,7 @@ def _levelled(ops: Iterable[Op], qubits: int, sampled: bool) -> tuple[Op, ...]:
             continue
         free = {q for q in range(qubits) if q not in touched} if sampled else set()
         ends = {q for q in range(qubits) if level[q] <= at} if sampled else set()
-        region = Region(found, qubits, zero=free, ending=ends)
+        region = Region([op for op in found if not isinstance(op, Barrier)], qubits, zero=free, ending=ends)
         out += region.ops
         touched.update(q for op in region.ops if isinstance(op, Gate) for q in op.qubits)
     return tuple(out)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import pi
 from typing import Any
 
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from hepq.compiler.lower.circuit.dense import probabilities
 from hepq.compiler.lower.circuit.light_cones import compare
+from hepq.compiler.lower.circuit.native_gates import writes_phases
 from hepq.compiler.lower.circuit.qiskit_convert import to_qiskit
-from hepq.runtime.quantum.circuit import Circuit, Gate, remapped
+from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Gate, Op, numbered, remapped
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 
@@ -45,10 +46,20 @@ def verify_native(
     both circuits Clifford (Aaronson and Gottesman, arXiv:quant-ph/0406196). If there are none: all probabilities at
     random angles again, in single precision, up to ``MAX_SINGLE`` used qubits; above, the distributions of those wires
     whose light cones are small. ``tolerance``: of the distance of distributions, half the sum of differences.
+
+    Barriers of ``source`` stand in ``native``, too, and what is between two of them is equal by itself: with any turns
+    of its wires put at each barrier (``_probed``), the distributions are the same. Only where ``device`` has no gates
+    for phases, which it then keeps in the axes of later gates, just their presence is checked.
     """
     if problem := _unfit(native, device):
         return Verdict("gates", problem)
     rng = np.random.default_rng(seed)
+    source = numbered(source)
+    wires = [{b.number: len(b.qubits) for b in side.barriers} for side in (source, native.circuit)]
+    if wires[0] != wires[1]:
+        return Verdict("barriers", f"{len(native.circuit.barriers)} barriers of {len(source.barriers)}, or on others")
+    if writes_phases(device):
+        source, native = _probed(source), replace(native, circuit=_probed(native.circuit))
     used = {q: i for i, q in enumerate(native.used)}
     small = Circuit(len(used), source.slots, tuple(remapped(op, qubits=used) for op in native.circuit.ops))
     sides = ((source, list(range(source.qubits))), (small, [used[q] for q in native.measured]))
@@ -80,10 +91,30 @@ def _light_cones(sides: tuple[Side, Side], values: NDArray[np.float64]) -> Verdi
     return Verdict(how, "" if right else f"probabilities of some wires differ by {found.largest:.1e} in all")
 
 
+def _probed(circuit: Circuit) -> Circuit:
+    """A u of three slots of its own on each wire of each barrier, the same for equal numbers of barriers."""
+    slots = circuit.slots
+    first: dict[int, int] = {}
+    for barrier in sorted(circuit.barriers, key=lambda b: b.number):
+        first[barrier.number] = slots
+        slots += 3 * len(barrier.qubits)
+    ops: list[Op] = []
+    for op in circuit.ops:
+        if not isinstance(op, Barrier):
+            ops.append(op)
+            continue
+        for i, q in enumerate(op.qubits):
+            start = first[op.number] + 3 * i
+            ops.append(Gate("u", (q,), tuple(Angle.slot(start + k) for k in range(3))))
+    return Circuit(circuit.qubits, slots, tuple(ops))
+
+
 def _unfit(native: Native, device: Device) -> str:
     links = {(c.a, c.b, c.gate) for c in device.usable}
     links |= {(c.b, c.a, c.gate) for c in device.usable if c.gate not in ("ecr", "cx")}
     for op in native.circuit.ops:
+        if isinstance(op, Barrier):
+            continue
         if not isinstance(op, Gate):
             return "a diagonal layer is not a native gate"
         if len(op.qubits) == 1 and (op.name not in device.one_qubit or not device.qubits[op.qubits[0]].usable):

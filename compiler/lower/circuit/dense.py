@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate
+from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Diagonal, Gate
 from hepq.runtime.quantum.gates import matrix
 
 #: most wires of one matrix
@@ -85,7 +85,7 @@ def _plain(circuit: Circuit) -> Iterator[Gate]:
     for op in circuit.ops:
         if isinstance(op, Gate):
             yield op
-        else:
+        elif not isinstance(op, Barrier):
             yield from _phases(op)
 
 

@@ -7,7 +7,7 @@ from math import pi
 from pathlib import Path
 from typing import Any
 
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op
+from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Diagonal, Op
 
 #: beyond this, only the first and the last gates are drawn
 MAX_OPS = 120
@@ -47,6 +47,8 @@ def _drawn(circuit: Circuit) -> Any:
                     (out.rz if len(wires) == 1 else out.rzz)(value, *wires)
                 else:
                     out.append(Boxed(f"R{'Z' * len(wires)}", len(wires), [value]), wires)
+        elif isinstance(op, Barrier):
+            out.barrier(op.qubits)
         elif hasattr(out, op.name):
             getattr(out, op.name)(*(_parameter(a, names, Parameter) for a in op.angles), *op.qubits)
         else:
@@ -54,7 +56,7 @@ def _drawn(circuit: Circuit) -> Any:
     return out
 
 
-def _shown(ops: tuple[Op, ...]) -> list[Gate | Diagonal | None]:
+def _shown(ops: tuple[Op, ...]) -> list[Op | None]:
     half = MAX_OPS // 2
     return list(ops) if len(ops) <= MAX_OPS else [*ops[:half], None, *ops[-half:]]
 

@@ -57,7 +57,7 @@ def export(native: Native, device: Device, fmt: str, values: NDArray[np.float64]
         raise HepqError([diag("HQ0734", name=fmt)])
     wanted = flat(native, values)
     for gate in wanted.gates:
-        if form.spelled(gate) is None:
+        if isinstance(gate, Gate) and form.spelled(gate) is None:
             raise HepqError([diag("HQ0735", name=fmt, gate=gate.name, device=device.name)])
     made = form.write(native, values)
     found = form.read(made, device.size)

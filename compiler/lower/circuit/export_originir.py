@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hepq.compiler.lower.circuit.export_text import angles, number
 from hepq.compiler.lower.circuit.flat import Flat, flat
-from hepq.runtime.quantum.circuit import Angle, Gate
+from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
 from hepq.runtime.quantum.native import Native
 
 _NAMES = {
@@ -38,8 +38,13 @@ def spelled(gate: Gate) -> Gate | None:
 def write_originir(native: Native, values: NDArray[np.float64] | None) -> str:
     found = flat(native, values)
     lines = [f"QINIT {found.size}", f"CREG {len(found.measured)}"]
-    for gate in filter(None, map(spelled, found.gates)):
-        wires = ",".join(f"q[{q}]" for q in gate.qubits)
+    for op in found.gates:
+        wires = ",".join(f"q[{q}]" for q in op.qubits)
+        if isinstance(op, Barrier):
+            lines.append(f"BARRIER {wires}")
+            continue
+        gate = spelled(op)
+        assert gate is not None
         numbers = f",({','.join(map(number, gate.angles))})" if gate.angles else ""
         lines.append(f"{_NAMES[gate.name]} {wires}{numbers}")
     lines += [f"MEASURE q[{q}],c[{bit}]" for bit, q in enumerate(found.measured)]
@@ -48,7 +53,7 @@ def write_originir(native: Native, values: NDArray[np.float64] | None) -> str:
 
 def read_originir(text: str | bytes, size: int) -> Flat:
     """Gates and terminal measurements; no DAGGER or CONTROL blocks. Raises ValueError for anything else."""
-    gates: list[Gate] = []
+    gates: list[Gate | Barrier] = []
     measured: dict[int, int] = {}
     for line in (text.decode() if isinstance(text, bytes) else text).splitlines():
         if not line.strip() or line.startswith(("QINIT", "CREG")):
@@ -57,8 +62,11 @@ def read_originir(text: str | bytes, size: int) -> Flat:
             measured[int(found[2])] = int(found[1])
             continue
         parts = _LINE.fullmatch(line)
-        if parts is None or parts[1] not in _OURS:
+        if parts is None or parts[1] not in (*_OURS, "BARRIER"):
             raise ValueError(f"OriginIR: {line!r}")
         wires = tuple(map(int, re.findall(r"\d+", parts[2])))
+        if parts[1] == "BARRIER":
+            gates.append(Barrier(wires))
+            continue
         gates.append(Gate(_OURS[parts[1]], wires, angles(parts[3].split(",") if parts[3] else [])))
     return Flat(size, tuple(gates), tuple(measured[bit] for bit in sorted(measured)))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hepq.compiler.lower.circuit.export_text import angles, number
 from hepq.compiler.lower.circuit.flat import Flat, flat
-from hepq.runtime.quantum.circuit import Angle, Gate
+from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
 from hepq.runtime.quantum.native import Native
 
 _NAMES = {
@@ -34,8 +34,13 @@ def write_qcis(native: Native, values: NDArray[np.float64] | None) -> str:
     """Bits are read in the order of the M instructions."""
     found = flat(native, values)
     lines = []
-    for gate in filter(None, map(spelled, found.gates)):
-        wires = [f"Q{q}" for q in gate.qubits]
+    for op in found.gates:
+        wires = [f"Q{q}" for q in op.qubits]
+        if isinstance(op, Barrier):
+            lines.append(" ".join(["B", *wires]))
+            continue
+        gate = spelled(op)
+        assert gate is not None
         given = reversed(gate.angles) if gate.name == "r" else gate.angles
         lines.append(" ".join([_NAMES[gate.name], *wires, *map(number, given)]))
     lines += [f"M Q{q}" for q in found.measured]
@@ -44,15 +49,18 @@ def write_qcis(native: Native, values: NDArray[np.float64] | None) -> str:
 
 def read_qcis(text: str | bytes, size: int) -> Flat:
     """Gates with numbers, then measurements. Raises ValueError for anything else."""
-    gates: list[Gate] = []
+    gates: list[Gate | Barrier] = []
     measured: list[int] = []
     for line in (text.decode() if isinstance(text, bytes) else text).splitlines():
         parts = _LINE.fullmatch(line.strip())
-        if parts is None or parts[1] not in (*_OURS, "M") or (measured and parts[1] != "M"):
+        if parts is None or parts[1] not in (*_OURS, "M", "B") or (measured and parts[1] != "M"):
             raise ValueError(f"QCIS: {line!r}")
         wires = tuple(map(int, re.findall(r"\d+", parts[2])))
         if parts[1] == "M":
             measured += wires
+            continue
+        if parts[1] == "B":
+            gates.append(Barrier(wires))
             continue
         given = angles(parts[3].split())
         gates.append(Gate(_OURS[parts[1]], wires, given[::-1] if parts[1] == "RXY" else given))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hepq.compiler.lower.circuit.draw import formula
 from hepq.compiler.lower.circuit.flat import Flat, open_angle
 from hepq.runtime.quantum.bind import bound, parameterized
-from hepq.runtime.quantum.circuit import Angle, Gate
+from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
 from hepq.runtime.quantum.gates import GATES
 from hepq.runtime.quantum.native import Native
 
@@ -74,12 +74,14 @@ def _text(data: str | bytes) -> str:
 
 
 def _flat(made: Any, size: int) -> Flat:
-    gates: list[Gate] = []
+    gates: list[Gate | Barrier] = []
     measured: dict[int, int] = {}
     for item in made.data:
         qubits = tuple(made.find_bit(q).index for q in item.qubits)
         if item.operation.name == "measure":
             measured[made.find_bit(item.clbits[0]).index] = qubits[0]
+        elif item.operation.name == "barrier":
+            gates.append(Barrier(qubits))
         else:
             gates += _gates(item.operation, qubits)
     return Flat(size, tuple(gates), tuple(measured[bit] for bit in sorted(measured)))

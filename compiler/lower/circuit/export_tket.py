@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.compiler.lower.circuit.flat import Flat, flat, open_angle, symbol
-from hepq.runtime.quantum.circuit import Angle, Gate
+from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
 from hepq.runtime.quantum.native import Native
 
 #: our name -> pytket's ``OpType``, the same matrix up to a phase
@@ -37,6 +37,9 @@ def write_tket(native: Native, values: NDArray[np.float64] | None) -> str:
     found = flat(native, values)
     out = Circuit(found.size, len(found.measured), name=native.device)
     for gate in found.gates:
+        if isinstance(gate, Barrier):
+            out.add_barrier(list(gate.qubits))
+            continue
         angles = [a.constant / pi if a.fixed else Symbol(symbol(a)) / pi for a in _ordered(gate)]
         out.add_gate(getattr(OpType, _TYPES[gate.name]), angles, list(gate.qubits))
     for bit, qubit in enumerate(found.measured):
@@ -49,12 +52,15 @@ def read_tket(text: str | bytes, size: int) -> Flat:
 
     made = Circuit.from_dict(json.loads(text))
     index = {q: q.index[0] for q in made.qubits}
-    gates: list[Gate] = []
+    gates: list[Gate | Barrier] = []
     measured: dict[int, int] = {}
     for command in made.get_commands():
         qubits = tuple(index[q] for q in command.qubits)
         if command.op.type.name == "Measure":
             measured[command.bits[0].index[0]] = qubits[0]
+            continue
+        if command.op.type.name == "Barrier":
+            gates.append(Barrier(qubits))
             continue
         gate = Gate(_NAMES[command.op.type.name], qubits, tuple(map(_radians, command.op.params)))
         gates.append(Gate(gate.name, qubits, _ordered(gate, back=True)))

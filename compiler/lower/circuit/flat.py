@@ -12,9 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.quantum.circuit import Angle, Gate
+from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
 from hepq.runtime.quantum.gates import Matrix, matrix
 from hepq.runtime.quantum.native import Native
+
+#: stands in a strand for a barrier: no gate's matrix
+_BARRIER: Matrix = np.zeros((1, 1), complex)
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,12 @@ class Flat:
     """Angles are numbers, or slot k alone where rotation k is open. ``measured[i]``: the qubit read into bit i."""
 
     size: int
-    gates: tuple[Gate, ...]
+    gates: tuple[Gate | Barrier, ...]
     measured: tuple[int, ...]
 
     @property
     def rotations(self) -> int:
-        return sum(len(g.angles) for g in self.gates)
+        return sum(len(g.angles) for g in self.gates if isinstance(g, Gate))
 
 
 def flat(native: Native, values: NDArray[np.float64] | None) -> Flat:
@@ -38,9 +41,9 @@ def flat(native: Native, values: NDArray[np.float64] | None) -> Flat:
         angles = [a if a.fixed else Angle.slot(k) for k, a in enumerate(native.circuit.angles)]
     given = iter(angles)
     gates = [
-        Gate(op.name, op.qubits, tuple(next(given) for _ in op.angles))
+        Gate(op.name, op.qubits, tuple(next(given) for _ in op.angles)) if isinstance(op, Gate) else op
         for op in native.circuit.ops
-        if isinstance(op, Gate)
+        if isinstance(op, Gate | Barrier)
     ]
     return Flat(native.circuit.qubits, tuple(gates), native.measured)
 
@@ -70,13 +73,18 @@ def difference(a: Flat, b: Flat, seed: int = 0) -> float:
 def _strands(found: Flat, slots: NDArray[np.float64]) -> dict[int, list[tuple[tuple[int, ...], Matrix]]]:
     out: dict[int, list[tuple[tuple[int, ...], Matrix]]] = {}
     for gate in found.gates:
-        unitary = matrix(gate.name, *(a.value(slots) for a in gate.angles))
+        if isinstance(gate, Barrier):
+            wires, unitary = tuple(sorted(gate.qubits)), _BARRIER
+        else:
+            wires, unitary = gate.qubits, matrix(gate.name, *(a.value(slots) for a in gate.angles))
         for q in gate.qubits:
-            out.setdefault(q, []).append((gate.qubits, unitary))
+            out.setdefault(q, []).append((wires, unitary))
     return out
 
 
 def _apart(a: Matrix, b: Matrix) -> float:
+    if a.shape != b.shape:
+        return np.inf
     overlap = np.vdot(a, b)
     phase = overlap / abs(overlap) if abs(overlap) > 1e-9 else 1.0
     return float(np.abs(a * phase - b).max())

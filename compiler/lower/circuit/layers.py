@@ -47,7 +47,7 @@ class LayeredCircuit:
 
 
 def layered(circuit: Circuit) -> LayeredCircuit | None:
-    """``circuit`` (canonical) in layers; None where it has no layer of pairs, or gates that do not fit between."""
+    """``circuit`` (canonical) in layers; None without a layer of pairs, or with barriers or gates that fit in none."""
     wire = list(range(circuit.qubits))
     items: list[Layer | Gate] = []
     for op in circuit.ops:
@@ -60,7 +60,7 @@ def layered(circuit: Circuit) -> LayeredCircuit | None:
             if any(len(s) > 2 for s, _ in moved.terms):
                 return None
             items.append(Layer({sum(1 << q for q in s): a for s, a in moved.terms}))
-        elif len(moved.qubits) == 1 or moved.name == "cx":
+        elif isinstance(moved, Gate) and (len(moved.qubits) == 1 or moved.name == "cx"):
             items.append(moved)
         else:
             return None

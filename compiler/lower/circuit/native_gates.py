@@ -8,7 +8,7 @@ from math import pi
 
 from hepq.compiler.lower.circuit.one_qubit import is_x, joined, rotations
 from hepq.compiler.lower.circuit.peephole import turns
-from hepq.runtime.quantum.circuit import Angle, Gate
+from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
 from hepq.runtime.quantum.device import Coupling, Device
 
 #: native two-qubit gates that a cx can be written with; the diagonal ones let phases pass
@@ -43,13 +43,19 @@ def writable(device: Device) -> bool:
     )
 
 
-def natively(gates: Iterable[Gate], device: Device, couplings: Mapping[tuple[int, int], Coupling]) -> tuple[Gate, ...]:
+def natively(
+    gates: Iterable[Gate | Barrier], device: Device, couplings: Mapping[tuple[int, int], Coupling]
+) -> tuple[Gate | Barrier, ...]:
     """The same circuit from |0…0> up to phases before measurement; every qubit is measured after it.
 
-    Gates: those with known ``rotations``, and cx or rzz on ``couplings``.
+    Gates: those with known ``rotations``, and cx or rzz on ``couplings``. At a barrier all turns before it are
+    written; phases, too, where the device has gates for them (``writes_phases``).
     """
     writer = _Writer(device)
     for gate in gates:
+        if isinstance(gate, Barrier):
+            writer.barrier(gate)
+            continue
         if len(gate.qubits) == 1:
             run = rotations(gate)
             if run is None:
@@ -69,13 +75,19 @@ def natively(gates: Iterable[Gate], device: Device, couplings: Mapping[tuple[int
     return writer.finished()
 
 
+def writes_phases(device: Device) -> bool:
+    """Whether a phase is a gate of the device; elsewhere the axes of later gates are turned instead."""
+    has = set(device.one_qubit)
+    return "u" in has or bool(has & _TURNS and has & _PHASES)
+
+
 class _Writer:
     """Writes gates; what each qubit turns by is kept until it meets a gate that it does not commute with."""
 
     def __init__(self, device: Device) -> None:
         self._names = set(device.one_qubit)
         self._framed = not (self._names & _TURNS and self._names & _PHASES)
-        self._out: list[Gate] = []
+        self._out: list[Gate | Barrier] = []
         self._turns: dict[int, list[list[Angle]]] = {}
         self._fresh: set[int] = set(range(device.size))
 
@@ -126,7 +138,12 @@ class _Writer:
         for q in (a, b) if backwards else ():
             self.turn(q, _H)
 
-    def finished(self) -> tuple[Gate, ...]:
+    def barrier(self, found: Barrier) -> None:
+        for q in found.qubits:
+            self._flush(q, phases=True)
+        self._out.append(found)
+
+    def finished(self) -> tuple[Gate | Barrier, ...]:
         for q in sorted(self._turns):
             self._flush(q, phases=False)
         return tuple(self._out)

@@ -11,13 +11,13 @@ from collections.abc import Collection, Iterable, Sequence
 from math import pi
 
 from hepq.compiler.lower.circuit.peephole import turns
-from hepq.runtime.quantum.circuit import Angle, Diagonal, Gate, Op
+from hepq.runtime.quantum.circuit import Angle, Diagonal, Gate, Op, Unitary
 
 LINEAR = frozenset(("cx", "swap", "x"))
 _ONE_WIRE = {"z": pi, "s": pi / 2, "sdg": -pi / 2, "t": pi / 4, "tdg": -pi / 4, "id": 0.0}
 
 
-def phase_terms(op: Op) -> tuple[Diagonal, ...]:
+def phase_terms(op: Unitary) -> tuple[Diagonal, ...]:
     """A diagonal gate as phases on parities, one ``Diagonal`` each, up to a global phase."""
     if isinstance(op, Diagonal):
         return tuple(Diagonal((term,)) for term in op.terms)
@@ -38,7 +38,9 @@ def phase_terms(op: Op) -> tuple[Diagonal, ...]:
 class Region:
     """``ops``: what the region becomes. ``zero``: wires in |0> before it; ``ending``: wires only measured after it."""
 
-    def __init__(self, found: Sequence[Op], qubits: int, *, zero: Collection[int], ending: Collection[int]) -> None:
+    def __init__(
+        self, found: Sequence[Unitary], qubits: int, *, zero: Collection[int], ending: Collection[int]
+    ) -> None:
         self._zero = sum(1 << q for q in zero)
         self._ending = sum(1 << q for q in ending)
         self._rows = [1 << q for q in range(qubits)]
@@ -51,7 +53,7 @@ class Region:
         layer = self._as_layer()
         self.ops = self._in_place(found, qubits) if layer is None else layer
 
-    def _take(self, op: Op) -> None:
+    def _take(self, op: Unitary) -> None:
         rows, flips = self._rows, self._flips
         if isinstance(op, Diagonal):
             for wires, angle in op.terms:
@@ -81,7 +83,7 @@ class Region:
         body: list[Op] = [*phases, *linear] if best is masks else [*linear, *phases]
         return body + [Gate("x", (q,)) for q, flip in enumerate(self._flips) if flip]
 
-    def _in_place(self, found: Iterable[Op], qubits: int) -> list[Op]:
+    def _in_place(self, found: Iterable[Unitary], qubits: int) -> list[Op]:
         """The region's own gates, with all phases on one parity gathered where it first stands."""
         rows, flips, out = [1 << q for q in range(qubits)], [0] * qubits, list[Op]()
         used = sum(1 << q for q in {q for op in found for q in op.qubits})

@@ -8,7 +8,7 @@ from dataclasses import replace
 from math import pi
 
 from hepq.compiler.lower.circuit.native_gates import best_couplings, natively
-from hepq.runtime.quantum.circuit import Angle, Circuit, Gate, Op
+from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 
@@ -20,9 +20,9 @@ def polished(native: Native, device: Device) -> Native:
     return replace(native, circuit=Circuit(native.circuit.qubits, native.circuit.slots, ops))
 
 
-def _with_cx(op: Op) -> Iterator[Gate]:
-    assert isinstance(op, Gate)
-    if op.name not in ("cz", "ecr"):
+def _with_cx(op: Op) -> Iterator[Gate | Barrier]:
+    assert not isinstance(op, Diagonal)
+    if isinstance(op, Barrier) or op.name not in ("cz", "ecr"):
         yield op
         return
     a, b = op.qubits

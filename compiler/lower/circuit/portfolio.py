@@ -22,7 +22,7 @@ from hepq.compiler.lower.circuit.recipes import Recipe, first_seeds, tries
 from hepq.compiler.lower.circuit.score import score
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import HepqError
-from hepq.runtime.quantum.circuit import Circuit
+from hepq.runtime.quantum.circuit import Circuit, numbered
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 
@@ -79,6 +79,7 @@ def compile_circuit(
     written, HQ0732 if no recipe gives a circuit that passes its check.
     """
     _fits(circuit, device)
+    circuit = numbered(circuit)
     path, name = store.folder(cache), store.key(circuit, device, effort, seed)
     if (kept := store.read(path, name)) is not None:
         return _from_json(kept)

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from hepq.compiler.lower.circuit.native_gates import best_couplings, natively
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op
+from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.elementary import elementary
 from hepq.runtime.quantum.native import Native
@@ -42,6 +42,8 @@ def to_qiskit(circuit: Circuit, outputs: Sequence[int] | None = None) -> tuple[A
     for op in _plain(circuit.ops):
         if isinstance(op, Gate):
             getattr(out, op.name)(*map(value, op.angles), *op.qubits)
+        elif isinstance(op, Barrier):
+            out.barrier(op.qubits, label=str(op.number))
         else:
             _phases(out, op, value)
     for bit, wire in enumerate(outputs or range(circuit.qubits)):
@@ -113,17 +115,21 @@ def from_qiskit(made: Any, names: Mapping[str, Angle], device: Device, source: C
 
     Raises ValueError for a gate after a measurement, or an angle that is not affine.
     """
-    gates: list[Gate] = []
+    gates: list[Gate | Barrier] = []
     measured: dict[int, int] = {}
     for item in made.data:
         name, qubits = item.operation.name, tuple(made.find_bit(q).index for q in item.qubits)
         if name == "measure":
             measured[made.find_bit(item.clbits[0]).index] = qubits[0]
-        elif name != "barrier":
+        elif name == "barrier":
+            if item.operation.label.isdecimal():  # others are the transpiler's own
+                gates.append(Barrier(qubits, int(item.operation.label)))
+        else:
             if set(qubits) & set(measured.values()):
                 raise ValueError("a gate after a measurement")
             gates.append(Gate(name, qubits, tuple(affine_of(p, names) for p in item.operation.params)))
     start = made.layout.initial_index_layout(filter_ancillas=True) if made.layout else range(source.qubits)
+    gates += _last_barriers(source, gates, measured)
     ops = tuple(gates)
     if inner_gate(device) is None:
         ops = natively(ops, device, best_couplings(device))
@@ -131,6 +137,13 @@ def from_qiskit(made: Any, names: Mapping[str, Angle], device: Device, source: C
         device.name, device.calibration, Circuit(device.size, source.slots, ops), tuple(start),
         tuple(measured[bit] for bit in range(source.qubits)),
     )  # fmt: skip
+
+
+def _last_barriers(source: Circuit, found: Iterable[Op], measured: Mapping[int, int]) -> list[Barrier]:
+    """Those of ``source`` that the transpiler dropped: they stood right before the measurements."""
+    kept = {op.number for op in found if isinstance(op, Barrier)}
+    dropped = (b for b in source.barriers if b.number not in kept)
+    return [Barrier(tuple(measured[wire] for wire in b.qubits), b.number) for b in dropped]
 
 
 def affine_of(value: Any, names: Mapping[str, Angle]) -> Angle:

@@ -13,7 +13,7 @@ from hepq.compiler.lower.circuit.polish import polished
 from hepq.compiler.lower.circuit.qiskit_convert import from_qiskit, inner_gate, target_of, to_qiskit
 from hepq.compiler.lower.circuit.structure import structure_aware
 from hepq.compiler.lower.circuit.tket_convert import from_tket, to_tket
-from hepq.runtime.quantum.circuit import Circuit, Diagonal, Op
+from hepq.runtime.quantum.circuit import Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 
@@ -81,7 +81,7 @@ def _two_qubit(op: Op) -> int:
     """About how many two-qubit gates an operation takes."""
     if isinstance(op, Diagonal):
         return sum(2 * len(s) - 2 for s, _ in op.terms if s)
-    return 0 if len(op.qubits) == 1 else 2 if op.angles else 1
+    return 0 if not isinstance(op, Gate) or len(op.qubits) == 1 else 2 if op.angles else 1
 
 
 def _structure(recipe: Recipe, circuit: Circuit, device: Device) -> Native | None:
@@ -94,9 +94,11 @@ def _qiskit(recipe: Recipe, circuit: Circuit, device: Device) -> Native | None:
 
 
 def _greedy(recipe: Recipe, circuit: Circuit, device: Device) -> Native | None:
-    """pytket's GreedyPauliSimp (after arXiv:2103.08602 and arXiv:2305.10966), then Qiskit."""
+    """pytket's GreedyPauliSimp (after arXiv:2103.08602 and arXiv:2305.10966), then Qiskit; it takes no barriers."""
     from pytket.passes import GreedyPauliSimp
 
+    if circuit.barriers:
+        return None
     given = FORMS[recipe.form](circuit)
     rotations = sum(1 for angle in given.angles if not angle.fixed or angle.constant)
     if rotations * circuit.qubits > MAX_GREEDY:

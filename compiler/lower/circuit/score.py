@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import exp, log1p
 
-from hepq.runtime.quantum.circuit import Gate
+from hepq.runtime.quantum.circuit import Barrier, Gate
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 
@@ -51,6 +51,11 @@ def score(native: Native, device: Device) -> Score:
         return figure or 0.0
 
     for op in native.circuit.ops:
+        if isinstance(op, Barrier):  # its qubits wait for each other
+            level, now = max(depth[q] for q in op.qubits), max(clock[q] for q in op.qubits)
+            for q in op.qubits:
+                depth[q], clock[q] = level, now
+            continue
         assert isinstance(op, Gate)
         if len(op.qubits) == 1:
             if op.name in device.free:

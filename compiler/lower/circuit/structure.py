@@ -110,7 +110,9 @@ def _turns(
     kind = next(iter(couplings.values()))
     alike = {e: Coupling(a=e[0], b=e[1], gate=kind.gate) for e in tree.edges}
     return Counter(
-        g.qubits[0] for g in natively(gates, device, alike) if len(g.qubits) == 1 and g.name not in device.free
+        g.qubits[0]
+        for g in natively(gates, device, alike)
+        if isinstance(g, Gate) and len(g.qubits) == 1 and g.name not in device.free
     )
 
 

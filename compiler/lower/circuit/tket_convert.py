@@ -11,7 +11,7 @@ from itertools import pairwise
 from math import pi
 from typing import Any
 
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate
+from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Diagonal, Gate, Op
 
 #: our name -> pytket's ``OpType``
 _TYPES = {
@@ -45,6 +45,8 @@ def to_tket(circuit: Circuit) -> tuple[Any, Symbols]:
                 add("ZZPhase" if len(wires) == 2 else "Rz", (angle,), wires if len(wires) == 2 else wires[-1:])
                 for a, b in reversed(steps):
                     add("CX", (), (a, b))
+        elif isinstance(op, Barrier):
+            out.add_barrier(list(op.qubits), data=str(op.number))
         elif op.name == "r":
             add("PhasedX", op.angles, op.qubits)
         elif op.name == "cu":
@@ -75,10 +77,13 @@ def from_tket(made: Any, names: Symbols, source: Circuit) -> tuple[Circuit, tupl
     Raises ValueError for a gate we lack or an angle that is not affine.
     """
     index = {q: i for i, q in enumerate(made.qubits)}
-    gates: list[Gate] = []
+    gates: list[Op] = []
     for command in made.get_commands():
         kind, qubits = command.op.type.name, tuple(index[q] for q in command.qubits)
-        if kind in ("Barrier", "noop", "Measure"):
+        if kind in ("noop", "Measure"):
+            continue
+        if kind == "Barrier":
+            gates.append(Barrier(qubits, int(command.op.data)))
             continue
         angles = tuple(_radians(p, names) for p in command.op.params)
         if kind == "TK1":  # Rz(a) Rx(b) Rz(c), the last one first
