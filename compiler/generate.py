@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from safetensors.numpy import save
 
 from hepq.compiler import schema as s
-from hepq.compiler.hybrid import Hybrid, Search, add_program, compile_circuits, described, split
+from hepq.compiler.hybrid import Hybrid, Search, add_program, compile_circuits, described, split, weights_member
 from hepq.compiler.ir import Module
 from hepq.compiler.partition import has_circuits
 from hepq.compiler.passes.base import Weights
@@ -104,7 +104,8 @@ def _kernel(hybrid: Hybrid, kernel: KernelModule | None, features: str | None) -
         return None
     info = m.Kernel(name=kernel.module.name, shape=kernel.shape, features=features)
     add_program(hybrid, kernel.module, kernel.weights, info.program)
-    return info
+    weights = weights_member(info.program)
+    return info.model_copy(update={"weights": weights if weights in hybrid.members else None})
 
 
 def cpu_code(module: Module, weights: Weights, target: str) -> CpuCode:

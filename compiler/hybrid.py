@@ -67,12 +67,13 @@ def add_program(hybrid: Hybrid, module: Module, weights: Weights, member: str) -
         raise HepqError([diag("HQ0750", name=module.name, found=f"`{error}` after a circuit")]) from error
     hybrid.members[member] = program.model_dump_json().encode()
     if module.params:
-        hybrid.members[_weights(member)] = save({k: np.asarray(weights[k], order="C") for k in module.params})
+        hybrid.members[weights_member(member)] = save({k: np.asarray(weights[k], order="C") for k in module.params})
     hybrid.circuits |= to_run(program)
     return program
 
 
-def _weights(member: str) -> str:
+def weights_member(member: str) -> str:
+    """Where the weights of a program are kept."""
     return member.replace(".json", ".safetensors")
 
 
@@ -119,7 +120,7 @@ def described(
 ) -> m.Circuits:  # fmt: skip
     """The manifest's account of the circuits."""
     program = "program.json" if "program.json" in hybrid.members else None
-    weights = _weights("program.json")
+    weights = weights_member("program.json")
     return m.Circuits(
         target=hybrid.target,
         program=program,

@@ -13,7 +13,7 @@ from hepq.compiler.ir import Node
 from hepq.lang import ast
 from hepq.lang.diagnostic import Sink
 from hepq.lang.modules import load
-from hepq.runtime.artifact import SOURCE, WEIGHTS, Artifact
+from hepq.runtime.artifact import GOLDEN, SOURCE, WEIGHTS, Artifact, hashed
 
 
 def rebuilt(artifact: Artifact) -> Built:
@@ -23,15 +23,50 @@ def rebuilt(artifact: Artifact) -> Built:
     """
     manifest, sink = artifact.manifest, Sink()
     return build(
-        load(artifact.path.with_suffix(".hepq"), artifact.members[SOURCE].decode(), sink), sink, model=manifest.name,
+        load(artifact.path.with_suffix(".hepq"), artifact.source, sink), sink, model=manifest.name,
         dataset=manifest.dataset.name if manifest.dataset else None, use_dataset=manifest.dataset is not None,
         dims=manifest.provenance.dims, statics=manifest.provenance.statics,
     )  # fmt: skip
 
 
+def recompiled(artifact: Artifact) -> Artifact:
+    """The artifact with code compiled here from its program and weights: its own code is left out, unopened.
+
+    What is read and given is as the program says; golden vectors, native circuits and their device stay.
+    Raises HepqError for a program that cannot be built or compiled, or weights that are not its own.
+    """
+    from hepq.compiler.generate import FEATURES, generate
+    from hepq.compiler.options import Options
+    from hepq.compiler.pipeline import CompileReport, optimise
+    from hepq.compiler.schema import event_schema, outputs, read_inputs
+    from hepq.compiler.subject import job, subject_of
+    from hepq.compiler.weights import fit
+
+    old, built = artifact.manifest, rebuilt(artifact)
+    options = Options(dims=old.provenance.dims, statics=old.provenance.statics)
+    subject = subject_of(built, trained={o.name for o in old.outputs} != {FEATURES})
+    source = read_inputs(subject.module)
+    weights = fit(artifact.weights, source, artifact.path)
+    report = CompileReport(artifact.path, old.name, options.target)
+    module, folded = optimise(subject.with_features(source), weights, options, report)
+    kernel = subject.kernel_module(lambda k: optimise(k, {}, options, report), options)
+    made = generate(module, folded, job(built, options, kernel, lambda _: None))
+    members, circuits = {m: artifact.members[m] for m in (WEIGHTS, SOURCE, GOLDEN)} | made.members, made.circuits
+    if circuits is not None and old.circuits is not None:
+        held = old.circuits
+        compiled = {f: getattr(held, f) for f in ("target", "natives", "device", "calibration", "compiled")}
+        circuits = circuits.model_copy(update=compiled)
+        natives = (held.natives, held.device, *(c.qasm3 for c in held.compiled))
+        members |= {m: artifact.members[m] for m in natives if m is not None}
+    schema = event_schema(built, source)
+    update = {"dims": schema.dims, "inputs": schema.inputs, "dataset": schema.dataset, "code": made.code}
+    update |= {"outputs": outputs(source, schema), "invariances": built.plan.invariances, "circuits": circuits}
+    return Artifact(artifact.path, hashed(old.model_copy(update=update), members), members, artifact.sha256)
+
+
 def weights_of(artifact: Artifact) -> Mapping[str, NDArray[Any]]:
     """As they were before any pass."""
-    return artifact.tensors(WEIGHTS)
+    return artifact.weights
 
 
 def model_inputs(built: Built) -> dict[str, Node]:

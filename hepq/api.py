@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def load(
     path: str | Path, threads: int | None = None, *, backend: str | Backend = "exact", shots: int | None = None,
-    seed: int | None = 0,
+    seed: int | None = 0, sha256: str | None = None, trusted: str | Path | None = None, rebuild: bool = False,
 ) -> Model:  # fmt: skip
     """Load a ``.hepqx`` artifact; ``threads`` defaults to every core this process may use.
 
@@ -29,13 +29,24 @@ def load(
     >>> tagger = hepq.load("tagger.hepqx")            # doctest: +SKIP
     >>> tagger("jets.root").Hbb                       # doctest: +SKIP
 
-    An artifact holds machine code: load only those you would run a program from.
-    Raises ArtifactError if the file is missing, damaged, changed, too new, or for another CPU.
+    An artifact holds machine code, which runs: load only those you would run a program from. ``sha256`` and
+    ``trusted``, a keyring, are checked before anything of the file is opened: it must have that hash, and a signature
+    by one of those keys. ``rebuild`` leaves the machine code alone and compiles the program and weights in it anew,
+    which takes seconds. docs/artifact.md says what each protects against.
+
+    Raises ArtifactError if the file is missing, damaged, changed, too new, not trusted, or for another CPU; HepqError
+    if it cannot be rebuilt.
     """
     from hepq.runtime.artifact import Artifact
     from hepq.runtime.model import Model
+    from hepq.runtime.trust import Trust
 
-    return Model(Artifact.open(path), threads, backend, shots, seed)
+    artifact = Artifact.open(path, Trust.of(sha256, trusted))
+    if rebuild:
+        from hepq.compiler.rebuilt import recompiled
+
+        artifact = recompiled(artifact)
+    return Model(artifact, threads, backend, shots, seed)
 
 
 def attributions(

@@ -19,6 +19,7 @@ from hepq.commands import (
     kernel,
     language,
     run,
+    sign,
     targets,
     train,
     weights,
@@ -78,7 +79,7 @@ def _hepqc(
 _COMMANDS: dict[str, tuple[Any, ...]] = {
     "Write": (language.new, foreign.import_, language.check, language.fmt, language.explain),
     "Compile": (train.train, build.compile_, export.export),
-    "Run": (run.predict, attribute.attribute, compare.compare, kernel.kernel, run.verify, run.inspect),
+    "Run": (run.predict, attribute.attribute, compare.compare, kernel.kernel, run.verify, run.inspect, sign.sign),
 }
 for panel, commands in _COMMANDS.items():
     for command in commands:

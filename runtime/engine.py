@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime import cpu
+from hepq.runtime import cpu, layout
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.errors import ArtifactError
 from hepq.runtime.events import Batch
@@ -40,7 +40,7 @@ def default_threads() -> int:
 class Engine:
     """One loaded artifact; ``outputs``: what its code gives, if not the model's outputs.
 
-    Raises ArtifactError HQ0826 or HQ0827 if its code cannot run here.
+    Raises ArtifactError HQ0826 or HQ0827 if its code cannot run here, HQ0890 if it is not what the manifest says.
     """
 
     def __init__(
@@ -51,8 +51,11 @@ class Engine:
         self.threads = max(1, threads or default_threads())
         self.code = code = artifact.code
         cpu.check(artifact.library, code.mcpu, code.features, artifact.path.name)
-        self._function = _load(artifact)
-        self._weights = _tensor(aligned_copy(artifact.packed.reshape(-1), np.float32))
+        wanted = layout.of_manifest(
+            self.manifest, self.outputs, artifact.packed.size, code.scratch_floats, code.iscratch_ints
+        )
+        self._function = _load(artifact, wanted)
+        self._weights = _tensor(aligned_copy(artifact.packed, np.float32))
         self._scratch: deque[list[Any]] = deque()
         self._pool: ThreadPoolExecutor | None = None
         self._pid = 0
@@ -111,20 +114,35 @@ def _tensor(array: NDArray[Any]) -> Any:
     return tvm_ffi().from_dlpack(array)
 
 
-def _load(artifact: Artifact) -> Any:
-    """The function, loaded through a private file that is gone when this returns."""
+def _load(artifact: Artifact, wanted: layout.Layout) -> Any:
+    """The function, loaded through a private file that is gone when this returns, if it takes what is ``wanted``."""
     if b"TVMBackend" in artifact.library:
         _provide_runtime(artifact)
     with tempfile.TemporaryDirectory(prefix="hepq-") as folder:
         path = Path(folder, "code.so")
         path.write_bytes(artifact.library)
         try:
-            function = tvm_ffi().load_module(str(path)).get_function(ENTRY)
+            module = tvm_ffi().load_module(str(path))
+            function = module.get_function(ENTRY)
         except Exception as error:
             title = f"the code in {artifact.path} cannot be loaded"
             raise ArtifactError("HQ0827", title, str(error).strip().splitlines()[-1]) from error
+    _check(artifact.path.name, module, wanted)
     function.release_gil = True
     return function
+
+
+def _check(artifact: str, module: Any, wanted: layout.Layout) -> None:
+    declared = aligned(len(wanted.numbers), np.int64)
+    try:
+        declare = module.get_function(layout.FUNCTION)
+    except Exception as error:
+        raise layout.unfit(artifact, "it does not say what it needs: an earlier hepq made it") from error
+    try:
+        declare(_tensor(declared))
+    except (TypeError, ValueError, RuntimeError) as error:  # an array of another length
+        raise layout.unfit(artifact, "it has other inputs or outputs than the manifest") from error
+    layout.refuse(artifact, declared.tolist(), wanted)
 
 
 def _provide_runtime(artifact: Artifact) -> None:

@@ -72,6 +72,13 @@ CATALOGUE: dict[str, str] = {
     "HQ0882": "a job failed",
     "HQ0883": "no such job in the ledger",
     "HQ0884": "no room to pack circuits",
+    "HQ0890": "compiled code that does not fit its artifact",
+    "HQ0891": "not a SHA-256",
+    "HQ0892": "an artifact that is not trusted",
+    "HQ0893": "a key or keyring that cannot be read",
+    "HQ0894": "not a signature",
+    "HQ0895": "an unknown policy of trust",
+    "HQ0896": "a malformed member of an artifact",
 }
 
 

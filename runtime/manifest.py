@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from hepq.runtime.expression import Instruction, check
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 class _Frozen(BaseModel):
@@ -272,6 +272,7 @@ class Kernel(_Frozen):
     program: str = "kernel.json"
     shape: tuple[int, ...]
     features: str | None = None
+    weights: str | None = None
 
 
 class Circuits(_Frozen):
@@ -296,7 +297,8 @@ class Circuits(_Frozen):
     @property
     def members(self) -> tuple[str, ...]:
         """Files of the artifact that these name."""
-        named = [self.program, self.weights, self.natives, self.device, self.kernel.program if self.kernel else None]
+        kernel = (self.kernel.program, self.kernel.weights) if self.kernel else ()
+        named = [self.program, self.weights, self.natives, self.device, *kernel]
         return tuple(m for m in [*named, *(c.qasm3 for c in self.compiled)] if m is not None)
 
 
@@ -311,7 +313,7 @@ class Provenance(_Frozen):
     """``dims``, ``statics``: sizes of open dims and static arguments of the model, as given when compiling."""
 
     source_sha256: str
-    source: str = "source.hepq"
+    source: Literal["source.hepq"] = "source.hepq"
     hepq: str
     tvm: str = ""
     llvm: str = ""

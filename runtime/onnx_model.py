@@ -17,6 +17,7 @@ from hepq.runtime.errors import ArtifactError
 from hepq.runtime.golden import Golden
 from hepq.runtime.manifest import FORMAT_VERSION, OnnxManifest
 from hepq.runtime.optional import optional
+from hepq.runtime.trust import Trust
 from hepq.runtime.verify import Verification, replay
 
 #: keys of the model's metadata
@@ -33,20 +34,21 @@ def packed(golden: Golden) -> str:
 class OnnxModel:
     """Raises ArtifactError (HQ0801, HQ0820, HQ0824, HQ0825), DataError HQ0871 without onnxruntime."""
 
-    def __init__(self, path: str | Path, content: bytes | None = None) -> None:
-        """``content``: the file's, if it is not to be read."""
+    def __init__(self, path: str | Path, content: bytes | None = None, trust: Trust | None = None) -> None:
+        """``content``: the file's, if it is not to be read, nor checked as ``trust`` (or ``HEPQ_TRUST``) asks."""
         self.path = Path(path)
         if content is None and not self.path.is_file():
             raise ArtifactError(
                 "HQ0801", f"no such file: {path}", help="hepqc compile MODEL.hepq --target onnx makes one"
             )
+        if content is None:
+            content = self.path.read_bytes()
+            (trust or Trust.of()).check(self.path, content)
         self.runtime = runtime = optional("onnxruntime", "onnx")
         options = runtime.SessionOptions()
         options.log_severity_level = 3
         try:
-            self.session = runtime.InferenceSession(
-                content or str(self.path), options, providers=["CPUExecutionProvider"]
-            )
+            self.session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # of many kinds, none of them public
             why = str(error).strip().splitlines()[0]
             raise ArtifactError("HQ0820", f"{path} is not a model that onnxruntime runs", why) from error
@@ -57,6 +59,11 @@ class OnnxModel:
         """As of artifacts: golden vectors, and permuted ones where that must not matter."""
         golden = Golden.from_bytes(zlib.decompress(base64.b64decode(self.metadata[GOLDEN])))
         return replay(self.manifest, golden, lambda raw, where: self.score(raw), seed)
+
+    @property
+    def source(self) -> str:
+        """The program it was made from."""
+        return self.metadata.get(SOURCE, "")
 
     def score(self, raw: Raw) -> dict[str, NDArray[np.float32]]:
         """Outputs of raw events, laid out as by ``outputs.scatter``."""

@@ -35,6 +35,7 @@ from hepq.runtime.quantum.gram import gram
 from hepq.runtime.quantum.kernel import KernelFunction
 from hepq.runtime.quantum.measurer import DEFAULT_SHOTS, Measurer
 from hepq.runtime.quantum.psd import Repair
+from hepq.runtime.trust import Trust
 
 #: largest kernel matrix, bytes
 LARGEST = 8 << 30
@@ -147,7 +148,8 @@ def _kernel(data: Labelled, plan: KernelPlan, recipe: Resolved) -> KernelFunctio
         runs = backend(recipe.backend) if isinstance(recipe.backend, str) else recipe.backend
         run = Measurer(runs, shots=recipe.shots or DEFAULT_SHOTS, seed=recipe.seed)
         return ProgramKernel(program, run)
-    compiled = ArtifactKernel(Artifact.open(recipe.kernel), recipe.backend, recipe.shots, recipe.seed)
+    trust = Trust(pinned=recipe.kernel_sha256) if recipe.kernel_sha256 else None
+    compiled = ArtifactKernel(Artifact.open(recipe.kernel, trust), recipe.backend, recipe.shots, recipe.seed)
     if compiled.program != program:
         raise DataError(
             "HQ0842", f"{recipe.kernel.name} holds another kernel than the program", help="compile it again"

@@ -42,7 +42,8 @@ class Recipe:
     learning rates of weights. Weights are named by paths, ``*`` standing for anything.
 
     Support vector machines: ``C`` (default: as the program says), ``backend`` and ``shots`` for the kernel's circuits,
-    which are those of the artifact ``kernel`` where one is given: compiled for a chip.
+    which are those of the artifact ``kernel`` where one is given: compiled for a chip; its file must still have the
+    hash ``kernel_sha256``.
     """
 
     epochs: int | None = None
@@ -68,6 +69,7 @@ class Recipe:
     scale: tuple[tuple[str, float], ...] | None = None
     C: float | None = None
     kernel: Path | None = None
+    kernel_sha256: str | None = None
     backend: str | Backend = "exact"
     shots: int | None = None
 

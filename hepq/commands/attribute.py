@@ -14,6 +14,7 @@ import typer
 
 from hepq.commands.console import err, example, out
 from hepq.commands.run import Artifact, Threads
+from hepq.commands.trust_options import Sha256, Trusted
 
 if TYPE_CHECKING:
     from hepq.runtime.attributions import Attributions, Progress
@@ -70,6 +71,8 @@ def attribute(
     csv: Annotated[Path | None, typer.Option(help="Write the table to this [.csv] file.")] = None,
     tree: Annotated[str | None, typer.Option(help="The tree to read; by default the program's.")] = None,
     threads: Threads = None,
+    sha256: Sha256 = None,
+    trusted: Trusted = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no table.")] = False,
 ) -> None:
     """Say which inputs a model's score hangs on.
@@ -87,7 +90,7 @@ def attribute(
         check_writable(csv, (".csv",), "a table is written as .csv")
     if together and by is not By.permutation:
         raise typer.BadParameter("--together is for --by permutation: features have gradients of their own")
-    model = load(artifact, threads)
+    model = load(artifact, threads, sha256=sha256, trusted=trusted)
     groups = [tuple(n.strip() for n in group.split(",") if n.strip()) for group in together]
     with _watched(quiet, by.value) as progress:
         found = attributions(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hepq.commands.console import example, out
+from hepq.commands.trust_options import Sha256, Trusted, opened
 
 if TYPE_CHECKING:
     from hepq.runtime.artifact import Artifact as Opened
@@ -38,6 +39,8 @@ def export(
     format_: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.qasm3,
     events: Annotated[int, typer.Option(min=1, help="How many events; a kernel takes each pair of them.")] = 4,
     tree: Annotated[str | None, typer.Option(help="The tree to read; by default the program's.")] = None,
+    sha256: Sha256 = None,
+    trusted: Trusted = None,
 ) -> None:
     """Write native circuits for other tools and vendors; each file is read again and compared before it is kept.
 
@@ -45,12 +48,11 @@ def export(
     """
     from hepq.compiler.lower.circuit.export import FORMATS
     from hepq.compiler.lower.circuit.export import export as written
-    from hepq.runtime.artifact import Artifact
     from hepq.runtime.errors import ArtifactError
     from hepq.runtime.quantum.engine import Compiled
 
-    opened = Artifact.open(artifact)
-    compiled = Compiled(opened)
+    held = opened(artifact, sha256, trusted)
+    compiled = Compiled(held)
     device = compiled.device
     if device is None:
         why = "its circuits were compiled for exact simulation"
@@ -61,7 +63,7 @@ def export(
     natives = compiled.natives
     wanted: list[tuple[str, Any, Any]] = [(digest[:8], native, None) for digest, native in natives.items()]
     if files:
-        rows = _filled(opened, files, events, tree)
+        rows = _filled(held, files, events, tree)
         wanted = [(f"{digest[:8]}-{i:04d}", natives[digest], row) for i, (digest, row) in enumerate(rows)]
     for name, native, values in wanted:
         text = written(native, device, format_.value, values)

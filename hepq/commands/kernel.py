@@ -14,6 +14,7 @@ import typer
 
 from hepq.commands.backend_options import NAMES, Budgets, Copies, Ledger, Strict, chosen
 from hepq.commands.console import err, example, out
+from hepq.commands.trust_options import Sha256, Trusted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,6 +69,8 @@ def kernel(
     ledger: Ledger = None,
     strict: Strict = False,
     copies: Copies = None,
+    sha256: Sha256 = None,
+    trusted: Trusted = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False,
 ) -> None:
     """Compute the kernel matrix of events, each pair once.
@@ -94,7 +97,7 @@ def kernel(
     from hepq.runtime.quantum.gram import gram
 
     export.check(out_path)
-    model = load(artifact)
+    model = load(artifact, sha256=sha256, trusted=trusted)
     function = model.kernel(chosen(model.artifact, backend, budget, ledger, strict, copies), shots, seed)
     rows = _side(model, files, events, tree, quiet)
     columns = _side(model, against, events, tree, quiet) if against else None

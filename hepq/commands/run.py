@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hepq.commands.console import err, example, out
+from hepq.commands.trust_options import Sha256, Trusted, opened
 
 if TYPE_CHECKING:
     from hepq.runtime.artifact import Artifact as Opened
     from hepq.runtime.manifest import Circuits, Described
+    from hepq.runtime.onnx_model import OnnxModel
     from hepq.runtime.predict import Summary
 
 Artifact = Annotated[Path, typer.Argument(help="A compiled tagger, [.hepqx].")]
@@ -33,6 +35,8 @@ def predict(
         str | None, typer.Option(help="How much to hold in memory: a number of events, or a size such as '32 MB'.")
     ] = None,
     threads: Threads = None,
+    sha256: Sha256 = None,
+    trusted: Trusted = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False,
 ) -> None:
     """Score the events of ROOT files: one row of scores per event, in the files' order.
@@ -44,7 +48,7 @@ def predict(
     from hepq.runtime import event_files
 
     size = event_files.DEFAULT_STEP if step is None else int(step) if step.isdecimal() else step
-    model = load(artifact, threads)
+    model = load(artifact, threads, sha256=sha256, trusted=trusted)
     console = err()
     summary = model.predict(
         files, out_path, tree=tree, keep=keep, step=size, progress=console.is_terminal and not quiet
@@ -77,7 +81,7 @@ def _summary(summary: Summary) -> None:
 
 
 @example("hepqc verify top.hepqx", "hepqc verify top.onnx   # in onnxruntime")
-def verify(artifact: Artifact, threads: Threads = None) -> None:
+def verify(artifact: Artifact, threads: Threads = None, sha256: Sha256 = None, trusted: Trusted = None) -> None:
     """Replay an artifact's golden vectors here: does this machine give the scores it should?"""
     from rich.table import Table
 
@@ -86,10 +90,11 @@ def verify(artifact: Artifact, threads: Threads = None) -> None:
     with err().status(f"verifying {artifact.name}"):
         if artifact.suffix == ".onnx":
             from hepq.runtime.onnx_model import OnnxModel
+            from hepq.runtime.trust import Trust
 
-            result = OnnxModel(artifact).verify()
+            result = OnnxModel(artifact, trust=Trust.of(sha256, trusted)).verify()
         else:
-            result = load(artifact, threads).verify()
+            result = load(artifact, threads, sha256=sha256, trusted=trusted).verify()
     table = Table("check", "output", "largest difference", "", box=None)
     for check in result.checks:
         mark = "[green]ok[/]" if check.ok else "[bold red]too large[/]"
@@ -120,50 +125,50 @@ def inspect(
     ] = None,
     source: Annotated[bool, typer.Option("--source", help="Print the program it was made from.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the whole manifest.")] = False,
+    sha256: Sha256 = None,
+    trusted: Trusted = None,
 ) -> None:
     """Say what an artifact reads and gives, and where it comes from."""
-    from hepq.runtime.artifact import SOURCE
-    from hepq.runtime.artifact import Artifact as Opened
-
     if picture is not None:
-        _draw(artifact, picture)
+        if artifact.suffix == ".hepq" and (sha256 or trusted):
+            raise typer.BadParameter("--sha256 and --trusted are of artifacts")
+        _draw(artifact, picture, sha256, trusted)
         print(picture)
         return
     if artifact.suffix == ".onnx":
-        _inspect_onnx(artifact, source, json)
+        from hepq.runtime.onnx_model import OnnxModel
+        from hepq.runtime.trust import Trust
+
+        _inspect_onnx(OnnxModel(artifact, trust=Trust.of(sha256, trusted)), source, json)
         return
-    opened = Opened.open(artifact)
+    held = opened(artifact, sha256, trusted)
     if circuit is not None:
-        _circuits(opened, circuit)
+        _circuits(held, circuit)
     elif json:
-        print(opened.manifest.model_dump_json(indent=1))
+        print(held.manifest.model_dump_json(indent=1))
     elif source:
-        print(opened.members[SOURCE].decode(), end="")
+        print(held.source, end="")
     else:
-        _describe(opened.manifest)
+        _describe(held.manifest)
 
 
-def _inspect_onnx(file: Path, source: bool, json: bool) -> None:
-    from hepq.runtime.onnx_model import SOURCE, OnnxModel
-
-    model = OnnxModel(file)
+def _inspect_onnx(model: OnnxModel, source: bool, json: bool) -> None:
     if json:
         print(model.manifest.model_dump_json(indent=1))
     elif source:
-        print(model.metadata[SOURCE], end="")
+        print(model.source, end="")
     else:
         _describe(model.manifest)
 
 
-def _draw(file: Path, picture: Path) -> None:
+def _draw(file: Path, picture: Path, sha256: str | None, trusted: Path | None) -> None:
     """Draw a program's model, or that of the program an artifact was made from."""
     from hepq.commands.dataflow import dataflow
     from hepq.commands.picture import draw
     from hepq.compiler.pipeline import build_file
     from hepq.compiler.rebuilt import rebuilt
-    from hepq.runtime.artifact import Artifact as Opened
 
-    built = build_file(file) if file.suffix == ".hepq" else rebuilt(Opened.open(file))
+    built = build_file(file) if file.suffix == ".hepq" else rebuilt(opened(file, sha256, trusted))
     draw(dataflow(built), built.plan.name, picture)
 
 

@@ -12,6 +12,7 @@ import typer
 from hepq.commands.backend_options import NAMES, Budgets, Copies, Ledger, Strict, chosen
 from hepq.commands.build import Dataset, Dims, Model, Statics, options
 from hepq.commands.console import err, example, out
+from hepq.commands.trust_options import Sha256, Trusted, opened
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -142,6 +143,8 @@ def train(
     ledger: Ledger = None,
     strict: Strict = False,
     copies: Copies = None,
+    sha256: Sha256 = None,
+    trusted: Trusted = None,
     plots: Annotated[Path | None, typer.Option(help="A folder for the ROC curve and the scores' histogram.")] = None,
     model: Model = None,
     dataset: Dataset = None,
@@ -161,12 +164,14 @@ def train(
     if resume and checkpoint is None:
         raise typer.BadParameter("--resume needs --checkpoint FOLDER")
     runs: str | Backend = backend
+    kernel_sha256 = None
     if kernel is not None:
-        from hepq.runtime.artifact import Artifact
-
-        runs = chosen(Artifact.open(kernel), backend, budget, ledger, strict, copies)
-    elif budget or ledger or strict or copies:
-        raise typer.BadParameter("--budget, --ledger, --strict and --copies need --kernel, compiled for a device")
+        held = opened(kernel, sha256, trusted)
+        kernel_sha256 = held.sha256
+        runs = chosen(held, backend, budget, ledger, strict, copies)
+    elif budget or ledger or strict or copies or sha256 or trusted:
+        options_ = "--budget, --ledger, --strict, --copies, --sha256 and --trusted"
+        raise typer.BadParameter(f"{options_} need --kernel, compiled for a device")
     recipe = Recipe(
         epochs=epochs, batch=batch, rate=lr, seed=seed, validation=validation,
         optimiser=Spec.default(optimiser, OPTIMISERS) if optimiser else None,
@@ -175,7 +180,7 @@ def train(
         trainings=trainings,
         signal=signal, events=events, checkpoint=checkpoint, resume=resume, start=str(start) if start else None,
         replace=tuple(replace) or None, freeze=tuple(freeze) or None, scale=tuple(map(_factor, scale)) or None,
-        C=C, kernel=kernel, backend=runs, shots=shots,
+        C=C, kernel=kernel, kernel_sha256=kernel_sha256, backend=runs, shots=shots,
     )  # fmt: skip
     target = out_path or program.with_suffix(".safetensors")
     main = main_process()

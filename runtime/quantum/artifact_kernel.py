@@ -22,6 +22,7 @@ from hepq.runtime.quantum.backend import Backend, Task
 from hepq.runtime.quantum.engine import Compiled, circuits_of, read_program
 from hepq.runtime.quantum.kernel import block_seed
 from hepq.runtime.quantum.measurer import to_run
+from hepq.runtime.trust import Trust
 
 
 class ArtifactKernel:
@@ -34,15 +35,15 @@ class ArtifactKernel:
 
     def __init__(self, artifact: Artifact, backend: str | Backend = "exact", shots: int | None = None,
                  seed: int | None = 0) -> None:  # fmt: skip
-        self._given = (artifact.path, backend, shots, seed)
+        self._given = (artifact.path, artifact.sha256, backend, shots, seed)
         self.info: Kernel = kernel_of(artifact)
         compiled = Compiled(artifact)
         self.measurer = compiled.measurer(backend, shots, seed)
         self.program = read_program(artifact, self.info.program)
         if "k" not in self.program.outputs:
             raise ArtifactError("HQ0840", f"malformed {self.info.program} in {artifact.path.name}", "it gives no k")
-        weights = self.info.program.replace(".json", ".safetensors")
-        self.weights = artifact.tensors(weights) if weights in artifact.members else {}
+        weights = self.info.weights
+        self.weights = artifact.tensors(weights) if weights else {}
         self.calibration = compiled.device.calibration if compiled.device is not None else None
         self._content = [digest for m, digest in artifact.manifest.members.items() if m in (self.info.program, weights)]
 
@@ -110,12 +111,12 @@ class ArtifactKernel:
         return evaluate(self.program, inputs, self.weights, measurer)["k"]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        path, backend, shots, seed = self._given
-        return _opened, (path, backend, shots, seed)
+        return _opened, self._given
 
 
-def _opened(path: Path, backend: str | Backend, shots: int | None, seed: int | None) -> ArtifactKernel:
-    return ArtifactKernel(Artifact.open(path), backend, shots, seed)
+def _opened(path: Path, sha256: str, backend: str | Backend, shots: int | None, seed: int | None) -> ArtifactKernel:
+    """In another process, where the file must still be the one that was opened."""
+    return ArtifactKernel(Artifact.open(path, Trust(pinned=sha256)), backend, shots, seed)
 
 
 def kernel_of(artifact: Artifact) -> Kernel:

@@ -97,7 +97,7 @@ def test_an_unsafe_name_is_refused(tiny: Path, tmp_path: Path, name: str) -> Non
 
 
 def test_a_zip_bomb_is_refused_unread(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hepq.runtime.artifact.MAX_BYTES", 1 << 20)
+    monkeypatch.setattr("hepq.runtime.archive.MAX_BYTES", 1 << 20)
     assert code_of(rewrite(tiny, tmp_path / "x.hepqx", {"weights.safetensors": bytes(2 << 20)})) == "HQ0823"
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from hepq.runtime import artifact, outputs
+from hepq.runtime import artifact, layout, outputs
 from hepq.runtime.columns import Raw, collect
 from hepq.runtime.events import prepare
 from hepq.runtime.golden import Golden
@@ -80,11 +80,26 @@ def library() -> bytes:
             T.buffer_store(tot, scratch[0] * weights[0] + jet[event], [event * 2])
             T.buffer_store(tot, scratch[0] * weights[1] + jet[event], [event * 2 + 1])
             T.buffer_store(scale, jet[event] * tirx.const(2.0, "float32"), [event])
-    built = tvm.compile(tvm.IRModule({"hepq_main": builder.get()}), target=tvm.target.Target("llvm"))
+    functions = {"hepq_main": builder.get(), layout.FUNCTION: _layout()}
+    built = tvm.compile(tvm.IRModule(functions), target=tvm.target.Target("llvm"))
     with TemporaryDirectory() as folder:
         path = Path(folder, "tiny.so")
         built.export_library(str(path))
         return path.read_bytes()
+
+
+def _layout() -> Any:
+    from tvm import tirx
+    from tvm.script.ir_builder import IRBuilder
+    from tvm.script.ir_builder import tirx as T
+
+    numbers = layout.of_manifest(schema(), OUTPUTS, packed=2, scratch=16, iscratch=0).numbers
+    with IRBuilder() as builder, T.prim_func():
+        T.func_name(layout.FUNCTION)
+        out = T.arg("out", T.buffer((len(numbers),), "int64"))
+        for i, number in enumerate(numbers):
+            T.buffer_store(out, tirx.const(number, "int64"), [i])
+    return builder.get()
 
 
 def dataset(**changes: Any) -> Dataset:

@@ -4,7 +4,8 @@
 Pipeline: ``prepare`` (rewrites) -> ``plan`` (what is computed where, in which loop, at which address)
 -> ``codegen`` (instructions, by the small emitters) -> ``export`` (a shared library).
 
-The library has one function, ``hepq_main``; calls on disjoint event ranges may run at the same time.
+The library has two functions. ``hepq_layout`` says what the other needs (``runtime/layout.py``). Calls of ``hepq_main``
+on disjoint event ranges may run at the same time.
 Its arguments, in order (``CpuCode.arguments`` names them):
 
 =====================  =============================================================================

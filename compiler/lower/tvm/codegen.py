@@ -18,6 +18,7 @@ from tvm.script.ir_builder import tirx as T
 
 from hepq.compiler.ir import ELEMENTWISE, Module, Node
 from hepq.lang.types import Dim
+from hepq.runtime import layout
 
 from .context import Context, Packer, Tile
 from .emit_knn import emit_knn
@@ -61,7 +62,33 @@ class _Generator:
         made = {f"hepq_stage_{i}": stage for i, stage in enumerate(self.plan.stages)}
         functions = {name: self._stage_function(name, stage) for name, stage in made.items()}
         functions[FUNCTION] = self._main(list(made))
-        return Generated(functions, self.packer.array(self.plan.slack), self.plan, tuple(self.names))
+        packed = self.packer.array(self.plan.slack)
+        functions[layout.FUNCTION] = self._layout(len(packed))
+        return Generated(functions, packed, self.plan, tuple(self.names))
+
+    def _layout(self, packed: int) -> Any:
+        """What the others take for granted, for the runtime to compare."""
+        order = [d.name for d in self.module.ragged_dims]
+
+        def buffer(name: str, node: Node) -> layout.Buffer:
+            dims = node.type.dims
+            ragged = order.index(dims[0].name) if dims and dims[0].ragged else None
+            return layout.Buffer(name, ragged, prod(d.size for d in dims if d.size is not None))
+
+        made = layout.Layout(
+            packed, self.plan.scratch_floats, self.plan.iscratch_ints,
+            tuple((d.name, d.bound or 0) for d in self.module.ragged_dims),
+            tuple(buffer(n["name"], n) for n in self.module.inputs),
+            tuple(buffer(name, n) for name, n in self.module.outputs.items()),
+        )  # fmt: skip
+        with IRBuilder() as builder, T.prim_func():
+            T.func_name(layout.FUNCTION)
+            T.func_attr({"tirx.noalias": True, "global_symbol": layout.FUNCTION})
+            numbers = made.numbers
+            out = T.arg("out", T.buffer((len(numbers),), "int64"))
+            for i, number in enumerate(numbers):
+                T.buffer_store(out, const(number, "int64"), [i])
+        return builder.get()
 
     def _stage_function(self, name: str, stage: Stage) -> Any:
         """Of three pointers and the size of each ragged dim in this event."""

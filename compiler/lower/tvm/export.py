@@ -12,6 +12,7 @@ import tvm
 from tvm import tirx
 
 from hepq.compiler.targets.cpu import CpuTarget
+from hepq.runtime.layout import FUNCTION as LAYOUT
 
 from . import stages
 from .codegen import FUNCTION
@@ -32,13 +33,14 @@ def shared_library(functions: Mapping[str, Any], target: CpuTarget) -> bytes:
     never meet, and names them anew in each, which is false of a stage that were inlined. The library's functions call
     each other, whatever another library calls its own: -Bsymbolic.
     """
-    stages_ = {name: function for name, function in functions.items() if name != FUNCTION}
+    called = {name: functions[name] for name in (FUNCTION, LAYOUT)}
+    stages_ = {name: function for name, function in functions.items() if name not in called}
     with tempfile.TemporaryDirectory() as folder:
         objects = Path(folder) / "stages.o"
         _built(stages_, target).write_to_file(str(objects), "o")
         path = Path(folder) / "code.so"
         options = [str(objects), "-lm", "-Wl,-Bsymbolic"]
-        _built({FUNCTION: functions[FUNCTION]}, target).export_library(str(path), options=options)
+        _built(called, target).export_library(str(path), options=options)
         return path.read_bytes()
 
 
