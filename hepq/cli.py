@@ -25,6 +25,7 @@ from hepq.commands import (
     weights,
 )
 from hepq.commands.console import examples, report
+from hepq.runtime.threads import sleep_when_idle
 
 
 class _Commands(TyperGroup):
@@ -92,6 +93,7 @@ app.add_typer(jobs.app, name="jobs", rich_help_panel="Run")
 
 def main() -> None:
     """Entry point of the `hepqc` script."""
+    sleep_when_idle()
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     app()
 

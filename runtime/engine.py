@@ -28,13 +28,9 @@ from hepq.runtime.events import Batch
 from hepq.runtime.imports import tvm_ffi
 from hepq.runtime.manifest import Output
 from hepq.runtime.memory import aligned, aligned_copy
+from hepq.runtime.threads import available
 
 ENTRY = "hepq_main"
-
-
-def default_threads() -> int:
-    """The cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Engine:
@@ -48,7 +44,7 @@ class Engine:
     ) -> None:
         self.manifest = artifact.manifest
         self.outputs = artifact.manifest.outputs if outputs is None else outputs
-        self.threads = max(1, threads or default_threads())
+        self.threads = max(1, threads or available())
         self.code = code = artifact.code
         cpu.check(artifact.library, code.mcpu, code.features, artifact.path.name)
         wanted = layout.of_manifest(

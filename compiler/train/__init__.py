@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hepq.compiler.options import Options
 from hepq.compiler.train.recipe import Recipe
+from hepq.runtime.threads import limited, sleep_when_idle
 
 if TYPE_CHECKING:
     from hepq.compiler.train.data import Labelled
@@ -46,6 +47,7 @@ def train_file(
     training (of ``sv``), and which block each weight is of, are kept in the weights file, where compiling finds them.
     Raises HepqError for the program and the recipe, DataError for the files.
     """
+    sleep_when_idle()
     from hepq.compiler.train.data import read_events
     from hepq.compiler.train.report import Watch
     from hepq.compiler.weights import save_weights
@@ -78,7 +80,8 @@ def _fitted(events: TrainingSet, recipe: Recipe, watch: Watch) -> Trained:
     if kernel is not None and kernel.instance is not None:
         from hepq.compiler.train.fit_svm import fit_svm
 
-        return Trained(fit_svm(data, kernel, decided, watch), data, "support vector machine")
+        with limited(recipe.threads):
+            return Trained(fit_svm(data, kernel, decided, watch), data, "support vector machine")
     from hepq.compiler.train.fit_gradient import fit_gradient
 
     return Trained(fit_gradient(data, decided, watch), data)

@@ -22,13 +22,15 @@ NAME = "training.pt"
 @dataclass
 class State:
     """Training after ``epoch`` epochs; ``history`` has a row for each. Random numbers depend on seed and epoch alone,
-    so that nothing else is needed to go on as if nothing had happened. ``best``: of least ``loss`` in validation.
+    so that nothing else is needed to go on as if nothing had happened, but as many ``threads``: sums that are split
+    otherwise differ in their last digits. ``best``: of least ``loss`` in validation.
     """
 
     epoch: int
     weights: dict[str, Tensor]
     optimiser: dict[str, Any]
     best: dict[str, Tensor]
+    threads: int
     loss: float = float("inf")
     history: list[dict[str, float]] = field(default_factory=list)
 

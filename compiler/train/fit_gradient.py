@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from hepq.compiler.train.report import Watch
 from hepq.compiler.train.run import Run
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import HepqError
+from hepq.runtime.threads import limited
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,15 @@ def fit_gradient(data: Labelled, recipe: Resolved, watch: Watch) -> Fitted:
         run = Run(data, recipe, group)
         state = _start(run, recipe)
         watch.begin(state.history, recipe.epochs)
-        while state.epoch < recipe.epochs and not _ended(state, recipe.patience):
-            state = _epoch(run, state, watch if group.main else Watch())
-            if recipe.checkpoint is not None and group.main:
-                checkpoint.save(recipe.checkpoint, state, run.mark)
-            if group.main:
-                watch.epoch(state.history)
-        run.load(state.best)
-        found = run.scored(run.held)
+        with limited(state.threads):
+            while state.epoch < recipe.epochs and not _ended(state, recipe.patience):
+                state = _epoch(run, state, watch if group.main else Watch())
+                if recipe.checkpoint is not None and group.main:
+                    checkpoint.save(recipe.checkpoint, state, run.mark)
+                if group.main:
+                    watch.epoch(state.history)
+            run.load(state.best)
+            found = run.scored(run.held)
     weights = {path: value.detach().cpu().numpy().astype(np.float32) for path, value in state.best.items()}
     return Fitted(weights, {}, found.scores, found.is_signal, found.auc, found.metrics, found.loss)
 
@@ -73,10 +75,10 @@ def _start(run: Run, recipe: Resolved) -> State:
         checkpoint.refuse_leftover(folder)
     if state is None:
         weights = run.weights()
-        return State(0, weights, run.optimisers(), weights)
+        return State(0, weights, run.optimisers(), weights, recipe.threads or run.threads)
     run.load(state.weights)
     run.load_optimisers(state.optimiser)
-    return state
+    return state if recipe.threads is None else replace(state, threads=recipe.threads)
 
 
 def _ended(state: State, patience: int | None) -> bool:
@@ -101,5 +103,5 @@ def _epoch(run: Run, state: State, watch: Watch) -> State:
     better = len(run.steps) > 1 or found.loss < state.loss
     return State(
         state.epoch + 1, weights, run.optimisers(), weights if better else state.best,
-        min(found.loss, state.loss), [*state.history, row],
+        state.threads, min(found.loss, state.loss), [*state.history, row],
     )  # fmt: skip

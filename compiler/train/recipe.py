@@ -33,7 +33,8 @@ class Recipe:
 
     ``validation``: fraction of the events held out. ``signal``: the class a single score stands for (default: the
     label's last). ``events``: at most so many are used. ``checkpoint``: a folder for what a killed job continues from
-    with ``resume``. ``trainings``: so many, from seeds ``seed``, ``seed`` + 1, …
+    with ``resume``. ``trainings``: so many, from seeds ``seed``, ``seed`` + 1, … ``threads``: by default as many of
+    those available as a step keeps busy, or what the checkpoint that is resumed was begun with.
 
     Gradient descent: ``epochs``, ``batch`` (events), ``optimiser``, ``rate`` (its learning rate), ``schedule``;
     ``patience`` epochs without a better validation loss end it; ``clip``: largest norm of a gradient; ``precision``
@@ -61,6 +62,7 @@ class Recipe:
     signal: str | None = None
     events: int | None = None
     trainings: int = 1
+    threads: int | None = None
     checkpoint: Path | None = None
     resume: bool = False
     start: str | None = None

@@ -36,6 +36,7 @@ from hepq.compiler.train.recipe import Resolved
 from hepq.compiler.train.report import Watch
 from hepq.compiler.train.start import first_weights, matches
 from hepq.compiler.train.steps import Step, make_steps
+from hepq.compiler.train.work import threads_for
 from hepq.lang.diagnostic import HepqError
 
 #: what a softmax that is scored is taken of
@@ -87,6 +88,13 @@ class Run:
         parts = (r.batch, r.seed, r.class_weight, r.precision, r.clip, r.start, r.replace, r.freeze, r.scale)
         options = f"{parts} {schedule} {steps} {self.target} {self.group.size}"
         return checkpoint.fingerprint(print_ir(self.data.module), self.data.digest, options)
+
+    @property
+    def threads(self) -> int:
+        """As many as a step keeps busy, of those available."""
+        table, share = self.data.table, -(-self.recipe.batch // self.group.size)
+        entries = {dim: float(np.mean(np.diff(offsets)[self.data.known])) for dim, offsets in table.offsets.items()}
+        return threads_for(self.net.ir, min(share, len(self.data.training)), entries)
 
     # --- state
 

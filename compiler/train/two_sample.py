@@ -28,6 +28,7 @@ from hepq.compiler.train.recipe import Recipe
 from hepq.compiler.training import read_batches
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import HepqError
+from hepq.runtime.threads import limited, sleep_when_idle
 
 if TYPE_CHECKING:
     from hepq.compiler.train.data import Labelled
@@ -72,6 +73,7 @@ def compare_files(
     ``statistic``: ``auc`` or ``accuracy``, chosen beforehand: the better of both would not be a fair test.
     Raises HepqError as training does, and HQ0790 where there is nothing to compare; DataError for the files.
     """
+    sleep_when_idle()
     import torch
 
     from hepq.compiler.train.data import resolved
@@ -87,7 +89,8 @@ def compare_files(
     fitted = fit_gradient(data, decided, watch or Watch())
     run = Run(data, replace(decided, checkpoint=None), Group())
     run.load({path: torch.from_numpy(value) for path, value in fitted.weights.items()})
-    scores, is_second = run.scored(held).scores, data.is_signal(held)
+    with limited(decided.threads or run.threads):
+        scores, is_second = run.scored(held).scores, data.is_signal(held)
     assert run.target is not None
     guess = scores > (0.5 if run.target.kind == "probability" else 0.0)
     accuracy = float(guess[is_second].mean() + (~guess[~is_second]).mean()) / 2

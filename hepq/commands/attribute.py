@@ -83,6 +83,7 @@ def attribute(
     from hepq.api import attributions, load
     from hepq.commands.attribution_picture import check, draw
     from hepq.runtime.files import check_writable
+    from hepq.runtime.threads import limited
 
     if picture is not None:
         check(picture)
@@ -92,7 +93,7 @@ def attribute(
         raise typer.BadParameter("--together is for --by permutation: features have gradients of their own")
     model = load(artifact, threads, sha256=sha256, trusted=trusted)
     groups = [tuple(n.strip() for n in group.split(",") if n.strip()) for group in together]
-    with _watched(quiet, by.value) as progress:
+    with limited(threads), _watched(quiet, by.value) as progress:
         found = attributions(
             model, files, by=by.value, output=output, class_=class_, metric=metric.value, repeats=repeats, seed=seed,
             limit=events, tree=tree, ragged=ragged.value, together=groups, baseline=baseline.value, steps=steps,

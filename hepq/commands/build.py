@@ -109,6 +109,10 @@ def compile_(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes that search; by default as many as there are cores.")
     ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Threads that compute golden vectors; by default all this process may use."),
+    ] = None,
     cache: Annotated[
         Path | None, typer.Option(help="Where compiled circuits are kept; by default in the user's cache folder.")
     ] = None,
@@ -125,6 +129,7 @@ def compile_(
 
     from hepq.compiler.pipeline import STAGES, compile_file
     from hepq.compiler.pipeline import emit as emit_stage
+    from hepq.runtime.threads import limited
 
     if emit is not None and emit not in STAGES:
         raise typer.BadParameter(f"no stage {emit!r}; stages are {', '.join(STAGES)}")
@@ -143,7 +148,7 @@ def compile_(
         return
     if init is not None:
         err().print("[yellow]warning[/]: random weights; the scores will mean nothing")
-    with err().status(f"compiling {program.name}") as status:
+    with limited(threads), err().status(f"compiling {program.name}") as status:
         artifact = _named(out_path, program, target)
         report = compile_file(program, artifact, chosen, lambda stage: status.update(f"{program.name}: {stage}"))
     if report.warnings:

@@ -37,6 +37,10 @@ def compare(
     patience: Annotated[
         int | None, typer.Option(min=1, help="End after so many epochs without a better validation.")
     ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Threads to use; by default as many of those it may use as a step keeps busy."),
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, …; by default a GPU if there is one.")] = None,
     model: Model = None,
     dataset: Dataset = None,
@@ -52,7 +56,7 @@ def compare(
     from hepq.compiler.train.report import Live
     from hepq.compiler.train.two_sample import compare_files
 
-    recipe = Recipe(epochs=epochs, batch=batch, rate=lr, seed=seed, patience=patience, device=device)
+    recipe = Recipe(epochs=epochs, batch=batch, rate=lr, seed=seed, patience=patience, device=device, threads=threads)
     watch = Live(err())
     try:
         found = compare_files(

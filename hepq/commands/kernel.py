@@ -14,6 +14,7 @@ import typer
 
 from hepq.commands.backend_options import NAMES, Budgets, Copies, Ledger, Strict, chosen
 from hepq.commands.console import err, example, out
+from hepq.commands.run import Threads
 from hepq.commands.trust_options import Sha256, Trusted
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def kernel(
     ] = None,
     psd: Annotated[Repair | None, typer.Option(help="Make the matrix positive semidefinite.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that compute tiles.")] = None,
+    threads: Threads = None,
     dask: Annotated[str | None, typer.Option(help="Compute on a dask cluster: its scheduler's address.")] = None,
     picture: Annotated[Path | None, typer.Option(help="Draw the matrix: [.png], [.svg] or [.pdf].")] = None,
     status: Annotated[bool, typer.Option("--status", help="Only list what the store holds.")] = False,
@@ -95,9 +97,10 @@ def kernel(
     from hepq.runtime.quantum import psd as repairs
     from hepq.runtime.quantum.executors import executor
     from hepq.runtime.quantum.gram import gram
+    from hepq.runtime.threads import limited
 
     export.check(out_path)
-    model = load(artifact, sha256=sha256, trusted=trusted)
+    model = load(artifact, threads, sha256=sha256, trusted=trusted)
     function = model.kernel(chosen(model.artifact, backend, budget, ledger, strict, copies), shots, seed)
     rows = _side(model, files, events, tree, quiet)
     columns = _side(model, against, events, tree, quiet) if against else None
@@ -105,7 +108,8 @@ def kernel(
         repairs.check(psd.value, columns is None)
     with (
         _plain_warnings(),
-        closing(executor(workers, dask)) as used,
+        limited(threads),
+        closing(executor(workers, dask, threads)) as used,
         nullcontext() if store is None else _interruptible(store),
         watched(err(), quiet) as progress,
     ):

@@ -46,13 +46,15 @@ def predict(
     """
     from hepq.api import load
     from hepq.runtime import event_files
+    from hepq.runtime.threads import limited
 
     size = event_files.DEFAULT_STEP if step is None else int(step) if step.isdecimal() else step
     model = load(artifact, threads, sha256=sha256, trusted=trusted)
     console = err()
-    summary = model.predict(
-        files, out_path, tree=tree, keep=keep, step=size, progress=console.is_terminal and not quiet
-    )
+    with limited(threads):
+        summary = model.predict(
+            files, out_path, tree=tree, keep=keep, step=size, progress=console.is_terminal and not quiet
+        )
     if not quiet:
         _summary(summary)
 
@@ -86,8 +88,9 @@ def verify(artifact: Artifact, threads: Threads = None, sha256: Sha256 = None, t
     from rich.table import Table
 
     from hepq.api import load
+    from hepq.runtime.threads import limited
 
-    with err().status(f"verifying {artifact.name}"):
+    with limited(threads), err().status(f"verifying {artifact.name}"):
         if artifact.suffix == ".onnx":
             from hepq.runtime.onnx_model import OnnxModel
             from hepq.runtime.trust import Trust

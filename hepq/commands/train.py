@@ -83,6 +83,10 @@ def train(
         Path | None, typer.Option(help="A folder for what a killed training, or its kernel matrix, continues from.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint, if there is one.")] = False,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Threads to use; by default as many of those it may use as a step keeps busy."),
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Passes over the events.", show_default="30", rich_help_panel=DESCENT)
     ] = None,
@@ -177,7 +181,7 @@ def train(
         optimiser=Spec.default(optimiser, OPTIMISERS) if optimiser else None,
         schedule=Spec.default(schedule, SCHEDULES) if schedule else None,
         class_weight=class_weight, precision=precision, patience=patience, clip=clip, device=device,
-        trainings=trainings,
+        trainings=trainings, threads=threads,
         signal=signal, events=events, checkpoint=checkpoint, resume=resume, start=str(start) if start else None,
         replace=tuple(replace) or None, freeze=tuple(freeze) or None, scale=tuple(map(_factor, scale)) or None,
         C=C, kernel=kernel, kernel_sha256=kernel_sha256, backend=runs, shots=shots,

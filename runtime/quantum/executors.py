@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 from hepq.runtime.errors import DataError
+from hepq.runtime.threads import available
 
 #: seconds between looks for what other processes have finished
 POLL = 0.1
@@ -108,11 +109,11 @@ class Serial:
 class Processes:
     """In ``workers`` processes of this machine (default: one per core this process may use), started afresh.
 
-    They share its cores, and end when it ends, however it ends.
+    They share its cores, or ``threads`` threads, and end when it ends, however it ends.
     """
 
-    def __init__(self, workers: int | None = None) -> None:
-        cores = len(os.sched_getaffinity(0))
+    def __init__(self, workers: int | None = None, threads: int | None = None) -> None:
+        cores = threads or available()
         self.workers = workers or cores
         self._threads = max(1, cores // self.workers)
         self._pool: ProcessPoolExecutor | None = None
@@ -182,11 +183,14 @@ class Dask:
             self._client.close()
 
 
-def executor(workers: int | None = None, dask: Any = None) -> Executor:
-    """On a dask cluster if one is given, in so many processes if more than one is asked for, else in this one."""
+def executor(workers: int | None = None, dask: Any = None, threads: int | None = None) -> Executor:
+    """On a dask cluster if one is given, in so many processes if more than one is asked for, else in this one.
+
+    ``threads``: of all processes of this machine together; by default as many as are available.
+    """
     if dask is not None:
         return Dask(dask)
-    return Processes(workers) if workers is not None and workers > 1 else Serial()
+    return Processes(workers, threads) if workers is not None and workers > 1 else Serial()
 
 
 def _transfer(theirs: Any, mine: Future[Any]) -> None:

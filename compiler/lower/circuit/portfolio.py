@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -25,6 +24,7 @@ from hepq.lang.diagnostic import HepqError
 from hepq.runtime.quantum.circuit import Circuit, numbered
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
+from hepq.runtime.threads import available
 
 _WRONG = "discarded, wrong"
 
@@ -119,7 +119,7 @@ def _searching(
     circuit: Circuit, device: Device, processes: int | None
 ) -> Iterator[Callable[[Sequence[Recipe]], Iterator[_Found]]]:
     """What runs recipes and gives results in their order, one after the other or in processes of their own."""
-    count = processes or len(os.sched_getaffinity(0))
+    count = processes or available()
     if count == 1:
         yield lambda recipes: (_try(recipe, circuit, device) for recipe in recipes)
         return
