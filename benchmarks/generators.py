@@ -27,8 +27,7 @@ from benchmarks.curves import draw, measured
 from hepq.compiler.lower.torch import TorchModule, to_torch
 from hepq.compiler.options import Options
 from hepq.compiler.pipeline import build_file
-from hepq.compiler.train import Recipe, train_file
-from hepq.compiler.train.checkpoint import NAME
+from hepq.compiler.train import Recipe, checkpoint, train_file
 from hepq.compiler.train.report import History, Watch
 from tests.models.showers import EXAMPLES, Array, log_energy, make, read
 
@@ -97,14 +96,14 @@ class Scorer(Watch):
 
     def __init__(self, folder: Path, subject: Subject, true: Showers) -> None:
         super().__init__()
-        self.file, self.subject, self.true = folder / NAME, subject, true
+        self.file, self.subject, self.true = folder / checkpoint.NAME, subject, true
         options = Options(model=subject.model, use_dataset=False)
         self.net = to_torch(build_file(EXAMPLES / f"{subject.program}.hepq", options).module).eval()
         self.first = subject.score(self.net, true)
         self.values: list[float] = []
 
     def epoch(self, history: History) -> None:
-        weights: dict[str, Tensor] = torch.load(self.file, weights_only=True)["weights"]
+        weights: dict[str, Tensor] = checkpoint.read(self.file)[0].weights
         self.net.load_state_dict({path: weights[path] for path in self.net.state_dict()})
         self.values.append(self.subject.score(self.net, self.true))
 

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from hepq.runtime.sealed import digest
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -20,8 +23,7 @@ def kept(names: Iterable[str], measure: Callable[[str], R], of: type[R], path: P
 
     ``of``: a dataclass of numbers, strings and tuples, whose first field is the name.
     """
-    lines = path.read_text().splitlines() if path is not None and path.exists() else []
-    known = {row[fields(of)[0].name]: _read(of, row) for row in map(json.loads, lines)}
+    known = {row[fields(of)[0].name]: _read(of, row) for row in _rows(path)}
     for name in names:
         if name in known:
             yield known[name]
@@ -29,8 +31,19 @@ def kept(names: Iterable[str], measure: Callable[[str], R], of: type[R], path: P
         made = measure(name)
         if path is not None:
             with path.open("a") as file:
-                file.write(json.dumps(asdict(made)) + "\n")
+                text = json.dumps(asdict(made))
+                file.write(f"{digest(text.encode())} {text}\n")
         yield made
+
+
+def _rows(path: Path | None) -> Iterator[dict[str, Any]]:
+    """Rows whose checksum fits; what else the file holds is said, and measured again."""
+    for number, line in enumerate(path.read_text().splitlines() if path is not None and path.exists() else [], 1):
+        checksum, _, text = line.partition(" ")
+        if checksum == digest(text.encode()):
+            yield json.loads(text)
+        else:
+            print(f"{path}, line {number}: no checksum that fits; measured again", file=sys.stderr)
 
 
 def _read(of: type[R], row: dict[str, Any]) -> R:

@@ -53,7 +53,7 @@ def write(out: Path, made: Lowered, manifest: m.OnnxManifest, golden: Golden, so
     Raises HepqError HQ0761, and writes nothing, where onnxruntime differs from the reference.
     """
     from hepq.runtime.files import replacing
-    from hepq.runtime.onnx_model import GOLDEN, MANIFEST, SOURCE, OnnxModel, packed
+    from hepq.runtime.onnx_model import BLANK, CHECKSUM, GOLDEN, MANIFEST, SOURCE, OnnxModel, packed, sealed
 
     _describe(made, manifest)
     outputs = {o.name: o.entries for o in manifest.outputs}
@@ -61,12 +61,13 @@ def write(out: Path, made: Lowered, manifest: m.OnnxManifest, golden: Golden, so
         MANIFEST: manifest.model_dump_json(),
         GOLDEN: packed(golden),
         SOURCE: source,
+        CHECKSUM: BLANK,
         "hepq.version": manifest.provenance.hepq,
         "hepq.source_sha256": manifest.provenance.source_sha256,
         "hepq.outputs": json.dumps(outputs),
     }
     _add_properties(made, properties)
-    content = made.model.SerializeToString(deterministic=True)
+    content = sealed(made.model.SerializeToString(deterministic=True))
     checked = None
     if find_spec("onnxruntime") is not None:
         model = OnnxModel(out, content)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from hepq.lang.diagnostic import Diagnostic, HepqError
 
 Weights = dict[str, NDArray[np.float32]]
 Tensors = dict[str, NDArray[Any]]
-_DIMS, _BLOCKS = "hepq.dims", "hepq.blocks"
+_DIMS, _BLOCKS, _HASH = "hepq.dims", "hepq.blocks", "hepq.sha256"
 
 
 def load_weights(path: Path, module: Module) -> Weights:
@@ -56,8 +57,8 @@ def save_weights(
 ) -> None:  # fmt: skip
     """Write safetensors, atomically.
 
-    Kept with the weights: ``dims``, sizes that training found for open dims; ``blocks``, which block the weights under
-    a path are of.
+    Kept with the weights, beside a checksum: ``dims``, sizes that training found for open dims; ``blocks``, which block
+    the weights under a path are of.
     """
     from safetensors.numpy import save
 
@@ -65,8 +66,28 @@ def save_weights(
 
     tensors = {k: np.asarray(v, dtype=np.float32, order="C") for k, v in weights.items()}
     kept = {key: json.dumps(value) for key, value in ((_DIMS, dims), (_BLOCKS, blocks)) if value}
+    kept[_HASH] = _checksum(tensors, kept)
     with replacing(path) as temporary:
-        temporary.write_bytes(save(tensors, kept or None))
+        temporary.write_bytes(save(tensors, kept))
+
+
+def _checksum(tensors: Mapping[str, NDArray[Any]], kept: Mapping[str, str]) -> str:
+    """SHA-256 of weights and what is kept with them, whatever the order."""
+    made = sha256()
+    for key in sorted(kept.keys() - {_HASH}):
+        made.update(json.dumps([key, kept[key]]).encode())
+    for name in sorted(tensors):
+        value = tensors[name]
+        made.update(json.dumps([name, str(value.dtype), list(value.shape)]).encode())
+        made.update(np.ascontiguousarray(value).tobytes())
+    return made.hexdigest()
+
+
+def _check(tensors: Mapping[str, NDArray[Any]], kept: Mapping[str, str]) -> None:
+    """Raise ValueError for a file of ours that is damaged; others' files have no checksum."""
+    ours = {_DIMS, _BLOCKS, _HASH} & kept.keys()
+    if ours and kept.get(_HASH) != _checksum(tensors, kept):
+        raise ValueError("its checksum does not fit: it is damaged, or was changed by hand")
 
 
 def recorded_dims(path: Path) -> dict[str, int]:
@@ -77,14 +98,20 @@ def recorded_dims(path: Path) -> dict[str, int]:
 def _recorded(path: Path, key: str) -> dict[str, Any]:
     if path.suffix != ".safetensors" or not path.is_file():
         return {}
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     try:
-        with safe_open(path, "np") as file:
-            found: dict[str, Any] = json.loads((file.metadata() or {}).get(key, "{}"))
+        found = json.loads(_metadata(path).get(key, "{}"))
     except (SafetensorError, ValueError, OSError):
         return {}  # reading the tensors will say what is wrong
-    return found
+    return found if isinstance(found, dict) else {}
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    from safetensors import safe_open
+
+    with safe_open(path, "np") as file:
+        return dict(file.metadata() or {})
 
 
 def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
@@ -95,7 +122,9 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
         if path.suffix == ".safetensors":
             from safetensors.numpy import load_file
 
-            return dict(load_file(path))
+            tensors = dict(load_file(path))
+            _check(tensors, _metadata(path))
+            return tensors
         return _read_torch(path)
     except HepqError:
         raise

@@ -79,6 +79,7 @@ CATALOGUE: dict[str, str] = {
     "HQ0894": "not a signature",
     "HQ0895": "an unknown policy of trust",
     "HQ0896": "a malformed member of an artifact",
+    "HQ0897": "a damaged file of ours",
 }
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import zlib
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ from hepq.runtime.trust import Trust
 from hepq.runtime.verify import Verification, replay
 
 #: keys of the model's metadata
-MANIFEST, GOLDEN, SOURCE = "hepq.manifest", "hepq.golden", "hepq.source"
+MANIFEST, GOLDEN, SOURCE, CHECKSUM = "hepq.manifest", "hepq.golden", "hepq.source", "hepq.sha256"
+#: stands for the file's SHA-256 while that is computed
+BLANK = "unsealed" * 8
 #: padded events scored in one call
 _CHUNK = 64
 
@@ -29,6 +32,13 @@ _CHUNK = 64
 def packed(golden: Golden) -> str:
     """Golden vectors as text for the metadata."""
     return base64.b64encode(zlib.compress(golden.to_bytes(), 9)).decode()
+
+
+def sealed(content: bytes) -> bytes:
+    """A file whose metadata has ``BLANK`` for its checksum, with the checksum."""
+    if content.count(BLANK.encode()) != 1:
+        raise ValueError("not one place for a checksum")
+    return content.replace(BLANK.encode(), hashlib.sha256(content).hexdigest().encode())
 
 
 class OnnxModel:
@@ -53,6 +63,7 @@ class OnnxModel:
             why = str(error).strip().splitlines()[0]
             raise ArtifactError("HQ0820", f"{path} is not a model that onnxruntime runs", why) from error
         self.metadata: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
+        self._check(content)
         self.manifest = self._manifest()
 
     def verify(self, seed: int = 0) -> Verification:
@@ -94,6 +105,16 @@ class OnnxModel:
             dim = self.manifest.ragged_dim(output.dims)
             found[output.name] = value if dim is None else value[valid[dim.name]]
         return found
+
+    def _check(self, content: bytes) -> None:
+        """A file that an earlier hepq wrote has no checksum, and is taken as it is."""
+        stated = self.metadata.get(CHECKSUM)
+        if stated is None:
+            return
+        if hashlib.sha256(content.replace(stated.encode(), BLANK.encode())).hexdigest() != stated:
+            why = "its contents are not those it was written with"
+            help = "copy it again, or compile it again; a model that other tools changed is no longer hepq's"
+            raise ArtifactError("HQ0822", f"{self.path} was changed", why, help)
 
     def _manifest(self) -> OnnxManifest:
         if MANIFEST not in self.metadata or GOLDEN not in self.metadata:

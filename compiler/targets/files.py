@@ -16,12 +16,14 @@ from hepq.compiler.targets.stored import COUPLING, QUBIT, from_data, unsourced
 from hepq.lang.catalogue import diag, near
 from hepq.lang.diagnostic import Diagnostic, HepqError
 from hepq.runtime.quantum.device import Device
+from hepq.runtime.sealed import digest
 
 _FIELDS = {
     "qubits": QUBIT, "couplings": COUPLING, "sources": ("source", "date", "status"),
     "durations": ("gate", "readout", "reset"), "": (*Device.model_fields, "source"),
 }  # fmt: skip
 _MOST = 5
+_MARK = re.compile(r'(?:\{\n)?((?:# sha256: |"sha256": ")(?P<sha256>[0-9a-f]{64})(?:",)?\n)')
 
 
 def from_file(path: Path) -> Device:
@@ -44,6 +46,8 @@ def parsed(path: Path, code: str = "HQ0721", **fields: str) -> dict[str, Any]:
     """What a TOML or JSON file holds. Raises HepqError ``code`` if it cannot be read or is no table."""
     try:
         text = path.read_text(encoding="utf-8")
+        if code == "HQ0721":
+            text = _unmarked(path, text)
         data = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
     except OSError as error:
         found = (error.strerror or str(error)).lower()
@@ -55,6 +59,27 @@ def parsed(path: Path, code: str = "HQ0721", **fields: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise HepqError([diag(code, path=path, found="it should hold a table of names and values", **fields)])
     return data
+
+
+def marked(text: str) -> str:
+    """The text of an imported calibration, TOML or JSON, with a line that says what it was: changes are noticed."""
+    checksum = digest(text.encode())
+    if text.startswith("{\n"):
+        return text.replace("{\n", f'{{\n"sha256": "{checksum}",\n', 1)
+    return f"# sha256: {checksum}\n{text}"
+
+
+def _unmarked(path: Path, text: str) -> str:
+    """The text without that line, if it has one. Raises HepqError HQ0721 where it was changed."""
+    found = _MARK.match(text)
+    if found is None:
+        return text
+    rest = text[: found.start(1)] + text[found.end(1) :]
+    if digest(rest.encode()) != found["sha256"]:
+        reason = "it is not as `hepqc targets import` wrote it: its checksum does not fit"
+        help = f"import it again; if you edited it, remove its line {'2' if found.start(1) else '1'}, the checksum"
+        raise HepqError([diag("HQ0721", path=path, found=reason, help=help)])
+    return rest
 
 
 def _problem(path: Path, error: Any) -> Diagnostic:

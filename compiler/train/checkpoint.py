@@ -15,8 +15,16 @@ from torch import Tensor
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import HepqError
 from hepq.runtime.files import replacing
+from hepq.runtime.sealed import seal, unseal
 
 NAME = "training.pt"
+#: settings that a training may be resumed with other values of. All others are in its mark
+FREE = frozenset({
+    "epochs", "patience",  # how long: epochs count where the schedule depends on them
+    "device", "checkpoint", "resume", "trainings",  # where, and how often
+    "rate",  # is in the optimiser
+    "C", "kernel", "kernel_sha256", "backend", "shots",  # of support vector machines, which are not resumed
+})  # fmt: skip
 
 
 @dataclass
@@ -46,27 +54,36 @@ def save(folder: Path, state: State, mark: str) -> None:
     buffer = io.BytesIO()
     torch.save({"mark": mark, **{f.name: getattr(state, f.name) for f in fields(state)}}, buffer)
     with replacing(folder / NAME) as temporary:
-        temporary.write_bytes(buffer.getvalue())
+        temporary.write_bytes(seal(buffer.getvalue()))
 
 
 def load(folder: Path, mark: str) -> State | None:
     """The state in ``folder``, if there is one; read without running any code.
 
-    Raises HepqError HQ0743 if it is damaged or of another training.
+    Raises HepqError HQ0743 if it is damaged, has no checksum, or is of another training.
     """
     path = folder / NAME
     if not path.is_file():
         return None
-    try:
-        found = torch.load(path, weights_only=True, map_location="cpu")
-        made = found.pop("mark")
-        state = State(**found)
-    except Exception as error:  # the reader raises many kinds for damaged files
-        raise HepqError([diag("HQ0743", path=path, reason="it is damaged")]) from error
+    state, made = read(path)
     if made != mark:
         reason = "it is of another program, other events or other options"
         raise HepqError([diag("HQ0743", path=path, reason=reason)])
     return state
+
+
+def read(path: Path) -> tuple[State, str]:
+    """The state in a file, and the mark of its training. Raises HepqError HQ0743 if it is damaged."""
+    try:
+        content = unseal(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise HepqError([diag("HQ0743", path=path, reason=str(error))]) from error
+    try:
+        found = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+        mark = str(found.pop("mark"))
+        return State(**found), mark
+    except Exception as error:  # the reader raises many kinds
+        raise HepqError([diag("HQ0743", path=path, reason="it is not what a training writes")]) from error
 
 
 def refuse_leftover(folder: Path) -> None:

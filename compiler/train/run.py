@@ -7,7 +7,7 @@ import math
 import zlib
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -82,11 +82,12 @@ class Run:
 
     @property
     def mark(self) -> str:
+        """Of everything that the weights after an epoch depend on."""
         r = self.recipe
-        schedule = f"{r.schedule} {r.epochs}" if r.schedule.name != "constant" or r.schedule["warmup"] else ""
+        settings = [(f.name, getattr(r, f.name)) for f in fields(r) if f.name not in checkpoint.FREE]
+        length = r.epochs if r.schedule.name != "constant" or r.schedule["warmup"] else ""
         steps = [(s.loss, sorted(s.weights), s.spec) for s in self.steps]
-        parts = (r.batch, r.seed, r.class_weight, r.precision, r.clip, r.start, r.replace, r.freeze, r.scale)
-        options = f"{parts} {schedule} {steps} {self.target} {self.group.size}"
+        options = f"{settings} {length} {steps} {self.target} {self.group.size}"
         return checkpoint.fingerprint(print_ir(self.data.module), self.data.digest, options)
 
     @property

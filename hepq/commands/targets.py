@@ -143,6 +143,7 @@ def import_(
     name: Annotated[str | None, typer.Option(help="What the vendor calls the device.")] = None,
 ) -> None:
     """Turn a vendor's calibration into a device of yours, a target of [bold]hepqc compile[/]."""
+    from hepq.compiler.targets.files import marked
     from hepq.compiler.targets.stored import to_json, to_toml
     from hepq.compiler.targets.vendors import imported
     from hepq.runtime.errors import DataError
@@ -153,7 +154,7 @@ def import_(
         raise DataError("HQ0817", f"cannot write {target}", "the name should end in .toml or .json")
     chip = imported(calibration, vendor.value, name)
     with replacing(target) as temporary:
-        temporary.write_text((to_json if target.suffix == ".json" else to_toml)(chip), encoding="utf-8")
+        temporary.write_text(marked((to_json if target.suffix == ".json" else to_toml)(chip)), encoding="utf-8")
     working = sum(q.usable for q in chip.qubits)
     day = max(s.date for s in chip.sources.values())
     out().print(

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +48,9 @@ def save(
     path: str | Path, gram: NDArray[np.float64], kernel: KernelFunction, rows: Side, columns: Side | None = None,
     made: Mapping[str, Any] | None = None,
 ) -> None:  # fmt: skip
-    """Write ``gram``, ``events``, ``labels`` (of columns: ``events_against``, ``labels_against``), ``x_sha256`` and
-    ``provenance``, JSON to which ``made`` is added. The file appears whole or not at all. Raises DataError HQ0817.
+    """Write ``gram``, ``events``, ``labels`` (of columns: ``events_against``, ``labels_against``), ``x_sha256``,
+    ``provenance``, JSON to which ``made`` is added, and ``sha256`` of it all. The file appears whole or not at all.
+    Raises DataError HQ0817.
     """
     arrays: dict[str, Any] = {"gram": gram}
     hashes: dict[str, Any] = {}
@@ -62,7 +66,9 @@ def save(
     check(path)
     try:
         with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, provenance=np.array(json.dumps(provenance)), **arrays, **hashes)
+            text = json.dumps(provenance)
+            checksum = _checksum(text, arrays | {k: np.array(v) for k, v in hashes.items()})
+            np.savez(file, provenance=np.array(text), sha256=np.array(checksum), **arrays, **hashes)
     except OSError as error:
         help = "is there room, and may you write there?"
         raise DataError("HQ0817", f"cannot write {path}", error.strerror or str(error), help) from error
@@ -74,8 +80,26 @@ def check(path: Path) -> None:
 
 
 def load(path: str | Path) -> Exported:
-    """What ``save`` wrote."""
-    with np.load(path) as file:
-        arrays = {name: file[name] for name in file.files}
-    provenance = json.loads(str(arrays.pop("provenance")))
-    return Exported(arrays.pop("gram"), provenance, arrays)
+    """What ``save`` wrote. Raises DataError HQ0801, HQ0897 for a file that is damaged or was not written so."""
+    if not Path(path).is_file():
+        raise DataError("HQ0801", f"no such file: {path}", help="hepqc kernel writes one")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        text, checksum = (str(arrays.pop(name)) for name in ("provenance", "sha256"))
+        if checksum != _checksum(text, arrays):
+            raise ValueError("its checksum does not fit")
+        return Exported(arrays.pop("gram"), json.loads(text), arrays)
+    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, BadZipFile, zlib.error) as error:
+        title = f"{path} is not a kernel matrix as it was written"
+        raise DataError("HQ0897", title, str(error), "compute it again: tiles of a --store are kept") from error
+
+
+def _checksum(provenance: str, arrays: Mapping[str, Any]) -> str:
+    """SHA-256 of all that a file holds."""
+    made = sha256(provenance.encode())
+    for name in sorted(arrays):
+        value = np.asarray(arrays[name])
+        made.update(f"{name} {value.dtype} {value.shape}\n".encode())
+        made.update(np.ascontiguousarray(value).tobytes())
+    return made.hexdigest()

@@ -20,12 +20,13 @@ from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from hepq.runtime.errors import DataError
 from hepq.runtime.files import replacing, sync
 from hepq.runtime.quantum.backend import Outcomes
 from hepq.runtime.quantum.clients.base import Batch
+from hepq.runtime.sealed import seal_text, unseal_text
 
 MARK, FORMAT = "hepq-jobs", "hepq job ledger 1\n"
 FOLDERS = {"records", "results", "locks"}
@@ -100,15 +101,17 @@ class Ledger:
     def get(self, key: str) -> Record | None:
         path = self.path / "records" / f"{key}.json"
         try:
-            return Record.model_validate_json(path.read_bytes())
+            text = path.read_text(encoding="utf-8")
+            # a record that an earlier hepq wrote ends with its last brace: what it cost is not to be lost
+            return Record.model_validate_json(text if text.endswith("}\n") else unseal_text(text))
         except FileNotFoundError:
             return None
-        except (OSError, ValidationError) as error:
+        except (OSError, ValueError) as error:
             raise DataError("HQ0878", f"{path} cannot be read as a job", str(error)) from error
 
     def put(self, record: Record) -> Record:
         """Write a record durably."""
-        self._write(self.path / "records" / f"{record.key}.json", record.model_dump_json(indent=1).encode() + b"\n")
+        self._write(self.path / "records" / f"{record.key}.json", seal_text(record.model_dump_json(indent=1)).encode())
         return record
 
     def finish(self, record: Record, outcomes: Outcomes, seconds: float | None = None) -> Record:

@@ -31,3 +31,12 @@ def test_a_measurement_goes_on_where_it_ended(tmp_path: Path) -> None:
         list(kept("abc", measure, Result, path))
     assert list(kept("abc", never, Result, path)) == [measure("a"), measure("b"), Result("c", ())]
     assert list(kept("ab", never, Result, None)) == [Result("a", ()), Result("b", ())]
+
+
+def test_a_damaged_line_is_measured_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "rows.jsonl"
+    list(kept("ab", lambda name: Result(name, (1.0,)), Result, path))
+    path.write_text(path.read_text().replace("1.0", "7.0", 1) + "{}\n")
+    found = list(kept("ab", lambda name: Result(name, (2.0,)), Result, path))
+    assert found == [Result("a", (2.0,)), Result("b", (1.0,))]
+    assert capsys.readouterr().err.count("measured again") == 2

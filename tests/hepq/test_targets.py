@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from hepq.cli import app
 from hepq.compiler.targets.quantum import device, known
+from hepq.lang.diagnostic import HepqError
 
 CHIP = {
     "calibration_time": "2026-05-03 21:12:46",
@@ -127,3 +128,18 @@ def test_import_refuses(tmp_path: Path) -> None:
     assert (kind.exit_code, "[HQ0817]" in kind.output) == (1, True)
     assert hepqc("import", tmp_path / "chip.json", "--vendor", "nobody").exit_code == 2
     assert hepqc("show", "nowhere").exit_code == 1
+
+
+@pytest.mark.parametrize("suffix", [".toml", ".json"])
+def test_an_imported_calibration_that_was_changed_is_noticed(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "chip.json").write_text(json.dumps(CHIP))
+    path = tmp_path / f"own{suffix}"
+    hepqc("import", tmp_path / "chip.json", "--vendor", "quafu", "--name", "Test", "-o", path)
+    text, whole = path.read_text(), device(str(path))
+    place = text.index("couplings") + text[text.index("couplings") :].index("0.") + 2
+    path.write_text(text[:place] + str((int(text[place]) + 1) % 10) + text[place + 1 :])
+    with pytest.raises(HepqError, match="checksum does not fit"):
+        device(str(path))
+    lines = text.splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if "sha256" not in line))
+    assert device(str(path)) == whole

@@ -16,6 +16,7 @@ from typing import Any
 from hepq.runtime.files import replacing
 from hepq.runtime.quantum.circuit import Circuit
 from hepq.runtime.quantum.device import Device
+from hepq.runtime.sealed import seal_text, unseal_text
 
 _COMPILERS = ("hepq", "qiskit", "pytket")
 
@@ -46,11 +47,7 @@ def read(path: Path, name: str) -> dict[str, Any] | None:
     """What was stored under a key; a damaged entry counts as none, with a warning."""
     file = path / f"{name}.json"
     try:
-        text = file.read_text()
-        content, digest = text.rsplit("\n", 1)
-        if hashlib.sha256(content.encode()).hexdigest() != digest:
-            raise ValueError("its hash does not fit")
-        found: dict[str, Any] = json.loads(content)
+        found: dict[str, Any] = json.loads(unseal_text(file.read_text()))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
@@ -66,4 +63,4 @@ def write(path: Path, name: str, data: dict[str, Any]) -> None:
     with suppress(OSError):
         path.mkdir(parents=True, exist_ok=True)
         with replacing(file) as temporary:
-            temporary.write_text(f"{content}\n{hashlib.sha256(content.encode()).hexdigest()}")
+            temporary.write_text(seal_text(content))

@@ -28,7 +28,7 @@ from hepq.lang.diagnostic import HepqError
 from hepq.runtime.errors import ArtifactError, DataError
 from hepq.runtime.golden import Golden
 from hepq.runtime.manifest import OnnxManifest
-from hepq.runtime.onnx_model import GOLDEN, MANIFEST, OnnxModel
+from hepq.runtime.onnx_model import CHECKSUM, GOLDEN, MANIFEST, OnnxModel
 from tests.compiler.onnx import networks
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -109,6 +109,9 @@ def test_it_is_verified_and_inspected(tagger: Path, tmp_path: Path) -> None:
     bias = next(t for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT and list(t.dims) == [2])
     moved = onnx.numpy_helper.to_array(bias) + np.array([0.01, 0], np.float32)
     bias.CopyFrom(onnx.numpy_helper.from_array(moved, bias.name))
+    onnx.save(model, tmp_path / "changed.onnx")
+    assert "HQ0822" in hepqc("verify", tmp_path / "changed.onnx").output
+    model.metadata_props.remove(next(p for p in model.metadata_props if p.key == CHECKSUM))
     onnx.save(model, tmp_path / "changed.onnx")
     done = hepqc("verify", tmp_path / "changed.onnx")
     assert done.exit_code == 1

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a killed training goes on from: no bit of it is wrong unnoticed, and it belongs to one training alone."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from hepq.compiler.options import Options
+from hepq.compiler.train import checkpoint
+from hepq.compiler.train.checkpoint import FREE, NAME, State
+from hepq.compiler.train.data import labelled, read_events
+from hepq.compiler.train.group import Group
+from hepq.compiler.train.recipe import Recipe
+from hepq.compiler.train.run import Run
+from hepq.compiler.weights import read_tensors, save_weights
+from hepq.lang.diagnostic import HepqError
+from hepq.lang.train_settings import OPTIMISERS, SCHEDULES, Spec
+from tests.compiler.train.test_gradient import EVENTS, LINEAR, PROGRAM
+
+STATE = State(3, {"w": torch.arange(4.0)}, {"0": {}}, {"w": torch.zeros(4)}, 0.5, [{"loss": 1.0}])
+
+
+def test_a_state_comes_back(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, STATE, "mark")
+    found = checkpoint.load(tmp_path, "mark")
+    assert found is not None
+    assert (found.epoch, found.loss, found.history) == (3, 0.5, [{"loss": 1.0}])
+    torch.testing.assert_close(found.weights["w"], torch.arange(4.0))
+
+
+@pytest.mark.case("checkpoint_bitflip")
+def test_a_flipped_bit_anywhere_is_noticed(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, STATE, "mark")
+    path = tmp_path / NAME
+    data = path.read_bytes()
+    for place in [*range(90), *range(90, len(data), 37), len(data) - 1]:
+        path.write_bytes(data[:place] + bytes([data[place] ^ 0x40]) + data[place + 1 :])
+        with pytest.raises(HepqError, match="HQ0743"):
+            checkpoint.load(tmp_path, "mark")
+
+
+@pytest.mark.parametrize("change", [lambda d: d[:-1], lambda d: d + b"\0", lambda d: b"", lambda d: d[78:]])
+def test_a_file_cut_or_without_a_checksum_is_refused(tmp_path: Path, change: Any) -> None:
+    checkpoint.save(tmp_path, STATE, "mark")
+    path = tmp_path / NAME
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(HepqError, match="HQ0743"):
+        checkpoint.load(tmp_path, "mark")
+
+
+#: setting -> another value than its default
+OTHERS: dict[str, Any] = {
+    "batch": 32, "optimiser": Spec.default("adamw", OPTIMISERS), "rate": 0.5,
+    "schedule": Spec.default("cosine", SCHEDULES), "seed": 1, "validation": 0.4, "clip": 1.0,
+    "class_weight": "balanced", "precision": "mixed", "signal": "qqyy", "events": 50, "replace": ("dense0.bias",),
+    "freeze": ("dense0.bias",), "scale": (("dense0.bias", 0.5),),
+}  # fmt: skip
+#: settings that may change what a resumed training gives, or that do not change the weights of an epoch
+STAY: dict[str, Any] = {"epochs": 9, "patience": 3, "checkpoint": Path("x"), "resume": True, "C": 2.0, "shots": 5}
+
+
+def marked(program: Path, **changes: Any) -> str:
+    recipe = Recipe(**({"events": 40} | changes)).resolved({})
+    return Run(labelled(read_events(program, [EVENTS], Options()), recipe), recipe, Group()).mark
+
+
+def test_every_setting_that_changes_a_result_is_in_the_mark(tmp_path: Path) -> None:
+    """Every field of a recipe is tried or says why not: a new one fails here until it is decided."""
+    program = tmp_path / "tag.hepq"
+    program.write_text(PROGRAM + LINEAR)
+    names = {f.name for f in fields(Recipe)}
+    assert names - FREE == OTHERS.keys() - {"rate"} | {"start"}
+    base = marked(program)
+    assert marked(program) == base
+    same = [name for name, value in OTHERS.items() if marked(program, **{name: value}) == base]
+    assert same == []
+    assert [name for name, value in STAY.items() if marked(program, **{name: value}) != base] == []
+    cosine = {"schedule": Spec.default("cosine", SCHEDULES)}
+    assert marked(program, **cosine) != marked(program, **cosine, epochs=9)
+
+
+def test_weights_that_we_wrote_are_checked(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_weights(path, {"w": torch.arange(6.0).numpy(), "b": torch.zeros(2).numpy()}, {"obs": 3})
+    assert read_tensors(path).keys() == {"w", "b"}
+    data = path.read_bytes()
+    for place in (*range(data.index(b"hepq.dims"), data.index(b"hepq.dims") + 20), len(data) - 1, len(data) - 30):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        with pytest.raises(HepqError, match="HQ0702"):
+            read_tensors(path)
+    path.write_bytes(data)
+    assert load_file(path)["w"].tolist() == list(range(6))
