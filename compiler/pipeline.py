@@ -122,10 +122,12 @@ class _Compilation:
     def to_artifact(self, subject: Subject) -> None:
         from safetensors.numpy import save
 
+        from hepq.compiler.derived import variables
         from hepq.compiler.generate import generate
         from hepq.compiler.golden import CIRCUIT_TOLERANCE, TOLERANCE
         from hepq.runtime import manifest as m
         from hepq.runtime.artifact import write
+        from hepq.runtime.derived import MEMBER
 
         options, report = self.options, self.report
         self.tell("optimising")
@@ -141,11 +143,16 @@ class _Compilation:
         tolerance = CIRCUIT_TOLERANCE if made.circuits is not None and made.circuits.stage else TOLERANCE
         described = self._described(tolerance) | {"code": made.code, "circuits": made.circuits}
         manifest, golden = self._with_golden(m.Manifest(**described))
-        members = made.members | {
-            "weights.safetensors": save(dict(self.weights)),
-            "source.hepq": _text(self.built).encode(),
-            "golden.safetensors": golden.to_bytes(),
-        }
+        held = variables(self.built, self.source)
+        members = (
+            made.members
+            | ({} if held is None else {MEMBER: held.model_dump_json().encode()})
+            | {
+                "weights.safetensors": save(dict(self.weights)),
+                "source.hepq": _text(self.built).encode(),
+                "golden.safetensors": golden.to_bytes(),
+            }
+        )
         self.tell("writing")
         write(self.out, manifest, members)
 

@@ -229,8 +229,9 @@ def _step(ctx: Context, train: _Train, item: ast.StepItem) -> None:
 
 
 def _loss(ctx: Context, value: Value, span: Span) -> Tensor:
-    """One pure number for each event."""
+    """One pure real number for each event; whole numbers and truth values become one."""
     t = ctx.tensor(value, span)
+    t = ctx.cast(t, "real", span) if t.type.elem in ("int", "bool") else t
     if t.type.elem != "real" or t.type.dims or not t.type.unit.dimensionless:
         ctx.error("HQ0653", span, found=t.type)
     return t

@@ -68,6 +68,17 @@ def collect(schema: EventSchema, data: Any, where: str = "the events") -> Raw:
     return Raw(next(iter(lengths.values())) if lengths else _events(data), counts, contents)
 
 
+def one_each(events: Any, branch: str, where: str, first: int = 0) -> NDArray[np.float64]:
+    """A branch of one number for each event, [events], as float64. Raises DataError HQ0806, HQ0807, HQ0815 for others,
+    HQ0808 for NaN or infinity, of which ``first`` is the number of the first event in ``where``."""
+    column = Branch(name=branch, branch=branch)
+    values = _numbers(_as_awkward(events[branch], column, where), (), column, where).astype(np.float64)
+    if len(bad := np.flatnonzero(~np.isfinite(values))):
+        why = f"first in event {first + int(bad[0])}; {len(bad)} value{'s' * (len(bad) > 1)} in this batch"
+        raise DataError("HQ0808", f'NaN or infinity in branch "{branch}" of {where}', why)
+    return values
+
+
 def _events(data: Any) -> int:
     """How many events there are of which no column is needed."""
     if isinstance(data, ak.Array):

@@ -6,7 +6,7 @@ Everything works on flat contents; no Python code runs per event.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,30 +17,9 @@ from hepq.runtime.errors import DataError
 from hepq.runtime.expression import evaluate
 from hepq.runtime.manifest import Branch, Dim, EventSchema
 from hepq.runtime.memory import aligned, aligned_copy
+from hepq.runtime.report import Entries, NotANumber, Report
 
-
-@dataclass(frozen=True)
-class Report:
-    """What was done to the events: counts of events, and of particles for ``dropped``.
-
-    ``truncated``: events cut at a bound. ``dropped``: particles dropped for a NaN. ``unscored``: events that
-    score NaN, for a NaN of a per-event branch or for ``empty``. ``empty``: events with no particle.
-    """
-
-    events: int = 0
-    truncated: int = 0
-    dropped: int = 0
-    unscored: int = 0
-    empty: int = 0
-
-    def __add__(self, other: Report) -> Report:
-        return Report(
-            self.events + other.events,
-            self.truncated + other.truncated,
-            self.dropped + other.dropped,
-            self.unscored + other.unscored,
-            self.empty + other.empty,
-        )
+__all__ = ["Batch", "Report", "Rows", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -79,14 +58,18 @@ def prepare(schema: EventSchema, raw: Raw, where: str = "the events", first: int
     columns = {c.name: c for c in schema.columns}
     values = {name: _scaled(column, raw.contents[name], where) for name, column in columns.items()}
     owners = {d.name: np.repeat(np.arange(raw.events), raw.counts[d.name]) for d in schema.ragged}
-    keep, unscored, dropped = _treat_nan(schema, raw, values, owners, where, first)
-    rows, offsets, over = {}, {}, np.zeros(raw.events, np.bool_)
+    keep, unscored, found = _treat_nan(schema, raw, values, owners, where, first)
+    rows, offsets, entries, over = {}, {}, {}, np.zeros(raw.events, np.bool_)
     nothing = np.full(raw.events, bool(schema.ragged))
     for dim in schema.ragged:
         kept, counts = _survivors(raw, dim, keep.get(dim.name), owners[dim.name])
         kept = _sorted(schema, dim, values, columns, owners[dim.name], kept)
-        over |= _check_bound(schema, dim, counts, where, first)
+        long = _check_bound(schema, dim, counts, where, first)
+        over |= long
+        left = int(counts.sum())
         kept, counts = _cut(dim, kept, counts)
+        read = int(raw.counts[dim.name].sum())
+        entries[dim.name] = Entries(read, read - left, left - int(counts.sum()), int(long.sum()))
         nothing &= counts == 0
         rows[dim.name] = Rows(raw.counts[dim.name], kept)
         offsets[dim.name] = aligned(raw.events + 1, np.int64)
@@ -98,7 +81,8 @@ def prepare(schema: EventSchema, raw: Raw, where: str = "the events", first: int
     contents = {v.name: _taken(schema, columns[v.name], values[v.name], rows) for v in schema.inputs}
     counted = (over, unscored, nothing)
     truncated, blank, empty = (int(mask.sum()) for mask in counted)
-    report = Report(raw.events, truncated, dropped, blank, empty)
+    dropped = sum(e.dropped for e in entries.values())
+    report = Report(raw.events, truncated, dropped, blank, empty, entries=entries, not_numbers=found)
     return Batch(raw.events, offsets, contents, rows, unscored, report)
 
 
@@ -127,10 +111,11 @@ def _treat_nan(
     owners: dict[str, NDArray[np.int64]],
     where: str,
     first: int,
-) -> tuple[dict[str, NDArray[np.bool_]], NDArray[np.bool_], int]:
-    """Per ragged dim the particles to keep, the events not to score, and how many particles go."""
+) -> tuple[dict[str, NDArray[np.bool_]], NDArray[np.bool_], tuple[NotANumber, ...]]:
+    """Per ragged dim the particles to keep, the events not to score, and where NaN and infinity are."""
     keep: dict[str, NDArray[np.bool_]] = {}
     unscored = np.zeros(raw.events, np.bool_)
+    found = []
     for column in schema.columns:
         value = values[column.name]
         finite = np.isfinite(value)
@@ -138,23 +123,39 @@ def _treat_nan(
             continue
         good = finite.reshape(len(value), -1).all(axis=1)
         dim = schema.ragged_dim(column.dims)
+        seen = _seen(column, ~good, owners[dim.name] if dim else None, int((~finite).sum()), where, first)
         if schema.policy.nan == "error":
-            row = int(np.flatnonzero(~good)[0])
-            raise _nan_error(column, int(owners[dim.name][row]) if dim else row, int((~good).sum()), where, first)
+            raise _nan_error(seen)
+        done = "zeroed" if schema.policy.nan == "zero" else "dropped" if dim else "unscored"
+        found.append(replace(seen, done=done))
         value[~finite] = 0
         if schema.policy.nan == "drop":
             if dim:
                 keep[dim.name] = np.logical_and(keep.get(dim.name, True), good)
             else:
                 unscored |= ~good
-    return keep, unscored, sum(int((~mask).sum()) for mask in keep.values())
+    return keep, unscored, tuple(found)
 
 
-def _nan_error(column: Branch, event: int, count: int, where: str, first: int) -> DataError:
+def _seen(
+    column: Branch, bad: NDArray[np.bool_], owner: NDArray[np.int64] | None, values: int, where: str, first: int
+) -> NotANumber:
+    """``bad`` [rows]; ``owner``: the event of each row, if rows are entries of a ragged dim."""
+    rows = np.flatnonzero(bad)
+    if owner is None:
+        return NotANumber("branch", column.branch, "", values, len(rows), where, first + int(rows[0]))
+    event = int(owner[rows[0]])
+    entry = int(rows[0] - np.searchsorted(owner, event))
+    events = len(np.unique(owner[rows]))
+    return NotANumber("branch", column.branch, "", values, events, where, first + event, entry)
+
+
+def _nan_error(seen: NotANumber) -> DataError:
+    entry = "" if seen.entry is None else f", entry {seen.entry}"
     return DataError(
         "HQ0808",
-        f'NaN or infinity in branch "{column.branch}" of {where}',
-        f"first in event {first + event}; {count} value{'s' * (count > 1)} in this batch",
+        f'NaN or infinity in branch "{seen.name}" of {seen.file}',
+        f"first in event {seen.event}{entry}; {seen.values} value{'s' * (seen.values > 1)} in this batch",
         "in the dataset, write `policy nan = drop` or `policy nan = zero` to go on",
     )
 

@@ -3,87 +3,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.runtime.errors import DataError
 from hepq.runtime.event_files import Source
-from hepq.runtime.manifest import Label, Manifest
+from hepq.runtime.manifest import EventSchema, Label, Manifest
+from hepq.runtime.metrics import auc, discriminants
+from hepq.runtime.report import Labels, Metrics, fewer
+from hepq.runtime.thinned import Thinned
 
-#: beyond this many events, every other one is forgotten, again and again
-CAPACITY = 2_000_000
+Truth = NDArray[np.int64]
 
 
-def classes_of(events: Any, branches: Sequence[str], classes: int) -> NDArray[np.int64]:
+def truth_of(events: Any, label: Label, schema: EventSchema) -> tuple[Truth, Labels]:
+    """Each event's class [events], -1 for none or several; and how many there are of each."""
+    dim = schema.dim(label.dim)
+    size = dim.size or 0
+    truth = classes_of(events, label.branches, size)
+    several, values = 0, dict[str, int]()
+    if len(label.branches) == 1 < size:
+        found, counts = np.unique(np.asarray(events[label.branches[0]])[truth < 0], return_counts=True)
+        values = fewer({f"{v:g}": int(n) for v, n in zip(found, counts, strict=True)})
+    else:
+        several = int(((truth < 0) & (_marked(events, label.branches).sum(axis=1) > 1)).sum())
+    classes = {name: int((truth == i).sum()) for i, name in enumerate(dim.entries or map(str, range(size)))}
+    return truth, Labels(label.branches, classes, int((truth < 0).sum()) - several, several, values)
+
+
+def classes_of(events: Any, branches: Sequence[str], classes: int) -> Truth:
     """Each event's class, -1 for none: from one truth value per class, or from one branch that numbers it from 0."""
     if len(branches) == 1 < classes:
         number = np.asarray(events[branches[0]])
         return np.where((number >= 0) & (number < classes) & (number == np.floor(number)), number, -1).astype(np.int64)
-    hot = np.stack([np.asarray(events[b]) for b in branches], axis=1) > 0
+    hot = _marked(events, branches)
     return np.where(hot.sum(axis=1) == 1, hot.argmax(axis=1), -1)
+
+
+def _marked(events: Any, branches: Sequence[str]) -> NDArray[np.bool_]:
+    """[events, branches]"""
+    marked: NDArray[np.bool_] = np.stack([np.asarray(events[b]) for b in branches], axis=1) > 0
+    return marked
 
 
 @dataclass
 class LabelledScores:
     """Scores [events, classes] of the output that shares the label's dim, and each event's class (-1: none).
 
-    A single score, such as a support vector machine's, stands for the last of two classes.
+    A ``single`` score, such as a support vector machine's, stands for the last of two classes. ``weight``: the branch
+    that weighs events.
     """
 
-    label: Label
     output: str
     classes: tuple[str, ...]
-    scores: list[NDArray[np.float32]] = field(default_factory=list)
-    truth: list[NDArray[np.int64]] = field(default_factory=list)
-    stride: int = 1
-    _seen: int = 0
+    weight: str | None = None
+    single: bool = False
+    rows: Thinned = field(default_factory=Thinned)
 
     @staticmethod
-    def of(manifest: Manifest, sources: Sequence[Source]) -> LabelledScores | None:
-        """A collector, if the dataset has labels, an output is over their dim, and every file holds them."""
-        label = manifest.dataset.label if manifest.dataset else None
-        if label is None or not all(set(label.branches) <= set(s.branches) for s in sources):
-            return None
+    def of(manifest: Manifest, label: Label, weight: str | None = None) -> LabelledScores | None:
+        """A collector, if an output is over the label's dim."""
         dim = manifest.dim(label.dim)
         output = next((o for o in manifest.outputs if o.dims == (label.dim,) and o.entries), None)
         if output is None and dim.size == 2:
             output = next((o for o in manifest.outputs if o.dims == () and o.elem == "real"), None)
-        return LabelledScores(label, output.name, dim.entries) if output and dim.entries else None
+        if output is None or not dim.entries:
+            return None
+        return LabelledScores(output.name, dim.entries, weight, not output.dims)
 
-    @property
-    def branches(self) -> tuple[str, ...]:
-        return self.label.branches
-
-    def add(self, arrays: dict[str, NDArray[Any]], events: Any) -> None:
-        """Take a batch's scores and its label branches."""
-        truth = classes_of(events, self.branches, len(self.classes))
-        first = -self._seen % self.stride
-        self._seen += len(truth)
+    def add(self, arrays: Mapping[str, NDArray[Any]], truth: Truth, weights: NDArray[np.float64]) -> None:
+        """Take a batch's scores, classes and weights, [events] each."""
         scores = arrays[self.output]
-        if scores.ndim == 1:
-            scores = np.stack([-scores, scores], axis=1)
-        self.scores.append(scores[first :: self.stride])
-        self.truth.append(truth[first :: self.stride])
-        while sum(map(len, self.truth)) > CAPACITY:
-            self._thin()
+        self.rows.add(np.stack([-scores, scores], axis=1) if self.single else scores, truth, weights)
 
-    def _thin(self) -> None:
-        self.scores, self.truth = [np.concatenate(self.scores)[::2]], [np.concatenate(self.truth)[::2]]
-        self.stride *= 2
+    def metrics(self) -> Metrics:
+        """``auc``: class -> AUC of its discriminant against all other classes, of those that occur if two do."""
+        scores, truth, weights = self.rows.all(3)
+        labelled, nan = truth >= 0, np.isnan(scores).any(axis=tuple(range(1, scores.ndim)))
+        known = labelled & ~nan
+        scores, truth, weights = scores[known], truth[known].astype(np.int64), weights[known]
+        areas: dict[str, float] = {}
+        lacking = ""
+        if len(present := np.unique(truth)) < 2:
+            lacking = f"all are of {self.classes[present[0]]}" if len(present) else "none has a class and a score"
+        else:
+            likely = scores if self.single else discriminants(scores)
+            try:
+                areas = {self.classes[c]: auc(likely[:, c], truth == c, weights) for c in present}
+            except DataError as error:
+                lacking = f"{error.title}: {error.why}"
+        return Metrics(
+            "events of one class", len(truth), {"auc": areas}, self.weight, float(weights.sum()),
+            int((labelled & nan).sum()), self.rows.stride, lacking,
+        )  # fmt: skip
 
-    def auc(self) -> dict[str, float]:
-        """Class -> AUC of its score against all other classes; only classes that occur, if two or more do."""
-        from sklearn.metrics import roc_auc_score
 
-        if not self.truth:
-            return {}
-        scores, truth = np.concatenate(self.scores), np.concatenate(self.truth)
-        known = (truth >= 0) & np.isfinite(scores).all(axis=1)
-        scores, truth = scores[known], truth[known]
-        present = np.unique(truth)
-        if len(present) < 2:
-            return {}
-        return {self.classes[c]: float(roc_auc_score(truth == c, scores[:, c])) for c in present}
+def held_label(manifest: EventSchema, sources: Sequence[Source]) -> Label | None:
+    """The dataset's label, if every file holds its branches."""
+    label = manifest.dataset.label if manifest.dataset else None
+    held = label is not None and all(set(label.branches) <= set(s.branches) for s in sources)
+    return label if held else None

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,10 @@ from hepq.runtime.columns import Raw, collect, field_names
 from hepq.runtime.engine import Engine
 from hepq.runtime.events import Batch, Report, prepare
 from hepq.runtime.manifest import Manifest
+from hepq.runtime.report import NotANumber
 
 if TYPE_CHECKING:
+    from hepq.runtime.derived import Variables
     from hepq.runtime.predict import Summary
     from hepq.runtime.quantum.artifact_kernel import ArtifactKernel
     from hepq.runtime.quantum.backend import Backend
@@ -78,8 +81,34 @@ class Model:
     def score_raw(self, raw: Raw, where: str = "the events", first: int = 0) -> Scores:
         """Score one batch of flat raw events."""
         batch: Batch = prepare(self.manifest, raw, where, first)
-        arrays = outputs.scatter(self.manifest, batch, self.engine.run(batch))
-        return Scores(arrays, outputs.present(self.manifest, batch, arrays), batch.report)
+        computed = self.engine.run(batch)
+        report = self._with_nan(batch, computed, where, first)
+        arrays = outputs.scatter(self.manifest, batch, computed)
+        return Scores(arrays, outputs.present(self.manifest, batch, arrays), report)
+
+    def _with_nan(self, batch: Batch, computed: dict[str, NDArray[np.float32]], where: str, first: int) -> Report:
+        """The batch's report, with events that score NaN though nothing that was read is NaN, and why they do."""
+        events = np.flatnonzero(outputs.nan_events(self.manifest, batch, computed) & ~batch.unscored)
+        if not len(events):
+            return batch.report
+        name = self.manifest.name
+        if self._variables is None:
+            low = first + int(events[0])
+            why: tuple[NotANumber, ...] = (NotANumber("model", name, "scored NaN", 0, len(events), where, low),)
+        else:
+            from hepq.runtime.derived import Rows
+
+            rows = Rows(batch.offsets, batch.contents)
+            why = self._variables.causes(self.manifest, rows, events, name, where, first)
+        return replace(batch.report, nan_scores=len(events), not_numbers=(*batch.report.not_numbers, *why))
+
+    @cached_property
+    def _variables(self) -> Variables | None:
+        """The dataset's variables, if the artifact has them; those made before hepq kept them do not."""
+        from hepq.runtime.derived import MEMBER, Variables
+
+        data = self.artifact.members.get(MEMBER)
+        return None if data is None else Variables.read(data, str(self.artifact.path), self.manifest)
 
     def predict(
         self,
@@ -91,11 +120,16 @@ class Model:
         step: int | str = event_files.DEFAULT_STEP,
         progress: bool = True,
         out_tree: str = "tree",
+        weight: str | None = None,
+        target: str | None = None,
     ) -> Summary:
         """Score ROOT files of any size into a ROOT TTree or a Parquet file; see ``runtime.predict.predict``."""
         from hepq.runtime.predict import predict
 
-        return predict(self, files, out, tree=tree, keep=keep, step=step, progress=progress, out_tree=out_tree)
+        return predict(
+            self, files, out, tree=tree, keep=keep, step=step, progress=progress, out_tree=out_tree, weight=weight,
+            target=target,
+        )  # fmt: skip
 
     def verify(self) -> Verification:
         """Replay the artifact's golden vectors on this machine."""

@@ -35,6 +35,22 @@ def scatter(manifest: Described, batch: Batch, computed: dict[str, NDArray[np.fl
     return out
 
 
+def nan_events(manifest: Described, batch: Batch, computed: dict[str, NDArray[np.float32]]) -> NDArray[np.bool_]:
+    """[events]: which have NaN among what was computed, of whatever output and kept particle."""
+    found = np.zeros(batch.events, np.bool_)
+    for output in manifest.outputs:
+        value, dim = computed[output.name], manifest.ragged_dim(output.dims)
+        nan = np.isnan(value)
+        if not nan.any():
+            continue
+        rows = nan.reshape(len(value), -1).any(axis=1)
+        if dim is not None:
+            owner = np.repeat(np.arange(batch.events), np.diff(batch.offsets[dim.name]))
+            rows = np.bincount(owner[rows], minlength=batch.events) > 0
+        found |= rows
+    return found
+
+
 def present(manifest: Described, batch: Batch, scattered: dict[str, NDArray[Any]]) -> dict[str, Any]:
     """NumPy [events, static dims]; awkward where a dim is ragged, or where the last dim's entries have names."""
     return {o.name: _present(manifest, batch, o, scattered[o.name]) for o in manifest.outputs}

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,8 @@ import numpy as np
 from hepq.runtime import event_files, outputs
 from hepq.runtime.columns import check_present, collect
 from hepq.runtime.errors import DataError
-from hepq.runtime.events import Report
-from hepq.runtime.labels import LabelledScores
+from hepq.runtime.judged import Judged
+from hepq.runtime.report import Report
 from hepq.runtime.writers import open_writer
 
 if TYPE_CHECKING:
@@ -27,14 +27,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Summary:
-    """What ``predict`` did. ``auc``: class -> AUC against all others, where the files hold the labels."""
+    """What ``predict`` did. ``report``: what became of the events, and how good the scores are."""
 
     out: Path
     files: int
     report: Report
     seconds: float
     columns: tuple[str, ...]
-    auc: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def auc(self) -> dict[str, float]:
+        """Class -> AUC of its discriminant against all others, where the files hold the labels."""
+        return {c: a for m in self.report.metrics for c, a in m.values.get("auc", {}).items()}
 
     @property
     def rate(self) -> float:
@@ -52,13 +56,16 @@ def predict(
     step: int | str = event_files.DEFAULT_STEP,
     progress: bool = True,
     out_tree: str = "tree",
+    weight: str | None = None,
+    target: str | None = None,
 ) -> Summary:
     """Score every event of ``files`` (path, glob, or list) into ``out``, one row per event in the files' order.
 
     ``out`` ends in .root (a TTree called ``out_tree``) or .parquet, and appears only when all is done. A TTree has
     an output of several numbers for each particle as ``output_0``, ``output_1``, …. ``keep``
     names branches to copy along, labels for example. ``step`` is how much is held at once, as a number of events
-    or as ``"32 MB"``. Raises DataError; then nothing is left behind.
+    or as ``"32 MB"``. ``weight``: a branch that weighs events in the metrics. ``target``: ``OUTPUT=BRANCH``, or the
+    branch alone: what an output of one number should be. Raises DataError; then nothing is left behind.
     """
     start = time.monotonic()
     sources = event_files.find(files, model.tree(tree))
@@ -67,11 +74,14 @@ def predict(
             raise DataError("HQ0817", f"cannot write {out}", "it is also an input", "give another name")
         check_present(model.branches(), list(source.branches), str(source))
         check_present(list(keep), list(source.branches), str(source), "what is kept are branches of the files")
+        check_present(
+            [weight] if weight else [], list(source.branches), str(source), "a weight is a branch of the files"
+        )
     total = sum(s.events for s in sources)
     if total == 0:
         raise DataError("HQ0809", f"no events in {', '.join(map(str, sources[:3]))}", "there is nothing to score")
-    labelled = LabelledScores.of(model.manifest, sources)
-    wanted = {*model.branches(), *keep, *(labelled.branches if labelled else ())}
+    judged = Judged.of(model.manifest, sources, weight, target)
+    wanted = {*model.branches(), *keep, *judged.branches}
     report, names = Report(), tuple[str, ...]()
     with open_writer(out, out_tree) as writer, _bar(total, model.manifest.name, progress) as advance:
         for source in sources:
@@ -80,12 +90,10 @@ def predict(
                 table = _table(model, scores.outputs, chunk.events, keep)
                 names = tuple(table)
                 writer.write(table)
-                if labelled:
-                    labelled.add(scores.arrays, chunk.events)
-                report += scores.report
+                report += scores.report + judged.add(scores.arrays, chunk)
                 advance(len(chunk.events))
-    auc = labelled.auc() if labelled else {}
-    return Summary(Path(out), len(sources), report, time.monotonic() - start, names, auc)
+    report = replace(report, metrics=judged.metrics())
+    return Summary(Path(out), len(sources), report, time.monotonic() - start, names)
 
 
 def _table(model: Model, scores: dict[str, Any], events: Any, keep: Sequence[str]) -> dict[str, Any]:

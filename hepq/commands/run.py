@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hepq.commands.console import err, example, out
+from hepq.commands.reported import ReportFile, check_report, show_report, write_report
 from hepq.commands.trust_options import Sha256, Trusted, opened
 
 if TYPE_CHECKING:
@@ -34,9 +35,15 @@ def predict(
     step: Annotated[
         str | None, typer.Option(help="How much to hold in memory: a number of events, or a size such as '32 MB'.")
     ] = None,
+    weight: Annotated[str | None, typer.Option(help="A branch that weighs events in the metrics.")] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(metavar="[OUTPUT=]BRANCH", help="A branch that an output of one number an event should be."),
+    ] = None,
     threads: Threads = None,
     sha256: Sha256 = None,
     trusted: Trusted = None,
+    report: ReportFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False,
 ) -> None:
     """Score the events of ROOT files: one row of scores per event, in the files' order.
@@ -48,13 +55,17 @@ def predict(
     from hepq.runtime import event_files
     from hepq.runtime.threads import limited
 
+    check_report(report)
+
     size = event_files.DEFAULT_STEP if step is None else int(step) if step.isdecimal() else step
     model = load(artifact, threads, sha256=sha256, trusted=trusted)
     console = err()
     with limited(threads):
         summary = model.predict(
-            files, out_path, tree=tree, keep=keep, step=size, progress=console.is_terminal and not quiet
-        )
+            files, out_path, tree=tree, keep=keep, step=size, progress=console.is_terminal and not quiet,
+            weight=weight, target=target,
+        )  # fmt: skip
+    write_report(report, summary.report, "predict")
     if not quiet:
         _summary(summary)
 
@@ -68,18 +79,16 @@ def _summary(summary: Summary) -> None:
         f"[bold]{summary.out}[/]: {done.events:,} events of {files} in {summary.seconds:.1f} s "
         f"({summary.rate:,.0f} a second); columns {', '.join(summary.columns)}"
     )
-    for count, what in (
-        (done.truncated, "events had more particles than the bound; the rest was left out"),
-        (done.dropped, "particles were dropped for NaN or infinity"),
-        (done.unscored, "events score NaN, for a NaN of their own or for want of particles"),
-    ):
-        if count:
-            console.print(f"  {count:,} {what}")
+    show_report(done)
     if summary.auc:
         table = Table("class", "AUC against all others", box=None)
         for name, area in summary.auc.items():
             table.add_row(name, f"{area:.4f}")
         console.print(table)
+    for found in done.metrics:
+        numbers = {n: v for n, v in found.values.items() if not isinstance(v, dict)}
+        if numbers:
+            console.print("  ".join(f"{name} {value:.4g}" for name, value in numbers.items()))
 
 
 @example("hepqc verify top.hepqx", "hepqc verify top.onnx   # in onnxruntime")

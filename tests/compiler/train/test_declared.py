@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 from sklearn.linear_model import LogisticRegression
 
 import hepq
+from hepq.compiler.build_training import build_training_file
 from hepq.compiler.initialise import initial_weights
 from hepq.compiler.options import Options
 from hepq.compiler.pipeline import compile_file
@@ -172,3 +173,14 @@ train Second {
     before, after = load_file(first), load_file(program.with_suffix(".safetensors"))
     assert {name.split(".")[0] for name in after} == {"down", "head"}
     assert all((after[name] == before[name]).all() for name in after if name.startswith("down."))
+
+
+@pytest.mark.case("int_weight")
+@pytest.mark.parametrize("elem", ["int", "bool", "real"])
+@pytest.mark.parametrize("setting", ["weight", "loss"])
+def test_whole_numbers_and_truth_values_become_real(tmp_path: Path, elem: str, setting: str) -> None:
+    program = written(tmp_path, TAG, f"train Own {{ {setting} = flag }}")
+    program.write_text(program.read_text().replace("  input x", f"  branch flag: {elem}\n  input x"))
+    made = build_training_file(program).module.outputs[setting]
+    assert str(made.type) == "real"
+    assert [made.op, *(o.op for o in made.operands)] == (["input"] if elem == "real" else ["cast", "input"])

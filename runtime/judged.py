@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scores beside the truth of a stream of files: classes beside labels, numbers beside the branch they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.runtime.columns import check_present, one_each
+from hepq.runtime.errors import DataError, did_you_mean
+from hepq.runtime.event_files import Chunk, Source
+from hepq.runtime.labels import LabelledScores, held_label, truth_of
+from hepq.runtime.manifest import Label, Manifest
+from hepq.runtime.metrics import regression
+from hepq.runtime.report import Metrics, Report
+from hepq.runtime.thinned import Thinned
+
+
+@dataclass
+class Targets:
+    """An ``output`` of one number an event and what it should be: ``branch`` of the files times ``factor``."""
+
+    output: str
+    branch: str
+    factor: float
+    weight: str | None
+    rows: Thinned = field(default_factory=Thinned)
+
+    @staticmethod
+    def of(manifest: Manifest, sources: Sequence[Source], given: str, weight: str | None) -> Targets:
+        """``given``: ``OUTPUT=BRANCH`` or the branch. Raises DataError HQ0805, HQ0834."""
+        single = [o.name for o in manifest.outputs if not o.dims and o.elem != "index"]
+        name, mark, branch = given.partition("=")
+        output, branch = (name, branch) if mark else (single[0] if len(single) == 1 else "", given)
+        if output not in single:
+            why = did_you_mean(output, single) if output else f"of one number an event there are: {', '.join(single)}"
+            title = f"no output of {manifest.name} to compare with {branch}"
+            raise DataError("HQ0834", title, why, "name it with --target OUTPUT=BRANCH")
+        for source in sources:
+            check_present([branch], list(source.branches), str(source), "a target is a branch of the files")
+        factor = next((c.factor for c in manifest.columns if c.branch == branch), 1.0)
+        return Targets(output, branch, factor, weight)
+
+    def add(self, arrays: Mapping[str, NDArray[Any]], truth: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
+        self.rows.add(arrays[self.output].astype(np.float64), truth * self.factor, weights)
+
+    def metrics(self) -> Metrics:
+        """``bias``, ``rms``, ``half_width``, ``r2`` as ``metrics.regression`` has them."""
+        found, truth, weights = self.rows.all(3)
+        known = ~np.isnan(found)
+        values: dict[str, float] = {}
+        lacking = "" if known.any() else "none has a score"
+        if not lacking:
+            try:
+                values = asdict(regression(found[known], truth[known], weights[known]))
+            except DataError as error:
+                lacking = f"{error.title}: {error.why}"
+        return Metrics(
+            f"events, {self.output} less {self.branch}", int(known.sum()), values, self.weight,
+            float(weights[known].sum()), int((~known).sum()), self.rows.stride, lacking,
+        )  # fmt: skip
+
+
+@dataclass
+class Judged:
+    """What a stream of scores is compared with, if there is something in the files to compare with."""
+
+    manifest: Manifest
+    label: Label | None
+    labelled: LabelledScores | None
+    targets: Targets | None
+    weight: str | None
+    some: str = ""
+
+    @staticmethod
+    def of(manifest: Manifest, sources: Sequence[Source], weight: str | None, target: str | None) -> Judged:
+        """Raises DataError HQ0805 for a branch, HQ0834 for an output, or a weight with nothing to weigh."""
+        label, own = held_label(manifest, sources), manifest.dataset.label if manifest.dataset else None
+        labelled = None if label is None else LabelledScores.of(manifest, label, weight)
+        targets = None if target is None else Targets.of(manifest, sources, target, weight)
+        some = ""
+        if own is not None and label is None:
+            without = [s for s in sources if not set(own.branches) <= set(s.branches)]
+            if len(without) < len(sources):
+                some = (
+                    f"{len(without)} of {len(sources)} files lack {', '.join(own.branches)}: {without[0]} is the first"
+                )
+        if weight is not None and labelled is None and targets is None:
+            why = some or "the files hold no labels that a score could be compared with"
+            raise DataError("HQ0834", f'no metric for "{weight}" to weigh', why, "name what to compare with: --target")
+        return Judged(manifest, label, labelled, targets, weight, some)
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """All that is read for it."""
+        more = (self.targets.branch if self.targets else None, self.weight)
+        return (*(self.label.branches if self.label else ()), *(b for b in more if b is not None))
+
+    def add(self, arrays: Mapping[str, NDArray[Any]], chunk: Chunk) -> Report:
+        """Take a batch; what its labels are."""
+        where, events = str(chunk.source), chunk.events
+        weights = np.ones(len(events))
+        if self.weight is not None:
+            weights = one_each(events, self.weight, where, chunk.first)
+        if self.targets is not None:
+            self.targets.add(arrays, one_each(events, self.targets.branch, where, chunk.first), weights)
+        if self.label is None:
+            return Report()
+        truth, labels = truth_of(events, self.label, self.manifest)
+        if self.labelled is not None:
+            self.labelled.add(arrays, truth, weights)
+        return Report(labels=labels)
+
+    def metrics(self) -> tuple[Metrics, ...]:
+        if self.some:
+            return (Metrics("events of one class", 0, {}, self.weight, lacking=self.some),)
+        return tuple(part.metrics() for part in (self.labelled, self.targets) if part is not None)
