@@ -126,8 +126,7 @@ class _Compilation:
         from hepq.compiler.generate import generate
         from hepq.compiler.golden import CIRCUIT_TOLERANCE, TOLERANCE
         from hepq.runtime import manifest as m
-        from hepq.runtime.artifact import write
-        from hepq.runtime.derived import MEMBER
+        from hepq.runtime.artifact import VARIABLES, write
 
         options, report = self.options, self.report
         self.tell("optimising")
@@ -146,7 +145,7 @@ class _Compilation:
         held = variables(self.built, self.source)
         members = (
             made.members
-            | ({} if held is None else {MEMBER: held.model_dump_json().encode()})
+            | ({} if held is None else {VARIABLES: held.model_dump_json().encode()})
             | {
                 "weights.safetensors": save(dict(self.weights)),
                 "source.hepq": _text(self.built).encode(),

@@ -29,6 +29,8 @@ from hepq.runtime.manifest import FORMAT_VERSION, Code, Manifest
 from hepq.runtime.trust import Trust
 
 MANIFEST, WEIGHTS, SOURCE, GOLDEN = "manifest.json", "weights.safetensors", "source.hepq", "golden.safetensors"
+#: which an artifact may have
+VARIABLES = "derived.json"
 #: of the manifest, unpacked
 MAX_MANIFEST = 4 << 20
 _COMMENT = b"hepq manifest sha256 "
@@ -159,8 +161,8 @@ def _read(path: Path, zipped: archive.Archive) -> tuple[Manifest, dict[str, byte
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
         raise ArtifactError("HQ0825", f"malformed {MANIFEST} in {path}", f"{where}: {first['msg']}") from error
-    needed = {WEIGHTS, GOLDEN, SOURCE, *manifest.own_members}
     held = zipped.members.keys() - {MANIFEST}
+    needed = {WEIGHTS, GOLDEN, SOURCE, *manifest.own_members} | (held & {VARIABLES})
     if odd := (needed ^ held) | (needed ^ manifest.members.keys()):
         name = sorted(odd)[0]
         what = "is missing from" if name not in held else "does not belong in"

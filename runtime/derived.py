@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from hepq.runtime.artifact import VARIABLES
 from hepq.runtime.errors import ArtifactError
 from hepq.runtime.manifest import EventSchema
 from hepq.runtime.program import Array, Context, Program, Step, evaluate
 from hepq.runtime.report import NotANumber
 
-MEMBER = "derived.json"
 #: events evaluated at once
 SLICE = 256
 _LARGEST = float(np.finfo(np.float32).max)
@@ -54,14 +54,14 @@ class Variables(BaseModel):
         try:
             found = Variables.model_validate_json(data)
         except ValidationError as error:
-            raise ArtifactError("HQ0840", f"malformed {MEMBER} in {where}", error.errors()[0]["msg"]) from error
+            raise ArtifactError("HQ0840", f"malformed {VARIABLES} in {where}", error.errors()[0]["msg"]) from error
         inputs = {v.name for v in schema.inputs}
         odd = [n for n in found.program.inputs if n not in inputs]
         odd += [str(s.attrs.get("name")) for s in found.program.steps if s.op == "input"
                 and s.attrs.get("name") not in found.program.inputs]  # fmt: skip
         if odd or found.program.quantum or set(found.roles) != set(found.program.outputs):
             why = f"no input {odd[0]}" if odd else "it does not say what its values are"
-            raise ArtifactError("HQ0840", f"malformed {MEMBER} in {where}", why)
+            raise ArtifactError("HQ0840", f"malformed {VARIABLES} in {where}", why)
         return found
 
     def causes(
@@ -112,7 +112,10 @@ class Variables(BaseModel):
         """(variable, event, its numbers that are not finite), of events of the same multiplicities."""
         given = {v.name: _taken(schema, v.name, v.dims, rows, events) for v in schema.inputs
                  if v.name in self.program.inputs}  # fmt: skip
-        values = evaluate(self._whole, given, {}, _no_circuit)
+        try:
+            values = evaluate(self._whole, given, {}, _no_circuit)
+        except MemoryError as error:
+            raise ArtifactError("HQ0840", f"malformed {VARIABLES}", "its values do not fit in memory") from error
         steps = [values[str(i)] for i in range(len(self.program.steps))]
         bad = np.stack([_events(_not_finite(v), len(events)) for v in steps])
         nan = np.stack([_events(np.isnan(v), len(events)) for v in steps])
@@ -157,4 +160,4 @@ def _events(value: NDArray[np.bool_], events: int) -> NDArray[np.bool_]:
 
 
 def _no_circuit(step: Step, operands: Sequence[Step], args: Sequence[Array], context: Context) -> Any:
-    raise ArtifactError("HQ0840", f"malformed {MEMBER}", f"step {step.op} measures a circuit")
+    raise ArtifactError("HQ0840", f"malformed {VARIABLES}", f"step {step.op} measures a circuit")

@@ -105,9 +105,10 @@ class Model:
     @cached_property
     def _variables(self) -> Variables | None:
         """The dataset's variables, if the artifact has them; those made before hepq kept them do not."""
-        from hepq.runtime.derived import MEMBER, Variables
+        from hepq.runtime.artifact import VARIABLES
+        from hepq.runtime.derived import Variables
 
-        data = self.artifact.members.get(MEMBER)
+        data = self.artifact.members.get(VARIABLES)
         return None if data is None else Variables.read(data, str(self.artifact.path), self.manifest)
 
     def predict(

@@ -12,13 +12,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import uproot
-from sklearn.metrics import roc_auc_score
 
-from hepq.runtime import event_files, labels, thinned
+from hepq.runtime import event_files, labels
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.errors import DataError
-from hepq.runtime.manifest import Branch, Label, Output
-from hepq.runtime.metrics import discriminants
+from hepq.runtime.manifest import Branch, Label
 from hepq.runtime.model import Model
 from hepq.runtime.writers import open_writer
 from tests.runtime import tiny_artifact
@@ -74,57 +72,6 @@ def test_many_files_in_order(model: Model, root_file: Write, tmp_path: Path) -> 
     assert read(summary.out)["jet_x"].tolist() == ak.concatenate(parts).jet_x.tolist()
 
 
-def likely(model: Model, events: ak.Array) -> Any:
-    """The probability of B."""
-    found = model(events)["tot"]
-    return discriminants(np.stack([found.A, found.B], 1))[:, 1]
-
-
-def test_auc_from_the_labels(model: Model, events: ak.Array, root_file: Write, tmp_path: Path) -> None:
-    summary = model.predict(root_file(events), tmp_path / "out.parquet", step=100, progress=False)
-    score = likely(model, events)
-    known = np.isfinite(score)
-    assert summary.auc["B"] == pytest.approx(roc_auc_score(events.label_B[known], score[known]))
-    assert set(summary.auc) == {"A", "B"}
-
-
-def test_auc_memory_is_bounded(
-    model: Model, events: ak.Array, root_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(thinned, "CAPACITY", 150)
-    found = model.predict(root_file(events), tmp_path / "out.parquet", step=33, progress=False).report.metrics[0]
-    assert found.every == 4
-    score, truth = likely(model, events)[::4], events.label_B.to_numpy()[::4]
-    known = np.isfinite(score)
-    assert (found.events, found.not_a_number) == (known.sum(), (~known).sum())
-    assert found.values["auc"]["B"] == pytest.approx(roc_auc_score(truth[known], score[known]))
-
-
-def test_every_other_event_is_kept_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thinned, "CAPACITY", 4)
-    kept = thinned.Thinned()
-    for i in range(11):
-        kept.add(np.array([i]), np.array([-i]))
-        assert len(kept.all(2)[0]) <= 4
-    assert [c.tolist() for c in kept.all(2)] == [[0, 4, 8], [0, -4, -8]]
-    assert kept.stride == 4
-    assert [c.tolist() for c in thinned.Thinned().all(2)] == [[], []]
-
-
-def test_a_single_score_stands_for_the_last_of_two_classes(model: Model) -> None:
-    one = Output(name="score", dims=())
-    manifest = model.manifest.model_copy(update={"outputs": (one,)})
-    assert manifest.dataset is not None
-    assert manifest.dataset.label is not None
-    collector = labels.LabelledScores.of(manifest, manifest.dataset.label)
-    assert collector is not None
-    scores = np.array([-1.0, 0.3, 0.2, 2.0, 9.0, np.nan], np.float32)
-    collector.add({"score": scores}, np.array([0, 0, 1, 1, -1, 0]), np.ones(6))
-    found = collector.metrics()
-    assert found.values == {"auc": {"A": 0.75, "B": 0.75}}
-    assert (found.events, found.not_a_number, found.lacking) == (4, 1, "")
-
-
 def test_classes_of() -> None:
     hot = {"a": [1, 0, 0, 1], "b": [0, 1, 0, 1]}
     assert labels.classes_of(hot, ["a", "b"], 2).tolist() == [0, 1, -1, -1]
@@ -135,78 +82,6 @@ def test_classes_of() -> None:
 def test_no_labels_no_auc(model: Model, events: ak.Array, root_file: Write, tmp_path: Path) -> None:
     data = events[["part_e", "part_px", "jet_x"]]
     assert model.predict(root_file(data), tmp_path / "out.root", progress=False).auc == {}
-
-
-@pytest.mark.case("unlabelled_silent")
-def test_events_of_no_class_or_of_both_are_counted(
-    model: Model, events: ak.Array, root_file: Write, tmp_path: Path
-) -> None:
-    one, two = events.label_A.to_numpy().copy(), events.label_B.to_numpy().copy()
-    one[:3] = two[:3] = 0
-    one[3:5] = two[3:5] = 1
-    odd = ak.with_field(ak.with_field(events, one, "label_A"), two, "label_B")
-    found = model.predict(root_file(odd), tmp_path / "out.root", step=100, progress=False).report
-    assert found.labels is not None
-    assert (found.labels.none, found.labels.several, found.labels.usual) == (3, 2, 495)
-    assert found.metrics[0].events + found.metrics[0].not_a_number == 495
-
-
-def test_some_files_without_labels_give_no_metrics_and_say_so(
-    model: Model, events: ak.Array, root_file: Write, tmp_path: Path
-) -> None:
-    files = [root_file(events, "a.root"), root_file(events[["part_e", "part_px", "jet_x"]], "b.root")]
-    summary = model.predict(files, tmp_path / "out.root", progress=False)
-    assert summary.auc == {}
-    assert summary.report.labels is None
-    assert summary.report.metrics[0].lacking.startswith("1 of 2 files lack label_A, label_B: ")
-
-
-@pytest.mark.case("auc_ignores_weight")
-def test_a_branch_weighs_the_metrics(model: Model, events: ak.Array, root_file: Write, tmp_path: Path) -> None:
-    weight = np.random.default_rng(0).uniform(-0.2, 1, len(events)).astype(np.float32)
-    file = root_file(ak.with_field(events, weight, "w"))
-    found = model.predict(file, tmp_path / "out.root", step=77, progress=False, weight="w").report.metrics[0]
-    score = likely(model, events)
-    known = np.isfinite(score)
-    s, b = known & (events.label_B.to_numpy() == 1), known & (events.label_B.to_numpy() == 0)
-    v, w = weight[s].astype(float), weight[b].astype(float)
-    won = (score[s][:, None] > score[b]) + 0.5 * (score[s][:, None] == score[b])
-    assert found.values["auc"]["B"] == pytest.approx((v[:, None] * w * won).sum() / (v.sum() * w.sum()))
-    assert found.sum_of_weights == pytest.approx(weight[known].sum())
-    assert found.weight == "w"
-
-
-def test_an_output_beside_the_branch_it_should_be(
-    model: Model, events: ak.Array, root_file: Write, tmp_path: Path
-) -> None:
-    scale = model(events)["scale"]
-    file = root_file(ak.with_field(events, np.nan_to_num(scale) - 0.5, "true"))
-    found = model.predict(file, tmp_path / "out.root", progress=False, target="scale=true").report.metrics[1]
-    assert (found.values["bias"], found.values["rms"]) == (pytest.approx(0.5), pytest.approx(0, abs=1e-6))
-    assert (found.events, found.not_a_number) == (np.isfinite(scale).sum(), np.isnan(scale).sum())
-
-
-@pytest.mark.parametrize(
-    ("options", "code"),
-    [
-        ({"weight": "nothing"}, "HQ0805"),
-        ({"weight": "part_e"}, "HQ0806"),
-        ({"target": "nothing"}, "HQ0805"),
-        ({"target": "tot=jet_x"}, "HQ0834"),
-        ({"target": "scael=jet_x"}, "HQ0834"),
-    ],
-)
-def test_what_cannot_weigh_or_be_compared(
-    model: Model, events: ak.Array, root_file: Write, tmp_path: Path, options: Any, code: str
-) -> None:
-    assert refused(model, root_file(events), tmp_path / "out.root", **options).code == code
-
-
-def test_a_weight_with_nothing_to_weigh_is_an_error(
-    model: Model, events: ak.Array, root_file: Write, tmp_path: Path
-) -> None:
-    data = root_file(events[["part_e", "part_px", "jet_x"]])
-    assert refused(model, data, tmp_path / "out.root", weight="jet_x").code == "HQ0834"
 
 
 # --- bad files -----------------------------------------------------------------------------
