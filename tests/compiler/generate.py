@@ -346,6 +346,44 @@ def _edge_conv(b: _Builder) -> Node:
     return b.make("mul", y, b.const(1 / math.sqrt(dim.size or 1)))
 
 
+def _two_graphs(b: _Builder) -> Node:
+    """One value looked up by two graphs, and a linear map of both."""
+    pos = b.exactly(where=lambda n: len(n.type.dims) == 2 and len([d for d in n.type.dims if d.ragged]) == 1)
+    over, coord = sorted(pos.type.dims, key=lambda d: not d.ragged)
+    x, k = b.any(where=lambda n: n.type.dim(over) is not None), Dim("nbr", b.choose([1, 3]))
+    short = b.choose(["zero", "self"])
+    near, there = (
+        b.make("gather", x, b.make("knn", p, jumps=True, over=over, coord=coord, nbr=k, short=short))
+        for p in (pos, b.make(b.choose(["abs", "floor"]), pos))
+    )
+    along = b.dim(x, lambda d: not d.ragged)
+    if b.choose([True, False]):
+        both = b.make("concat", near, there, along=(along, along), dim=b.fresh(2 * (along.size or 0), near))
+        along = both.type.dims[near.type.dims.index(along)]
+    else:
+        both = b.make(b.choose(["add", "sub"]), near, there)
+    y = b.make("contract", both, b.param((b.fresh(b.choose([2, 4]), both), along)), over=(along,))
+    return b.make("mul", y, b.const(1 / math.sqrt(along.size or 1)))
+
+
+def _weighted_neighbours(b: _Builder) -> Node:
+    """Weights over the very dim that a graph adds, in a sum over it, in one over channels, or each by each."""
+    near = b.any(where=lambda n: any(d.name == "nbr" for d in n.type.dims))
+    nbr = next(d for d in near.type.dims if d.name == "nbr")
+    kind = b.choose(["neighbours", "channels", "each"])
+    if kind == "each":
+        return b.make("mul", near, b.param((nbr,)))
+    channel = b.dim(near, lambda d: not d.ragged and d.name != "nbr")
+    out, over = b.choose([[], [b.fresh(2, near)]]), nbr if kind == "neighbours" else channel
+    y = b.make(
+        "contract",
+        near,
+        b.param((*out, *b.choose([[], [channel]]), nbr) if over is nbr else (*out, nbr, channel)),
+        over=(over,),
+    )
+    return b.make("mul", y, b.const(0.25))
+
+
 def _window(b: _Builder) -> Node:
     """Windows along one or two dims, or what a convolution makes of them: summed with a channel or for each."""
     y = x = b.any()
@@ -395,6 +433,7 @@ def _trivial(b: _Builder) -> Node:
 
 RECIPES: list[Recipe] = [
     _unary, _jump, _binary, _binary, _integer, _logic, _where, _rename, _transpose, _stack, _concat, _pick, _slice,
-    _unflatten, _flatten, _dense, _dense, _contract, _reduce, _reduce, _edges, _edge_conv, _window, _batch_norm,
+    _unflatten, _flatten, _dense, _dense, _contract, _reduce, _reduce, _edges, _edge_conv, _two_graphs,
+    _weighted_neighbours, _window, _batch_norm,
     _dropout, _trivial,
 ]  # fmt: skip

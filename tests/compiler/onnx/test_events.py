@@ -50,6 +50,7 @@ ITEMS = {
     "ascending": "order part by py / 1 GeV + charge",
     "by_a_flag": "order part by if muon and charge > 0 then 1.0 else 0.0 desc",
     "in_single_precision": "order part by tanh(rank) desc",
+    "partly_in_single_precision": "order part by tan(rank) + 2 * rank desc",
     "never_a_number": "order part by log(rank)",
     "drop": "policy nan = drop",
     "drop_and_order": "order part by px asc\n  policy nan = drop",

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults that are planted: which there are, and that the tests which execute their lines are found and notice."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks import forked, line_tests, mutants
+from benchmarks.line_tests import Timed, body_lines, selected
+from benchmarks.mutants import Fault, Kept, Verdict
+from benchmarks.mutations import mutations, planted
+
+
+def found(source: str) -> set[str]:
+    return {m.what for m in mutations(source)}
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("a < b", {"a < b → a <= b", "a < b → a > b"}),
+        ("a is not b", {"a is not b → a is b"}),
+        ("a and b", {"a and b → a or b", "a and b → a", "a and b → b"}),
+        ("x = a + 2", {"a + 2 → a - 2", "2 → 3", "2 → 1"}),
+        ("x = not a", {"not a → a"}),
+        ("x = a if b else c", {"a if b else c → a if not b else c"}),
+        ("x = 0.5", {"0.5 → 1.0"}),
+        ("x = True", {"True → False"}),
+        ("x = max(a, b)", {"max → min"}),
+        ("x = np.any(a)", {"np.any → np.all"}),
+        ("x = f(a, b)", {"f(a, b) → f(b, a)"}),
+        ("x = f(a, key=b)", {"f(a, key=b) → f(a)"}),
+        ("x = a[i:]", {"a[i:] → a[i - 1:]"}),
+        ("x = (a, b)", {"(a, b) → (b,)", "(a, b) → (a,)"}),
+        ("x = {a: b, c: d}", {"{a: b, c: d} → {c: d}", "{a: b, c: d} → {a: b}"}),
+        ("x = [a for a in b if a]", {"[a for a in b if a] → [a for a in b]"}),
+        ("if a:\n    raise b", {"if a: raise b → if not a: raise b", "if a: raise b → pass", "raise b → pass"}),
+        ("if a:\n  b()\nelse:\n  c()", {"if a: b() else: c() → if not a: b() else: c()", "b() → pass", "c() → pass"}),
+        ("a[b] = c", {"a[b] = c → pass"}),
+        ("def f():\n    return a", {"return a → return None"}),
+    ],
+)  # fmt: skip
+def test_faults_of_each_kind(source: str, expected: set[str]) -> None:
+    if source.startswith(("a <", "a is", "a and")):
+        expected = expected | {f"{source} → pass"}
+    assert found(source) == expected
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""Words."""',
+        "import a",
+        "assert a < 1",
+        "def f(a: tuple[int, 1]) -> Literal[1]: ...",
+        "x: tuple[int, 1]",
+        "if TYPE_CHECKING:\n    x = 1",
+        "class A:\n    def __repr__(self):\n        return f(1)",
+        "@dataclass(frozen=True)\nclass A:\n    pass",
+        'x = f"{a + 1}"',
+        "x = f(help=a + 1)",
+    ],
+)
+def test_words_types_and_imports_are_left_alone(source: str) -> None:
+    assert not found(source)
+
+
+def test_each_fault_is_planted_where_it_says() -> None:
+    source = "def f(a, b):\n    if a > 1:\n        return a - b\n    return max(a, b)\n"
+    before = {"f(2, 1)": 1, "f(1, 2)": 2}
+    for mutation in mutations(source):
+        code = compile(planted(source, mutation.number), "f", "exec")
+        space: dict[str, object] = {}
+        exec(code, space)
+        after = {text: eval(text, space) for text in before}
+        assert after != before, mutation
+
+
+def test_lines_inside_functions_belong_to_their_statements() -> None:
+    source = "x = 1\ndef f(\n  a=2,\n):\n  if (a\n    or b):\n    return g(\n      a,\n    )\n  return b\n"
+    assert body_lines(source) == {5: 5, 6: 5, 7: 7, 8: 7, 9: 7, 10: 10}
+
+
+def test_tests_are_taken_in_turn_while_time_lasts() -> None:
+    tests = [Timed("a::t[1]", 1, 10), Timed("a::t[2]", 2, 10), Timed("b::u", 3, 10), Timed("b::slow", 50, 10)]
+    assert [t.id for t in selected(tests, 1000)] == ["a::t[1]", "b::u", "b::slow", "a::t[2]"]
+    assert [t.id for t in selected(tests, 6)] == ["a::t[1]", "b::u", "a::t[2]"]
+    assert [t.id for t in selected(tests[3:], 6)] == ["b::slow"]
+
+
+def test_children_that_end_hang_and_die(tmp_path: Path) -> None:
+    def hang() -> str:
+        time.sleep(60)
+        return ""
+
+    jobs = [(lambda: "first", 30.0), (hang, 0.5), (lambda: os.kill(os.getpid(), 9), 30.0), (lambda: "last", 30.0)]
+    ended = dict(forked.run_all(jobs, 2, tmp_path))
+    assert [(ended[i].value, ended[i].why) for i in range(4)] == [
+        ("first", ""),
+        (None, "hang"),
+        (None, "died with status 9"),
+        ("last", ""),
+    ]
+
+
+def test_lines_follow_a_source_that_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_tests, "ROOT", tmp_path)
+    monkeypatch.setattr(line_tests, "KEPT", tmp_path)
+    source = tmp_path / "a.py"
+    source.write_text("def f():\n    return 1\n\n\ndef g():\n    return 2\n")
+    (tmp_path / f"{line_tests.digest(source)}.py").write_text(source.read_text())
+    recorded = {"tests": {"t.py::t": {"seconds": 0.1, "lines": {"a.py": [2, 6]}}}}
+    entry = {**recorded, "sources": {"a.py": line_tests.digest(source)}}
+    test_file = tmp_path / "t.py"
+    line_tests._place(test_file).write_text(json.dumps(entry))
+    source.write_text("import b\n\n\ndef f():\n    return 1\n\n\ndef g():\n    return 3\n")
+    by_line = line_tests.LineTests([test_file])
+    assert [[t.id for t in by_line.of("a.py", line)] for line in (5, 9, 1)] == [["t.py::t"], [], ["t.py::t"]]
+
+
+def test_the_same_seed_draws_the_same_faults() -> None:
+    among = [Fault("a.py", line, n, f"{n}", "x") for n, line in enumerate([1, 1, 2, 3, 4, 4, 4])]
+    first, again, other = (mutants.drawn(among, 3, seed) for seed in (0, 0, 1))
+    assert first == again != other
+    assert len({f.line for f in first}) == 3
+    assert len(mutants.drawn(among, 9, 0)) == 4
+
+
+def test_only_faults_that_can_change_a_result_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reviewed = tmp_path / "reviewed.toml"
+    reviewed.write_text(
+        '[[unnoticed]]\nfile = "a.py"\nline = "x"\nfault = "1"\nreason = "only speed"\nchanges_results = false\n'
+        '[[unnoticed]]\nfile = "a.py"\nline = "x"\nfault = "2"\nreason = "no peer"\nchanges_results = true\n'
+    )
+    monkeypatch.setattr(mutants, "REVIEWED", reviewed)
+    kept, among = Kept(tmp_path / "kept"), [Fault("a.py", n, n, f"{n}", "x") for n in range(5)]
+    for fault, noticed in zip(among, ("t", "", "", "hang", ""), strict=True):
+        kept.add(fault, Verdict(noticed, 1, 1, 1.0))
+    kept = Kept(tmp_path / "kept")
+    summary = mutants.summarise(among, kept, mutants.Console(width=100))
+    assert (summary.planted, summary.noticed, summary.equivalent, summary.share) == (5, 2, 1, 0.5)
+    said = capsys.readouterr().out
+    assert [word in said for word in ("only speed", "no peer", "not reviewed")] == [True] * 3
+
+
+def test_reviewed_faults_have_a_reason() -> None:
+    assert all(entry["reason"] and entry["changes_results"] in (True, False) for entry in mutants.reviewed().values())
