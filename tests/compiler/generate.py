@@ -20,6 +20,7 @@ from hepq.compiler import ir
 from hepq.compiler.infer import RuleError, make
 from hepq.compiler.ir import Module, Node
 from hepq.lang.types import Dim, Type
+from tests.compiler import graph_recipes
 
 T = TypeVar("T")
 Choose = Callable[[Sequence[T]], T]
@@ -90,13 +91,13 @@ def random_weights(module: Module, rng: np.random.Generator) -> dict[str, Any]:
 
 def build_module(choose: Choose[Any], steps: int = 14) -> Module:
     """A module grown op by op; ``choose`` picks one of a sequence."""
-    builder = _Builder(choose)
+    builder = Builder(choose)
     for _ in range(choose(range(2, steps + 1))):
         builder.step()
     return builder.finish()
 
 
-class _Builder:
+class Builder:
     def __init__(self, choose: Choose[Any]) -> None:
         self.choose = choose
         self.inputs = [Node("input", (), {"name": n}, t) for n, t in INPUTS.items()]
@@ -168,10 +169,10 @@ _ROUNDS = (ir.UNARY - {"neg", "abs", "floor", "ceil", "sign", "not"}) | {
     "mul", "div", "mod", "pow", "atan2", "hypot", "contract", "reduce_mean", "batch_norm", "param",
 }  # fmt: skip
 
-Recipe = Callable[[_Builder], "Node | None"]
+Recipe = Callable[[Builder], "Node | None"]
 
 
-def _safe(b: _Builder, op: str, x: Node) -> Node:
+def _safe(b: Builder, op: str, x: Node) -> Node:
     """``op`` of x, where x is first brought into the op's domain."""
     if op in ("log", "sqrt"):
         x = b.make("add", b.make("abs", b.small(x)), b.const(0.25))
@@ -180,12 +181,12 @@ def _safe(b: _Builder, op: str, x: Node) -> Node:
     return b.make(op, x)
 
 
-def _unary(b: _Builder) -> Node:
+def _unary(b: Builder) -> Node:
     op = b.choose(sorted(ir.UNARY - {"not", "floor", "ceil", "sign"}))
     return _safe(b, op, b.any())
 
 
-def _jump(b: _Builder) -> Node:
+def _jump(b: Builder) -> Node:
     op = b.choose(["floor", "ceil", "sign", "mod", "trunc", "compare"])
     x = b.exactly()
     if op == "mod":
@@ -197,7 +198,7 @@ def _jump(b: _Builder) -> Node:
     return b.make(op, x, jumps=True)
 
 
-def _binary(b: _Builder) -> Node:
+def _binary(b: Builder) -> Node:
     op = b.choose(["add", "sub", "mul", "min", "max", "div", "pow", "hypot", "atan2"])
     x, y = b.any(), b.any()
     if op == "div":
@@ -211,7 +212,7 @@ def _binary(b: _Builder) -> Node:
     return b.make(op, x, y)
 
 
-def _integer(b: _Builder) -> Node:
+def _integer(b: Builder) -> Node:
     op = b.choose(["add", "sub", "mul", "min", "max", "mod", "neg", "abs", "sign", "iota", "count", "real"])
     if op in ("iota", "count"):
         return b.make(op, dim=b.choose([PART, TRACK, PART.prime(), CHAN]))
@@ -227,7 +228,7 @@ def _integer(b: _Builder) -> Node:
     return b.make(op, x, b.any("int"))
 
 
-def _logic(b: _Builder) -> Node:
+def _logic(b: Builder) -> Node:
     op = b.choose(["and", "or", "not", "eq", "int", "reduce_any", "reduce_all"])
     x = b.any("bool")
     if op == "not":
@@ -239,39 +240,39 @@ def _logic(b: _Builder) -> Node:
     return b.make(op, x, b.any("bool"))
 
 
-def _where(b: _Builder) -> Node:
+def _where(b: Builder) -> Node:
     return b.make("where", b.any("bool"), b.any(), b.any())
 
 
-def _rename(b: _Builder) -> Node:
+def _rename(b: Builder) -> Node:
     x = b.any()
     dim = b.dim(x)
     return b.make("rename", x, src=dim, dst=dim.prime())
 
 
-def _transpose(b: _Builder) -> Node:
+def _transpose(b: Builder) -> Node:
     x = b.any(where=lambda n: len(n.type.dims) > 1)
     return b.make("transpose", x, type=x.type.with_dims(x.type.dims[1:] + x.type.dims[:1]))
 
 
-def _stack(b: _Builder) -> Node:
+def _stack(b: Builder) -> Node:
     xs = [b.any() for _ in range(b.choose([1, 2, 3]))]
     return b.make("stack", *xs, dim=b.fresh(len(xs), *xs))
 
 
-def _concat(b: _Builder) -> Node:
+def _concat(b: Builder) -> Node:
     xs = [b.any(where=lambda n: any(not d.ragged for d in n.type.dims)) for _ in range(b.choose([1, 2, 2, 3]))]
     along = tuple(b.dim(x, lambda d: not d.ragged) for x in xs)
     return b.make("concat", *xs, along=along, dim=b.fresh(sum(d.size or 0 for d in along), *xs))
 
 
-def _pick(b: _Builder) -> Node:
+def _pick(b: Builder) -> Node:
     x = b.any()
     dim = b.dim(x, lambda d: not d.ragged)
     return b.make("pick", x, dim=dim, index=b.choose(range(dim.size or 0)))
 
 
-def _slice(b: _Builder) -> Node:
+def _slice(b: Builder) -> Node:
     x = b.any()
     dim = b.dim(x, lambda d: not d.ragged)
     whole = dim.size or 0
@@ -279,14 +280,14 @@ def _slice(b: _Builder) -> Node:
     return b.make("slice", x, dim=dim, start=b.choose(range(whole - size + 1)), dst=b.fresh(size, x))
 
 
-def _unflatten(b: _Builder) -> Node:
+def _unflatten(b: Builder) -> Node:
     x = b.any()
     dim = b.dim(x, lambda d: d.size in (4, 6))
     inner = b.fresh((dim.size or 0) // 2, x)
     return b.make("unflatten", x, dim=dim, into=(Dim("half", 2), inner))
 
 
-def _flatten(b: _Builder) -> Node:
+def _flatten(b: Builder) -> Node:
     def pairs(n: Node) -> list[tuple[Dim, Dim]]:
         return [(p, q) for p, q in zip(n.type.dims, n.type.dims[1:], strict=False) if p.size and q.size]
 
@@ -295,7 +296,7 @@ def _flatten(b: _Builder) -> Node:
     return b.make("flatten", x, dims=(outer, inner), dst=b.fresh(outer.size * inner.size, x))
 
 
-def _dense(b: _Builder) -> Node:
+def _dense(b: Builder) -> Node:
     x = b.any()
     dim = b.dim(x, lambda d: not d.ragged)
     out = b.fresh(b.choose([1, 2, 5]), x)
@@ -305,14 +306,14 @@ def _dense(b: _Builder) -> Node:
     return b.make("add", y, b.param((out,), "b")) if b.choose([True, False]) else y
 
 
-def _contract(b: _Builder) -> Node:
+def _contract(b: Builder) -> Node:
     x = b.any()
     dim = b.dim(x)
     y = b.any(where=lambda n: n.type.dim(dim) is not None)
     return b.make("mul", b.make("contract", b.small(x), b.small(y), over=(dim,)), b.const(0.25))
 
 
-def _reduce(b: _Builder) -> Node:
+def _reduce(b: Builder) -> Node:
     op = b.choose(["reduce_sum", "reduce_mean", "reduce_max", "reduce_min"])
     x = b.any()
     over = {b.dim(x) for _ in range(b.choose([1, 1, 2]))}
@@ -320,71 +321,7 @@ def _reduce(b: _Builder) -> Node:
     return b.make("mul", y, b.const(0.25)) if op == "reduce_sum" else y
 
 
-def _edges(b: _Builder) -> Node:
-    """Neighbours by position, then something of theirs, often beside something of one's own."""
-    pos = b.exactly(where=lambda n: len(n.type.dims) == 2 and len([d for d in n.type.dims if d.ragged]) == 1)
-    over, coord = sorted(pos.type.dims, key=lambda d: not d.ragged)
-    k = Dim("nbr", b.choose([1, 3]))
-    idx = b.make("knn", pos, jumps=True, over=over, coord=coord, nbr=k, short=b.choose(["zero", "self"]))
-    x = b.any(where=lambda n: n.type.dim(over) is not None)
-    near = b.make("gather", x, idx)
-    kind = b.choose(["gather", "diff", "concat"])
-    if kind == "gather":
-        return near
-    diff = b.make("sub", near, x)
-    if kind == "diff":
-        return diff
-    along = b.dim(x, lambda d: not d.ragged)
-    return b.make("concat", x, diff, along=(along, along), dim=b.fresh(2 * (along.size or 0), x, near))
-
-
-def _edge_conv(b: _Builder) -> Node:
-    x = _edges(b)
-    dim = b.dim(x, lambda d: not d.ragged and d.name != "nbr")
-    out = b.fresh(b.choose([2, 4]), x)
-    y = b.make("contract", x, b.param((out, dim)), over=(dim,))
-    return b.make("mul", y, b.const(1 / math.sqrt(dim.size or 1)))
-
-
-def _two_graphs(b: _Builder) -> Node:
-    """One value looked up by two graphs, and a linear map of both."""
-    pos = b.exactly(where=lambda n: len(n.type.dims) == 2 and len([d for d in n.type.dims if d.ragged]) == 1)
-    over, coord = sorted(pos.type.dims, key=lambda d: not d.ragged)
-    x, k = b.any(where=lambda n: n.type.dim(over) is not None), Dim("nbr", b.choose([1, 3]))
-    short = b.choose(["zero", "self"])
-    near, there = (
-        b.make("gather", x, b.make("knn", p, jumps=True, over=over, coord=coord, nbr=k, short=short))
-        for p in (pos, b.make(b.choose(["abs", "floor"]), pos))
-    )
-    along = b.dim(x, lambda d: not d.ragged)
-    if b.choose([True, False]):
-        both = b.make("concat", near, there, along=(along, along), dim=b.fresh(2 * (along.size or 0), near))
-        along = both.type.dims[near.type.dims.index(along)]
-    else:
-        both = b.make(b.choose(["add", "sub"]), near, there)
-    y = b.make("contract", both, b.param((b.fresh(b.choose([2, 4]), both), along)), over=(along,))
-    return b.make("mul", y, b.const(1 / math.sqrt(along.size or 1)))
-
-
-def _weighted_neighbours(b: _Builder) -> Node:
-    """Weights over the very dim that a graph adds, in a sum over it, in one over channels, or each by each."""
-    near = b.any(where=lambda n: any(d.name == "nbr" for d in n.type.dims))
-    nbr = next(d for d in near.type.dims if d.name == "nbr")
-    kind = b.choose(["neighbours", "channels", "each"])
-    if kind == "each":
-        return b.make("mul", near, b.param((nbr,)))
-    channel = b.dim(near, lambda d: not d.ragged and d.name != "nbr")
-    out, over = b.choose([[], [b.fresh(2, near)]]), nbr if kind == "neighbours" else channel
-    y = b.make(
-        "contract",
-        near,
-        b.param((*out, *b.choose([[], [channel]]), nbr) if over is nbr else (*out, nbr, channel)),
-        over=(over,),
-    )
-    return b.make("mul", y, b.const(0.25))
-
-
-def _window(b: _Builder) -> Node:
+def _window(b: Builder) -> Node:
     """Windows along one or two dims, or what a convolution makes of them: summed with a channel or for each."""
     y = x = b.any()
     along, wins = [b.dim(x)], list[Dim]()
@@ -402,18 +339,18 @@ def _window(b: _Builder) -> Node:
     return b.make("mul", b.make("contract", y, weight, over=over), b.const(0.25))
 
 
-def _batch_norm(b: _Builder) -> Node:
+def _batch_norm(b: Builder) -> Node:
     x = b.any()
     channel = b.dim(x, lambda d: not d.ragged)
     stats = [b.param((channel,), name) for name in ("w", "b", "mean", "var")]
     return b.make("batch_norm", x, *stats, channel=channel, eps=1e-5, momentum=0.1)
 
 
-def _dropout(b: _Builder) -> Node:
+def _dropout(b: Builder) -> Node:
     return b.make("dropout", b.any(), p=0.25) if b.choose([True, False]) else b.make("stop_gradient", b.any())
 
 
-def _trivial(b: _Builder) -> Node:
+def _trivial(b: Builder) -> Node:
     """Things a constant folder should remove."""
     x = b.any()
     kind = b.choose(["times_one", "plus_zero", "const", "cast", "same_again", "param_only"])
@@ -433,7 +370,6 @@ def _trivial(b: _Builder) -> Node:
 
 RECIPES: list[Recipe] = [
     _unary, _jump, _binary, _binary, _integer, _logic, _where, _rename, _transpose, _stack, _concat, _pick, _slice,
-    _unflatten, _flatten, _dense, _dense, _contract, _reduce, _reduce, _edges, _edge_conv, _two_graphs,
-    _weighted_neighbours, _window, _batch_norm,
+    _unflatten, _flatten, _dense, _dense, _contract, _reduce, _reduce, *graph_recipes.RECIPES, _window, _batch_norm,
     _dropout, _trivial,
 ]  # fmt: skip
