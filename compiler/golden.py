@@ -42,7 +42,7 @@ def golden_vectors(
 
     Events come from ``data`` (a ROOT file), else from the dataset's own files where they are present
     (relative to ``folder``), else they are made up: positive numbers, energies above momenta,
-    multiplicities from 0 to the bound.
+    multiplicities from 0 to the bound. Raises DataError for a file that is there and cannot be read as it says.
     """
     raw = _from_file(manifest, data, folder) or _made_up(manifest, np.random.default_rng(seed))
     events = (_event(manifest, raw, i) for i in range(raw.events))
@@ -107,13 +107,10 @@ def _from_file(manifest: Described, data: Path | None, folder: Path) -> Raw | No
     files: list[str] = [str(data)] if data else [str(folder / f) for f in dataset.files] if dataset else []
     tree = dataset.tree if dataset else None
     branches = [c.branch for c in manifest.columns]
-    try:
-        for source in event_files.find(files, tree) if files else []:
-            for chunk in event_files.iterate(source, branches, CANDIDATES):
-                return collect(manifest, chunk.events[:CANDIDATES], str(source))
-    except DataError:
-        if data is not None:
-            raise
+    for source in event_files.find(files, tree, absent=data is None):
+        if source.events:
+            chunk = next(event_files.iterate(source, branches, CANDIDATES))
+            return collect(manifest, chunk.events[:CANDIDATES], str(source))
     return None
 
 

@@ -78,11 +78,13 @@ def compile_file(
     """Compile a ``.hepq`` file to an artifact, or to ONNX. ``progress`` is told each stage's name.
 
     A model with a support vector machine but without weights gives an artifact of its kernel alone.
-    Raises HepqError for what is wrong with the program, its weights or the target; DataError for
-    the events of ``options.golden``. Nothing is written unless everything succeeds.
+    Raises HepqError for what is wrong with the program, its weights or the target; DataError for files of its
+    dataset that are there and differ from what it says, and for the events of ``options.golden``. Nothing is written
+    unless everything succeeds.
     """
+    from hepq.compiler.dataset_files import check_files
     from hepq.compiler.onnx_file import TARGET
-    from hepq.compiler.schema import read_inputs
+    from hepq.compiler.schema import event_schema, read_inputs
 
     options = _with_recorded(options or Options())
     report = CompileReport(out, "", options.target)
@@ -94,6 +96,8 @@ def compile_file(
         subject = subject_of(built, trained=options.weights is not None or options.init is not None)
         report.warnings, report.model = list(sink.items), built.plan.name
         source = read_inputs(subject.module)
+    with report.stage("dataset files"):
+        check_files(event_schema(built, source), path.parent)
     with report.stage("weights"):
         weights = model_weights(source, options)
     report.params = sum(v.size for v in weights.values())

@@ -70,16 +70,17 @@ def training_set(
     dim = None if label is None else schema.dim(label.dim)
     truth = []
     with TableWriter(schema) as writer:
-        for events, batch in read_batches(schema, files, label.branches if label else ()):
+        for chunk, batch in read_batches(schema, files, label.branches if label else ()):
             writer.add(batch)
-            found = classes_of(events, label.branches, dim.size or 0) if label and dim else 0
+            where = (str(chunk.source), chunk.first)
+            found = classes_of(chunk.events, label.branches, dim.size or 0, *where) if label and dim else 0
             truth.append(np.where(batch.unscored, -1, found))
     return TrainingSet(module, writer.finish(), np.concatenate(truth), built, dim)
 
 
 def read_batches(
     schema: EventSchema, files: Sequence[str | Path], labels: Sequence[str] = ()
-) -> Iterator[tuple[Any, Batch]]:
+) -> Iterator[tuple[event_files.Chunk, Batch]]:
     """Chunks of the events of ``files``, as they are, with the branches of labels too, and prepared.
 
     Raises DataError for the files.
@@ -90,4 +91,5 @@ def read_batches(
     for source in event_files.find(list(files), schema.dataset.tree):
         check_present(list(labels), list(source.branches), str(source), help)
         for chunk in event_files.iterate(source, names):
-            yield chunk.events, prepare(schema, collect(schema, chunk.events, str(source)))
+            raw = collect(schema, chunk.events, str(source), chunk.first)
+            yield chunk, prepare(schema, raw, str(source), chunk.first)

@@ -73,6 +73,7 @@ CATALOGUE: dict[str, str] = {
     "HQ0882": "a job failed",
     "HQ0883": "no such job in the ledger",
     "HQ0884": "no room to pack circuits",
+    "HQ0885": "files that differ in the type of a kept branch",
     "HQ0890": "compiled code that does not fit its artifact",
     "HQ0891": "not a SHA-256",
     "HQ0892": "an artifact that is not trusted",

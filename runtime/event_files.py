@@ -17,6 +17,8 @@ Files = str | Path | Sequence[str | Path]
 #: how much of a file is held at once: a number of events, or an amount of memory
 DEFAULT_STEP = "32 MB"
 PARQUET = (".parquet", ".pq")
+#: what a file's name ends with, where a tree may follow
+_ENDINGS = (".root", *PARQUET)
 
 
 @dataclass(frozen=True)
@@ -48,22 +50,49 @@ def is_files(data: Any) -> bool:
     return isinstance(data, list | tuple) and bool(data) and all(isinstance(d, str | os.PathLike) for d in data)
 
 
-def find(files: Files, tree: str | None = None) -> list[Source]:
-    """Open every file once and find its tree. A name may be a glob, and may end in ``:TREE``.
+def find(files: Files, tree: str | None = None, absent: bool = False) -> list[Source]:
+    """Open every file once and find its tree. A name may be a pattern, and may end in ``:TREE`` or ``:FOLDER/TREE``;
+    a tree's name may end in its cycle, ``;1``. ``absent``: leave out names of no file.
 
     Raises DataError HQ0801 to HQ0804.
     """
+    named = [files] if isinstance(files, str | os.PathLike) else list(files)
+    found: list[Source] = []
+    for name in named:
+        path, own = _split(str(name))
+        paths = _matching(path)
+        if not paths and not absent:
+            raise _no_file(path)
+        found += [_source(p, own, tree) for p in paths]
+    return found
+
+
+def _source(path: str, own: str | None, tree: str | None) -> Source:
     from hepq.runtime import parquet, root
 
-    named = [files] if isinstance(files, str | os.PathLike) else list(files)
-    found = [(path, own or tree) for name in named for path, own in _expand(str(name))]
-    return [parquet.source(path) if path.endswith(PARQUET) else root.source(path, own) for path, own in found]
+    if not path.lower().endswith(PARQUET):
+        return root.source(path, own or tree)
+    if own is not None:
+        raise DataError("HQ0804", f'no tree "{own}" in {path}', "a Parquet file has no trees", f"name it {path}")
+    return parquet.source(path)
+
+
+def none_of(source: Source, branches: Collection[str]) -> Any:
+    """An awkward record array of no event, with the types that the file says ``branches`` have.
+
+    Raises DataError HQ0803, HQ0805, and HQ0807 for a branch of a kind that nothing can be made of.
+    """
+    from hepq.runtime import parquet, root
+
+    check_present(sorted(branches), list(source.branches), str(source))
+    return (root if source.tree else parquet).none_of(source, set(branches))
 
 
 def iterate(source: Source, branches: Collection[str], step: int | str = DEFAULT_STEP) -> Iterator[Chunk]:
     """The file's events, ``step`` of them at a time, with ``branches``; one empty chunk if there are none.
 
-    Raises DataError HQ0803 where the file cannot be read, HQ0805 for a branch it lacks.
+    Raises DataError HQ0803 where the file cannot be read, HQ0805 for a branch it lacks, HQ0807 for one of a kind
+    that nothing can be made of.
     """
     from hepq.runtime import parquet, root
 
@@ -76,20 +105,31 @@ def iterate(source: Source, branches: Collection[str], step: int | str = DEFAULT
         raise damaged(source.path, EOFError(f"{first} of {source.events} events could be read"))
 
 
-def _expand(name: str) -> list[tuple[str, str | None]]:
-    path, tree = name, None
-    if not os.path.exists(name) and (cut := name.rfind(":")) > name.rfind("/") and cut > 0:
-        path, tree = name[:cut], name[cut + 1 :]
+def _split(name: str) -> tuple[str, str | None]:
+    """Path (or pattern, or address) and tree: the first ``:`` behind which no part of an existing path stands."""
+    if os.path.exists(name):
+        return name, None
+    begin = name.find("/", name.find("://") + 3) if "://" in name else 1
+    cuts = [i for i in range(max(begin, 1), len(name)) if name[i] == ":"]
+    there = (cut for cut in cuts if "://" not in name and any(map(os.path.isfile, glob.iglob(name[:cut]))))
+    ending = (cut for cut in cuts if name[:cut].lower().endswith(_ENDINGS))
+    last = (cut for cut in cuts[-1:] if "/" not in name[cut:])
+    cut = next(there, None) or next(ending, None) or next(last, None)
+    return (name, None) if cut is None else (name[:cut], name[cut + 1 :])
+
+
+def _matching(path: str) -> list[str]:
     if "://" in path or os.path.isfile(path):
-        return [(path, tree)]
+        return [path]
+    return sorted(p for p in glob.glob(path, recursive=True) if os.path.isfile(p)) if glob.has_magic(path) else []
+
+
+def _no_file(path: str) -> DataError:
     if glob.has_magic(path):
-        found = sorted(p for p in glob.glob(path, recursive=True) if os.path.isfile(p))
-        if found:
-            return [(p, tree) for p in found]
-        raise DataError("HQ0801", f"no file matches {path}", f"looked from {os.getcwd()}")
+        return DataError("HQ0801", f"no file matches {path}", f"looked from {os.getcwd()}")
     why = "it is a directory" if os.path.isdir(path) else f"looked from {os.getcwd()}"
     help = "name ROOT or Parquet files, or a pattern such as 'jets/*.root'"
-    raise DataError("HQ0801", f"no such file: {path}", why, help)
+    return DataError("HQ0801", f"no such file: {path}", why, help)
 
 
 def damaged(path: str, error: Exception) -> DataError:

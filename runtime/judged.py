@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hepq.runtime.columns import check_present, one_each
 from hepq.runtime.errors import DataError, did_you_mean
-from hepq.runtime.event_files import Chunk, Source
+from hepq.runtime.event_files import Chunk, Source, none_of
 from hepq.runtime.labels import LabelledScores, held_label, truth_of
 from hepq.runtime.manifest import Label, Manifest
 from hepq.runtime.metrics import regression
@@ -80,15 +80,14 @@ class Judged:
     def of(manifest: Manifest, sources: Sequence[Source], weight: str | None, target: str | None) -> Judged:
         """Raises DataError HQ0805 for a branch, HQ0834 for an output, or a weight with nothing to weigh."""
         label, own = held_label(manifest, sources), manifest.dataset.label if manifest.dataset else None
+        odd = "" if label is None else _odd_kind(manifest, sources, label)
+        label = None if odd else label
         labelled = None if label is None else LabelledScores.of(manifest, label, weight)
         targets = None if target is None else Targets.of(manifest, sources, target, weight)
-        some = ""
-        if own is not None and label is None:
+        some = odd
+        if own is not None and label is None and not odd:
             without = [s for s in sources if not set(own.branches) <= set(s.branches)]
-            if len(without) < len(sources):
-                some = (
-                    f"{len(without)} of {len(sources)} files lack {', '.join(own.branches)}: {without[0]} is the first"
-                )
+            some = f"{len(without)} of {len(sources)} files lack {', '.join(own.branches)}: {without[0]} is the first"
         if weight is not None and labelled is None and targets is None:
             why = some or "the files hold no labels that a score could be compared with"
             raise DataError("HQ0834", f'no metric for "{weight}" to weigh', why, "name what to compare with: --target")
@@ -101,7 +100,7 @@ class Judged:
         return (*(self.label.branches if self.label else ()), *(b for b in more if b is not None))
 
     def add(self, arrays: Mapping[str, NDArray[Any]], chunk: Chunk) -> Report:
-        """Take a batch; what its labels are."""
+        """Take a batch; what its labels are. From the first odd label on there are no metrics of classes."""
         where, events = str(chunk.source), chunk.events
         weights = np.ones(len(events))
         if self.weight is not None:
@@ -110,12 +109,25 @@ class Judged:
             self.targets.add(arrays, one_each(events, self.targets.branch, where, chunk.first), weights)
         if self.label is None:
             return Report()
-        truth, labels = truth_of(events, self.label, self.manifest)
+        try:
+            truth, labels = truth_of(events, self.label, self.manifest, where, chunk.first)
+        except DataError as error:
+            self.label, self.labelled, self.some = None, None, f"{error.title}: {error.why}"
+            return Report()
         if self.labelled is not None:
             self.labelled.add(arrays, truth, weights)
         return Report(labels=labels)
 
     def metrics(self) -> tuple[Metrics, ...]:
-        if self.some:
-            return (Metrics("events of one class", 0, {}, self.weight, lacking=self.some),)
-        return tuple(part.metrics() for part in (self.labelled, self.targets) if part is not None)
+        none = (Metrics("events of one class", 0, {}, self.weight, lacking=self.some),) if self.some else ()
+        return (*none, *(part.metrics() for part in (self.labelled, self.targets) if part is not None))
+
+
+def _odd_kind(manifest: Manifest, sources: Sequence[Source], label: Label) -> str:
+    """Why labels of this kind are of no use, if they are not."""
+    try:
+        for source in sources:
+            truth_of(none_of(source, label.branches), label, manifest, str(source))
+    except DataError as error:
+        return f"{error.title}: {error.why}"
+    return ""

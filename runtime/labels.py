@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.runtime.columns import one_number
 from hepq.runtime.errors import DataError
 from hepq.runtime.event_files import Source
 from hepq.runtime.manifest import EventSchema, Label, Manifest
@@ -20,34 +21,44 @@ from hepq.runtime.thinned import Thinned
 Truth = NDArray[np.int64]
 
 
-def truth_of(events: Any, label: Label, schema: EventSchema) -> tuple[Truth, Labels]:
-    """Each event's class [events], -1 for none or several; and how many there are of each."""
+def truth_of(
+    events: Any, label: Label, schema: EventSchema, where: str = "the events", first: int = 0
+) -> tuple[Truth, Labels]:
+    """Each event's class [events], -1 for none or several; and how many there are of each. Raises as ``classes_of``."""
     dim = schema.dim(label.dim)
     size = dim.size or 0
-    truth = classes_of(events, label.branches, size)
+    marks = _marks(events, label.branches, where, first)
+    truth = _classes(marks, size)
     several, values = 0, dict[str, int]()
     if len(label.branches) == 1 < size:
-        found, counts = np.unique(np.asarray(events[label.branches[0]])[truth < 0], return_counts=True)
+        found, counts = np.unique(marks[truth < 0, 0], return_counts=True)
         values = fewer({f"{v:g}": int(n) for v, n in zip(found, counts, strict=True)})
     else:
-        several = int(((truth < 0) & (_marked(events, label.branches).sum(axis=1) > 1)).sum())
+        several = int(((marks > 0).sum(axis=1) > 1).sum())
     classes = {name: int((truth == i).sum()) for i, name in enumerate(dim.entries or map(str, range(size)))}
     return truth, Labels(label.branches, classes, int((truth < 0).sum()) - several, several, values)
 
 
-def classes_of(events: Any, branches: Sequence[str], classes: int) -> Truth:
-    """Each event's class, -1 for none: from one truth value per class, or from one branch that numbers it from 0."""
-    if len(branches) == 1 < classes:
-        number = np.asarray(events[branches[0]])
-        return np.where((number >= 0) & (number < classes) & (number == np.floor(number)), number, -1).astype(np.int64)
-    hot = _marked(events, branches)
-    return np.where(hot.sum(axis=1) == 1, hot.argmax(axis=1), -1)
+def classes_of(events: Any, branches: Sequence[str], classes: int, where: str = "the events", first: int = 0) -> Truth:
+    """Each event's class, -1 for none: from one truth value per class, or from one branch that numbers it from 0.
+
+    ``first`` is the number of the first event in ``where``. Raises DataError HQ0815 for a missing label, HQ0806 or
+    HQ0807 for labels that are not one number an event.
+    """
+    return _classes(_marks(events, branches, where, first), classes)
 
 
-def _marked(events: Any, branches: Sequence[str]) -> NDArray[np.bool_]:
+def _marks(events: Any, branches: Sequence[str], where: str, first: int) -> NDArray[np.float64]:
     """[events, branches]"""
-    marked: NDArray[np.bool_] = np.stack([np.asarray(events[b]) for b in branches], axis=1) > 0
-    return marked
+    return np.stack([one_number(events, b, where, first).astype(np.float64) for b in branches], axis=1)
+
+
+def _classes(marks: NDArray[np.float64], classes: int) -> Truth:
+    if marks.shape[1] == 1 < classes:
+        number = marks[:, 0]
+        return np.where((number >= 0) & (number < classes) & (number == np.floor(number)), number, -1).astype(np.int64)
+    hot = marks > 0
+    return np.where(hot.sum(axis=1) == 1, hot.argmax(axis=1), -1)
 
 
 @dataclass

@@ -185,7 +185,7 @@ class Model:
         if event_files.is_files(events):
             for source in event_files.find(events, self.tree(tree)):
                 for chunk in event_files.iterate(source, self.branches()):
-                    yield collect(self.manifest, chunk.events, str(source)), str(source), chunk.first
+                    yield collect(self.manifest, chunk.events, str(source), chunk.first), str(source), chunk.first
             return
         size = _length(events, self.branches())
         if size is None or size <= SLICE:
@@ -193,7 +193,7 @@ class Model:
             return
         for first in range(0, size, SLICE):
             part = {b: events[b][first : first + SLICE] for b in self.branches()}
-            yield collect(self.manifest, part), "the events", first
+            yield collect(self.manifest, part, "the events", first), "the events", first
 
 
 def _engine(

@@ -9,6 +9,7 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.runtime.errors import DataError
 from hepq.runtime.events import Batch
 from hepq.runtime.manifest import Described, Output
 
@@ -78,3 +79,22 @@ def columns(manifest: Described, presented: dict[str, Any]) -> dict[str, Any]:
         else:
             table[output.name] = value
     return table
+
+
+def kinds(manifest: Described) -> dict[str, ak.types.Type]:
+    """The type of each of ``columns``, whatever the events."""
+    found: dict[str, ak.types.Type] = {}
+    for output in manifest.outputs:
+        shape = manifest.static_shape(output.dims)
+        kind: ak.types.Type = ak.types.NumpyType("float32")
+        for size in reversed(shape[:-1] if output.entries else shape):
+            kind = ak.types.RegularType(kind, size)
+        if manifest.ragged_dim(output.dims) is not None:
+            kind = ak.types.ListType(kind)
+        names = [f"{output.name}_{e}" for e in output.entries] if output.entries else [output.name]
+        for name in names:
+            if name in found:
+                why = "two results of the model, or their entries, come to the same name"
+                raise DataError("HQ0818", f'two columns "{name}"', why, "rename one of the model's results")
+            found[name] = kind
+    return found

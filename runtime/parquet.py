@@ -29,11 +29,35 @@ def pieces(source: Source, branches: set[str], step: int | str) -> Iterator[Any]
             yield ak.Array(ak.contents.RecordArray([], [], length=source.events))
             return
         if source.events == 0:
-            yield ak.from_arrow(file.read(columns))
+            yield _converted(file.schema_arrow.empty_table().select(columns), source)
             return
         rows = step if isinstance(step, int) else _rows(file, columns, step)
         for batch in file.iter_batches(rows, columns=columns):
-            yield ak.from_arrow(batch)
+            yield _converted(batch, source)
+
+
+def none_of(source: Source, branches: set[str]) -> Any:
+    """No event, with the declared types. Raises DataError HQ0803, HQ0807."""
+    with _opened(source.path) as file:
+        columns = [name for name in source.branches if name in branches]
+        return _converted(file.schema_arrow.empty_table().select(columns), source)
+
+
+def _converted(table: Any, source: Source) -> Any:
+    """Awkward records of an arrow table. Raises DataError HQ0807 for decimals, maps and such."""
+    import awkward as ak
+    import pyarrow as pa
+
+    contents = []
+    for name, column in zip(table.schema.names, table.columns, strict=True):
+        kind = column.type
+        try:
+            found = column.cast(kind.value_type) if pa.types.is_dictionary(kind) else column
+            contents.append(ak.from_arrow(found).layout)
+        except (ValueError, TypeError, NotImplementedError) as error:
+            title, why = f'branch "{name}" in {source} does not hold numbers', f"it holds {kind}"
+            raise DataError("HQ0807", title, why, "write the column as float64, or lists of it") from error
+    return ak.Array(ak.contents.RecordArray(contents, table.schema.names, length=table.num_rows))
 
 
 def _rows(file: Any, columns: list[str], step: str) -> int:
@@ -41,7 +65,8 @@ def _rows(file: Any, columns: list[str], step: str) -> int:
     amount, unit = step.split()
     groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
     found = [group.column(i) for group in groups for i in range(group.num_columns)]
-    size = sum(c.total_uncompressed_size for c in found if c.path_in_schema.split(".")[0] in columns)
+    mine = tuple(f"{name}." for name in columns)
+    size = sum(c.total_uncompressed_size for c in found if f"{c.path_in_schema}.".startswith(mine))
     return max(1, int(float(amount) * _UNITS[unit] * file.metadata.num_rows / max(size, 1)))
 
 

@@ -11,13 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import awkward as ak
-import numpy as np
-
 from hepq.runtime import event_files, outputs
 from hepq.runtime.columns import check_present, collect
 from hepq.runtime.errors import DataError
 from hepq.runtime.judged import Judged
+from hepq.runtime.kept import Kind, kinds
+from hepq.runtime.plain import plain
 from hepq.runtime.report import Report
 from hepq.runtime.writers import open_writer
 
@@ -65,14 +64,15 @@ def predict(
     an output of several numbers for each particle as ``output_0``, ``output_1``, …. ``keep``
     names branches to copy along, labels for example. ``step`` is how much is held at once, as a number of events
     or as ``"32 MB"``. ``weight``: a branch that weighs events in the metrics. ``target``: ``OUTPUT=BRANCH``, or the
-    branch alone: what an output of one number should be. Raises DataError; then nothing is left behind.
+    branch alone: what an output of one number should be. A kept
+    branch has the widest of its types in the files. Raises DataError; then nothing is left behind.
     """
     start = time.monotonic()
     sources = event_files.find(files, model.tree(tree))
     for source in sources:
         if os.path.exists(out) and os.path.exists(source.path) and os.path.samefile(out, source.path):
             raise DataError("HQ0817", f"cannot write {out}", "it is also an input", "give another name")
-        check_present(model.branches(), list(source.branches), str(source))
+        collect(model.manifest, event_files.none_of(source, model.branches()), str(source))
         check_present(list(keep), list(source.branches), str(source), "what is kept are branches of the files")
         check_present(
             [weight] if weight else [], list(source.branches), str(source), "a weight is a branch of the files"
@@ -80,34 +80,32 @@ def predict(
     total = sum(s.events for s in sources)
     if total == 0:
         raise DataError("HQ0809", f"no events in {', '.join(map(str, sources[:3]))}", "there is nothing to score")
+    columns = _columns(model, sources, keep)
     judged = Judged.of(model.manifest, sources, weight, target)
     wanted = {*model.branches(), *keep, *judged.branches}
-    report, names = Report(), tuple[str, ...]()
-    with open_writer(out, out_tree) as writer, _bar(total, model.manifest.name, progress) as advance:
+    report = Report()
+    with open_writer(out, columns, out_tree) as writer, _bar(total, model.manifest.name, progress) as advance:
         for source in sources:
+            where = str(source)
             for chunk in event_files.iterate(source, wanted, step):
-                scores = model.score_raw(collect(model.manifest, chunk.events, str(source)), str(source), chunk.first)
-                table = _table(model, scores.outputs, chunk.events, keep)
-                names = tuple(table)
-                writer.write(table)
+                raw = collect(model.manifest, chunk.events, where, chunk.first)
+                scores = model.score_raw(raw, where, chunk.first)
+                kept = {b: plain(chunk.events[b], b, where, chunk.first) for b in keep}
+                writer.write(outputs.columns(model.manifest, scores.outputs) | kept)
                 report += scores.report + judged.add(scores.arrays, chunk)
                 advance(len(chunk.events))
-    report = replace(report, metrics=judged.metrics())
-    return Summary(Path(out), len(sources), report, time.monotonic() - start, names)
+    report = replace(report, metrics=judged.metrics(), labels=report.labels if judged.label else None)
+    return Summary(Path(out), len(sources), report, time.monotonic() - start, tuple(columns))
 
 
-def _table(model: Model, scores: dict[str, Any], events: Any, keep: Sequence[str]) -> dict[str, Any]:
-    table = outputs.columns(model.manifest, scores)
-    for branch in dict.fromkeys(keep):
-        if branch in table:
+def _columns(model: Model, sources: Sequence[event_files.Source], keep: Sequence[str]) -> dict[str, Kind]:
+    """What is written, by name: results and what is kept."""
+    found = outputs.kinds(model.manifest)
+    for branch in keep:
+        if branch in found:
             why = "an output has the same name"
             raise DataError("HQ0818", f'cannot keep "{branch}"', why, "rename the model's output")
-        kind = str(ak.type(events[branch]).content)
-        if "{" in kind or "string" in kind or "?" in kind or kind.count("var") > 1:
-            why = f"it holds {kind}; numbers, and one level of lists of them, can be kept"
-            raise DataError("HQ0819", f'cannot keep "{branch}"', why)
-        table[branch] = events[branch]
-    return {k: np.asarray(v) if isinstance(v, ak.Array) and v.ndim == 1 else v for k, v in table.items()}
+    return found | kinds(sources, keep)
 
 
 @contextmanager

@@ -20,8 +20,9 @@ def pieces(source: Source, branches: set[str], step: int | str) -> Iterator[Any]
     with _opened(source.path) as file:
         try:
             tree = file[source.tree]
+            _check_readable(tree, source, branches)
             if source.events == 0:
-                yield tree.arrays(filter_name=branches.__contains__, library="ak")
+                yield _none(tree, branches)
                 return
             size = step if branches else BLANK_STEP
             yield from tree.iterate(filter_name=branches.__contains__, step_size=size, library="ak")
@@ -29,6 +30,43 @@ def pieces(source: Source, branches: set[str], step: int | str) -> Iterator[Any]
             raise
         except Exception as error:
             raise damaged(source.path, error) from error
+
+
+def none_of(source: Source, branches: set[str]) -> Any:
+    """No event, with the declared types. Raises DataError HQ0803, HQ0807."""
+    with _opened(source.path) as file:
+        try:
+            tree = file[source.tree]
+            _check_readable(tree, source, branches)
+            return _none(tree, branches)
+        except DataError:
+            raise
+        except Exception as error:
+            raise damaged(source.path, error) from error
+
+
+def _none(tree: Any, branches: set[str]) -> Any:
+    import awkward as ak
+
+    if not branches:
+        return ak.Array(ak.contents.RecordArray([], [], length=0))
+    return tree.arrays(filter_name=branches.__contains__, entry_stop=0, library="ak")
+
+
+def _check_readable(tree: Any, source: Source, branches: set[str]) -> None:
+    """Raise HQ0807 for a branch of objects that have no form as arrays."""
+    from uproot.behaviors.TBranch import HasBranches
+    from uproot.interpretation.objects import CannotBeAwkward
+
+    if not isinstance(tree, HasBranches):
+        return
+    for name in sorted(branches):
+        branch = tree[name]
+        try:
+            branch.interpretation.awkward_form(branch.file)
+        except (CannotBeAwkward, NotImplementedError, AttributeError) as error:
+            why = f"it holds {branch.typename or branch.classname}, of which no array can be made"
+            raise DataError("HQ0807", f'branch "{name}" in {source} does not hold numbers', why) from error
 
 
 @contextmanager
@@ -61,15 +99,15 @@ def _check_magic(path: str) -> None:
 
 
 def source(path: str, tree: str | None) -> Source:
-    """The file's only tree, or the one of that name. Raises DataError HQ0802 to HQ0804."""
+    """The file's only tree, or the one of that name (and cycle). Raises DataError HQ0802 to HQ0804."""
     with _opened(path) as file:
         try:
-            kinds = file.classnames(recursive=True, cycle=False)
-            trees = [k for k, v in kinds.items() if v in ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple")]
-            if tree is None and len(trees) == 1:
-                tree = trees[0]
-            if tree is None or tree not in trees:
-                raise _no_tree(path, tree, trees)
+            kinds = file.classnames(recursive=True)
+            cycles = [k for k, v in kinds.items() if v in ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple")]
+            trees = list(dict.fromkeys(k.rpartition(";")[0] for k in cycles))
+            tree = trees[0] if tree is None and len(trees) == 1 else (tree or "").strip("/")
+            if tree not in trees and tree not in cycles:
+                raise _no_tree(path, tree, cycles if ";" in tree else trees)
             opened = file[tree]
             branches = tuple(dict.fromkeys(opened.keys(recursive=True, full_paths=False)))
             return Source(path, tree, int(opened.num_entries), branches)
@@ -79,8 +117,9 @@ def source(path: str, tree: str | None) -> Source:
             raise damaged(path, error) from error
 
 
-def _no_tree(path: str, tree: str | None, trees: list[str]) -> DataError:
-    if tree is None and trees:
+def _no_tree(path: str, tree: str, trees: list[str]) -> DataError:
+    if not tree and trees:
         return DataError("HQ0804", f"{path} has {len(trees)} trees", did_you_mean("", trees), "say which: tree=NAME")
     title = f'no tree "{tree}" in {path}' if tree else f"no tree in {path}"
-    return DataError("HQ0804", title, did_you_mean(tree or "", trees))
+    folder = next((t for t in trees if t.partition(";")[0].rpartition("/")[2] == tree.partition(";")[0]), None)
+    return DataError("HQ0804", title, did_you_mean(tree, trees), f'write "{folder}"' if folder else "")

@@ -56,11 +56,10 @@ def _from_files(
     for source in sources:
         for chunk in event_files.iterate(source, branches):
             taken = chunk.events[:left]
-            rows.append(
-                _features(model, features, collect(model.manifest, taken, str(source)), str(source), chunk.first)
-            )
+            where = (str(source), chunk.first)
+            rows.append(_features(model, features, collect(model.manifest, taken, *where), *where))
             if label is not None and labelled:
-                truth.append(classes_of(taken, label.branches, model.manifest.dim(label.dim).size or 0))
+                truth.append(classes_of(taken, label.branches, model.manifest.dim(label.dim).size or 0, *where))
             left = None if left is None else left - len(taken)
             if left == 0:
                 break

@@ -286,7 +286,7 @@ def test_keeping(model: Model, events: ak.Array, root_file: Write, tmp_path: Pat
 def test_fixed_size_columns(tmp_path: Path) -> None:
     square = np.arange(12, dtype="f4").reshape(2, 2, 3)
     for ending in (".root", ".parquet"):
-        with open_writer(tmp_path / f"o{ending}") as writer:
+        with open_writer(tmp_path / f"o{ending}", {"m": ak.type(square).content}) as writer:
             writer.write({"m": square[:1]})
             writer.write({"m": square[1:]})
         assert np.asarray(read(tmp_path / f"o{ending}")["m"].tolist()).tolist() == square.tolist()
@@ -295,7 +295,7 @@ def test_fixed_size_columns(tmp_path: Path) -> None:
 def test_several_numbers_for_each_particle(tmp_path: Path) -> None:
     jagged = ak.unflatten(np.arange(24, dtype="f4").reshape(4, 2, 3), [0, 3, 1])
     for ending in (".root", ".parquet"):
-        with open_writer(tmp_path / f"o{ending}") as writer:
+        with open_writer(tmp_path / f"o{ending}", {"m": jagged.type.content}) as writer:
             writer.write({"m": jagged[:1]})
             writer.write({"m": jagged[1:]})
     assert read(tmp_path / "o.parquet")["m"].tolist() == jagged.tolist()

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Branches that are copied beside scores: one type for each, wide enough for what every file says it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import awkward as ak
+import numpy as np
+
+from hepq.runtime import event_files
+from hepq.runtime.errors import DataError
+from hepq.runtime.event_files import Source
+from hepq.runtime.plain import plain
+
+Kind = ak.types.Type
+
+
+def kinds(sources: Sequence[Source], keep: Sequence[str]) -> dict[str, Kind]:
+    """The type of each branch of ``keep`` in the output: no value of any file is rounded or cut.
+
+    Raises DataError HQ0819 for what cannot be kept, HQ0885 where files have types that no type holds.
+    """
+    found: dict[str, tuple[Kind, Source]] = {}
+    for source in sources if keep else ():
+        none = event_files.none_of(source, keep)
+        for branch in dict.fromkeys(keep):
+            kind = plain(none[branch], branch, str(source)).type.content
+            if not _can_be_kept(kind):
+                why = f"it holds {kind} in {source}; numbers, and one level of lists of them, can be kept"
+                raise DataError("HQ0819", f'cannot keep "{branch}"', why)
+            known, first = found.setdefault(branch, (kind, source))
+            both = _wide(known, kind)
+            if both is None:
+                why = f"{known} in {first}, {kind} in {source}: no type holds both exactly"
+                help = "keep other branches, or write these files to outputs of their own"
+                raise DataError("HQ0885", f'cannot keep "{branch}": the files differ', why, help)
+            found[branch] = (both, source if both != known else first)
+    return {branch: kind for branch, (kind, _) in found.items()}
+
+
+def _can_be_kept(kind: Kind, lists: int = 1) -> bool:
+    match kind:
+        case ak.types.ListType() if "__array__" not in kind.parameters:
+            return lists > 0 and _can_be_kept(kind.content, lists - 1)
+        case ak.types.RegularType() if "__array__" not in kind.parameters:
+            return _can_be_kept(kind.content, 0)
+        case ak.types.NumpyType():
+            return np.dtype(kind.primitive).kind in "biuf"
+    return False
+
+
+def _wide(a: Kind, b: Kind) -> Kind | None:
+    """The narrowest type that holds all that either holds; None if there is none."""
+    match a, b:
+        case ak.types.NumpyType(), ak.types.NumpyType():
+            wide = np.result_type(a.primitive, b.primitive)
+            return ak.types.NumpyType(wide.name) if all(_exact(k.primitive, wide) for k in (a, b)) else None
+        case ak.types.ListType(), ak.types.ListType():
+            content = _wide(a.content, b.content)
+            return None if content is None else ak.types.ListType(content)
+        case ak.types.RegularType(), ak.types.RegularType() if a.size == b.size:
+            content = _wide(a.content, b.content)
+            return None if content is None else ak.types.RegularType(content, a.size)
+    return None
+
+
+def _exact(narrow: str, wide: np.dtype[np.generic]) -> bool:
+    """NumPy calls int64 to float64 safe; it rounds from 2⁵³ on."""
+    lossy = np.dtype(narrow).kind in "iu" and wide.kind == "f" and np.dtype(narrow).itemsize == 8
+    return np.can_cast(narrow, wide, "safe") and not lossy
