@@ -27,8 +27,12 @@ def batches(events: Pick, size: int, rng: np.random.Generator) -> list[Pick]:
     return [order[i : i + size] for i in range(0, len(order), size)]
 
 
-def ahead(items: Sequence[Pick], make: Callable[[int, Pick], T]) -> Iterator[tuple[Pick, T]]:
-    """Each item with what ``make(number, item)`` gives, made in a thread while the one before is used."""
+def ahead(items: Sequence[Pick], make: Callable[[int, Pick], T], thread: bool = True) -> Iterator[tuple[Pick, T]]:
+    """Each item with what ``make(number, item)`` gives, made in a ``thread`` while the one before is used."""
+    if not thread:
+        for i, item in enumerate(items):
+            yield item, make(i, item)
+        return
     with ThreadPoolExecutor(1, "hepq-batches") as pool:
         waiting = [pool.submit(make, i, item) for i, item in enumerate(items[:AHEAD])]
         for i, item in enumerate(items):

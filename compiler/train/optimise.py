@@ -28,12 +28,12 @@ def _betas(a: Mapping[str, float]) -> dict[str, Any]:
 
 
 _MAKE: dict[str, Callable[[Any, Mapping[str, float]], Any]] = {
-    "sgd": lambda g, a: SGD(g, momentum=a["momentum"], weight_decay=a["decay"]),
-    "adam": lambda g, a: Adam(g, **_betas(a)),
-    "adamw": lambda g, a: AdamW(g, **_betas(a), weight_decay=a["decay"]),
-    "radam": lambda g, a: RAdam(g, **_betas(a), weight_decay=a["decay"]),
+    "sgd": lambda g, a: SGD(g, momentum=a["momentum"], weight_decay=a["decay"], fused=True),
+    "adam": lambda g, a: Adam(g, **_betas(a), fused=True),
+    "adamw": lambda g, a: AdamW(g, **_betas(a), weight_decay=a["decay"], fused=True),
+    "radam": lambda g, a: RAdam(g, **_betas(a), weight_decay=a["decay"], foreach=True),
     "ranger": lambda g, a: Lookahead(
-        RAdam(g, **_betas(a), weight_decay=a["decay"]), int(a["every"]), a["pull"]
+        RAdam(g, **_betas(a), weight_decay=a["decay"], foreach=True), int(a["every"]), a["pull"]
     ),
 }  # fmt: skip
 
@@ -55,9 +55,6 @@ class Lookahead:
     @property
     def param_groups(self) -> list[dict[str, Any]]:
         return self.inner.param_groups
-
-    def zero_grad(self) -> None:
-        self.inner.zero_grad()
 
     def step(self) -> None:
         self.inner.step()

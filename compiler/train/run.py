@@ -32,6 +32,7 @@ from hepq.compiler.train.group import Group
 from hepq.compiler.train.measures import measures
 from hepq.compiler.train.objective import Objective, objective
 from hepq.compiler.train.optimise import factor
+from hepq.compiler.train.prepared import prepared
 from hepq.compiler.train.recipe import Resolved
 from hepq.compiler.train.report import Watch
 from hepq.compiler.train.start import first_weights, matches
@@ -43,6 +44,8 @@ from hepq.lang.diagnostic import HepqError
 LOGITS = "logits"
 #: events scored at a time, at most
 SCORED = 512
+#: bytes of a batch: less is made ready sooner than a thread wakes up
+WORTH_A_THREAD = 2**18
 
 Values = dict[str, Tensor]
 
@@ -68,7 +71,7 @@ class Run:
         self.data, self.recipe, self.group = data, recipe, group
         self.target = _target(data)
         module, _ = run_pipeline((LogSoftmax(), MergeEqual(), LinearGather()), data.module, {})
-        module = _with_logits(module, self.target)
+        module, self.table = prepared(_with_logits(module, self.target), data.table)
         self.device = torch.device(recipe.device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.net: TorchModule = to_torch(module, first_weights(data.module, recipe)).to(self.device)
         self.steps: list[Step] = make_steps(self.net, data.built.training, recipe)
@@ -118,11 +121,12 @@ class Run:
         """One pass over the training events, in an order that seed and number decide; their mean loss."""
         rng = np.random.default_rng([self.recipe.seed, ORDER, number])
         picks = batches(self.data.training, self.recipe.batch, rng)
-        torch.manual_seed(zlib.crc32(repr((self.recipe.seed, number, self.group.rank)).encode()))
+        self._seed(zlib.crc32(repr((self.recipe.seed, number, self.group.rank)).encode()))
         stays = {k: v.clone() for k, v in self.net.named_buffers() if matches(k, self.recipe.freeze)}
         total, done = 0.0, 0
         self.net.train()
-        for i, (pick, made) in enumerate(ahead(picks, lambda i, pick: self._inputs(pick, (number, i), share=True))):
+        ready = ahead(picks, lambda i, pick: self._inputs(pick, (number, i), share=True), self._reads)
+        for i, (pick, made) in enumerate(ready):
             self.rate = factor(self.recipe.schedule, number * len(picks) + i, self.recipe.epochs * len(picks))
             total += sum(self._move(step, pick, *made) for step in self.steps) * len(pick)
             done += len(pick)
@@ -133,9 +137,13 @@ class Run:
         self.rate *= self.steps[0].spec["lr"]
         return total / done
 
+    def _seed(self, seed: int) -> None:
+        # torch.manual_seed prepares the seeding of devices that are not there, which takes as long as some steps
+        torch.default_generator.manual_seed(seed) if self.device.type == "cpu" else torch.manual_seed(seed)
+
     def _move(self, step: Step, pick: NDArray[np.int64], inputs: Values, counts: Values) -> float:
         mine = self.group.share(pick)
-        with step.alone(self.net):
+        with step.alone():
             values = self._values(inputs, counts, [step.loss] if step.loss else [])
             losses, weights = self._losses(step, values, mine)
             loss = (weights * losses).sum() / (len(pick) * self._mean_weight)
@@ -212,8 +220,8 @@ class Run:
         """(inputs, counts): branches, one-hot labels and noise; of this process's share alone, if ``share``."""
         mine = self.group.share(pick) if share else pick
         plan, nodes = self.data.built.training, self.net.ir.inputs
-        branches = tuple(n for n in nodes if n["name"] in self.data.table.contents)
-        inputs, counts = self.data.table.batch(branches, self.data.known[mine], torch.float32)
+        branches = tuple(n for n in nodes if n["name"] in self.table.contents)
+        inputs, counts = self.table.batch(branches, self.data.known[mine], torch.float32)
         for node in nodes:
             name = node["name"]
             if name in inputs or plan is None:
@@ -234,6 +242,12 @@ class Run:
         epoch, batch = stream
         rng = np.random.default_rng([self.recipe.seed, NOISE, epoch + 1, batch, zlib.crc32(name.encode())])
         return torch.from_numpy(getattr(rng, init.kind)(*init.args, shape).astype(np.float32))
+
+    @cached_property
+    def _reads(self) -> bool:
+        """Whether a batch is large enough for a thread to make it ready."""
+        rows = sum(content.nbytes for content in self.table.contents.values()) / max(1, self.table.events)
+        return rows * self.recipe.batch / self.group.size >= WORTH_A_THREAD
 
     def _multiplicities(self) -> NDArray[np.int64] | None:
         """By number of the event: the entries of the longest ragged dim."""

@@ -25,16 +25,21 @@ from hepq.lang.train_settings import Spec
 
 @dataclass
 class Step:
-    """``loss``: the output of the module that is made small, None for what suits the labels."""
+    """``loss``: the output of the module that is made small, None for what suits the labels.
+
+    ``others``: weights that other steps move, and not this one.
+    """
 
     loss: str | None
     weights: Mapping[str, Tensor]
     optimiser: Any
     spec: Spec
+    others: tuple[Tensor, ...] = ()
 
     def move(self, loss: Tensor, rate: float, clip: float | None, group: Group) -> None:
         """One step down; ``rate`` multiplies the learning rate. ``loss`` is this process's part of the batch's."""
-        self.optimiser.zero_grad()
+        for weight in self.weights.values():
+            weight.grad = None
         loss.backward()  # type: ignore[no-untyped-call]
         for weight in self.weights.values():
             if weight.grad is None:  # what the loss does not depend on stays where it is
@@ -47,17 +52,15 @@ class Step:
         self.optimiser.step()
 
     @contextmanager
-    def alone(self, net: TorchModule) -> Iterator[None]:
+    def alone(self) -> Iterator[None]:
         """Inside, derivatives are taken by this step's weights only."""
-        mine = {id(w) for w in self.weights.values()}
-        others = [p for p in net.parameters() if p.requires_grad and id(p) not in mine]
-        for p in others:
-            p.requires_grad_(False)
+        for weight in self.others:
+            weight.requires_grad_(False)
         try:
             yield
         finally:
-            for p in others:
-                p.requires_grad_(True)
+            for weight in self.others:
+                weight.requires_grad_(True)
 
 
 def make_steps(net: TorchModule, plan: TrainPlan | None, recipe: Resolved) -> list[Step]:
@@ -79,4 +82,7 @@ def make_steps(net: TorchModule, plan: TrainPlan | None, recipe: Resolved) -> li
         ]
         loss = None if wanted is None else loss_name(wanted.name)
         made.append(Step(loss, weights, make_optimiser(spec, groups), spec))
+    moved = {path: w for step in made for path, w in step.weights.items()}
+    for step in made:
+        step.others = tuple(w for path, w in moved.items() if path not in step.weights)
     return made

@@ -7,10 +7,11 @@ import hashlib
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 import torch
@@ -35,7 +36,14 @@ class Table:
     offsets: Mapping[str, NDArray[np.int64]]
     contents: Mapping[str, NDArray[np.float32]]
     dims: Mapping[str, str | None]
-    _folder: _Folder | None = field(default=None, repr=False, compare=False)  #: of the files that are mapped
+    _owner: Any = field(default=None, repr=False, compare=False)  #: of the files that are mapped
+
+    @property
+    def events(self) -> int:
+        """How many, of a table that has any column."""
+        for name, dim in self.dims.items():
+            return len(self.contents[name]) if dim is None else len(self.offsets[dim]) - 1
+        return 0
 
     def event(self, i: int) -> dict[str, NDArray[np.float64]]:
         """Inputs of one event at its true multiplicity."""
@@ -83,6 +91,33 @@ class _Folder:
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class Written:
+    """``arrays``: mapped files of ``folder``."""
+
+    arrays: Mapping[str, NDArray[np.float32]]
+    folder: object
+
+
+def written(
+    pieces: Iterable[Mapping[str, NDArray[np.float32]]], shapes: Mapping[str, tuple[int, ...]]
+) -> Written:  # fmt: skip
+    """``pieces`` one after the other, [rows, *shape] by name, in files."""
+    folder = _Folder()
+    with ExitStack() as stack:
+        files = {name: stack.enter_context((folder.path / f"{i}.f32").open("wb")) for i, name in enumerate(shapes)}
+        for piece in pieces:
+            for name, file in files.items():
+                file.write(np.ascontiguousarray(piece[name], np.float32).data)
+    return Written({name: _mapped(Path(file.name), shapes[name]) for name, file in files.items()}, folder)
+
+
+def _mapped(file: Path, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """[rows, *shape] of a file of float32."""
+    flat = np.memmap(file, np.float32, "r") if file.stat().st_size else np.zeros(0, np.float32)
+    return np.asarray(flat).reshape((-1, *shape))
+
+
 class TableWriter:
     """Takes prepared batches one after the other, in a ``with`` statement; after it, ``finish``."""
 
@@ -108,11 +143,10 @@ class TableWriter:
             counts.append(np.diff(batch.offsets[dim]))
 
     def finish(self) -> Table:
-        contents = {}
-        for value in self.schema.inputs:
-            name, shape = self._files[value.name].name, (-1, *self.schema.static_shape(value.dims))
-            flat = np.memmap(name, np.float32, "r") if Path(name).stat().st_size else np.zeros(0, np.float32)
-            contents[value.name] = flat.reshape(shape)
+        contents = {
+            value.name: _mapped(Path(self._files[value.name].name), self.schema.static_shape(value.dims))
+            for value in self.schema.inputs
+        }
         offsets = {dim: np.cumsum([0, *np.concatenate([[], *n])], dtype=np.int64) for dim, n in self._counts.items()}
         dims = {v.name: d.name if (d := self.schema.ragged_dim(v.dims)) else None for v in self.schema.inputs}
         return Table(offsets, contents, dims, self._folder)
