@@ -54,7 +54,7 @@ def test_lookahead_pulls_the_slow_weights() -> None:
     optimiser = Lookahead(torch.optim.SGD([x], lr=0.25), every=2, pull=0.5)
     seen = []
     for _ in range(4):
-        optimiser.zero_grad()
+        x.grad = None
         (x * x).sum().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         seen.append(x.item())
