@@ -34,7 +34,11 @@ Job = Callable[[], Any]
 
 
 def import_libraries() -> None:
-    """Those that are here; with one thread each, since threads do not survive a fork."""
+    """Those that are here; with one thread each, since threads do not survive a fork.
+
+    What is compiled from now on is kept, whatever the environment says: each child imports the same files again.
+    """
+    sys.dont_write_bytecode, sys.pycache_prefix = False, str(ROOT / "build/mutants/bytecode")
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TVM_NUM_THREADS"):
         os.environ[variable] = "1"
     with warnings.catch_warnings():

@@ -218,8 +218,8 @@ def main(argv: list[str]) -> int:
         for name, ended in record(test_files, (*FOLDERS, "hepq"), options.workers):
             console.print(f"recorded {name} in {ended.seconds:.0f} s {ended.why}", highlight=False)
     line_tests = LineTests(test_files)
-    if line_tests.empty:
-        console.print(f"no lines recorded, so not used: {', '.join(line_tests.empty)}", highlight=False)
+    if line_tests.failed:
+        console.print(f"not used, since recording failed: {', '.join(line_tests.failed)}", highlight=False)
     chosen, kept = drawn(faults(folders, only), count, options.seed), Kept(options.keep)
     measure(chosen, line_tests, kept, options.workers, options.again)
     summary = summarise(chosen, kept, console)

@@ -35,7 +35,7 @@ def check(module: Module, target: str, seed: int, n: int = 6, tolerance: float =
             )
 
 
-SEEDS = range(6)
+SEEDS = range(2, 8)
 
 
 @pytest.mark.parametrize("target", TARGETS)
