@@ -6,9 +6,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from hepq.runtime.sealed import digest
 
@@ -23,27 +23,39 @@ def kept(names: Iterable[str], measure: Callable[[str], R], of: type[R], path: P
 
     ``of``: a dataclass of numbers, strings and tuples, whose first field is the name.
     """
-    known = {row[fields(of)[0].name]: _read(of, row) for row in _rows(path)}
+    keep = Keep(path, of)
+    known = {getattr(row, fields(of)[0].name): row for row in keep.read()}
     for name in names:
         if name in known:
             yield known[name]
             continue
         made = measure(name)
-        if path is not None:
-            with path.open("a") as file:
-                text = json.dumps(asdict(made))
-                file.write(f"{digest(text.encode())} {text}\n")
+        keep.add(made)
         yield made
 
 
-def _rows(path: Path | None) -> Iterator[dict[str, Any]]:
-    """Rows whose checksum fits; what else the file holds is said, and measured again."""
-    for number, line in enumerate(path.read_text().splitlines() if path is not None and path.exists() else [], 1):
-        checksum, _, text = line.partition(" ")
-        if checksum == digest(text.encode()):
-            yield json.loads(text)
-        else:
-            print(f"{path}, line {number}: no checksum that fits; measured again", file=sys.stderr)
+@dataclass(frozen=True)
+class Keep(Generic[R]):
+    """Rows of a dataclass in a file, a checksum before each; without a path, nowhere."""
+
+    path: Path | None
+    of: type[R]
+
+    def read(self) -> Iterator[R]:
+        """Rows whose checksum fits; what else the file holds is said, to be measured again."""
+        text = self.path.read_text() if self.path is not None and self.path.exists() else ""
+        for number, line in enumerate(text.splitlines(), 1):
+            checksum, _, row = line.partition(" ")
+            if checksum == digest(row.encode()):
+                yield _read(self.of, json.loads(row))
+            else:
+                print(f"{self.path}, line {number}: no checksum that fits; measured again", file=sys.stderr)
+
+    def add(self, row: R) -> None:
+        if self.path is not None:
+            with self.path.open("a") as file:
+                text = json.dumps(asdict(row))
+                file.write(f"{digest(text.encode())} {text}\n")
 
 
 def _read(of: type[R], row: dict[str, Any]) -> R:
