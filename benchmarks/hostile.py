@@ -82,7 +82,7 @@ def main(argv: list[str]) -> int:
     hostile_material.imported()
     with tempfile.TemporaryDirectory(prefix="hepq-good-") as folder:
         good = Path(folder)
-        hostile_material.make(good, QUICK if options.quick else tuple(hostile_material.ARTIFACTS))
+        hostile_material.make_apart(good, QUICK if options.quick else tuple(hostile_material.ARTIFACTS))
         if options.only is not None:
             child = begun(good, options.seed, options.only, show=True)
             while (one := child.poll()) is None:

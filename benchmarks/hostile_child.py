@@ -81,10 +81,10 @@ class Child:
             return self._result("crash", f"exit status {os.WEXITSTATUS(status)}, unsaid", seconds)
         if isinstance(said, str):
             return self._result("traceback" if _BAD[0] in said else "wrong", said, seconds)
-        if _BAD[0] in text:
-            return self._result("traceback", "", seconds)
         if said == 70 or _BAD[1] in text:
             return self._result("internal error", "", seconds)
+        if _BAD[0] in text:
+            return self._result("traceback", "", seconds)
         codes = _CODE.findall(text)
         if said == 0:
             return self._result("accepted", codes[0] if codes else "", seconds)
@@ -129,6 +129,7 @@ def _work(folder: Path, make: Callable[[Path], Action], show: bool) -> None:
     if not show:
         os.dup2(printed, 1)
         os.dup2(printed, 2)
+    sys.stdout, sys.stderr = (os.fdopen(fd, "w", encoding="utf-8", closefd=False) for fd in (1, 2))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     said: int | str
     try:

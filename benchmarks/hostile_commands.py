@@ -74,7 +74,8 @@ def line(random: Random) -> list[str]:
 
 
 def _value(random: Random, parameter: Any, name: str) -> str:
-    kind, choices = parameter.type.name, getattr(parameter.type, "choices", None)
+    declared = getattr(parameter, "type", None) or parameter.type_descriptor  # typer's name of it changes
+    kind, choices = str(getattr(declared, "annotation", declared)).lower(), getattr(declared, "choices", None)
     if name == "--backend":
         return random.choice(BACKENDS)
     if name == "--target":

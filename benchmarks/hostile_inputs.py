@@ -22,10 +22,23 @@ def hepqc(arguments: list[str]) -> Action:
     """The exit status of a command line, run here."""
 
     def run() -> int:
-        from hepq.cli import main
+        import traceback
 
+        from hepq import cli
+        from hepq.commands.console import INTERNAL
+
+        plain = cli.report
+
+        def told(error: Exception) -> int | None:
+            status = plain(error)
+            if status == INTERNAL:
+                traceback.print_exception(error, limit=-4)
+            return status
+
+        cli.report = told  # type: ignore[attr-defined]
         sys.argv = ["hepqc", *arguments]
-        main()
+        print("hepqc", *map(repr, arguments))
+        cli.main()
         return 0
 
     return run

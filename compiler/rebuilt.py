@@ -13,7 +13,7 @@ from hepq.compiler.ir import Node
 from hepq.lang import ast
 from hepq.lang.diagnostic import Sink
 from hepq.lang.modules import load
-from hepq.runtime.artifact import GOLDEN, SOURCE, WEIGHTS, Artifact, hashed
+from hepq.runtime.artifact import GOLDEN, SOURCE, VARIABLES, WEIGHTS, Artifact, hashed
 
 
 def rebuilt(artifact: Artifact) -> Built:
@@ -51,7 +51,10 @@ def recompiled(artifact: Artifact) -> Artifact:
     module, folded = optimise(subject.with_features(source), weights, options, report)
     kernel = subject.kernel_module(lambda k: optimise(k, {}, options, report), options)
     made = generate(module, folded, job(built, options, kernel, lambda _: None))
-    members, circuits = {m: artifact.members[m] for m in (WEIGHTS, SOURCE, GOLDEN)} | made.members, made.circuits
+    members, circuits = (
+        {m: artifact.members[m] for m in (WEIGHTS, SOURCE, GOLDEN, VARIABLES) if m in artifact.members} | made.members,
+        made.circuits,
+    )
     if circuits is not None and old.circuits is not None:
         held = old.circuits
         compiled = {f: getattr(held, f) for f in ("target", "natives", "device", "calibration", "compiled")}

@@ -5,26 +5,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 
+from hepq.runtime.bounded import MOST_ENTRIES, MOST_NUMBERS, Frozen, Name
 from hepq.runtime.expression import Instruction, check
 
 FORMAT_VERSION = 3
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Dim(_Frozen):
+class Dim(Frozen):
     """``size`` of a static dim, or ``bound`` of a ragged one (an event has 0..bound entries)."""
 
-    name: str
-    size: int | None = Field(default=None, ge=0)
-    bound: int | None = Field(default=None, ge=1)
-    entries: tuple[str, ...] = ()
+    name: Name
+    size: int | None = Field(default=None, ge=0, le=MOST_ENTRIES)
+    bound: int | None = Field(default=None, ge=1, le=MOST_ENTRIES)
+    entries: tuple[Name, ...] = ()
 
     @property
     def ragged(self) -> bool:
@@ -36,26 +33,28 @@ class Dim(_Frozen):
             raise ValueError(f"dim {self.name} needs either a size or a bound")
         if self.entries and len(self.entries) != self.size:
             raise ValueError(f"dim {self.name} of size {self.size} names {len(self.entries)} entries")
+        if len(set(self.entries)) != len(self.entries):
+            raise ValueError(f"dim {self.name} names an entry twice")
         return self
 
 
-class Value(_Frozen):
+class Value(Frozen):
     """An input of the compiled function: float32, row-major in ``dims``; only the first dim may be ragged."""
 
-    name: str
+    name: Name
     elem: Literal["real", "int", "bool"] = "real"
     dims: tuple[str, ...] = ()
     unit: str = "1"
 
 
-class Output(_Frozen):
+class Output(Frozen):
     """An output of the compiled function; ``entries`` name the last dim's entries, if it names them."""
 
-    name: str
+    name: Name
     elem: Literal["real", "int", "bool", "index"] = "real"
     dims: tuple[str, ...] = ()
     unit: str = "1"
-    entries: tuple[str, ...] = ()
+    entries: tuple[Name, ...] = ()
 
 
 class Branch(Value):
@@ -65,7 +64,7 @@ class Branch(Value):
     factor: float = 1.0
 
 
-class Order(_Frozen):
+class Order(Frozen):
     """Sort a ragged dim's entries by ``key`` (ties keep their order), before cutting at the bound."""
 
     dim: str
@@ -73,7 +72,7 @@ class Order(_Frozen):
     key: tuple[Instruction, ...] = Field(min_length=1)
 
 
-class FourVector(_Frozen):
+class FourVector(Frozen):
     """A four-vector that the program makes of branches of one shape.
 
     ``columns``: px, py, pz; or pt, eta, phi if ``polar``. ``energy``: its branch; None if it is computed, as from
@@ -97,7 +96,7 @@ class FourVector(_Frozen):
         return {a for key in self.components for step in key for a in step.args if isinstance(a, str)}
 
 
-class Policy(_Frozen):
+class Policy(Frozen):
     """What to do about trouble.
 
     nan: ``error``, ``drop`` (the particle; or, for a per-event branch, score NaN) or ``zero``.
@@ -110,7 +109,7 @@ class Policy(_Frozen):
     empty: Literal["nan", "error", "score"] = "nan"
 
 
-class Label(_Frozen):
+class Label(Frozen):
     """The truth: one branch per entry of ``dim``, or one that numbers the entry from 0."""
 
     name: str
@@ -118,7 +117,7 @@ class Label(_Frozen):
     branches: tuple[str, ...]
 
 
-class Dataset(_Frozen):
+class Dataset(Frozen):
     """How a tree's branches become inputs. Branches that no input bears the name of serve ``order``.
 
     ``vectors``: the four-vectors made of branches. ``unmoved``: why a Lorentz transformation of the branches would not
@@ -136,7 +135,7 @@ class Dataset(_Frozen):
     unmoved: str = ""
 
 
-class EventSchema(_Frozen):
+class EventSchema(Frozen):
     """What is needed to turn events into inputs. ``inputs`` are in the order the compiled function takes them."""
 
     dims: tuple[Dim, ...]
@@ -172,7 +171,7 @@ class EventSchema(_Frozen):
         for d in self.dims:
             if d.name == base:
                 return d
-        if base.isdigit():
+        if base.isdecimal() and base.isascii() and len(base) <= 10:
             return Dim(name=base, size=int(base))
         raise ValueError(f"no dim {name}")
 
@@ -194,7 +193,7 @@ class EventSchema(_Frozen):
         if len(set(names)) != len(names):
             raise ValueError("a dim is declared twice")
         columns = {c.name: c for c in self.columns}
-        if len(columns) != len(self.columns):
+        if len(columns) != len(self.columns) or len({v.name for v in self.inputs}) != len(self.inputs):
             raise ValueError("two inputs or branches have the same name")
         for value in (*self.inputs, *self.columns):
             self._check_dims(value.name, value.dims)
@@ -211,21 +210,29 @@ class EventSchema(_Frozen):
             allowed = {n for n, c in columns.items() if c.dims in ((), (order.dim,))}
             check(order.key, allowed)
         for vector in self.dataset.vectors if self.dataset else ():
-            shapes = {columns[n].dims for n in vector.read | {*vector.moving} if n in columns}
+            if missing := (vector.read | {*vector.moving}) - columns.keys():
+                raise ValueError(f"a four-vector of {min(missing)}, which is no branch")
+            shapes = {columns[n].dims for n in vector.read | {*vector.moving}}
             if len(shapes) != 1:
                 raise ValueError("a four-vector of branches of several shapes")
             for key in vector.components:
                 check(key, columns)
         if self.dataset and len({o.dim for o in self.dataset.order}) != len(self.dataset.order):
             raise ValueError("a dim is ordered twice")
+        if self.dataset and (label := self.dataset.label) is not None:
+            size = self.dim(label.dim).size
+            if size is None or len(label.branches) not in (1, size):
+                raise ValueError(f"label {label.name}: {len(label.branches)} branches for {label.dim}")
         return self
 
     def _check_dims(self, name: str, dims: Sequence[str]) -> None:
         if any([self.dim(d).ragged for d in dims][1:]):
             raise ValueError(f"{name}: only the first dim may be ragged")
+        if (numbers := prod(max(1, self.dim(d).size or 1) for d in dims)) > MOST_NUMBERS:
+            raise ValueError(f"{name}: {numbers:,} numbers; at most {MOST_NUMBERS:,} are read")
 
 
-class Code(_Frozen):
+class Code(Frozen):
     """The compiled function ``hepq_main`` and what it needs. ``features`` are CPU features in LLVM's names."""
 
     target: str
@@ -233,11 +240,11 @@ class Code(_Frozen):
     features: tuple[str, ...] = ()
     library: str
     packed: str
-    scratch_floats: int = Field(ge=0)
-    iscratch_ints: int = Field(default=0, ge=0)
+    scratch_floats: int = Field(ge=0, le=MOST_ENTRIES)
+    iscratch_ints: int = Field(default=0, ge=0, le=MOST_ENTRIES)
 
 
-class Recipe(_Frozen):
+class Recipe(Frozen):
     """One way a circuit was compiled. ``esp``: estimated success probability under the calibration."""
 
     recipe: str
@@ -251,7 +258,7 @@ class Recipe(_Frozen):
     note: str = ""
 
 
-class CompiledCircuit(_Frozen):
+class CompiledCircuit(Frozen):
     """A circuit to be run, by its digest: what became of it on the target, and why that one."""
 
     digest: str
@@ -262,7 +269,7 @@ class CompiledCircuit(_Frozen):
     qasm3: str | None = None
 
 
-class Kernel(_Frozen):
+class Kernel(Frozen):
     """A kernel function, as a program over rows ``a`` and columns ``b``.
 
     ``features``: which value of an event it takes: an input or what the compiled code gives; None: arrays only.
@@ -270,12 +277,12 @@ class Kernel(_Frozen):
 
     name: str
     program: str = "kernel.json"
-    shape: tuple[int, ...]
+    shape: tuple[Annotated[int, Field(ge=0, le=MOST_ENTRIES)], ...]
     features: str | None = None
     weights: str | None = None
 
 
-class Circuits(_Frozen):
+class Circuits(Frozen):
     """What an artifact with circuits holds beside, or instead of, compiled code.
 
     ``program`` takes the inputs and the values of ``stage``, which compiled code gives, and gives the outputs.
@@ -291,8 +298,8 @@ class Circuits(_Frozen):
     device: str | None = None
     calibration: str | None = None
     compiled: tuple[CompiledCircuit, ...] = ()
-    shots: int | None = Field(default=None, ge=1)
-    budget: dict[str, float] = {}
+    shots: int | None = Field(default=None, ge=1, le=10_000_000)
+    budget: dict[str, float] = Field(default={})
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -302,14 +309,14 @@ class Circuits(_Frozen):
         return tuple(m for m in [*named, *(c.qasm3 for c in self.compiled)] if m is not None)
 
 
-class GoldenInfo(_Frozen):
+class GoldenInfo(Frozen):
     """Golden vectors: how many events; |difference| may reach ``tolerance * max(1, |reference|)``."""
 
     events: int = Field(ge=0)
     tolerance: float = Field(ge=0)
 
 
-class Provenance(_Frozen):
+class Provenance(Frozen):
     """``dims``, ``statics``: sizes of open dims and static arguments of the model, as given when compiling."""
 
     source_sha256: str
@@ -320,18 +327,18 @@ class Provenance(_Frozen):
     passes: tuple[str, ...] = ()
     created: str
     command: str = ""
-    dims: dict[str, int] = {}
-    statics: dict[str, JsonValue] = {}
+    dims: dict[str, Annotated[int, Field(ge=1, le=MOST_ENTRIES)]] = Field(default={})
+    statics: dict[str, JsonValue] = Field(default={})
 
 
 class Described(EventSchema):
     """A compiled model: what goes in and comes out, what it promises, how it was made."""
 
     format_version: int = FORMAT_VERSION
-    name: str
+    name: Name
     outputs: tuple[Output, ...]
-    invariances: tuple[str, ...] = ()
-    weights: dict[str, tuple[int, ...]] = {}
+    invariances: tuple[Name, ...] = ()
+    weights: dict[str, tuple[Annotated[int, Field(ge=0, le=MOST_ENTRIES)], ...]] = Field(default={})
     golden: GoldenInfo
     provenance: Provenance
 
@@ -351,12 +358,14 @@ class Manifest(Described):
 
     code: Code | None = None
     circuits: Circuits | None = None
-    members: dict[str, str] = {}
+    members: dict[str, str] = Field(default={})
 
     @model_validator(mode="after")
     def _runs(self) -> Self:
         if self.code is None and (self.circuits is None or self.circuits.program is None):
             raise ValueError("neither compiled code nor a program")
+        for output in self.circuits.stage if self.circuits else ():
+            self._check_dims(output.name, output.dims)
         return self
 
     @property
@@ -370,4 +379,10 @@ class OnnxManifest(Described):
     """What a ``.onnx`` file says of itself. ``counts``: ragged dim -> the input with each event's number of entries."""
 
     opset: int
-    counts: dict[str, str] = {}
+    counts: dict[str, str] = Field(default={})
+
+    @model_validator(mode="after")
+    def _counts_of_every_ragged_dim(self) -> Self:
+        if self.counts.keys() != {d.name for d in self.ragged}:
+            raise ValueError("counts: one for each ragged dim")
+        return self

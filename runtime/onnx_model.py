@@ -25,6 +25,8 @@ from hepq.runtime.verify import Verification, replay
 MANIFEST, GOLDEN, SOURCE, CHECKSUM = "hepq.manifest", "hepq.golden", "hepq.source", "hepq.sha256"
 #: stands for the file's SHA-256 while that is computed
 BLANK = "unsealed" * 8
+#: bytes of golden vectors that are unpacked
+MOST_OF_GOLDEN = 256 << 20
 #: padded events scored in one call
 _CHUNK = 64
 
@@ -68,8 +70,19 @@ class OnnxModel:
 
     def verify(self, seed: int = 0) -> Verification:
         """As of artifacts: golden vectors, and permuted ones where that must not matter."""
-        golden = Golden.from_bytes(zlib.decompress(base64.b64decode(self.metadata[GOLDEN])))
+        golden = self._golden()
         return replay(self.manifest, golden, lambda raw, where: self.score(raw), seed)
+
+    def _golden(self) -> Golden:
+        try:
+            unpacker = zlib.decompressobj()
+            data = unpacker.decompress(base64.b64decode(self.metadata[GOLDEN], validate=True), MOST_OF_GOLDEN)
+        except (ValueError, zlib.error) as error:
+            raise ArtifactError("HQ0830", f"the golden vectors of {self.path} cannot be read", str(error)) from error
+        if not unpacker.eof:
+            why = f"they are cut short, or longer than {MOST_OF_GOLDEN >> 20} MiB"
+            raise ArtifactError("HQ0830", f"the golden vectors of {self.path} cannot be read", why)
+        return Golden.from_bytes(data)
 
     @property
     def source(self) -> str:
@@ -99,11 +112,15 @@ class OnnxModel:
             padded[valid[dim.name]] = content[first:last]
             feed[column.branch] = padded
         names = [o.name for o in self.manifest.outputs]
-        made: list[NDArray[Any]] = self.session.run(names, feed)
         found: dict[str, NDArray[np.float32]] = {}
-        for output, value in zip(self.manifest.outputs, made, strict=True):
-            dim = self.manifest.ragged_dim(output.dims)
-            found[output.name] = value if dim is None else value[valid[dim.name]]
+        try:
+            made: list[NDArray[Any]] = self.session.run(names, feed)
+            for output, value in zip(self.manifest.outputs, made, strict=True):
+                dim = self.manifest.ragged_dim(output.dims)
+                found[output.name] = value if dim is None else value[valid[dim.name]]
+        except Exception as error:  # onnxruntime's are of many kinds, none of them public
+            why = str(error).strip().splitlines()[0][:300]
+            raise ArtifactError("HQ0828", f"the graph of {self.path} refused its inputs", why) from error
         return found
 
     def _check(self, content: bytes) -> None:

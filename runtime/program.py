@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, model_validator
 
 from hepq.runtime.elementwise import BINARY, UNARY
 from hepq.runtime.errors import ArtifactError
+from hepq.runtime.program_check import check
 from hepq.runtime.quantum.circuit import Circuit
 
 Array = NDArray[Any]
@@ -61,6 +62,7 @@ class Program(_Frozen):
                     raise ValueError(f"step {i}: no circuit {number}")
         if any(not 0 <= i < len(self.steps) for i in self.outputs.values()):
             raise ValueError("an output that no step gives")
+        check(self)
         return self
 
     @cached_property
@@ -106,12 +108,14 @@ def evaluate(
     ``measure`` gives the value of a quantum step, from the step, its operands' steps and their values.
     Raises ArtifactError HQ0840 for a step that cannot be done: its attributes, operands or shapes are wrong.
     """
-    sizes = {
-        d.rstrip("'"): np.shape(inputs[name])[1 + i]
-        for name, dims in program.inputs.items()
-        for i, (d, size) in enumerate(dims)
-        if size is None
-    }
+    sizes: dict[str, int] = {}
+    for name, dims in program.inputs.items():
+        shape = np.shape(inputs[name])[1:]
+        found = {d.rstrip("'"): n for (d, size), n in zip(dims, shape, strict=False) if size is None}
+        if len(shape) != len(dims) or any(size not in (None, n) for (_, size), n in zip(dims, shape, strict=True)):
+            why = f"input {name} has shape {list(shape)} over {list(dims)}"
+            raise ArtifactError("HQ0840", "malformed program in an artifact", why)
+        sizes |= found
     context = Context(program, inputs, weights, sizes)
     values: list[Array] = []
     with np.errstate(all="ignore"):
@@ -126,9 +130,14 @@ def evaluate(
 
 def _done(step: Step, operands: Sequence[Step], args: Sequence[Array], context: Context) -> Any:
     try:
-        return RULES[step.op](step, operands, args, context)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        why = f"step {step.op} over {[d for d, _ in step.dims]}: {error}"
+        value = np.asarray(RULES[step.op](step, operands, args, context))
+        shape = context.shape(step.dims)
+        if value.ndim != 1 + len(shape) or any(n not in (1, m) for n, m in zip(value.shape[1:], shape, strict=True)):
+            raise ValueError(f"it gives shape {value.shape[1:]}, not {shape}")
+        return value
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError, AttributeError, MemoryError) as error:
+        what = str(error) or "it does not fit in memory"
+        why = f"step {step.op} over {[d for d, _ in step.dims]}: {what}"
         raise ArtifactError("HQ0840", "malformed program in an artifact", why) from error
 
 

@@ -75,8 +75,7 @@ def replay(manifest: Described, golden: Golden, score: Score, seed: int = 0) -> 
     orders them, since which particles are cut then depends on their order; and always when momenta change.
     """
     tolerance = manifest.golden.tolerance
-    if missing := {o.name for o in manifest.outputs} ^ golden.outputs.keys():
-        raise ArtifactError("HQ0830", f"golden vectors and outputs differ: {', '.join(sorted(missing))}")
+    golden.check(manifest)
     replayed = score(golden.raw, "the golden vectors")
     checks = [_compare("golden", o.name, replayed[o.name], golden.outputs[o.name], tolerance) for o in manifest.outputs]
     for name in _permutable(manifest):

@@ -71,6 +71,9 @@ def report(error: Exception) -> int | None:
     if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    if isinstance(error, MemoryError):
+        print(f"error: not enough memory: {error or 'what was asked for does not fit'}", file=sys.stderr)
+        return 1
     if isinstance(error, OSError):
         print(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""), file=sys.stderr)
         return 1

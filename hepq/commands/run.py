@@ -94,6 +94,7 @@ def _summary(summary: Summary) -> None:
 @example("hepqc verify top.hepqx", "hepqc verify top.onnx   # in onnxruntime")
 def verify(artifact: Artifact, threads: Threads = None, sha256: Sha256 = None, trusted: Trusted = None) -> None:
     """Replay an artifact's golden vectors here: does this machine give the scores it should?"""
+    from rich.markup import escape
     from rich.table import Table
 
     from hepq.api import load
@@ -110,14 +111,15 @@ def verify(artifact: Artifact, threads: Threads = None, sha256: Sha256 = None, t
     table = Table("check", "output", "largest difference", "", box=None)
     for check in result.checks:
         mark = "[green]ok[/]" if check.ok else "[bold red]too large[/]"
-        table.add_row(check.check, check.output, f"{check.largest:.2e}", mark)
+        table.add_row(escape(check.check), escape(check.output), f"{check.largest:.2e}", mark)
     console = out()
     console.print(table)
     for promise in result.untested:
         console.print(f"not testable: {promise}", markup=False, soft_wrap=True)
     console.print(
         f"{artifact}: {'agrees' if result.ok else 'does NOT agree'} with the reference on {result.events} events, "
-        f"tolerance {result.tolerance:g}"
+        f"tolerance {result.tolerance:g}",
+        markup=False,
     )
     raise typer.Exit(0 if result.ok else 1)
 
@@ -202,25 +204,29 @@ def _circuits(artifact: Opened, to: Path) -> None:
 
 
 def _describe(manifest: Described) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     from hepq.runtime.manifest import Manifest, OnnxManifest
 
+    def row(*cells: str) -> None:
+        table.add_row(*map(escape, cells))
+
     console = out()
-    console.print(f"[bold]model {manifest.name}[/]", end="")
+    console.print(f"[bold]model {escape(manifest.name)}[/]", end="")
     console.print(f", {', '.join(manifest.invariances)}" if manifest.invariances else "", markup=False)
     table = Table("", "name", "type", "unit", "", box=None)
     for column in manifest.columns:
         note = "" if column.factor == 1 else f"file value × {column.factor:g}"
-        table.add_row("reads", column.branch, _type(column.elem, column.dims), column.unit, note)
+        row("reads", column.branch, _type(column.elem, column.dims), column.unit, note)
     if isinstance(manifest, OnnxManifest):
         for dim_name, name in manifest.counts.items():
-            table.add_row("reads", name, "int", "1", f"how many {dim_name} an event has")
+            row("reads", name, "int", "1", f"how many {dim_name} an event has")
     for output in manifest.outputs:
-        table.add_row("gives", output.name, _type(output.elem, output.dims), output.unit, ", ".join(output.entries))
+        row("gives", output.name, _type(output.elem, output.dims), output.unit, ", ".join(output.entries))
     console.print(table)
     for dim in manifest.ragged:
-        console.print(f"{dim.name}: up to {dim.bound} an event, beyond that {manifest.policy.overflow}")
+        console.print(f"{dim.name}: up to {dim.bound} an event, beyond that {manifest.policy.overflow}", markup=False)
     made, code = manifest.provenance, ""
     if isinstance(manifest, OnnxManifest):
         code = f"; ONNX opset {manifest.opset}"
@@ -249,7 +255,7 @@ def _circuit_words(held: Circuits) -> str:
 
 
 def _type(elem: str, dims: tuple[str, ...]) -> str:
-    return elem + (rf"\[{', '.join(dims)}]" if dims else "")
+    return elem + (f"[{', '.join(dims)}]" if dims else "")
 
 
 def _size(shape: tuple[int, ...]) -> int:

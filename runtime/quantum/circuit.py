@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 
 from hepq.runtime.quantum.gates import GATES, INVERSE
 
+#: the largest that is read: wires, slots, and angles times slots
+WIRES, SLOTS, TABLE = 1 << 16, 1 << 20, 1 << 26
+
 
 @dataclass(frozen=True)
 class Angle:
@@ -163,8 +166,16 @@ class Circuit:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Circuit:
         """Raises ValueError unless every gate, wire and slot exists and all angles are finite."""
-        circuit = Circuit(int(data["qubits"]), int(data["slots"]), tuple(_op_from_json(op) for op in data["ops"]))
+        qubits, slots = data["qubits"], data["slots"]
+        if type(qubits) is not int or type(slots) is not int or not (0 <= qubits <= WIRES and 0 <= slots <= SLOTS):
+            raise ValueError(f"a circuit of {qubits} wires and {slots} slots")
+        try:
+            circuit = Circuit(qubits, slots, tuple(_op_from_json(op) for op in data["ops"]))
+        except OverflowError as error:  # a wire or slot that is infinite
+            raise ValueError(str(error)) from error
         check(circuit)
+        if slots * sum(1 for _ in circuit.angles) > TABLE:
+            raise ValueError(f"a circuit of {slots} slots with so many angles")
         if not all(isfinite(a.constant) and all(isfinite(c) for _, c in a.terms) for a in circuit.angles):
             raise ValueError("an angle that is not a number")
         return circuit

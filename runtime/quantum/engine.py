@@ -40,7 +40,18 @@ class HybridEngine:
             raise ArtifactError(
                 "HQ0840", f"malformed program in {artifact.path.name}", f"no {min(missing)} comes of it"
             )
+        self._check_outputs()
         self.weights = artifact.tensors(circuits.weights) if circuits.weights else {}
+
+    def _check_outputs(self) -> None:
+        """Each output of the program has the sizes that the manifest says."""
+        for output in self.manifest.outputs:
+            dims = self.program.steps[self.program.outputs[output.name]].dims
+            found = [size for _, size in dims]
+            wanted = [self.manifest.dim(d).size for d in output.dims]
+            if found != wanted:
+                why = f"{output.name} has sizes {found}, not {wanted}"
+                raise ArtifactError("HQ0840", f"malformed program in {self.artifact.path.name}", why)
 
     def run(self, batch: Batch) -> dict[str, NDArray[np.float32]]:
         """Output name -> float32 [events or kept rows, static dims]."""
@@ -100,9 +111,17 @@ def read_program(artifact: Artifact, member: str) -> Program:
     try:
         program = Program.model_validate_json(artifact.members[member])
         to_run(program)
-    except (ValidationError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise ArtifactError("HQ0840", f"malformed {member} in {artifact.path.name}", str(error)) from error
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, OverflowError) as error:
+        raise _malformed(artifact, member, error) from error
     return program
+
+
+def _malformed(artifact: Artifact, member: str | None, error: Exception) -> ArtifactError:
+    why = str(error)
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        why = f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
+    return ArtifactError("HQ0840", f"malformed {member} in {artifact.path.name}", why)
 
 
 class Compiled:
@@ -119,8 +138,8 @@ class Compiled:
             data = json.loads(self._artifact.members[member]) if member else {}
             found = {digest: Native.from_json(native) for digest, native in data.items()}
             self._check(found)
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            raise ArtifactError("HQ0840", f"malformed {member} in {self._artifact.path.name}", str(error)) from error
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, OverflowError) as error:
+            raise _malformed(self._artifact, member, error) from error
         return found
 
     def _check(self, natives: Mapping[str, Native]) -> None:
@@ -145,7 +164,7 @@ class Compiled:
         try:
             return Device.model_validate_json(self._artifact.members[member]) if member else None
         except ValueError as error:
-            raise ArtifactError("HQ0840", f"malformed {member} in {self._artifact.path.name}", str(error)) from error
+            raise _malformed(self._artifact, member, error) from error
 
     def measurer(self, backend: str | Backend, shots: int | None, seed: int | None) -> Measurer:
         """Runs this artifact's circuits on ``backend``; shots as given, else as the program says, as is its budget."""
