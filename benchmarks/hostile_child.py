@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import re
@@ -130,6 +131,7 @@ def _work(folder: Path, make: Callable[[Path], Action], show: bool) -> None:
         os.dup2(printed, 1)
         os.dup2(printed, 2)
     sys.stdout, sys.stderr = (os.fdopen(fd, "w", encoding="utf-8", closefd=False) for fd in (1, 2))
+    faulthandler.enable(sys.stderr)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     said: int | str
     try:
