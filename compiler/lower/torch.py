@@ -192,8 +192,9 @@ class TorchModule(nn.Module):
         return RULES[node.op](node, args, batch) if fused is None else fused.apply(args, batch)
 
     def _arranged(self, node: Node, given: Sequence[Value], batch: Batch) -> list[Value]:
-        over = self._fused[node].over if node in self._fused else summed(node)
-        return arrange(node, given, batch, over, node in self._halved)
+        fused = self._fused.get(node)
+        laid, over = (node, summed(node)) if fused is None else (fused.laid or node, fused.over)
+        return arrange(laid, given, batch, over, node in self._halved)
 
     def _batch(self, inputs: Mapping[str, Tensor], counts: Mapping[str, Tensor]) -> Batch:
         size: int | None = None

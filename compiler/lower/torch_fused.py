@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hepq.compiler.formulas import softmax_of
 from hepq.compiler.ir import Module, Node, topological
-from hepq.compiler.lower.torch_values import Batch, Value
+from hepq.compiler.lower.torch_values import Batch, Value, with_batch
 from hepq.lang.types import Dim
 
 Apply = Callable[[Sequence[Value], Batch], Value]
@@ -24,20 +24,21 @@ Apply = Callable[[Sequence[Value], Batch], Value]
 class Fused:
     """``node`` as ``apply`` of other nodes; ``over`` are the dims that it does not treat entry by entry.
 
-    ``padded``: it takes padded values only.
+    ``padded``: it takes padded values only. ``laid``: the node whose layout it has, if not its own.
     """
 
     operands: tuple[Node, ...]
     apply: Apply
     over: tuple[Dim, ...] = ()
     padded: bool = False
+    laid: Node | None = None
 
 
 def find(module: Module) -> dict[Node, Fused]:
     """Nodes of ``module`` that are made at once of nodes above them."""
     found = {}
     for node in module.walk():
-        fused = _RULES[node.op](node) if node.op in _RULES else None
+        fused = next(filter(None, (rule(node) for rule in _RULES.get(node.op, ()))), None)
         if fused is not None:
             found[node] = fused
     return found
@@ -152,4 +153,32 @@ def _is(node: Node, value: float) -> bool:
     return node.op == "const" and isclose(node["value"], value, rel_tol=1e-12)
 
 
-_RULES: dict[str, Callable[[Node], Fused | None]] = {"mul": _gelu, "div": _softmax, "add": _layer_norm}
+def _linear(node: Node) -> Fused | None:
+    """x W^T + b over one dim that is not ragged, of weights W [out, over] and b [out]"""
+    for product, bias in permutations(node.operands):
+        if product.op != "contract" or len(product["over"]) != 1 or bias.op != "param" or len(bias.type.dims) != 1:
+            continue
+        (over,), (out,) = product["over"], bias.type.dims
+        for x, weight in permutations(product.operands):
+            of = [d.key for d in x.type.dims]
+            if weight.op == "param" and [d.key for d in weight.type.dims] == [out.key, over.key] and out.key not in of:
+                return (
+                    None if over.ragged else Fused((x, weight, bias), _apply_linear(node, over, out), (), laid=product)
+                )
+    return None
+
+
+def _apply_linear(node: Node, over: Dim, out: Dim) -> Apply:
+    def apply(args: Sequence[Value], batch: Batch) -> Value:
+        x, weight, bias = args
+        rest = [d for d in x.dims if d.key != over.key]
+        made = F.linear(x.permute((*rest, over)), weight.tensor, bias.tensor)
+        dims = with_batch(node.type.dims, x)
+        return Value(Value(made, (*rest, out)).permute(dims), dims)
+
+    return apply
+
+
+_RULES: dict[str, Sequence[Callable[[Node], Fused | None]]] = {
+    "mul": (_gelu,), "div": (_softmax,), "add": (_layer_norm, _linear)
+}  # fmt: skip

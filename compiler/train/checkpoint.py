@@ -21,7 +21,7 @@ NAME = "training.pt"
 #: settings that a training may be resumed with other values of. All others are in its mark
 FREE = frozenset({
     "epochs", "patience",  # how long: epochs count where the schedule depends on them
-    "device", "checkpoint", "resume", "trainings",  # where, and how often
+    "device", "checkpoint", "resume", "trainings", "threads",  # where, and how often
     "rate",  # is in the optimiser
     "C", "kernel", "kernel_sha256", "backend", "shots",  # of support vector machines, which are not resumed
 })  # fmt: skip

@@ -143,7 +143,9 @@ def test_symmetric_formulas_are_found(expression: str, symmetric: bool) -> None:
     assert (total.operands[0] in to_torch(module)._halved) == symmetric
 
 
-@pytest.mark.parametrize(("name", "count"), [("gelu", 1), ("softmax", 1), ("LayerNorm", 1), ("SelfAttention", 2)])
+@pytest.mark.parametrize(
+    ("name", "count"), [("gelu", 1), ("softmax", 1), ("LayerNorm", 1), ("Dense", 1), ("SelfAttention", 6)]
+)
 def test_functions_of_the_library_are_computed_in_one_pass(name: str, count: int) -> None:
     """They are known by their formulas: whoever changes a formula in std.nn changes torch_fused.py."""
     model = to_torch(module_of("nn", name))
