@@ -22,11 +22,22 @@ from hepq.lang.diagnostic import HepqError
 from hepq.runtime import event_files
 from hepq.runtime.columns import check_present, collect
 from hepq.runtime.events import Batch, prepare
-from hepq.runtime.labels import classes_of
+from hepq.runtime.labels import truth_of
 from hepq.runtime.manifest import Dim, EventSchema
+from hepq.runtime.report import Report
 
 if TYPE_CHECKING:
     from hepq.compiler.train.table import Table
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Rows ``begin`` to ``end`` of a table: events of the file ``where``, numbered from ``first`` in it."""
+
+    where: str
+    first: int
+    begin: int
+    end: int
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,8 @@ class TrainingSet:
     """``table``: what ``module`` reads of each event, in base units.
 
     ``truth`` [events]: the number of each event's class, 0 without a label; -1 where the labels name none or the
-    event is not scored. ``label``: the dim of the classes.
+    event is not scored. ``label``: the dim of the classes. ``report``: what became of the events. ``pieces``: where
+    they are from, in their order.
     """
 
     module: Module
@@ -42,6 +54,8 @@ class TrainingSet:
     truth: NDArray[np.int64]
     built: Built
     label: Dim | None
+    report: Report
+    pieces: tuple[Piece, ...]
 
     @cached_property
     def events(self) -> list[dict[str, NDArray[Any]]]:
@@ -68,14 +82,19 @@ def training_set(
         raise HepqError([diag("HQ0632", model=built.plan.name)])
     label = schema.dataset.label
     dim = None if label is None else schema.dim(label.dim)
-    truth = []
+    truth, report, pieces = [], Report(), list[Piece]()
     with TableWriter(schema) as writer:
         for chunk, batch in read_batches(schema, files, label.branches if label else ()):
             writer.add(batch)
             where = (str(chunk.source), chunk.first)
-            found = classes_of(chunk.events, label.branches, dim.size or 0, *where) if label and dim else 0
+            report += batch.report
+            pieces.append(Piece(*where, report.events - batch.events, report.events))
+            found = np.zeros(batch.events, np.int64)
+            if label is not None:
+                found, labels = truth_of(chunk.events, label, schema, *where)
+                report += Report(labels=labels)
             truth.append(np.where(batch.unscored, -1, found))
-    return TrainingSet(module, writer.finish(), np.concatenate(truth), built, dim)
+    return TrainingSet(module, writer.finish(), np.concatenate(truth), built, dim, report, tuple(pieces))
 
 
 def read_batches(

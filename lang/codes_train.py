@@ -107,6 +107,21 @@ RUN = {
         "A support vector machine is fitted to its kernel; it cannot train what else there is.",
         "leave the other blocks out, or replace `svm` by a `Dense` and train by gradient descent",
     ),
+    "HQ0753": Entry(
+        "the weights of {what} sum to {found}",
+        "A mean over events of both signs of weight, and an equal share for every class, need a sum above 0.",
+        "give more events, or weights of which fewer are negative",
+    ),
+    "HQ0754": Entry(
+        "{what} is not a finite number in {count} of {total} events, the first {place}",
+        "What is made of NaN or infinity is NaN: no learning rate would help.",
+        "keep arguments of logarithms, roots and quotients away from 0, or leave such events out of the file",
+    ),
+    "HQ0755": Entry(
+        "the weight of {count} of {total} events is {what}, the first {place}",
+        "An event counts as much as its weight says; a support vector machine takes none below 0.",
+        "look for a division by zero in `weight`, or for such numbers in the file",
+    ),
     "HQ0790": Entry(
         "nothing to compare: {found}",
         "Two files are compared by a model that a dataset feeds from them, trained on half of their events.",

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from hepq.runtime.errors import DataError, did_you_mean
 from hepq.runtime.events import Batch
 from hepq.runtime.memory import aligned_copy
+from hepq.runtime.outputs import nan_events
+from hepq.runtime.report import Metrics, Report
 from hepq.runtime.scored import Score, Truth
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class Attributions:
     ``quantity``: what a value is. ``whole``: the metric with nothing permuted. ``by_rank``: dim -> name -> mean of
     each rank's particle, in the order that the model sees them. ``residual``: of integrated gradients, the largest
     |Σ attributions - (score - score at the baseline)| of an event. ``alone``: dim -> events whose lists of particles
-    could not be exchanged, for want of another event of as many.
+    could not be exchanged, for want of another event of as many. ``report``: what became of the events.
     """
 
     model: str
@@ -49,6 +51,7 @@ class Attributions:
     residual: float | None = None
     by_rank: Mapping[str, Mapping[str, NDArray[np.float64]]] = field(default_factory=dict)
     alone: Mapping[str, int] = field(default_factory=dict)
+    report: Report = field(default_factory=Report)
 
     @property
     def ranking(self) -> tuple[tuple[str, float, float], ...]:
@@ -108,7 +111,9 @@ def permutation(
     ``ranks``, which keeps neither. Raises DataError HQ0833 for ``together``, HQ0829 if the metric is not defined.
     """
     wanted, measure = variables(model, together), score.metric(metric, truth, batch)
-    whole = measure(model.engine.run(batch))
+    computed = model.engine.run(batch)
+    whole, report = measure(computed), _report(model, batch, computed, truth, metric)
+    report = replace(report, metrics=tuple(replace(m, values={metric: whole}) for m in report.metrics))
     losses = np.empty((len(wanted), repeats))
     for i, variable in enumerate(wanted):
         for repeat in range(repeats):
@@ -120,7 +125,20 @@ def permutation(
     alone = {d: n for d in batch.offsets if ragged == "lists" and (n := _alone(np.diff(batch.offsets[d])))}
     quantity = f"loss of {'AUC' if metric == 'auc' else metric}"
     return Attributions(model.manifest.name, score.title, quantity, batch.events, tuple(v.name for v in wanted),
-                        losses.mean(axis=1), spread, whole=whole, alone=alone)  # fmt: skip
+                        losses.mean(axis=1), spread, whole=whole, alone=alone, report=report)  # fmt: skip
+
+
+def _report(
+    model: Model, batch: Batch, computed: Mapping[str, NDArray[np.float32]], truth: Truth, metric: str
+) -> Report:
+    """What became of the events drawn, numbered in the order they were drawn in, and which the metric is of."""
+    nan = nan_events(model.manifest, batch, computed)
+    report = model.with_nan(batch, nan, "the events drawn", 0)
+    labelled = np.ones(len(truth), np.bool_) if truth.dtype == np.bool_ else truth >= 0
+    events = int((labelled & ~nan & ~batch.unscored).sum())
+    lost = int((labelled & (nan | batch.unscored)).sum())
+    one = Metrics("events of one class", events, {}, sum_of_weights=float(events), not_a_number=lost)
+    return replace(report, metrics=(one,))
 
 
 def _permuted(model: Model, batch: Batch, variable: Variable, ragged: Ragged, rng: np.random.Generator) -> Batch:

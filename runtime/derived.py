@@ -144,7 +144,8 @@ def _taken(schema: EventSchema, name: str, dims: tuple[str, ...], rows: Rows, ev
     if dim is None:
         return content[events].astype(np.float64)
     starts, count = rows.offsets[dim.name][events], int(np.diff(rows.offsets[dim.name])[events[0]])
-    return content[starts[:, None] + np.arange(count)].astype(np.float64)
+    found: Array = content[starts[:, None] + np.arange(count)].astype(np.float64)
+    return found
 
 
 def _not_finite(value: Array) -> NDArray[np.bool_]:

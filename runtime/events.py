@@ -121,9 +121,11 @@ def _treat_nan(
         finite = np.isfinite(value)
         if finite.all():
             continue
-        good = finite.reshape(len(value), -1).all(axis=1)
+        good: NDArray[np.bool_] = np.asarray(finite.reshape(len(value), -1).all(axis=1))
         dim = schema.ragged_dim(column.dims)
-        seen = _seen(column, ~good, owners[dim.name] if dim else None, int((~finite).sum()), where, first)
+        seen = _seen(
+            column, np.logical_not(good), owners[dim.name] if dim else None, int((~finite).sum()), where, first
+        )
         if schema.policy.nan == "error":
             raise _nan_error(seen)
         done = "zeroed" if schema.policy.nan == "zero" else "dropped" if dim else "unscored"

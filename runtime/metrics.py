@@ -209,7 +209,8 @@ class _Curve:
         scores, which = np.unique(-values, return_inverse=True)
 
         def summed(what: Reals) -> Reals:
-            return np.bincount(which, what, minlength=len(scores))
+            found: Reals = np.bincount(which, what, minlength=len(scores)).astype(np.float64)
+            return found
 
         return _Curve(
             -scores, summed(weights * truth), summed(weights * ~truth), summed(weights**2 * ~truth),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hepq.runtime.quantum.artifact_kernel import ArtifactKernel
     from hepq.runtime.quantum.backend import Backend
     from hepq.runtime.quantum.engine import HybridEngine
+    from hepq.runtime.quantum.features import KernelEvents
     from hepq.runtime.verify import Verification
 
 #: arrays longer than this are scored piece by piece, so that working memory stays bounded
@@ -82,13 +83,13 @@ class Model:
         """Score one batch of flat raw events."""
         batch: Batch = prepare(self.manifest, raw, where, first)
         computed = self.engine.run(batch)
-        report = self._with_nan(batch, computed, where, first)
+        report = self.with_nan(batch, outputs.nan_events(self.manifest, batch, computed), where, first)
         arrays = outputs.scatter(self.manifest, batch, computed)
         return Scores(arrays, outputs.present(self.manifest, batch, arrays), report)
 
-    def _with_nan(self, batch: Batch, computed: dict[str, NDArray[np.float32]], where: str, first: int) -> Report:
-        """The batch's report, with events that score NaN though nothing that was read is NaN, and why they do."""
-        events = np.flatnonzero(outputs.nan_events(self.manifest, batch, computed) & ~batch.unscored)
+    def with_nan(self, batch: Batch, nan: NDArray[np.bool_], where: str, first: int) -> Report:
+        """The batch's report, with events that score NaN, ``nan`` [events], though nothing read is; and why."""
+        events = np.flatnonzero(nan & ~batch.unscored)
         if not len(events):
             return batch.report
         name = self.manifest.name
@@ -153,9 +154,14 @@ class Model:
 
         ``limit``: no more than the first so many events. Raises ArtifactError HQ0841 if the model has no kernel.
         """
-        from hepq.runtime.quantum.features import kernel_inputs
+        found = self.kernel_events(events, limit, tree=tree)
+        return found.x, found.labels
 
-        return kernel_inputs(self, events, limit, tree)
+    def kernel_events(self, events: Any, limit: int | None = None, *, tree: str | None = None) -> KernelEvents:
+        """As ``kernel_inputs``, with a report of what became of the events."""
+        from hepq.runtime.quantum.features import kernel_events
+
+        return kernel_events(self, events, limit, tree)
 
     @property
     def schema(self) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import awkward as ak
@@ -36,7 +37,7 @@ def scatter(manifest: Described, batch: Batch, computed: dict[str, NDArray[np.fl
     return out
 
 
-def nan_events(manifest: Described, batch: Batch, computed: dict[str, NDArray[np.float32]]) -> NDArray[np.bool_]:
+def nan_events(manifest: Described, batch: Batch, computed: Mapping[str, NDArray[np.float32]]) -> NDArray[np.bool_]:
     """[events]: which have NaN among what was computed, of whatever output and kept particle."""
     found = np.zeros(batch.events, np.bool_)
     for output in manifest.outputs:

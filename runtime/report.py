@@ -104,10 +104,10 @@ class Report:
 
     ``events`` were read, ``selected`` of them used (by default all). ``truncated``: events cut at a bound;
     ``dropped``: entries (particles) dropped for NaN or infinity; ``entries``: both for each ragged dim.
-    ``unscored``: events that score NaN for NaN or infinity of a per-event branch, or for ``empty``: no particle.
-    ``nan_scores``: events with a NaN among their scores though nothing that was read is one. ``not_numbers``: where
-    NaN and infinity are. ``labels``: the truth, where the files hold it. ``parts``: how many events are for what, in
-    training. ``metrics``: how good the scores are, and of which events.
+    ``unscored``: events that are not scored (their scores are NaN) for NaN or infinity of a per-event branch, or for
+    ``empty``: no particle. ``nan_scores``: events with a NaN among their scores though nothing that was read is one.
+    ``not_numbers``: where NaN and infinity are. ``labels``: the truth, where the files hold it. ``parts``: how many
+    events are for what, in training. ``metrics``: how good the scores are, and of which events.
     """
 
     events: int = 0
@@ -168,10 +168,12 @@ def words(report: Report) -> Iterable[str]:
             yield f"{_events(n.over)} {whose} more {dim} than the bound: {n.cut:,} of {n.read:,} entries were cut"
         if n.dropped:
             yield f"{n.dropped:,} of {n.read:,} entries of {dim} were dropped for NaN or infinity"
+    if report.parts.get("left out"):
+        yield f"{report.parts['left out']:,} of {_events(report.selected)} left out: the kernel takes finite numbers"
     if report.empty:
         yield f"{_events(report.empty)} without particles"
     if report.unscored:
-        yield f"{_events(report.unscored)} scored NaN, for NaN or infinity of their own or for want of particles"
+        yield f"{_events(report.unscored)} not scored, for NaN or infinity of their own or for want of particles"
     if report.nan_scores:
         yield f"{_events(report.nan_scores)} scored NaN though nothing that was read is NaN or infinite"
     for bad in report.not_numbers:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,9 +14,10 @@ from hepq.runtime import event_files
 from hepq.runtime.columns import check_present, collect, field_names
 from hepq.runtime.errors import DataError, did_you_mean
 from hepq.runtime.events import Batch, prepare
-from hepq.runtime.labels import classes_of
+from hepq.runtime.labels import truth_of
 from hepq.runtime.manifest import Manifest, Output
-from hepq.runtime.metrics import auc
+from hepq.runtime.metrics import accuracy, auc, discriminants
+from hepq.runtime.report import Report
 
 if TYPE_CHECKING:
     from hepq.runtime.model import Model
@@ -41,9 +42,12 @@ class Score:
     classes: int = 0
 
     def values(self, outputs: Outputs) -> NDArray[np.float64]:
-        """[events]"""
+        """[events]: the number itself, or the discriminant of its class where there is one for each."""
         found = outputs[self.output.name].astype(np.float64)
-        return self.sign * (found if self.entry is None else found[:, self.entry])
+        if self.entry is None:
+            return self.sign * found
+        values: NDArray[np.float64] = (discriminants(found) if self.classes else found)[:, self.entry]
+        return values
 
     def metric(self, name: Literal["auc", "accuracy"], truth: Truth, batch: Batch) -> Callable[[Outputs], float]:
         """What outputs are worth, on the events that are scored and have a class.
@@ -56,7 +60,7 @@ class Score:
             if truth.dtype == np.bool_ or self.classes == 0:
                 title = f"no accuracy of {self.output.name}"
                 raise DataError("HQ0829", title, "it has not one score for each class of the label", "--metric auc")
-            return lambda outputs: float((outputs[self.output.name][known].argmax(axis=1) == truth[known]).mean())
+            return lambda outputs: accuracy(outputs[self.output.name][known], truth[known])
         if truth.dtype != np.bool_ and self.signal is None:
             help = "choose the score of a class, or give the truth of each event"
             raise DataError("HQ0829", f"{self.title} is the score of no class", "the labels name no such class", help)
@@ -104,7 +108,8 @@ def drawn(
     model: Model, events: Any, *, tree: str | None = None, limit: int | None = None, seed: int = 0,
     truth: ArrayLike | None = None, labelled: bool = True,
 ) -> tuple[Batch, Truth | None]:  # fmt: skip
-    """At most ``limit`` events, drawn by chance and in order, as the compiled function takes them; and their classes.
+    """At most ``limit`` events, drawn by chance and in order, as the compiled function takes them, with a report of
+    what became of them; and their classes.
 
     ``events``: files, or as for calling a model. ``truth``: of each event, its class's number, or whether it is
     signal; by default what the dataset's labels say. Raises DataError HQ0809 for no events, HQ0829 without labels.
@@ -119,13 +124,15 @@ def drawn(
         branches = list(dict.fromkeys([*branches, *label.branches]))
     data, chosen, total = _drawn(model, events, branches, tree, limit, np.random.default_rng(seed))
     batch = prepare(manifest, collect(manifest, data))
+    batch = replace(batch, report=replace(batch.report, events=total))
     if batch.events == 0:
         raise DataError("HQ0809", "no events to attribute scores of", "there is nothing to score")
     if not labelled:
         return batch, None
     if truth is None:
         assert label is not None
-        return batch, classes_of(data, label.branches, manifest.dim(label.dim).size or 0)
+        found, labels = truth_of(data, label, manifest)
+        return replace(batch, report=batch.report + Report(labels=labels)), found
     given = np.asarray(truth)
     if given.shape != (total,):
         raise DataError("HQ0829", "events and truth differ in length", f"{total} events, truth of shape {given.shape}")

@@ -132,7 +132,8 @@ def gradients(
     values, errors = found.means()
     quantity = "mean |integrated gradient|" if integrated else "mean |gradient × input|"
     return Attributions(artifact.manifest.name, score.title, quantity, len(scored), found.names, values, errors,
-                        residual=residual if integrated else None, by_rank=found.by_rank())  # fmt: skip
+                        residual=residual if integrated else None, by_rank=found.by_rank(),
+                        report=batch.report)  # fmt: skip
 
 
 def _means(net: Attributed, batch: Batch, chunks: list[NDArray[np.int64]]) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hepq.compiler.train.fit_gradient import Fitted
     from hepq.compiler.train.report import Watch
     from hepq.compiler.training import TrainingSet
+    from hepq.runtime.report import Report
 
 __all__ = ["Recipe", "Trained", "main_process", "train_file"]
 
@@ -34,6 +35,12 @@ class Trained:
     data: Labelled
     by: str = field(default="gradient descent")
     all: tuple[Fitted, ...] = ()
+
+    @property
+    def report(self) -> Report:
+        """What became of the events, and what the metrics are of."""
+        account = self.fitted.account
+        return replace(self.data.report, metrics=() if account is None else (account,))
 
 
 def train_file(

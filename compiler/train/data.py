@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ from hepq.compiler.ir import Module
 from hepq.compiler.options import Options
 from hepq.compiler.train.recipe import Recipe, Resolved
 from hepq.compiler.train.table import Table
-from hepq.compiler.training import TrainingSet, training_set
+from hepq.compiler.training import Piece, TrainingSet, training_set
 from hepq.lang.catalogue import diag, near
 from hepq.lang.diagnostic import HepqError
+from hepq.runtime.report import Report, label_words
 
 Events = list[dict[str, NDArray[Any]]]
 #: streams of random numbers that one seed feeds
@@ -30,7 +31,8 @@ SPLIT, ORDER, NOISE = 0, 1, 2
 @dataclass(frozen=True)
 class Labelled:
     """``known``: the rows of ``table`` that are used. Of each, by number: ``truth``, its class; ``training`` and
-    ``validation`` are such numbers. ``signal``: of a class. Without a label there are no ``classes``."""
+    ``validation`` are such numbers. ``signal``: of a class. Without a label there are no ``classes``. ``report``: what
+    became of all events; ``pieces``: where the rows of the table are from."""
 
     built: Built
     module: Module
@@ -42,6 +44,8 @@ class Labelled:
     signal: int
     training: NDArray[np.int64]
     validation: NDArray[np.int64]
+    report: Report = field(default_factory=Report)
+    pieces: tuple[Piece, ...] = ()
 
     @cached_property
     def events(self) -> Events:
@@ -56,23 +60,36 @@ class Labelled:
             found.update(array.tobytes())
         return found.hexdigest()
 
+    def place(self, row: int) -> str:
+        """Where a row of the table is from."""
+        piece = next((p for p in self.pieces if p.begin <= row < p.end), None)
+        return f"row {row:,}" if piece is None else f"event {piece.first + row - piece.begin:,} of {piece.where}"
+
     def is_signal(self, which: NDArray[np.int64]) -> NDArray[np.bool_]:
         found: NDArray[np.bool_] = self.truth[which] == self.signal
         return found
 
-    def class_weights(self, kind: str) -> NDArray[np.float64]:
-        """A weight for each class: 1, or what makes all classes of the training events count the same."""
+    def class_weights(self, kind: str, weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """A weight for each class: 1, or what makes the ``weights`` [events] (default: 1 each) of the training events
+        sum to the same for every class, and to what they did. Raises HepqError HQ0753 for a sum that is not above 0.
+        """
         if kind == "none" or not self.classes:
             return np.ones(max(1, len(self.classes)))
-        counts = np.bincount(self.truth[self.training], minlength=len(self.classes))
-        return len(self.training) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+        mine = self.truth[self.training]
+        given = np.ones(len(mine)) if weights is None else weights[self.training]
+        sums = np.bincount(mine, given, minlength=len(self.classes))
+        there = np.bincount(mine, minlength=len(self.classes)) > 0
+        for c in np.flatnonzero(there & (sums <= 0)):
+            raise HepqError([diag("HQ0753", what=f"the training events of {self.classes[c]}", found=f"{sums[c]:.6g}")])
+        balanced: NDArray[np.float64] = sums.sum() / (there.sum() * np.where(there, sums, 1))
+        return balanced
 
 
 def read_events(program: Path, files: Sequence[str | Path], options: Options, train: str | None = None) -> TrainingSet:
     """What training needs of ``files``. Raises as ``training_set``, and HQ0738 if no event is left."""
     found = training_set(program, files, options, train)
     if not (found.truth >= 0).any():
-        raise HepqError([diag("HQ0738", found=f"{len(found.truth):,} events")])
+        raise HepqError([diag("HQ0738", found="; ".join([f"{len(found.truth):,} events", *odd(found.report)]))])
     return found
 
 
@@ -90,13 +107,22 @@ def labelled(found: TrainingSet, recipe: Resolved) -> Labelled:
     if classes:
         counts = {name: int((truth == i).sum()) for i, name in enumerate(classes)}
         if sum(n > 0 for n in counts.values()) < 2:
-            said = ", ".join(f"{n} of {name}" for name, n in counts.items())
+            said = "; ".join([", ".join(f"{n} of {name}" for name, n in counts.items()), *odd(found.report)])
             raise HepqError([diag("HQ0740", model=found.built.plan.name, found=said)])
     training, validation = _split(truth, recipe.validation, rng)
+    parts = {"training": len(training), "validation": len(validation)}
+    limit = found.report.events if recipe.events is None else min(recipe.events, found.report.events)
+    report = replace(found.report, selected=limit, parts=parts)
     return Labelled(
         found.built, found.module, found.table, known, truth, found.label.name if found.label else "", classes,
-        _signal(classes, recipe.signal), training, validation,
+        _signal(classes, recipe.signal), training, validation, report, found.pieces,
     )  # fmt: skip
+
+
+def odd(report: Report) -> list[str]:
+    """Why events are not trained on."""
+    unscored = [f"{report.unscored:,} not scored, by the dataset's policies"] if report.unscored else []
+    return [*unscored, *label_words(report.labels)]
 
 
 def resolved(recipe: Recipe, built: Built) -> Resolved:

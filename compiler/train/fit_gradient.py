@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.compiler.train import checkpoint
+from hepq.compiler.train.blame import not_finite
 from hepq.compiler.train.checkpoint import State
 from hepq.compiler.train.data import Labelled
 from hepq.compiler.train.group import joined
 from hepq.compiler.train.recipe import Resolved
 from hepq.compiler.train.report import Watch
 from hepq.compiler.train.run import Run
-from hepq.lang.catalogue import diag
-from hepq.lang.diagnostic import HepqError
+from hepq.runtime.report import Metrics
 from hepq.runtime.threads import limited
 
 
@@ -31,7 +31,8 @@ class Fitted:
     """``weights`` by path; ``dims``: sizes found for open dims; ``loss``: of the events held out.
 
     Of those events (where none were, of those trained on), if they are classified: ``scores``, larger for signal,
-    which of them are signal, the area under the ROC curve, and ``metrics`` that physicists quote.
+    which of them are signal, the area under the ROC curve, and ``metrics`` that physicists quote, weighted by
+    ``event_weights``; ``account`` says which events these are.
     """
 
     weights: dict[str, NDArray[np.float32]]
@@ -41,13 +42,16 @@ class Fitted:
     auc: float
     metrics: Mapping[str, float] = field(default_factory=dict)
     loss: float = math.nan
+    event_weights: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    account: Metrics | None = None
 
 
 def fit_gradient(data: Labelled, recipe: Resolved, watch: Watch) -> Fitted:
     """Train every ``param`` of the module that the recipe does not freeze.
 
     Raises HepqError: HQ0739 for names of weights, HQ0742 for a result that cannot be compared with the labels,
-    HQ0743 and HQ0744 for checkpoints, HQ0745 if nothing can be trained, HQ0746 if the loss is no longer a number.
+    HQ0743 and HQ0744 for checkpoints, HQ0745 if nothing can be trained, HQ0746 if the loss is no longer a number,
+    HQ0754 if what it is made of is not, HQ0753 and HQ0755 for weights of events.
     """
     with joined() as group:
         run = Run(data, recipe, group)
@@ -63,7 +67,8 @@ def fit_gradient(data: Labelled, recipe: Resolved, watch: Watch) -> Fitted:
             run.load(state.best)
             found = run.scored(run.held)
     weights = {path: value.detach().cpu().numpy().astype(np.float32) for path, value in state.best.items()}
-    return Fitted(weights, {}, found.scores, found.is_signal, found.auc, found.metrics, found.loss)
+    return Fitted(weights, {}, found.scores, found.is_signal, found.auc, found.metrics, found.loss,
+                  found.weights, found.account)  # fmt: skip
 
 
 def _start(run: Run, recipe: Resolved) -> State:
@@ -93,8 +98,10 @@ def _epoch(run: Run, state: State, watch: Watch) -> State:
     start = time.perf_counter()
     loss = run.epoch(state.epoch, watch)
     if not math.isfinite(loss):
-        raise HepqError([diag("HQ0746", what=f"the loss of epoch {state.epoch + 1}")])
+        raise not_finite(run, state.weights, f"the loss of epoch {state.epoch + 1}")
     found = run.scored(run.held)
+    if not math.isfinite(found.loss):
+        raise not_finite(run, state.weights, f"the loss of the {run.held_words} after epoch {state.epoch + 1}")
     row = {
         "epoch": state.epoch + 1, "loss": loss, "validation": found.loss, **found.metrics,
         "rate": run.rate, "seconds": time.perf_counter() - start,

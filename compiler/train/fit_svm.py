@@ -18,7 +18,9 @@ from hepq.compiler.lower.torch import pad_events, to_torch
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.standard import INFERENCE
 from hepq.compiler.schema import read_inputs
+from hepq.compiler.train.blame import input_error
 from hepq.compiler.train.data import Labelled
+from hepq.compiler.train.event_weights import event_weights, refuse, weight_words
 from hepq.compiler.train.fit_gradient import Fitted
 from hepq.compiler.train.recipe import Resolved
 from hepq.compiler.train.report import Watch
@@ -35,6 +37,7 @@ from hepq.runtime.quantum.gram import gram
 from hepq.runtime.quantum.kernel import KernelFunction
 from hepq.runtime.quantum.measurer import DEFAULT_SHOTS, Measurer
 from hepq.runtime.quantum.psd import Repair
+from hepq.runtime.report import Metrics
 from hepq.runtime.trust import Trust
 
 #: largest kernel matrix, bytes
@@ -72,7 +75,8 @@ class ProgramKernel:
 def fit_svm(data: Labelled, plan: KernelPlan, recipe: Resolved, watch: Watch) -> Fitted:
     """Find the support vectors of the model's ``svm``, signal on the positive side.
 
-    Raises HepqError: HQ0746 where a kernel or what it takes is not a number, HQ0747 unless there are two classes,
+    Raises HepqError: HQ0746 or HQ0754 where a kernel or what it takes is not a number, HQ0753 or HQ0755 for weights of
+    events, HQ0747 unless there are two classes,
     HQ0748 if the kernel matrix would be too large, HQ0749 if the model has other weights, HQ0750 for a kernel that
     must be compiled (neighbours, windows). Raises DataError HQ0842 if ``recipe.kernel`` is of another program, and
     for what goes wrong on a backend.
@@ -91,16 +95,23 @@ def fit_svm(data: Labelled, plan: KernelPlan, recipe: Resolved, watch: Watch) ->
     kernel = _kernel(data, plan, recipe)
     mine, others = features[data.training], features[held]
     K = _matrix(kernel, mine, None, recipe, watch)
-    svc = _solved(K, data.is_signal(data.training), plan, recipe)
+    weighed = event_weights(data, {}, recipe.seed)
+    refuse(data, weighed < 0, "negative, which a support vector machine cannot take")
+    shares = weighed * data.class_weights(recipe.class_weight, weighed)[data.truth]
+    svc = _solved(K, data.is_signal(data.training), shares[data.training], plan, recipe)
     scores = svc.decision_function(_matrix(kernel, others, mine, recipe, watch) if len(held) else K)
-    is_signal = data.is_signal(held if len(held) else data.training)
+    which = held if len(held) else data.training
+    is_signal, weight = data.is_signal(which), weighed[which]
     weights = {
         f"{path}.support": mine[svc.support_].astype(np.float32),
         f"{path}.dual": svc.dual_coef_[0].astype(np.float32),
         f"{path}.bias": np.float32(svc.intercept_[0]),
     }
     found = {name: np.asarray(value) for name, value in weights.items()}
-    return Fitted(found, {"sv": len(svc.support_)}, scores, is_signal, auc(scores, is_signal))
+    area = auc(scores, is_signal, weight)
+    words = "events held out" if len(held) else "events trained on, none held out"
+    account = Metrics(words, len(which), {"auc": area}, weight_words(data.built), float(weight.sum()))
+    return Fitted(found, {"sv": len(svc.support_)}, scores, is_signal, area, event_weights=weight, account=account)
 
 
 def _matrix(
@@ -114,13 +125,15 @@ def _matrix(
     return found
 
 
-def _solved(K: NDArray[np.float64], signal: NDArray[np.bool_], plan: KernelPlan, recipe: Resolved) -> Any:
+def _solved(
+    K: NDArray[np.float64], signal: NDArray[np.bool_], weight: NDArray[np.float64], plan: KernelPlan, recipe: Resolved
+) -> Any:
+    """``weight`` [events]: factors on C."""
     from sklearn.svm import SVC
 
     assert plan.instance is not None
     C = recipe.C if recipe.C is not None else float(plan.instance.statics["C"])
-    weight = "balanced" if recipe.class_weight == "balanced" else None
-    return SVC(kernel="precomputed", C=C, class_weight=weight).fit(K, np.where(signal, 1, -1))
+    return SVC(kernel="precomputed", C=C).fit(K, np.where(signal, 1, -1), sample_weight=weight)
 
 
 def _features(data: Labelled, plan: KernelPlan) -> NDArray[np.float64]:
@@ -133,8 +146,8 @@ def _features(data: Labelled, plan: KernelPlan) -> NDArray[np.float64]:
         found.append(net(inputs, counts)["features"].numpy())
     features = np.concatenate(found).astype(np.float32).astype(np.float64)
     if not np.isfinite(features).all():
-        bad = int(np.flatnonzero(~np.isfinite(features.reshape(len(features), -1)).all(1))[0])
-        raise HepqError([diag("HQ0746", what=f"what the kernel takes of event {bad}")])
+        bad = data.known[~np.isfinite(features.reshape(len(features), -1)).all(axis=1)]
+        raise input_error(data, bad, "what the kernel takes of an event")
     return features
 
 

@@ -15,12 +15,15 @@ EFFICIENCIES = (30, 50, 70)
 
 
 def measures(
-    target: Objective, values: NDArray[np.float64], truth: NDArray[np.int64], is_signal: NDArray[np.bool_]
-) -> dict[str, float]:
-    """``accuracy``, ``auc``, ``rejection30`` (1/ε_b at ε_s = 0.3) and so on; nothing for events of one class."""
+    target: Objective, values: NDArray[np.float64], truth: NDArray[np.int64], is_signal: NDArray[np.bool_],
+    weight: NDArray[np.float64],
+) -> tuple[dict[str, float], str]:  # fmt: skip
+    """``accuracy``, ``auc``, ``rejection30`` (1/ε_b at ε_s = 0.3) and so on, of weighted events, as
+    ``runtime.metrics`` defines them; or nothing, and why: events of one class have none.
+    """
     scores = target.signal_scores(values)
     try:
-        found = {"accuracy": target.accuracy(values, truth), "auc": auc(scores, is_signal)}
-        return found | {f"rejection{e}": rejection(scores, is_signal, e / 100).value for e in EFFICIENCIES}
-    except DataError:
-        return {}
+        found = {"accuracy": target.accuracy(values, truth, weight), "auc": auc(scores, is_signal, weight)}
+        return found | {f"rejection{e}": rejection(scores, is_signal, e / 100, weight).value for e in EFFICIENCIES}, ""
+    except DataError as error:
+        return {}, ": ".join(filter(None, (error.title, error.why)))

@@ -27,6 +27,7 @@ from hepq.compiler.ir import Node
 from hepq.compiler.train.data import Labelled
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import HepqError
+from hepq.runtime.metrics import accuracy, discriminants
 
 #: values and is_signal, both [events], to losses [events]
 _SINGLE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -58,19 +59,25 @@ class Objective:
             return F.nll_loss(logs, truth, reduction="none")
         return _SINGLE[self.kind](values.reshape(len(truth)), (truth == self.signal).to(values.dtype))
 
-    def accuracy(self, values: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
-        """The fraction of events [events] whose class is the one that looks likeliest."""
+    @property
+    def threshold(self) -> float:
+        """Where a score of two classes stands for neither."""
+        return 0.5 if self.kind in ("classes", "probability") else 0.0
+
+    def accuracy(
+        self, values: NDArray[np.float64], truth: NDArray[np.int64], weight: NDArray[np.float64] | None = None
+    ) -> float:
+        """The weighted fraction of events [events] whose class is the one that looks likeliest."""
         if self.kind == "classes":
-            return float((values.argmax(axis=1) == truth).mean())
-        threshold = 0.5 if self.kind == "probability" else 0.0
-        return float(((values.reshape(len(truth)) > threshold) == (truth == self.signal)).mean())
+            return accuracy(values, truth, weight)
+        scores = values.reshape(len(truth))
+        return accuracy(np.stack([np.full(len(truth), self.threshold), scores], 1), truth == self.signal, weight)
 
     def signal_scores(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """[events]: larger for what looks more like the signal."""
+        """[events]: larger for what looks more like the signal: its probability, of one number per class."""
         if self.kind != "classes":
             return values.reshape(len(values))
-        rest = np.delete(values, self.signal, axis=1)
-        scores: NDArray[np.float64] = values[:, self.signal] - rest.max(axis=1)
+        scores: NDArray[np.float64] = discriminants(values)[:, self.signal]
         return scores
 
 

@@ -122,8 +122,11 @@ def write_log(path: Path, history: History) -> None:
 
 
 def pictures(folder: Path, name: str, scores: NDArray[np.float64], is_signal: NDArray[np.bool_],
-             classes: tuple[str, str]) -> tuple[Path, Path]:  # fmt: skip
-    """``roc.png`` and ``scores.png`` of scores [events]; ``classes``: signal's name and background's."""
+             classes: tuple[str, str], weights: NDArray[np.float64]) -> tuple[Path, Path]:  # fmt: skip
+    """``roc.png`` and ``scores.png`` of scores [events] that are weighed; ``classes``: signal's name and background's.
+
+    Events whose score is NaN are in neither; a histogram's errors are sqrt(Σ w²).
+    """
     import matplotlib
     import mplhep
     from matplotlib.figure import Figure
@@ -131,15 +134,18 @@ def pictures(folder: Path, name: str, scores: NDArray[np.float64], is_signal: ND
     from hepq.runtime.metrics import roc_picture
 
     folder.mkdir(parents=True, exist_ok=True)
-    roc = roc_picture({name: (scores, is_signal)}, folder / "roc.png")
+    roc = roc_picture({name: (scores, is_signal, weights)}, folder / "roc.png")
+    known = np.isfinite(scores)
+    scores, is_signal, weights = scores[known], is_signal[known], weights[known]
     with matplotlib.rc_context(mplhep.style.CMS):
         figure = Figure(figsize=(9, 8), layout="constrained")
         axes = figure.subplots()
         edges = np.histogram_bin_edges(scores, 30)
         for label, mask in zip(classes, (is_signal, ~is_signal), strict=True):
-            counts, _ = np.histogram(scores[mask], edges)
-            mplhep.histplot(counts, edges, ax=axes, yerr=np.sqrt(counts), label=label)
-        axes.set(xlabel="Score", ylabel="Events", title=name)
+            counts, _ = np.histogram(scores[mask], edges, weights=weights[mask])
+            squares, _ = np.histogram(scores[mask], edges, weights=weights[mask] ** 2)
+            mplhep.histplot(counts, edges, ax=axes, yerr=np.sqrt(squares), label=label)
+        axes.set(xlabel="Score", ylabel="Events, weighted", title=name)
         axes.legend()
         with replacing(folder / "scores.png") as temporary:
             figure.savefig(temporary, format="png", dpi=120)

@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from hepq.compiler.print_ir import print_ir
 from hepq.compiler.train import checkpoint
 from hepq.compiler.train.batches import ahead, batches
 from hepq.compiler.train.data import NOISE, ORDER, Labelled
+from hepq.compiler.train.event_weights import event_weights, weight_words
 from hepq.compiler.train.group import Group
 from hepq.compiler.train.measures import measures
 from hepq.compiler.train.objective import Objective, objective
@@ -38,7 +38,9 @@ from hepq.compiler.train.report import Watch
 from hepq.compiler.train.start import first_weights, matches
 from hepq.compiler.train.steps import Step, make_steps
 from hepq.compiler.train.work import threads_for
+from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import HepqError
+from hepq.runtime.report import Metrics
 
 #: what a softmax that is scored is taken of
 LOGITS = "logits"
@@ -52,12 +54,17 @@ Values = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Scores:
-    """Of some events: their loss, and, if they are classified, how much each looks like signal, and how well."""
+    """Of some events: their loss, and, if they are classified, how much each looks like signal, and how well.
+
+    ``weights`` [events]: of the program, without those of classes. ``account``: what ``metrics`` are of.
+    """
 
     loss: float
     scores: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     is_signal: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     metrics: Mapping[str, float] = field(default_factory=dict)
+    weights: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    account: Metrics | None = None
 
     @property
     def auc(self) -> float:
@@ -73,12 +80,19 @@ class Run:
         module, _ = run_pipeline((LogSoftmax(), MergeEqual(), LinearGather()), data.module, {})
         module, self.table = prepared(_with_logits(module, self.target), data.table)
         self.device = torch.device(recipe.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.net: TorchModule = to_torch(module, first_weights(data.module, recipe)).to(self.device)
+        first = first_weights(data.module, recipe)
+        self.net: TorchModule = to_torch(module, first).to(self.device)
         self.steps: list[Step] = make_steps(self.net, data.built.training, recipe)
         moved = {path for step in self.steps for path in step.weights}
         for path, weight in self.net.named_parameters():
             weight.requires_grad_(path in moved)
-        self.class_weights = torch.from_numpy(data.class_weights(recipe.class_weight)).float().to(self.device)
+        self.event_weights = event_weights(data, first, recipe.seed)
+        by_class = data.class_weights(recipe.class_weight, self.event_weights)
+        weighed = self.event_weights[data.training] * by_class[data.truth[data.training]]
+        #: of training events: what makes losses of weighted events as large as those of others
+        self._mean_weight = float(np.abs(weighed).mean())
+        self._mean_signed = float(weighed.mean())
+        self.class_weights = torch.from_numpy(by_class).float().to(self.device)
         self.held = data.validation if len(data.validation) else data.training
         self.rate = 0.0
         self._lengths = self._multiplicities()
@@ -135,7 +149,7 @@ class Run:
         for path, value in stays.items():
             self.net.get_buffer(path).copy_(value)
         self.rate *= self.steps[0].spec["lr"]
-        return total / done
+        return total / done * self._mean_weight / self._mean_signed
 
     def _seed(self, seed: int) -> None:
         # torch.manual_seed prepares the seeding of devices that are not there, which takes as long as some steps
@@ -167,42 +181,57 @@ class Run:
     def scored(self, which: NDArray[np.int64]) -> Scores:
         """The loss of some events and, if they are classified, how well."""
         self.net.eval()
-        order = np.arange(len(which)) if self._lengths is None else np.argsort(self._lengths[which], kind="stable")
-        size = min(self.recipe.batch, SCORED)
         given, total, whole = [], 0.0, 0.0
-        with torch.no_grad():
-            for start in range(0, len(which), size):
-                pick = which[order[start : start + size]]
-                wanted = [s.loss for s in self.steps if s.loss]
-                values = self._values(*self._inputs(pick, (-1, start)), wanted)
-                for step in self.steps:
-                    losses, weights = self._losses(step, values, pick)
-                    total += float((weights * losses).sum())
-                whole += float(weights.abs().sum())
-                if self.target is not None:
-                    given.append(values[self.target.output].double().cpu().numpy())
-        loss = total / whole
+        order = self._by_length(which)
+        for pick, values in self._evaluated(which[order]):
+            for step in self.steps:
+                losses, weights = self._losses(step, values, pick)
+                total += float((weights * losses).sum())
+            whole += float(weights.sum())
+            if self.target is not None:
+                given.append(values[self.target.output].double().cpu().numpy())
+        if whole <= 0:
+            raise HepqError([diag("HQ0753", what=self.held_words, found=f"{whole:.6g}")])
+        weight = self.event_weights[which]
         if self.target is None:
-            return Scores(loss)
+            return Scores(total / whole, weights=weight)
         outputs, is_signal = np.concatenate(given)[np.argsort(order)], self.data.is_signal(which)
-        found = measures(self.target, outputs, self.data.truth[which], is_signal)
-        return Scores(loss, self.target.signal_scores(outputs), is_signal, found)
+        found, lacking = measures(self.target, outputs, self.data.truth[which], is_signal, weight)
+        scores = self.target.signal_scores(outputs)
+        known = ~np.isnan(scores)
+        account = Metrics(
+            self.held_words, int(known.sum()), found, weight_words(self.data.built), float(weight[known].sum()),
+            int((~known).sum()), lacking=lacking,
+        )  # fmt: skip
+        return Scores(total / whole, scores, is_signal, found, weight, account)
+
+    @property
+    def held_words(self) -> str:
+        return "events held out" if len(self.data.validation) else "events trained on, none held out"
+
+    def not_finite(self, which: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of some events whose loss is NaN or infinite."""
+        self.net.eval()
+        bad = []
+        for pick, values in self._evaluated(which[self._by_length(which)]):
+            for step in self.steps:
+                losses, _ = self._losses(step, values, pick)
+                bad.append(pick[~torch.isfinite(losses).cpu().numpy()])
+        return np.unique(np.concatenate(bad)).astype(np.int64)
+
+    def _by_length(self, which: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.arange(len(which)) if self._lengths is None else np.argsort(self._lengths[which], kind="stable")
+
+    def _evaluated(self, which: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], Values]]:
+        """Some events at a time, and what the losses, or the labels, speak of."""
+        size = min(self.recipe.batch, SCORED)
+        wanted = [s.loss for s in self.steps if s.loss]
+        for start in range(0, len(which), size):
+            pick = which[start : start + size]
+            with torch.no_grad():
+                yield pick, self._values(*self._inputs(pick, (-1, start)), wanted)
 
     # --- inputs
-
-    @cached_property
-    def _mean_weight(self) -> float:
-        """Of the training events: what makes losses of weighted events as large as those of others."""
-        total, which = 0.0, self.data.training
-        for start in range(0, len(which), SCORED):
-            pick = which[start : start + SCORED]
-            weights = self.class_weights[torch.from_numpy(self.data.truth[pick])].double()
-            if self._weighted:
-                with torch.no_grad():
-                    inputs, counts = self._inputs(pick, (-1, start))
-                    weights = weights * self.net(inputs, counts, outputs=[WEIGHT])[WEIGHT]
-            total += float(weights.abs().sum())
-        return total / len(which)
 
     def _values(self, inputs: Values, counts: Values, losses: list[str]) -> Values:
         known = self.net.ir.outputs
@@ -211,10 +240,6 @@ class Run:
         with torch.autocast(self.device.type, torch.bfloat16) if mixed else nullcontext():
             found = self.net(inputs, counts, outputs=wanted)
         return {name: value.float() for name, value in found.items()}
-
-    @property
-    def _weighted(self) -> bool:
-        return WEIGHT in self.net.ir.outputs
 
     def _inputs(self, pick: NDArray[np.int64], stream: tuple[int, int], share: bool = False) -> tuple[Values, Values]:
         """(inputs, counts): branches, one-hot labels and noise; of this process's share alone, if ``share``."""

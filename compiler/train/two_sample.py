@@ -25,9 +25,10 @@ from hepq.compiler.options import Options
 from hepq.compiler.pipeline import build_file
 from hepq.compiler.schema import event_schema, read_inputs
 from hepq.compiler.train.recipe import Recipe
-from hepq.compiler.training import read_batches
+from hepq.compiler.training import Piece, read_batches
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import HepqError
+from hepq.runtime.report import Metrics, Report
 from hepq.runtime.threads import limited, sleep_when_idle
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class TwoSample:
     ``auc``: area under the ROC curve, 0.5 if the files look alike. ``accuracy``: of telling them apart, the mean of
     both files' own. ``events``: scored ones of each file; ``held``: those of them that are tested on. Of the latter,
     ``scores`` [held], larger for what looks like the second file, and ``second`` [held], which are of it.
+    ``reports``: what became of the events of each file.
     """
 
     statistic: str
@@ -58,6 +60,7 @@ class TwoSample:
     held: tuple[int, int]
     scores: NDArray[np.float64]
     second: NDArray[np.bool_]
+    reports: tuple[Report, ...] = ()
 
     @property
     def value(self) -> float:
@@ -85,21 +88,24 @@ def compare_files(
     recipe = replace(recipe or Recipe(), class_weight="balanced")
     built = build_file(program, options)
     decided = resolved(recipe, built)
-    data, held = _labelled(built, (first, second), decided.validation, recipe.seed)
+    data, held, reports = _labelled(built, (first, second), decided.validation, recipe.seed)
     fitted = fit_gradient(data, decided, watch or Watch())
     run = Run(data, replace(decided, checkpoint=None), Group())
     run.load({path: torch.from_numpy(value) for path, value in fitted.weights.items()})
     with limited(decided.threads or run.threads):
         scores, is_second = run.scored(held).scores, data.is_signal(held)
     assert run.target is not None
-    guess = scores > (0.5 if run.target.kind == "probability" else 0.0)
+    guess = scores > run.target.threshold
     accuracy = float(guess[is_second].mean() + (~guess[~is_second]).mean()) / 2
     ranks = midranks(scores)
+    values = {"auc": _auc(ranks, is_second), "accuracy": accuracy}
+    account = Metrics("events of both files, tested on", len(scores), values, sum_of_weights=float(len(scores)))
     rng = np.random.default_rng([recipe.seed, LABELS])
     p = permutation_p(ranks if statistic == "auc" else guess.astype(np.float64), is_second, permutations, rng)
     return TwoSample(
-        statistic, p, permutations, _auc(ranks, is_second), accuracy,
+        statistic, p, permutations, values["auc"], accuracy,
         _counts(data.truth), _counts(data.truth[held]), scores, is_second,
+        tuple(replace(r, metrics=(account,)) for r in reports),
     )  # fmt: skip
 
 
@@ -135,26 +141,33 @@ def _counts(truth: NDArray[np.int64]) -> tuple[int, int]:
 
 def _labelled(
     built: Built, samples: Sequence[Sequence[str | Path]], validation: float, seed: int
-) -> tuple[Labelled, NDArray[np.int64]]:
-    """The events, the sample that each is of for its class, and the half of each sample that is not for training."""
-    from hepq.compiler.train.data import Labelled
+) -> tuple[Labelled, NDArray[np.int64], tuple[Report, ...]]:
+    """The events, the sample that each is of for its class; the half of each sample that is not for training; and what
+    became of the events of each.
+    """
+    from hepq.compiler.train.data import Labelled, odd
     from hepq.compiler.train.table import TableWriter
 
     if built.plan.dataset is None:
         raise HepqError([diag("HQ0790", found=f"model `{built.plan.name}` has no dataset")])
     module = read_inputs(built.module)
     schema = event_schema(built, Module(module.name, module.inputs, module.outputs))
-    truth = []
+    truth, pieces, reports = [], list[Piece](), [Report(), Report()]
     with TableWriter(schema) as writer:
         for number, files in enumerate(samples):
-            for _, batch in read_batches(schema, files):
+            for chunk, batch in read_batches(schema, files):
                 writer.add(batch)
+                begin = pieces[-1].end if pieces else 0
+                pieces.append(Piece(str(chunk.source), chunk.first, begin, begin + batch.events))
+                reports[number] += batch.report
                 truth.append(np.where(batch.unscored, -1, number))
     table, found = writer.finish(), np.concatenate(truth)
     known = np.flatnonzero(found >= 0)
     counts = _counts(found[known])
     if min(counts) < FEWEST:
-        raise HepqError([diag("HQ0790", found=f"{counts[0]:,} and {counts[1]:,} events, of {FEWEST} at least")])
+        left = "; ".join(o for report in reports for o in odd(report))
+        said = f"{counts[0]:,} and {counts[1]:,} events, of {FEWEST} at least{'; ' if left else ''}{left}"
+        raise HepqError([diag("HQ0790", found=said)])
     dims = {d.name for node in module.outputs.values() for d in node.type.dims if d.size == 2}
     rng = np.random.default_rng([seed, HALVES])
     parts: tuple[list[NDArray[np.int64]], ...] = ([], [], [])
@@ -168,6 +181,9 @@ def _labelled(
     held, checked, trained = (np.sort(np.concatenate(part)) for part in parts)
     data = Labelled(
         built, module, table, known, found[known], min(dims, default=""), ("first", "second"), 1, trained,
-        checked,
+        checked, sum(reports, Report()), tuple(pieces),
     )  # fmt: skip
-    return data, held
+    for which, name in ((trained, "training"), (checked, "validation"), (held, "tested")):
+        reports = [replace(r, parts={**r.parts, name: n})
+                   for r, n in zip(reports, _counts(data.truth[which]), strict=True)]  # fmt: skip
+    return data, held, tuple(reports)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hepq.commands.console import err, example, out
+from hepq.commands.reported import ReportFile, check_report, show_report, write_report
 from hepq.commands.run import Artifact, Threads
 from hepq.commands.trust_options import Sha256, Trusted
 
@@ -73,6 +74,7 @@ def attribute(
     threads: Threads = None,
     sha256: Sha256 = None,
     trusted: Trusted = None,
+    report: ReportFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no table.")] = False,
 ) -> None:
     """Say which inputs a model's score hangs on.
@@ -85,6 +87,7 @@ def attribute(
     from hepq.runtime.files import check_writable
     from hepq.runtime.threads import limited
 
+    check_report(report)
     if picture is not None:
         check(picture)
     if csv is not None:
@@ -103,8 +106,10 @@ def attribute(
         draw(found, picture)
     if csv is not None:
         _write(found, csv)
+    write_report(report, found.report, "attribute")
     if not quiet:
         _show(found)
+        show_report(found.report)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 
 from hepq.commands.build import Dataset, Dims, Model, Statics, options
 from hepq.commands.console import err, example, out
+from hepq.commands.reported import ReportFile, check_report, show_report, write_report
 
 
 class Statistic(StrEnum):
@@ -42,6 +44,7 @@ def compare(
         typer.Option(min=1, help="Threads to use; by default as many of those it may use as a step keeps busy."),
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, …; by default a GPU if there is one.")] = None,
+    report: ReportFile = None,
     model: Model = None,
     dataset: Dataset = None,
     dim: Dims = [],  # noqa: B006
@@ -56,6 +59,7 @@ def compare(
     from hepq.compiler.train.report import Live
     from hepq.compiler.train.two_sample import compare_files
 
+    check_report(report)
     recipe = Recipe(epochs=epochs, batch=batch, rate=lr, seed=seed, patience=patience, device=device, threads=threads)
     watch = Live(err())
     try:
@@ -65,6 +69,9 @@ def compare(
         )  # fmt: skip
     finally:
         watch.close()
+    write_report(report, dict(zip(("first", "second"), found.reports, strict=True)), "compare")
+    for name, one in zip((first, second), found.reports, strict=True):
+        show_report(replace(one, metrics=()), f"{name}: ")
     held = " and ".join(f"{n:,} of {of:,}" for n, of in zip(found.held, found.events, strict=True))
     out().print(f"tested on {held} events: AUC {found.auc:.4f}, accuracy {found.accuracy:.4f}")
     out().print(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,7 @@ import typer
 
 from hepq.commands.backend_options import NAMES, Budgets, Copies, Ledger, Strict, chosen
 from hepq.commands.console import err, example, out
+from hepq.commands.reported import ReportFile, check_report, show_report, write_report
 from hepq.commands.run import Threads
 from hepq.commands.trust_options import Sha256, Trusted
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from hepq.runtime.model import Model
     from hepq.runtime.quantum.export import Side
+    from hepq.runtime.report import Report
 
 #: the largest matrix whose smallest eigenvalue is computed unasked
 SPECTRUM = 4000
@@ -73,6 +76,7 @@ def kernel(
     copies: Copies = None,
     sha256: Sha256 = None,
     trusted: Trusted = None,
+    report: ReportFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False,
 ) -> None:
     """Compute the kernel matrix of events, each pair once.
@@ -100,10 +104,12 @@ def kernel(
     from hepq.runtime.threads import limited
 
     export.check(out_path)
+    check_report(report)
     model = load(artifact, threads, sha256=sha256, trusted=trusted)
     function = model.kernel(chosen(model.artifact, backend, budget, ledger, strict, copies), shots, seed)
-    rows = _side(model, files, events, tree, quiet)
-    columns = _side(model, against, events, tree, quiet) if against else None
+    rows, rows_report = _side(model, files, events, tree)
+    columns, columns_report = _side(model, against, events, tree) if against else (None, None)
+    reports = {"rows": rows_report} | ({} if columns_report is None else {"columns": columns_report})
     if psd is not None:
         repairs.check(psd.value, columns is None)
     with (
@@ -124,12 +130,15 @@ def kernel(
         from hepq.commands.kernel_picture import draw
 
         draw(made, rows.labels, (rows if columns is None else columns).labels, model.manifest, picture)
+    write_report(report, reports, "kernel")
     if not quiet:
+        for side, one in reports.items():
+            show_report(one, f"{side}: ")
         _summary(out_path, made, matrix, rows, columns)
 
 
-def _side(model: Model, files: list[str], events: int | None, tree: str | None, quiet: bool) -> Side:
-    """Features, without events whose features could not be computed."""
+def _side(model: Model, files: list[str], events: int | None, tree: str | None) -> tuple[Side, Report]:
+    """Features, without events whose features could not be computed; what became of all events."""
     import numpy as np
 
     from hepq.runtime.errors import DataError
@@ -138,15 +147,14 @@ def _side(model: Model, files: list[str], events: int | None, tree: str | None, 
     given: Any = files
     if len(files) == 1 and files[0].endswith(".npy"):
         given = _array(files[0])
-    x, labels = model.kernel_inputs(given, events, tree=tree)
+    found = model.kernel_events(given, events, tree=tree)
+    x, labels = found.x, found.labels
     usable = np.isfinite(x).all(axis=tuple(range(1, x.ndim)))
     if not usable.any():
         why = f"none of {len(x):,} has features" if len(x) else "there is nothing to compute a kernel of"
         raise DataError("HQ0809", f"no events in {', '.join(files)}", why)
-    left_out = int((~usable).sum())
-    if left_out and not quiet:
-        err().print(f"{left_out:,} of {len(x):,} events of {', '.join(files)} are left out: no features", markup=False)
-    return Side(x[usable], np.flatnonzero(usable), None if labels is None else labels[usable])
+    report = replace(found.report, parts={"in the matrix": int(usable.sum()), "left out": int((~usable).sum())})
+    return Side(x[usable], np.flatnonzero(usable), None if labels is None else labels[usable]), report
 
 
 def _array(path: str) -> Any:

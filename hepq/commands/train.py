@@ -12,6 +12,7 @@ import typer
 from hepq.commands.backend_options import NAMES, Budgets, Copies, Ledger, Strict, chosen
 from hepq.commands.build import Dataset, Dims, Model, Statics, options
 from hepq.commands.console import err, example, out
+from hepq.commands.reported import ReportFile, check_report, show_report, write_report
 from hepq.commands.trust_options import Sha256, Trusted, opened
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ def train(
     sha256: Sha256 = None,
     trusted: Trusted = None,
     plots: Annotated[Path | None, typer.Option(help="A folder for the ROC curve and the scores' histogram.")] = None,
+    report: ReportFile = None,
     model: Model = None,
     dataset: Dataset = None,
     dim: Dims = [],  # noqa: B006
@@ -165,6 +167,7 @@ def train(
     from hepq.compiler.train.report import Live, Watch
     from hepq.lang.train_settings import OPTIMISERS, SCHEDULES, Spec
 
+    check_report(report)
     if resume and checkpoint is None:
         raise typer.BadParameter("--resume needs --checkpoint FOLDER")
     runs: str | Backend = backend
@@ -195,6 +198,7 @@ def train(
     finally:
         watch.close()
     if main:
+        write_report(report, trained.report, "train")
         _summary(trained, target)
     if main and plots is not None and len(trained.fitted.scores):
         _plots(trained, plots)
@@ -220,6 +224,7 @@ def _summary(trained: Trained, target: Path) -> None:
     out().print(
         f"[bold]{target}[/]: {count:,} numbers{sizes}; {trained.by}, {len(data.training):,} events, {held}; {quality}"
     )
+    show_report(trained.report)
     if fitted.metrics:
         out().print(_measured(trained))
 
@@ -250,6 +255,11 @@ def _plots(trained: Trained, folder: Path) -> None:
     data, fitted = trained.data, trained.fitted
     others = ", ".join(c for i, c in enumerate(data.classes) if i != data.signal)
     for path in pictures(
-        folder, data.module.name, fitted.scores, fitted.is_signal, (data.classes[data.signal], others)
+        folder,
+        data.module.name,
+        fitted.scores,
+        fitted.is_signal,
+        (data.classes[data.signal], others),
+        fitted.event_weights,
     ):
         out().print(str(path))

@@ -118,7 +118,7 @@ def test_what_is_printed_says_each_count() -> None:
         "2 events have more part than the bound: 7 of 50 entries were cut",
         "3 of 50 entries of part were dropped for NaN or infinity",
         "1 event without particles",
-        "1 event scored NaN, for NaN or infinity of their own or for want of particles",
+        "1 event not scored, for NaN or infinity of their own or for want of particles",
         "2 events scored NaN though nothing that was read is NaN or infinite",
         "NaN or infinity in input x: 2 events, scored NaN; first in event 4 of a.root",
         "metrics of 5 events of one class, one in 4, weighted by w, sum 4.5; 2 left out, their score is NaN",
