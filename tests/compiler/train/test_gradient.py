@@ -177,7 +177,14 @@ def test_log_and_pictures(program: Path, tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert [r["epoch"] for r in rows] == ["1", "2"]
     assert all(0 < float(r["validation"]) < 2 for r in rows)
-    for path in pictures(tmp_path / "plots", "Tag", trained.fitted.scores, trained.fitted.is_signal, ("ZH", "qqyy")):
+    for path in pictures(
+        tmp_path / "plots",
+        "Tag",
+        trained.fitted.scores,
+        trained.fitted.is_signal,
+        ("ZH", "qqyy"),
+        trained.fitted.event_weights,
+    ):
         assert path.read_bytes().startswith(b"\x89PNG")
 
 
