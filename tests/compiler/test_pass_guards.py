@@ -309,6 +309,7 @@ def test_a_rename_meets_only_a_rename_of_the_same_dim() -> None:
     assert ops(same_results(module(y=other), (FoldConstants(),)))["rename"] == 2
     onward = make("rename", there, src=PART.prime(), dst=PART.prime(2))
     assert ops(same_results(module(y=onward), (FoldConstants(),)))["rename"] == 1
+    assert same_results(module(y=make("rename", X, src=CHAN, dst=CHAN)), (FoldConstants(),)).outputs["y"] is X
     back = make("rename", there, src=PART.prime(), dst=PART)
     assert same_results(module(y=back), (FoldConstants(),)).outputs["y"] is X
 

@@ -61,6 +61,32 @@ def test_a_right_circuit_passes(native: Native) -> None:
     assert verify_native(native, SOURCE, CHIP) == check.Verdict("simulated")
 
 
+def test_what_the_device_does_not_have_is_named(native: Native) -> None:
+    ops, dead = native.circuit.ops, native.measured[0]
+    used = [q for q in native.used if q != dead]
+    unfit = {
+        "a diagonal layer is not a native gate": changed(native, (Diagonal((((0,), Angle(0.1)),)), *ops)),
+        f"h on qubit {used[0]}": changed(native, (Gate("h", (used[0],)), *ops)),
+        "on qubits (0, 2)": changed(native, (Gate(CHIP.usable[0].gate, (0, 2)), *ops)),
+        "ccx on qubits (0, 1, 2)": changed(native, (Gate("ccx", (0, 1, 2)), *ops)),
+    }
+    for problem, made in unfit.items():
+        found = verify_native(made, SOURCE, CHIP)
+        assert found.how == "gates"
+        assert problem in found.problem
+
+
+def test_a_dead_qubit_is_not_used() -> None:
+    source = Circuit(2, 0, (Gate("x", (0,)),))
+    dead = CHIP.qubits[0].model_copy(update={"usable": False})
+    chip = CHIP.model_copy(update={"qubits": (dead, *CHIP.qubits[1:])})
+    turned = Native("", "", Circuit(5, 0, (Gate("sx", (0,)), Gate("sx", (0,)))), (0, 1), (0, 1))
+    assert verify_native(turned, source, chip).problem == "sx on qubit 0"
+    idle = Native("", "", Circuit(5, 0, ()), (0, 1), (0, 1))
+    assert verify_native(idle, Circuit(2, 0, ()), chip).problem == "a dead qubit is read"
+    assert verify_native(idle, Circuit(2, 0, ()), CHIP).problem == ""
+
+
 @pytest.mark.parametrize("kind", ["gate", "angle", "slot", "wires"])
 @pytest.mark.parametrize("exact", [True, False])
 def test_mistakes_are_seen(native: Native, kind: str, exact: bool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,6 +65,22 @@ def test_pytkets_first_qubit_is_our_first_wire() -> None:
     assert overlap(theirs[order], state_after(circuit, values)) == pytest.approx(1.0)
 
 
+def test_a_controlled_turn_in_pytkets_gates() -> None:
+    """pytket has none with a phase of its own: one on the control beside it. What comes back is in other gates."""
+    from pytket import OpType
+    from pytket.passes import AutoRebase
+
+    turn = Gate("cu", (1, 0), tuple(Angle(0.3 * k, ((k % 2, 0.5),)) for k in range(1, 5)))
+    circuit, values = Circuit(2, 2, (turn,)), RNG.normal(size=2)
+    made, names = to_tket(circuit)
+    AutoRebase({OpType.CX, OpType.Rz, OpType.Rx}).apply(made)
+    back, _ = from_tket(made, names, circuit)
+    start = random_state(RNG, 2)
+    assert overlap(state_after(back, values, start), state_after(circuit, values, start)) == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="CU3 has no gate here"):
+        from_tket(*to_tket(circuit), circuit)
+
+
 def test_wires_that_pytket_exchanges_are_found() -> None:
     from pytket.passes import FullPeepholeOptimise
 
