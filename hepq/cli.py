@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from hepq import process
 from hepq.commands import (
     attribute,
     build,
@@ -93,9 +94,16 @@ app.add_typer(jobs.app, name="jobs", rich_help_panel="Run")
 
 def main() -> None:
     """Entry point of the `hepqc` script."""
+    process.begin()
     sleep_when_idle()
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    app()
+    try:
+        app()
+    except process.Ended as end:
+        print(f"hepqc: ended by {end.name}; nothing half-written is left", file=sys.stderr)
+        status = end.status
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    sys.exit(process.finish(status))
 
 
 if __name__ == "__main__":

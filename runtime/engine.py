@@ -12,7 +12,6 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import os
-import tempfile
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +24,7 @@ from hepq.runtime import cpu, layout
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.errors import ArtifactError
 from hepq.runtime.events import Batch
+from hepq.runtime.files import Scratch
 from hepq.runtime.imports import tvm_ffi
 from hepq.runtime.manifest import Output
 from hepq.runtime.memory import aligned, aligned_copy
@@ -114,8 +114,8 @@ def _load(artifact: Artifact, wanted: layout.Layout) -> Any:
     """The function, loaded through a private file that is gone when this returns, if it takes what is ``wanted``."""
     if b"TVMBackend" in artifact.library:
         _provide_runtime(artifact)
-    with tempfile.TemporaryDirectory(prefix="hepq-") as folder:
-        path = Path(folder, "code.so")
+    with Scratch("hepq-code") as folder:
+        path = folder / "code.so"
         path.write_bytes(artifact.library)
         try:
             module = tvm_ffi().load_module(str(path))

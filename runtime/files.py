@@ -1,15 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and folders that pass: what is temporary goes with the process that made it.
+
+Both are named after this machine and held by a lock, which ends with the process however it ends. Whoever next makes
+one in the same place removes those that nobody holds: leftovers of processes that were killed.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
+import platform
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hepq.runtime.errors import DataError
+
+#: in the name of all that is temporary; locks are not seen from other machines everywhere, so it says whose it is
+_MARK = f"hepq-{hashlib.sha256(platform.node().encode()).hexdigest()[:8]}-"
+_SUFFIX = ".tmp"
+#: folders that were looked through for leftovers
+_swept: set[str] = set()
 
 
 def check_writable(path: Path, endings: tuple[str, ...] = (), why: str = "") -> None:
@@ -30,7 +46,8 @@ def check_writable(path: Path, endings: tuple[str, ...] = (), why: str = "") -> 
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary file beside ``path``: takes its place if the body succeeds, vanishes if it does not."""
     check_writable(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    _sweep(path.parent)
+    temporary, lock = _held(path.parent, f".{path.name}.", _new_file)
     try:
         yield temporary
         with temporary.open("rb") as file:
@@ -38,6 +55,26 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(lock)
+
+
+class Scratch:
+    """A folder ``path`` for temporary files. It goes with ``close``, with this object, or when the process ends."""
+
+    def __init__(self, what: str) -> None:
+        root = Path(tempfile.gettempdir())
+        _sweep(root)
+        self.path, lock = _held(root, f"{what}.", _new_folder)
+        self._end = weakref.finalize(self, _remove_folder, self.path, lock)
+
+    def close(self) -> None:
+        self._end()
+
+    def __enter__(self) -> Path:
+        return self.path
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
 
 def sync(folder: Path) -> None:
@@ -47,3 +84,51 @@ def sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _new_file(path: Path) -> int:
+    return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+
+
+def _new_folder(path: Path) -> int:
+    path.mkdir(0o700)
+    return os.open(path, os.O_RDONLY)
+
+
+def _held(folder: Path, name: str, make: Callable[[Path], int]) -> tuple[Path, int]:
+    """Something new in ``folder``, and the descriptor of its lock."""
+    while True:
+        path = folder / f"{name}{_MARK}{secrets.token_hex(4)}{_SUFFIX}"
+        lock = make(path)
+        with suppress(OSError):  # a file system without locks: leftovers stay
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.fstat(lock).st_nlink:  # else another process took it for a leftover, before it was locked
+            return path, lock
+        os.close(lock)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes of this machine that live no more have left in ``folder``; once in each process."""
+    place = os.path.realpath(folder)
+    if place in _swept:
+        return
+    _swept.add(place)
+    with suppress(OSError):
+        names = [e.name for e in os.scandir(place) if _MARK in e.name and e.name.endswith(_SUFFIX)]
+        for name in names:
+            with suppress(OSError):  # another user's, or a process holds it
+                _remove_unheld(Path(place, name))
+
+
+def _remove_unheld(path: Path) -> None:
+    lock = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    finally:
+        os.close(lock)
+
+
+def _remove_folder(path: Path, lock: int) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    os.close(lock)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import awkward as ak
 import numpy as np
@@ -13,7 +14,8 @@ from hepq.runtime.errors import DataError
 from hepq.runtime.event_files import Source
 from hepq.runtime.plain import plain
 
-Kind = ak.types.Type
+#: an awkward type
+Kind: TypeAlias = Any
 
 
 def kinds(sources: Sequence[Source], keep: Sequence[str]) -> dict[str, Kind]:
@@ -40,29 +42,25 @@ def kinds(sources: Sequence[Source], keep: Sequence[str]) -> dict[str, Kind]:
 
 
 def _can_be_kept(kind: Kind, lists: int = 1) -> bool:
-    match kind:
-        case ak.types.ListType() if "__array__" not in kind.parameters:
-            return lists > 0 and _can_be_kept(kind.content, lists - 1)
-        case ak.types.RegularType() if "__array__" not in kind.parameters:
-            return _can_be_kept(kind.content, 0)
-        case ak.types.NumpyType():
-            return np.dtype(kind.primitive).kind in "biuf"
-    return False
+    if isinstance(kind, ak.types.NumpyType):
+        return np.dtype(kind.primitive).kind in "biuf"
+    if not isinstance(kind, ak.types.ListType | ak.types.RegularType) or "__array__" in kind.parameters:
+        return False
+    ragged = isinstance(kind, ak.types.ListType)
+    return (lists > 0 or not ragged) and _can_be_kept(kind.content, lists - 1 if ragged else 0)
 
 
 def _wide(a: Kind, b: Kind) -> Kind | None:
     """The narrowest type that holds all that either holds; None if there is none."""
-    match a, b:
-        case ak.types.NumpyType(), ak.types.NumpyType():
-            wide = np.result_type(a.primitive, b.primitive)
-            return ak.types.NumpyType(wide.name) if all(_exact(k.primitive, wide) for k in (a, b)) else None
-        case ak.types.ListType(), ak.types.ListType():
-            content = _wide(a.content, b.content)
-            return None if content is None else ak.types.ListType(content)
-        case ak.types.RegularType(), ak.types.RegularType() if a.size == b.size:
-            content = _wide(a.content, b.content)
-            return None if content is None else ak.types.RegularType(content, a.size)
-    return None
+    if type(a) is not type(b):
+        return None
+    if isinstance(a, ak.types.NumpyType):
+        wide = np.result_type(a.primitive, b.primitive)
+        return ak.types.NumpyType(wide.name) if all(_exact(k.primitive, wide) for k in (a, b)) else None
+    content = _wide(a.content, b.content)
+    if content is None or getattr(a, "size", None) != getattr(b, "size", None):
+        return None
+    return ak.types.ListType(content) if isinstance(a, ak.types.ListType) else ak.types.RegularType(content, a.size)
 
 
 def _exact(narrow: str, wide: np.dtype[np.generic]) -> bool:

@@ -64,9 +64,11 @@ def _unwrapped(layout: Any) -> Any:
 
 def _without_value(array: ak.Array) -> NDArray[np.bool_]:
     """[events]: is anything missing in it?"""
-    found = np.asarray(ak.is_none(array, axis=0))
+    found: NDArray[np.bool_] = np.asarray(ak.is_none(array, axis=0))
     if array.fields:
-        return np.logical_or.reduce([found, *(_without_value(array[f]) for f in array.fields)])
+        for field in array.fields:
+            found = found | _without_value(array[field])
+        return found
     for axis in range(1, array.ndim):
         lacking = ak.is_none(array, axis=axis)
         while lacking.ndim > 1:

@@ -4,9 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
-import weakref
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -21,6 +18,7 @@ from torch import Tensor
 from hepq.compiler.ir import Node
 from hepq.compiler.lower.torch_ops import dtype_of
 from hepq.runtime.events import Batch
+from hepq.runtime.files import Scratch
 from hepq.runtime.manifest import EventSchema
 
 Inputs = dict[str, Tensor]
@@ -83,14 +81,6 @@ class Table:
         return found.hexdigest()
 
 
-class _Folder:
-    """A temporary folder that goes when nobody uses it any more."""
-
-    def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="hepq-train-"))
-        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
-
-
 @dataclass(frozen=True)
 class Written:
     """``arrays``: mapped files of ``folder``."""
@@ -103,7 +93,7 @@ def written(
     pieces: Iterable[Mapping[str, NDArray[np.float32]]], shapes: Mapping[str, tuple[int, ...]]
 ) -> Written:  # fmt: skip
     """``pieces`` one after the other, [rows, *shape] by name, in files."""
-    folder = _Folder()
+    folder = Scratch("hepq-train")
     with ExitStack() as stack:
         files = {name: stack.enter_context((folder.path / f"{i}.f32").open("wb")) for i, name in enumerate(shapes)}
         for piece in pieces:
@@ -123,7 +113,7 @@ class TableWriter:
 
     def __init__(self, schema: EventSchema) -> None:
         self.schema = schema
-        self._folder = _Folder()
+        self._folder = Scratch("hepq-train")
         self._files: dict[str, BinaryIO] = {
             v.name: (self._folder.path / f"{i}.f32").open("wb") for i, v in enumerate(schema.inputs)
         }

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -67,9 +66,6 @@ def report(error: Exception) -> int | None:
         return 1
     if isinstance(error, DataError):
         print(error, file=sys.stderr)
-        return 1
-    if isinstance(error, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     if isinstance(error, MemoryError):
         print(f"error: not enough memory: {error or 'what was asked for does not fit'}", file=sys.stderr)

@@ -49,6 +49,7 @@ def export(
     from hepq.compiler.lower.circuit.export import FORMATS
     from hepq.compiler.lower.circuit.export import export as written
     from hepq.runtime.errors import ArtifactError
+    from hepq.runtime.files import replacing
     from hepq.runtime.quantum.engine import Compiled
 
     held = opened(artifact, sha256, trusted)
@@ -67,7 +68,8 @@ def export(
         wanted = [(f"{digest[:8]}-{i:04d}", natives[digest], row) for i, (digest, row) in enumerate(rows)]
     for name, native, values in wanted:
         text = written(native, device, format_.value, values)
-        (folder / f"{name}{suffix}").write_bytes(text if isinstance(text, bytes) else text.encode())
+        with replacing(folder / f"{name}{suffix}") as temporary:
+            temporary.write_bytes(text if isinstance(text, bytes) else text.encode())
     out().print(f"{folder}: {len(wanted)} circuits for {device.name} in {format_.value}")
 
 

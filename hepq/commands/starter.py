@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hepq.runtime.errors import DataError
+from hepq.runtime.files import replacing
 
 PROGRAM = """\
 # {name}: tells two kinds of jets apart. Check it with `hepqc check {name}.hepq`.
@@ -72,5 +73,6 @@ def write(name: str, folder: Path) -> list[Path]:
             raise DataError("HQ0817", f"{folder / file} is already there", why, "choose another name or --folder")
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in texts.items():
-        (folder / file).write_text(text)
+        with replacing(folder / file) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     return [folder / file for file in texts]

@@ -7,6 +7,7 @@ from math import pi
 from pathlib import Path
 from typing import Any
 
+from hepq.runtime.files import replacing
 from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Diagonal, Op
 
 #: beyond this, only the first and the last gates are drawn
@@ -26,7 +27,8 @@ def picture(circuit: Circuit, path: Path) -> None:
     from matplotlib import pyplot
 
     figure = _drawn(circuit).draw("mpl", fold=24, idle_wires=False, style="iqp", scale=0.8)
-    figure.savefig(path, bbox_inches="tight")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format=path.suffix[1:], bbox_inches="tight")
     pyplot.close(figure)
 
 

@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import tvm
 from tvm import tirx
 
 from hepq.compiler.targets.cpu import CpuTarget
+from hepq.runtime.files import Scratch
 from hepq.runtime.layout import FUNCTION as LAYOUT
 
 from . import stages
@@ -35,10 +34,10 @@ def shared_library(functions: Mapping[str, Any], target: CpuTarget) -> bytes:
     """
     called = {name: functions[name] for name in (FUNCTION, LAYOUT)}
     stages_ = {name: function for name, function in functions.items() if name not in called}
-    with tempfile.TemporaryDirectory() as folder:
-        objects = Path(folder) / "stages.o"
+    with Scratch("hepq-code") as folder:
+        objects = folder / "stages.o"
         _built(stages_, target).write_to_file(str(objects), "o")
-        path = Path(folder) / "code.so"
+        path = folder / "code.so"
         options = [str(objects), "-lm", "-Wl,-Bsymbolic"]
         _built(called, target).export_library(str(path), options=options)
         return path.read_bytes()

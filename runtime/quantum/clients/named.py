@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hepq.runtime.errors import DataError
+from hepq.runtime.files import Scratch
 from hepq.runtime.quantum.budget import Budget
 from hepq.runtime.quantum.clients.base import Client
 from hepq.runtime.quantum.device import Device
@@ -19,6 +17,8 @@ from hepq.runtime.quantum.remote import Remote
 
 #: gates of any angle that IBM calls fractional
 FRACTIONAL = frozenset({"rx", "rzz"})
+#: directories of ledgers that nobody named
+_KEPT: list[Scratch] = []
 
 
 def client(name: str) -> Client:
@@ -69,11 +69,10 @@ def _ibm(chip: str) -> str:
     return chip if chip.startswith("ibm_") else f"ibm_{chip}"
 
 
-def _passing() -> str:
+def _passing() -> Path:
     """A directory that is removed when the process ends."""
-    made = tempfile.mkdtemp(prefix="hepq-jobs-")
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    return made
+    _KEPT.append(Scratch("hepq-jobs"))
+    return _KEPT[-1].path
 
 
 def _ledger(given: Ledger | str | Path) -> Ledger:
