@@ -12,8 +12,9 @@ from hepq.lang.context import Context, Reported
 from hepq.lang.diagnostic import Label
 from hepq.lang.source import Span
 from hepq.lang.types import LORENTZ, ONE, Dim, Elem, Type, Unit, merge_dims
-from hepq.lang.values import STATIC_NUMBER, UNKNOWN, Quantity, Tensor, Value, describe
+from hepq.lang.values import STATIC_NUMBER, UNKNOWN, Quantity, Tensor, Value, describe, length
 from hepq.lang.words import SYMBOLS, extent, named, pure_help, same_unit_help
+from hepq.lang.work import MAX_ITEMS, MAX_POWER
 
 OPS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "%": "mod", "==": "eq", "!=": "ne", "<": "lt", "<=": "le",
        ">": "gt", ">=": "ge", "and": "and", "or": "or"}  # fmt: skip
@@ -81,15 +82,36 @@ def binary(ctx: Context, op: str, left: Value, right: Value, span: Span, lspan: 
     if isinstance(left, STATIC_NUMBER) and isinstance(right, STATIC_NUMBER):
         return _static(ctx, op, left, right, span)
     if op == "+" and isinstance(left, (tuple, range)) and isinstance(right, (tuple, range)):
-        return (*left, *right)
+        if length(left) + length(right) > MAX_ITEMS:
+            ctx.error("HQ0412", span, limit=MAX_ITEMS)
+        return (*ctx.listed(left, lspan), *ctx.listed(right, rspan))
     if op in ("==", "!=") and not (isinstance(left, Tensor) or isinstance(right, Tensor)):
-        return (left == right) is (op == "==")
+        return _same(ctx, left, right, span) is (op == "==")
     a, b = ctx.tensor(left, lspan), ctx.tensor(right, rspan)
     name = OPS[op]
     if name in ("and", "or"):
         a, b = _need_bool(ctx, a, lspan), _need_bool(ctx, b, rspan)
         return ctx.emit(name, [a, b], Type("bool", align(ctx, [a, b], [lspan, rspan])), span)
     return elementwise(ctx, name, a, b, span, lspan, rspan)
+
+
+def _same(ctx: Context, left: Value, right: Value, span: Span) -> bool:
+    """Whether two static values are equal; lists item by item."""
+    waiting = [(left, right)]
+    while waiting:
+        ctx.spend(1, span)
+        a, b = waiting.pop()
+        if not (isinstance(a, (tuple, range)) and isinstance(b, (tuple, range))):
+            if isinstance(a, bool) is not isinstance(b, bool) or a != b:
+                return False
+        elif length(a) != length(b):
+            return False
+        elif isinstance(a, range) and isinstance(b, range):
+            if length(a) and a.start != b.start:
+                return False
+        else:
+            waiting += zip(ctx.listed(a, span), ctx.listed(b, span), strict=True)
+    return True
 
 
 def elementwise(ctx: Context, op: str, a: Tensor, b: Tensor, span: Span, lspan: Span, rspan: Span) -> Tensor:
@@ -145,6 +167,8 @@ def power(ctx: Context, base: Value, exponent: Value, span: Span, bspan: Span, e
     if isinstance(base, STATIC_NUMBER):
         return _static(ctx, "^", base, exponent, span)
     x = ctx.tensor(base, bspan)
+    if abs(exponent) > MAX_POWER:
+        ctx.error("HQ0405", span, expression=span.text[:60])
     if LORENTZ in x.type.dims:
         ctx.error("HQ0305", span, op="^", left=x.type, right=exponent)
     unit = x.type.unit ** Fraction(exponent).limit_denominator(1000)
@@ -217,7 +241,7 @@ def _static(ctx: Context, op: str, a: Value, b: Value, span: Span) -> Value:
             case "%":
                 return _join(x % y, u)
             case "^":
-                if abs(y) > 64:
+                if abs(y) > MAX_POWER:
                     raise OverflowError
                 return _join(x**y, u ** Fraction(y).limit_denominator(1000))
             case "==":
@@ -243,5 +267,7 @@ def _split(value: int | float | Quantity) -> tuple[int | float, Unit]:
 
 def _join(value: int | float | complex, unit: Unit) -> Value:
     if isinstance(value, complex) or (isinstance(value, float) and not math.isfinite(value)) or abs(value) > 1e300:
+        raise ArithmeticError
+    if unit is not ONE and unit.degree > MAX_POWER:
         raise ArithmeticError
     return value if unit.dimensionless else Quantity(float(value), unit)

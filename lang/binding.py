@@ -123,7 +123,7 @@ def static_value(ctx: Context, p: ast.Param, value: Value, span: Span) -> Value:
             ok = isinstance(value, str)
         case "list":
             if isinstance(value, range):
-                value = tuple(value)
+                value = ctx.listed(value, span)
             ok = isinstance(value, tuple)
         case "fn":
             ok = isinstance(value, Builtin) or (isinstance(value, Function) and value.decl.kind == "fn")

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from hepq.lang import ast
-from hepq.lang.context import MAX_ITERATIONS, Context, Reported
+from hepq.lang.context import Context, Reported
 from hepq.lang.expr import evaluate, known, static_int
 from hepq.lang.gates import BARRIER, GATES
 from hepq.lang.source import Span
 from hepq.lang.types import Dim
-from hepq.lang.values import UNKNOWN, Function, Init, Register, Tensor, Value, describe
+from hepq.lang.values import UNKNOWN, Function, Init, Register, Tensor, Value, describe, length
+from hepq.lang.work import MAX_ITERATIONS
 
 
 def run_body(ctx: Context, body: ast.Expr | Sequence[ast.Stmt], span: Span) -> Value:
@@ -51,6 +52,7 @@ def targets(statement: ast.Stmt) -> tuple[str, ...]:
 
 
 def _statement(ctx: Context, s: ast.Stmt, returned: list[Value]) -> None:
+    ctx.spend(1, s.span)
     match s:
         case ast.Bind():
             bind(ctx, s)
@@ -94,10 +96,9 @@ def bind(ctx: Context, s: ast.Bind) -> None:
     if len(s.targets) == 1:
         ctx.frame.locals[s.targets[0]] = value
         return
-    items = tuple(value) if isinstance(value, (tuple, range)) else None
-    if items is None or len(items) != len(s.targets):
+    if not isinstance(value, (tuple, range)) or length(value) != len(s.targets):
         ctx.error("HQ0419", s.span, wanted=len(s.targets), found=describe(value))
-    ctx.frame.locals.update(zip(s.targets, items, strict=True))
+    ctx.frame.locals.update(zip(s.targets, value, strict=True))
 
 
 def _param(ctx: Context, s: ast.ParamDecl) -> Tensor:
@@ -130,11 +131,13 @@ def unroll(ctx: Context, s: ast.For, run: Callable[[], None], limit: int) -> Non
     try:
         items = _items(ctx, s, limit)
     except Reported:
+        ctx.go_on()
         ctx.frame.locals.update(dict.fromkeys(s.targets, UNKNOWN))
         run()
         return
     for item in items:
-        values = (item,) if len(s.targets) == 1 else tuple(item) if isinstance(item, tuple) else ()
+        ctx.spend(1, s.iter.span)
+        values = (item,) if len(s.targets) == 1 else item if isinstance(item, tuple) else ()
         if len(values) != len(s.targets):
             ctx.error("HQ0419", s.span, wanted=len(s.targets), found=describe(item))
         ctx.frame.locals.update(zip(s.targets, values, strict=True))
@@ -157,6 +160,4 @@ def _items(ctx: Context, s: ast.For, limit: int) -> Sequence[Value]:
             help = "loop over the numbers of the qubits: over the dim of the register"
         ctx.error("HQ0404", s.iter.span, wanted="a static list, range or dim to loop over", found=describe(value),
                   help=help)  # fmt: skip
-    if len(value) > limit:
-        ctx.error("HQ0412", s.iter.span, limit=limit)
-    return value
+    return ctx.listed(value, s.iter.span, limit)

@@ -9,10 +9,11 @@ from typing import Any
 
 from hepq.lang import ast
 from hepq.lang.arguments import Arguments, read
-from hepq.lang.context import MAX_GATES, Context, Reported
+from hepq.lang.context import Context, Reported
 from hepq.lang.source import Span
 from hepq.lang.types import Dim
 from hepq.lang.values import Builtin, Value, describe
+from hepq.lang.work import MAX_ITEMS
 
 Items = Sequence[Any]
 Edges = list[tuple[Any, Any]]
@@ -42,9 +43,11 @@ _PAIRS = {"ring": ring, "ladder": ladder, "pairs": pairs}
 def _edges(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
     """``pairs(wire)``, ``ladder(wire)``, ``ring(wire)``: of the numbers of a dim's entries, or of a list's items."""
     found = _items(ctx, read(ctx, fn, args, span, ["list"]), span)
-    if fn.name == "pairs" and len(found) ** 2 // 2 > MAX_GATES:
-        ctx.error("HQ0412", span, limit=MAX_GATES)
-    return tuple(_PAIRS[fn.name](found))
+    if fn.name == "pairs" and len(found) ** 2 // 2 > MAX_ITEMS:
+        ctx.error("HQ0412", span, limit=MAX_ITEMS)
+    edges = tuple(_PAIRS[fn.name](found))
+    ctx.spend(len(edges) // 8, span)
+    return edges
 
 
 def _reverse(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
@@ -73,9 +76,7 @@ def _items(ctx: Context, a: Arguments, span: Span) -> Items:
         value = range(value.size)
     if not isinstance(value, (tuple, range)):
         ctx.error("HQ0404", a.where("list"), wanted="a static list, range or dim", found=describe(value))
-    if len(value) > MAX_GATES:
-        ctx.error("HQ0412", span, limit=MAX_GATES)
-    return value
+    return ctx.listed(value, span)
 
 
 LISTS = {**dict.fromkeys(_PAIRS, _edges), "reverse": _reverse, "every": _every}

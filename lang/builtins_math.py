@@ -12,7 +12,7 @@ from hepq.lang.arguments import in_tensor, read, unitless
 from hepq.lang.context import Context, Reported
 from hepq.lang.source import Span
 from hepq.lang.types import LORENTZ, Dim, Type
-from hepq.lang.values import Builtin, Init, Quantity, Tensor, Value, describe
+from hepq.lang.values import Builtin, Init, Quantity, Tensor, Value, describe, length
 from hepq.lang.words import pure_help, reduce_help
 
 #: functions of a pure number, with what computes them for static arguments
@@ -114,6 +114,8 @@ def _cast(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Val
     a = read(ctx, fn, args, span, ["x"])
     value = a.value("x")
     if isinstance(value, (bool, int, float)):
+        if not math.isfinite(value) and fn.name == "int":
+            ctx.error("HQ0405", span, expression=span.text[:60])
         return float(value) if fn.name == "real" else int(value)
     x = a.tensor("x")
     if x.type.elem == "index":
@@ -143,7 +145,7 @@ def _size(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Val
     a = read(ctx, fn, args, span, ["dim"], dims=["dim"])
     value = a.value("dim")
     if isinstance(value, (tuple, range)):
-        return len(value)
+        return length(value)
     if not isinstance(value, Dim):
         ctx.error("HQ0201", a.where("dim"), found=describe(value))
     if value.ragged:

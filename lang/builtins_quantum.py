@@ -123,6 +123,7 @@ def measured(ctx: Context, state: State, span: Span) -> tuple[GateList, Tensor]:
     """The circuit and the values of its slots, ``real[…, slots]``, as operands of a quantum op."""
     assert state.gates is not None
     assert state.register.size is not None
+    ctx.spend(len(state.gates) // 4, span)
     slots: tuple[Slot, ...] = state.slots
     _same_sizes(ctx, [s.tensor.type.dims for s in slots], span)
     with ctx.shared():

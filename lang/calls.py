@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from hepq.lang import ast
@@ -19,12 +19,13 @@ from hepq.lang.binding import (
     stays_static,
 )
 from hepq.lang.body import run_body
-from hepq.lang.context import MAX_CALL_DEPTH, Context, Frame, Instance, Reported, WeightScope, snake_case
+from hepq.lang.context import Context, Frame, Instance, Reported, WeightScope, snake_case
 from hepq.lang.expr import evaluate, known, static_int
 from hepq.lang.signature import STATIC_KINDS, in_order, match, named_dims, pattern
 from hepq.lang.source import Span
 from hepq.lang.types import Dim, Type, merge_dims
 from hepq.lang.values import UNKNOWN, Builtin, Circuit, Function, GateName, Tensor, Value, describe
+from hepq.lang.work import MAX_CALL_DEPTH, MAX_ENTRIES
 
 #: of consts and dims; deeper than calls, so that a recursion is found in the call
 _MAX_DEFINITION_DEPTH = MAX_CALL_DEPTH + 16
@@ -52,12 +53,12 @@ def call_function(ctx: Context, fn: Function, args: Sequence[Given], span: Span,
     """Elaborate the body of ``fn`` for these arguments. ``entry``: nothing in the program calls it."""
     decl = fn.decl
     if len(ctx.frames) > MAX_CALL_DEPTH:
-        ctx.give_up("HQ0411", span, name=decl.name)
+        ctx.too_deep(decl, decl.name, span, MAX_CALL_DEPTH)
     if decl.kind != "fn" and any(f.dataset for f in ctx.frames):
         ctx.error("HQ0612", span, what=f"{decl.kind} `{decl.name}`")
     if decl.kind != "fn" and fn.instance is None and not ctx.frame.owns_params:
         ctx.error("HQ0409", span, name=decl.name, kind=decl.kind)
-    frame = Frame(fn.module, call_span=None if entry else span)
+    frame = Frame(fn.module, call_span=None if entry else span, decl=decl)
     statics = dict(fn.statics)
     caller = ctx.frame
     bind_statics(ctx, decl, statics, frame, span)
@@ -140,9 +141,27 @@ def _renamed(ctx: Context, tensor: Tensor, wanted: Type, free: Type, span: Span)
 
 def constant(ctx: Context, decl: ast.ConstDecl, home: str) -> Value:
     """The value of a ``const``; it may use other consts and functions of static numbers."""
-    if len(ctx.frames) > _MAX_DEFINITION_DEPTH:
-        ctx.give_up("HQ0411", decl.span, name=decl.name, help="take it out of its own definition")
-    ctx.frames.append(Frame(home))
+    return _defined(ctx, decl, decl.name, lambda: _constant(ctx, decl, home))
+
+
+def _defined(ctx: Context, decl: ast.Decl, name: str, find: Callable[[], Value]) -> Value:
+    """What ``find`` gives, found once; raises ``Reported`` each time if there was an error."""
+    key, known = (id(decl), name), ctx.work.defined
+    if key not in known:
+        if len(ctx.frames) > _MAX_DEFINITION_DEPTH:
+            ctx.too_deep(decl, name, decl.span, _MAX_DEFINITION_DEPTH, help="take it out of its own definition")
+        try:
+            known[key] = find()
+        except Reported:
+            known[key] = None
+            raise
+    if known[key] is None:
+        raise Reported
+    return known[key]
+
+
+def _constant(ctx: Context, decl: ast.ConstDecl, home: str) -> Value:
+    ctx.frames.append(Frame(home, decl=decl))
     try:
         value = known(evaluate(ctx, decl.value))
         if isinstance(value, Tensor):
@@ -156,18 +175,23 @@ def constant(ctx: Context, decl: ast.ConstDecl, home: str) -> Value:
 
 def dim_size(ctx: Context, decl: ast.DimDecl, name: str, home: str) -> Dim:
     """A declared dim with its size, bound or entries."""
-    assert decl.value is not None
     if given := ctx.given_size(decl, name):
         return given
-    if len(ctx.frames) > _MAX_DEFINITION_DEPTH:
-        ctx.give_up("HQ0411", decl.span, name=name, help="take it out of its own definition")
+    found: Dim = _defined(ctx, decl, name, lambda: _dim_size(ctx, decl, name, home))
+    return found
+
+
+def _dim_size(ctx: Context, decl: ast.DimDecl, name: str, home: str) -> Dim:
+    assert decl.value is not None
     if isinstance(decl.value, ast.ListExpr):
+        if len(decl.value.items) > MAX_ENTRIES:
+            ctx.error("HQ0220", decl.value.span, name=name, count=len(decl.value.items), limit=MAX_ENTRIES)
         entries = [i.id for i in decl.value.items if isinstance(i, ast.Name)]
         entries += [i.value for i in decl.value.items if isinstance(i, ast.String)]
         if len(entries) != len(decl.value.items) or len(set(entries)) != len(entries) or decl.op == "<=" or not entries:
             ctx.error("HQ0209", decl.value.span, name=name)
         return Dim(name, len(entries), entries=tuple(entries))
-    ctx.frames.append(Frame(home))
+    ctx.frames.append(Frame(home, decl=decl))
     try:
         size = static_int(ctx, decl.value)
     finally:

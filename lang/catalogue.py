@@ -29,6 +29,12 @@ class Entry:
         return tuple(dict.fromkeys(name for _, name, _, _ in Formatter().parse(text) if name))
 
 
+#: names of more characters are not compared, and of more names than that, only some
+_LONG, _MANY = 80, 400
+#: characters of a field that are shown
+_SHOWN = 600
+
+
 @cache
 def entries() -> dict[str, Entry]:
     """Every code with its entry, in order of code."""
@@ -58,6 +64,7 @@ def diag(
     replaces it by "did you mean". Raises KeyError for an unknown code or a missing template field.
     """
     entry = entries()[code]
+    fields = {key: _short(value) if isinstance(value, str) else value for key, value in fields.items()}
     if help is None and near:
         help = "did you mean " + " or ".join(f"`{name}`" for name in near) + "?"
     if help is None and entry.help is not None:
@@ -72,7 +79,15 @@ def diag(
     )
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]} … {text[-_SHOWN // 2 :]}"
+
+
 def near(name: str, candidates: Iterable[str]) -> list[str]:
-    """The candidate closest to ``name``, if one is close."""
-    pool = sorted(set(candidates) - {name})
+    """The candidate closest to ``name``, if one is close; of many, the first that begin and end alike are compared."""
+    if len(name) > _LONG:
+        return []
+    pool = sorted(c for c in set(candidates) - {name} if abs(len(c) - len(name)) <= len(name) // 2 + 1)
+    if len(pool) > _MANY:
+        pool = [c for c in pool if c[:1].lower() == name[:1].lower() or c[-1:] == name[-1:]][:_MANY]
     return [c for c in pool if c.lower() == name.lower()][:1] or get_close_matches(name, pool, n=1, cutoff=0.7)

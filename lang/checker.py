@@ -13,9 +13,9 @@ from hepq.lang.calls import check_result, constant, dim_size
 from hepq.lang.catalogue import diag, near
 from hepq.lang.checkpoint import check_placeholders, check_tables
 from hepq.lang.circuits import check_circuit
-from hepq.lang.context import Context, Frame, Reported
+from hepq.lang.context import Context, Frame, Reported, bounded
 from hepq.lang.dataset import elaborate_dataset, feeds
-from hepq.lang.diagnostic import Diagnostic, Sink
+from hepq.lang.diagnostic import MORE, Diagnostic, Sink
 from hepq.lang.entry import elaborate_model, warn_unused_inputs
 from hepq.lang.expr import known
 from hepq.lang.generic import bind_any
@@ -23,23 +23,28 @@ from hepq.lang.modules import Program
 from hepq.lang.signature import STATIC_KINDS, pattern
 from hepq.lang.source import Source
 from hepq.lang.train import elaborate_train
+from hepq.lang.work import Work
 
 
-def check(program: Program, sink: Sink) -> None:
-    """Report everything that is wrong with the main module."""
-    main = program.main
+def check(program: Program, sink: Sink, work: Work | None = None) -> None:
+    """Report everything that is wrong with the main module, for at most so much ``work``."""
+    main, work = program.main, work or Work()
     for decl in main.file.decls:
-        ctx = Context(program, NullBuilder(), sink)
-        with suppress(Reported):
+        if work.stopped:
+            break
+        ctx = Context(program, NullBuilder(), sink, work)
+        with suppress(Reported), bounded(ctx, decl):
             _declaration(ctx, decl, main.name)
-    _pair(program, sink)
+    _pair(program, sink, work)
     sink.items.sort(key=lambda d: _place(d, main.file.span.source))
 
 
-def _place(d: Diagnostic, main: Source) -> tuple[bool, int]:
-    """Imported modules first, as they were read; then the main file from top to bottom."""
+def _place(d: Diagnostic, main: Source) -> tuple[int, int]:
+    """Imported modules first, as they were read; then the main file from top to bottom; how many more at the end."""
+    if d.code == MORE:
+        return 2, 0
     inside = bool(d.labels) and d.labels[0].span.source is main
-    return inside, d.labels[0].span.start if inside else 0
+    return int(inside), d.labels[0].span.start if inside else 0
 
 
 def _declaration(ctx: Context, decl: ast.Decl, module: str) -> None:
@@ -85,14 +90,16 @@ def _generic(ctx: Context, decl: ast.FnDecl, module: str) -> None:
     check_result(ctx, decl, known(result), [], decl.span)
 
 
-def _pair(program: Program, sink: Sink) -> None:
+def _pair(program: Program, sink: Sink, work: Work) -> None:
     """A file with one dataset and one model means one with the other."""
     decls = program.main.file.decls
     models = [d for d in decls if isinstance(d, ast.FnDecl) and d.kind == "model"]
     datasets = [d for d in decls if isinstance(d, ast.DatasetDecl)]
     trainings = any(isinstance(d, ast.TrainDecl) for d in decls)  # which may feed a model with other things
     for model in models:
-        ctx = Context(program, NullBuilder(), sink)
+        if work.stopped:
+            break
+        ctx = Context(program, NullBuilder(), sink, work)
         if len(datasets) == 1 and ((len(models) == 1 and not trainings) or feeds(datasets[0], model)):
             plan = elaborate_model(ctx, model, program.main.name, datasets[0], {})
             if plan is not None and plan.dataset is not None and len(models) == 1:

@@ -10,7 +10,7 @@ from hepq.lang.body import bind, local_dim, targets, unroll
 from hepq.lang.builtins_lists import PATTERNS
 from hepq.lang.circuit_operations import Operation, applied, callee, operand, operation, with_controls, word
 from hepq.lang.circuit_qubits import Wires, joined, names_qubits, wires_of
-from hepq.lang.context import MAX_GATES, Context, Reported
+from hepq.lang.context import Context, Reported
 from hepq.lang.expr import evaluate
 from hepq.lang.gatelist import Gate
 from hepq.lang.gates import BARRIER, GATES
@@ -18,6 +18,7 @@ from hepq.lang.source import Span
 from hepq.lang.types import Dim
 from hepq.lang.values import UNKNOWN, Circuit, GateName
 from hepq.lang.words import counted
+from hepq.lang.work import MAX_GATES
 
 
 class Body:
@@ -44,6 +45,7 @@ class Body:
 
     def _statement(self, s: ast.Stmt) -> None:
         ctx = self.ctx
+        ctx.spend(1, s.span)
         match s:
             case ast.Do(call=ast.Call() as call):
                 if word(ctx, call.fn) == BARRIER:
@@ -134,12 +136,14 @@ class Body:
         if found is None:
             self.known = False
             return
+        self.ctx.spend(1 + len(found) // 8, span)
         self.gates += [g.on(numbers) for g in found]
         if len(self.gates) > MAX_GATES:
             self.ctx.give_up("HQ0412", span, limit=MAX_GATES)
 
     def _distinct(self, name: str, wires: Wires, span: Span) -> None:
         numbers = [w for w in wires or () if w is not None]
+        self.ctx.spend(len(numbers) // 16, span)
         if len(set(numbers)) < len(numbers):
             self.ctx.error("HQ0502", span, gate=name)
 
@@ -160,7 +164,7 @@ class Body:
         if controls is None or targets is None:
             self.known = False
             return
-        done = with_controls(inner, len(controls))
+        done = with_controls(ctx, inner, len(controls), call.span)
         for group in [(t,) for t in targets] if inner.wires == 1 else [targets]:
             self._on(done, [(*controls, *group)], call.span)
 

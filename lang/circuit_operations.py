@@ -17,6 +17,7 @@ from hepq.lang.gates import ALIASES, BARRIER, FOREIGN, GATES
 from hepq.lang.source import Span
 from hepq.lang.types import LORENTZ, Dim
 from hepq.lang.values import UNKNOWN, Circuit, GateName, Quantity, Tensor, Value, describe
+from hepq.lang.work import MAX_GATES
 
 Gates = tuple[Gate, ...]
 #: words that make one operation of another
@@ -102,6 +103,7 @@ def _angle_or_unknown(ctx: Context, e: ast.Expr, lifted: Sequence[Dim]) -> Angle
     try:
         return _angle(ctx, known(evaluate(ctx, e)), e.span, lifted)
     except Reported:  # an error, or a value that is not known yet: other angles are checked all the same
+        ctx.go_on()
         return None
 
 
@@ -133,7 +135,7 @@ def _angle(ctx: Context, value: Value, span: Span, lifted: Sequence[Dim]) -> Ang
 
 def _made(ctx: Context, name: str, args: Sequence[ast.Arg], span: Span, lifted: Sequence[Dim]) -> Operation:
     inner = operand(ctx, name, args, span, lifted)
-    return adjoint(inner) if name == "adjoint" else with_controls(inner, 1)
+    return adjoint(inner) if name == "adjoint" else with_controls(ctx, inner, 1, span)
 
 
 def operand(ctx: Context, name: str, args: Sequence[ast.Arg], span: Span, lifted: Sequence[Dim]) -> Operation:
@@ -152,7 +154,7 @@ def adjoint(inner: Operation) -> Operation:
     return Operation("adjoint", inner.wires, gates)
 
 
-def with_controls(inner: Operation, controls: int) -> Operation:
+def with_controls(ctx: Context, inner: Operation, controls: int, span: Span) -> Operation:
     """The first ``controls`` wires control what ``inner`` does to the others."""
 
     def gates(n: int) -> Gates | None:
@@ -162,6 +164,9 @@ def with_controls(inner: Operation, controls: int) -> Operation:
         found = tuple(g.on(range(controls, n)) for g in found)
         for wire in reversed(range(controls)):
             found = controlled(found, wire)
+            ctx.spend(len(found) // 4, span)
+            if len(found) > MAX_GATES:
+                ctx.give_up("HQ0412", span, limit=MAX_GATES)
         return found
 
     return Operation("controlled", None if inner.wires is None else inner.wires + controls, gates)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from hepq.lang import ast
 from hepq.lang.context import Context, Reported
-from hepq.lang.expr import evaluate, known, static_int
+from hepq.lang.expr import evaluate, known, positions, static_int
 from hepq.lang.source import Span
-from hepq.lang.values import Register, describe
+from hepq.lang.values import Register, describe, length
+from hepq.lang.work import MAX_WIRES
 
 #: numbers of wires; an unknown number is None, and so is a list of unknown length
 Wires = tuple[int | None, ...] | None
@@ -55,16 +56,11 @@ def _picked(ctx: Context, wires: Wires, index: ast.Expr, span: Span) -> Wires:
     try:
         value = known(evaluate(ctx, index))
         numbers = value if isinstance(value, (range, tuple)) else (static_int(ctx, index),)
-        if any(not isinstance(n, int) or isinstance(n, bool) for n in numbers):
+        if not isinstance(value, range) and any(not isinstance(n, int) or isinstance(n, bool) for n in numbers):
             ctx.error("HQ0404", index.span, wanted="whole numbers of qubits", found=describe(value))
     except Reported:  # an error, or a number that is not known yet: the gate is checked all the same
+        ctx.go_on()
         return (None,)
-    return joined([_at(ctx, wires, n, span) for n in numbers])
-
-
-def _at(ctx: Context, wires: Wires, i: int, span: Span) -> Wires:
     if wires is None:
-        return (None,)
-    if not -len(wires) <= i < len(wires):
-        ctx.error("HQ0406", span, index=i, length=len(wires))
-    return (wires[i],)
+        return tuple([None] * length(numbers)) if length(numbers) <= MAX_WIRES else None
+    return tuple(wires[i] for i in positions(ctx, numbers, len(wires), "whole numbers of qubits", index.span, span))

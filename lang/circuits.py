@@ -18,7 +18,7 @@ from hepq.lang.binding import (
 )
 from hepq.lang.catalogue import diag
 from hepq.lang.circuit_body import Body
-from hepq.lang.context import MAX_CALL_DEPTH, Context, Frame, Reported, in_library
+from hepq.lang.context import Context, Frame, Reported, in_library
 from hepq.lang.expr import lookup_dim
 from hepq.lang.gatelist import Gate, State, dims_of
 from hepq.lang.gates import BARRIER
@@ -26,8 +26,7 @@ from hepq.lang.signature import dim_of, evaluate_dim
 from hepq.lang.source import Span
 from hepq.lang.types import Dim, merge_dims
 from hepq.lang.values import UNKNOWN, Circuit, Register
-
-MAX_WIRES = 1024
+from hepq.lang.work import MAX_CALL_DEPTH, MAX_GATES, MAX_WIRES
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,9 @@ def joined(ctx: Context, state: State, after: State, span: Span) -> State:
         ctx.error("HQ0514", span, left=state.register.size, right=after.register.size)
     if state.gates is None or after.gates is None:
         return State(state.register, None, merge_dims([state.dims, after.dims]))
+    ctx.spend((len(state.gates) + len(after.gates)) // 4, span)
+    if len(state.gates) + len(after.gates) > MAX_GATES:
+        ctx.give_up("HQ0412", span, limit=MAX_GATES)
     gates = state.gates + after.gates
     return State(state.register, gates, dims_of(gates))
 
@@ -65,8 +67,8 @@ def elaborate(ctx: Context, circuit: Circuit, args: Sequence[Given], span: Span,
     """The gates of a circuit for these arguments; ``on``: the dim of the qubits it is applied to, if there are any."""
     decl = circuit.decl
     if len(ctx.frames) > MAX_CALL_DEPTH:
-        ctx.give_up("HQ0411", span, name=decl.name)
-    frame, caller = Frame(circuit.module, call_span=span), ctx.frame
+        ctx.too_deep(decl, decl.name, span, MAX_CALL_DEPTH)
+    frame, caller = Frame(circuit.module, call_span=span, decl=decl), ctx.frame
     with ctx.shared():
         bind_statics(ctx, decl, dict(circuit.statics), frame, span)
         values = match_args(ctx, decl, args, span)

@@ -119,6 +119,31 @@ DIMS = {
         "The size of such a dim is known after training: of support vectors, there are as many as training finds.",
         "the size of `{dim}` is known after training: compile with `--weights FILE`, or `--dim {dim}=SIZE`",
     ),
+    "HQ0218": E(
+        "a value with {count} dims, more than {limit}",
+        "No computer holds a table of that many dims.",
+        "sum over some of them, or flatten two into one",
+    ),
+    "HQ0219": E(
+        "a value of type `{type}` has {count} numbers in one event, more than {limit}",
+        "Sizes of fixed dims multiply.",
+        "use smaller dims, or sum over one of them first",
+    ),
+    "HQ0220": E(
+        "dim `{name}` names {count} entries, more than {limit}",
+        "Entries have names so that people can write them.",
+        "give the dim a size: `dim {name} = {count}`",
+    ),
+    "HQ0222": E(
+        "a unit to a power above {limit}",
+        "Units multiply with the values that have them.",
+        "divide by a quantity of the same unit first: logarithms and powers are of pure numbers",
+    ),
+    "HQ0221": E(
+        "calls inside calls reach `{name}`, deeper than {limit}",
+        "Calls and definitions are followed when a program is checked; a deep chain of them is seldom meant.",
+        "join some of the declarations on the way, or loop over a list of blocks",
+    ),
 }
 
 TYPES = {
@@ -234,7 +259,7 @@ CALLS = {
     "HQ0412": E(
         "the program unrolls to more than {limit} steps",
         "Loops and calls are unrolled at compile time.",
-        "use a smaller range",
+        "use a smaller range, or bind a value that is used twice to a name instead of computing it again",
     ),
     "HQ0413": E(
         "`{what}` takes {wanted}, {found} given",

@@ -138,4 +138,24 @@ SYNTAX = {
         "`source`, `branch`, `order`, `policy`, `input` and `label` are items of a dataset; "
         "`param`, `buffer`, `for` and `return` are statements of a body.",
     ),
+    "HQ0042": Entry(
+        "expressions nest too deeply in calls",
+        "Brackets inside the arguments of calls, again and again through many functions, are all open at one time.",
+        "bind parts of the expressions to names",
+    ),
+    "HQ0043": Entry(
+        "{more} more message{s}, not shown",
+        "The first mistakes of a text are worth mending before the others are read.",
+        "mend those above, and check again",
+    ),
+    "HQ0044": Entry(
+        "`{path}` is not a regular file",
+        "A device, a pipe or a socket may have no end.",
+        "copy what it gives to a file, or give it to standard input: `hepqc check -`",
+    ),
+    "HQ0045": Entry(
+        "more than {limit} modules are imported",
+        "A program and what it imports are read as a whole.",
+        "join modules into larger ones",
+    ),
 }

@@ -12,6 +12,7 @@ import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any, NoReturn
 
 from hepq.lang import ast
@@ -24,12 +25,8 @@ from hepq.lang.gatelist import State
 from hepq.lang.modules import Program
 from hepq.lang.source import Span
 from hepq.lang.types import ONE, Dim, Elem, Type, Unit
-from hepq.lang.values import UNKNOWN, Builtin, Circuit, Function, Init, Quantity, Tensor, Value, describe
-
-MAX_CALL_DEPTH = 48
-MAX_ITERATIONS = 4096
-MAX_NODES = 200_000
-MAX_GATES = 100_000
+from hepq.lang.values import UNKNOWN, Builtin, Circuit, Function, Init, Quantity, Tensor, Value, describe, length
+from hepq.lang.work import MAX_DIMS, MAX_ITEMS, MAX_NODES, MAX_NUMBERS, MAX_POWER, MAX_STEPS, Work
 
 
 class Reported(Exception):
@@ -69,6 +66,7 @@ class Frame:
     weights: set[str] = field(default_factory=set)  #: names of the weights declared so far
     dataset: str | None = None  #: name of the dataset whose items are being elaborated
     loops: int = 0
+    decl: ast.Decl | None = None  #: what was called
 
 
 @dataclass(frozen=True)
@@ -94,8 +92,9 @@ class Instance:
 
 
 class Context:
-    def __init__(self, program: Program, builder: Builder, sink: Sink) -> None:
+    def __init__(self, program: Program, builder: Builder, sink: Sink, work: Work | None = None) -> None:
         self.program = program
+        self.work = work or Work()
         self.builder = builder
         self.sink = sink
         self.frames: list[Frame] = []
@@ -128,6 +127,7 @@ class Context:
 
     def error(self, code: str, span: Span, *labels: Label, notes: Sequence[str] = (), **fields: object) -> NoReturn:
         """Report and unwind. Inside the library, the user's call is the primary place."""
+        self.go_on()
         chain = [Label(span), *labels]
         calls = [f.call_span for f in reversed(self.frames) if f.call_span]
         if in_library(span):
@@ -137,17 +137,41 @@ class Context:
         elif calls and calls[0] != span:
             chain.append(Label(calls[0], "called from here"))
         self.sink.add(diag(code, *chain, notes=notes, **fields))  # type: ignore[arg-type]
+        self.work.stopped = self.work.stopped or self.sink.overflowed
         raise Reported
 
     def give_up(self, code: str, span: Span, **fields: Any) -> NoReturn:
-        """Report a limit of the whole program; checking does not go on with the next statement."""
-        self.given_up = True
-        self.error(code, span, **fields)
+        """Report a limit of the whole program, at the outermost application; nothing further is elaborated."""
+        calls = [f.call_span for f in self.frames if f.call_span]
+        try:
+            self.error(code, calls[0] if calls and code == "HQ0412" else span, **fields)
+        finally:
+            self.given_up = True
+            self.work.stopped = self.work.stopped or code in ("HQ0412", "HQ0042")
 
     def go_on(self) -> None:
-        """After an error in a statement, before the next one; raises ``Reported`` once a limit was reached."""
-        if self.given_up:
+        """Before what follows an error; raises ``Reported`` once a limit was reached."""
+        if self.given_up or self.work.stopped:
             raise Reported
+
+    def spend(self, steps: int, span: Span) -> None:
+        """Count work; gives up where there is too much of it."""
+        self.work.left -= steps
+        if self.work.left < 0:
+            self.give_up("HQ0412", span, limit=MAX_STEPS)
+
+    def too_deep(self, decl: ast.Decl, name: str, span: Span, limit: int, help: str | None = None) -> NoReturn:
+        """Report calls or definitions in each other that are too many, or one that is in itself."""
+        if any(f.decl is decl for f in self.frames):
+            self.give_up("HQ0411", span, name=name, help=help)
+        self.give_up("HQ0221", span, name=name, limit=limit)
+
+    def listed(self, value: Sequence[Value], span: Span, limit: int = MAX_ITEMS) -> tuple[Value, ...]:
+        """The items of a static list or range."""
+        if length(value) > limit:
+            self.error("HQ0412", span, limit=limit)
+        self.spend(1 + length(value) // (1 if isinstance(value, range) else 64), span)
+        return tuple(value)
 
     def emit(self, op: str, operands: Sequence[Tensor], type: Type, span: Span | None, **attrs: Hashable) -> Tensor:
         operands = [self.cast(o, e, span) for o, e in zip(operands, wanted_elems(op, operands), strict=True)]
@@ -155,12 +179,23 @@ class Context:
         if known is not None:
             return known
         self.nodes += 1
-        if self.nodes > MAX_NODES and span is not None:
-            self.give_up("HQ0412", span, limit=MAX_NODES)
+        if span is not None:
+            if self.nodes > MAX_NODES:
+                self.give_up("HQ0412", span, limit=MAX_NODES)
+            self._check_extent(type, span)
         result = Tensor(self.builder.emit(op, [o.handle for o in operands], attrs, type, span), type)
         if self.sharing:
             self.angles.remember(op, operands, attrs, result)
         return result
+
+    def _check_extent(self, type: Type, span: Span) -> None:
+        if type.unit is not ONE and type.unit.degree > MAX_POWER:
+            self.error("HQ0222", span, limit=MAX_POWER)
+        if len(type.dims) > MAX_DIMS:
+            self.error("HQ0218", span, count=len(type.dims), limit=MAX_DIMS)
+        numbers = prod(d.size or 1 for d in type.dims)
+        if numbers > MAX_NUMBERS:
+            self.error("HQ0219", span, type=type, count=numbers, limit=MAX_NUMBERS)
 
     @contextmanager
     def shared(self) -> Iterator[None]:
@@ -217,6 +252,15 @@ class Context:
         elif known.type != type:
             self.error("HQ0410", span, path=path, first=known.type, second=type)
         return known
+
+
+@contextmanager
+def bounded(ctx: Context, decl: ast.Decl) -> Iterator[None]:
+    """Elaborating ``decl`` inside, expressions that nest too deeply in calls that do are reported."""
+    try:
+        yield
+    except RecursionError:
+        ctx.give_up("HQ0042", decl.span)
 
 
 def in_library(span: Span) -> bool:

@@ -67,7 +67,7 @@ class DatasetPlan:
 
 def feeds(dataset: ast.DatasetDecl, model: ast.FnDecl) -> bool:
     """Whether the dataset has an input for every parameter of ``model``."""
-    inputs = [i.name for i in dataset.items if isinstance(i, ast.InputItem)]
+    inputs = {i.name for i in dataset.items if isinstance(i, ast.InputItem)}
     return all(p.name in inputs or p.default is not None for p in model.params)
 
 

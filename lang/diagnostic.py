@@ -13,6 +13,8 @@ from typing import Literal
 
 from hepq.lang.source import Span
 
+#: the code that says how many more diagnostics there are
+MORE = "HQ0043"
 Severity = Literal["error", "warning"]
 
 
@@ -48,10 +50,11 @@ class HepqError(Exception):
 
 @dataclass
 class Sink:
-    """Collects diagnostics; reports each (code, span) once and stops listening at ``limit`` errors."""
+    """Collects diagnostics, each (code, span) once; of those beyond ``limit`` the last of ``items`` says how many."""
 
     limit: int = 100
     items: list[Diagnostic] = field(default_factory=list)
+    more: int = 0
     _seen: set[tuple[str, object, int, int]] = field(default_factory=set)
 
     def add(self, diagnostic: Diagnostic) -> None:
@@ -61,8 +64,26 @@ class Sink:
             if key in self._seen:
                 return
             self._seen.add(key)
-        if len(self.items) < self.limit:
+        if self.full:
+            self.skip()
+        else:
             self.items.append(diagnostic)
+
+    @property
+    def full(self) -> bool:
+        return len(self.items) >= self.limit
+
+    @property
+    def overflowed(self) -> bool:
+        """Whether there is so much wrong that looking further helps nobody."""
+        return self.more >= self.limit
+
+    def skip(self) -> None:
+        """Count a diagnostic that is not shown."""
+        from hepq.lang.catalogue import diag
+
+        self.more += 1
+        self.items[self.limit :] = [diag(MORE, more=self.more, s="s" * (self.more > 1))]
 
     @property
     def errors(self) -> list[Diagnostic]:

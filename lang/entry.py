@@ -10,7 +10,7 @@ from hepq.lang import ast
 from hepq.lang.attributes import together
 from hepq.lang.calls import call_function
 from hepq.lang.catalogue import diag, near
-from hepq.lang.context import Context, Frame, Instance, Reported
+from hepq.lang.context import Context, Frame, Instance, Reported, bounded
 from hepq.lang.dataset import DatasetPlan, elaborate_dataset
 from hepq.lang.diagnostic import Label, Sink
 from hepq.lang.expr import lookup_dim
@@ -48,14 +48,15 @@ def elaborate_model(
         plan = elaborate_dataset(ctx, dataset, module) if dataset is not None else None
         ctx.frames.append(Frame(module, owns_params=True))
         try:
-            for p in decl.statics:
-                if p.default is None and p.name not in statics:
-                    ctx.error("HQ0628", p.span, name=p.name, model=decl.name)
-            inputs = _from_dataset(ctx, decl, plan, statics) if plan is not None else _own_inputs(ctx, decl)
-            fn = Function(decl, module, tuple((k, (v, decl.span)) for k, v in statics.items()), instance="")
-            result = call_function(ctx, fn, [(n, t, decl.span) for n, t in inputs.items()], decl.span, entry=True)
-            outputs = _outputs(ctx, decl, result)
-            _check_invariances(ctx, decl, outputs)
+            with bounded(ctx, decl):
+                for p in decl.statics:
+                    if p.default is None and p.name not in statics:
+                        ctx.error("HQ0628", p.span, name=p.name, model=decl.name)
+                inputs = _from_dataset(ctx, decl, plan, statics) if plan is not None else _own_inputs(ctx, decl)
+                fn = Function(decl, module, tuple((k, (v, decl.span)) for k, v in statics.items()), instance="")
+                result = call_function(ctx, fn, [(n, t, decl.span) for n, t in inputs.items()], decl.span, entry=True)
+                outputs = _outputs(ctx, decl, result)
+                _check_invariances(ctx, decl, outputs)
         finally:
             ctx.frames.pop()
     except Reported:

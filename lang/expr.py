@@ -22,8 +22,10 @@ from hepq.lang.values import (
     Tensor,
     Value,
     describe,
+    length,
 )
 from hepq.lang.words import entries_of
+from hepq.lang.work import MAX_POWER
 
 #: other spellings of what a four-vector has
 _COMPONENTS = {"e": "energy", "E": "energy", "en": "energy", "m": "mass", "M": "mass", "m2": "mass2", "p": "momentum"}
@@ -32,12 +34,18 @@ CONSTANTS = {"pi": math.pi, "inf": math.inf}
 
 def evaluate(ctx: Context, e: ast.Expr) -> Value:
     """The value of an expression in the current frame; raises ``Reported`` after an error."""
+    ctx.spend(1, e.span)
     match e:
         case ast.Int(value=v) | ast.Float(value=v) | ast.Bool(value=v) | ast.String(value=v):
             return v
         case ast.Quantity(value=v, unit=u, power=n):
             unit, factor = UNITS[u]
-            scaled = v * factor**n
+            try:
+                scaled = v * factor**n
+            except OverflowError:
+                scaled = math.inf
+            if not math.isfinite(scaled) or abs(n) > MAX_POWER:
+                ctx.error("HQ0405", e.span, expression=e.span.text[:60])
             return scaled if unit.dimensionless else Quantity(scaled, unit**n)
         case ast.Name():
             return lookup(ctx, e)
@@ -219,7 +227,7 @@ def _index(ctx: Context, e: ast.Index) -> Value:
 
             return with_statics(ctx, base, e.args, e.span)
         case tuple() | range():
-            return _item(ctx, tuple(base), e)
+            return _item(ctx, base, e)
         case Tensor(type=Type(dims=dims)):
             return _element(ctx, base, dims, e)
         case Register():
@@ -228,23 +236,31 @@ def _index(ctx: Context, e: ast.Index) -> Value:
     return ctx.error("HQ0408", e.base.span, found=describe(base))
 
 
-def _item(ctx: Context, items: tuple[Value, ...], e: ast.Index) -> Value:
+def _item(ctx: Context, items: tuple[Value, ...] | range, e: ast.Index) -> Value:
     """``xs[i]``; ``xs[1..3]`` and ``xs[[0, 2]]`` are lists of items."""
-    numbers, several = _positions(ctx, e, len(items))
+    numbers, several = _positions(ctx, e, length(items))
+    if isinstance(items, range):
+        return tuple(items.start + i for i in numbers) if several else items.start + numbers[0]
     return tuple(items[i] for i in numbers) if several else items[numbers[0]]
 
 
-def _positions(ctx: Context, e: ast.Index, length: int) -> tuple[list[int], bool]:
+def _positions(ctx: Context, e: ast.Index, size: int) -> tuple[list[int], bool]:
     """The static indices of ``x[i]``, ``x[1..3]`` or ``x[[0, 2]]``, none negative, and whether they are a list."""
     wanted = known(evaluate(ctx, e.args[0].value)) if len(e.args) == 1 and e.args[0].name is None else None
-    several = isinstance(wanted, (tuple, range))
-    numbers = list(wanted) if isinstance(wanted, (tuple, range)) else [_position(ctx, e)]
-    for i in numbers:
+    if isinstance(wanted, (tuple, range)):
+        return positions(ctx, wanted, size, "whole numbers", e.args[0].span, e.span), True
+    return positions(ctx, (_position(ctx, e),), size, "a whole number", e.args[0].span, e.span), False
+
+
+def positions(ctx: Context, wanted: Value, size: int, kind: str, inner: Span, outer: Span) -> list[int]:
+    """Static indices, counted from the end where negative, of a list of ``size``: none of them outside it."""
+    ends = (wanted.start, wanted.stop - 1) if isinstance(wanted, range) and wanted.start < wanted.stop else ()
+    for i in ends or wanted:
         if not isinstance(i, int) or isinstance(i, bool):
-            ctx.error("HQ0404", e.args[0].span, wanted="whole numbers", found=describe(i))
-        if not -length <= i < length:
-            ctx.error("HQ0406", e.span, index=i, length=length)
-    return [i % length for i in numbers], several
+            ctx.error("HQ0404", inner, wanted=kind, found=describe(i))
+        if not -size <= i < size:
+            ctx.error("HQ0406", outer, index=i, length=size)
+    return [i % size for i in ctx.listed(wanted, inner)]
 
 
 def _position(ctx: Context, e: ast.Index) -> int:

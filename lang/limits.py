@@ -7,6 +7,7 @@ import sys
 
 MAX_BYTES = 1 << 18  #: of one file
 MAX_NESTING = 200  #: levels of brackets, and levels of the tree of one declaration
+MAX_MODULES = 200  #: that one program imports, the library aside
 
 _FRAMES_PER_LEVEL = 40
 

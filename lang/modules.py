@@ -14,7 +14,7 @@ from pathlib import Path
 from hepq.lang import ast
 from hepq.lang.catalogue import diag, near
 from hepq.lang.diagnostic import Diagnostic, Label, Sink
-from hepq.lang.limits import allow_deep_recursion
+from hepq.lang.limits import MAX_MODULES, allow_deep_recursion
 from hepq.lang.parser import parse
 from hepq.lang.reading import read_source
 from hepq.lang.source import Source, Span
@@ -88,6 +88,15 @@ def name_span(within: Span, name: str) -> Span:
     return within if found is None else Span(within.source, within.start + found.start(1), within.start + found.end(1))
 
 
+def _words(within: Span) -> dict[str, Span]:
+    """Every word in ``within``, where it first stands."""
+    found: dict[str, Span] = {}
+    for match in re.finditer(r"[\w']+", within.text):
+        if match[0] not in found:
+            found[match[0]] = Span(within.source, within.start + match.start(), within.start + match.end())
+    return found
+
+
 @dataclass
 class _Loader:
     sink: Sink
@@ -107,8 +116,9 @@ class _Loader:
             _check_parameters(decl, self.sink)
             target = self._target(decl, folder)
             home = name if target == "" else target
+            words = _words(decl.span)
             for entry in declared_names(decl):
-                where = name_span(decl.span, entry)
+                where = words.get(entry, decl.span)
                 binding = None if home is None else self._binding(decl, entry, home, where)
                 if binding is None:
                     lost.add(entry)
@@ -139,6 +149,9 @@ class _Loader:
             known = [f.stem for d in folders for f in sorted(d.glob("*.hepq"))]
             looked = ", ".join(str(d) for d in folders) or "the library only: this text has no folder"
             self.sink.add(diag("HQ0105", name_span(span, name), module=name, looked=looked, near=near(name, known)))
+            return None
+        if len(self.names) > MAX_MODULES:
+            self.sink.add(diag("HQ0045", span, limit=MAX_MODULES))
             return None
         taken = {MAIN, *self.names.values()}
         key = self.names.setdefault(_resolved(file), str(file) if name in taken else name)

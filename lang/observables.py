@@ -83,7 +83,9 @@ def _operators(ctx: Context, e: ast.Expr, wires: int) -> list[Operator]:
             combine: Callable[[Operator, Operator], Operator] = {"+": _sum, "-": _difference, "*": _product}[op]
             left, right = _operators(ctx, a, wires), _operators(ctx, b, wires)
             n = max(len(left), len(right))
-            return [combine(x, y) for x, y in zip(left * (n // len(left)), right * (n // len(right)), strict=True)]
+            pairs = list(zip(left * (n // len(left)), right * (n // len(right)), strict=True))
+            ctx.spend(sum(len(x) * len(y) if op == "*" else len(x) + len(y) for x, y in pairs), e.span)
+            return [combine(x, y) for x, y in pairs]
         case ast.Binary(op="/", left=a, right=b):
             divisor = _number(ctx, b)
             if divisor == 0:

@@ -49,7 +49,10 @@ def parse(source: Source, sink: Sink) -> ast.File:
             try:
                 good, bad = _decls(source, start, end, sink)
             except UnexpectedInput as error:
-                sink.add(explain(error, source, start, end))
+                if sink.full:
+                    sink.skip()
+                else:
+                    sink.add(explain(error, source, start, end))
                 good, bad = [], names_declared(text[start:end])
             decls += good
             lost |= bad

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from stat import S_ISREG
 
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import Sink
@@ -18,7 +20,10 @@ def read_source(path: Path, sink: Sink) -> Source | None:
         if path.is_dir():
             sink.add(diag("HQ0003", path=shown))
             return None
-        with path.open("rb") as file:
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+            if not S_ISREG(os.fstat(file.fileno()).st_mode):
+                sink.add(diag("HQ0044", path=shown))
+                return None
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         sink.add(diag("HQ0002", path=shown))
@@ -26,6 +31,11 @@ def read_source(path: Path, sink: Sink) -> Source | None:
     except (OSError, ValueError) as error:
         sink.add(diag("HQ0030", path=shown, reason=getattr(error, "strerror", None) or str(error)))
         return None
+    return source_of(data, shown, sink)
+
+
+def source_of(data: bytes, shown: str, sink: Sink) -> Source | None:
+    """``data`` as text with ``\\n`` line ends, or None after reporting why it is none."""
     if len(data) > MAX_BYTES:
         sink.add(diag("HQ0005", path=shown, limit=MAX_BYTES))
         return None

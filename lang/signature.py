@@ -16,6 +16,7 @@ from hepq.lang.source import Span
 from hepq.lang.types import ENERGY, LORENTZ, ONE, UNITS, Dim, Elem, Type, Unit, anonymous
 from hepq.lang.values import UNKNOWN, Tensor, Value, describe
 from hepq.lang.words import convert_help, element_help, extent, kind, missing_dim_help, shape_help
+from hepq.lang.work import MAX_DIMS
 
 _P4_HELP = "build one: `p4(px=…, py=…, pz=…, energy=…)` or `p4(pt=…, eta=…, phi=…, mass=…)`"
 COMPONENT_HELP = "take a component or a function of it, such as `p.pt`"
@@ -66,6 +67,8 @@ def pattern(ctx: Context, t: ast.TypeExpr) -> Pattern:
     elem, unit, lorentz = element(ctx, t)
     if elem == "index" and not (t.dims or t.rest):
         ctx.error("HQ0404", t.span, wanted="the dims of an index, such as `index[part, nbr]`", found="none")
+    if len(t.dims) > MAX_DIMS:
+        ctx.error("HQ0218", t.span, count=len(t.dims), limit=MAX_DIMS)
     dims: list[Dim] = []
     for e in t.dims:
         dim = dim_of(ctx, evaluate_dim(ctx, e), e.span)

@@ -32,6 +32,12 @@ class Unit:
     def dimensionless(self) -> bool:
         return self == ONE
 
+    @property
+    def degree(self) -> float:
+        """The largest power; roots of thousands count, too."""
+        powers = (self.energy, self.length, self.time)
+        return max(max(abs(p.numerator / p.denominator), p.denominator / 1000) for p in powers)
+
     def __str__(self) -> str:
         powers = (("GeV", self.energy), ("mm", self.length), ("ns", self.time))
         return " ".join(n if p == 1 else f"{n}^{p}" for n, p in powers if p) or "1"

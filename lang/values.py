@@ -6,6 +6,7 @@ Static values are Python's own ``int float bool str``, ``tuple`` (a list), plus 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -98,6 +99,11 @@ Value = Any
 STATIC_NUMBER = (int, float, Quantity)
 
 
+def length(items: Sequence[Value]) -> int:
+    """Of a list or a range, however long."""
+    return max(0, items.stop - items.start) if isinstance(items, range) else len(items)
+
+
 def describe(value: Value) -> str:
     """A few words for diagnostics."""
     match value:
@@ -114,7 +120,7 @@ def describe(value: Value) -> str:
         case str():
             return f'the text "{value}"'
         case tuple() | range():
-            return f"a list of {len(value)}"
+            return f"a list of {length(value)}"
         case Dim():
             return f"the dim `{value}`"
         case Function(decl=d):

@@ -67,14 +67,16 @@ def fmt(
 
 
 def _stdin() -> str:
-    """Text from standard input. Raises HepqError if it is not UTF-8."""
-    try:
-        return sys.stdin.buffer.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        from hepq.lang.catalogue import diag
-        from hepq.lang.diagnostic import HepqError
+    """Text from standard input. Raises HepqError if it is too long, or not UTF-8."""
+    from hepq.lang.diagnostic import HepqError, Sink
+    from hepq.lang.limits import MAX_BYTES
+    from hepq.lang.reading import source_of
 
-        raise HepqError([diag("HQ0004", path="<stdin>", offset=error.start)]) from error
+    sink = Sink()
+    source = source_of(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>", sink)
+    if source is None:
+        raise HepqError(sink.items)
+    return source.text
 
 
 def _text(file: Path) -> str:

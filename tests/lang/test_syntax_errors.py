@@ -116,8 +116,8 @@ MISTAKES = [
     ("HQ0041", "dataset D { param w: real }", "param"),
 ]
 
-#: reported by other means: reading files, brackets at a line's beginning, depth, range of numbers
-ELSEWHERE = {"HQ0002", "HQ0003", "HQ0004", "HQ0005", "HQ0006", "HQ0012", "HQ0021", "HQ0030"}
+#: reported by other means: reading files, brackets at a line's beginning, depth, range of numbers, limits
+ELSEWHERE = {f"HQ00{n:02}" for n in (2, 3, 4, 5, 6, 12, 21, 30, 42, 43, 44, 45)}
 
 
 def problems(text: str) -> list[Diagnostic]:
