@@ -6,7 +6,8 @@ Fenced blocks of a page are steps of one session in a folder that holds a copy o
 - ``hepq``: a program that checks without a word, in canonical layout. ``hepq FILE`` writes it too. ``hepq wrong``
   has errors, and the ``text`` block after it is what ``hepqc check`` says.
 - ``console``: lines that begin with ``$`` are run; output shown must be what comes out, ``…`` being anything.
-  ``console fails``: the last command ends non-zero.
+  ``console fails``: the last command ends non-zero. The README's are run by a shell, as they stand; those of other
+  pages, if they are hepqc's, in this process, which has imported already what each would import anew.
 - ``python``: executed, all blocks of a page in one namespace. ``python FILE`` is only written.
 - ``toml FILE``, ``json FILE``: written.
 """
@@ -15,15 +16,19 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from typer.testing import CliRunner
 
+from hepq.cli import app
 from hepq.lang import ast
 from hepq.lang.attributes import ATTRIBUTES
 from hepq.lang.builtins import BUILTINS
@@ -84,19 +89,37 @@ def test_session(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         elif block.language == "python":
             exec(compile("\n" * (block.line - 1) + block.text, str(page), "exec"), names)
         elif block.language == "console":
-            _console(block)
+            _console(block, monkeypatch)
 
 
-def _console(block: Block) -> None:
+def _console(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = [c for c in commands(block) if not skipped(c.line)]
     for i, command in enumerate(steps):
-        done = subprocess.run(
-            ["bash", "-c", command.line], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300
-        )
+        here = block.page.name != "README.md" and command.line.startswith("hepqc ")
+        status, printed = _in_process(command.line, monkeypatch) if here else _in_shell(command.line)
         fails = "fails" in block.words and i == len(steps) - 1
-        assert (done.returncode != 0) == fails, f"{block}: {command.line}\n{done.stdout}"
+        assert (status != 0) == fails, f"{block}: {command.line}\n{printed}"
         if command.output:
-            assert shows(command.output, done.stdout), f"{block}: {command.line}\n{done.stdout}"
+            assert shows(command.output, printed), f"{block}: {command.line}\n{printed}"
+
+
+def _in_shell(line: str) -> tuple[int, str]:
+    """Exit status, and what was printed."""
+    done = subprocess.run(
+        ["bash", "-c", line], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300
+    )
+    return done.returncode, done.stdout
+
+
+def _in_process(line: str, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
+    """The same of a command of hepqc without anything that a shell makes something of."""
+    words = shlex.split(line)
+    assert line == shlex.join(words) or not set("|&;<>$`(){}") & set(line), f"{line}: needs a shell"
+    monkeypatch.setattr(sys, "argv", words)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        done = CliRunner().invoke(app, words[1:], catch_exceptions=False)
+    return done.exit_code, done.output
 
 
 def test_commands_not_run() -> None:
