@@ -40,7 +40,8 @@ def _cost(node: Node, entries: Mapping[str, float]) -> float:
     if node.op in QUANTUM:
         circuits = [node[side] for side in (("left", "right") if node.op == "fidelity" else ("circuit",))]
         runs = _size(node.operands[0].type.dims[:-1], entries)
-        return runs * sum(len(c.ops) * 2**c.qubits for c in circuits) * NUMBER
+        gates: float = sum(len(c.ops) * 2**c.qubits for c in circuits)
+        return runs * gates * NUMBER
     if node.op == "knn":
         return made * _size((node["over"], node["coord"]), entries) / _size((node["nbr"],), entries) * NUMBER
     return made * NUMBER
