@@ -19,7 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-#: of one input: seconds, on the wall and of a CPU, and bytes beyond what the parent has mapped
+#: of one input: seconds, on the wall (less those for which others had the cores) and of a CPU, and bytes beyond what
+#: the parent has mapped
 WALL, CPU, MEMORY = 10, 10, 2 << 30
 _FILES = 1 << 30
 _SHOWN = 4000
@@ -64,13 +65,22 @@ class Child:
         done, status, used = os.wait4(self.pid, os.WNOHANG)
         seconds = time.monotonic() - self.begun
         if not done:
-            if seconds <= WALL:
+            if seconds - self._waited() <= WALL:
                 return None
+            os.kill(self.pid, signal.SIGUSR1)  # it prints where it is
+            time.sleep(0.2)
             os.killpg(self.pid, signal.SIGKILL)
             os.wait4(self.pid, 0)
             return self._result("hang", f"after {seconds:.0f} s", seconds)
         result = self._ended(status, seconds)
         return result if result.outcome != "crash" or used.ru_utime < CPU - 1 else self._result("hang", "CPU", seconds)
+
+    def _waited(self) -> float:
+        """Seconds that it was ready to run, but other processes of this machine had the cores."""
+        try:
+            return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[1]) / 1e9
+        except (OSError, IndexError, ValueError):
+            return 0.0
 
     def _ended(self, status: int, seconds: float) -> Result:
         text = self._printed()
@@ -132,6 +142,7 @@ def _work(folder: Path, make: Callable[[Path], Action], show: bool) -> None:
         os.dup2(printed, 2)
     sys.stdout, sys.stderr = (os.fdopen(fd, "w", encoding="utf-8", closefd=False) for fd in (1, 2))
     faulthandler.enable(sys.stderr)
+    faulthandler.register(signal.SIGUSR1, sys.stderr)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     said: int | str
     try:

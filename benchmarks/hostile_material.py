@@ -155,12 +155,15 @@ def imported() -> None:
     import importlib
 
     for name in (
-        "awkward", "uproot", "pyarrow.parquet", "torch", "sklearn.svm", "qiskit", "pytket", "matplotlib.figure", "onnx",
+        "awkward", "uproot", "pyarrow.parquet", "torch", "torch._dynamo", "sklearn.svm",
+        "qiskit", "pytket", "matplotlib.figure", "onnx",
         "onnxruntime", "tvm_ffi", "cryptography.hazmat.primitives.asymmetric.ed25519", "rich.markdown",
         "hepq.compiler.train", "hepq.compiler.pipeline", "hepq.compiler.lower.circuit.portfolio",
         "hepq.compiler.lower.tvm.codegen", "hepq.runtime.quantum.export", "hepq.runtime.attributions",
     ):  # fmt: skip
         importlib.import_module(name)
     import torch
+    from threadpoolctl import threadpool_limits
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # threads of numerical libraries do not survive a fork
+    threadpool_limits(1)

@@ -17,7 +17,9 @@ from hepq.compiler.options import Options
 from hepq.compiler.pipeline import build_file, compile_file, model_weights
 from hepq.compiler.schema import read_inputs
 from hepq.lang.diagnostic import HepqError
+from hepq.runtime.artifact import Artifact, write
 from hepq.runtime.columns import collect
+from hepq.runtime.errors import ArtifactError
 from hepq.runtime.model import Model
 
 JETS = Path(__file__).parents[1] / "examples" / "data" / "test.root"
@@ -132,6 +134,22 @@ def test_eight_threads_equal_one(tagger: Model, jets: ak.Array, folder: Path) ->
 
 def test_files_and_arrays_give_the_same_scores(tagger: Model, jets: ak.Array) -> None:
     np.testing.assert_array_equal(ak.to_numpy(tagger(str(JETS))["Tbqq"])[:300], scores(tagger, jets))
+
+
+def test_rebuilding_leaves_the_code_alone(tagger: Model, jets: ak.Array, folder: Path, tmp_path: Path) -> None:
+    """The code of this file would end the process, or not load: it is compiled anew from program and weights."""
+    held = Artifact.open(folder / "tagger128.hepqx")
+    junk = b"\x7fELF" + held.library[4:64] + b"\xcc" * 4096
+    write(tmp_path / "junk.hepqx", held.manifest, {**held.members, "code/cpu.so": junk})
+    with pytest.raises(ArtifactError, match="HQ0827"):
+        hepq.load(tmp_path / "junk.hepqx")
+    rebuilt = hepq.load(tmp_path / "junk.hepqx", threads=1, rebuild=True)
+    np.testing.assert_array_equal(scores(rebuilt, jets), scores(tagger, jets))
+    assert rebuilt.verify().ok
+    wrong = held.members["weights.safetensors"][:-4] + b"\0\0\xc0\x7f"
+    write(tmp_path / "nan.hepqx", held.manifest, {**held.members, "weights.safetensors": wrong})
+    with pytest.raises(HepqError, match="HQ0706"):
+        hepq.load(tmp_path / "nan.hepqx", rebuild=True)
 
 
 def test_nothing_is_written_without_weights(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hepq.commands.console import err, example, out
+from hepq.commands.console import err, example, next_to, out
 
 if TYPE_CHECKING:
     from hepq.compiler.options import Options
@@ -168,7 +168,7 @@ def _named(out_path: Path | None, program: Path, target: str) -> Path:
 
         help = f"give --target {TARGET}" if out_path.suffix == SUFFIX else ""
         raise DataError("HQ0817", f"cannot write {out_path}", f"what is made for {target} is a {suffix} file", help)
-    return out_path or program.with_suffix(suffix)
+    return out_path or next_to(program, suffix)
 
 
 def _summary(report: CompileReport, time_passes: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ def examples(*lines: str, after: str = "") -> str:
         note = f"  [dim]# {comment.strip()}[/]" if mark else ""
         shown.append(f"  [cyan]{command.rstrip():<{width if mark else 0}}[/]{note}")
     return "\n\n".join([*shown, *([after] if after else [])])
+
+
+def next_to(path: Path, suffix: str) -> Path:
+    """Where to write what is made of ``path``, if nothing else is said. A path without a name is no file's."""
+    return path.with_suffix(suffix) if path.name else path / suffix
 
 
 def out() -> Console:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hepq.commands.console import err, example, out
+from hepq.commands.console import err, example, next_to, out
 
 
 @example(
@@ -31,7 +31,7 @@ def import_(
     from hepq.runtime.errors import DataError
     from hepq.runtime.files import replacing
 
-    target = out_path or network.with_suffix(".hepq")
+    target = out_path or next_to(network, ".hepq")
     if target.suffix != ".hepq":
         raise DataError("HQ0817", f"cannot write {target}", "the name of a program ends in .hepq")
     if target.exists() and not force:

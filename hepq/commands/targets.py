@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hepq.commands.console import err, examples, out
+from hepq.commands.console import err, examples, next_to, out
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -149,7 +149,7 @@ def import_(
     from hepq.runtime.errors import DataError
     from hepq.runtime.files import replacing
 
-    target = out_path or calibration.with_suffix(".toml")
+    target = out_path or next_to(calibration, ".toml")
     if target.suffix not in (".toml", ".json"):
         raise DataError("HQ0817", f"cannot write {target}", "the name should end in .toml or .json")
     chip = imported(calibration, vendor.value, name)

@@ -11,7 +11,7 @@ import typer
 
 from hepq.commands.backend_options import NAMES, Budgets, Copies, Ledger, Strict, chosen
 from hepq.commands.build import Dataset, Dims, Model, Statics, options
-from hepq.commands.console import err, example, out
+from hepq.commands.console import err, example, next_to, out
 from hepq.commands.reported import ReportFile, check_report, show_report, write_report
 from hepq.commands.trust_options import Sha256, Trusted, opened
 
@@ -189,7 +189,7 @@ def train(
         replace=tuple(replace) or None, freeze=tuple(freeze) or None, scale=tuple(map(_factor, scale)) or None,
         C=C, kernel=kernel, kernel_sha256=kernel_sha256, backend=runs, shots=shots,
     )  # fmt: skip
-    target = out_path or program.with_suffix(".safetensors")
+    target = out_path or next_to(program, ".safetensors")
     main = main_process()
     watch = Live(err(), log) if main else Watch()
     large_pages()

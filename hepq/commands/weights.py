@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from hepq.commands.build import Dataset, Dims, Model, NoDataset, Statics, options
-from hepq.commands.console import err, examples, out
+from hepq.commands.console import err, examples, next_to, out
 
 app = typer.Typer(no_args_is_help=True, help="List weights; import published checkpoints.")
 Program = Annotated[Path, typer.Argument(help="The [.hepq] file with the model.")]
@@ -46,7 +46,7 @@ def import_(
         imported = import_checkpoint(
             build_file(program, options(model, dataset, no_dataset, dim, set_)), checkpoint, table
         )
-        target = out_path or program.with_suffix(".safetensors")
+        target = out_path or next_to(program, ".safetensors")
         save_weights(target, imported.weights)
     if show:
         from rich.table import Table

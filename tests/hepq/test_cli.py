@@ -314,3 +314,10 @@ def test_check_and_help_are_quick(args: list[str], good: Path) -> None:
 def test_the_version_is_that_of_the_package() -> None:
     assert hepq.__version__ == metadata.version("hepq")
     assert hepqc("--version").output == f"hepqc {hepq.__version__}\n"
+
+
+@pytest.mark.parametrize("command", [["compile", "."], ["train", ".", "x.root"], ["import", "."], ["compile", ""]])
+def test_a_path_without_a_name_is_no_internal_error(command: list[str]) -> None:
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 1
+    assert "error[HQ" in done.output
