@@ -23,7 +23,7 @@ from hepq.lang.diagnostic import HepqError
 from hepq.lang.train_settings import OPTIMISERS, SCHEDULES, Spec
 from tests.compiler.train.test_gradient import EVENTS, LINEAR, PROGRAM
 
-STATE = State(3, {"w": torch.arange(4.0)}, {"0": {}}, {"w": torch.zeros(4)}, 0.5, [{"loss": 1.0}])
+STATE = State(3, {"w": torch.arange(4.0)}, {"0": {}}, {"w": torch.zeros(4)}, 1, 0.5, [{"loss": 1.0}])
 
 
 def test_a_state_comes_back(tmp_path: Path) -> None:
