@@ -56,6 +56,8 @@ def _rename(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
         ctx.error("HQ0203", a.where("dst"), dim=dst, left=src.size or src.bound, right=dst.size or dst.bound)
     if x.type.dim(dst) is not None:
         ctx.error("HQ0204", a.where("dst"), dim=dst)
+    if src.ragged and src.name != dst.name:
+        ctx.error("HQ0223", a.where("dst"), src=src, dst=dst, base=src.name)
     return rename(ctx, x, src, dst, span)
 
 
@@ -205,7 +207,10 @@ def _position(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) ->
 
 def _dim_argument(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Dim:
     a = read(ctx, fn, args, span, ["dim"], dims=["dim"])
-    return a.dim("dim")
+    dim = a.dim("dim")
+    if dim.ragged and ctx.collections is not None and dim.name not in ctx.collections:
+        ctx.error("HQ0224", a.where("dim"), dim=dim.base)
+    return dim
 
 
 SHAPE = {

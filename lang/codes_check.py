@@ -134,6 +134,17 @@ DIMS = {
         "Entries have names so that people can write them.",
         "give the dim a size: `dim {name} = {count}`",
     ),
+    "HQ0223": E(
+        "collection `{src}` cannot be called `{dst}`",
+        "Each event has its own number of each collection: entries of one are not those of another, even with equal "
+        "bounds.",
+        "make a copy of it, `{base}'`, or read both collections over one dim",
+    ),
+    "HQ0224": E(
+        "no input of the model has collection `{dim}`",
+        "How many an event has is known from what is read of it.",
+        "give the model an input over `{dim}`, or use a dim of fixed size",
+    ),
     "HQ0222": E(
         "a unit to a power above {limit}",
         "Units multiply with the values that have them.",

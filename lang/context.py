@@ -102,6 +102,7 @@ class Context:
         self.instances: list[Instance] = []
         self.measuring: list[Measuring] = []  #: of what was applied, outermost first
         self.open_dims: dict[str, Dim] = {}
+        self.collections: frozenset[str] | None = None  #: ragged dims of a model's inputs, once they are known
         self.nodes = 0
         self.given_up = False
         self.angles = AngleTable()

@@ -53,6 +53,8 @@ def elaborate_model(
                     if p.default is None and p.name not in statics:
                         ctx.error("HQ0628", p.span, name=p.name, model=decl.name)
                 inputs = _from_dataset(ctx, decl, plan, statics) if plan is not None else _own_inputs(ctx, decl)
+                read = plan.tensors if plan is not None else inputs
+                ctx.collections = frozenset(d.name for t in read.values() for d in t.type.dims if d.ragged)
                 fn = Function(decl, module, tuple((k, (v, decl.span)) for k, v in statics.items()), instance="")
                 result = call_function(ctx, fn, [(n, t, decl.span) for n, t in inputs.items()], decl.span, entry=True)
                 outputs = _outputs(ctx, decl, result)
@@ -62,7 +64,6 @@ def elaborate_model(
     except Reported:
         return None
     measured = together(ctx.measuring, decl.attrs)
-    read = plan.tensors if plan is not None else inputs
     return ModelPlan(decl.name, module, read, outputs, plan, tuple(ctx.instances), _invariances(decl),
                      _fixed(decl, inputs), measured.shots, measured.budget)  # fmt: skip
 

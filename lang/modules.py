@@ -14,8 +14,9 @@ from pathlib import Path
 from hepq.lang import ast
 from hepq.lang.catalogue import diag, near
 from hepq.lang.diagnostic import Diagnostic, Label, Sink
+from hepq.lang.kept import kept
 from hepq.lang.limits import MAX_MODULES, allow_deep_recursion
-from hepq.lang.parser import parse
+from hepq.lang.parser import grammar_text, parse
 from hepq.lang.reading import read_source
 from hepq.lang.source import Source, Span
 
@@ -208,13 +209,24 @@ def library_modules() -> tuple[str, ...]:
 
 @cache
 def library_module(name: str) -> tuple[ast.File, tuple[Diagnostic, ...]] | None:
-    """A module of the library, parsed once per process."""
+    """A module of the library, parsed once, and kept in the user's cache."""
     if name not in library_modules():
         return None
     file = name.removeprefix("std.") + ".hepq"
     text = files("hepq.stdlib").joinpath(file).read_text(encoding="utf-8")
-    sink = Sink()
-    return parse(Source(f"std/{file}", text), sink), tuple(sink.items)
+
+    def parsed() -> tuple[ast.File, tuple[Diagnostic, ...]]:
+        sink = Sink()
+        return parse(Source(f"std/{file}", text), sink), tuple(sink.items)
+
+    return kept(name, text.encode() + _parser(), parsed)
+
+
+@cache
+def _parser() -> bytes:
+    """All that a syntax tree depends on besides its text."""
+    code = (Path(__file__).with_name(f"{name}.py") for name in ("ast", "ast_expr", "parser", "source", "transform"))
+    return grammar_text().encode() + b"".join(file.read_bytes() for file in code)
 
 
 def _check_parameters(decl: ast.Decl, sink: Sink) -> None:

@@ -6,11 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from hashlib import sha256
 from importlib.resources import files
-from os import environ
-from pathlib import Path
-from sys import version_info
+from io import BytesIO
 from typing import Any
 
 import lark
@@ -19,6 +16,7 @@ from lark import Lark, Token, Tree, UnexpectedInput
 from hepq.lang import ast
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import Sink
+from hepq.lang.kept import kept
 from hepq.lang.limits import MAX_NESTING
 from hepq.lang.recovery import chunks, names_declared, too_deep
 from hepq.lang.source import Source, Span
@@ -62,21 +60,19 @@ def parse(source: Source, sink: Sink) -> ast.File:
 @cache
 def grammar() -> Lark:
     """The LALR parser, from the user's cache when there is one."""
-    text = files("hepq.grammar").joinpath("hepq.lark").read_text(encoding="utf-8")
-    return Lark(
-        text, parser="lalr", strict=True, propagate_positions=True, maybe_placeholders=True, cache=_cache_file(text)
-    )  # fmt: skip
+    text = grammar_text()
+    made = kept("grammar", f"{lark.__version__}{text}".encode(), lambda: _saved(text))
+    return Lark.load(BytesIO(made))
 
 
-def _cache_file(text: str) -> str | bool:
-    """A file of this user, this grammar and these versions; False (no cache) where none can be written."""
-    key = sha256(f"{lark.__version__}{version_info}{text}".encode()).hexdigest()[:16]
-    try:
-        folder = Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hepq"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (OSError, RuntimeError):
-        return False
-    return str(folder / f"grammar-{key}.bin")
+def grammar_text() -> str:
+    return files("hepq.grammar").joinpath("hepq.lark").read_text(encoding="utf-8")
+
+
+def _saved(text: str) -> bytes:
+    out = BytesIO()
+    Lark(text, parser="lalr", strict=True, propagate_positions=True, maybe_placeholders=True).save(out)
+    return out.getvalue()
 
 
 def _decls(source: Source, start: int, end: int, sink: Sink) -> tuple[list[ast.Decl], frozenset[str]]:

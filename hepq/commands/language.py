@@ -25,14 +25,18 @@ def check(
 ) -> None:
     """Say everything that is wrong with programs, without compiling them."""
     from hepq.compiler.check import check_path, check_text
-    from hepq.lang.render import render, to_json
 
     found = [d for f in files for d in (check_text(_stdin(), "<stdin>") if str(f) == "-" else check_path(f))]
     errors = sum(d.severity == "error" for d in found)
     if json:
+        from hepq.lang.render import to_json
+
         print(to_json(found))
     else:
-        render(found, err())
+        if found:
+            from hepq.lang.render import render
+
+            render(found, err())
         checked = str(files[0]) if len(files) == 1 else _plural(len(files), "file")
         warnings = f", {_plural(len(found) - errors, 'warning')}" if len(found) > errors else ""
         print(f"{checked}: {_plural(errors, 'error') if errors else 'no errors'}{warnings}")

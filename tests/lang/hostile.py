@@ -94,7 +94,7 @@ PROGRAMS: dict[str, Hostile] = {
     ),
     "deep expressions in deep calls": (
         "fn f0(x: real) -> real = x\n"
-        + lines(47, lambda i: f"fn f{i}(x: real) -> real = {'abs(' * 45}f{i - 1}(x){')' * 45}"), ("HQ0042",),
+        + lines(47, lambda i: f"fn f{i}(x: real) -> real = {'abs(' * 40}f{i - 1}(x){')' * 40}"), ("HQ0042",),
     ),
     "a dim that is too large": ("dim d = 10^12", ("HQ0206",)),
     "values that are too large": (

@@ -35,7 +35,8 @@ def diagnosed(text: str, steps: int = MAX_STEPS) -> tuple[str, ...]:
 def test_ends(name: str) -> None:
     text, codes = PROGRAMS[name]
     assert len(text) <= MAX_BYTES
-    assert diagnosed(text, MAX_STEPS // 10) == codes  # so that tests are quick
+    steps = MAX_STEPS if "HQ0042" in codes else MAX_STEPS // 10  # so that tests are quick
+    assert diagnosed(text, steps) == codes
 
 
 @pytest.mark.case("check_exponential")
