@@ -89,7 +89,7 @@ def measure(wires: int, on: Device, events: int, rounds: int) -> Result:
         native = compile_circuit(circuit, on, effort="quick", processes=1, cache=Path(empty)).native
     compiling = time.perf_counter() - start
     values = pairs_of(x)
-    pub(native, values), bound(native, values[0]), qiskit_o3(filled(circuit, values[0]), on, 0)
+    pub(native, values), bound(native, values[0]), qiskit_o3(filled(circuit, values[0]), on, 0)[0]
     batch, single, peer, apart, peer_apart = [], [], [], [], []
     for i in range(rounds):
         start = time.perf_counter()
@@ -99,7 +99,7 @@ def measure(wires: int, on: Device, events: int, rounds: int) -> Result:
         bound(native, values[i])
         single.append(time.perf_counter() - start)
         start = time.perf_counter()
-        theirs = qiskit_o3(filled(circuit, values[i]), on, 0)
+        theirs = qiskit_o3(filled(circuit, values[i]), on, 0)[0]
         peer.append(time.perf_counter() - start)
         exact = float(simulate.states(circuit, _tensor(values[i][None])).abs().square()[0, 0])
         apart.append(abs(entry(native, values[i]) - exact))

@@ -4,7 +4,8 @@
 Peers compile the circuit with numbers in it, as their users do: Qiskit's level 3, best of 5 seeds; pytket-qiskit's
 default pass; pytket's GreedyPauliSimp and then Qiskit's level 3, best of 5 seeds. Ours compiles it once for all
 events. ESP is the product of 1 - calibrated error over gates and readouts, the same for all. The bars: never below the
-best peer, and never below the figures that our prototype reached.
+best peer, and never below the figures that our prototype reached. Of 45 random circuits, 95 % must reach Qiskit's level
+3 with open angles, 85 % also with an event's numbers, and ESP be 1.05 times the former's in geometric mean.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from rich.progress import Progress
 from rich.table import Table
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from benchmarks import random_circuits
 from benchmarks.circuit_peers import SEEDS, bounded, greedy, qiskit_o3, tket_default
 from benchmarks.interleaved import need
 from benchmarks.quantum_circuits import filled, kernel, qaoa, qft, vqc
@@ -102,7 +104,7 @@ def measure(name: str, chip: str, seed: int, patience: float) -> Row:
         made = compile_circuit(circuit, on, seed=seed, processes=1, cache=Path(empty))
         found["ours"] = _figures([made.native], on, start)
         start = time.perf_counter()
-        found["qiskit"] = _figures([qiskit_o3(concrete, on, s) for s in SEEDS], on, start, concrete)
+        found["qiskit"] = _figures([n for s in SEEDS for n in qiskit_o3(concrete, on, s)], on, start, concrete)
         start = time.perf_counter()
         found["tket"] = _figures([tket_default(concrete, on)], on, start, concrete)
         start = time.perf_counter()
@@ -152,20 +154,35 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=2, help="rows at the same time")
     parser.add_argument("--patience", type=float, default=300, help="seconds after which GreedyPauliSimp is stopped")
-    parser.add_argument("--only", default="", help="rows whose circuit and device contain this")
-    parser.add_argument("--keep", type=Path, help="a file of results: rows in it are not made again")
+    parser.add_argument("--only", default="", help="rows whose circuit and device contain this: `random`, `ibm:fez`")
+    parser.add_argument("--keep", type=Path, help="a file of results (and FILE.random): rows in it are not made again")
     options = parser.parse_args(argv)
     need("pytket.extensions", "qiskit")
     rows = [row for row in (QUICK if options.quick else ROWS) if options.only in " ".join(row)]
+    known = random_circuits.circuits()
+    names = [name for name, (_, chip) in known.items() if options.only in f"{name} {chip}"]
+    names = names[:: len(names) // 3] if options.quick and len(names) > 3 else names
+    drawn: list[random_circuits.Random] = []
     found: list[Row] = []
     with Progress(console=Console(stderr=True)) as progress:
-        task = progress.add_task("rows", total=len(rows))
+        task = progress.add_task("rows", total=len(rows) + len(names))
         for row in results(rows, options.seed, options.processes, options.patience, options.keep):
             found.append(row)
             progress.console.print(f"{row.circuit} on {row.device}: {_text(row, 'ours')} by {row.recipe}")
             progress.advance(task)
-    _print(sorted(found, key=lambda row: rows.index((row.circuit, row.device))))
-    return 0 if found and all(row.met for row in found) else 1
+        keep = options.keep and options.keep.with_name(f"{options.keep.name}.random")
+        for one in random_circuits.results(names, options.seed, keep, "quick" if options.quick else "normal"):
+            drawn.append(one)
+            progress.console.print(f"{one.circuit} on {one.device}: {one.ours:.4f} by {one.recipe}")
+            progress.advance(task)
+    if found:
+        _print(sorted(found, key=lambda row: rows.index((row.circuit, row.device))))
+    below = []
+    if drawn:
+        random_circuits.show(drawn)
+        below = random_circuits.missed(drawn, whole=len(drawn) == len(known))
+        print("\n".join(below) or "their bars are met")
+    return 0 if (found or drawn) and all(row.met for row in found) and not below else 1
 
 
 def _print(rows: list[Row]) -> None:

@@ -35,6 +35,12 @@ def best_couplings(device: Device) -> dict[tuple[int, int], Coupling]:
     return out
 
 
+def turns_any_angle(device: Device) -> bool:
+    """Whether an rzz of any angle is one gate on every coupling."""
+    kinds = {c.gate for c in best_couplings(device).values()}
+    return bool(kinds) and kinds <= {"rzz", "rxx", "ms"}
+
+
 def writable(device: Device) -> bool:
     """Whether the device's one-qubit gates are among those written here."""
     has = set(device.one_qubit)

@@ -85,7 +85,7 @@ def compile_circuit(
         return _from_json(kept)
     found: list[_Found] = []
     with _searching(circuit, device, processes) as search:
-        first, rest = first_seeds(tries(circuit, effort, seed))
+        first, rest = first_seeds(tries(circuit, device, effort, seed))
         for further in (False, True):
             for one in search(_hopeful(rest, found) if further else first):
                 found.append(one)

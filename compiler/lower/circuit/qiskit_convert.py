@@ -6,7 +6,8 @@ Each angle with slots becomes one opaque parameter, so that what comes out is af
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -83,14 +84,17 @@ def inner_gate(device: Device) -> str | None:
     return None
 
 
-def target_of(device: Device) -> Any:
-    """A ``qiskit.transpiler.Target`` of what may be used; a cx for couplings that Qiskit has no gate for."""
+def target_of(device: Device, qubits: Collection[int] | None = None, *, any_angle: bool = False) -> Any:
+    """A ``qiskit.transpiler.Target`` of what may be used; a cx for couplings that Qiskit has no gate for.
+
+    ``qubits``: only these. ``any_angle``: an rzz instead of the cx, for devices that give it at any angle.
+    """
     from qiskit.circuit import Measure, Parameter
-    from qiskit.circuit.library import CXGate, CZGate, ECRGate, RZGate, SXGate, XGate
+    from qiskit.circuit.library import CXGate, CZGate, ECRGate, RZGate, RZZGate, SXGate, XGate
     from qiskit.transpiler import InstructionProperties, Target
 
     out, own = Target(num_qubits=device.size), inner_gate(device)
-    free = {q for q, site in enumerate(device.qubits) if site.usable}
+    free = {q for q, site in enumerate(device.qubits) if site.usable and (qubits is None or q in qubits)}
     gate_time, read_time = device.durations.get("gate"), device.durations.get("readout")
     out.add_instruction(
         RZGate(Parameter("t")), {(q,): InstructionProperties(error=0.0, duration=0.0) for q in sorted(free)}
@@ -100,11 +104,14 @@ def target_of(device: Device) -> Any:
         out.add_instruction(gate, figures)
     links = {}
     for c in best_couplings(device).values():
+        if not free.issuperset((c.a, c.b)):
+            continue
         figures = InstructionProperties(error=c.error or 0.0, duration=c.duration)
         links[c.a, c.b] = figures
         if own in (None, "cz"):
             links[c.b, c.a] = figures
-    out.add_instruction({"cz": CZGate, "ecr": ECRGate}.get(own or "", CXGate)(), links)
+    joint = RZZGate(Parameter("t")) if any_angle else {"cz": CZGate, "ecr": ECRGate}.get(own or "", CXGate)()
+    out.add_instruction(joint, links)
     reads = {(q,): InstructionProperties(error=device.qubits[q].readout_error or 0.0, duration=read_time) for q in free}
     out.add_instruction(Measure(), reads)
     return out
@@ -115,6 +122,15 @@ def from_qiskit(made: Any, names: Mapping[str, Angle], device: Device, source: C
 
     Raises ValueError for a gate after a measurement, or an angle that is not affine.
     """
+    routed = as_routed(made, names, device, source)
+    if inner_gate(device) is not None:
+        return routed
+    ops = natively((op for op in routed.circuit.ops if not isinstance(op, Diagonal)), device, best_couplings(device))
+    return replace(routed, circuit=Circuit(device.size, source.slots, ops))
+
+
+def as_routed(made: Any, names: Mapping[str, Angle], device: Device, source: Circuit) -> Native:
+    """The same on the device's qubits and couplings, still by the transpiler's gates. Raises ValueError."""
     gates: list[Gate | Barrier] = []
     measured: dict[int, int] = {}
     for item in made.data:
@@ -130,11 +146,8 @@ def from_qiskit(made: Any, names: Mapping[str, Angle], device: Device, source: C
             gates.append(Gate(name, qubits, tuple(affine_of(p, names) for p in item.operation.params)))
     start = made.layout.initial_index_layout(filter_ancillas=True) if made.layout else range(source.qubits)
     gates += _last_barriers(source, gates, measured)
-    ops = tuple(gates)
-    if inner_gate(device) is None:
-        ops = natively(ops, device, best_couplings(device))
     return Native(
-        device.name, device.calibration, Circuit(device.size, source.slots, ops), tuple(start),
+        device.name, device.calibration, Circuit(device.size, source.slots, tuple(gates)), tuple(start),
         tuple(measured[bit] for bit in range(source.qubits)),
     )  # fmt: skip
 

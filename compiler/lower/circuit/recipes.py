@@ -5,12 +5,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hepq.compiler.lower.circuit.canonical import canonical
-from hepq.compiler.lower.circuit.polish import polished
-from hepq.compiler.lower.circuit.qiskit_convert import from_qiskit, inner_gate, target_of, to_qiskit
+from hepq.compiler.lower.circuit.native_gates import best_couplings, turns_any_angle
+from hepq.compiler.lower.circuit.pair_blocks import Rewritten, shortened
+from hepq.compiler.lower.circuit.polish import placed, with_cx
+from hepq.compiler.lower.circuit.qiskit_convert import as_routed, target_of, to_qiskit
+from hepq.compiler.lower.circuit.regions import chosen, costs
+from hepq.compiler.lower.circuit.score import score
 from hepq.compiler.lower.circuit.structure import structure_aware
 from hepq.compiler.lower.circuit.tket_convert import from_tket, to_tket
 from hepq.runtime.quantum.circuit import Circuit, Diagonal, Gate, Op
@@ -25,10 +29,25 @@ MAX_GREEDY = 1300
 #: circuits of at most so many two-qubit gates count as small
 SMALL = 200
 
-#: which circuit a recipe is given: the source as it is, or in canonical form
-FORMS: dict[str, Callable[[Circuit], Circuit]] = {
-    "source": lambda circuit: circuit,
-    "canonical": lambda circuit: canonical(circuit, sampled=True),
+
+def _as_it_is(circuit: Circuit, device: Device) -> Rewritten:
+    return Rewritten(circuit, tuple(range(circuit.qubits)))
+
+
+def _canonical(circuit: Circuit, device: Device) -> Rewritten:
+    return _as_it_is(canonical(circuit, sampled=True), device)
+
+
+def _short(circuit: Circuit, device: Device) -> Rewritten:
+    return shortened(circuit, exchange=True, any_angle=turns_any_angle(device))
+
+
+#: which circuit a recipe is given: the source, its canonical form, and either with runs on two wires shortened
+FORMS: dict[str, Callable[[Circuit, Device], Rewritten]] = {
+    "source": _as_it_is,
+    "source, short": _short,
+    "canonical": _canonical,
+    "short": lambda circuit, device: _short(canonical(circuit, sampled=True), device),
 }
 
 
@@ -46,10 +65,10 @@ class Recipe:
         return RECIPES[self.name](self, circuit, device)
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.form})" if self.form == "source" else self.name
+        return self.name if self.form == "canonical" else f"{self.name} ({self.form})"
 
 
-def tries(circuit: Circuit, effort: str, seed: int) -> tuple[Recipe, ...]:
+def tries(circuit: Circuit, device: Device, effort: str, seed: int) -> tuple[Recipe, ...]:
     """Every recipe of a portfolio, those that take long first; small circuits get more seeds."""
     level = EFFORTS.index(effort)
     small = sum(_two_qubit(op) for op in circuit.ops) <= SMALL
@@ -57,12 +76,16 @@ def tries(circuit: Circuit, effort: str, seed: int) -> tuple[Recipe, ...]:
     def seeded(name: str, form: str, *counts: int) -> list[Recipe]:
         return [Recipe(name, form, s, level) for s in range(seed, seed + counts[level])]
 
+    joint = ("qiskit O3, rzz",) if turns_any_angle(device) else ()
     return (
         Recipe("structure-aware", "canonical", seed, level),
         *seeded("greedy Pauli", "source", 1, 3, 6), *seeded("greedy Pauli", "canonical", 1, 3, 6),
         *seeded("tket", "source", 1, 1, 3), *seeded("tket", "canonical", 1, 1, 3),
-        *seeded("qiskit O3", "canonical", 2, 6, 20),
-        *seeded("qiskit O3", "source", *((5, 40, 100) if small else (2, 6, 20))),
+        *(r for name in joint for form in FORMS for r in seeded(name, form, 1, 5, 10)),
+        *seeded("qiskit O3", "source", *((2, 8, 30) if small else (2, 5, 20))),
+        *seeded("qiskit O3", "source, short", *((2, 20, 60) if small else (1, 5, 20))),
+        *seeded("qiskit O3", "canonical", *((2, 8, 30) if small else (1, 4, 20))),
+        *seeded("qiskit O3", "short", *((4, 24, 100) if small else (1, 6, 20))),
     )  # fmt: skip
 
 
@@ -90,7 +113,14 @@ def _structure(recipe: Recipe, circuit: Circuit, device: Device) -> Native | Non
 
 def _qiskit(recipe: Recipe, circuit: Circuit, device: Device) -> Native | None:
     """Qiskit's transpiler at level 3."""
-    return laid_out(FORMS[recipe.form](circuit), range(circuit.qubits), device, circuit, recipe.seed)
+    given = FORMS[recipe.form](circuit, device)
+    return laid_out(given.circuit, given.outputs, device, circuit, recipe.seed)
+
+
+def _qiskit_rzz(recipe: Recipe, circuit: Circuit, device: Device) -> Native | None:
+    """The same with rzz of any angle as the native gate."""
+    given = FORMS[recipe.form](circuit, device)
+    return laid_out(given.circuit, given.outputs, device, circuit, recipe.seed, any_angle=True)
 
 
 def _greedy(recipe: Recipe, circuit: Circuit, device: Device) -> Native | None:
@@ -98,8 +128,8 @@ def _greedy(recipe: Recipe, circuit: Circuit, device: Device) -> Native | None:
     from pytket.passes import GreedyPauliSimp
 
     if circuit.barriers:
-        return None
-    given = FORMS[recipe.form](circuit)
+        raise LeftOut("it rewrites across barriers")
+    given = FORMS[recipe.form](circuit, device).circuit
     rotations = sum(1 for angle in given.angles if not angle.fixed or angle.constant)
     if rotations * circuit.qubits > MAX_GREEDY:
         return None
@@ -114,7 +144,11 @@ def _tket(recipe: Recipe, circuit: Circuit, device: Device) -> Native | None:
     from pytket.passes import FullPeepholeOptimise
 
     return _by_tket(
-        FORMS[recipe.form](circuit), recipe, circuit, device, lambda made: FullPeepholeOptimise().apply(made)
+        FORMS[recipe.form](circuit, device).circuit,
+        recipe,
+        circuit,
+        device,
+        lambda made: FullPeepholeOptimise().apply(made),
     )
 
 
@@ -133,16 +167,29 @@ def _by_tket(
     return laid_out(simpler, outputs, device, source, recipe.seed)
 
 
-def laid_out(circuit: Circuit, outputs: Sequence[int], device: Device, source: Circuit, seed: int) -> Native:
-    """Qiskit at level 3: layout, routing, native gates; one-qubit gates as we write them."""
+def laid_out(
+    circuit: Circuit, outputs: Sequence[int], device: Device, source: Circuit, seed: int, *, any_angle: bool = False
+) -> Native:
+    """Qiskit at level 3: layout, routing, native gates; then one-qubit gates as we write them, and our own placement.
+
+    Of a crowded device Qiskit is shown as many good qubits as there are wires: of all it takes minutes to choose.
+    """
     from qiskit import transpile
 
     given, names = to_qiskit(circuit, outputs)
-    made = transpile(given, target=target_of(device), optimization_level=3, seed_transpiler=seed)
-    native = from_qiskit(made, names, device, source)
-    return native if inner_gate(device) is None else polished(native, device)
+    shown = chosen(costs(device, best_couplings(device)), source.qubits)
+    target = target_of(device, shown, any_angle=any_angle)
+    made = transpile(given, target=target, optimization_level=3, seed_transpiler=seed)
+    routed = as_routed(made, names, device, source)
+    plain = with_cx(routed)
+    short = shortened(plain.circuit, exchange=False, any_angle=turns_any_angle(device)).circuit
+    found = [placed(routed, device, shown)]
+    if short != plain.circuit:
+        found.append(placed(replace(routed, circuit=short), device, shown))
+    return max(found, key=lambda native: score(native, device).log_esp)
 
 
 RECIPES: dict[str, Callable[[Recipe, Circuit, Device], Native | None]] = {
     "structure-aware": _structure, "greedy Pauli": _greedy, "tket": _tket, "qiskit O3": _qiskit,
+    "qiskit O3, rzz": _qiskit_rzz,
 }  # fmt: skip

@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import exp, log
 
+import networkx as nx
 import numpy as np
 
 from hepq.compiler.lower.circuit.twine import Tree
 from hepq.runtime.quantum.device import Coupling, Device
 
+#: devices whose qubits have more partners than this on average are crowded: compilers need not see all of them
+CROWDED = 8
 #: a branch point with more arms only makes the search wider
 MAX_DEGREE = 4
 _KEPT = 400
@@ -22,23 +25,62 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class Costs:
-    """-log(1 - error) of every coupling (a < b), one-qubit gate and readout that may be used."""
+    """-log(1 - error) of every coupling (a < b), one-qubit gate and readout; ``alone``: qubits without a coupling."""
 
     couplings: Mapping[Pair, float]
     gates: tuple[float, ...]
     readouts: tuple[float, ...]
+    alone: tuple[int, ...] = ()
 
 
 def costs(device: Device, couplings: Mapping[Pair, Coupling]) -> Costs:
+    coupled = {q for pair in couplings for q in pair}
     return Costs(
         {pair: _cost(c.error) for pair, c in couplings.items()},
         tuple(_cost(q.error) for q in device.qubits),
         tuple(_cost(q.readout_error) for q in device.qubits),
+        tuple(q for q, site in enumerate(device.qubits) if site.usable and q not in coupled),
     )
 
 
 def _cost(error: float | None) -> float:
     return -log(max(1.0 - (error or 0.0), 1e-6))
+
+
+def chosen(found: Costs, size: int) -> frozenset[int] | None:
+    """Of a crowded device, where everything is beside everything, ``size`` good qubits; None: it is not crowded.
+
+    They grow from the best pair, each time by the qubit with most partners and least cost among those chosen.
+    """
+    adjacent = _adjacent(found.couplings)
+    if 2 * len(found.couplings) <= CROWDED * max(len(adjacent), 1) or size >= len(adjacent):
+        return None
+    start = min(found.couplings, key=lambda p: (found.couplings[p] + found.readouts[p[0]] + found.readouts[p[1]], p))
+    inside = set(start) if size > 1 else {min(adjacent, key=lambda q: (found.readouts[q], q))}
+    links, prices = dict.fromkeys(adjacent, 0), dict.fromkeys(adjacent, 0.0)
+
+    def joined(qubit: int) -> None:
+        for other in adjacent[qubit]:
+            links[other] += 1
+            prices[other] += found.couplings[_ordered(qubit, other)]
+
+    for q in sorted(inside):
+        joined(q)
+    while len(inside) < size:
+        best = min(
+            (q for q in adjacent if q not in inside),
+            key=lambda q: (-links[q], prices[q] / max(links[q], 1) + found.readouts[q], q),
+        )
+        inside.add(best)
+        joined(best)
+    return frozenset(inside)
+
+
+def within(found: Costs, qubits: Collection[int]) -> Costs:
+    """What lies between ``qubits`` only."""
+    inside = frozenset(qubits)
+    kept = {pair: cost for pair, cost in found.couplings.items() if inside.issuperset(pair)}
+    return replace(found, couplings=kept, alone=tuple(q for q in found.alone if q in inside))
 
 
 def shapes(found: Costs, size: int, cx: int, *, seed: int, samples: int) -> tuple[Tree, ...]:
@@ -89,38 +131,78 @@ def stand(
 ) -> tuple[float, tuple[int, ...]] | None:
     """Where on the device the tree fails least, and -log of the chance that nothing does; None: nowhere.
 
-    Nodes are placed one by one, each beside the one it hangs on; the ``_KEPT`` cheapest beginnings go on.
+    Every node is read at its end.
+    """
+    first = int(tree.distances.max(1).argmin())
+    order = [(first, ())]
+    seen = [(first, first)]
+    for node, above in seen:
+        new = [(other, node) for other in tree.neighbours[node] if other != above]
+        seen += new
+        order += [(other, (node,)) for other, node in new]
+    placed = _placed(order, found, uses, turns, frozenset(range(tree.size)))
+    return placed and (placed[0], tuple(placed[1][node] for node in range(tree.size)))
+
+
+def stand_graph(
+    found: Costs, uses: Mapping[Pair, float], turns: Mapping[int, int], read: Collection[int]
+) -> dict[int, int] | None:
+    """Where on the device a circuit fails least that couples its qubits as ``uses`` says; None: nowhere.
+
+    ``turns``: one-qubit gates of each qubit. ``read``: those that are measured.
+    """
+    graph = nx.Graph(list(uses))
+    graph.add_nodes_from((*turns, *read))
+    order: list[tuple[int, tuple[int, ...]]] = []
+    at: set[int] = set()
+    pieces = sorted(nx.connected_components(graph), key=lambda p: (-len(p), min(p)))
+    for piece in pieces:
+        left = set(piece)
+        while left:  # next the one with most neighbours that have a place
+            node = max(left, key=lambda q: (len(at & set(graph[q])), graph.degree[q], -q))
+            order.append((node, tuple(sorted(at & set(graph[node])))))
+            at.add(node)
+            left.discard(node)
+    placed = _placed(order, found, uses, turns, frozenset(read))
+    return placed and placed[1]
+
+
+def _placed(
+    order: Sequence[tuple[int, tuple[int, ...]]],
+    found: Costs,
+    uses: Mapping[Pair, float],
+    turns: Mapping[int, int],
+    read: frozenset[int],
+) -> tuple[float, dict[int, int]] | None:
+    """Nodes, each with those before it that it is coupled with, are placed one by one; the ``_KEPT`` cheapest
+    beginnings go on.
     """
     adjacent = _adjacent(found.couplings)
+    near = {q: frozenset(others) for q, others in adjacent.items()}
+    anywhere = sorted({*adjacent, *found.alone})
 
     def alone(node: int, qubit: int) -> float:
-        return turns.get(node, 0) * found.gates[qubit] + found.readouts[qubit]
+        return turns.get(node, 0) * found.gates[qubit] + (found.readouts[qubit] if node in read else 0.0)
 
-    order = _outwards(tree)
-    partial: list[tuple[float, tuple[int, ...]]] = [(alone(order[0][0], q), (q,)) for q in sorted(adjacent)]
-    at = {order[0][0]: 0}
-    for place, (node, above) in enumerate(order[1:], 1):
-        weight = uses.get(_ordered(node, above), 0)
+    partial: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
+    at: dict[int, int] = {}
+    for place, (node, before) in enumerate(order):
         longer = [
-            (cost + weight * found.couplings[_ordered(q, taken[at[above]])] + alone(node, q), (*taken, q))
+            (
+                cost
+                + alone(node, q)
+                + sum(uses.get(_ordered(node, o), 0) * found.couplings[_ordered(q, taken[at[o]])] for o in before),
+                (*taken, q),
+            )
             for cost, taken in partial
-            for q in adjacent[taken[at[above]]]
-            if q not in taken
+            for q in (adjacent[taken[at[before[0]]]] if before else anywhere)
+            if q not in taken and all(taken[at[o]] in near[q] for o in before[1:])
         ]
         partial, at[node] = sorted(longer)[:_KEPT], place
     if not partial:
         return None
     cost, taken = partial[0]
-    return cost, tuple(taken[at[node]] for node in range(tree.size))
-
-
-def _outwards(tree: Tree) -> list[tuple[int, int]]:
-    """Nodes from a centre outwards, each with the one it hangs on."""
-    first = int(tree.distances.max(1).argmin())
-    order = [(first, first)]
-    for node, above in order:
-        order += [(other, node) for other in tree.neighbours[node] if other != above]
-    return order
+    return cost, {node: taken[place] for node, place in at.items()}
 
 
 def _adjacent(edges: Iterable[Pair]) -> dict[int, list[int]]:

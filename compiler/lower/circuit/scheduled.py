@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import networkx as nx
 
 from hepq.compiler.lower.circuit.layers import Layer, LayeredCircuit
-from hepq.compiler.lower.circuit.native_gates import natively
+from hepq.compiler.lower.circuit.native_gates import natively, turns_any_angle
 from hepq.runtime.quantum.circuit import Circuit, Gate
 from hepq.runtime.quantum.device import Coupling, Device
 from hepq.runtime.quantum.native import Native
@@ -17,8 +17,7 @@ from hepq.runtime.quantum.native import Native
 def all_to_all(device: Device, couplings: Mapping[tuple[int, int], Coupling]) -> bool:
     """Whether every two usable qubits are coupled by an rzz, rxx or ms of any angle."""
     usable = sum(q.usable for q in device.qubits)
-    any_angle = all(c.gate in ("rzz", "rxx", "ms") for c in couplings.values())
-    return any_angle and len(couplings) == usable * (usable - 1) // 2
+    return turns_any_angle(device) and len(couplings) == usable * (usable - 1) // 2
 
 
 def scheduled(found: LayeredCircuit, device: Device, couplings: Mapping[tuple[int, int], Coupling]) -> Native | None:
