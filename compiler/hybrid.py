@@ -23,6 +23,7 @@ from hepq.runtime import manifest as m
 from hepq.runtime.program import Program
 from hepq.runtime.quantum.circuit import Circuit
 from hepq.runtime.quantum.measurer import to_run
+from hepq.runtime.quantum.slot_formulas import slot_formulas
 
 if TYPE_CHECKING:
     from hepq.compiler.lower.circuit.portfolio import Compiled
@@ -46,6 +47,7 @@ class Hybrid:
     target: str
     members: dict[str, bytes] = field(default_factory=dict)
     circuits: dict[str, Circuit] = field(default_factory=dict)
+    slots: dict[str, tuple[str, ...]] = field(default_factory=dict)
     compiled: list[m.CompiledCircuit] = field(default_factory=list)
     device: Device | None = None
     warnings: list[Diagnostic] = field(default_factory=list)
@@ -69,6 +71,8 @@ def add_program(hybrid: Hybrid, module: Module, weights: Weights, member: str) -
     if module.params:
         hybrid.members[weights_member(member)] = save({k: np.asarray(weights[k], order="C") for k in module.params})
     hybrid.circuits |= to_run(program)
+    units = {str(node.attrs["name"]): str(node.type.unit) for node in module.inputs}
+    hybrid.slots |= slot_formulas(program, {k: np.asarray(weights[k]) for k in module.params}, units)
     return program
 
 
@@ -93,7 +97,7 @@ def compile_circuits(hybrid: Hybrid, search: Search, tell: Callable[[str], None]
             circuit, chip, effort=search.effort, seed=search.seed, processes=search.processes, cache=search.cache
         )
         natives[digest] = found.native.to_json()
-        text = export(found.native, chip, "qasm3")
+        text = export(found.native, chip, "qasm3", slots=hybrid.slots[digest])
         name = f"circuits/{digest[:16]}.qasm"
         hybrid.members[name] = text if isinstance(text, bytes) else text.encode()
         hybrid.compiled.append(_described(digest, circuit, found, name))

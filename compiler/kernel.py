@@ -14,7 +14,8 @@ from hepq.lang.calls import call_function
 from hepq.lang.catalogue import diag
 from hepq.lang.context import Context, Frame, Instance, Reported
 from hepq.lang.diagnostic import HepqError, Sink
-from hepq.lang.types import Dim, Type
+from hepq.lang.source import Span
+from hepq.lang.types import ONE, Dim, Type
 from hepq.lang.values import Function, Tensor
 
 #: dims that the language cannot write: events down and across a kernel matrix
@@ -59,9 +60,32 @@ def build_kernel(built: Built, plan: KernelPlan, dims: Mapping[str, Dim]) -> Mod
         result: Any = call_function(ctx, plan.fn, [(None, g, span) for g in given], span)
     except Reported:
         raise HepqError(sink.items) from None
-    if not isinstance(result, Tensor) or {d.key for d in result.type.dims} != {ROW.key, COL.key}:
-        found = result.type if isinstance(result, Tensor) else "no value"
-        raise HepqError([diag("HQ0751", span, name=plan.fn.decl.name, found=found)])
+    if not isinstance(result, Tensor) or result.type.elem != "real" or result.type.unit != ONE:
+        raise HepqError([diag("HQ0751", span, name=plan.fn.decl.name, found=_words(result))])
+    if {d.key for d in result.type.dims} - {ROW.key, COL.key}:
+        raise HepqError([diag("HQ0751", span, name=plan.fn.decl.name, found=_words(result))])
+    result = _spread(ctx, result, span)
     if result.type.dims != (ROW, COL):
         result = ctx.emit("transpose", [result], result.type.with_dims((ROW, COL)), span)
     return Module(plan.fn.decl.name, tuple(g.handle for g in given), {"k": result.handle})
+
+
+def _words(result: Any) -> str:
+    """A result's type as the program would have it: without the dims that stand for the events themselves."""
+    if not isinstance(result, Tensor):
+        return "no value"
+    return str(result.type.with_dims(tuple(d for d in result.type.dims if d.key not in (ROW.key, COL.key))))
+
+
+def _spread(ctx: Context, result: Tensor, span: Span) -> Tensor:
+    """The same for all rows, or columns, of which it does not depend: a constant kernel is one too."""
+    for dim in (ROW, COL):
+        if result.type.dim(dim) is None:
+            count = ctx.emit("iota", (), Type("int", (dim,)), span, dim=dim)
+            none = ctx.emit("mul", (ctx.cast(count, "real", span), _zero(ctx, span)), Type("real", (dim,)), span)
+            result = ctx.emit("add", (result, none), Type("real", (*result.type.dims, dim)), span)
+    return result
+
+
+def _zero(ctx: Context, span: Span) -> Tensor:
+    return ctx.emit("const", (), Type("real"), span, value=0.0)

@@ -166,7 +166,7 @@ WEIGHTS = {
     ),
     "HQ0730": Entry(
         "a circuit on {wanted} wires does not fit `{name}`",
-        "Of its {size} qubits, {found} that work are connected with each other.",
+        "Wires that gates join need qubits that work and hang together; groups of wires may be on several pieces.",
         "choose a larger device: `hepqc targets` lists them",
     ),
     "HQ0731": Entry(

@@ -198,21 +198,27 @@ def _summary(report: CompileReport, time_passes: bool) -> None:
 
 
 def _recipes(circuit: CompiledCircuit) -> None:
-    """How a circuit was compiled: every recipe's figures, the one chosen, and why."""
+    """How a circuit was compiled: the best figures of every recipe, the one chosen, and why; what was left out."""
     from rich.table import Table
 
     if not circuit.recipes:
         return
-    table = Table("recipe", "2-qubit gates", "depth", "duration", "ESP", "seconds", "checked", "", box=None)
-    for column in table.columns[1:6]:
+    table = Table("recipe", "2-qubit gates", "depth", "duration", "ESP", "seeds", "seconds", "checked", "", box=None)
+    for column in table.columns[1:7]:
         column.justify = "right"
-    for row in circuit.recipes:
-        duration = "" if row.duration is None else f"{row.duration * 1e6:.2f} µs"
-        mark = "[bold green]chosen[/]" if row.chosen else f"[dim]{row.note}[/]"
-        table.add_row(
-            row.recipe, str(row.two_qubit), str(row.depth), duration, f"{row.esp:.4f}", f"{row.seconds:.1f}",
-            row.check, mark,
-        )  # fmt: skip
+    notes = []
+    for name in dict.fromkeys(row.recipe for row in circuit.recipes):
+        rows = [row for row in circuit.recipes if row.recipe == name]
+        notes += [f"{name}: {note}" for note in dict.fromkeys(row.note for row in rows if row.note)]
+        best = max(rows, key=lambda row: (row.chosen, row.esp))
+        if best.esp:
+            duration = "" if best.duration is None else f"{best.duration * 1e6:.2f} µs"
+            table.add_row(
+                name, str(best.two_qubit), str(best.depth), duration, f"{best.esp:.4f}", str(len(rows)),
+                f"{sum(row.seconds for row in rows):.1f}", best.check, "[bold green]chosen[/]" if best.chosen else "",
+            )  # fmt: skip
     console = out()
     console.print(f"circuit {circuit.digest[:8]}, {circuit.qubits} wires, {circuit.slots} angles: {circuit.why}")
-    console.print(table)
+    console.print(table, width=max(console.width, 110), crop=False, no_wrap=True)
+    for note in notes:
+        console.print(note, markup=False)

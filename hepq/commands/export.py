@@ -61,13 +61,13 @@ def export(
         raise ArtifactError("HQ0843", f"{artifact.name} holds no native circuit", why, help)
     folder.mkdir(parents=True, exist_ok=True)
     suffix = FORMATS[format_.value].suffix
-    natives = compiled.natives
-    wanted: list[tuple[str, Any, Any]] = [(digest[:8], native, None) for digest, native in natives.items()]
+    natives, slots = compiled.natives, compiled.slots
+    wanted: list[tuple[str, str, Any]] = [(digest[:8], digest, None) for digest in natives]
     if files:
         rows = _filled(held, files, events, tree)
-        wanted = [(f"{digest[:8]}-{i:04d}", natives[digest], row) for i, (digest, row) in enumerate(rows)]
-    for name, native, values in wanted:
-        text = written(native, device, format_.value, values)
+        wanted = [(f"{digest[:8]}-{i:04d}", digest, row) for i, (digest, row) in enumerate(rows)]
+    for name, digest, values in wanted:
+        text = written(natives[digest], device, format_.value, values, slots.get(digest, ()))
         with replacing(folder / f"{name}{suffix}") as temporary:
             temporary.write_bytes(text if isinstance(text, bytes) else text.encode())
     out().print(f"{folder}: {len(wanted)} circuits for {device.name} in {format_.value}")

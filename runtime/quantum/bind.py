@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.quantum.circuit import Barrier, Gate
+from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
 from hepq.runtime.quantum.native import Native
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ def parameterized(native: Native) -> QuantumCircuit:
     """
     from qiskit.circuit import Parameter
 
-    places = open_rotations(native)
-    width = len(str(max(places, default=0)))  # Qiskit orders parameters by name
-    made = {place: Parameter(f"a{place:0{width}}") for place in places}
+    made = {place: Parameter(name) for place, name in parameter_names(native).items()}
     angles = (made.get(i, a.constant) for i, a in enumerate(native.circuit.angles))
     return _circuit(native, angles)
 
@@ -47,6 +45,29 @@ def pub(native: Native, values: NDArray[np.float64]) -> tuple[QuantumCircuit, ND
 def open_rotations(native: Native) -> tuple[int, ...]:
     """Which columns of ``native.bind`` depend on slots."""
     return tuple(i for i, angle in enumerate(native.circuit.angles) if not angle.fixed)
+
+
+def parameter_names(native: Native) -> dict[int, str]:
+    """The name of each open rotation, by its place among all: equally long, for Qiskit orders parameters by name."""
+    places = open_rotations(native)
+    width = len(str(max(places, default=0)))
+    return {place: f"a{place:0{width}}" for place in places}
+
+
+def angle_formulas(native: Native) -> list[str]:
+    """``a07 = 2.0 * s3 - 1.5707963267948966``: every open rotation, in radians, by the slots; all digits."""
+    angles = list(native.circuit.angles)
+    return [f"{name} = {_formula(angles[place])}" for place, name in parameter_names(native).items()]
+
+
+def _formula(angle: Angle) -> str:
+    terms = [f"{abs(c)!r} * s{slot}" for slot, c in angle.terms]
+    signs = ["-" if c < 0 else "+" for _, c in angle.terms]
+    if angle.constant:
+        terms.append(repr(abs(angle.constant)))
+        signs.append("-" if angle.constant < 0 else "+")
+    first = f"-{terms[0]}" if signs[0] == "-" else terms[0]
+    return " ".join([first, *(f"{sign} {term}" for sign, term in zip(signs[1:], terms[1:], strict=True))])
 
 
 def _circuit(native: Native, angles: Iterable[Any]) -> QuantumCircuit:

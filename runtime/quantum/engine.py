@@ -158,6 +158,21 @@ class Compiled:
                     raise ValueError(f"{digest[:8]} is for {native.circuit.qubits} qubits, not {self.device.size}")
 
     @cached_property
+    def slots(self) -> dict[str, tuple[str, ...]]:
+        """By the digest of a circuit, what its slots are of the model's inputs (``slot_formulas``)."""
+        from hepq.runtime.quantum.slot_formulas import slot_formulas
+
+        manifest, kernel = self._artifact.manifest, self._circuits.kernel
+        units = {v.name: v.unit for v in (*manifest.inputs, *self._circuits.stage)}
+        members = [self._circuits.program, kernel.program if kernel else None]
+        found: dict[str, tuple[str, ...]] = {}
+        for member in (m for m in members if m is not None):
+            weights = member.replace(".json", ".safetensors")
+            tensors = self._artifact.tensors(weights) if weights in self._artifact.members else {}
+            found |= slot_formulas(read_program(self._artifact, member), tensors, units)
+        return found
+
+    @cached_property
     def device(self) -> Device | None:
         """The device as it was when the circuits were compiled; None for exact simulation. Raises HQ0840."""
         member = self._circuits.device

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hepq.compiler.lower.circuit import export_originir as originir
+from hepq.compiler.lower.circuit import export_qasm2 as qasm2
 from hepq.compiler.lower.circuit import export_qcis as qcis
 from hepq.compiler.lower.circuit import export_qiskit as qiskit
 from hepq.compiler.lower.circuit import export_tket as tket
@@ -25,10 +26,12 @@ TOLERANCE = 1e-8
 
 @dataclass(frozen=True)
 class Format:
-    """``open``: angles may be left open. ``spelled``: a gate as the format writes it, None if it cannot."""
+    """``write``: of a native circuit, one event's slots or None, and where ``open`` what the slots are, as lines.
+
+    ``open``: angles may be left open. ``spelled``: a gate as the format writes it, None if it cannot."""
 
     suffix: str
-    write: Callable[[Native, NDArray[np.float64] | None], str | bytes]
+    write: Callable[..., str | bytes]
     read: Callable[[str | bytes, int], Flat]
     open: bool
     spelled: Callable[[Gate], Gate | None] = lambda gate: gate
@@ -36,7 +39,7 @@ class Format:
 
 FORMATS = {
     "qasm3": Format(".qasm", qiskit.write_qasm3, qiskit.read_qasm3, True),
-    "qasm2": Format(".qasm", qiskit.write_qasm2, qiskit.read_qasm2, False),
+    "qasm2": Format(".qasm", qasm2.write_qasm2, qasm2.read_qasm2, False),
     "qpy": Format(".qpy", qiskit.write_qpy, qiskit.read_qpy, True),
     "tket": Format(".json", tket.write_tket, tket.read_tket, True, tket.spelled),
     "originir": Format(".ir", originir.write_originir, originir.read_originir, False, originir.spelled),
@@ -44,8 +47,12 @@ FORMATS = {
 }
 
 
-def export(native: Native, device: Device, fmt: str, values: NDArray[np.float64] | None = None) -> str | bytes:
+def export(
+    native: Native, device: Device, fmt: str, values: NDArray[np.float64] | None = None, slots: Sequence[str] = ()
+) -> str | bytes:
     """``native``, filled with ``values`` [slots] of one event or with its rotations open, as text or (qpy) bytes.
+
+    ``slots``: lines that say what slots are (``slot_formulas``), written beside open rotations.
 
     Raises HepqError HQ0733 for an unknown format, HQ0734 for one that needs values, HQ0735 for a gate that it lacks,
     HQ0736 if what was written does not read back as the same circuit.
@@ -59,7 +66,7 @@ def export(native: Native, device: Device, fmt: str, values: NDArray[np.float64]
     for gate in wanted.gates:
         if isinstance(gate, Gate) and form.spelled(gate) is None:
             raise HepqError([diag("HQ0735", name=fmt, gate=gate.name, device=device.name)])
-    made = form.write(native, values)
+    made = form.write(native, values, slots) if form.open else form.write(native, values)
     found = form.read(made, device.size)
     if (apart := difference(wanted, found)) > TOLERANCE:
         raise HepqError([diag("HQ0736", name=fmt, found=f"gates differ by {apart:.1e}")])

@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""OpenQASM 3, OpenQASM 2 and QPY, written by Qiskit; OpenQASM 3 is read back by another program, its importer's."""
+"""OpenQASM 3 and QPY, written by Qiskit; OpenQASM 3 is read back by another program, its importer's."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.lower.circuit.draw import formula
 from hepq.compiler.lower.circuit.flat import Flat, open_angle
-from hepq.runtime.quantum.bind import bound, parameterized
+from hepq.runtime.quantum.bind import angle_formulas, bound, parameterized
 from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
 from hepq.runtime.quantum.gates import GATES
 from hepq.runtime.quantum.native import Native
@@ -20,7 +19,7 @@ from hepq.runtime.quantum.native import Native
 Values = NDArray[np.float64]
 
 
-def write_qasm3(native: Native, values: Values | None) -> str:
+def write_qasm3(native: Native, values: Values | None, slots: Sequence[str] = ()) -> str:
     """On physical qubits ``$n``; open rotations are inputs, what they are of the slots is said in comments."""
     from qiskit import qasm3
 
@@ -28,7 +27,7 @@ def write_qasm3(native: Native, values: Values | None) -> str:
     head, rest = text.split("\n", 1)
     about = [f"// {native.device}, calibration {native.calibration}"]
     if values is None:
-        about += [f"// a{k} = {formula(a)}" for k, a in enumerate(native.circuit.angles) if not a.fixed]
+        about += [f"// {line}" for line in (*slots, *angle_formulas(native))]
     return "\n".join([head, *about, rest])
 
 
@@ -38,24 +37,14 @@ def read_qasm3(text: str | bytes, size: int) -> Flat:
     return _flat(qiskit_qasm3_import.parse(_text(text)), size)
 
 
-def write_qasm2(native: Native, values: Values | None) -> str:
-    from qiskit import qasm2
-
-    return str(qasm2.dumps(_circuit(native, values)))
-
-
-def read_qasm2(text: str | bytes, size: int) -> Flat:
-    from qiskit import qasm2
-
-    return _flat(qasm2.loads(_text(text), custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS), size)
-
-
-def write_qpy(native: Native, values: Values | None) -> bytes:
-    """With Qiskit's layout: which wire is where."""
+def write_qpy(native: Native, values: Values | None, slots: Sequence[str] = ()) -> bytes:
+    """With Qiskit's layout: which wire is where. What open rotations are is in the circuit's metadata, ``angles``."""
     from qiskit import qpy
 
-    out = io.BytesIO()
-    qpy.dump(_circuit(native, values), out)
+    out, made = io.BytesIO(), _circuit(native, values)
+    if values is None:
+        made.metadata = {"angles": [*slots, *angle_formulas(native)]}
+    qpy.dump(made, out)
     return out.getvalue()
 
 

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from math import pi
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.lower.circuit.flat import Flat, flat, open_angle, symbol
+from hepq.compiler.lower.circuit.flat import Flat, flat, open_angle
+from hepq.runtime.quantum.bind import angle_formulas, parameter_names
 from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
 from hepq.runtime.quantum.native import Native
 
@@ -30,21 +32,23 @@ def spelled(gate: Gate) -> Gate | None:
     return gate if gate.name in _TYPES else None
 
 
-def write_tket(native: Native, values: NDArray[np.float64] | None) -> str:
+def write_tket(native: Native, values: NDArray[np.float64] | None, slots: Sequence[str] = ()) -> str:
+    """What open rotations are is under ``angles``, which pytket passes over."""
     from pytket import Circuit, OpType
     from sympy import Symbol
 
-    found = flat(native, values)
+    found, names = flat(native, values), parameter_names(native)
     out = Circuit(found.size, len(found.measured), name=native.device)
     for gate in found.gates:
         if isinstance(gate, Barrier):
             out.add_barrier(list(gate.qubits))
             continue
-        angles = [a.constant / pi if a.fixed else Symbol(symbol(a)) / pi for a in _ordered(gate)]
+        angles = [a.constant / pi if a.fixed else Symbol(names[a.terms[0][0]]) / pi for a in _ordered(gate)]
         out.add_gate(getattr(OpType, _TYPES[gate.name]), angles, list(gate.qubits))
     for bit, qubit in enumerate(found.measured):
         out.Measure(qubit, bit)
-    return json.dumps(out.to_dict())
+    said = {"angles": [*slots, *angle_formulas(native)]} if values is None else {}
+    return json.dumps(out.to_dict() | said)
 
 
 def read_tket(text: str | bytes, size: int) -> Flat:

@@ -48,11 +48,6 @@ def flat(native: Native, values: NDArray[np.float64] | None) -> Flat:
     return Flat(native.circuit.qubits, tuple(gates), native.measured)
 
 
-def symbol(angle: Angle) -> str:
-    """The name of an open rotation in texts."""
-    return f"a{angle.terms[0][0]}"
-
-
 def open_angle(name: str) -> Angle:
     """The rotation of that name. Raises ValueError for another name."""
     return Angle.slot(int(name.removeprefix("a")))

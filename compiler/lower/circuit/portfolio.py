@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,14 @@ from typing import Any
 import networkx as nx
 
 from hepq.compiler.lower.circuit import cache as store
+from hepq.compiler.lower.circuit.canonical import canonical
 from hepq.compiler.lower.circuit.check import verify_native
 from hepq.compiler.lower.circuit.native_gates import best_couplings, writable
-from hepq.compiler.lower.circuit.recipes import Recipe, first_seeds, tries
+from hepq.compiler.lower.circuit.recipes import LeftOut, Recipe, first_seeds, tries
 from hepq.compiler.lower.circuit.score import score
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import HepqError
-from hepq.runtime.quantum.circuit import Circuit, numbered
+from hepq.runtime.quantum.circuit import Circuit, Diagonal, Gate, numbered
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 from hepq.runtime.threads import available
@@ -75,7 +77,7 @@ def compile_circuit(
 
     ``effort``: quick, normal or thorough. Equal arguments give equal circuits, however many ``processes`` search
     (default: one for each core). ``progress`` is told each recipe's result as it comes.
-    Raises HepqError HQ0730 for more wires than the device has in one piece, HQ0731 for a device whose gates cannot be
+    Raises HepqError HQ0730 for wires that hang together and have no piece of the device to be on, HQ0731 for a device whose gates cannot be
     written, HQ0732 if no recipe gives a circuit that passes its check.
     """
     _fits(circuit, device)
@@ -97,14 +99,53 @@ def compile_circuit(
 
 
 def _fits(circuit: Circuit, device: Device) -> None:
+    """Wires that gates join need qubits in one piece; several groups of wires may be on several pieces."""
     graph = nx.Graph((c.a, c.b) for c in device.usable)
     graph.add_nodes_from(q for q, site in enumerate(device.qubits) if site.usable)
-    largest = max(map(len, nx.connected_components(graph)), default=0)
-    if circuit.qubits > largest:
-        raise HepqError([diag("HQ0730", wanted=circuit.qubits, name=device.name, size=device.size, found=largest)])
+    pieces = sorted(map(len, nx.connected_components(graph)), reverse=True)
+    joined = nx.Graph()
+    joined.add_nodes_from(range(circuit.qubits))
+    for op in canonical(circuit, sampled=True).ops:
+        for wires in (
+            [s for s, _ in op.terms] if isinstance(op, Diagonal) else [op.qubits] if isinstance(op, Gate) else []
+        ):
+            joined.add_edges_from(pairwise(wires))
+    groups = sorted(map(len, nx.connected_components(joined)), reverse=True)
+    if not _packed(groups, pieces):
+        notes = (
+            f"gates join its wires in groups of {_listed(groups)}",
+            f"of the device's {device.size} qubits, {sum(pieces)} work, in pieces of {_listed(pieces) or 'none'}",
+        )
+        raise HepqError([diag("HQ0730", wanted=circuit.qubits, name=device.name, notes=notes)])
     if not writable(device) or (circuit.qubits > 1 and not best_couplings(device)):
         gates = ", ".join((*device.one_qubit, *device.two_qubit))
         raise HepqError([diag("HQ0731", name=device.name, found=gates)])
+
+
+def _packed(groups: Sequence[int], pieces: Sequence[int]) -> bool:
+    """Whether groups, largest first, go into pieces of these sizes."""
+    if sum(groups) > sum(pieces):
+        return False
+    if not groups or groups[0] == 1:  # as many places as wires are left
+        return True
+    options = {room for room in pieces if room >= groups[0]}
+    return any(
+        _packed(groups[1:], sorted([*_without(pieces, room), room - groups[0]], reverse=True)) for room in options
+    )
+
+
+def _without(pieces: Sequence[int], one: int) -> list[int]:
+    left = list(pieces)
+    left.remove(one)
+    return left
+
+
+def _listed(sizes: Sequence[int]) -> str:
+    """``3, 2 and 2``, the first few."""
+    words = [str(size) for size in sizes[:6]]
+    if len(sizes) > len(words):
+        return f"{', '.join(words)} …"
+    return " and ".join([*([", ".join(words[:-1])] if words[:-1] else []), *words[-1:]])
 
 
 def _hopeful(rest: Sequence[Recipe], found: Sequence[_Found]) -> list[Recipe]:
@@ -141,6 +182,8 @@ def _try(recipe: Recipe, circuit: Circuit, device: Device) -> _Found:
     start = time.perf_counter()
     try:
         native = recipe(circuit, device)
+    except LeftOut as reason:
+        return _Found(_row(recipe, start, note=f"left out: {reason}"), 0.0, None)
     except Exception as error:  # a recipe may fail in any way; the others go on
         return _Found(_row(recipe, start, note=f"failed: {type(error).__name__}: {error}"[:200]), 0.0, None)
     if native is None:
@@ -152,8 +195,9 @@ def _try(recipe: Recipe, circuit: Circuit, device: Device) -> _Found:
         return _Found(_row(recipe, start, check=verdict.how, note=note), 0.0, None)
     got = score(native, device)
     row = RecipeRow(
-        str(recipe), recipe.seed, got.two_qubit, got.depth, got.duration, got.esp, seconds, check=verdict.how
-    )
+        str(recipe), recipe.seed, got.two_qubit, got.depth, got.duration, got.esp, seconds, check=verdict.how,
+        note=f"{recipe.cut} further seeds left out: its share of the time" if recipe.cut else "",
+    )  # fmt: skip
     return _Found(row, got.log_esp, native, got.missing)
 
 

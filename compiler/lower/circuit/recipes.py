@@ -16,18 +16,24 @@ from hepq.compiler.lower.circuit.qiskit_convert import as_routed, target_of, to_
 from hepq.compiler.lower.circuit.regions import chosen, costs
 from hepq.compiler.lower.circuit.score import score
 from hepq.compiler.lower.circuit.structure import structure_aware
-from hepq.compiler.lower.circuit.tket_convert import from_tket, to_tket
+from hepq.compiler.lower.circuit.tket_convert import NotAffine, from_tket, to_tket
 from hepq.runtime.quantum.circuit import Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 
 EFFORTS = ("quick", "normal", "thorough")
+#: seconds that all seeds of a recipe and form may take by estimate, at each effort; its first seed is always tried
+SHARE = (3.0, 15.0, 60.0)
+#: seeds of Qiskit's level 3 of the source itself that are always tried at normal effort
+ALWAYS = 5
 #: greedy Pauli synthesis grows with the square of rotations times wires: beyond this it takes minutes
 MAX_GREEDY = 1300
+#: pytket's formulas of merged rotations grow fourfold with each open angle between two-qubit gates
+MAX_MERGED = 2
 
 
-#: circuits of at most so many two-qubit gates count as small
-SMALL = 200
+class LeftOut(Exception):
+    """Why a recipe was not tried, or came to nothing that can be used."""
 
 
 def _as_it_is(circuit: Circuit, device: Device) -> Rewritten:
@@ -53,15 +59,19 @@ FORMS: dict[str, Callable[[Circuit, Device], Rewritten]] = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """One try: ``name`` of a recipe, of the form of the circuit it begins with, and its seed; ``effort`` 0, 1 or 2."""
+    """One try: ``name`` of a recipe, of the form of the circuit it begins with, and its seed; ``effort`` 0, 1 or 2.
+
+    ``cut``: how many further seeds its share of the time leaves out.
+    """
 
     name: str
     form: str
     seed: int
     effort: int
+    cut: int = 0
 
     def __call__(self, circuit: Circuit, device: Device) -> Native | None:
-        """Raises whatever the compilers raise; None where the recipe does not apply."""
+        """Raises whatever the compilers raise, and LeftOut; None where the recipe does not apply."""
         return RECIPES[self.name](self, circuit, device)
 
     def __str__(self) -> str:
@@ -69,34 +79,40 @@ class Recipe:
 
 
 def tries(circuit: Circuit, device: Device, effort: str, seed: int) -> tuple[Recipe, ...]:
-    """Every recipe of a portfolio, those that take long first; small circuits get more seeds."""
-    level = EFFORTS.index(effort)
-    small = sum(_two_qubit(op) for op in circuit.ops) <= SMALL
+    """Every recipe of a portfolio, those that take long first; the more seeds the smaller the circuit.
 
-    def seeded(name: str, form: str, *counts: int) -> list[Recipe]:
-        return [Recipe(name, form, s, level) for s in range(seed, seed + counts[level])]
+    What a seed takes is estimated from the circuit, never measured: equal arguments give equal recipes.
+    """
+    level = EFFORTS.index(effort)
+    gates = sum(_two_qubit(op) for op in circuit.ops)
+
+    def seeded(name: str, form: str, *counts: int, each: float = 0.05 + 2e-3 * gates) -> list[Recipe]:
+        least = ALWAYS if (level, name, form) == (1, "qiskit O3", "source") else 1
+        count = min(counts[level], max(least, int(SHARE[level] / each)))
+        return [Recipe(name, form, s, level, counts[level] - count) for s in range(seed, seed + count)]
 
     joint = ("qiskit O3, rzz",) if turns_any_angle(device) else ()
+    slow = 0.1 + 1e-4 * gates * gates
     return (
         Recipe("structure-aware", "canonical", seed, level),
-        *seeded("greedy Pauli", "source", 1, 3, 6), *seeded("greedy Pauli", "canonical", 1, 3, 6),
-        *seeded("tket", "source", 1, 1, 3), *seeded("tket", "canonical", 1, 1, 3),
+        *(r for form in ("source", "canonical") for r in seeded("greedy Pauli", form, 1, 3, 6, each=slow)),
+        *(r for form in ("source", "canonical") for r in seeded("tket", form, 1, 1, 3, each=slow)),
+        *(r for form in ("source", "canonical") for r in seeded("tket, commuted", form, 1, 2, 6)),
         *(r for name in joint for form in FORMS for r in seeded(name, form, 1, 5, 10)),
-        *seeded("qiskit O3", "source", *((2, 8, 30) if small else (2, 5, 20))),
-        *seeded("qiskit O3", "source, short", *((2, 20, 60) if small else (1, 5, 20))),
-        *seeded("qiskit O3", "canonical", *((2, 8, 30) if small else (1, 4, 20))),
-        *seeded("qiskit O3", "short", *((4, 24, 100) if small else (1, 6, 20))),
+        *seeded("qiskit O3", "source", 2, 8, 30), *seeded("qiskit O3", "source, short", 2, 20, 60),
+        *seeded("qiskit O3", "canonical", 2, 8, 30), *seeded("qiskit O3", "short", 4, 24, 100),
     )  # fmt: skip
 
 
 def first_seeds(recipes: Sequence[Recipe]) -> tuple[list[Recipe], list[Recipe]]:
-    """The first two seeds of each recipe and form, and the others."""
+    """The first two seeds of each recipe and form (of Qiskit's level 3 of the source, ``ALWAYS``), and the others."""
     seen: Counter[tuple[str, str]] = Counter()
     first: list[Recipe] = []
     rest: list[Recipe] = []
     for recipe in recipes:
-        seen[recipe.name, recipe.form] += 1
-        (first if seen[recipe.name, recipe.form] <= 2 else rest).append(recipe)
+        kind = (recipe.name, recipe.form)
+        seen[kind] += 1
+        (first if seen[kind] <= (ALWAYS if kind == ("qiskit O3", "source") else 2) else rest).append(recipe)
     return first, rest
 
 
@@ -131,25 +147,48 @@ def _greedy(recipe: Recipe, circuit: Circuit, device: Device) -> Native | None:
         raise LeftOut("it rewrites across barriers")
     given = FORMS[recipe.form](circuit, device).circuit
     rotations = sum(1 for angle in given.angles if not angle.fixed or angle.constant)
-    if rotations * circuit.qubits > MAX_GREEDY:
-        return None
+    if (size := rotations * circuit.qubits) > MAX_GREEDY:
+        raise LeftOut(f"{rotations} rotations × {circuit.qubits} wires are {size}, more than {MAX_GREEDY}: minutes")
     return _by_tket(given, recipe, circuit, device, lambda made: GreedyPauliSimp(seed=recipe.seed).apply(made))
 
 
 def _tket(recipe: Recipe, circuit: Circuit, device: Device) -> Native | None:
     """pytket's FullPeepholeOptimise, laid out and routed by Qiskit: pytket's own placement costs more than it saves.
 
-    Fails where it merges open rotations about different axes, whose angles are then affine no more.
+    It merges open rotations about different axes, into angles by atan2 that are affine no more: then it is left out,
+    and ``_commuted`` is what remains of pytket.
     """
     from pytket.passes import FullPeepholeOptimise
 
-    return _by_tket(
-        FORMS[recipe.form](circuit, device).circuit,
-        recipe,
-        circuit,
-        device,
-        lambda made: FullPeepholeOptimise().apply(made),
-    )
+    given = FORMS[recipe.form](circuit, device).circuit
+    if (most := _merged(given)) > MAX_MERGED:
+        raise LeftOut(f"it would merge {most} open rotations into atan2 angles, which are not affine")
+    try:
+        return _by_tket(given, recipe, circuit, device, lambda made: FullPeepholeOptimise().apply(made))
+    except NotAffine:
+        raise LeftOut("it merges open rotations into atan2 angles, which are not affine") from None
+
+
+def _commuted(recipe: Recipe, circuit: Circuit, device: Device) -> Native | None:
+    """pytket's passes that keep every open angle as it is; then runs on two wires shortened, and Qiskit."""
+    from pytket.passes import CommuteThroughMultis, RemoveRedundancies, SequencePass
+
+    passes = SequencePass([RemoveRedundancies(), CommuteThroughMultis(), RemoveRedundancies()])
+    given = FORMS[recipe.form](circuit, device).circuit
+    return _by_tket(given, recipe, circuit, device, lambda made: passes.apply(made))
+
+
+def _merged(circuit: Circuit) -> int:
+    """The most open angles on a wire between two gates on more wires."""
+    most, now = 0, [0] * circuit.qubits
+    for op in circuit.ops:
+        if isinstance(op, Gate) and len(op.qubits) == 1:
+            now[op.qubits[0]] += sum(not a.fixed for a in op.angles)
+            most = max(most, now[op.qubits[0]])
+        else:
+            for q in op.qubits:
+                now[q] = 0
+    return most
 
 
 def _by_tket(
@@ -164,7 +203,9 @@ def _by_tket(
     simplify(made)
     gates.apply(made)
     simpler, outputs = from_tket(made, names, source)
-    return laid_out(simpler, outputs, device, source, recipe.seed)
+    short = shortened(simpler, exchange=True, any_angle=turns_any_angle(device))
+    ends = tuple(short.outputs[wire] for wire in outputs)
+    return laid_out(short.circuit, ends, device, source, recipe.seed)
 
 
 def laid_out(
@@ -190,6 +231,7 @@ def laid_out(
 
 
 RECIPES: dict[str, Callable[[Recipe, Circuit, Device], Native | None]] = {
-    "structure-aware": _structure, "greedy Pauli": _greedy, "tket": _tket, "qiskit O3": _qiskit,
+    "structure-aware": _structure, "greedy Pauli": _greedy, "tket": _tket,
+    "tket, commuted": _commuted, "qiskit O3": _qiskit,
     "qiskit O3, rzz": _qiskit_rzz,
 }  # fmt: skip

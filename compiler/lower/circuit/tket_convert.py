@@ -24,6 +24,10 @@ _NAMES = {kind: name for name, kind in _TYPES.items()}
 Symbols = dict[str, Angle]
 
 
+class NotAffine(ValueError):
+    """An angle that is not affine in the symbols."""
+
+
 def to_tket(circuit: Circuit) -> tuple[Any, Symbols]:
     """The circuit without measurements, and what its symbols stand for. Raises ValueError for a gate pytket lacks."""
     from pytket import Circuit as Tket
@@ -74,7 +78,7 @@ def _half_turns(angle: Angle, known: dict[tuple[tuple[int, float], ...], Any], n
 def from_tket(made: Any, names: Symbols, source: Circuit) -> tuple[Circuit, tuple[int, ...]]:
     """pytket's circuit as ours, up to a global phase; and where each wire of ``source`` is at its end.
 
-    Raises ValueError for a gate we lack or an angle that is not affine.
+    Raises ValueError for a gate we lack, NotAffine for such an angle.
     """
     index = {q: i for i, q in enumerate(made.qubits)}
     gates: list[Op] = []
@@ -102,11 +106,15 @@ def from_tket(made: Any, names: Symbols, source: Circuit) -> tuple[Circuit, tupl
 def _radians(value: Any, names: Symbols) -> Angle:
     if isinstance(value, (int, float)):
         return Angle(float(value) * pi)
-    symbols = sorted(value.free_symbols, key=str)
-    total = Angle(float(value.subs(dict.fromkeys(symbols, 0))) * pi)
-    for symbol in symbols:
-        slope = value.diff(symbol)
-        if slope.free_symbols:
-            raise ValueError(f"{value} is not affine")
-        total = total + names[str(symbol)] * (float(slope) * pi)
+    from sympy import Add, Function, Mul, Symbol
+
+    total = Angle()
+    for term in Add.make_args(value.expand() if value.has(Symbol) and not value.atoms(Function) else value):
+        factors = [f for f in Mul.make_args(term) if f.free_symbols]
+        if not factors:
+            total = total + float(term) * pi
+        elif len(factors) == 1 and isinstance(factors[0], Symbol):
+            total = total + names[str(factors[0])] * (float(term / factors[0]) * pi)
+        else:
+            raise NotAffine(f"an angle by {type(factors[0]).__name__} is not affine")
     return total
