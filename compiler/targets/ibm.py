@@ -20,9 +20,13 @@ _SYMMETRIC = ("cz",)
 
 
 def from_target(
-    target: Any, *, name: str, title: str, day: date, source: str, jobs: tuple[int | None, int | None] = (None, None)
-) -> Device:
-    """A device from a ``qiskit.transpiler.Target``; ``jobs``: most circuits and shots of one job."""
+    target: Any, *, name: str, title: str, day: date, source: str, jobs: tuple[int | None, int | None] = (None, None),
+    properties: Any = None,
+) -> Device:  # fmt: skip
+    """A device from a ``qiskit.transpiler.Target``; ``jobs``: most circuits and shots of one job.
+
+    ``properties``: IBM's ``BackendProperties``, of which the two readout errors of each qubit are taken.
+    """
     gate = next(g for g in _TWO_QUBIT if g in target.operation_names)
     measured = {q: p for (q,), p in target["measure"].items()}
     turned = {q: p for (q,), p in target["sx"].items()}
@@ -35,7 +39,7 @@ def from_target(
     durations = {"gate": _typical(turned.values()), "readout": _typical(measured.values())}
     if "reset" in target.operation_names:
         durations["reset"] = _typical(target["reset"].values())
-    qubits = [_qubit(target, q, turned.get(q), measured.get(q)) for q in range(target.num_qubits)]
+    qubits = [_qubit(target, q, turned.get(q), measured.get(q), properties) for q in range(target.num_qubits)]
     return calibrated(
         name=name, title=title, qubits=qubits, couplings=couplings.values(), durations=durations, jobs=jobs,
         source=Source(source=source, date=day, status="calibrated"),
@@ -56,11 +60,14 @@ def calibrated(
     )  # fmt: skip
 
 
-def _qubit(target: Any, q: int, turned: Any, measured: Any) -> Qubit:
+def _qubit(target: Any, q: int, turned: Any, measured: Any, properties: Any) -> Qubit:
     times = target.qubit_properties[q] if target.qubit_properties else None
     t1, t2 = (getattr(times, k, None) or None for k in ("t1", "t2"))
     error, readout = getattr(turned, "error", None), getattr(measured, "error", None)
-    return Qubit(error=_fraction(error), readout_error=_fraction(readout), t1=t1, t2=t2)
+    known = {} if properties is None else properties.qubit_property(q)
+    flips = [float(known[name][0]) for name in ("prob_meas1_prep0", "prob_meas0_prep1") if name in known]
+    both = (flips[0], flips[1]) if len(flips) == 2 and readout is not None else None
+    return Qubit(error=_fraction(error), readout_error=_fraction(readout), t1=t1, t2=t2, readout_errors=both)
 
 
 def _fraction(error: float | None) -> float | None:
@@ -80,7 +87,13 @@ def snapshot(name: str) -> Device:
     day = backend.properties().last_update_date.date()
     source = f"qiskit-ibm-runtime {__version__}, fake_provider.Fake{name}, backend version {backend.backend_version}"
     return from_target(
-        backend.target, name=f"ibm:{name.lower()}", title=f"IBM {name}", day=day, source=source, jobs=_jobs(backend)
+        backend.target,
+        name=f"ibm:{name.lower()}",
+        title=f"IBM {name}",
+        day=day,
+        source=source,
+        jobs=_jobs(backend),
+        properties=backend.properties(),
     )
 
 
@@ -108,5 +121,5 @@ def live(name: str) -> Device:
         raise HepqError([diag("HQ0722", name=name, found=reason, help=help)]) from error
     return from_target(
         backend.target, name=f"ibm:{name}", title=f"IBM {name}, live", day=day, source="IBM Quantum Platform",
-        jobs=_jobs(backend),
+        jobs=_jobs(backend), properties=backend.properties(),
     )  # fmt: skip

@@ -12,17 +12,17 @@ from hepq.compiler.targets.lattices import Pair, Place, lattice, places
 from hepq.runtime.quantum.device import FIGURES, Device
 
 FOLDER = Path(__file__).with_name("devices")
-QUBIT = ("error", "readout_error", "t1", "t2", "usable")
+QUBIT = ("error", "readout_error", "t1", "t2", "usable", "readout_errors")
 COUPLING = ("a", "b", "gate", "error", "duration", "usable")
 #: figure -> the fields it is stated in
-_STATED = {"gate_errors": ("error",), "readout_errors": ("readout_error",), "coherence": ("t1", "t2")}
+_STATED = {"gate_errors": ("error",), "readout_errors": ("readout_error", "readout_errors"), "coherence": ("t1", "t2")}
 
 
 def to_json(device: Device) -> str:
     """Rows on lines of their own, in the order of ``QUBIT`` and ``COUPLING``; figures to 5 digits."""
     lines = [f"{json.dumps(k)}: {json.dumps(v, ensure_ascii=False)}" for k, v in _head(device).items()]
     for name, rows, keys in (("qubits", device.qubits, QUBIT), ("couplings", device.couplings, COUPLING)):
-        written = ",\n ".join(json.dumps([_short(getattr(row, k)) for k in keys]) for row in rows)
+        written = ",\n ".join(json.dumps(_trimmed([_short(getattr(row, k)) for k in keys])) for row in rows)
         lines.append(f'"{name}": [\n {written}\n]')
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
@@ -40,6 +40,12 @@ def to_toml(device: Device) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _trimmed(row: list[Any]) -> list[Any]:
+    while row and row[-1] is None:
+        row = row[:-1]
+    return row
+
+
 def _head(device: Device) -> dict[str, Any]:
     data = device.model_dump(mode="json", exclude={"qubits", "couplings"}, exclude_none=True)
     data["durations"] = {k: _short(v) for k, v in data["durations"].items()}
@@ -53,6 +59,8 @@ def _without_usable(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _short(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_short(v) for v in value]
     return float(f"{value:.5g}") if isinstance(value, float) else value
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from hepq.compiler.targets.ibm import calibrated
-from hepq.compiler.targets.vendors import Lenient, Unfit, day_of, pair
+from hepq.compiler.targets.vendors import Lenient, Unfit, both, day_of, pair
 from hepq.runtime.quantum.device import Coupling, Device, Qubit, Source
 
 _UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
@@ -79,8 +79,12 @@ def read(data: Mapping[str, Any], name: str) -> Device:
 def _qubit(figures: tuple[_Parameter, ...], sx: _Gate | None) -> Qubit:
     return Qubit(
         error=_error(sx.parameters, "gate_error") if sx else None, readout_error=_error(figures, "readout_error"),
-        t1=_seconds(figures, "T1") or None, t2=_seconds(figures, "T2") or None,
+        t1=_seconds(figures, "T1") or None, t2=_seconds(figures, "T2") or None, readout_errors=_flips(figures),
     )  # fmt: skip
+
+
+def _flips(figures: tuple[_Parameter, ...]) -> tuple[float, float] | None:
+    return both(*(_error(figures, name) for name in ("prob_meas1_prep0", "prob_meas0_prep1")))
 
 
 def _error(parameters: tuple[_Parameter, ...], name: str) -> float | None:

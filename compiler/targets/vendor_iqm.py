@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from hepq.compiler.targets.vendors import Lenient, Unfit, assembled, infidelity, mean, pair
+from hepq.compiler.targets.vendors import Lenient, Unfit, assembled, both, infidelity, mean, pair
 from hepq.runtime.quantum.device import Coupling, Device, Qubit
 
 _METRIC = re.compile(r"metrics\.(\w+)\.(\w+)\.\w+\.(QB\d+)(?:__(QB\d+))?\.(\w+)(?::.*)?")
@@ -67,12 +67,14 @@ def _index(name: str) -> int:
 
 
 def _qubit(figures: Mapping[str, float]) -> Qubit:
-    readout = mean(figures.get("readout0"), figures.get("readout1"))
+    flips = both(figures.get("readout0"), figures.get("readout1"))
+    flips = flips or both(figures.get("spare0"), figures.get("spare1"))
+    readout = mean(*(flips or (figures.get("readout0"), figures.get("readout1"))))
     if readout is None:
         readout = mean(figures.get("spare0"), figures.get("spare1"))
     if readout is None:
         readout = infidelity(figures.get("readout"))
     return Qubit(
         error=infidelity(figures.get("gate")), readout_error=readout, t1=figures.get("t1") or None,
-        t2=figures.get("t2") or None,
+        t2=figures.get("t2") or None, readout_errors=flips,
     )  # fmt: skip

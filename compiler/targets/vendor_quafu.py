@@ -8,7 +8,18 @@ from typing import Any
 
 from pydantic import Field
 
-from hepq.compiler.targets.vendors import Lenient, Unfit, assembled, day_of, infidelity, mean, number, pair, seconds
+from hepq.compiler.targets.vendors import (
+    Lenient,
+    Unfit,
+    assembled,
+    both,
+    day_of,
+    infidelity,
+    mean,
+    number,
+    pair,
+    seconds,
+)
 from hepq.runtime.quantum.device import Coupling, Device, Qubit
 
 
@@ -94,4 +105,5 @@ def _qubit(info: _QubitInfo) -> Qubit:
     return Qubit(
         error=infidelity(info.fidelity), readout_error=infidelity(mean(info.ground, info.excited)),
         t1=seconds(info.t1, 1e-6), t2=seconds(info.t2, 1e-6),
+        readout_errors=both(infidelity(info.ground), infidelity(info.excited)),
     )  # fmt: skip

@@ -115,6 +115,11 @@ def mean(*values: float | None) -> float | None:
     return sum(known) / len(known) if known else None
 
 
+def both(zero: float | None, one: float | None) -> tuple[float, float] | None:
+    """Two figures, if both are known."""
+    return None if zero is None or one is None else (zero, one)
+
+
 def seconds(value: float | None, unit: float) -> float | None:
     """A time in a unit; 0 stands for not known."""
     return value * unit if value else None

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -33,10 +34,12 @@ from hepq.runtime.metrics import auc
 from hepq.runtime.program import Program, evaluate
 from hepq.runtime.quantum.artifact_kernel import ArtifactKernel
 from hepq.runtime.quantum.backends import backend
+from hepq.runtime.quantum.exact import Exact
 from hepq.runtime.quantum.gram import gram
-from hepq.runtime.quantum.kernel import KernelFunction
+from hepq.runtime.quantum.kernel import KernelFunction, block_seed
 from hepq.runtime.quantum.measurer import DEFAULT_SHOTS, Measurer
 from hepq.runtime.quantum.psd import Repair
+from hepq.runtime.quantum.sampled import Sampled
 from hepq.runtime.report import Metrics
 from hepq.runtime.trust import Trust
 
@@ -67,7 +70,8 @@ class ProgramKernel:
     def block(self, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
         """K of every pair: [N, *shape], [M, *shape] -> [N, M]."""
         inputs = {"a": np.asarray(x, np.float64)[None], "b": np.asarray(y, np.float64)[None]}
-        found = evaluate(self.program, inputs, {}, self.measurer)["k"]
+        measurer = replace(self.measurer, seed=block_seed(self.measurer.seed, x, y))
+        found = evaluate(self.program, inputs, {}, measurer)["k"]
         out: NDArray[np.float64] = np.broadcast_to(found, (1, len(x), len(y)))[0]
         return out
 
@@ -159,6 +163,8 @@ def _kernel(data: Labelled, plan: KernelPlan, recipe: Resolved) -> KernelFunctio
         raise HepqError([diag("HQ0750", name=module.name, found=f"`{error}` in a kernel")]) from error
     if recipe.kernel is None:
         runs = backend(recipe.backend) if isinstance(recipe.backend, str) else recipe.backend
+        if recipe.shots is not None and isinstance(runs, Exact):
+            runs = Sampled(runs)
         run = Measurer(runs, shots=recipe.shots or DEFAULT_SHOTS, seed=recipe.seed)
         return ProgramKernel(program, run)
     trust = Trust(pinned=recipe.kernel_sha256) if recipe.kernel_sha256 else None

@@ -34,6 +34,8 @@ def chosen(
 ) -> str | Backend:
     """The backend with these options; its name where none is given."""
     options: dict[str, Any] = {}
+    if copies is not None and name.partition(":")[0] == "exact":
+        raise typer.BadParameter("backend exact has no chip to run --copies on: leave them out")
     if copies is not None:
         options["copies"] = _copies(copies)
     if name.partition(":")[0] not in SIMULATORS:

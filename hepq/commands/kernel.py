@@ -57,8 +57,12 @@ def kernel(
     events: Annotated[int | None, typer.Option(min=1, help="Only the first so many events of either side.")] = None,
     tree: Annotated[str | None, typer.Option(help="The tree to read; by default the program's.")] = None,
     backend: Annotated[str, typer.Option(help=f"What runs the circuits: {NAMES}.")] = "exact",
-    shots: Annotated[int | None, typer.Option(min=1, help="Of each circuit; by default the program's.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of shots: the same seed gives the same matrix.")] = 0,
+    shots: Annotated[
+        int | None, typer.Option(min=1, help="Of each circuit; by default the program's, or none if exact.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of shots, by default 0: the same seed gives the same matrix.")
+    ] = None,
     store: Annotated[Path | None, typer.Option(help="A folder that keeps tiles as they are computed.")] = None,
     tile: Annotated[
         int | None,
@@ -89,10 +93,18 @@ def kernel(
 
         if store is None:
             raise typer.BadParameter("--status needs --store FOLDER")
+        if artifact is not None or out_path is not None:
+            raise typer.BadParameter("--status only lists the store: leave out the artifact, files and --out")
         show(store)
         return
     if artifact is None or not files or out_path is None:
         raise typer.BadParameter("give an artifact, files, and --out FILE.npz")
+    if backend.partition(":")[0] == "exact" and seed is not None and shots is None:
+        raise typer.BadParameter("--seed is of shots: give --shots, or another --backend")
+    if tree is not None and all(name.endswith(".npy") for name in (*files, *against)):
+        raise typer.BadParameter("--tree is of ROOT files: leave it out")
+    if dask is not None and workers is not None:
+        raise typer.BadParameter("--workers are of this machine, --dask of a cluster: leave one out")
     if backend.partition(":")[0] not in LOCAL and (dask is not None or (workers or 1) > 1):
         raise typer.BadParameter(f"jobs on {backend} are sent by one process: leave out --workers and --dask")
     from hepq.api import load
@@ -106,7 +118,7 @@ def kernel(
     export.check(out_path)
     check_report(report)
     model = load(artifact, threads, sha256=sha256, trusted=trusted)
-    function = model.kernel(chosen(model.artifact, backend, budget, ledger, strict, copies), shots, seed)
+    function = model.kernel(chosen(model.artifact, backend, budget, ledger, strict, copies), shots, seed or 0)
     rows, rows_report = _side(model, files, events, tree)
     columns, columns_report = _side(model, against, events, tree) if against else (None, None)
     reports = {"rows": rows_report} | ({} if columns_report is None else {"columns": columns_report})

@@ -7,12 +7,22 @@ import hashlib
 from datetime import date
 from functools import cached_property
 from math import inf
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from hepq.runtime.quantum.gates import GATES
 
+Chance = Annotated[float, Field(ge=0, le=1)]
 Status = Literal["calibrated", "published", "assumed"]
 #: figures whose source is told apart
 FIGURES = ("topology", "gate_errors", "readout_errors", "durations", "coherence")
@@ -43,13 +53,37 @@ class Source(_Frozen):
 
 
 class Qubit(_Part):
-    """One qubit. ``error``: of a native one-qubit gate that takes time. Seconds; None: not known."""
+    """One qubit. ``error``: of a native one-qubit gate that takes time. Seconds; None: not known.
+
+    ``readout_errors``: the chances that |0⟩ is read as 1, and |1⟩ as 0; their mean is ``readout_error``, unless the
+    calibration states another. ESP takes the latter, simulated noise the former.
+    """
 
     error: float | None = Field(default=None, ge=0, le=1)
     readout_error: float | None = Field(default=None, ge=0, le=1)
     t1: float | None = Field(default=None, gt=0)
     t2: float | None = Field(default=None, gt=0)
     usable: bool = Field(default=True, validate_default=True)
+    readout_errors: tuple[Chance, Chance] | None = None
+
+    @property
+    def flips(self) -> tuple[float, float]:
+        """The chances that |0⟩ is read as 1, and |1⟩ as 0: both the mean where they are not told apart."""
+        return self.readout_errors or (self.readout_error or 0.0,) * 2
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if self.readout_errors is not None and self.readout_error is None:
+            object.__setattr__(self, "readout_error", sum(self.readout_errors) / 2)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what is not stated: figures that came later do not change the hash of older calibrations."""
+        made: dict[str, Any] = handler(self)
+        if self.readout_errors is None:
+            made.pop("readout_errors", None)
+        return made
 
 
 class Coupling(_Part):

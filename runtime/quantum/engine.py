@@ -182,12 +182,19 @@ class Compiled:
             raise _malformed(self._artifact, member, error) from error
 
     def measurer(self, backend: str | Backend, shots: int | None, seed: int | None) -> Measurer:
-        """Runs this artifact's circuits on ``backend``; shots as given, else as the program says, as is its budget."""
+        """Runs this artifact's circuits on ``backend``; shots as given, else as the program says, as is its budget.
+
+        Shots that are given turn the exact simulator into one that draws so many from its probabilities.
+        """
         from hepq.runtime.quantum.backends import backend as named
+        from hepq.runtime.quantum.exact import Exact
         from hepq.runtime.quantum.measurer import DEFAULT_SHOTS
+        from hepq.runtime.quantum.sampled import Sampled
 
         if isinstance(backend, str):
             sends = backend.partition(":")[0] not in ("exact", "noisy")
             limits: dict[str, Any] = {"budget": self._circuits.budget} if sends else {}
             backend = named(backend, device=self.device, **limits)
+        if shots is not None and isinstance(backend, Exact):
+            backend = Sampled(backend)
         return Measurer(backend, self.natives, shots or self._circuits.shots or DEFAULT_SHOTS, seed)

@@ -17,6 +17,7 @@ from hepq.runtime.quantum.circuit import Circuit
 from hepq.runtime.quantum.exact import Exact
 from hepq.runtime.quantum.measure import Observable, expectation_circuits, expectations, fidelity_circuit
 from hepq.runtime.quantum.native import Native
+from hepq.runtime.quantum.sampled import Sampled
 
 Array = NDArray[Any]
 DEFAULT_SHOTS = 1024
@@ -24,7 +25,7 @@ DEFAULT_SHOTS = 1024
 
 @dataclass(frozen=True)
 class Measurer:
-    """``natives``: compiled circuits by the digest of what they run. ``Exact`` simulates the source itself."""
+    """``natives``: compiled circuits by the digest of what they run. ``Exact`` and ``Sampled`` simulate the source."""
 
     backend: Backend
     natives: Mapping[str, Native] = field(default_factory=dict)
@@ -34,6 +35,10 @@ class Measurer:
     def __call__(self, step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Context) -> Array:
         circuits = ctx.program.compiled
         exact = self.backend if isinstance(self.backend, Exact) else None
+        if step.op == "fidelity" and isinstance(self.backend, Sampled):
+            sides = (circuits[_int(step, side)] for side in ("left", "right"))
+            chances = _exact_fidelity(self.backend.simulator, *sides, step, operands, args, ctx)
+            return self.backend.successes(chances, self.shots, self.seed)
         if step.op == "fidelity":
             left, right = (circuits[_int(step, side)] for side in ("left", "right"))
             if exact is not None:

@@ -4,7 +4,8 @@
 The model is that of Qiskit Aer's ``NoiseModel.from_backend`` (0.17, ``noise/device/models.py``), made from our own
 device data: after each gate that takes time, a depolarising channel and then thermal relaxation (T1, T2 ≤ 2 T1, no
 excitation) for the gate's duration, the former as strong as makes the average gate fidelity of both together
-1 - error: p = d (F_relax - F) / (d F_relax - 1), d = 2^qubits. Readout flips both ways with the same chance.
+1 - error: p = d (F_relax - F) / (d F_relax - 1), d = 2^qubits. Readout flips 0 to 1 and 1 to 0
+with the chances that the calibration states of each, both with their mean where it states that alone.
 Idle qubits do not decay, and gates do not disturb their neighbours: what ESP assumes too.
 """
 
@@ -86,9 +87,9 @@ class Noisy:
         rows = [data["probabilities"] for data in simulation.run(circuit, part.bind(values))]
         found = np.asarray(rows).reshape(len(values), *[2] * len(part.bits))
         for k, qubit in enumerate(part.measured):  # the last axis is the first bit
-            error = self.device.qubits[qubit].readout_error or 0.0
-            axis = len(part.bits) - k
-            found = (1 - error) * found + error * np.flip(found, axis)
+            zero, one = self.device.qubits[qubit].flips
+            read = np.moveaxis(found, len(part.bits) - k, -1)
+            found = np.moveaxis(read @ np.array([[1 - zero, zero], [one, 1 - one]]), -1, len(part.bits) - k)
         flat = found.reshape(len(values), -1).clip(0.0)
         out: Array = flat / flat.sum(1, keepdims=True)
         return out
@@ -116,8 +117,9 @@ def noise_model(device: Device, wires: Mapping[int, int]) -> NoiseModel:
         figures = device.qubits[qubit]
         if timed and (error := _error(device, (qubit,), figures.error, device.durations.get("gate"))):
             model.add_quantum_error(error, timed, [wire])
-        if e := figures.readout_error:
-            model.add_readout_error(ReadoutError([[1 - e, e], [e, 1 - e]]), [wire])
+        if any(figures.flips):
+            zero, one = figures.flips
+            model.add_readout_error(ReadoutError([[1 - zero, zero], [one, 1 - one]]), [wire])
     for c in device.couplings:
         if c.a in wires and c.b in wires and (error := _error(device, (c.a, c.b), c.error, c.duration)):
             model.add_quantum_error(error, aer_name(c.gate), [wires[c.a], wires[c.b]])

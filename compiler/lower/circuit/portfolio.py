@@ -77,8 +77,8 @@ def compile_circuit(
 
     ``effort``: quick, normal or thorough. Equal arguments give equal circuits, however many ``processes`` search
     (default: one for each core). ``progress`` is told each recipe's result as it comes.
-    Raises HepqError HQ0730 for wires that hang together and have no piece of the device to be on, HQ0731 for a device whose gates cannot be
-    written, HQ0732 if no recipe gives a circuit that passes its check.
+    Raises HepqError HQ0730 for wires that hang together and have no piece of the device to be on, HQ0731 for a device
+    whose gates cannot be written, HQ0732 if no recipe gives a circuit that passes its check.
     """
     _fits(circuit, device)
     circuit = numbered(circuit)

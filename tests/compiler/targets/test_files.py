@@ -157,7 +157,7 @@ def test_mistake_is_told_in_words(old: str, new: str, title: str, help: str, tmp
     ("name", "text", "words"),
     [
         ("chip.json", "{", "not JSON"), ("chip.json", "[1, 2]", "a table of names and values"),
-        ("chip.json", '{"qubits": [[1, 2, 3, 4, true, 6]]}', "has 6 figures, at most 5 are known"),
+        ("chip.json", '{"qubits": [[1, 2, 3, 4, true, null, 7]]}', "has 7 figures, at most 6 are known"),
         ("chip.json", '{"qubits": 7}', "`qubits` should be a valid"), ("chip.json", "[" * 100_000, "not JSON"),
         ("chip.json", '{"couplings": {"pairs": [[0, "1"]]}}', "with their `pairs`"),
     ],
