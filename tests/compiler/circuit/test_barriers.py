@@ -17,7 +17,7 @@ from hepq.compiler.lower.circuit.draw import text
 from hepq.compiler.lower.circuit.export import FORMATS, export
 from hepq.compiler.lower.circuit.flat import difference, flat
 from hepq.compiler.lower.circuit.portfolio import compile_circuit
-from hepq.compiler.lower.circuit.recipes import Recipe, tries
+from hepq.compiler.lower.circuit.recipes import LeftOut, Recipe, tries
 from hepq.compiler.lower.circuit.score import score
 from hepq.compiler.lower.circuit.structure import structure_aware
 from hepq.runtime.quantum import simulate
@@ -106,10 +106,13 @@ def test_a_program_folds_its_noise() -> None:
     assert two_qubit(folded_three) >= 3 * two_qubit(one) - 2
 
 
-@pytest.mark.parametrize("name", ["qiskit O3 (source)", "qiskit O3", "tket (source)", "tket"])
+@pytest.mark.parametrize(
+    "name",
+    ["qiskit O3 (source)", "qiskit O3", "qiskit O3 (short)", "qiskit O3 (source, short)", "tket, commuted", "tket"],
+)
 def test_each_recipe_keeps_random_barriers(name: str) -> None:
     rng = np.random.default_rng(5)
-    (recipe,) = {str(r): r for r in tries(ONCE, "quick", 0) if str(r) == name}.values()
+    (recipe,) = {str(r): r for r in tries(ONCE, CHIP, "quick", 0) if str(r) == name}.values()
     for _ in range(3):
         source = random_with_barriers(rng, 3, 14)
         made = recipe(source, CHIP)
@@ -120,7 +123,8 @@ def test_each_recipe_keeps_random_barriers(name: str) -> None:
 
 def test_recipes_that_cannot_keep_them_do_not_apply() -> None:
     assert structure_aware(folded(ONCE, 1), CHIP, effort=0) is None
-    assert Recipe("greedy Pauli", "source", 0, 0)(folded(ONCE, 1), CHIP) is None
+    with pytest.raises(LeftOut, match="across barriers"):
+        Recipe("greedy Pauli", "source", 0, 0)(folded(ONCE, 1), CHIP)
 
 
 def test_the_canonical_form_keeps_them() -> None:

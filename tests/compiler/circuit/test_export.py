@@ -14,6 +14,8 @@ from hepq.compiler.lower.circuit import export as table
 from hepq.compiler.lower.circuit import export_originir, export_qcis, export_tket
 from hepq.compiler.lower.circuit.export import FORMATS, export
 from hepq.compiler.lower.circuit.flat import Flat, difference, flat
+from hepq.compiler.targets.quantum import device as named_device
+from hepq.compiler.targets.quantum import known as targets
 from hepq.lang.diagnostic import HepqError
 from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
 from hepq.runtime.quantum.gates import GATES, matrix
@@ -145,6 +147,76 @@ def test_text_formats_on_one_page() -> None:
 def test_qasm3_says_what_open_angles_are() -> None:
     text = export(native(["rx", "cz"]), CHIP, "qasm3")
     assert isinstance(text, str)
-    assert "// a0 = 0.7 s0 - 2 s1\n" in text
+    assert "// a0 = 0.7 * s0 - 2.0 * s1\n" in text
     assert "input float[64] a0;" in text
     assert "c[0] = measure $3;" in text
+
+
+@pytest.mark.case("qasm2_sx")
+@pytest.mark.parametrize("name", sorted(GATES))
+def test_openqasm_2_is_read_without_knowing_more_than_its_papers_gates(name: str) -> None:
+    """Of Qiskit's own unitary; its reader's legacy mode and pytket's reader take the file too."""
+    from pytket.qasm import circuit_from_qasm_str
+    from qiskit import qasm2
+    from qiskit.quantum_info import Operator
+
+    angles, wires = GATES[name]
+    gate = Gate(name, tuple(range(wires)), tuple(Angle(0.4 + k) for k in range(angles)))
+    made = Native("test", "now", Circuit(wires, 0, (gate,)), (0,), (0,))
+    text = export(made, device(wires, line(wires)), "qasm2", np.zeros(0))
+    assert isinstance(text, str)
+    read = qasm2.loads(text)
+    read.remove_final_measurements()
+    assert abs(abs(np.vdot(Operator(read).data, matrix(name, *(0.4 + k for k in range(angles))))) - 2**wires) < 1e-9
+    qasm2.loads(text, custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS)
+    assert circuit_from_qasm_str(text).n_qubits == wires
+
+
+@pytest.mark.parametrize("target", [*targets()])
+def test_every_device_in_every_format(target: str) -> None:
+    """Its native gates are written and read again by the foreign tool, or refused by name (ions and iswap in QCIS)."""
+    chip = named_device(target)
+    ops = [Gate(n, (0,), tuple(Angle(0.3 + k) for k in range(GATES[n][0]))) for n in chip.one_qubit]
+    seen = {c.gate: c for c in chip.usable}
+    ops += [Gate(g, (c.a, c.b), tuple(Angle(0.5 + k) for k in range(GATES[g][0]))) for g, c in seen.items()]
+    first = chip.usable[0]
+    made = Native(chip.name, chip.calibration, Circuit(chip.size, 0, tuple(ops)), (first.a,), (first.a,))
+    for fmt, form in FORMATS.items():
+        if all(form.spelled(gate) is not None for gate in ops):
+            assert difference(form.read(export(made, chip, fmt, np.zeros(0)), chip.size), flat(made, None)) < 1e-8
+        else:
+            assert fmt in ("qcis", "originir")
+
+
+@pytest.mark.parametrize("fmt", ["qasm3", "qpy", "tket"])
+def test_open_angles_are_computed_from_the_file_alone(fmt: str) -> None:
+    import math
+    import re
+    from io import BytesIO
+
+    made, slots = (
+        native(["rx", "u", "rzz", "cz"]),
+        ["x: [wire: 5] of the event", *(f"s{k} = 2 * x[{k}]" for k in range(5))],
+    )
+    written = export(made, CHIP, fmt, slots=slots)
+    if fmt == "qpy":
+        from qiskit import qpy
+
+        assert isinstance(written, bytes)
+        lines = qpy.load(BytesIO(written))[0].metadata["angles"]
+        names = {p.name for p in qpy.load(BytesIO(written))[0].parameters}
+    elif fmt == "tket":
+        lines = json.loads(written)["angles"]
+        names = {line.split(" = ")[0] for line in lines if line.startswith("a")}
+    else:
+        lines = [line.removeprefix("// ") for line in str(written).splitlines() if line.startswith("// ")]
+        names = set(re.findall(r"^input float\[64\] (\w+);", str(written), re.M))
+    x = np.array([0.3, -1.0, 2.0, 0.5, 0.1])
+    known: dict[str, Any] = {"x": x, **vars(math)}
+    for formula in filter(re.compile(r"\w+ = ").match, lines):
+        name, text = formula.split(" = ")
+        known[name] = eval(text, {"__builtins__": {}}, known)
+    wanted = made.bind(2 * x[None])[0]
+    places = [k for k, angle in enumerate(made.circuit.angles) if not angle.fixed]
+    assert sorted(names) == [f"a{k}" for k in places]
+    np.testing.assert_allclose([known[f"a{k}"] for k in places], wanted[places], atol=1e-12)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hepq.compiler.lower.circuit.routing import held_at, place_of
+from hepq.compiler.lower.circuit.routing import beams, held_at, place_of
 from hepq.compiler.lower.circuit.twine import Beam, Network, Tree, search
 from tests.compiler.circuit.devices import line
 from tests.compiler.circuit.families import pairs
@@ -67,3 +67,12 @@ def test_limit_is_kept_and_nothing_to_do_is_nothing() -> None:
 def test_other_names_for_wires() -> None:
     network = Network((1, 2, 4), ((0, 1),))
     assert network.relabelled([2, 0, 1]).held == ((4, 1, 2), (4, 5, 2))
+
+
+@pytest.mark.parametrize(("n", "most"), [(8, 46), (10, 78), (12, 128)])
+def test_all_pairs_of_many_wires_are_found_by_a_narrow_beam(n: int, most: int) -> None:
+    """What guides the search decides here: misled, it needs more cx or finds nothing."""
+    tree, wanted = Tree(n, tuple(line(n))), masks(pairs(n, "full"))
+    beam = beams(-1, 0, n)[0]
+    network = search(tree, wanted, [held_at(tuple(range(n)))], closed=True, beam=beam, limit=2 * (len(wanted) + n) + 40)
+    assert len(checked(network, tree, wanted).steps) <= most

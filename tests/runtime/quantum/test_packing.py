@@ -156,3 +156,11 @@ def test_refusals() -> None:
                                                         for c in device.couplings)})  # fmt: skip
     with pytest.raises(DataError, match="no region of line:6"):
         pack(native, dead)
+
+
+def test_circuits_of_another_device_are_not_packed() -> None:
+    """Neither of one of the same size nor of one of the same name."""
+    native, device = compiled(zz_kernel(2), line(6), [0, 1]), line(6)
+    for other in (device.model_copy(update={"name": "line:6b"}), line(7).model_copy(update={"name": device.name})):
+        with pytest.raises(ValueError, match="cannot be packed"):
+            pack(native, other)
