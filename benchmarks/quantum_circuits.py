@@ -76,9 +76,4 @@ def qft(n: int) -> Circuit:
 
 def filled(circuit: Circuit, values: NDArray[np.float64]) -> Circuit:
     """The circuit with numbers in place of slots, as users of other compilers have it."""
-    ops = tuple(
-        Gate(op.name, op.qubits, tuple(Angle(a.value(values)) for a in op.angles))
-        for op in circuit.ops
-        if isinstance(op, Gate)
-    )
-    return Circuit(circuit.qubits, 0, ops)
+    return circuit.filled(values)

@@ -14,6 +14,9 @@ from hepq.compiler.interpret import run_event
 from hepq.compiler.options import Options
 from hepq.compiler.pipeline import build_file, compile_file, emit, model_weights
 from hepq.lang.diagnostic import HepqError
+from hepq.runtime.artifact import Artifact
+from hepq.runtime.quantum.asked import Noting
+from hepq.runtime.quantum.engine import Compiled
 from hepq.runtime.quantum.exact import Exact
 from hepq.runtime.verify import verify
 
@@ -162,3 +165,58 @@ def test_emitted_ir_shows_circuits(tmp_path: Path) -> None:
     text = emit(written(tmp_path, HYBRID), "ir")
     assert "expect" in text
     assert "<3 wires" in text
+
+
+CONSTANT = """
+dim wire = 1
+circuit A(x: real[wire]) on q: qubit[wire] { rz(0 * x[0], q[0]) }
+circuit B(x: real[wire]) on q: qubit[wire] { ry(x[0], q[0]) }
+fn K(a: real[wire], b: real[wire]) -> real = fidelity(A(a), A(b))
+fn Half(a: real[wire], b: real[wire]) -> real = 0.5
+fn One(a: real[wire], b: real[wire]) -> real = fidelity(B(a), A(b))
+"""
+
+
+@pytest.mark.case("const_kernel")
+@pytest.mark.parametrize("target", ["cpu", "line:4"])
+def test_a_constant_kernel_is_one(target: str, tmp_path: Path) -> None:
+    options = Options(model="K", target=target, effort="quick", processes=1, cache=tmp_path / "cache")
+    compile_file(written(tmp_path, CONSTANT), tmp_path / "k.hepqx", options)
+    kernel = hepq.load(tmp_path / "k.hepqx").kernel()
+    np.testing.assert_allclose(kernel.block(np.ones((2, 1)), np.zeros((3, 1))), np.ones((2, 3)))
+
+
+def test_a_kernel_of_one_event_alone_is_spread_over_the_other(tmp_path: Path) -> None:
+    compile_file(written(tmp_path, CONSTANT), tmp_path / "k.hepqx", Options(model="One"))
+    x = np.array([[0.0], [1.0]])
+    found = hepq.load(tmp_path / "k.hepqx").kernel().block(x, np.zeros((3, 1)))
+    np.testing.assert_allclose(found, np.tile(np.cos(x / 2) ** 2, 3), atol=1e-12)
+
+
+@pytest.mark.case("open_qasm3_names")
+def test_an_exported_circuit_says_how_its_angles_are_computed(tmp_path: Path) -> None:
+    """Formulas in the features of both events, evaluated from the file's text alone, fill the circuit as hepq does."""
+    import math
+    import re
+
+    out, cache = tmp_path / "k.hepqx", tmp_path / "cache"
+    options = Options(model="K", target="line:4", effort="quick", processes=1, cache=cache)
+    compile_file(written(tmp_path, EMBED), out, options)
+    opened = Artifact.open(out)
+    (native,), (lines,) = (list(d.values()) for d in (Compiled(opened).natives, Compiled(opened).slots))
+    text = next(m.decode() for name, m in opened.members.items() if name.endswith(".qasm"))
+    said = [line.removeprefix("// ") for line in text.splitlines() if line.startswith("// ")]
+    assert set(lines) < set(said)
+    assert lines[:2] == ("a: [wire: 3] of one event", "b: [wire: 3] of another event")
+    a, b = np.random.default_rng(0).normal(size=(2, 3))
+    known = {"a": a, "b": b, **vars(math)}
+    for formula in filter(re.compile(r"\w+ = ").match, said):
+        name, value = formula.split(" = ")
+        known[name] = eval(value, {"__builtins__": {}}, known)
+    noting = Noting()
+    hepq.load(out).kernel(noting, shots=1).block(a[None], b[None])
+    ((_, slots),) = noting.rows()
+    np.testing.assert_allclose([known[f"s{k}"] for k in range(len(slots))], slots, atol=1e-12)
+    angles = native.bind(slots[None])[0]
+    names = re.findall(r"^input float\[64\] (a(\d+));", text, re.M)
+    np.testing.assert_allclose([known[name] for name, _ in names], [angles[int(k)] for _, k in names], atol=1e-12)

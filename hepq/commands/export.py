@@ -3,17 +3,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hepq.commands.build import Effort
 from hepq.commands.console import example, out
 from hepq.commands.trust_options import Sha256, Trusted, opened
 
 if TYPE_CHECKING:
     from hepq.runtime.artifact import Artifact as Opened
+    from hepq.runtime.quantum.circuit import Circuit
+    from hepq.runtime.quantum.device import Device
+    from hepq.runtime.quantum.native import Native
 
 
 class Format(StrEnum):
@@ -29,6 +34,7 @@ class Format(StrEnum):
     "hepqc export zh.hepqx -o circuits                       # OpenQASM 3, angles to be filled in",
     "hepqc export zh.hepqx -o circuits --format qpy          # the same for Qiskit",
     "hepqc export zh.hepqx train.root --events 4 --format originir -o circuits  # filled with events' numbers",
+    "hepqc export zh.hepqx train.root --events 1 --anew normal -o circuits      # compiled with one event's numbers",
 )
 def export(
     artifact: Annotated[Path, typer.Argument(help="Compiled for a quantum device, [.hepqx].")],
@@ -39,13 +45,21 @@ def export(
     format_: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.qasm3,
     events: Annotated[int, typer.Option(min=1, help="How many events; a kernel takes each pair of them.")] = 4,
     tree: Annotated[str | None, typer.Option(help="The tree to read; by default the program's.")] = None,
+    anew: Annotated[
+        Effort | None, typer.Option(help="Compile each event's circuit by itself, with so much effort.")
+    ] = None,
     sha256: Sha256 = None,
     trusted: Trusted = None,
 ) -> None:
     """Write native circuits for other tools and vendors; each file is read again and compared before it is kept.
 
     Without FILE angles stay open: OpenQASM 3, QPY and pytket can say so. The others need numbers, and so events.
+    With --anew an event's numbers are known when its circuit is compiled, and may save gates: seconds for each.
     """
+    if anew is not None and not files:
+        raise typer.BadParameter("--anew compiles events' circuits: give files of events")
+    import numpy as np
+
     from hepq.compiler.lower.circuit.export import FORMATS
     from hepq.compiler.lower.circuit.export import export as written
     from hepq.runtime.errors import ArtifactError
@@ -62,19 +76,40 @@ def export(
     folder.mkdir(parents=True, exist_ok=True)
     suffix = FORMATS[format_.value].suffix
     natives, slots = compiled.natives, compiled.slots
-    wanted: list[tuple[str, str, Any]] = [(digest[:8], digest, None) for digest in natives]
+    wanted: list[tuple[str, Native, Any, tuple[str, ...]]] = [
+        (digest[:8], native, None, slots.get(digest, ())) for digest, native in natives.items()
+    ]
     if files:
-        rows = _filled(held, files, events, tree)
-        wanted = [(f"{digest[:8]}-{i:04d}", digest, row) for i, (digest, row) in enumerate(rows)]
-    for name, digest, values in wanted:
-        text = written(natives[digest], device, format_.value, values, slots.get(digest, ()))
+        rows = list(enumerate(_filled(held, files, events, tree)))
+        wanted = [(f"{c.digest[:8]}-{i:04d}", natives[c.digest], row, ()) for i, (c, row) in rows]
+        if anew is not None:
+            wanted = [
+                (name, _better(circuit, native, row, device, anew.value, name), np.zeros(0), ())
+                for (_, (circuit, row)), (name, native, _, _) in zip(rows, wanted, strict=True)
+            ]
+    for name, native, values, said in wanted:
+        text = written(native, device, format_.value, values, said)
         with replacing(folder / f"{name}{suffix}") as temporary:
             temporary.write_bytes(text if isinstance(text, bytes) else text.encode())
     out().print(f"{folder}: {len(wanted)} circuits for {device.name} in {format_.value}")
 
 
-def _filled(artifact: Opened, files: list[str], events: int, tree: str | None) -> list[tuple[str, Any]]:
-    """(circuit's digest, numbers for its slots) that the events ask for."""
+def _better(circuit: Circuit, native: Native, values: Any, device: Device, effort: str, name: str) -> Native:
+    """The circuit of one event: compiled with its numbers, or the one for all events if that has no lower ESP."""
+    from hepq.compiler.lower.circuit.portfolio import compile_circuit
+    from hepq.compiler.lower.circuit.score import score
+
+    numbers = replace(native, circuit=native.circuit.filled(values))
+    made = compile_circuit(circuit.filled(values), device, effort=effort).native
+    before, after = score(numbers, device), score(made, device)
+    better = after.log_esp > before.log_esp
+    words = f"{after.two_qubit} two-qubit gates, ESP {after.esp:.4f}" if better else "no better"
+    out().print(f"{name}: for all events {before.two_qubit} and {before.esp:.4f}; by itself {words}", markup=False)
+    return made if better else numbers
+
+
+def _filled(artifact: Opened, files: list[str], events: int, tree: str | None) -> list[tuple[Circuit, Any]]:
+    """(circuit, numbers for its slots) that the events ask for."""
     from hepq.runtime import event_files
     from hepq.runtime.columns import collect
     from hepq.runtime.model import Model
@@ -94,4 +129,4 @@ def _filled(artifact: Opened, files: list[str], events: int, tree: str | None) -
         source = event_files.find(files, model.tree(tree))[0]
         chunk = next(iter(event_files.iterate(source, model.branches(), events)))
         model.score_raw(collect(artifact.manifest, chunk.events[:events], str(source)))
-    return [(task.circuit.digest, row) for task, row in noting.rows()]
+    return [(task.circuit, row) for task, row in noting.rows()]

@@ -142,6 +142,18 @@ class Circuit:
         ops = tuple(remapped(op, slots=moved) for op in other.ops)
         return Circuit(self.qubits, self.slots + other.slots, self.ops + ops)
 
+    def filled(self, values: Sequence[float] | NDArray[np.float64]) -> Circuit:
+        """The circuit of one event: with numbers, ``values`` [slots], and no slots."""
+        ops: list[Op] = []
+        for op in self.ops:
+            if isinstance(op, Gate):
+                ops.append(Gate(op.name, op.qubits, tuple(Angle(a.value(values)) for a in op.angles)))
+            elif isinstance(op, Diagonal):
+                ops.append(Diagonal(tuple((s, Angle(a.value(values))) for s, a in op.terms)))
+            else:
+                ops.append(op)
+        return Circuit(self.qubits, 0, tuple(ops))
+
     @property
     def angles(self) -> Iterator[Angle]:
         """Every angle, in order."""

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import circuits
-from benchmarks.circuit_peers import bounded
+from benchmarks import circuits, random_circuits
+from benchmarks.circuit_peers import SEEDS, bounded
 from benchmarks.circuits import Figures, Row
 from benchmarks.quantum_circuits import angles, feature_map, filled, kernel, qft, vqc
+from hepq.runtime.quantum.circuit import Gate
 from tests.compiler.circuit.families import overlap, state_after
 
 X = np.random.default_rng(0).uniform(0, 2 * np.pi, (2, 3))
@@ -91,3 +92,30 @@ def test_kept_rows_are_not_made_again(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_what_does_not_end_is_stopped() -> None:
     assert bounded(time.sleep, 0.2, 30) is None
     assert bounded(abs, 30, -3) == 3
+
+
+def drawn(ours: float, opened: float = 0.8, numbers: float = 0.8, problem: str = "") -> random_circuits.Random:
+    return random_circuits.Random("random", "ibm:fez", ours, opened, numbers, "qiskit O3", 1.0, problem)
+
+
+def test_bars_of_random_circuits() -> None:
+    assert random_circuits.missed([drawn(0.85)] * 20, whole=True) == []
+    assert random_circuits.missed([*[drawn(0.85)] * 19, drawn(0.79)], whole=True) == []
+    assert len(random_circuits.missed([*[drawn(0.85)] * 18, drawn(0.79), drawn(0.79)], whole=True)) == 1
+    assert random_circuits.missed([drawn(0.83)] * 20, whole=True) == ["ESP is 1.037 times that of O3 with open angles"]
+    some = [*[drawn(0.85)] * 16, *[drawn(0.85, numbers=0.86)] * 4]
+    assert random_circuits.missed(some, whole=True) == ["only 80% reach O3 with filled-in angles"]
+    assert random_circuits.missed([drawn(0.85, problem="no")] * 20, whole=True)[0] == "random: no"
+    assert random_circuits.missed([drawn(0.81)], whole=False) == []
+    assert random_circuits.missed([drawn(0.79)], whole=False) == ["only 0% reach O3 with open angles"]
+
+
+def test_random_circuits_are_drawn_from_the_standard_gates_over_all_devices() -> None:
+    made = random_circuits.circuits()
+    assert len(made) == 45
+    assert {chip for _, chip in made.values()} == set(random_circuits.DEVICES)
+    assert {c.qubits for c, _ in made.values()} == set(range(5, 11))
+    assert made == random_circuits.circuits()
+    names = {op.name for c, _ in made.values() for op in c.ops if isinstance(op, Gate)}
+    assert names >= {"h", "u", "ccx", "ch", "swap", "cp", "crx", "rxx", "rzz", "p"}
+    assert not set(SEEDS) & set(range(100))

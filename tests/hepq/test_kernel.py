@@ -194,6 +194,11 @@ def test_workers(project: Path, model: Model, x: np.ndarray, tmp_path: Path) -> 
         ["--status"],
         ["m.hepqx", "x.npy", "-o", "g.npz", "--backend", "ibm", "--workers", "2"],
         ["m.hepqx", "x.npy", "-o", "g.npz", "--psd", "squeeze"],
+        ["m.hepqx", "x.npy", "-o", "g.npz", "--seed", "1"],
+        ["m.hepqx", "x.npy", "-o", "g.npz", "--copies", "2"],
+        ["m.hepqx", "x.npy", "-o", "g.npz", "--tree", "tree"],
+        ["m.hepqx", "x.npy", "-o", "g.npz", "--dask", "here:1", "--workers", "2"],
+        ["m.hepqx", "--store", "s", "--status"],
     ],
 )
 def test_wrong_usage(args: list[str], project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,3 +267,25 @@ def test_estimator(project: Path, model: Model, x: np.ndarray) -> None:
     for kernel in (project / "m.hepqx", str(project / "m.hepqx"), model):
         assert QSVC(kernel, C=10).fit(x[:40], y[:40]).score(x[40:], y[40:]) > 0.85
     assert QSVC(model, C=10, backend=Dice(), psd="clip").fit(x[:40], y[:40]).score(x[40:], y[40:]) > 0.7
+
+
+@pytest.mark.case("shots_ignored")
+def test_shots_of_the_exact_simulator(project: Path, model: Model, x: np.ndarray, tmp_path: Path) -> None:
+    """Multiples of 1/50 around the exact values, the same for a seed, another for another."""
+    exact, kernel = gram(model.kernel(), x), model.kernel(shots=50)
+    made = gram(kernel, x, tile=8)
+    np.testing.assert_allclose(made * 50, np.round(made * 50), atol=1e-9)
+    np.testing.assert_allclose(np.diag(made), 1)
+    np.testing.assert_array_equal(made, made.T)
+    upper = np.triu_indices(60, 1)
+    pull = (made - exact)[upper] / np.sqrt((exact * (1 - exact) / 50)[upper])
+    assert abs(pull.mean()) < 0.1
+    assert 0.9 < pull.std() < 1.1
+    np.testing.assert_array_equal(gram(model.kernel(shots=50), x, tile=8), made)
+    assert (gram(model.kernel(shots=50, seed=1), x, tile=8) != made).any()
+    for shots in ([], ["--shots", "50", "--seed", "1"]):
+        assert hepqc("kernel", project / "m.hepqx", project / "x.npy", "-o", tmp_path / "g.npz", *shots).exit_code == 0
+        found = export.load(tmp_path / "g.npz")
+        assert (found.provenance["backend"], "shots" in found.provenance) == (
+            "sampled:exact" if shots else "exact", bool(shots),
+        )  # fmt: skip

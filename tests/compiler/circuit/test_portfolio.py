@@ -11,8 +11,12 @@ import pytest
 
 from hepq.compiler.lower.circuit import portfolio, recipes
 from hepq.compiler.lower.circuit.check import verify_native
+from hepq.compiler.lower.circuit.native_gates import best_couplings
 from hepq.compiler.lower.circuit.portfolio import Compiled, RecipeRow, compile_circuit
+from hepq.compiler.lower.circuit.qiskit_convert import target_of
 from hepq.compiler.lower.circuit.recipes import Recipe
+from hepq.compiler.lower.circuit.regions import chosen, costs
+from hepq.compiler.targets.quantum import device as named_device
 from hepq.lang.diagnostic import HepqError
 from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
 from hepq.runtime.quantum.device import Device
@@ -141,3 +145,72 @@ def test_values_are_bound_in_one_call(tmp_path: Path) -> None:
     angles = native.bind(values)
     for row, filled in zip(values, angles, strict=True):
         np.testing.assert_allclose([a.value(row) for a in native.circuit.angles], filled, atol=1e-12)
+
+
+@pytest.mark.case("islands")
+def test_groups_of_wires_may_be_on_several_pieces(tmp_path: Path) -> None:
+    """Four wires in two pairs on three couplings that hang apart; four that hang together say so."""
+    pair = [Gate("ry", (0,), (Angle.slot(0),)), Gate("cx", (0, 1))]
+    source = Circuit(4, 2, (*pair, *(Gate(g.name, tuple(q + 2 for q in g.qubits), g.angles) for g in pair)))
+    apart = device(6, [(0, 1), (2, 3), (4, 5)])
+    made = compiled(source, apart, tmp_path)
+    assert verify_native(made.native, source, apart, seed=3).problem == ""
+    best = sorted(apart.couplings, key=lambda c: c.error or 0.0)
+    assert {frozenset(op.qubits) for op in made.native.circuit.ops if len(op.qubits) == 2} <= {
+        frozenset((c.a, c.b)) for c in best
+    }
+    with pytest.raises(HepqError) as caught:
+        compiled(kernel(4, 1, "linear"), device(6, [(0, 1), (1, 2), (3, 4), (4, 5)]), tmp_path)
+    assert caught.value.diagnostics[0].notes == (
+        "gates join its wires in groups of 4", "of the device's 6 qubits, 6 work, in pieces of 3 and 3",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("groups", "pieces", "fits"),
+    [
+        ([2, 2], [2, 2], True),
+        ([3, 3], [4, 2], False),
+        ([3, 2, 2], [4, 3], True),
+        ([1] * 5, [2, 2], False),
+        ([], [], True),
+    ],
+)
+def test_packing_of_groups(groups: list[int], pieces: list[int], fits: bool) -> None:
+    assert portfolio._packed(groups, pieces) is fits
+
+
+@pytest.mark.case("tket_not_affine")
+def test_recipes_that_are_left_out_say_why_in_a_line(tmp_path: Path) -> None:
+    """pytket merges rx and rz of open angles into one by atan2; what it can do without is tried, and no more seeds
+    than the share of the time allows.
+    """
+    turned = [Gate(n, (0,), (Angle.slot(k),)) for k, n in enumerate(("rx", "rz", "rx"))]
+    source = Circuit(2, 3, (*turned[:2], Gate("cx", (0, 1)), *turned, Gate("cx", (1, 0)), Gate("h", (0,))))
+    chip = device(2, line(2))
+    rows = {row.recipe: row for row in compiled(source, chip, tmp_path).rows}
+    assert rows["tket (source)"].note.startswith("left out: it would merge 3 open rotations into atan2 angles")
+    assert rows["tket, commuted (source)"].esp > 0
+    large = Circuit(3, 0, (Gate("cz", (0, 1)),) * 4000)
+    few = [r for r in recipes.tries(large, chip, "normal", 0) if str(r) == "qiskit O3 (short)"]
+    assert (len(few), few[0].cut) == (1, 23)
+    always = [r for r in recipes.tries(large, chip, "normal", 0) if str(r) == "qiskit O3 (source)"]
+    assert len(always) == recipes.ALWAYS
+
+
+@pytest.mark.case("esp_r7a_kingston")
+def test_level_3_of_the_source_with_five_seeds_is_always_tried_first() -> None:
+    """So never below Qiskit's level 3 of the same circuit with open angles."""
+    first, _ = recipes.first_seeds(recipes.tries(SOURCE, CHIP, "normal", 0))
+    assert [r.seed for r in first if str(r) == "qiskit O3 (source)"] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.case("full_slow")
+def test_of_a_device_that_couples_all_with_all_qiskit_sees_as_many_as_there_are_wires() -> None:
+    chip = named_device("quantinuum:h2")
+    shown = chosen(costs(chip, best_couplings(chip)), 5)
+    assert shown is not None
+    assert len(shown) == 5
+    assert {q for pair in target_of(chip, shown).build_coupling_map().get_edges() for q in pair} == shown
+    grid_chip = named_device("ibm:berlin")
+    assert chosen(costs(grid_chip, best_couplings(grid_chip)), 5) is None

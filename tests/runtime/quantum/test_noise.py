@@ -14,6 +14,7 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 from qiskit_ibm_runtime.fake_provider import FakeTorino
 
+from hepq.compiler.targets.quantum import device as named_device
 from hepq.runtime.errors import DataError
 from hepq.runtime.quantum import noise
 from hepq.runtime.quantum.aer import aer_circuit
@@ -202,3 +203,23 @@ def test_by_name() -> None:
         backend("noisi", device=line(3))
     with pytest.raises(DataError, match="HQ0877"):
         backend("noisy")
+
+
+@pytest.mark.case("readout_asym")
+def test_readout_errs_each_way_as_often_as_the_calibration_says() -> None:
+    """In the channel and in shots; of a calibration that states the mean alone, both err by the mean."""
+    device = chip(Qubit(readout_errors=(0.1, 0.3)), Qubit(readout_error=0.2))
+    assert device.qubits[0].readout_error == pytest.approx(0.2)
+    np.testing.assert_allclose(channel(device, native(device, measured=(0, 1))), [0.72, 0.08, 0.18, 0.02])
+    flipped = native(device, Gate("x", (0,)), Gate("x", (1,)), measured=(0, 1))
+    np.testing.assert_allclose(channel(device, flipped), [0.06, 0.14, 0.24, 0.56])
+    model = noise_model(device, {0: 0, 1: 1})
+    np.testing.assert_allclose(model._local_readout_errors[(0,)].probabilities, [[0.9, 0.1], [0.3, 0.7]])
+    np.testing.assert_allclose(model._local_readout_errors[(1,)].probabilities, [[0.8, 0.2], [0.2, 0.8]])
+
+
+def test_ibms_devices_have_both_readout_errors_and_older_calibrations_their_hash() -> None:
+    fez = named_device("ibm:fez")
+    assert fez.qubits[4].readout_errors == (0.0, pytest.approx(0.0029297))
+    assert all(q.readout_errors is not None for q in fez.qubits)
+    assert "readout_errors" not in Qubit(readout_error=0.1).model_dump_json()
