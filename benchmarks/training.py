@@ -93,12 +93,10 @@ def measure(tagger: str, jets: int, epochs: int, seed: int, bar: Progress) -> Re
 
 
 def _quality(p: NDArray[np.float64], truth: NDArray[np.int64]) -> tuple[float, float, float]:
-    from hepq.runtime.metrics import auc, rejection
+    from hepq.runtime.metrics import accuracy, auc, discriminants, rejection
 
-    signal = truth == len(LABELS) - 1
-    scores = p[:, 1] - p[:, 0]
-    accuracy = float((p.argmax(1) == truth).mean())
-    return accuracy, auc(scores, signal), rejection(scores, signal, EFFICIENCY / 100).value
+    signal, scores = truth == len(LABELS) - 1, discriminants(p)[:, -1]
+    return accuracy(p, truth), auc(scores, signal), rejection(scores, signal, EFFICIENCY / 100).value
 
 
 def auc_error(area: float, signal: int, events: int) -> float:

@@ -22,9 +22,12 @@ from hepq.runtime.thinned import Thinned
 
 @dataclass
 class Targets:
-    """An ``output`` of one number an event and what it should be: ``branch`` of the files times ``factor``."""
+    """An ``output`` of a number, or a list of numbers such as quantiles, for each event, and what it should be:
+    ``branch`` of the files times ``factor``. ``entries``: names of the list's, none for a number.
+    """
 
     output: str
+    entries: tuple[str, ...]
     branch: str
     factor: float
     weight: str | None
@@ -33,30 +36,35 @@ class Targets:
     @staticmethod
     def of(manifest: Manifest, sources: Sequence[Source], given: str, weight: str | None) -> Targets:
         """``given``: ``OUTPUT=BRANCH`` or the branch. Raises DataError HQ0805, HQ0834."""
-        single = [o.name for o in manifest.outputs if not o.dims and o.elem != "index"]
+        fit = {o.name: o for o in manifest.outputs
+               if len(o.dims) <= 1 and o.elem != "index" and manifest.ragged_dim(o.dims) is None}  # fmt: skip
         name, mark, branch = given.partition("=")
-        output, branch = (name, branch) if mark else (single[0] if len(single) == 1 else "", given)
-        if output not in single:
-            why = did_you_mean(output, single) if output else f"of one number an event there are: {', '.join(single)}"
+        output, branch = (name, branch) if mark else (next(iter(fit)) if len(fit) == 1 else "", given)
+        if output not in fit:
+            why = did_you_mean(output, fit) if output else f"it gives, of one list of numbers at most: {', '.join(fit)}"
             title = f"no output of {manifest.name} to compare with {branch}"
             raise DataError("HQ0834", title, why, "name it with --target OUTPUT=BRANCH")
         for source in sources:
             check_present([branch], list(source.branches), str(source), "a target is a branch of the files")
         factor = next((c.factor for c in manifest.columns if c.branch == branch), 1.0)
-        return Targets(output, branch, factor, weight)
+        found = fit[output]
+        entries = found.entries or tuple(map(str, range(manifest.width(found.dims)))) if found.dims else ()
+        return Targets(output, entries, branch, factor, weight)
 
     def add(self, arrays: Mapping[str, NDArray[Any]], truth: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
-        self.rows.add(arrays[self.output].astype(np.float64), truth * self.factor, weights)
+        scores = arrays[self.output].astype(np.float64)
+        self.rows.add(scores.reshape(len(scores), -1), truth * self.factor, weights)
 
     def metrics(self) -> Metrics:
-        """``bias``, ``rms``, ``half_width``, ``r2`` as ``metrics.regression`` has them."""
+        """What ``metrics.regression`` gives, of the number, or of each entry."""
         found, truth, weights = self.rows.all(3)
-        known = ~np.isnan(found)
-        values: dict[str, float] = {}
+        known = ~np.isnan(found).any(axis=tuple(range(1, found.ndim)))
+        values: dict[str, Any] = {}
         lacking = "" if known.any() else "none has a score"
         if not lacking:
             try:
-                values = asdict(regression(found[known], truth[known], weights[known]))
+                each = [asdict(regression(column, truth[known], weights[known])) for column in found[known].T]
+                values = dict(zip(self.entries, each, strict=True)) if self.entries else each[0]
             except DataError as error:
                 lacking = f"{error.title}: {error.why}"
         return Metrics(

@@ -50,13 +50,15 @@ class Regression:
 
     ``bias``: their mean. ``rms``: sqrt of the mean of (r - bias)². ``half_width``: half of the distance between the
     16 % and the 84 % quantile of r, which tails do not move. ``r2``: 1 - Σ w r² / Σ w (truth - its mean)²; NaN for a
-    truth that is the same everywhere.
+    truth that is the same everywhere. ``coverage``: the part of the weight whose truth is at or below the prediction,
+    q of a prediction that is the q quantile.
     """
 
     bias: float
     rms: float
     half_width: float
     r2: float
+    coverage: float
 
 
 def discriminants(outputs: ArrayLike) -> Reals:
@@ -137,15 +139,8 @@ def regression(prediction: ArrayLike, truth: ArrayLike, weight: ArrayLike | None
     spread = float((weights * (true - centre) ** 2).sum())
     low, high = quantiles(residual, (0.16, 0.84), weights)
     r2 = 1 - float((weights * residual**2).sum()) / spread if spread > 0 else float("nan")
-    return Regression(bias, float(np.sqrt(variance)), (high - low) / 2, r2)
-
-
-def coverage(prediction: ArrayLike, truth: ArrayLike, weight: ArrayLike | None = None) -> float:
-    """The weighted fraction of events whose truth is at or below the prediction [events]: q, of a q quantile."""
-    guess, true = np.asarray(prediction, dtype=np.float64), np.asarray(truth, dtype=np.float64)
-    known = np.isfinite(guess) & np.isfinite(true)
-    weights = _weights(weight, len(true))[known]
-    return float(weights[true[known] <= guess[known]].sum() / _positive(weights, "events"))
+    covered = float(weights[residual >= 0].sum() / total)
+    return Regression(bias, float(np.sqrt(variance)), (high - low) / 2, r2, covered)
 
 
 def quantiles(values: ArrayLike, fractions: Sequence[float], weight: ArrayLike | None = None) -> tuple[float, ...]:

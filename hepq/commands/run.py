@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,10 @@ from hepq.commands.reported import ReportFile, check_report, show_report, write_
 from hepq.commands.trust_options import Sha256, Trusted, opened
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.table import Table
+
     from hepq.runtime.artifact import Artifact as Opened
     from hepq.runtime.manifest import Circuits, Described
     from hepq.runtime.onnx_model import OnnxModel
@@ -38,7 +42,7 @@ def predict(
     weight: Annotated[str | None, typer.Option(help="A branch that weighs events in the metrics.")] = None,
     target: Annotated[
         str | None,
-        typer.Option(metavar="[OUTPUT=]BRANCH", help="A branch that an output of one number an event should be."),
+        typer.Option(metavar="[OUTPUT=]BRANCH", help="A branch that an output, a number or quantiles, should be."),
     ] = None,
     threads: Threads = None,
     sha256: Sha256 = None,
@@ -86,9 +90,19 @@ def _summary(summary: Summary) -> None:
             table.add_row(name, f"{area:.4f}")
         console.print(table)
     for found in done.metrics:
-        numbers = {n: v for n, v in found.values.items() if not isinstance(v, dict)}
-        if numbers:
-            console.print("  ".join(f"{name} {value:.4g}" for name, value in numbers.items()))
+        if "auc" not in found.values and found.values:
+            console.print(_numbers(found.values))
+
+
+def _numbers(values: Mapping[str, Any]) -> Table:
+    """Numbers by name; or of each entry a row of them."""
+    from rich.table import Table
+
+    rows = values if isinstance(next(iter(values.values())), dict) else {"": values}
+    table = Table("", *next(iter(rows.values())), box=None)
+    for name, row in rows.items():
+        table.add_row(name, *(f"{value:.4g}" for value in row.values()))
+    return table
 
 
 @example("hepqc verify top.hepqx", "hepqc verify top.onnx   # in onnxruntime")

@@ -119,6 +119,11 @@ def test_an_output_beside_the_branch_it_should_be(
     found = model.predict(file, tmp_path / "out.root", progress=False, target="scale=true").report.metrics[1]
     assert (found.values["bias"], found.values["rms"]) == (pytest.approx(0.5), pytest.approx(0, abs=1e-6))
     assert (found.events, found.not_a_number) == (np.isfinite(scale).sum(), np.isnan(scale).sum())
+    listed = model.predict(file, tmp_path / "two.root", progress=False, target="tot=true").report.metrics[1]
+    for name in "AB":
+        residual = model(events)["tot"][name].to_numpy()[np.isfinite(scale)] - (scale[np.isfinite(scale)] - 0.5)
+        assert listed.values[name]["bias"] == pytest.approx(residual.mean(), rel=1e-5)
+        assert listed.values[name]["coverage"] == pytest.approx((residual >= 0).mean())
 
 
 @pytest.mark.parametrize(
@@ -126,8 +131,9 @@ def test_an_output_beside_the_branch_it_should_be(
     [
         ({"weight": "nothing"}, "HQ0805"),
         ({"weight": "part_e"}, "HQ0806"),
-        ({"target": "nothing"}, "HQ0805"),
-        ({"target": "tot=jet_x"}, "HQ0834"),
+        ({"target": "scale=nothing"}, "HQ0805"),
+        ({"target": "z=jet_x"}, "HQ0834"),
+        ({"target": "jet_x"}, "HQ0834"),
         ({"target": "scael=jet_x"}, "HQ0834"),
     ],
 )

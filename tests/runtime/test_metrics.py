@@ -100,11 +100,12 @@ def test_auc_of_both_signs_may_leave_its_range_and_is_not_clipped() -> None:
 
 def test_an_event_of_weight_n_counts_as_n_events() -> None:
     score, truth, weight = np.array([0.1, 0.4, 0.4, 0.8, 0.9]), np.array([0, 1, 0, 0, 1]), np.array([3, 1, 2, 1, 2])
-    many = [np.repeat(a, weight) for a in (score, truth)]
-    assert metrics.auc(score, truth, weight) == pytest.approx(metrics.auc(*many))
+    scores, labels = np.repeat(score, weight), np.repeat(truth, weight)
+    assert metrics.auc(score, truth, weight) == pytest.approx(metrics.auc(scores, labels))
     for efficiency in (0.3, 0.7, 1.0):
-        one, other = metrics.rejection(score, truth, efficiency, weight), metrics.rejection(*many, efficiency)
-        assert (one.threshold, one.value) == (other.threshold, pytest.approx(other.value))
+        one, other = metrics.rejection(score, truth, efficiency, weight), metrics.rejection(scores, labels, efficiency)
+        assert one.threshold == other.threshold
+        assert one.value == pytest.approx(other.value)
 
 
 def test_rejection_by_hand() -> None:
@@ -165,7 +166,7 @@ def test_regression_by_hand() -> None:
 
 
 def test_coverage_and_quantiles_by_hand() -> None:
-    assert metrics.coverage([2.0, 2.0, 2.0, np.nan], [1.0, 2.0, 3.0, 0.0]) == pytest.approx(2 / 3)
-    assert metrics.coverage([2.0, 2.0, 2.0], [1.0, 2.0, 3.0], [1, 1, 2]) == 0.5
+    assert metrics.regression([2.0, 2.0, 2.0, np.nan], [1.0, 2.0, 3.0, 0.0]).coverage == pytest.approx(2 / 3)
+    assert metrics.regression([2.0, 2.0, 2.0], [1.0, 2.0, 3.0], [1, 1, 2]).coverage == 0.5
     assert metrics.quantiles([3.0, 1.0, 2.0, 4.0], (0.25, 0.5, 0.75, 1.0)) == (1.0, 2.0, 3.0, 4.0)
     assert metrics.quantiles([3.0, 1.0, 2.0], (0.5,), [6, 1, 1]) == (3.0,)
