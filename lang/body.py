@@ -10,6 +10,7 @@ from hepq.lang import ast
 from hepq.lang.context import Context, Reported
 from hepq.lang.expr import evaluate, known, static_int
 from hepq.lang.gates import BARRIER, GATES
+from hepq.lang.numbering import note_numbered
 from hepq.lang.source import Span
 from hepq.lang.types import Dim
 from hepq.lang.values import UNKNOWN, Function, Init, Register, Tensor, Value, describe, length
@@ -61,11 +62,13 @@ def _statement(ctx: Context, s: ast.Stmt, returned: list[Value]) -> None:
         case ast.LocalDim():
             local_dim(ctx, s)
         case ast.For(body=body):
+            outer = ctx.frame.item
             ctx.frame.loops += 1
             try:
                 unroll(ctx, s, lambda: _statements(ctx, body, returned), MAX_ITERATIONS)
             finally:
                 ctx.frame.loops -= 1
+                ctx.frame.item = outer
         case ast.Return(value=value):
             returned.append(evaluate(ctx, value))
         case ast.Do(call=call):
@@ -91,8 +94,9 @@ def bind(ctx: Context, s: ast.Bind) -> None:
     if s.type is not None:
         value = annotate(ctx, value, s.type, s.value.span, f"`{s.targets[0]}`")
     if isinstance(value, Function) and value.decl.kind != "fn" and value.instance is None:
-        frame = ctx.frame
-        value = replace(value, instance=frame.scope.child(value.name or s.targets[0], indexed=frame.loops > 0))
+        frame, name = ctx.frame, value.name or s.targets[0]
+        note_numbered(frame, value.decl, name, s.span, named=value.name is not None)
+        value = replace(value, instance=frame.scope.child(name, indexed=frame.loops > 0))
     if len(s.targets) == 1:
         ctx.frame.locals[s.targets[0]] = value
         return
@@ -141,6 +145,7 @@ def unroll(ctx: Context, s: ast.For, run: Callable[[], None], limit: int) -> Non
         if len(values) != len(s.targets):
             ctx.error("HQ0419", s.span, wanted=len(s.targets), found=describe(item))
         ctx.frame.locals.update(zip(s.targets, values, strict=True))
+        ctx.frame.item = item
         run()
 
 

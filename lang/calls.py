@@ -21,6 +21,7 @@ from hepq.lang.binding import (
 from hepq.lang.body import run_body
 from hepq.lang.context import Context, Frame, Instance, Reported, WeightScope, snake_case
 from hepq.lang.expr import evaluate, known, static_int
+from hepq.lang.numbering import check_numbering, note_numbered
 from hepq.lang.signature import STATIC_KINDS, in_order, match, named_dims, pattern
 from hepq.lang.source import Span
 from hepq.lang.types import Dim, Type, merge_dims
@@ -71,7 +72,7 @@ def call_function(ctx: Context, fn: Function, args: Sequence[Given], span: Span,
     if decl.kind == "fn":
         frame.scope = caller.scope
     else:
-        frame.scope = WeightScope(_instance_path(ctx, fn, caller))
+        frame.scope = WeightScope(_instance_path(ctx, fn, caller, span))
         frame.owns_params = True
     ctx.frames.append(frame)
     try:
@@ -82,14 +83,16 @@ def call_function(ctx: Context, fn: Function, args: Sequence[Given], span: Span,
             given, taken = ({p.name: frame.locals[p.name] for p in ps} for ps in (decl.statics, decl.params))
             ctx.instances.append(Instance(frame.scope.prefix, decl.name, fn.module, given, tuple(taken.values())))
         result = run_body(ctx, decl.body, decl.span)
+        check_numbering(ctx, decl)
         return check_result(ctx, decl, known(result), further.lifted, span)
     finally:
         ctx.frames.pop()
 
 
-def _instance_path(ctx: Context, fn: Function, caller: Frame) -> str:
+def _instance_path(ctx: Context, fn: Function, caller: Frame, span: Span) -> str:
     if fn.instance is not None:
         return fn.instance
+    note_numbered(caller, fn.decl, fn.name or snake_case(fn.decl.name), span, named=fn.name is not None)
     if fn.name is not None:
         return caller.scope.child(fn.name, indexed=caller.loops > 0)
     return caller.scope.child(snake_case(fn.decl.name), indexed=True)

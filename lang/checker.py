@@ -20,6 +20,7 @@ from hepq.lang.entry import elaborate_model, warn_unused_inputs
 from hepq.lang.expr import known
 from hepq.lang.generic import bind_any
 from hepq.lang.modules import Program
+from hepq.lang.numbering import check_numbering
 from hepq.lang.signature import STATIC_KINDS, pattern
 from hepq.lang.source import Source
 from hepq.lang.train import elaborate_train
@@ -80,13 +81,14 @@ def _declaration(ctx: Context, decl: ast.Decl, module: str) -> None:
 
 def _generic(ctx: Context, decl: ast.FnDecl, module: str) -> None:
     """Check a body for any argument its signature admits."""
-    frame = Frame(module, owns_params=decl.kind != "fn")
+    frame = Frame(module, owns_params=decl.kind != "fn", decl=decl)
     ctx.frames.append(frame)
     bind_any(ctx, decl)
     if decl.ret is not None and decl.ret.name not in STATIC_KINDS:
         with suppress(Reported):
             pattern(ctx, decl.ret)
     result = run_body(ctx, decl.body, decl.span)
+    check_numbering(ctx, decl)
     check_result(ctx, decl, known(result), [], decl.span)
 
 

@@ -145,6 +145,12 @@ DIMS = {
         "How many an event has is known from what is read of it.",
         "give the model an input over `{dim}`, or use a dim of fixed size",
     ),
+    "HQ0225": E(
+        "`{made}` is made for number {number} here, and for {theirs} in `{other}`",
+        "Blocks that a loop makes are numbered in the order they are made, whatever the loop's value: a block and its "
+        "inverse would exchange their weights.",
+        "make the blocks in one order, into a list, and loop over `reverse(list)` where the other order is needed",
+    ),
     "HQ0222": E(
         "a unit to a power above {limit}",
         "Units multiply with the values that have them.",

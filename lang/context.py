@@ -67,6 +67,8 @@ class Frame:
     dataset: str | None = None  #: name of the dataset whose items are being elaborated
     loops: int = 0
     decl: ast.Decl | None = None  #: what was called
+    item: Value = None  #: what the innermost loop is at
+    numbered: dict[tuple[int, str], list[tuple[int, Span]]] = field(default_factory=dict)  #: blocks made in a loop
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
+from hepq.lang.source import Span
+
 #: expressions evaluated and statements run, over all declarations; the largest model of the library takes a tenth
 MAX_STEPS = 250_000
 MAX_CALL_DEPTH = 48
@@ -40,4 +42,6 @@ class Work:
 
     left: int = MAX_STEPS
     stopped: bool = False
+    #: (block, name) -> (where it is made in a loop, for which numbers, in order)
+    numbered: dict[tuple[int, str], list[tuple[str, tuple[int, ...], Span]]] = field(default_factory=dict)
     defined: dict[Hashable, Any] = field(default_factory=dict)
