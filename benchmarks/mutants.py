@@ -40,7 +40,7 @@ WORDS = "codes_"
 REVIEWED = Path(__file__).with_suffix(".toml")
 BAR = 0.95
 #: recorded seconds of tests that are run against one fault
-BUDGET = 60.0
+BUDGET = 40.0
 
 
 @dataclass(frozen=True)

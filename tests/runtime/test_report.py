@@ -128,3 +128,13 @@ def test_what_is_printed_says_each_count() -> None:
 
 def test_the_rate_counts_every_event_a_second() -> None:
     assert Summary(Path("o"), 1, Report(500), 2.0, ()).rate == 250
+
+
+def test_reports_of_two_files_add_up_where_only_one_has_a_count() -> None:
+    first = Report(events=3, selected=2, truncated=1, entries={"part": Entries(5, 1, 2, 1)}, parts={"train": 2})
+    second = Report(events=4, dropped=6, unscored=1, empty=2, nan_scores=3, parts={"validate": 1, "train": 7})
+    for both in (first + second, second + first):
+        assert both.entries == {"part": Entries(5, 1, 2, 1)}
+        assert both.parts == {"train": 9, "validate": 1}
+        assert (both.events, both.selected, both.truncated, both.dropped) == (7, 6, 1, 6)
+        assert (both.unscored, both.empty, both.nan_scores) == (1, 2, 3)
