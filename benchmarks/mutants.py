@@ -10,8 +10,8 @@ not counted. The bar: 95 % noticed.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
-import random
 import tempfile
 import tomllib
 from collections import Counter
@@ -45,17 +45,26 @@ BUDGET = 40.0
 
 @dataclass(frozen=True)
 class Fault:
-    """``text``: the line, stripped; with ``file`` and ``what`` a fault is known by it, wherever the line moves."""
+    """``text``: the line, stripped; ``nth``: which of the file's lines of that text, from 0.
+
+    With ``file`` and ``what`` a fault is known by them, wherever the line moves.
+    """
 
     file: str
     line: int
     number: int
     what: str
     text: str
+    nth: int = 0
 
     @property
     def key(self) -> tuple[str, str, str]:
         return (self.file, self.text, self.what)
+
+    @property
+    def name(self) -> str:
+        """Of one fault, also where a file has several lines of one text."""
+        return " | ".join((*self.key, str(self.nth)))
 
 
 @dataclass(frozen=True)
@@ -91,19 +100,25 @@ def faults(folders: Iterable[str], only: str = "") -> list[Fault]:
             file = path.relative_to(ROOT).as_posix()
             if file.startswith(only) and not path.name.startswith(WORDS):
                 source = path.read_text()
-                lines = source.splitlines()
-                found += [Fault(file, m.line, m.number, m.what, lines[m.line - 1].strip()) for m in mutations(source)]
+                lines = [line.strip() for line in source.splitlines()]
+                nth = [lines[:i].count(line) for i, line in enumerate(lines)]
+                found += [
+                    Fault(file, m.line, m.number, m.what, lines[m.line - 1], nth[m.line - 1]) for m in mutations(source)
+                ]
     return found
 
 
 def drawn(among: Sequence[Fault], count: int, seed: int) -> list[Fault]:
-    """``count`` lines at random, and of each one of its faults."""
-    by_line: dict[tuple[str, int], list[Fault]] = {}
+    """``count`` lines at random, and of each one of its faults; mostly the same ones when some lines have changed."""
+
+    def lot(*words: object) -> str:
+        return hashlib.sha256(repr((seed, *words)).encode()).hexdigest()
+
+    by_line: dict[tuple[str, str, int], list[Fault]] = {}
     for fault in among:
-        by_line.setdefault((fault.file, fault.line), []).append(fault)
-    dice = random.Random(seed)
-    places = dice.sample(sorted(by_line), min(count, len(by_line)))
-    return [dice.choice(by_line[place]) for place in places]
+        by_line.setdefault((fault.file, fault.text, fault.nth), []).append(fault)
+    places = sorted(by_line, key=lambda place: lot(*place))[:count]
+    return [min(by_line[place], key=lambda fault: lot(fault.name)) for place in places]
 
 
 def _compiled(fault: Fault) -> CodeType:
@@ -129,22 +144,22 @@ class Kept:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self.verdicts: dict[tuple[str, ...], Verdict] = {}
+        self.verdicts: dict[str, Verdict] = {}
         if path and path.exists():
             for line in path.read_text().splitlines():
                 entry = json.loads(line)
-                self.verdicts[tuple(entry["key"])] = Verdict(**entry["verdict"])
+                self.verdicts[entry["fault"]] = Verdict(**entry["verdict"])
 
     def add(self, fault: Fault, verdict: Verdict) -> None:
-        self.verdicts[fault.key] = verdict
+        self.verdicts[fault.name] = verdict
         if self.path:
             with self.path.open("a") as file:
-                file.write(json.dumps({"key": fault.key, "line": fault.line, "verdict": asdict(verdict)}) + "\n")
+                file.write(json.dumps({"fault": fault.name, "line": fault.line, "verdict": asdict(verdict)}) + "\n")
 
 
 def measure(chosen: Sequence[Fault], line_tests: LineTests, kept: Kept, workers: int, again: bool = False) -> None:
     """Verdicts for those of ``chosen`` that have none; with ``again``, for those that went unnoticed too."""
-    todo = [f for f in chosen if f.key not in kept.verdicts or (again and not kept.verdicts[f.key].noticed)]
+    todo = [f for f in chosen if f.name not in kept.verdicts or (again and not kept.verdicts[f.name].noticed)]
     plans: list[tuple[Fault, list[Timed], int]] = []
     for fault in todo:
         tests = line_tests.of(fault.file, fault.line)
@@ -188,7 +203,7 @@ def summarise(chosen: Sequence[Fault], kept: Kept, console: Console) -> Summary:
     """Prints what went unnoticed, with the reason if it was reviewed."""
     reasons, counts = reviewed(), Counter[str]()
     for fault in chosen:
-        verdict = kept.verdicts[fault.key]
+        verdict = kept.verdicts[fault.name]
         if verdict.noticed:
             counts["noticed"] += 1
             continue

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,12 +124,24 @@ def test_lines_follow_a_source_that_changes(tmp_path: Path, monkeypatch: pytest.
     assert [[t.id for t in by_line.of("a.py", line)] for line in (5, 9, 1)] == [["t.py::t"], [], ["t.py::t"]]
 
 
-def test_the_same_seed_draws_the_same_faults() -> None:
-    among = [Fault("a.py", line, n, f"{n}", "x") for n, line in enumerate([1, 1, 2, 3, 4, 4, 4])]
-    first, again, other = (mutants.drawn(among, 3, seed) for seed in (0, 0, 1))
+def test_the_same_seed_draws_the_same_faults_though_lines_move() -> None:
+    among = [Fault("a.py", i // 2, i, f"{i % 2}", f"line {i // 2}") for i in range(40)]
+    first, again, other = (mutants.drawn(among, 6, seed) for seed in (0, 0, 1))
     assert first == again != other
-    assert len({f.line for f in first}) == 3
-    assert len(mutants.drawn(among, 9, 0)) == 4
+    assert len({f.line for f in first}) == 6
+    assert len(mutants.drawn(among, 99, 0)) == 20
+    moved = [Fault("a.py", 7, 0, "new", "a new line"), *(replace(f, line=f.line + 3) for f in among)]
+    assert len({f.name for f in mutants.drawn(moved, 6, 0)} & {f.name for f in first}) >= 5
+
+
+def test_equal_lines_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mutants, "ROOT", tmp_path)
+    (tmp_path / "lang").mkdir()
+    (tmp_path / "lang/a.py").write_text("if a < 1:\n    b()\nif a < 1:\n    c()\n")
+    (tmp_path / "lang/codes_a.py").write_text("x = 1\n")
+    found = [f for f in mutants.faults(["lang"]) if f.what == "1 → 2"]
+    assert [(f.line, f.text, f.nth) for f in found] == [(1, "if a < 1:", 0), (3, "if a < 1:", 1)]
+    assert mutants.faults(["lang"], "lang/b") == []
 
 
 def test_only_faults_that_can_change_a_result_are_counted(

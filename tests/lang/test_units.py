@@ -27,8 +27,8 @@ def test_every_unit_is_what_it_is_defined_as() -> None:
 
 
 def test_units_multiply_and_divide_as_powers_add() -> None:
-    assert ENERGY * ENERGY == Unit(energy=Fraction(2))
-    assert ENERGY * LENGTH / TIME == Unit(Fraction(1), Fraction(1), Fraction(-1))
+    assert Unit(energy=Fraction(2)) == ENERGY * ENERGY
+    assert Unit(Fraction(1), Fraction(1), Fraction(-1)) == ENERGY * LENGTH / TIME
     assert (ENERGY * LENGTH**3 * TIME) ** Fraction(1, 2) == Unit(Fraction(1, 2), Fraction(3, 2), Fraction(1, 2))
     assert (ENERGY / ENERGY).dimensionless
     assert not (ENERGY / LENGTH).dimensionless
