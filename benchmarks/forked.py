@@ -59,7 +59,7 @@ def plant(path: Path, code: CodeType) -> None:
     def get_code(self: SourceFileLoader, fullname: str) -> CodeType | None:
         return code if Path(self.path).resolve() == path else original(self, fullname)
 
-    SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+    SourceFileLoader.get_code = get_code  # type: ignore[method-assign, assignment]
 
 
 def run_pytest(files: Sequence[str], plugins: Sequence[object], *options: str) -> int:

@@ -115,11 +115,16 @@ def _moved(source: str, version: str) -> dict[int, int]:
 
 
 def body_lines(source: str) -> dict[int, int]:
-    """Line -> the first line of its statement, for lines inside functions: what runs only when they are called."""
+    """Line -> the first line of its statement, for lines inside functions: what runs only when they are called.
+
+    What a function takes by default is looked at with its first statement, though it is computed before.
+    """
     found = dict[int, int]()
     for function in ast.walk(ast.parse(source)):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
+        first = function.body[1 if len(function.body) > 1 and ast.get_docstring(function) else 0]
+        found.update(dict.fromkeys(range(function.lineno, function.body[0].lineno), first.lineno))
         for top in function.body:
             for node in ast.walk(top):
                 if isinstance(node, ast.stmt):

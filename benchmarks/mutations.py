@@ -62,15 +62,21 @@ class Mutation:
 def mutations(source: str) -> list[Mutation]:
     """All of a source, in the order of :func:`planted`'s numbers."""
     return [
-        Mutation(old.lineno, number, f"{_text(old)} → {_text(new)}")
-        for number, (old, new) in enumerate(_of_tree(ast.parse(source)))
+        Mutation(old.lineno, number, f"{_text(old)} → {_text(new)}{_where(old, parent)}")
+        for number, (old, new, parent) in enumerate(_of_tree(ast.parse(source)))
     ]
+
+
+def _where(old: ast.AST, parent: ast.AST) -> str:
+    """A constant or a name alone says too little."""
+    small = isinstance(old, ast.Constant | ast.Name | ast.Attribute)
+    return f" in {_text(parent)}" if small and isinstance(parent, ast.expr) else ""
 
 
 def planted(source: str, number: int) -> ast.Module:
     """The tree of ``source`` with that fault."""
     tree = ast.parse(source)
-    old, new = next(pair for i, pair in enumerate(_of_tree(tree)) if i == number)
+    old, new, _ = next(found for i, found in enumerate(_of_tree(tree)) if i == number)
     replaced = _Replace(old, new).visit(tree)
     assert isinstance(replaced, ast.Module)
     return ast.fix_missing_locations(replaced)
@@ -92,13 +98,15 @@ def _text(node: Located) -> str:
     return text if len(text) <= 100 else text[:97] + "..."
 
 
-def _of_tree(node: ast.AST) -> Iterator[tuple[Located, Located]]:
+def _of_tree(node: ast.AST, parent: ast.AST | None = None) -> Iterator[tuple[Located, Located, ast.AST]]:
+    """Each node that may be changed, what it may become, and what it stands in."""
+    around = node if parent is None else parent
     if isinstance(node, ast.stmt):
-        yield from ((node, new) for new in _of_statement(node))
+        yield from ((node, new, around) for new in _of_statement(node))
     elif isinstance(node, ast.expr):
-        yield from ((node, new) for new in _of_expression(node))
+        yield from ((node, new, around) for new in _of_expression(node))
     for child in _children(node):
-        yield from _of_tree(child)
+        yield from _of_tree(child, node)
 
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:

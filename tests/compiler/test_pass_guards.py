@@ -94,8 +94,8 @@ def test_two_hops_are_not_one() -> None:
 
 def test_copies_under_two_names_are_two_terms() -> None:
     """x_j and x_k beside x_i: each pushed through a rename of its own."""
-    primes = [make("rename", X, src=PART, dst=PART.prime(n)) for n in (1, 2)]
-    after = pushed(both(*primes))
+    first, second = (make("rename", X, src=PART, dst=PART.prime(n)) for n in (1, 2))
+    after = pushed(both(first, second))
     assert ops(after)["contract"] == 2
     assert {n["dst"].key for n in after.walk() if n.op == "rename" and n["src"].key == PART.key} == {
         PART.prime(1).key,

@@ -23,7 +23,8 @@ KNOWN: dict[str, tuple[Unit, float]] = {
 def test_every_unit_is_what_it_is_defined_as() -> None:
     assert UNITS.keys() == KNOWN.keys()
     for name, (unit, factor) in KNOWN.items():
-        assert UNITS[name] == (unit, pytest.approx(factor, rel=1e-12)), name
+        assert UNITS[name][0] == unit, name
+        assert UNITS[name][1] == pytest.approx(factor, rel=1e-12), name
 
 
 def test_units_multiply_and_divide_as_powers_add() -> None:

@@ -44,7 +44,11 @@ def same(a: Matrix, b: Matrix) -> bool:
 
 
 def of(gates: list[Gate]) -> Matrix:
-    return reduce(lambda made, g: matrix(g.name, *(a.value(SLOTS) for a in g.angles)) @ made, gates, np.eye(2))
+    return reduce(
+        lambda made, g: matrix(g.name, *(a.value(SLOTS) for a in g.angles)) @ made,
+        gates,
+        np.eye(2, dtype=np.complex128),
+    )
 
 
 def run_of(gates: list[Gate]) -> list[Angle]:

@@ -157,6 +157,14 @@ def test_bad_values_are_refused_and_not_stored(value: Any, tmp_path: Path) -> No
         assert store.working() == 0
 
 
+def test_a_failure_gives_up_claims_in_a_store_that_stays_open(tmp_path: Path) -> None:
+    with Store(tmp_path) as store, Store(tmp_path) as other:
+        with pytest.raises(DataError):
+            gram(Wrong(value=None), X, tile=4, store=store)
+        assert other.working() == 0
+        assert list(gram(Rbf(), X[:3], tile=4, store=other).shape) == [3, 3]
+
+
 def test_an_interrupt_leaves_tiles_and_no_claims(tmp_path: Path) -> None:
     def stop(progress: Progress) -> None:
         if progress.done == 5:
