@@ -122,8 +122,10 @@ def drawn(among: Sequence[Fault], count: int, seed: int) -> list[Fault]:
 
 
 def _compiled(fault: Fault) -> CodeType:
-    path = ROOT / fault.file
-    return compile(planted(path.read_text(), fault.number), str(path), "exec")
+    """Found again by its name: the source may have changed since it was drawn."""
+    path, only = ROOT / fault.file, fault.file
+    now = next(f for f in faults([only.partition("/")[0]], only) if f.name == fault.name)
+    return compile(planted(path.read_text(), now.number), str(path), "exec")
 
 
 def _judge(fault: Fault, tests: Sequence[str]) -> str:

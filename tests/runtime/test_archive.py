@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The zip of an artifact, as bytes: where its first member and its directory may be."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from hepq.runtime.archive import opened
+from hepq.runtime.errors import ArtifactError
+
+PATH = Path("a.hepqx")
+
+
+def packed(comment: bytes = b"") -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("manifest.json", "{}")
+        archive.comment = comment
+    return file.getvalue()
+
+
+def code_of(data: bytes) -> str:
+    with pytest.raises(ArtifactError) as refused:
+        opened(PATH, data)
+    return refused.value.code
+
+
+@pytest.mark.parametrize("length", [0, 1, 65514, 65535])
+def test_a_comment_may_be_as_long_as_a_zip_allows(length: int) -> None:
+    opened(PATH, packed(b"c" * length))
+
+
+def test_what_is_no_zip_is_told_from_a_damaged_one() -> None:
+    empty = io.BytesIO()
+    zipfile.ZipFile(empty, "w").close()
+    assert code_of(empty.getvalue()) == "HQ0821"
+    assert code_of(b"PK" + packed()[2:][::-1]) == "HQ0821"
+    assert code_of(b"") == "HQ0820"
+    assert code_of(b"%PDF-1.7") == "HQ0820"
+    assert code_of(packed()[:-1]) == "HQ0821"
