@@ -14,8 +14,8 @@ class Options:
     """What to compile and for what. ``init``: a seed for random weights where no file is given.
 
     ``effort`` (quick, normal, thorough), ``seed``, ``processes``: of the search for native circuits, kept in ``cache``.
-    ``golden``: a ROOT file to take golden vectors from. ``dims`` and ``statics`` give sizes to open
-    dims and values to the model's static arguments.
+    ``golden``: a file to take golden vectors from; ``golden_events``: how many of them.
+    ``dims`` and ``statics`` give sizes to open dims and values to the model's static arguments.
     """
 
     target: str = "cpu"
@@ -27,6 +27,7 @@ class Options:
     dims: Mapping[str, int] = field(default_factory=dict)
     statics: Mapping[str, Any] = field(default_factory=dict)
     golden: Path | None = None
+    golden_events: int = 16
     effort: str = "normal"
     seed: int = 0
     processes: int | None = None

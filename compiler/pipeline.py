@@ -22,12 +22,13 @@ from hepq.lang.catalogue import diag
 from hepq.lang.checker import check
 from hepq.lang.diagnostic import Diagnostic, HepqError, Sink
 from hepq.lang.modules import load
+from hepq.runtime.files import replacing
 
 if TYPE_CHECKING:
     from hepq.compiler.onnx_file import Checked
     from hepq.compiler.passes.base import Pass, Weights
     from hepq.runtime.golden import Golden
-    from hepq.runtime.manifest import CompiledCircuit, Described
+    from hepq.runtime.manifest import CompiledCircuit, Described, GoldenInfo
 
     D = TypeVar("D", bound=Described)
 
@@ -43,7 +44,8 @@ class CompileReport:
     target: str
     params: int = 0
     size: int = 0
-    golden: int = 0
+    golden: GoldenInfo | None = None
+    replayed: bool = False
     circuits: tuple[CompiledCircuit, ...] = ()
     checked: Checked | None = None
     kernel: str | None = None
@@ -157,7 +159,23 @@ class _Compilation:
             }
         )
         self.tell("writing")
-        write(self.out, manifest, members)
+        with replacing(self.out) as temporary:
+            write(temporary, manifest, members)
+            self._replay(temporary)
+
+    def _replay(self, path: Path) -> None:
+        """Run what was compiled, if it is for this machine, on the golden vectors.
+
+        Raises HepqError HQ0765 where it differs from the reference.
+        """
+        from hepq.compiler.replay import differences
+
+        self.tell("replaying golden vectors")
+        with self.report.stage("replay"):
+            replayed = differences(path)
+        self.report.replayed = replayed is not None
+        if replayed:
+            raise HepqError([diag("HQ0765", name=self.built.plan.name, found="; ".join(replayed))])
 
     def to_onnx(self, subject: Subject) -> None:
         from hepq.compiler.golden import TOLERANCE
@@ -195,13 +213,14 @@ class _Compilation:
 
     def _with_golden(self, manifest: D) -> tuple[D, Golden]:
         from hepq.compiler.golden import golden_vectors
-        from hepq.runtime import manifest as m
 
         self.tell("computing golden vectors")
+        options = self.options
         with self.report.stage("golden vectors"):
-            golden = golden_vectors(self.source, self.weights, manifest, self.options.golden, self.path.parent)
-        self.report.golden = golden.raw.events
-        info = m.GoldenInfo(events=golden.raw.events, tolerance=manifest.golden.tolerance)
+            golden, info = golden_vectors(
+                self.source, self.weights, manifest, options.golden, self.path.parent, options.golden_events
+            )
+        self.report.golden = info
         return manifest.model_copy(update={"golden": info}), golden
 
 

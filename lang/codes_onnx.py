@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HQ0760 to HQ0769: ONNX files."""
+"""HQ0760 to HQ0769: ONNX files, and what is made held against the reference."""
 
 from __future__ import annotations
 
@@ -28,5 +28,16 @@ ONNX = {
     "HQ0764": Entry(
         "`{path}` is not a feed-forward network on vectors: {found}",
         "Each event is one vector of numbers for each input; the first axis is the batch.",
+    ),
+    "HQ0765": Entry(
+        "the compiled code of `{name}` does not give what the reference gives: {found}",
+        "Before an artifact is written, its code is run on the golden vectors, where it is for this machine.",
+        "this is a fault in hepq: please report it, with the program and the events",
+    ),
+    "HQ0766": Entry(
+        "rounding decides {count} of {tried} golden events of `{name}`",
+        "The reference, on inputs off by {errors} float32 rounding errors of 2^-24, moves by more than the tolerance, "
+        "{tolerance}, in more than half: near-ties between neighbours, or small differences of large numbers.",
+        "give other events, `--golden FILE`; or read coordinates of neighbours from branches, not computed ones",
     ),
 }

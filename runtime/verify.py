@@ -27,12 +27,18 @@ TRIALS = 4
 
 @dataclass(frozen=True)
 class Difference:
-    """The largest ``|value - reference|`` of an output, and whether each is within the tolerance."""
+    """The largest ``|value - reference|`` of an output, and whether each is within the tolerance.
+
+    ``relative``: the largest ``|value - reference| / max(1, |reference|)``, which is what the tolerance bounds.
+    ``event``: of the golden check, in which golden event that is.
+    """
 
     check: str
     output: str
     largest: float
     ok: bool
+    relative: float = 0.0
+    event: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,9 +81,7 @@ def replay(manifest: Described, golden: Golden, score: Score, seed: int = 0) -> 
     orders them, since which particles are cut then depends on their order; and always when momenta change.
     """
     tolerance = manifest.golden.tolerance
-    golden.check(manifest)
-    replayed = score(golden.raw, "the golden vectors")
-    checks = [_compare("golden", o.name, replayed[o.name], golden.outputs[o.name], tolerance) for o in manifest.outputs]
+    replayed, checks = rescored(manifest, golden, score)
     for name in _permutable(manifest):
         order = _permutation(golden.raw.counts[name], np.random.default_rng(seed))
         moved = score(_permuted(manifest, golden.raw, name, order), "permuted golden vectors")
@@ -91,6 +95,18 @@ def replay(manifest: Described, golden: Golden, score: Score, seed: int = 0) -> 
             checks.append(_compare(f"permute({name})", output.name, after[mask], before[mask], tolerance))
     found, untested = _lorentz(manifest, golden, score, replayed, np.random.default_rng(seed))
     return Verification(golden.raw.events, tolerance, (*checks, *found), untested)
+
+
+def rescored(manifest: Described, golden: Golden, score: Score) -> tuple[Mapping[str, NDArray[Any]], list[Difference]]:
+    """What ``score`` gives for the golden events, and how far that is from the reference."""
+    golden.check(manifest)
+    replayed = score(golden.raw, "the golden vectors")
+    checks = []
+    for o in manifest.outputs:
+        found = _compare("golden", o.name, replayed[o.name], golden.outputs[o.name], manifest.golden.tolerance)
+        owners = lorentz.owners(manifest, golden.raw, o.dims)
+        checks.append(replace(found, event=int(owners[found.event]) if len(owners) else 0))
+    return replayed, checks
 
 
 def _lorentz(
@@ -162,9 +178,12 @@ def _compare(check: str, output: str, value: NDArray[Any], wanted: NDArray[Any],
         raise ArtifactError("HQ0830", f"golden vectors of {output} have shape {wanted.shape}, not {value.shape}")
     both = np.isnan(value) & np.isnan(wanted)
     difference = np.where(both, 0.0, np.abs(value.astype(np.float64) - wanted))
-    allowed = tolerance * np.maximum(1.0, np.abs(np.where(both, 0.0, wanted)))
+    relative = difference / np.maximum(1.0, np.abs(np.where(both, 0.0, wanted)))
+    order = np.where(np.isnan(relative), np.inf, relative).reshape(len(relative), -1).max(axis=1, initial=0.0)
+    worst = int(order.argmax()) if len(order) else 0
     largest = float(difference.max(initial=0.0))
-    return Difference(check, output, largest, bool((difference <= allowed).all()))
+    ok = bool((relative <= tolerance).all())
+    return Difference(check, output, largest, ok, float(relative.max(initial=0.0)), worst)
 
 
 def _permutable(manifest: Described) -> list[str]:

@@ -104,6 +104,9 @@ def compile_(
         Path | None,
         typer.Option(help="A ROOT file for the golden vectors' events; else the dataset's, else made-up ones."),
     ] = None,
+    golden_events: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How many golden vectors to keep. Circuits of many wires: few.")
+    ] = 16,
     effort: Annotated[Effort, typer.Option(help="How long to look for good native circuits.")] = Effort.normal,
     seed: Annotated[int, typer.Option(help="Of that search: the same seed gives the same circuits.")] = 0,
     jobs: Annotated[
@@ -139,7 +142,7 @@ def compile_(
         raise typer.BadParameter("give either --weights or --init, not both")
     chosen = replace(
         options(model, dataset, no_dataset, dim, set_), target=target, weights=weights, init=init, golden=golden,
-        effort=effort.value, seed=seed, processes=jobs, cache=cache,
+        golden_events=golden_events,        effort=effort.value, seed=seed, processes=jobs, cache=cache,
         print_after=print_after, dump_dir=dump_dir, verify_each=verify_each,
         command=shlex.join(["hepqc", *sys.argv[1:]]),
     )  # fmt: skip
@@ -172,13 +175,17 @@ def _named(out_path: Path | None, program: Path, target: str) -> Path:
 
 
 def _summary(report: CompileReport, time_passes: bool) -> None:
+    from hepq.commands.golden_words import phrasing
+
     total = sum(seconds for stage, seconds in report.seconds.items() if not stage.startswith("pass "))
     for circuit in report.circuits:
         _recipes(circuit)
     out().print(
         f"[bold]{report.out}[/]: model {report.model} for {report.target}, {report.params:,} weights, "
-        f"{report.size / 1024:,.0f} KiB, {report.golden} golden vectors, {total:.1f} s"
+        f"{report.size / 1024:,.0f} KiB, {phrasing(report.golden)}, {total:.1f} s"
     )
+    if report.target != "onnx" and not report.replayed:
+        out().print("golden vectors not replayed: the code is for another machine; `hepqc verify` there", markup=False)
     if report.target == "onnx":
         found = report.checked
         out().print(

@@ -132,7 +132,7 @@ def verify(artifact: Artifact, threads: Threads = None, sha256: Sha256 = None, t
         console.print(f"not testable: {promise}", markup=False, soft_wrap=True)
     console.print(
         f"{artifact}: {'agrees' if result.ok else 'does NOT agree'} with the reference on {result.events} events, "
-        f"tolerance {result.tolerance:g}",
+        f"tolerance {result.tolerance:g} x max(1, |reference|)",
         markup=False,
     )
     raise typer.Exit(0 if result.ok else 1)
@@ -241,6 +241,8 @@ def _describe(manifest: Described) -> None:
     console.print(table)
     for dim in manifest.ragged:
         console.print(f"{dim.name}: up to {dim.bound} an event, beyond that {manifest.policy.overflow}", markup=False)
+    from hepq.commands.golden_words import phrasing
+
     made, code = manifest.provenance, ""
     if isinstance(manifest, OnnxManifest):
         code = f"; ONNX opset {manifest.opset}"
@@ -250,8 +252,8 @@ def _describe(manifest: Described) -> None:
     if isinstance(manifest, Manifest) and manifest.circuits is not None:
         console.print(_circuit_words(manifest.circuits), markup=False)
     console.print(
-        f"{weights:,} weights{code}; {manifest.golden.events} golden vectors, "
-        f"tolerance {manifest.golden.tolerance:g}\n"
+        f"{weights:,} weights{code}; {phrasing(manifest.golden)}, "
+        f"tolerance {manifest.golden.tolerance:g} x max(1, |reference|)\n"
         f"made {made.created} by hepq {made.hepq}, TVM {made.tvm}; source SHA-256 {made.source_sha256[:16]}…\n"
         f"passes: {', '.join(made.passes)}\n{made.command}",
         markup=False,

@@ -77,3 +77,17 @@ def _batch_norm(x: Node, channel: Dim, path: str) -> Node:
         for name, value in inits.items()
     ]  # fmt: skip
     return make("batch_norm", x, *stats, channel=channel, eps=1e-5, momentum=0.1)
+
+
+def grid_neighbours() -> tuple[Module, list[dict[str, Any]]]:
+    """A module that tells each particle's neighbours; events whose particles sit in cells, so that many distances are
+    within a float32 rounding error of each other."""
+    part, xy = Dim("part", bound=70), Dim("xy", 2)
+    deta, dphi = (make("input", name=n, type=Type("real", (part,))) for n in ("deta", "dphi"))
+    near = make("knn", make("stack", deta, dphi, dim=xy), over=part, coord=xy, nbr=Dim("nbr", 7), short="zero")
+    number = make("cast", make("iota", dim=part), type=Type("real", (part,)))
+    rng, events = np.random.default_rng(0), []
+    for n in (0, 1, 3, 33, 40, 64, 70):
+        cells = (rng.integers(-8, 8, (n, 2)) * 0.0875 + rng.normal(size=2)).astype(np.float32).astype(float)
+        events.append({"deta": cells[:, 0], "dphi": cells[:, 1]})
+    return Module("neighbours", (deta, dphi), {"near": make("gather", number, near)}), events

@@ -15,6 +15,7 @@ from hepq.compiler.ir import QUANTUM, Module, Node
 from hepq.lang.types import Dim, Type
 from tests.compiler.flat import flat_outputs
 from tests.compiler.generate import modules, random_events, random_weights, seeded_module
+from tests.compiler.graphs import grid_neighbours
 from tests.compiler.tvm_call import Compiled, runnable
 
 TARGETS = [t for t in ("cpu:x86-64-v3", "cpu:x86-64-v4", "cpu:x86-64", "cpu:armv8-a") if runnable(t)]
@@ -176,3 +177,13 @@ def test_a_product_with_two_dims_of_columns_where_rows_do_not_fill_a_tile(target
     x = make("input", name="x", type=Type("real", (PART, FIVE, one)))
     w = make("param", path="w", init=("normal", 0.0, 1.0), trainable=True, type=Type("real", (one, head, sub)))
     check(Module("m", (x,), {"y": make("contract", x, w, over=(one,))}), target, seed=0)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.case("verify_own_artifact")
+def test_neighbours_on_a_grid_are_not_for_rounding_to_decide(target: str) -> None:
+    module, events = grid_neighbours()
+    exact, rounded = (interpret.run(module, events, {}, dtype)["near"] for dtype in (np.float64, np.float32))
+    assert any((a != b).any() for a, b in zip(exact, rounded, strict=True))  # float32 would decide some otherwise
+    for a, b in zip(Compiled(module, {}, target)(events)["near"], exact, strict=True):
+        np.testing.assert_array_equal(a, b)

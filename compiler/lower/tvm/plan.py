@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 
+from hepq.compiler.as_read import as_read
 from hepq.compiler.ir import Module, Node
 from hepq.lang.types import Dim
 
@@ -229,7 +230,8 @@ def _output_sources(node: Node, stage_of: Mapping[Node, int]) -> Iterator[Node]:
 
 def _knn_temporaries(node: Node, width: int) -> tuple[int, int]:
     row = round_up(capacity(node["over"]), lanes_for(node["over"], width)) + width
-    return (capacity(node["coord"]) + 1) * row, row
+    distances = 2 if as_read(node.operands[0]) else 1
+    return (capacity(node["coord"]) + distances) * row, row
 
 
 #: op -> floats and ints it needs while it runs

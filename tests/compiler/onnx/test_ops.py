@@ -20,6 +20,7 @@ from hepq.compiler.passes.standard import INFERENCE
 from hepq.lang.types import Dim, Type
 from hepq.runtime.elementwise import BINARY, UNARY
 from tests.compiler.generate import random_events, random_weights, seeded_module
+from tests.compiler.graphs import grid_neighbours
 from tests.compiler.onnx.ort_call import Loaded
 
 PART = Dim("part", bound=40)
@@ -178,3 +179,9 @@ def test_names_that_collide_are_refused_or_avoided() -> None:
     x = make("input", name="n_part", type=Type("real", (PART,)))
     with pytest.raises(OnnxError, match="`n_part`"):
         lower(Module("m", (x,), {"n_part": make("neg", x)}), {})
+
+
+def test_neighbours_on_a_grid_are_not_for_rounding_to_decide() -> None:
+    module, events = grid_neighbours()
+    for a, b in zip(Loaded(module, {})(events)["near"], run(module, events, {})["near"], strict=True):
+        np.testing.assert_array_equal(a, b)
