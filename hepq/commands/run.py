@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from hepq.runtime.artifact import Artifact as Opened
     from hepq.runtime.manifest import Circuits, Described
+    from hepq.runtime.model import Model
     from hepq.runtime.onnx_model import OnnxModel
     from hepq.runtime.predict import Summary
 
@@ -112,6 +113,7 @@ def verify(artifact: Artifact, threads: Threads = None, sha256: Sha256 = None, t
     from rich.table import Table
 
     from hepq.api import load
+    from hepq.commands.golden_words import phrasing
     from hepq.runtime.threads import limited
 
     with limited(threads), err().status(f"verifying {artifact.name}"):
@@ -119,9 +121,10 @@ def verify(artifact: Artifact, threads: Threads = None, sha256: Sha256 = None, t
             from hepq.runtime.onnx_model import OnnxModel
             from hepq.runtime.trust import Trust
 
-            result = OnnxModel(artifact, trust=Trust.of(sha256, trusted)).verify()
+            model: OnnxModel | Model = OnnxModel(artifact, trust=Trust.of(sha256, trusted))
         else:
-            result = load(artifact, threads, sha256=sha256, trusted=trusted).verify()
+            model = load(artifact, threads, sha256=sha256, trusted=trusted)
+        result = model.verify()
     table = Table("check", "output", "largest difference", "", box=None)
     for check in result.checks:
         mark = "[green]ok[/]" if check.ok else "[bold red]too large[/]"
@@ -135,6 +138,8 @@ def verify(artifact: Artifact, threads: Threads = None, sha256: Sha256 = None, t
         f"tolerance {result.tolerance:g} x max(1, |reference|)",
         markup=False,
     )
+    if model.manifest.golden.rounding or model.manifest.golden.unfit:
+        console.print(f"when compiled: {phrasing(model.manifest.golden)}", markup=False)
     raise typer.Exit(0 if result.ok else 1)
 
 

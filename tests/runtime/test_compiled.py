@@ -76,7 +76,7 @@ def write(path: Path) -> None:
         golden=manifest.GoldenInfo(events=16, tolerance=1e-5),
         provenance=manifest.Provenance(source_sha256="", hepq="0", created="2026-01-01"),
     )
-    golden = golden_vectors(module(), WEIGHTS, made, None, Path())
+    golden, _ = golden_vectors(module(), WEIGHTS, made, None, Path())
     assert golden.raw.events == 16
     members = {
         "weights.safetensors": save(WEIGHTS),

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Golden events: those that rounding decides are found by the reference alone, left out, replaced and counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+import pytest
+
+import hepq
+from benchmarks.published import PROGRAMS
+from hepq.compiler.lower.tvm import mathfn
+from hepq.compiler.lower.tvm.tir import const
+from hepq.compiler.options import Options
+from hepq.compiler.perturbed import largest_move
+from hepq.compiler.pipeline import CompileReport, build_file, compile_file
+from hepq.compiler.weights import import_checkpoint, save_weights
+from hepq.lang.diagnostic import HepqError
+
+#: 3a and b differ by rounding, or by far
+DECIDE = "model M(a: real, b: real) -> real = if a * 3 > b then 1 else 0\n"
+
+
+def compiled(folder: Path, text: str, events: dict[str, np.ndarray] | None = None, n: int = 16) -> CompileReport:
+    (folder / "m.hepq").write_text(text)
+    golden = None
+    if events is not None:
+        golden = folder / "events.parquet"
+        ak.to_parquet(ak.Array(events), golden)
+    return compile_file(folder / "m.hepq", folder / "m.hepqx", Options(init=0, golden=golden, golden_events=n))
+
+
+def decided(near: list[bool]) -> dict[str, np.ndarray]:
+    a = np.random.default_rng(0).uniform(1, 2, len(near)).astype(np.float32)
+    return {"a": a, "b": (a * np.float32(3) * np.where(near, 1, 2)).astype(np.float32)}
+
+
+@pytest.mark.case("verify_own_artifact")
+def test_events_that_rounding_decides_are_replaced_and_counted(tmp_path: Path) -> None:
+    info = compiled(tmp_path, DECIDE, decided([True, False, True, False, False, False, False]), n=4).golden
+    assert info is not None
+    assert (info.events, info.rounding, info.unfit) == (4, 2, 0)
+    model = hepq.load(tmp_path / "m.hepqx", threads=1)
+    assert model.manifest.golden == info
+    assert model.verify().ok
+
+
+@pytest.mark.case("verify_own_artifact")
+def test_more_than_half_is_an_error_and_nothing_is_written(tmp_path: Path) -> None:
+    with pytest.raises(HepqError, match=r"HQ0766.*rounding decides 3 of 5"):
+        compiled(tmp_path, DECIDE, decided([True, False, True, False, True]))
+    assert not (tmp_path / "m.hepqx").exists()
+    assert compiled(tmp_path, DECIDE, decided([True, False, True, False])).golden.rounding == 2  # type: ignore[union-attr]
+
+
+def test_what_leaves_float32_is_unfit(tmp_path: Path) -> None:
+    x = np.array([1, 100, 2, 3], np.float32)
+    info = compiled(tmp_path, "model M(x: real) -> real = log(exp(x) + 1)\n", {"x": x}).golden
+    assert info is not None
+    assert (info.events, info.rounding, info.unfit) == (3, 0, 1)
+
+
+@pytest.mark.case("verify_own_artifact")
+def test_a_fault_of_an_emitter_makes_compile_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tanh = mathfn.UNARY["tanh"]
+    monkeypatch.setitem(mathfn.UNARY, "tanh", lambda x: tanh(x) + const(1e-3, "float32"))
+    with pytest.raises(HepqError, match=r"HQ0765.*output output of golden event \d+ by 1\.0e-03"):
+        compiled(tmp_path, "model M(x: real[3]) -> real[3] = tanh(x)\n")
+    assert list(tmp_path.iterdir()) == [tmp_path / "m.hepq"]
+
+
+def test_moves_are_relative_above_one_and_infinite_to_and_from_nan() -> None:
+    exact = {"a": np.array([0.5, 10.0]), "b": np.array([np.nan])}
+    assert largest_move(exact, exact) == 0
+    assert largest_move(exact, exact | {"a": np.array([0.5, 10.5])}) == pytest.approx(0.05)
+    assert largest_move(exact, exact | {"a": np.array([0.7, 10.5])}) == pytest.approx(0.2)
+    assert largest_move(exact, exact | {"b": np.array([1.0])}) == np.inf
+
+
+@pytest.mark.case("verify_own_artifact")
+@pytest.mark.parametrize("jets", ["Tbl_1k", "Hgg_1k"])
+def test_published_weights_on_other_jets_verify(jets: str, shared: Path, tmp_path: Path) -> None:
+    name = "ParticleNet_kinpid"
+    weights = import_checkpoint(build_file(PROGRAMS[name], Options(model="Published")), shared / f"weights/{name}.pt")
+    save_weights(tmp_path / "w.safetensors", weights.weights)
+    options = Options(
+        model="Published", weights=tmp_path / "w.safetensors", golden=shared / f"jets/{jets}.root", golden_events=4
+    )
+    report = compile_file(PROGRAMS[name], tmp_path / "a.hepqx", options)
+    assert report.replayed
+    assert report.golden is not None
+    assert report.golden.rounding <= report.golden.events == 4
+    assert hepq.load(tmp_path / "a.hepqx", threads=1).verify().ok
