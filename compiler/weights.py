@@ -11,12 +11,15 @@ from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.compiler import tensor_files
 from hepq.compiler.build import Built, require_sizes
 from hepq.compiler.ir import Module
+from hepq.compiler.tensor_files import unwrapped
 from hepq.lang import ast
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import Diagnostic, HepqError
@@ -39,7 +42,8 @@ def load_weights(path: Path, module: Module) -> Weights:
 
 def read_used(path: Path, module: Module) -> Tensors:
     """As ``read_tensors``, without the weights of blocks that a training recorded and ``module`` does not use."""
-    return _of_blocks(read_tensors(path), _recorded(path, _BLOCKS), module)
+    tensors = {n if n in module.params else unwrapped(n): t for n, t in read_tensors(path).items()}
+    return _of_blocks(tensors, _recorded(path, _BLOCKS), module)
 
 
 def _of_blocks(tensors: Mapping[str, NDArray[Any]], blocks: Mapping[str, str], module: Module) -> Tensors:
@@ -96,13 +100,13 @@ def recorded_dims(path: Path) -> dict[str, int]:
 
 
 def _recorded(path: Path, key: str) -> dict[str, Any]:
-    if path.suffix != ".safetensors" or not path.is_file():
-        return {}
     from safetensors import SafetensorError
 
     try:
+        if not path.is_file() or tensor_files.kind_of(path) != tensor_files.SAFETENSORS:
+            return {}
         found = json.loads(_metadata(path).get(key, "{}"))
-    except (SafetensorError, ValueError, OSError):
+    except (SafetensorError, BadZipFile, ValueError, OSError):
         return {}  # reading the tensors will say what is wrong
     return found if isinstance(found, dict) else {}
 
@@ -115,27 +119,20 @@ def _metadata(path: Path) -> dict[str, str]:
 
 
 def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
-    """Tensors of a safetensors file or a PyTorch state_dict, which is read without running code."""
+    """Tensors of a safetensors file, a PyTorch state_dict or a NumPy ``.npz``, read without running code.
+
+    The content tells which it is. Raises HepqError HQ0701 or HQ0702.
+    """
     if not path.is_file():
         raise HepqError([diag("HQ0701", path=path)])
     try:
-        if path.suffix == ".safetensors":
-            from safetensors.numpy import load_file
-
-            tensors = dict(load_file(path))
+        tensors = tensor_files.read(path)
+        if tensor_files.kind_of(path) == tensor_files.SAFETENSORS:
             _check(tensors, _metadata(path))
-            return tensors
-        return _read_torch(path)
-    except HepqError:
-        raise
-    except Exception as error:  # both readers raise many kinds for damaged files
-        raise HepqError([diag("HQ0702", path=path, reason=str(error).splitlines()[0][:200])]) from error
-
-
-def _read_torch(path: Path) -> dict[str, NDArray[Any]]:
-    from hepq.compiler.lower.torch_checkpoint import read_state_dict
-
-    return read_state_dict(path)
+        return tensors
+    except Exception as error:  # the readers raise many kinds for damaged files
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise HepqError([diag("HQ0702", path=path, reason=reason)]) from error
 
 
 def fit(tensors: Mapping[str, NDArray[Any]], module: Module, path: Path) -> Weights:
@@ -178,7 +175,8 @@ class Imported:
 def import_checkpoint(built: Built, path: Path, table: str | None = None) -> Imported:
     """Weights of the model from a published state_dict, through the checkpoint table of its blocks.
 
-    Names that a PyTorch BatchNorm keeps but nothing uses (``num_batches_tracked``) are ignored.
+    Names that a PyTorch BatchNorm keeps but nothing uses (``num_batches_tracked``) are ignored. What wrappers put
+    before names (``module.``, ``_orig_mod.``, Lightning's ``model.``) may be in the table, in the file, or in both.
     Raises HepqError if the table, a weight or a shape does not fit.
     """
     theirs = read_tensors(path)
@@ -188,7 +186,7 @@ def import_checkpoint(built: Built, path: Path, table: str | None = None) -> Imp
     ignored, unknown = [], []
     for name, value in theirs.items():
         ours = next((o for prefix, decl in tables if (o := _translate(decl, prefix, name, built))), None)
-        if ours is not None:
+        if ours is not None and ours not in mapping:
             tensors[ours], mapping[ours] = value, name
         elif name.endswith("num_batches_tracked"):
             ignored.append(name)
@@ -220,10 +218,12 @@ def _tables(built: Built, name: str | None) -> list[tuple[str, ast.CheckpointDec
 
 
 def _translate(decl: ast.CheckpointDecl, prefix: str, name: str, built: Built) -> str | None:
-    """Our path for their name, by the first entry of the table that fits both sides."""
-    for entry in decl.entries:
-        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^.]+)", re.escape(entry.theirs))
-        match = re.fullmatch(pattern, name)
+    """Our path for their name, by the first entry of the table that fits both sides: as written, else unwrapped."""
+    entries, forms = decl.entries, (str, unwrapped, lambda n: unwrapped(unwrapped(n).removeprefix("model.")))
+    tried = [(entry, form(entry.theirs), form(name)) for form in forms for entry in entries]
+    for entry, theirs, wanted in tried:
+        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^.]+)", re.escape(theirs))
+        match = re.fullmatch(pattern, wanted)
         if match is None:
             continue
         ours = entry.ours.format(**match.groupdict())
