@@ -39,10 +39,22 @@ IDENTITY: Frame = tuple((p, 1) for p in range(16))
 
 @dataclass
 class _Run:
-    """Gates on ``wires`` (one or two; none: a barrier, or a gate on more) in time order."""
+    """Gates on ``wires`` (one or two; none: a barrier, or a gate on more) in time order; their axes on each wire."""
 
     wires: tuple[int, ...]
     ops: list[Op] = field(default_factory=list)
+    axes: dict[int, frozenset[int]] = field(default_factory=dict)
+
+    def add(self, ops: Iterable[Op]) -> None:
+        for op in ops:
+            self.ops.append(op)
+            for q, found in _axes(op).items():
+                self.axes[q] = self.axes.get(q, frozenset()) | found
+
+    def commutes(self, other: _Run) -> bool:
+        """Whether both turn about one and the same axis on each wire that they share."""
+        shared = self.axes.keys() & other.axes.keys()
+        return all(len(self.axes[q] | other.axes[q]) <= 1 for q in shared)
 
 
 @dataclass(frozen=True)
@@ -75,28 +87,51 @@ def shortened(circuit: Circuit, *, exchange: bool, any_angle: bool) -> Rewritten
 
 
 def _runs(ops: Iterable[Op]) -> list[_Run]:
-    """Greedy: a gate on two wires goes on with their run if both are still in it."""
+    """Greedy: a gate on two wires goes on with the last run on them if it commutes with what was done on either since
+    then, or if the run does, which is then moved.
+    """
     made: list[_Run] = []
-    now: dict[int, _Run] = {}
     for op in _plain(ops):
-        wires = op.qubits
-        if len(wires) > 2 or isinstance(op, Barrier):
-            made.append(_Run((), [op]))
-            for q in wires:
-                now.pop(q, None)
-            continue
-        if (last := now.get(wires[0])) is not None and all(now.get(q) is last for q in wires):
-            last.ops.append(op)
-            continue
-        run = _Run(tuple(sorted(wires)))
-        for before in {id(now[q]): now[q] for q in wires if q in now}.values():
-            if len(before.wires) == 1:
-                run.ops += before.ops
-                before.ops = []
-        run.ops.append(op)
-        made.append(run)
-        now |= dict.fromkeys(wires, run)
-    return [run for run in made if run.ops]
+        wires = tuple(sorted(op.qubits))
+        alone = _Run(() if len(wires) > 2 or isinstance(op, Barrier) else wires)
+        alone.add((op,))
+        if len(alone.wires) == 1:
+            last = next((run for run in reversed(made) if wires[0] in run.axes), None)
+            if last is not None and last.wires:
+                last.add((op,))
+                continue
+        elif alone.wires:
+            at = next((i for i in reversed(range(len(made))) if made[i].wires == wires), None)
+            since = [] if at is None else [run for run in made[at + 1 :] if run.axes.keys() & set(wires)]
+            if at is not None and all(run.commutes(alone) for run in since):
+                made[at].add((op,))
+                continue
+            if at is not None and all(run.commutes(made[at]) for run in since):
+                made.append(made.pop(at))
+                made[-1].add((op,))
+                continue
+            alone = _with_singles(made, alone)
+        made.append(alone)
+    return made
+
+
+def _with_singles(made: list[_Run], alone: _Run) -> _Run:
+    """A run that begins with what single wires of it end with; that is taken out of ``made``."""
+    lasts = [next((run for run in reversed(made) if q in run.axes), alone) for q in alone.wires]
+    singles = [run for run in lasts if len(run.wires) == 1]
+    whole = _Run(alone.wires)
+    whole.add(op for run in (*singles, alone) for op in run.ops)
+    made[:] = [run for run in made if not any(run is single for single in singles)]
+    return whole
+
+
+def _axes(op: Op) -> dict[int, frozenset[int]]:
+    """About which axes an op turns each of its wires; all three where it is not known."""
+    wires = tuple(sorted(op.qubits))
+    if len(wires) > 2 or isinstance(op, Barrier):
+        return dict.fromkeys(wires, frozenset((_X, _Y, _Z)))
+    strings = [string for string, _ in _rotations(op, wires)]
+    return {q: frozenset(s // 4**i % 4 for s in strings if s // 4**i % 4) for i, q in enumerate(wires)}
 
 
 def _plain(ops: Iterable[Op]) -> Iterator[Op]:
