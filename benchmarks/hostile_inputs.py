@@ -26,8 +26,7 @@ def hepqc(arguments: list[str]) -> Action:
 
         from hepq import cli
         from hepq.commands.console import INTERNAL
-
-        plain = cli.report
+        from hepq.commands.console import report as plain
 
         def told(error: Exception) -> int | None:
             status = plain(error)

@@ -163,7 +163,7 @@ def imported() -> None:
     ):  # fmt: skip
         importlib.import_module(name)
     import torch
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     torch.set_num_threads(1)  # threads of numerical libraries do not survive a fork
     threadpool_limits(1)

@@ -62,7 +62,12 @@ def recompiled(artifact: Artifact) -> Artifact:
         natives = (held.natives, held.device, *(c.qasm3 for c in held.compiled))
         members |= {m: artifact.members[m] for m in natives if m is not None}
     schema = event_schema(built, source)
-    update = {"dims": schema.dims, "inputs": schema.inputs, "dataset": schema.dataset, "code": made.code}
+    update: dict[str, Any] = {
+        "dims": schema.dims,
+        "inputs": schema.inputs,
+        "dataset": schema.dataset,
+        "code": made.code,
+    }
     update |= {"outputs": outputs(source, schema), "invariances": built.plan.invariances, "circuits": circuits}
     return Artifact(artifact.path, hashed(old.model_copy(update=update), members), members, artifact.sha256)
 

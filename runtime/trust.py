@@ -149,7 +149,8 @@ def generate(path: Path, name: str) -> str:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     with replacing(path) as temporary:
-        temporary.touch(0o600)
+        temporary.touch()
+        temporary.chmod(0o600)
         temporary.write_bytes(pem)
     key = _public(made)
     with replacing(public) as temporary:

@@ -74,7 +74,7 @@ def report(error: Exception) -> int | None:
         print(error, file=sys.stderr)
         return 1
     if isinstance(error, MemoryError):
-        print(f"error: not enough memory: {error or 'what was asked for does not fit'}", file=sys.stderr)
+        print(f"error: not enough memory: {str(error) or 'what was asked for does not fit'}", file=sys.stderr)
         return 1
     if isinstance(error, OSError):
         print(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""), file=sys.stderr)

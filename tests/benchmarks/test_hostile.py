@@ -40,6 +40,11 @@ def killed() -> int:
     return 0
 
 
+def asleep() -> int:
+    time.sleep(60)
+    return 0
+
+
 def refused() -> int:
     print("error[HQ0821]: damaged")
     raise SystemExit(1)
@@ -66,7 +71,7 @@ def test_outcomes(action: Action, outcome: str, code: str) -> None:
 
 def test_a_hang_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hostile_child, "WALL", 0.3)
-    result = ended(lambda: time.sleep(60) or 0)
+    result = ended(asleep)
     assert (result.outcome, result.seconds < 5) == ("hang", True)
 
 

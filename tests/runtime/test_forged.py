@@ -267,7 +267,7 @@ def test_programs_are_checked_whole_before_a_step_runs(step: int, field_: str, v
 
 def test_a_program_that_would_fill_the_memory_is_refused() -> None:
     big = [["big", 1 << 25]]
-    steps = [{"op": "iota", "elem": "int", "dims": big}] + [{"op": "neg", "args": [0], "dims": big}] * 9
+    steps: list[Any] = [{"op": "iota", "elem": "int", "dims": big}] + [{"op": "neg", "args": [0], "dims": big}] * 9
     with pytest.raises(ValueError, match="at most"):
         Program.model_validate_json(json.dumps({"inputs": {}, "steps": steps, "outputs": {}}))
     wide = [[f"d{i}", 1 << 12] for i in (0, 1, 2)]

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import hepq
 from hepq.cli import app
-from hepq.runtime import artifact, trust
+from hepq.runtime import archive, trust
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.errors import ArtifactError, DataError
 from hepq.runtime.trust import Trust
@@ -33,7 +33,7 @@ def refused(path: Path, asked: Trust, monkeypatch: pytest.MonkeyPatch) -> Artifa
     def opened(*_: object) -> None:
         raise AssertionError("it was opened")
 
-    monkeypatch.setattr(artifact.archive, "opened", opened)
+    monkeypatch.setattr(archive, "opened", opened)
     with pytest.raises(ArtifactError) as caught:
         Artifact.open(path, asked)
     return caught.value
