@@ -222,6 +222,8 @@ def _static(ctx: Context, op: str, a: Value, b: Value, span: Span) -> Value:
     if isinstance(a, bool) and isinstance(b, bool):
         if op in ("and", "or"):
             return (a and b) if op == "and" else (a or b)
+        if op not in ("==", "!="):
+            ctx.error("HQ0301", span, found=describe(a))
     elif isinstance(a, bool) or isinstance(b, bool) or op in ("and", "or"):
         ctx.error("HQ0306" if op in ("and", "or") else "HQ0301", span, found=describe(a if isinstance(b, bool) else b))
     (x, u), (y, v) = _split(a), _split(b)

@@ -14,6 +14,7 @@ from hepq.lang.context import Context, Measuring, Reported
 from hepq.lang.expr import evaluate, known, lookup_dim
 from hepq.lang.types import Dim
 from hepq.lang.values import describe
+from hepq.lang.work import MAX_COUNT
 
 _SYMMETRY = "`lorentz` or `permute(dim)`"
 ATTRIBUTES = ("invariant", "equivariant", "shots", "budget")
@@ -73,7 +74,7 @@ def together(found: Sequence[Measuring], own: Sequence[ast.Attr]) -> Measuring:
     budgets = [m.budget for m in found if m.budget]
     budgets = budgets[:1] if "budget" in names else budgets
     total = {key: sum(b.get(key, 0.0) for b in budgets) for key in LIMITS if any(key in b for b in budgets)}
-    return Measuring(shots[0] if "shots" in names else max(shots, default=None), total)
+    return Measuring(shots[0] if "shots" in names and shots else max(shots, default=None), total)
 
 
 def _shots(ctx: Context, attr: ast.Attr) -> int:
@@ -83,6 +84,8 @@ def _shots(ctx: Context, attr: ast.Attr) -> int:
     value = known(evaluate(ctx, attr.args[0].value))
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         ctx.error("HQ0111", attr.span, name=attr.name, wanted=wanted, help=help)
+    if value > MAX_COUNT:
+        ctx.error("HQ0111", attr.span, name=attr.name, wanted=f"at most {MAX_COUNT}", help=help)
     return value
 
 

@@ -16,6 +16,7 @@ from hepq.lang.source import Span
 from hepq.lang.types import Dim, Type, anonymous, merge_dims
 from hepq.lang.values import Builtin, Circuit, Tensor, Value, describe
 from hepq.lang.words import extent
+from hepq.lang.work import MAX_COUNT
 
 #: probabilities of every bit string are kept for at most so many qubits
 MAX_MEASURED = 24
@@ -67,7 +68,7 @@ def _probs(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Va
     a = read(ctx, fn, args, span, ["state", "over"], ["shots"] if fn.name == "sample" else [], dims=["over"])
     state = _state(ctx, a, "state")
     shots = a.integer("shots", 1024) if fn.name == "sample" else None
-    if shots is not None and shots < 1:
+    if shots is not None and not 1 <= shots <= MAX_COUNT:
         ctx.error("HQ0206", a.where("shots"), size=shots)
     wires = state.register.size
     if wires is None:

@@ -136,7 +136,7 @@ class Body:
         if found is None:
             self.known = False
             return
-        self.ctx.spend(1 + len(found) // 8, span)
+        self.ctx.spend(1 + len(found) // 3, span)
         self.gates += [g.on(numbers) for g in found]
         if len(self.gates) > MAX_GATES:
             self.ctx.give_up("HQ0412", span, limit=MAX_GATES)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from hepq.lang.catalogue import near
 from hepq.lang.context import Context
 from hepq.lang.expr import evaluate, known
 from hepq.lang.values import Value, describe
+from hepq.lang.work import MAX_COUNT
 
 #: optimiser -> its arguments and their defaults
 OPTIMISERS: dict[str, dict[str, float]] = {
@@ -71,11 +73,15 @@ def spec(table: Mapping[str, Mapping[str, float]], what: str) -> Callable[[Conte
 
 
 def number(low: float, high: float = float("inf")) -> Callable[[Context, ast.Expr], float]:
-    """A reader of numbers, both ends included."""
+    """A reader of finite numbers, both ends included."""
 
     def read(ctx: Context, e: ast.Expr) -> float:
         value = known(evaluate(ctx, e))
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not low <= value <= high:
+        if (
+            not isinstance(value, (int, float))
+            or isinstance(value, bool)
+            or not (low <= value <= high and math.isfinite(value))
+        ):
             wanted = f"a number from {low:g}" + (f" to {high:g}" if high < float("inf") else " on")
             ctx.error("HQ0651", e.span, wanted=wanted, found=describe(value))
         return float(value)
@@ -86,8 +92,9 @@ def number(low: float, high: float = float("inf")) -> Callable[[Context, ast.Exp
 def whole(low: int) -> Callable[[Context, ast.Expr], int]:
     def read(ctx: Context, e: ast.Expr) -> int:
         value = known(evaluate(ctx, e))
-        if not isinstance(value, int) or isinstance(value, bool) or value < low:
-            ctx.error("HQ0651", e.span, wanted=f"a whole number from {low} on", found=describe(value))
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= MAX_COUNT:
+            upper = "on" if not isinstance(value, int) or value < low else f"to {MAX_COUNT}"
+            ctx.error("HQ0651", e.span, wanted=f"a whole number from {low} {upper}", found=describe(value))
         return value
 
     return read
@@ -132,7 +139,7 @@ def factors(ctx: Context, e: ast.Expr) -> tuple[tuple[str, float], ...]:
 def _is_factor(value: Value) -> bool:
     return (
         isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)
-        and isinstance(value[1], (int, float)) and not isinstance(value[1], bool) and value[1] >= 0
+        and isinstance(value[1], (int, float)) and not isinstance(value[1], bool) and 0 <= value[1] < math.inf
     )  # fmt: skip
 
 

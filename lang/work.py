@@ -9,8 +9,8 @@ from typing import Any
 
 from hepq.lang.source import Span
 
-#: expressions evaluated and statements run, over all declarations; the largest model of the library takes a tenth
-MAX_STEPS = 250_000
+#: expressions evaluated and statements run, over all declarations; the largest model of the library takes a sixth
+MAX_STEPS = 200_000
 MAX_CALL_DEPTH = 48
 #: of one loop; loops of a circuit may be as long as its gates are many
 MAX_ITERATIONS = 4096
@@ -22,6 +22,8 @@ MAX_GATES = 100_000
 MAX_WIRES = 1024
 #: of one list
 MAX_ITEMS = 100_000
+#: of shots, epochs, events in a batch
+MAX_COUNT = (1 << 31) - 1
 #: the largest static exponent, and the largest power of a unit
 MAX_POWER = 64
 #: of one value

@@ -205,3 +205,23 @@ def test_layout_breaks_the_outer_group_first() -> None:
     assert layout.layout(docs, 30) == "f(aaaa, (bbbb, cccc))"
     assert layout.layout(docs, 20) == "f(\n  aaaa,\n  (bbbb, cccc),\n)"
     assert layout.layout(docs, 10) == "f(\n  aaaa,\n  (\n    bbbb,\n    cccc,\n  ),\n)"
+
+
+SHORT, TALL, IMPORT = "dim a = 1\n", "fn f(x) {\n  return x\n}\n", "from std.nn import Dense\n"
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "blank"),
+    [(SHORT, SHORT, False), (SHORT, TALL, True), (TALL, SHORT, True), (TALL, TALL, True), (IMPORT, SHORT, True),
+     (SHORT, IMPORT, True), (IMPORT, IMPORT, False), (IMPORT, TALL, True)],
+)  # fmt: skip
+@pytest.mark.parametrize("comment", ["", "# about it\n", "# one\n# two\n"])
+def test_blank_lines_between_declarations(above: str, below: str, blank: bool, comment: str) -> None:
+    below = below.replace("f(", "g(").replace("dim a", "dim b").replace("Dense", "MLP")
+    gap = "\n" if blank else ""
+    assert format_source(above + comment + below) == above + gap + comment + below
+    assert format_source(above + "\n" + comment + below) == above + "\n" + comment + below
+    assert format_source(above + "\n\n\n" + comment + below) == above + "\n" + comment + below
+    if comment.count("\n") == 2:  # a blank line between comments is kept, and is enough
+        split = comment.replace("\n", "\n\n", 1)
+        assert format_source(above + split + below) == above + split + below

@@ -114,3 +114,56 @@ def test_a_dim_that_the_program_declares_itself_is_meant() -> None:
     sink = Sink()
     with pytest.raises(HepqError):
         require_sizes(build(load(None, text, sink), sink, model="M", dims={"sv": 5}).module)
+
+
+ODD = [
+    "0.5",
+    "1.5",
+    "0",
+    "-1",
+    "-0.5",
+    "inf",
+    "-inf",
+    "1 / 0",
+    "true",
+    "10^30",
+    '"many"',
+    "wire",
+    "[1]",
+    "3 GeV",
+    "nothing",
+    "K",
+]
+
+
+@pytest.mark.case("shots_half")
+@pytest.mark.parametrize("value", ODD)
+@pytest.mark.parametrize("attribute", ["@shots({})", "@budget(shots={})", "@budget(circuits=1, seconds={})"])
+@pytest.mark.parametrize("declared", ["model M(x: real[wire]) -> real = expect(Z[0], A(x))",
+                                      "circuit B(x: real[wire]) on q: qubit[wire] { h(q) }\n"
+                                      "model M(x: real[wire]) -> real = expect(Z[0], B(x))"])  # fmt: skip
+def test_odd_numbers_are_diagnosed(attribute: str, value: str, declared: str) -> None:
+    found = codes(f"{HEADER}fn K(x: real) -> real = x\n{attribute.format(value)}\n{declared}\n")
+    budget_takes = value in ("0.5", "1.5", "10^30") and "budget" in attribute
+    assert bool(found) is not budget_takes
+    assert set(found) <= {"HQ0111", "HQ0404", "HQ0405", "HQ0101", "HQ0301"}
+
+
+@pytest.mark.case("shots_half")
+@pytest.mark.parametrize("value", ODD)
+def test_odd_numbers_of_samples_are_diagnosed(value: str) -> None:
+    text = f"fn K(x: real) -> real = x\nmodel M(x: real[wire]) -> real[8] = sample[shots={value}](A(x))\n"
+    assert set(codes(HEADER + text)) <= {"HQ0206", "HQ0404", "HQ0405", "HQ0101"}
+    assert codes(HEADER + text) != [] or value == "wire"
+
+
+def test_the_limit_of_shots_is_exact() -> None:
+    for count, wanted in ((2**31 - 1, []), (2**31, ["HQ0111"])):
+        assert codes(f"{HEADER}@shots({count}) model M(x: real[wire]) -> real = expect(Z[0], A(x))") == wanted
+
+
+def test_the_most_shots_of_several_blocks() -> None:
+    """Not the fewest, and not the first: each wants at least its own."""
+    blocks = "".join(f"@shots({n}) block B{n}(x: real[wire]) -> real = expect(Z[0], A(x))\n" for n in (300, 700, 500))
+    found = plan(blocks + "model M(x: real[wire]) -> real = B300(x) + B700(x) + B500(x)")
+    assert found.shots == 700
