@@ -16,6 +16,9 @@ LEAVES = frozenset({"const", "iota", "count"})
 #: the operand's values at other indices
 ACCESS = frozenset({"rename", "transpose", "pick", "slice", "unflatten", "flatten", "gather", "window"})
 
+#: elementwise nodes inside each other
+DEEPEST = 100
+
 
 @dataclass
 class Inlining:
@@ -34,9 +37,18 @@ class Inlining:
         outputs = set(module.outputs.values())
         for node in module.walk():
             self._decide(node, users[node], node in outputs)
+        self._shorten(module)
         for host in [n for n in self.hosts if self.stored(n)]:
             self._unload(host)
         return self
+
+    def _shorten(self, module: Module) -> None:
+        """Memory in the midst of long chains of elementwise nodes: expressions are written by recursion."""
+        depth: dict[Node, int] = {}
+        for node in module.walk():
+            depth[node] = 1 + max((depth[o] for o in node.operands if o in self.inlined), default=0)
+            if depth[node] > DEEPEST and node in self.inlined and node.op in ELEMENTWISE and node not in self.hosts:
+                self.inlined.remove(node)
 
     def stored(self, node: Node) -> bool:
         return node not in self.inlined
