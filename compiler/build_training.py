@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from hepq.compiler.build import Built, NodeBuilder, build, static_values
@@ -15,7 +16,7 @@ from hepq.lang.context import Context
 from hepq.lang.diagnostic import HepqError, Sink
 from hepq.lang.entry import ModelPlan, sized
 from hepq.lang.modules import Program, load, name_span
-from hepq.lang.train import elaborate_train
+from hepq.lang.train import TrainPlan, elaborate_train
 
 #: outputs of a training's module that are not scored
 LOSS, WEIGHT = "loss", "weight"
@@ -51,8 +52,16 @@ def build_training_file(path: Path, options: Options | None = None, name: str | 
     outputs |= {loss_name(step.name): step.loss.handle for step in plan.steps}
     outputs |= {} if plan.weight is None else {WEIGHT: plan.weight.handle}
     module = Module(plan.name, tuple(t.handle for t in plan.inputs.values()), outputs)
+    plan = replace(plan, blocks=_unbound(plan, module, program) | plan.blocks)
     model = ModelPlan(plan.name, program.main.name, plan.inputs, plan.outputs, plan.dataset, plan.instances, ())
     return Built(module, model, program, plan)
+
+
+def _unbound(plan: TrainPlan, module: Module, program: Program) -> dict[str, str]:
+    """Path of each block of the program that has weights and is applied without a name, once; and what it is."""
+    with_weights = {path.partition(".")[0] for path in module.params if "." in path}
+    applied = {i.path: i.block for i in plan.instances if i.path in with_weights and i.module == program.main.name}
+    return {path: block for path, block in applied.items() if list(applied.values()).count(block) == 1}
 
 
 def _choose(program: Program, name: str | None) -> ast.TrainDecl | None:

@@ -43,7 +43,7 @@ class TrainPlan:
     """What is computed of an event: ``outputs``, a loss for each of ``steps``, and its ``weight``.
 
     ``inputs``: branches, the label and noise. Without steps the loss is what suits ``outputs`` and the label.
-    ``blocks``: path of each block that is bound to a name, and what it is.
+    ``blocks``: path of each block that is bound to a name, or applied once without, and what it is.
     """
 
     name: str
@@ -139,9 +139,15 @@ def _model(ctx: Context, train: _Train, module: str, statics: Mapping[str, Value
     train.blocks[""] = fn.decl.name
     if any(p.name in train.data.failed for p in fn.decl.params):
         ctx.frame.locals["output"] = UNKNOWN
-    elif _is_fed(Binding(fn.module, fn.decl, fn.decl.name), train.data) and not _steps(decl):
+    elif _is_fed(Binding(fn.module, fn.decl, fn.decl.name), train.data) and not _steps(decl) and _uses_output(decl):
         args = [(p.name, train.data.inputs[p.name], p.span) for p in fn.decl.params if p.name in train.data.inputs]
         train.roles["output"] = ctx.frame.locals["output"] = call_function(ctx, fn, args, fn.decl.span, entry=True)
+
+
+def _uses_output(decl: ast.TrainDecl) -> bool:
+    """Is the model applied to the dataset's inputs? Not where a loss speaks neither of it nor of what it gives."""
+    text = re.sub(r"\bmodel\s*=(?!=)", "", decl.span.text)
+    return _written(decl, "loss") is None or re.search(r"\b(model|output)\b", text) is not None
 
 
 def _steps(decl: ast.TrainDecl) -> bool:

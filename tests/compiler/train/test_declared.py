@@ -16,9 +16,10 @@ import hepq
 from hepq.compiler.build_training import build_training_file
 from hepq.compiler.initialise import initial_weights
 from hepq.compiler.options import Options
-from hepq.compiler.pipeline import compile_file
+from hepq.compiler.pipeline import build_file, compile_file
 from hepq.compiler.train import Recipe, Trained, train_file
 from hepq.compiler.train.report import Watch
+from hepq.compiler.weights import load_weights
 from hepq.lang.diagnostic import HepqError
 from tests.compiler.train.programs import EVENTS, GAN, TAG, written
 
@@ -91,6 +92,36 @@ def test_a_block_of_a_training_is_compiled_by_its_name(tmp_path: Path) -> None:
     hidden = np.maximum(z @ w["generator.dense0.weight"].T + w["generator.dense0.bias"], 0)
     wanted = hidden @ w["generator.dense1.weight"].T + w["generator.dense1.bias"]
     np.testing.assert_allclose(np.asarray(hepq.load(out)({"z": z})), wanted, atol=1e-5)
+
+
+APPLIED = """
+train Own {{
+  {0}
+  loss = cross_entropy(p, truth)
+}}
+"""
+
+
+@pytest.mark.case("train_model_applied")
+@pytest.mark.parametrize(
+    ("body", "prefix"),
+    [
+        ("model = Tag\n  p = Tag(x)\n  output = p", "tag0."),
+        ("p = Tag(x)", "tag0."),
+        ("tagger = Tag\n  p = tagger(x)", "tagger."),
+        ("model = Tag\n  p = model(x)", ""),
+        ("model = Tag\n  p = output", ""),
+    ],
+)
+def test_what_is_trained_is_compiled_however_it_is_applied(tmp_path: Path, body: str, prefix: str) -> None:
+    program = written(tmp_path, TAG, APPLIED.format(body))
+    trained(program, epochs=1)
+    weights = program.with_suffix(".safetensors")
+    assert f"{prefix}body.weight" in load_file(weights)
+    module = build_file(program, Options(model="Tag")).module
+    found = load_weights(weights, module)
+    for name, value in load_file(weights).items():
+        np.testing.assert_array_equal(found[name.removeprefix(prefix)], value)
 
 
 @pytest.mark.parametrize("parts", [(GAN,), (TAG, "train Own { optimiser = ranger(lr=0.01) }")])
