@@ -87,8 +87,10 @@ def compile_file(
     from hepq.compiler.dataset_files import check_files
     from hepq.compiler.onnx_file import TARGET
     from hepq.compiler.schema import event_schema, read_inputs
+    from hepq.runtime.files import check_writable
 
     options = _with_recorded(options or Options())
+    check_writable(out)
     report = CompileReport(out, "", options.target)
     tell = progress or (lambda _: None)
     sink = Sink()

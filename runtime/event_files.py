@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hepq.runtime import steps
 from hepq.runtime.columns import check_present
 from hepq.runtime.errors import DataError
 
 Files = str | Path | Sequence[str | Path]
-#: how much of a file is held at once: a number of events, or an amount of memory
-DEFAULT_STEP = "32 MB"
+DEFAULT_STEP = steps.DEFAULT
 PARQUET = (".parquet", ".pq")
 #: what a file's name ends with, where a tree may follow
 _ENDINGS = (".root", *PARQUET)
@@ -92,11 +92,13 @@ def iterate(source: Source, branches: Collection[str], step: int | str = DEFAULT
     """The file's events, ``step`` of them at a time, with ``branches``; one empty chunk if there are none.
 
     Raises DataError HQ0803 where the file cannot be read, HQ0805 for a branch it lacks, HQ0807 for one of a kind
-    that nothing can be made of.
+    that nothing can be made of; ValueError for a step that is none.
     """
     from hepq.runtime import parquet, root
 
     check_present(sorted(branches), list(source.branches), str(source))
+    step = steps.checked(step)
+    step = f"{steps.size(step)} B" if isinstance(step, str) else min(step, max(source.events, 1))
     first = 0
     for events in (root if source.tree else parquet).pieces(source, set(branches), step):
         yield Chunk(source, first, events)

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from hepq.runtime import steps
 from hepq.runtime.errors import DataError
 from hepq.runtime.event_files import Source, damaged
-
-_UNITS = {"kB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
 def source(path: str) -> Source:
@@ -62,12 +61,11 @@ def _converted(table: Any, source: Source) -> Any:
 
 def _rows(file: Any, columns: list[str], step: str) -> int:
     """How many events of these columns take so much memory."""
-    amount, unit = step.split()
     groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
     found = [group.column(i) for group in groups for i in range(group.num_columns)]
     mine = tuple(f"{name}." for name in columns)
     size = sum(c.total_uncompressed_size for c in found if f"{c.path_in_schema}.".startswith(mine))
-    return max(1, int(float(amount) * _UNITS[unit] * file.metadata.num_rows / max(size, 1)))
+    return max(1, min(file.metadata.num_rows, steps.size(step) * file.metadata.num_rows // max(size, 1)))
 
 
 @contextmanager

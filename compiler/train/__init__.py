@@ -58,7 +58,9 @@ def train_file(
     from hepq.compiler.train.data import read_events
     from hepq.compiler.train.report import Watch
     from hepq.compiler.weights import save_weights
+    from hepq.runtime.files import check_writable
 
+    check_writable(out)
     recipe, watch = recipe or Recipe(), watch or Watch()
     options = options or Options()
     events = read_events(program, files, replace(options, dims=UNFITTED | dict(options.dims)), train)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hepq.commands.console import err, example, out
+from hepq.commands.numbers import LAST_SEED, MOST, MOST_REPEATS
 from hepq.commands.reported import ReportFile, check_report, show_report, write_report
 from hepq.commands.run import Artifact, Threads
 from hepq.commands.trust_options import Sha256, Trusted
@@ -57,7 +58,9 @@ def attribute(
     output: Annotated[str | None, typer.Option(help="Which output, if there are several.")] = None,
     class_: Annotated[str | None, typer.Option("--class", help="Whose score; by default the last class's.")] = None,
     metric: Annotated[Metric, typer.Option(help="Permutation: what is lost.")] = Metric.auc,
-    repeats: Annotated[int, typer.Option(min=1, help="Permutation: how often each variable is permuted.")] = 5,
+    repeats: Annotated[
+        int, typer.Option(min=1, max=MOST_REPEATS, help="Permutation: how often each variable is permuted.")
+    ] = 5,
     together: Annotated[
         list[str], typer.Option(metavar="A,B,…", help="Permutation: variables to permute as one. Repeatable.")
     ] = [],  # noqa: B006
@@ -66,9 +69,11 @@ def attribute(
         typer.Option(help="Permutation of particles: whole lists between events of as many, or values of equal rank."),
     ] = Ragged.lists,
     baseline: Annotated[Baseline, typer.Option(help="Integrated gradients: where they begin.")] = Baseline.mean,
-    steps: Annotated[int, typer.Option(min=1, help="Integrated gradients: points of the integral.")] = 32,
-    events: Annotated[int, typer.Option(min=2, help="Use at most so many events, drawn by chance.")] = 20_000,
-    seed: Annotated[int, typer.Option(min=0, help="Of events drawn, and of permutations.")] = 0,
+    steps: Annotated[
+        int, typer.Option(min=1, max=MOST_REPEATS, help="Integrated gradients: points of the integral.")
+    ] = 32,
+    events: Annotated[int, typer.Option(min=2, max=MOST, help="Use at most so many events, drawn by chance.")] = 20_000,
+    seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="Of events drawn, and of permutations.")] = 0,
     csv: Annotated[Path | None, typer.Option(help="Write the table to this [.csv] file.")] = None,
     tree: Annotated[str | None, typer.Option(help="The tree to read; by default the program's.")] = None,
     threads: Threads = None,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hepq.commands.console import err, example, next_to, out
+from hepq.commands.numbers import LAST_SEED, MOST_AT_ONCE
 
 if TYPE_CHECKING:
     from hepq.compiler.options import Options
@@ -91,7 +92,9 @@ def compile_(
         ),
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Trained weights, [.safetensors].")] = None,
-    init: Annotated[int | None, typer.Option(metavar="SEED", help="Random weights instead, from this seed.")] = None,
+    init: Annotated[
+        int | None, typer.Option(min=0, max=LAST_SEED, metavar="SEED", help="Random weights instead, from this seed.")
+    ] = None,
     target: Annotated[
         str, typer.Option(help="Where it will run: cpu, cpu:NAME, onnx, sim, or a quantum device (hepqc targets).")
     ] = "cpu",
@@ -108,13 +111,18 @@ def compile_(
         int, typer.Option(min=1, metavar="N", help="How many golden vectors to keep. Circuits of many wires: few.")
     ] = 16,
     effort: Annotated[Effort, typer.Option(help="How long to look for good native circuits.")] = Effort.normal,
-    seed: Annotated[int, typer.Option(help="Of that search: the same seed gives the same circuits.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="Of that search: the same seed gives the same circuits.")
+    ] = 0,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes that search; by default as many as there are cores.")
+        int | None,
+        typer.Option(min=1, max=MOST_AT_ONCE, help="Processes that search; by default as many as there are cores."),
     ] = None,
     threads: Annotated[
         int | None,
-        typer.Option(min=1, help="Threads that compute golden vectors; by default all this process may use."),
+        typer.Option(
+            min=1, max=MOST_AT_ONCE, help="Threads that compute golden vectors; by default all this process may use."
+        ),
     ] = None,
     cache: Annotated[
         Path | None, typer.Option(help="Where compiled circuits are kept; by default in the user's cache folder.")

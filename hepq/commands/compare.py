@@ -12,6 +12,7 @@ import typer
 
 from hepq.commands.build import Dataset, Dims, Model, Statics, options
 from hepq.commands.console import err, example, out
+from hepq.commands.numbers import LAST_SEED, MOST, MOST_AT_ONCE, MOST_REPEATS, real
 from hepq.commands.reported import ReportFile, check_report, show_report, write_report
 
 
@@ -31,17 +32,24 @@ def compare(
     statistic: Annotated[
         Statistic, typer.Option(help="What says how well the files are told apart; choose before you look.")
     ] = Statistic.auc,
-    permutations: Annotated[int, typer.Option(min=1, help="How often labels are exchanged.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, halves and exchanged labels.")] = 0,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the events.", show_default="30")] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Events a step.", show_default="64")] = None,
-    lr: Annotated[float | None, typer.Option(min=0, help="Learning rate.", show_default="0.001")] = None,
+    permutations: Annotated[int, typer.Option(min=1, max=MOST_REPEATS, help="How often labels are exchanged.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="Of weights, halves and exchanged labels.")] = 0,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, max=MOST, help="Passes over the events.", show_default="30")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(min=1, max=MOST, help="Events a step.", show_default="64")] = None,
+    lr: Annotated[
+        float | None,
+        typer.Option(parser=real(0, 1e6, above=True), metavar="NUMBER", help="Learning rate.", show_default="0.001"),
+    ] = None,
     patience: Annotated[
-        int | None, typer.Option(min=1, help="End after so many epochs without a better validation.")
+        int | None, typer.Option(min=1, max=MOST, help="End after so many epochs without a better validation.")
     ] = None,
     threads: Annotated[
         int | None,
-        typer.Option(min=1, help="Threads to use; by default as many of those it may use as a step keeps busy."),
+        typer.Option(
+            min=1, max=MOST_AT_ONCE, help="Threads to use; by default as many of those it may use as a step keeps busy."
+        ),
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, …; by default a GPU if there is one.")] = None,
     report: ReportFile = None,

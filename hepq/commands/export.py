@@ -12,6 +12,7 @@ import typer
 
 from hepq.commands.build import Effort
 from hepq.commands.console import example, out
+from hepq.commands.numbers import MOST
 from hepq.commands.trust_options import Sha256, Trusted, opened
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def export(
     ] = None,
     folder: Annotated[Path, typer.Option("--out", "-o", help="The folder to write to.")] = Path("circuits"),
     format_: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.qasm3,
-    events: Annotated[int, typer.Option(min=1, help="How many events; a kernel takes each pair of them.")] = 4,
+    events: Annotated[
+        int, typer.Option(min=1, max=MOST, help="How many events; a kernel takes each pair of them.")
+    ] = 4,
     tree: Annotated[str | None, typer.Option(help="The tree to read; by default the program's.")] = None,
     anew: Annotated[
         Effort | None, typer.Option(help="Compile each event's circuit by itself, with so much effort.")

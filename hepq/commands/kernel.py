@@ -16,6 +16,7 @@ import typer
 
 from hepq.commands.backend_options import NAMES, Budgets, Copies, Ledger, Strict, chosen
 from hepq.commands.console import err, example, out
+from hepq.commands.numbers import LAST_SEED, MOST, MOST_AT_ONCE, MOST_SHOTS
 from hepq.commands.reported import ReportFile, check_report, show_report, write_report
 from hepq.commands.run import Threads
 from hepq.commands.trust_options import Sha256, Trusted
@@ -55,22 +56,26 @@ def kernel(
     against: Annotated[
         list[str], typer.Option(help="Events of the columns; by default those of the rows. Repeatable.")
     ] = [],  # noqa: B006
-    events: Annotated[int | None, typer.Option(min=1, help="Only the first so many events of either side.")] = None,
+    events: Annotated[
+        int | None, typer.Option(min=1, max=MOST, help="Only the first so many events of either side.")
+    ] = None,
     tree: Annotated[str | None, typer.Option(help="The tree to read; by default the program's.")] = None,
     backend: Annotated[str, typer.Option(help=f"What runs the circuits: {NAMES}.")] = "exact",
     shots: Annotated[
-        int | None, typer.Option(min=1, help="Of each circuit; by default the program's, or none if exact.")
+        int | None,
+        typer.Option(min=1, max=MOST_SHOTS, help="Of each circuit; by default the program's, or none if exact."),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Of shots, by default 0: the same seed gives the same matrix.")
+        int | None,
+        typer.Option(min=0, max=LAST_SEED, help="Of shots, by default 0: the same seed gives the same matrix."),
     ] = None,
     store: Annotated[Path | None, typer.Option(help="A folder that keeps tiles as they are computed.")] = None,
     tile: Annotated[
         int | None,
-        typer.Option(min=1, help="Events on a side of a tile; by default 512, or 16 of shots."),
+        typer.Option(min=1, max=MOST, help="Events on a side of a tile; by default 512, or 16 of shots."),
     ] = None,
     psd: Annotated[Repair | None, typer.Option(help="Make the matrix positive semidefinite.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes that compute tiles.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=MOST_AT_ONCE, help="Processes that compute tiles.")] = None,
     threads: Threads = None,
     dask: Annotated[str | None, typer.Option(help="Compute on a dask cluster: its scheduler's address.")] = None,
     picture: Annotated[Path | None, typer.Option(help="Draw the matrix: [.png], [.svg] or [.pdf].")] = None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hepq.commands.console import err, example, out
+from hepq.commands.numbers import MOST_AT_ONCE, step_size
 from hepq.commands.reported import ReportFile, check_report, show_report, write_report
 from hepq.commands.trust_options import Sha256, Trusted, opened
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from hepq.runtime.predict import Summary
 
 Artifact = Annotated[Path, typer.Argument(help="A compiled tagger, [.hepqx].")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads to use; by default all this process may.")]
+Threads = Annotated[
+    int | None, typer.Option(min=1, max=MOST_AT_ONCE, help="Threads to use; by default all this process may.")
+]
 
 
 @example(
@@ -38,8 +41,11 @@ def predict(
     tree: Annotated[str | None, typer.Option(help="The tree to read; by default the program's.")] = None,
     keep: Annotated[list[str], typer.Option(help="A branch to copy along. Repeatable.")] = [],  # noqa: B006
     step: Annotated[
-        str | None, typer.Option(help="How much to hold in memory: a number of events, or a size such as '32 MB'.")
-    ] = None,
+        str,
+        typer.Option(
+            parser=step_size, metavar="STEP", help="How much to hold in memory: a number of events, or a size, '32 MB'."
+        ),
+    ] = "32 MB",
     weight: Annotated[str | None, typer.Option(help="A branch that weighs events in the metrics.")] = None,
     target: Annotated[
         str | None,
@@ -57,17 +63,14 @@ def predict(
     Where the files hold the labels too, the area under each class's ROC curve is printed.
     """
     from hepq.api import load
-    from hepq.runtime import event_files
     from hepq.runtime.threads import limited
 
     check_report(report)
-
-    size = event_files.DEFAULT_STEP if step is None else int(step) if step.isdecimal() else step
     model = load(artifact, threads, sha256=sha256, trusted=trusted)
     console = err()
     with limited(threads):
         summary = model.predict(
-            files, out_path, tree=tree, keep=keep, step=size, progress=console.is_terminal and not quiet,
+            files, out_path, tree=tree, keep=keep, step=step, progress=console.is_terminal and not quiet,
             weight=weight, target=target,
         )  # fmt: skip
     write_report(report, summary.report, "predict")

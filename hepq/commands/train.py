@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ import typer
 from hepq.commands.backend_options import NAMES, Budgets, Copies, Ledger, Strict, chosen
 from hepq.commands.build import Dataset, Dims, Model, Statics, options
 from hepq.commands.console import err, example, next_to, out
+from hepq.commands.numbers import LAST_SEED, MOST, MOST_AT_ONCE, MOST_REPEATS, MOST_SHOTS, real
 from hepq.commands.reported import ReportFile, check_report, show_report, write_report
 from hepq.commands.trust_options import Sha256, Trusted, opened
 
@@ -67,11 +69,17 @@ def train(
     ] = None,
     name: Annotated[str | None, typer.Option("--train", help="Which training, if the program has several.")] = None,
     validation: Annotated[
-        float | None, typer.Option(min=0, max=0.9, help="Fraction of each class held out.", show_default="0.2")
+        float | None,
+        typer.Option(
+            parser=real(0, 0.9), metavar="NUMBER", help="Fraction of each class held out.", show_default="0.2"
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of first weights, the split, and the order of events.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LAST_SEED, help="Of first weights, the split, and the order of events.")
+    ] = 0,
     trainings: Annotated[
-        int, typer.Option(min=1, help="Train so often, each from a seed of its own; the best is kept.")
+        int,
+        typer.Option(min=1, max=MOST_REPEATS, help="Train so often, each from a seed of its own; the best is kept."),
     ] = 1,
     class_weight: Annotated[
         ClassWeight | None, typer.Option(help="balanced: every class counts the same, however many events it has.")
@@ -79,26 +87,38 @@ def train(
     signal: Annotated[
         str | None, typer.Option(help="The class that a single score stands for; by default the label's last.")
     ] = None,
-    events: Annotated[int | None, typer.Option(min=2, help="Use at most so many events, drawn by chance.")] = None,
+    events: Annotated[
+        int | None, typer.Option(min=2, max=MOST, help="Use at most so many events, drawn by chance.")
+    ] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="A folder for what a killed training, or its kernel matrix, continues from.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint, if there is one.")] = False,
     threads: Annotated[
         int | None,
-        typer.Option(min=1, help="Threads to use; by default as many of those it may use as a step keeps busy."),
+        typer.Option(
+            min=1, max=MOST_AT_ONCE, help="Threads to use; by default as many of those it may use as a step keeps busy."
+        ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the events.", show_default="30", rich_help_panel=DESCENT)
+        int | None,
+        typer.Option(min=1, max=MOST, help="Passes over the events.", show_default="30", rich_help_panel=DESCENT),
     ] = None,
     batch: Annotated[
-        int | None, typer.Option(min=1, help="Events a step.", show_default="64", rich_help_panel=DESCENT)
+        int | None, typer.Option(min=1, max=MOST, help="Events a step.", show_default="64", rich_help_panel=DESCENT)
     ] = None,
     optimiser: Annotated[
         Optimiser | None, typer.Option(help="How to step.", show_default="adam", rich_help_panel=DESCENT)
     ] = None,
     lr: Annotated[
-        float | None, typer.Option(min=0, help="Learning rate.", show_default="0.001", rich_help_panel=DESCENT)
+        float | None,
+        typer.Option(
+            parser=real(0, 1e6, above=True),
+            metavar="NUMBER",
+            help="Learning rate.",
+            show_default="0.001",
+            rich_help_panel=DESCENT,
+        ),
     ] = None,
     schedule: Annotated[
         Schedule | None,
@@ -106,10 +126,18 @@ def train(
     ] = None,
     patience: Annotated[
         int | None,
-        typer.Option(min=1, help="End after so many epochs without a better validation.", rich_help_panel=DESCENT),
+        typer.Option(
+            min=1, max=MOST, help="End after so many epochs without a better validation.", rich_help_panel=DESCENT
+        ),
     ] = None,
     clip: Annotated[
-        float | None, typer.Option(min=0, help="Largest norm of a gradient.", rich_help_panel=DESCENT)
+        float | None,
+        typer.Option(
+            parser=real(0, 1e12, above=True),
+            metavar="NUMBER",
+            help="Largest norm of a gradient.",
+            rich_help_panel=DESCENT,
+        ),
     ] = None,
     precision: Annotated[
         Precision | None,
@@ -136,14 +164,22 @@ def train(
     ] = [],  # noqa: B006
     C: Annotated[
         float | None,
-        typer.Option("--C", min=1e-9, help="Penalty; by default the program's.", rich_help_panel=SVM),
+        typer.Option(
+            "--C",
+            parser=real(1e-9, 1e12),
+            metavar="NUMBER",
+            help="Penalty; by default the program's.",
+            rich_help_panel=SVM,
+        ),
     ] = None,
     kernel: Annotated[
         Path | None,
         typer.Option(help="The program compiled for a chip, [.hepqx], whose circuits are run.", rich_help_panel=SVM),
     ] = None,
     backend: Annotated[str, typer.Option(help=f"What runs them: {NAMES}.", rich_help_panel=SVM)] = "exact",
-    shots: Annotated[int | None, typer.Option(min=1, help="Shots of a circuit.", rich_help_panel=SVM)] = None,
+    shots: Annotated[
+        int | None, typer.Option(min=1, max=MOST_SHOTS, help="Shots of a circuit.", rich_help_panel=SVM)
+    ] = None,
     budget: Budgets = [],  # noqa: B006
     ledger: Ledger = None,
     strict: Strict = False,
@@ -210,8 +246,8 @@ def _factor(text: str) -> tuple[str, float]:
         value = float(number)
     except ValueError:
         value = -1.0
-    if not (weights and mark) or value < 0:
-        raise typer.BadParameter(f"{text!r} is not WEIGHTS=FACTOR")
+    if not (weights and mark and 0 <= value < math.inf):
+        raise typer.BadParameter(f"--scale: {text!r} is not WEIGHTS=FACTOR")
     return weights, value
 
 
