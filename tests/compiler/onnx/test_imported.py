@@ -8,7 +8,10 @@ from pathlib import Path
 
 from hepq.compiler.importers.onnx_rules import RULES
 
-ELEMENTWISE = "Abs Add Asinh Ceil Cos Cosh Div Erf Exp Floor Log Max Min Mul Neg Pow Reciprocal Sign Sin Sinh Sqrt Sub Sum".split()
+ELEMENTWISE = set(
+    "Abs Add Asinh Ceil Cos Cosh Div Erf Exp Floor Log Max Min".split()
+    + "Mul Neg Pow Reciprocal Sign Sin Sinh Sqrt Sub Sum".split()
+)
 
 
 def test_operators_that_the_docs_name(root: Path) -> None:
@@ -16,8 +19,8 @@ def test_operators_that_the_docs_name(root: Path) -> None:
     paragraph = text[text.index("Imported are layers") :].split("All operators that are not imported")[0]
     named = set(re.findall(r"`([A-Z]\w+)`", paragraph))
     assert len(named) > 15
-    assert named <= set(RULES)
+    assert set(RULES) >= named
 
 
 def test_elementwise_operators() -> None:
-    assert set(ELEMENTWISE) <= set(RULES)
+    assert set(RULES) >= ELEMENTWISE
