@@ -28,13 +28,31 @@ def read(path: Path) -> Network:
     graph = model.graph
     constants: dict[str, Array] = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
     operations: list[Operation] = []
+    opsets = {o.domain: o.version for o in model.opset_import}
     for node in graph.node:
         if node.op_type == "Constant":
             constants[node.output[0]] = _constant(node)
+        elif node.input and all(i in constants or not i for i in node.input) and len(node.output) == 1:
+            constants[node.output[0]] = _folded(node, constants, opsets)
         else:
             operations.append(_operation(node))
-    inputs = {i.name: _width(i) for i in graph.input if i.name not in constants}
-    return Network(graph.name or path.stem, inputs, tuple(o.name for o in graph.output), tuple(operations), constants)
+    given = [i for i in graph.input if i.name not in constants]
+    inputs = {i.name: _width(i) for i in given}
+    batch = next((n for i in given if (n := i.type.tensor_type.shape.dim[0].dim_value) > 0), None)
+    name, outputs = graph.name or path.stem, tuple(o.name for o in graph.output)
+    return Network(name, inputs, outputs, tuple(operations), constants, batch)
+
+
+def _folded(node: NodeProto, constants: dict[str, Array], opsets: dict[str, int]) -> Array:
+    """What a node makes of constants alone: exporters put Identity or Transpose between a weight and its layer."""
+    from onnx.reference import ReferenceEvaluator
+
+    given = {i: constants[i] for i in node.input if i}
+    try:
+        (made,) = ReferenceEvaluator(node, opsets=opsets).run(None, given)
+        return np.asarray(made)
+    except Exception as error:  # an operator that the evaluator lacks, or refuses
+        raise Unfit(f"{node.op_type} `{node.output[0]}` of constants, which cannot be computed") from error
 
 
 def _operation(node: NodeProto) -> Operation:

@@ -119,13 +119,26 @@ def _reshape(w: Writer, o: Operation) -> Term:
     x = w.term(o.inputs[0])
     shape = w.network.constants.get(o.inputs[1]) if o.kind == "Reshape" else None
     axis = o.attributes.get("axis", 1)
-    if (o.kind == "Flatten" and axis not in (1, -1)) or (o.kind == "Reshape" and not _keeps(shape, x.size)):
+    if (o.kind == "Flatten" and axis not in (1, -1)) or (
+        o.kind == "Reshape" and not _keeps(shape, x.size, w.network.batch)
+    ):
         raise Unfit(f"{o.kind} `{o.output}` to another shape")
     return x
 
 
-def _keeps(shape: Array | None, size: int) -> bool:
-    return shape is not None and shape.shape == (2,) and shape[1] in (-1, size, 0)
+def _keeps(shape: Array | None, size: int, batch: int | None) -> bool:
+    """Is it [batch, size]? Of a fixed batch, its number may stand there."""
+    if shape is None or shape.shape != (2,):
+        return False
+    return (shape[0] in (-1, 0) or shape[0] == batch) and shape[1] in (-1, size, 0)
+
+
+def _prelu(w: Writer, o: Operation) -> Term:
+    slope = w.constant(o.inputs[1])
+    x = w.bound(w.term(o.inputs[0]))
+    if slope is None or slope.size not in (1, x.size):
+        raise Unfit(f"PRelu `{o.output}` of slopes that are not one, or one for each number")
+    return Term(f"max({x.text}, 0) + {w.term(o.inputs[1]).tight} * min({x.text}, 0)", x.size, True)
 
 
 def _cast(w: Writer, o: Operation) -> Term:
@@ -151,7 +164,7 @@ RULES: dict[str, Rule] = {
         "Asinh": "asinh", "Floor": "floor", "Ceil": "ceil", "Sign": "sign",
     }.items()},
     "LeakyRelu": partial(_stage, "leaky_relu({alpha})", alpha=0.01), "Elu": partial(_stage, "elu({alpha})", alpha=1.0),
-    "Gelu": _gelu,
+    "Gelu": _gelu, "PRelu": _prelu,
     "Selu": partial(_formula, "{gamma} * elu({x}, {alpha})", alpha=1.6732632, gamma=1.050701),
     "HardSigmoid": partial(_formula, "clip({alpha} * {x} + {beta}, 0, 1)", alpha=0.2, beta=0.5),
     "HardSwish": partial(_formula, "{x} * clip({x} / 6 + 0.5, 0, 1)"),

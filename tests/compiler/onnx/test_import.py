@@ -70,7 +70,8 @@ ALONE: dict[str, tuple[str, dict[str, Any]]] = {
     "LeakyRelu": ("", {}), "Elu": ("", {"alpha": 0.7}), "Selu": ("", {}), "HardSigmoid": ("", {"alpha": 0.3}),
     "Clip": ("low high", {}), "Concat": ("x", {"axis": 1}), "Reshape": ("same", {}), "Cast": ("", {"to": 1}),
     "Add": ("v", {}), "Sum": ("v x", {}), "Sub": ("one", {}), "Mul": ("v", {}), "Div": ("p", {}), "Pow": ("two", {}),
-    "Min": ("v", {}), "Max": ("one x", {}), "Softmax": ("", {"axis": -1}), "LogSoftmax": ("", {"axis": 1}),
+    "Min": ("v", {}), "Max": ("one x", {}), "Softmax": ("", {"axis": -1}),
+    "PRelu": ("v", {}), "LogSoftmax": ("", {"axis": 1}),
 }  # fmt: skip
 
 
@@ -106,6 +107,36 @@ def test_several_inputs_outputs_and_numbers_beside_vectors(tmp_path: Path) -> No
     found = difference(imported, path)
     assert found is not None
     assert found < 1e-6
+
+
+@pytest.mark.case("import_fixed_batch")
+@pytest.mark.parametrize("batch", [1, 5])
+def test_a_fixed_batch(batch: int, tmp_path: Path) -> None:
+    nodes: list[Node] = [("Gemm", "x w b -> h", {"transB": 1}), ("Reshape", "h same -> r"), ("Relu", "r -> out")]
+    rng = np.random.default_rng(0)
+    constants = {"w": rng.normal(size=(3, 6)), "b": rng.normal(size=3)}
+    held: dict[str, Any] = {k: v.astype(np.float32) for k, v in constants.items()} | {"same": np.array([batch, 3])}
+    path = save(tmp_path / "fixed.onnx", nodes, {"out": 3}, held, {"x": [batch, 6]})
+    assert difference(import_onnx(path), path) < 1e-6  # type: ignore[operator]
+    held["same"] = np.array([batch + 1, -1])
+    with pytest.raises(HepqError, match="to another shape"):
+        import_onnx(save(tmp_path / "odd.onnx", nodes, {"out": 3}, held))
+
+
+@pytest.mark.case("import_bn")
+def test_weights_behind_operators_on_constants(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    constants: dict[str, Any] = {"w": rng.normal(size=(6, 6)).astype(np.float32), "one": np.ones(6, np.float32),
+                                 "zero": np.zeros(6, np.float32), "axis": np.array([2])}  # fmt: skip
+    nodes: list[Node] = [
+        ("Identity", "one -> var"), ("Transpose", "w -> wt"), ("Identity", "zero -> bias"),
+        ("Gemm", "x wt bias -> h"), ("Unsqueeze", "h axis -> u"),
+        ("BatchNormalization", "u one zero zero var -> n", {"training_mode": 0}), ("Squeeze", "n axis -> out"),
+    ]  # fmt: skip
+    path = save(tmp_path / "bn.onnx", nodes, {"out": 6}, constants)
+    imported = import_onnx(path)
+    assert "BatchNorm" in imported.text
+    assert difference(imported, path) < 1e-6  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
