@@ -27,6 +27,7 @@ from hepq.runtime.errors import DataError
 from hepq.runtime.events import Batch, prepare
 from hepq.runtime.golden import Golden
 from hepq.runtime.manifest import Described, EventSchema, GoldenInfo
+from hepq.runtime.quantum.exact import check_size
 
 WANTED, TOLERANCE = 16, 1e-5
 #: of models whose circuits turn by what compiled code computes in float32: support vectors add up many small errors
@@ -43,8 +44,12 @@ def golden_vectors(
     """Up to ``wanted`` events (fewer where the files hold fewer) with their reference outputs, and how many were left
     out. ``data``, ``folder``: where events come from, as ``golden_events.candidates`` has it.
 
-    Raises HepqError HQ0766 where rounding decides more than half of the events.
+    Raises HepqError HQ0766 where rounding decides more than half of the events, DataError HQ0850 for circuits of too
+    many wires to be simulated.
     """
+    for node in module.walk():
+        for circuit in (node[side] for side in ("circuit", "left", "right") if side in node.attrs):
+            check_size(circuit.qubits, 1, 16)
     kept: list[Raw] = []
     rounding = unfit = 0
     rng = np.random.default_rng(seed)

@@ -53,14 +53,14 @@ class Exact:
         """[N, 2^wires]"""
         from hepq.runtime.quantum.simulate import probabilities
 
-        _check(circuit.qubits, len(values), 8)
+        check_size(circuit.qubits, len(values), 8)
         return _numpy(probabilities(circuit, self._tensor(values), dtype=self._dtype))
 
     def states(self, circuit: Circuit, values: Array) -> torch.Tensor:
         """Amplitudes [N, 2^wires], on ``device``."""
         from hepq.runtime.quantum.simulate import states
 
-        _check(circuit.qubits, len(values), 16)
+        check_size(circuit.qubits, len(values), 16)
         return states(circuit, self._tensor(values), dtype=self._dtype)
 
     def means(self, circuit: Circuit, values: Array, observables: Sequence[Observable]) -> Array:
@@ -68,7 +68,7 @@ class Exact:
         from hepq.runtime.quantum.observables import support
         from hepq.runtime.quantum.simulate import expectations
 
-        _check(support(circuit, observables).circuit.qubits, 1, 16)
+        check_size(support(circuit, observables).circuit.qubits, 1, 16)
         return _numpy(expectations(circuit, self._tensor(values), observables, dtype=self._dtype))
 
     @property
@@ -94,8 +94,8 @@ def _numpy(found: torch.Tensor) -> Array:
     return made
 
 
-def _check(wires: int, events: int, size: int) -> None:
-    """``size``: bytes of each amplitude's result."""
+def check_size(wires: int, events: int, size: int) -> None:
+    """Raise DataError HQ0850 or HQ0852 before states are made that are too large. ``size``: bytes of each amplitude."""
     if wires > WIRES:
         raise DataError(
             "HQ0850", f"a circuit of {wires} wires is too large for exact simulation",

@@ -18,6 +18,7 @@ from hepq.compiler.perturbed import largest_move
 from hepq.compiler.pipeline import CompileReport, build_file, compile_file
 from hepq.compiler.weights import import_checkpoint, save_weights
 from hepq.lang.diagnostic import HepqError
+from hepq.runtime.errors import DataError
 
 #: 3a and b differ by rounding, or by far
 DECIDE = "model M(a: real, b: real) -> real = if a * 3 > b then 1 else 0\n"
@@ -53,6 +54,15 @@ def test_more_than_half_is_an_error_and_nothing_is_written(tmp_path: Path) -> No
         compiled(tmp_path, DECIDE, decided([True, False, True, False, True]))
     assert not (tmp_path / "m.hepqx").exists()
     assert compiled(tmp_path, DECIDE, decided([True, False, True, False])).golden.rounding == 2  # type: ignore[union-attr]
+
+
+@pytest.mark.case("mem34")
+def test_circuits_too_wide_to_simulate_are_refused_before_memory_is_taken(tmp_path: Path) -> None:
+    text = "from std.quantum import ZMap\ndim wire = 34\n"
+    text += "fn K(a: real[wire], b: real[wire]) -> real = fidelity(ZMap(a), ZMap(b))\n"
+    (tmp_path / "m.hepq").write_text(text)
+    with pytest.raises(DataError, match=r"HQ0850.*34 wires"):
+        compile_file(tmp_path / "m.hepq", tmp_path / "m.hepqx", Options(model="K"))
 
 
 def test_what_leaves_float32_is_unfit(tmp_path: Path) -> None:
