@@ -163,7 +163,7 @@ class Compiled:
         from hepq.runtime.quantum.slot_formulas import slot_formulas
 
         manifest, kernel = self._artifact.manifest, self._circuits.kernel
-        units = {v.name: v.unit for v in (*manifest.inputs, *self._circuits.stage)}
+        units = {v.name: v.unit for v in manifest.inputs} | {v.name: v.unit for v in self._circuits.stage}
         members = [self._circuits.program, kernel.program if kernel else None]
         found: dict[str, tuple[str, ...]] = {}
         for member in (m for m in members if m is not None):

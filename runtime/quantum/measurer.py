@@ -36,8 +36,8 @@ class Measurer:
         circuits = ctx.program.compiled
         exact = self.backend if isinstance(self.backend, Exact) else None
         if step.op == "fidelity" and isinstance(self.backend, Sampled):
-            sides = (circuits[_int(step, side)] for side in ("left", "right"))
-            chances = _exact_fidelity(self.backend.simulator, *sides, step, operands, args, ctx)
+            left, right = (circuits[_int(step, side)] for side in ("left", "right"))
+            chances = _exact_fidelity(self.backend.simulator, left, right, step, operands, args, ctx)
             return self.backend.successes(chances, self.shots, self.seed)
         if step.op == "fidelity":
             left, right = (circuits[_int(step, side)] for side in ("left", "right"))

@@ -151,11 +151,9 @@ def _plain(ops: Iterable[Op]) -> Iterator[Op]:
 
 def _toffoli(a: int, b: int, c: int) -> tuple[Gate, ...]:
     """Nielsen & Chuang, figure 4.9: six cx."""
-    cx, t, tdg = (lambda p, q: Gate("cx", (p, q))), (lambda q: Gate("t", (q,))), (lambda q: Gate("tdg", (q,)))
-    return (
-        Gate("h", (c,)), cx(b, c), tdg(c), cx(a, c), t(c), cx(b, c), tdg(c), cx(a, c), t(b), t(c), Gate("h", (c,)),
-        cx(a, b), t(a), tdg(b), cx(a, b),
-    )  # fmt: skip
+    steps = (("h", c), ("cx", b, c), ("tdg", c), ("cx", a, c), ("t", c), ("cx", b, c), ("tdg", c), ("cx", a, c),
+             ("t", b), ("t", c), ("h", c), ("cx", a, b), ("t", a), ("tdg", b), ("cx", a, b))  # fmt: skip
+    return tuple(Gate(str(name), tuple(map(int, wires))) for name, *wires in steps)
 
 
 def _shorter(run: _Run, exchange: bool, any_angle: bool) -> tuple[list[Op], bool] | None:

@@ -134,7 +134,7 @@ def stand(
     Every node is read at its end.
     """
     first = int(tree.distances.max(1).argmin())
-    order = [(first, ())]
+    order: list[tuple[int, tuple[int, ...]]] = [(first, ())]
     seen = [(first, first)]
     for node, above in seen:
         new = [(other, node) for other in tree.neighbours[node] if other != above]
