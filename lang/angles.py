@@ -45,7 +45,8 @@ class AngleTable:
             if op == "stack":
                 self._stacked[id(result.handle)] = (result, tuple(operands))
             form = self._affine(op, operands, attrs)
-            if form is not None:
+            # slots stand in one array: ``m / (2 GeV)`` is one, not a multiple of an ``m`` in GeV
+            if form is not None and all(slot.tensor.type.unit == result.type.unit for slot, _ in form.terms):
                 self._forms[id(result.handle)] = (result, form)
 
     def angle(self, x: Tensor) -> Angle:
@@ -83,6 +84,6 @@ class AngleTable:
 
 
 def _key(op: str, operands: Sequence[Tensor], type: Type, attrs: Mapping[str, Hashable]) -> Key:
-    """Operands, attributes and the element type decide the rest of a type."""
+    """Operands, attributes, the element type and, of a constant, the unit decide the rest of a type."""
     given = repr(sorted(attrs.items())) if attrs else ""
-    return op, tuple([id(x.handle) for x in operands]), type.elem, given
+    return op, tuple([id(x.handle) for x in operands]), type.elem, type.unit, given

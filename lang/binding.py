@@ -134,7 +134,8 @@ def static_value(ctx: Context, p: ast.Param, value: Value, span: Span) -> Value:
         case _ if kind in UNITS:
             assert p.type is not None
             ok = isinstance(value, Quantity) and value.unit == UNITS[kind][0] ** p.type.power
-            ok = ok or (UNITS[kind][0].dimensionless and isinstance(value, (int, float)))
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            ok = ok or (UNITS[kind][0].dimensionless and number)
         case _:
             ok = True
     if not ok:

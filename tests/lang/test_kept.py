@@ -91,3 +91,11 @@ def test_nothing_half_written_is_left(folder: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "replace", full)
     assert kept("a", b"text", Maker()) == "made"
     assert list(folder.iterdir()) == []
+
+
+def test_it_is_written_beside_its_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only there is it sure to be moved in one piece."""
+    monkeypatch.setattr("tempfile.tempdir", str(folder.parent / "none"))
+    make = Maker()
+    assert [kept("a", b"text", make) for _ in range(2)] == ["made"] * 2
+    assert make.times == 1

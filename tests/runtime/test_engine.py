@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import awkward as ak
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 
 import hepq
+from hepq.runtime import engine
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.columns import collect
 from hepq.runtime.engine import Engine
@@ -171,3 +174,24 @@ def test_a_forked_process_can_go_on_scoring(tiny: Path) -> None:
 def test_schema_names_everything(model: Model) -> None:
     for word in ("part_e: real[part] in GeV", "× 0.001", "tot: real[cls]: A, B", "part <= 4"):
         assert word in model.schema
+
+
+def test_code_that_needs_tvms_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plain: Path) -> None:
+    """It is loaded, for all to see, from where TVM would be imported; without it, that is the error."""
+    loaded: list[tuple[str, int]] = []
+    monkeypatch.setattr(engine.ctypes, "CDLL", lambda path, mode: loaded.append((path, mode)))
+    library = tmp_path / "tvm" / "lib" / "libtvm_runtime.so"
+    artifact = Artifact.open(plain)
+    for here in (None, "a folder without it", "it is there"):
+        places = [str(tmp_path / "none"), str(tmp_path / "tvm")]
+        spec = None if here is None else SimpleNamespace(submodule_search_locations=places)
+        monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name, spec=spec: spec)
+        if here == "it is there":
+            library.parent.mkdir(parents=True)
+            library.write_bytes(b"")
+            engine._provide_runtime(artifact)
+            continue
+        with pytest.raises(ArtifactError, match="TVM's runtime library") as caught:
+            engine._provide_runtime(artifact)
+        assert caught.value.code == "HQ0827"
+    assert loaded == [(str(library), ctypes.RTLD_GLOBAL)]

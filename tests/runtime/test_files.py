@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,54 @@ def test_many_at_once_in_one_folder(place: Path) -> None:
         second.write_text("2")
     assert (place / "a").read_text() == "1"
     assert names(place) == ["a"]
+
+
+def open_in(place: Path) -> list[str]:
+    """What this process holds open in a folder."""
+    held = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            held.append(os.readlink(descriptor))
+    return [name for name in held if name.startswith(str(place))]
+
+
+def test_locks_are_let_go_with_what_they_hold(place: Path) -> None:
+    scratch = Scratch("hepq-code")
+    assert open_in(place) == [str(scratch.path)]
+    with replacing(place / "a") as temporary:
+        assert open_in(place) == [str(scratch.path), str(temporary)]
+        temporary.write_text("a")
+    assert open_in(place) == [str(scratch.path)]
+    (scratch.path / "b").write_text("b")
+    scratch.close()
+    assert open_in(place) == []
+    files._sweep(place)
+    assert names(place) == ["a"]
+
+
+def test_a_scratch_folder_that_someone_else_removed(place: Path) -> None:
+    scratch = Scratch("hepq-code")
+    scratch.path.rmdir()
+    scratch.close()
+    scratch.close()
+    assert open_in(place) == []
+
+
+def test_what_fails_leaves_what_was_there(place: Path) -> None:
+    (place / "a").write_text("before")
+    with suppress(ZeroDivisionError), replacing(place / "a") as temporary:
+        temporary.write_text("half")
+        raise ZeroDivisionError
+    assert (place / "a").read_text() == "before"
+    assert names(place) == ["a"]
+    assert open_in(place) == []
+
+
+def test_leftovers_are_looked_for_once_in_a_process(place: Path) -> None:
+    left = place / f"x.{files._MARK}1{files._SUFFIX}"
+    left.write_text("left by a process that was killed")
+    files._sweep(place)
+    assert not left.exists()
+    left.write_text("again")
+    files._sweep(place)
+    assert left.exists()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import awkward as ak
@@ -138,3 +139,15 @@ def test_reports_of_two_files_add_up_where_only_one_has_a_count() -> None:
         assert both.parts == {"train": 9, "validate": 1}
         assert (both.events, both.selected, both.truncated, both.dropped) == (7, 6, 1, 6)
         assert (both.unscored, both.empty, both.nan_scores) == (1, 2, 3)
+
+
+def test_nothing_is_counted_unless_it_is_said() -> None:
+    assert asdict(Labels(("y",), {"A": 1})) == {
+        "branches": ("y",), "classes": {"A": 1}, "none": 0, "several": 0, "values": {},
+    }  # fmt: skip
+    assert asdict(Metrics("all", 3, {})) == {
+        "of": "all", "events": 3, "values": {}, "weight": None, "sum_of_weights": 0.0, "not_a_number": 0, "every": 1,
+        "lacking": "",
+    }  # fmt: skip
+    assert asdict(Entries(5)) == {"read": 5, "dropped": 0, "cut": 0, "over": 0}
+    assert all(not value for value in asdict(Report()).values()), asdict(Report())

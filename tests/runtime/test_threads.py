@@ -101,3 +101,22 @@ def test_limited_inside_and_as_before_after(monkeypatch: pytest.MonkeyPatch) -> 
     assert "MKL_NUM_THREADS" not in os.environ
     with threads.limited(None):
         assert torch.get_num_threads() == 1
+
+
+@pytest.mark.case("threads")
+@pytest.mark.parametrize("command", ["train", "compare"])
+def test_waiting_threads_sleep_in_what_trains(command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Said before torch is imported: libraries read it once."""
+    from hepq.compiler.train import train_file
+    from hepq.compiler.train.two_sample import compare_files
+    from hepq.lang.diagnostic import HepqError
+
+    files = [tmp_path / "a.root"]
+    commands = {
+        "train": lambda: train_file(tmp_path / "none.hepq", files, tmp_path / "o.safetensors"),
+        "compare": lambda: compare_files(tmp_path / "none.hepq", files, files),
+    }
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    with pytest.raises(HepqError):
+        commands[command]()
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -267,3 +269,13 @@ def test_processes_share_the_work(tmp_path: Path, root: Path) -> None:
     assert len(set().union(*computed)) == sum(map(len, computed)) == 55
     for i in range(3):
         np.testing.assert_array_equal(np.load(tmp_path / f"{i}.npy"), gram(Rbf(), X, tile=2))
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3, 3), (6,), (7, 1)])
+def test_a_tile_holds_as_many_numbers_as_it_says(shape: tuple[int, ...]) -> None:
+    data = encode(replace(HEADER, shape=shape), VALUES)  # type: ignore[arg-type]
+    if math.prod(shape) == VALUES.size:
+        assert decode(data, KEY)[1].shape == shape
+        return
+    with pytest.raises(Damaged, match="as many numbers"):
+        decode(data, KEY)
