@@ -136,7 +136,10 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def fit(tensors: Mapping[str, NDArray[Any]], module: Module, path: Path) -> Weights:
-    """``tensors`` as the module's weights; axes of length 1 in the file are dropped where that fits."""
+    """``tensors`` as the module's weights; axes of length 1 in the file are dropped where that fits.
+
+    In C order, whatever that of the file: safetensors writes memory as it lies.
+    """
     problems: list[Diagnostic] = []
     out: Weights = {}
     for name, node in module.params.items():
@@ -145,7 +148,7 @@ def fit(tensors: Mapping[str, NDArray[Any]], module: Module, path: Path) -> Weig
             near = get_close_matches(name, [t for t in tensors if t not in module.params], 1)
             problems.append(diag("HQ0703", name=name, path=path, near=near))
             continue
-        value = np.asarray(tensors[name], dtype=np.float32)
+        value = np.asarray(tensors[name], dtype=np.float32, order="C")
         if value.shape != wanted and _squeezed(value.shape) == _squeezed(wanted):
             value = value.reshape(wanted)
         if value.shape != wanted:

@@ -326,3 +326,15 @@ def test_the_logarithm_of_a_softmax_needs_no_quotient() -> None:
         assert bool(slope.abs().sum() > 0.5) == moved
     high = make("log", make("max", p, make("const", value=0.1)))
     assert "max" in ops(LogSoftmax()(Module("m", (x,), {"y": high}), {})[0])
+
+
+@pytest.mark.parametrize(("hits", "pushed"), [(39, True), (40, False)])
+def test_a_ragged_dim_is_taken_to_have_forty_entries(hits: int, pushed: bool) -> None:
+    """Of hits that particles point at: mapped before they are looked up where they are fewer."""
+    hit = Dim("hit", hits)
+    x = source("x", hit, CHAN)
+    idx = make("input", name="i", type=Type("index", (Dim("part", bound=100),), into=hit))
+    y = make("contract", make("gather", x, idx), W, over=(CHAN,))
+    after, _ = LinearGather()(Module("m", (x, idx), {"y": y}), {})
+    (lookup,) = [n for n in after.walk() if n.op == "gather"]
+    assert (lookup.operands[0] is not x) == pushed

@@ -21,6 +21,8 @@ from hepq.compiler.ir import Module, Node
 from hepq.compiler.lower.torch import TorchModule, pad_events, to_torch
 from hepq.compiler.lower.torch_norm import MaskedBatchNorm
 from hepq.compiler.lower.torch_ops import RULES as LOWERED
+from hepq.compiler.lower.torch_rows import _rows_of
+from hepq.compiler.lower.torch_values import BATCH, Rows, Value
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.cse import MergeEqual
 from hepq.compiler.passes.linear_gather import LinearGather
@@ -346,3 +348,33 @@ def test_masses_and_distances_of_nothing_have_finite_derivatives(values: tuple[f
     assert y.grad is not None
     np.testing.assert_allclose(x.grad.numpy(), [wanted[0] + (values[0] > 0)])
     np.testing.assert_allclose(y.grad.numpy(), [wanted[1]])
+
+
+@pytest.mark.parametrize("short", ["zero", "self"])
+def test_of_neighbours_equally_near_the_first_are_taken(short: str) -> None:
+    """On a grid; more of them than a sort keeps in order by chance."""
+    rng, part, xy = np.random.default_rng(4), Dim("part", bound=60), Dim("xy", 2)
+    pos = make("input", name="pos", type=Type("real", (part, xy)))
+    node = make("knn", pos, over=part, coord=xy, nbr=Dim("nbr", 7), short=short)
+    module = Module("near", (pos,), {"near": node})
+    events = [{"pos": rng.integers(0, 3, (n, 2)).astype(float)} for n in (60, 33, 5, 1)]
+    got = to_torch(module).double().eval()(*pad_events(events, module, torch.float64))["near"]
+    for found, wanted in zip(got, run(module, events, {})["near"], strict=True):
+        np.testing.assert_array_equal(found[: len(wanted)], wanted)
+
+
+def test_what_works_entry_by_entry_stays_packed() -> None:
+    """Beside values of the event; not beside one that is padded already, nor without any that is packed."""
+    part, feat, one = Dim("part", bound=9), Dim("feat", 2), torch.zeros(1, 1, 1)
+    rows, packed = Rows.over((part,)), Value(torch.zeros(1, 1), (Rows.over((part,)), feat))
+    padded, event = Value(one, (BATCH, part, feat)), Value(one[0], (BATCH, feat))
+    x, y = (make("input", name=n, type=Type("real", (part, feat))) for n in "xy")
+    z = make("input", name="z", type=Type("real", (feat,)))
+    assert _rows_of(make("add", x, y), (packed, packed), False) == rows
+    assert _rows_of(make("add", x, z), (packed, event), False) == rows
+    assert _rows_of(make("add", x, y), (packed, padded), False) is None
+    assert _rows_of(make("add", x, z), (padded, event), False) is None
+    assert _rows_of(make("add", z, z), (event, event), False) is None
+    assert _rows_of(make("exp", x), (packed,), False) == rows
+    sort = make("reduce_sum", x, over=(feat,))
+    assert _rows_of(sort, (packed,), False) == rows

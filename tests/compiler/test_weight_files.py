@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import torch
 from safetensors.numpy import save_file
 
@@ -96,3 +97,26 @@ def test_own_names_behind_a_wrapper(tmp_path: Path) -> None:
     (tmp_path / "m.hepq").write_text(NET.format(theirs="x"))
     path = written(tmp_path / "w.pt", "zip", {"module.head.weight": TENSORS["a.weight"]})
     assert load_weights(path, build_file(tmp_path / "m.hepq").module).keys() == {"head.weight"}
+
+
+@pytest.mark.parametrize("kind", ["zip", "npz"])
+def test_weights_that_lie_in_another_order(kind: str, tmp_path: Path) -> None:
+    """Of a transposed tensor, or from Fortran: what is written of them is what was read."""
+    (tmp_path / "m.hepq").write_text(NET.format(theirs="x"))
+    weight = np.arange(6, dtype=np.float32).reshape(3, 2).T
+    path = written(tmp_path / "w.pt", kind, {"head.weight": weight})
+    found = load_weights(path, build_file(tmp_path / "m.hepq").module)
+    np.testing.assert_array_equal(found["head.weight"], weight)
+    np.testing.assert_array_equal(safetensors.numpy.load(safetensors.numpy.save(found))["head.weight"], weight)
+
+
+def test_no_table_and_tables_of_other_names(tmp_path: Path) -> None:
+    path = written(tmp_path / "w.pt", "zip", {"x": TENSORS["a.weight"]})
+    (tmp_path / "m.hepq").write_text(NET.format(theirs="x").partition("checkpoint")[0])
+    (tmp_path / "n.hepq").write_text(NET.format(theirs="x"))
+    for name, known in (("m.hepq", "none"), ("n.hepq", "theirs")):
+        with pytest.raises(HepqError) as caught:
+            import_checkpoint(build_file(tmp_path / name), path, "Other")
+        (problem,) = caught.value.diagnostics
+        assert problem.code == "HQ0707"
+        assert known in f"{problem.title} {problem.help}"

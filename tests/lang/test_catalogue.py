@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from hepq.lang import catalogue
 from hepq.lang.catalogue import diag, entries, near
 
 
@@ -37,3 +38,26 @@ def test_help_can_be_replaced() -> None:
 )
 def test_near(name: str, found: list[str]) -> None:
     assert near(name, ["Dense", "batch", "relu"]) == found
+
+
+def test_near_looks_at_so_many_and_at_names_so_long() -> None:
+    """Of more, only those that begin or end alike; longer names are like nothing."""
+    name, close, others = "abcdefgh", "xbcdefgy", [f"{i:08}" for i in range(catalogue._MANY)]
+    assert near(name, [close, *others[1:]]) == [close]
+    assert near(name, [close, *others]) == []
+    assert near(name, ["abcdefgx", *others]) == ["abcdefgx"]
+    assert near(name, ["xbcdefgh", *others]) == ["xbcdefgh"]
+    assert near(name, ["Abcdefgx", *others]) == ["Abcdefgx"]
+    long = "n" * catalogue._LONG
+    assert near(long, [long[1:]]) == [long[1:]]
+    assert near(f"{long}n", [long]) == []
+    assert near("abcd", ["abcd" + "e" * 3, "abcdeee"]) == ["abcdeee"]
+    assert near("abcd", ["abcdeeee"]) == []
+    assert near("abcd", ["ABCD", "abce"]) == ["ABCD"]
+
+
+def test_long_words_are_cut_in_the_middle() -> None:
+    fits = "a" * catalogue._SHOWN
+    assert catalogue._short(fits) == fits
+    half = catalogue._SHOWN // 2
+    assert catalogue._short(f"{fits}b") == f"{'a' * half} … {'a' * (half - 1)}b"

@@ -42,3 +42,15 @@ def test_what_is_no_zip_is_told_from_a_damaged_one() -> None:
     assert code_of(b"") == "HQ0820"
     assert code_of(b"%PDF-1.7") == "HQ0820"
     assert code_of(packed()[:-1]) == "HQ0821"
+
+
+@pytest.mark.parametrize(
+    ("flags", "what"),
+    [(0x1, "is encrypted"), (0x41, "is encrypted"), (0x8, "is written in a way"), (0x20, "is written in a way")],
+)
+def test_flags_that_are_not_read(flags: int, what: str) -> None:
+    data = bytearray(packed())
+    entry = data.index(b"PK\x01\x02")
+    data[entry + 8 : entry + 10] = flags.to_bytes(2, "little")
+    with pytest.raises(ArtifactError, match=f"member manifest.json of a.hepqx {what}"):
+        opened(PATH, bytes(data))

@@ -170,3 +170,25 @@ def test_coverage_and_quantiles_by_hand() -> None:
     assert metrics.regression([2.0, 2.0, 2.0], [1.0, 2.0, 3.0], [1, 1, 2]).coverage == 0.5
     assert metrics.quantiles([3.0, 1.0, 2.0, 4.0], (0.25, 0.5, 0.75, 1.0)) == (1.0, 2.0, 3.0, 4.0)
     assert metrics.quantiles([3.0, 1.0, 2.0], (0.5,), [6, 1, 1]) == (3.0,)
+
+
+def test_what_the_roc_picture_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores of two signals and four backgrounds, by hand; one background of weight 3."""
+    from matplotlib.figure import Figure
+
+    seen: list[Figure] = []
+    save = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *given, **more: (seen.append(self), save(self, *given, **more)))
+    score, truth = np.array([5.0, 4.0, 3.0, 2.0, 1.0, 0.0]), np.array([1, 0, 1, 0, 0, 0])
+    weight = np.array([1, 3, 1, 1, 1, 1.0])
+    metrics.roc_picture({"even": (score, truth), "weighted": (score, truth, weight)}, tmp_path / "r.png", "jets")
+    (axes,) = seen[0].axes
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == (
+        "Signal efficiency", "Background rejection", "jets",
+    )  # fmt: skip
+    assert (axes.get_yscale(), axes.get_xlim()) == ("log", (0.0, 1.0))
+    even, weighted = axes.lines
+    np.testing.assert_allclose(even.get_xydata(), [[0.5, 4], [1, 4], [1, 2], [1, 4 / 3], [1, 1]])
+    np.testing.assert_allclose(weighted.get_xydata(), [[0.5, 2], [1, 2], [1, 1.5], [1, 1.2], [1, 1]])
+    assert [line.get_label() for line in axes.lines] == ["even, AUC 0.8750", "weighted, AUC 0.7500"]
+    assert axes.get_legend() is not None

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import hepq
 from hepq.cli import app
+from hepq.compiler.importers import onnx as importer
 from hepq.compiler.importers.onnx import difference, import_onnx
 from hepq.compiler.importers.onnx_rules import RULES
 from hepq.lang.diagnostic import HepqError
@@ -169,3 +170,29 @@ def test_what_is_no_onnx_file_is_told(tmp_path: Path) -> None:
             import_onnx(path)
     with pytest.raises(HepqError, match="no such file"):
         import_onnx(tmp_path / "none.onnx")
+
+
+def test_what_is_apart_by_the_tolerance_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tagger(tmp_path / "jet.onnx")
+    imported = import_onnx(path)
+    found = difference(imported, path)
+    assert found is not None
+    assert 0 < found <= importer.TOLERANCE
+    monkeypatch.setattr(importer, "TOLERANCE", found)
+    assert difference(imported, path) == found
+    monkeypatch.setattr(importer, "TOLERANCE", float(np.nextafter(found, 0)))
+    with pytest.raises(HepqError, match="HQ0761"):
+        difference(imported, path)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "apart"),
+    [
+        ([1.0, 2.0], [1.0, 3.0], 1 / 3), ([0.0, 1.5], [0.5, 1.5], 0.5), ([-4.0], [-2.0], 1.0), ([2.0], [4.0], 0.5),
+        ([np.nan, 1.0], [np.nan, 1.0], 0.0), ([np.nan], [1.0], np.inf), ([1.0], [np.nan], np.inf),
+        ([np.inf], [np.inf], 0.0), ([np.inf], [-np.inf], np.inf), ([1.0], [1.0, 1.0], np.inf), ([], [], 0.0),
+        (3.0, [[3.0]], 0.0),
+    ],
+)  # fmt: skip
+def test_how_far_results_are_apart(a: Any, b: Any, apart: float) -> None:
+    assert importer._apart(a, b) == pytest.approx(apart)

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from hepq.compiler.targets import vendor_origin
 from hepq.compiler.targets.quantum import device
 from hepq.compiler.targets.stored import to_toml
 from hepq.compiler.targets.vendors import VENDORS, imported
 from hepq.lang.diagnostic import HepqError
-from hepq.runtime.quantum.device import Device
+from hepq.runtime.quantum.device import Device, Qubit
 
 QUARK = {
     "calibration_time": "2026-05-03 21:12:46",
@@ -268,3 +269,37 @@ def test_broken_and_missing_files(tmp_path: Path) -> None:
                 imported(tmp_path / name, vendor)
             assert words in caught.value.diagnostics[0].title
             assert caught.value.diagnostics[0].code == "HQ0723"
+
+
+@pytest.mark.parametrize("lacking", ["T1", "T2", "SingleGateFidelity", "ReadoutFidelity"])
+def test_origins_figures_may_be_lacking(lacking: str) -> None:
+    figures = {"T1": 50, "T2": 20, "SingleGateFidelity": 0.999, "ReadoutFidelity": 0.97}
+    wanted = {"T1": 5e-5, "T2": 2e-5, "SingleGateFidelity": 0.001, "ReadoutFidelity": 0.03, lacking: None}
+    for parameters in (figures | {lacking: ""}, {k: v for k, v in figures.items() if k != lacking}):
+        arch = {
+            "QubitCount": 2, "AdjMatrix": {"0": [{"v": 1, "w": 0.98}], "1": []}, "QubitParams": {"0": parameters},
+            "LastUpdateTime": "2026-05-03",
+        }  # fmt: skip
+        found = vendor_origin.read({"QuantumChipArch": arch}, "origin:test")
+        assert stated(found.qubits[0]) == tuple(wanted.values())
+        assert (found.qubits[1].t1, found.qubits[1].usable, found.max_shots) == (None, True, None)
+        assert [(c.a, c.b, c.error, c.duration) for c in found.couplings] == [(0, 1, pytest.approx(0.02), None)]
+
+
+@pytest.mark.parametrize("lacking", ["T1", "T2", "averageFidelity", "readFidelity"])
+def test_figures_of_origins_cloud_may_be_lacking(lacking: str) -> None:
+    figures = {"T1": 50, "T2": 20, "averageFidelity": 0.999, "readFidelity": "0.95/0.91"}
+    wanted = {"T1": 5e-5, "T2": 2e-5, "averageFidelity": 0.001, "readFidelity": 0.07, lacking: None}
+    for parameters in (figures | {lacking: ""}, {k: v for k, v in figures.items() if k != lacking}):
+        gates = {"0_1": {"fidelity": 0.98}, "0": {}}
+        cloud = {"adjJSON": {"0": parameters, "1": figures}, "gateJSON": gates, "updateTime": "2026-05-03"}
+        found = vendor_origin.read(cloud, "origin:test")
+        assert stated(found.qubits[0]) == tuple(wanted.values())
+        assert [q.usable for q in found.qubits] == [lacking != "averageFidelity", True]
+        assert [(c.a, c.b) for c in found.couplings] == [(0, 1)]
+
+
+def stated(qubit: Qubit) -> tuple[float | None, ...]:
+    """In the order of the figures above, to nine digits."""
+    figures = (qubit.t1, qubit.t2, qubit.error, qubit.readout_error)
+    return tuple(None if f is None else round(f, 9) for f in figures)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hepq.runtime.quantum.bind import bound, instruction, open_rotations, parameterized, pub
+from hepq.runtime.quantum.bind import _formula, bound, instruction, open_rotations, parameterized, pub
 from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
 from hepq.runtime.quantum.gates import GATES, matrix
 from hepq.runtime.quantum.native import Native
@@ -77,3 +77,16 @@ def test_a_sampler_runs_the_batch_on_the_device(native: Native) -> None:
         # the same device without its noise, which takes half a minute to set up
         counts = SamplerV2(mode=AerSimulator(target=backend.target)).run([work], shots=200).result()[0].data.c
     assert [counts.get_counts(i) for i in range(2)] == [{"000": 200}] * 2
+
+
+@pytest.mark.parametrize(
+    ("angle", "text"),
+    [
+        (Angle(0.0, ((3, 2.0),)), "2.0 * s3"),
+        (Angle(0.5, ((0, -1.0),)), "-1.0 * s0 + 0.5"),
+        (Angle(-0.5, ((0, 1.0),)), "1.0 * s0 - 0.5"),
+        (Angle(0.25, ((1, -0.1), (0, -2.0), (2, 3.0))), "-0.1 * s1 - 2.0 * s0 + 3.0 * s2 + 0.25"),
+    ],
+)
+def test_formulas_of_angles(angle: Angle, text: str) -> None:
+    assert _formula(angle) == text

@@ -13,7 +13,7 @@ import pytest
 from hepq.compiler.interpret import run_event
 from hepq.compiler.ir import Module
 from hepq.compiler.lower.program import to_program
-from hepq.runtime.quantum.slot_formulas import slot_formulas
+from hepq.runtime.quantum.slot_formulas import _applied, _Symbol, _symbol, slot_formulas
 from tests.lang.circuits import measured, module
 
 TEXT = """
@@ -57,3 +57,18 @@ def test_formulas_give_the_slots(expression: str) -> None:
 def test_what_is_one_or_nothing_is_not_written() -> None:
     lines, _ = formulas("1 * x[0] + 0")
     assert lines[2:] == ["s0 = x[0]", "s1 = x[1]"]
+
+
+@pytest.mark.parametrize(
+    ("op", "a", "b", "text"),
+    [
+        ("add", 0.0, None, "x"), ("add", None, 0.0, "x"), ("sub", None, 0.0, "x"), ("sub", 0.0, None, "(0.0 - x)"),
+        ("mul", 1.0, None, "x"), ("mul", None, 1.0, "x"), ("div", None, 1.0, "x"), ("div", 1.0, None, "(1.0 / x)"),
+        ("pow", None, 1.0, "x"), ("pow", 1.0, None, "(1.0 ** x)"), ("add", 1.0, None, "(1.0 + x)"),
+        ("mul", 0.0, None, "(0.0 * x)"), ("mul", None, 0.0, "(x * 0.0)"), ("pow", None, 0.0, "(x ** 0.0)"),
+        ("sub", None, 1.0, "(x - 1.0)"), ("min", None, 1.0, "min(x, 1.0)"), ("sub", 5.0, 3.0, "2.0"),
+    ],
+)  # fmt: skip
+def test_what_does_nothing_is_left_out(op: str, a: float | None, b: float | None, text: str) -> None:
+    x = _Symbol("x")
+    assert _applied(op, *(x if n is None else _symbol(n) for n in (a, b))).text == text
