@@ -53,7 +53,8 @@ def golden_vectors(
     kept: list[Raw] = []
     rounding = unfit = 0
     rng = np.random.default_rng(seed)
-    for raw in candidates(manifest, data, folder, rng):
+    events, made_up = candidates(manifest, data, folder, rng)
+    for raw in events:
         if len(kept) == wanted or rounding > wanted or unfit > PATIENCE * wanted:
             break
         exact = _exact(module, weights, manifest, raw)
@@ -70,7 +71,8 @@ def golden_vectors(
         )  # fmt: skip
     joined = join(manifest, kept)
     found = reference(module, weights, manifest, joined, np.float64)
-    info = GoldenInfo(events=len(kept), tolerance=manifest.golden.tolerance, rounding=rounding, unfit=unfit)
+    info = GoldenInfo(events=len(kept), tolerance=manifest.golden.tolerance, rounding=rounding, unfit=unfit,
+                      made_up=made_up)  # fmt: skip
     return Golden(joined, {k: v.astype(np.float32) for k, v in found.items()}), info
 
 

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from hepq.runtime import event_files
 from hepq.runtime.columns import Raw, collect
+from hepq.runtime.errors import DataError
 from hepq.runtime.lorentz import P4
 from hepq.runtime.manifest import Described
 
@@ -19,22 +21,26 @@ from hepq.runtime.manifest import Described
 BATCH = 48
 
 
-def candidates(manifest: Described, data: Path | None, folder: Path, rng: np.random.Generator) -> Iterator[Raw]:
-    """One event after another: of ``data`` (ROOT or Parquet), else of the dataset's own files where they are present
-    (relative to ``folder``), else made up, without end: positive numbers, energies above momenta, multiplicities from
-    0 to the bound.
+def candidates(
+    manifest: Described, data: Path | None, folder: Path, rng: np.random.Generator
+) -> tuple[Iterator[Raw], bool]:
+    """One event after another, and whether they are made up: of ``data`` (ROOT or Parquet), else of the dataset's own
+    files where they are present (relative to ``folder``), else made up, without end: positive numbers, energies above
+    momenta, multiplicities from 0 to the bound.
 
-    Raises DataError for a file that is there and cannot be read as it says.
+    Raises DataError for a file that is there and cannot be read as it says, HQ0809 for ``data`` without events.
     """
-    found = False
-    for raw in _from_files(manifest, data, folder):
-        for i in range(raw.events):
-            found = True
-            yield _event(manifest, raw, i)
-    while not found:
-        raw = _made_up(manifest, rng)
-        for i in range(raw.events):
-            yield _event(manifest, raw, i)
+    held = _each(manifest, _from_files(manifest, data, folder))
+    first = next(held, None)
+    if first is not None:
+        return chain([first], held), False
+    if data is not None:
+        raise DataError("HQ0809", f"no events in {data}", "golden vectors are made of its events")
+    return _each(manifest, (_made_up(manifest, rng) for _ in count())), True
+
+
+def _each(manifest: Described, batches: Iterable[Raw]) -> Iterator[Raw]:
+    return (_event(manifest, raw, i) for raw in batches for i in range(raw.events))
 
 
 def join(manifest: Described, events: Sequence[Raw]) -> Raw:

@@ -23,6 +23,7 @@ from hepq.compiler.tensor_files import unwrapped
 from hepq.lang import ast
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import Diagnostic, HepqError
+from hepq.runtime.regular import ABSENT, why_not
 
 Weights = dict[str, NDArray[np.float32]]
 Tensors = dict[str, NDArray[Any]]
@@ -90,6 +91,8 @@ def _checksum(tensors: Mapping[str, NDArray[Any]], kept: Mapping[str, str]) -> s
 def _check(tensors: Mapping[str, NDArray[Any]], kept: Mapping[str, str]) -> None:
     """Raise ValueError for a file of ours that is damaged; others' files have no checksum."""
     ours = {_DIMS, _BLOCKS, _HASH} & kept.keys()
+    if ours and _HASH not in kept:
+        raise ValueError("it has no checksum: an earlier hepq wrote it, or it is damaged")
     if ours and kept.get(_HASH) != _checksum(tensors, kept):
         raise ValueError("its checksum does not fit: it is damaged, or was changed by hand")
 
@@ -123,8 +126,8 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
 
     The content tells which it is. Raises HepqError HQ0701 or HQ0702.
     """
-    if not path.is_file():
-        raise HepqError([diag("HQ0701", path=path)])
+    if why := why_not(path):
+        raise HepqError([diag("HQ0701", path=path) if why == ABSENT else diag("HQ0702", path=path, reason=why)])
     try:
         tensors = tensor_files.read(path)
         if tensor_files.kind_of(path) == tensor_files.SAFETENSORS:

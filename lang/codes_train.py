@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HQ0650 to HQ0658: what a `train` declaration says. HQ0740 to HQ0749: training. HQ0790: comparing
+"""HQ0650 to HQ0658: what a `train` declaration says. HQ0740 to HQ0772: training. HQ0790: comparing
 files."""
 
 from __future__ import annotations
@@ -121,6 +121,10 @@ RUN = {
         "the weight of {count} of {total} events is {what}, the first {place}",
         "An event counts as much as its weight says; a support vector machine takes none below 0.",
         "look for a division by zero in `weight`, or for such numbers in the file",
+    ),
+    "HQ0772": Entry(
+        "no device `{name}` to train on: {reason}",
+        "Devices are those that torch knows and this machine has.",
     ),
     "HQ0790": Entry(
         "nothing to compare: {found}",

@@ -26,6 +26,7 @@ from hepq.runtime import archive, tensors
 from hepq.runtime.errors import ArtifactError
 from hepq.runtime.files import replacing
 from hepq.runtime.manifest import FORMAT_VERSION, Code, Manifest
+from hepq.runtime.regular import unopened, why_not
 from hepq.runtime.trust import Trust
 
 MANIFEST, WEIGHTS, SOURCE, GOLDEN = "manifest.json", "weights.safetensors", "source.hepq", "golden.safetensors"
@@ -77,8 +78,8 @@ class Artifact:
         Raises ArtifactError (HQ0801, HQ0820 to HQ0825, HQ0892, HQ0894, HQ0896).
         """
         path, trust = Path(path), trust or Trust.of()
-        if not path.is_file():
-            raise ArtifactError("HQ0801", f"no such file: {path}", help="hepqc compile MODEL.hepq makes one")
+        if why := why_not(path):
+            raise ArtifactError("HQ0801", unopened(path, why), help="hepqc compile MODEL.hepq makes one")
         if path.stat().st_size > archive.MAX_BYTES:
             why = f"an artifact has at most {archive.MAX_BYTES / 2**30:.3g} GiB"
             raise ArtifactError("HQ0820", f"{path} is not an artifact", why)

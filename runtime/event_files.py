@@ -6,13 +6,14 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hepq.runtime import steps
 from hepq.runtime.columns import check_present
 from hepq.runtime.errors import DataError
+from hepq.runtime.regular import unopened, why_not
 
 Files = str | Path | Sequence[str | Path]
 DEFAULT_STEP = steps.DEFAULT
@@ -23,15 +24,24 @@ _ENDINGS = (".root", *PARQUET)
 
 @dataclass(frozen=True)
 class Source:
-    """One file, the tree to read in it ("" in Parquet), and its number of events."""
+    """One file, the tree to read in it ("" in Parquet), and its number of events.
+
+    ``mark``: what ``writers`` left in it. ``pattern``: which matched it, if it was not named.
+    """
 
     path: str
     tree: str
     events: int
     branches: tuple[str, ...]
+    mark: str = ""
+    pattern: str = ""
 
     def __str__(self) -> str:
         return f"{self.path}:{self.tree}" if self.tree else self.path
+
+    def check_present(self, branches: Collection[str], help: str = "") -> None:
+        """Raise DataError HQ0805 for the first of ``branches`` that it lacks."""
+        check_present(list(branches), list(self.branches), str(self), help or _matched(self.pattern))
 
 
 @dataclass(frozen=True)
@@ -56,18 +66,39 @@ def find(files: Files, tree: str | None = None, absent: bool = False) -> list[So
 
     Raises DataError HQ0801 to HQ0804.
     """
-    named = [files] if isinstance(files, str | os.PathLike) else list(files)
-    found: list[Source] = []
-    for name in named:
+    return [_source(path, own, tree, pattern) for path, own, pattern in _named(files, absent)]
+
+
+def paths(files: Files) -> list[str]:
+    """Of the files, before any is opened. Raises DataError HQ0801."""
+    return [path for path, _, _ in _named(files)]
+
+
+def _named(files: Files, absent: bool = False) -> Iterator[tuple[str, str | None, str]]:
+    """Path, tree, and the pattern that matches it, of each file."""
+    for name in [files] if isinstance(files, str | os.PathLike) else list(files):
         path, own = _split(str(name))
-        paths = _matching(path)
-        if not paths and not absent:
+        found = _matching(path)
+        if not found and not absent:
             raise _no_file(path)
-        found += [_source(p, own, tree) for p in paths]
-    return found
+        yield from ((f, own, "" if f == path else path) for f in found)
 
 
-def _source(path: str, own: str | None, tree: str | None) -> Source:
+def _source(path: str, own: str | None, tree: str | None, pattern: str) -> Source:
+    try:
+        return replace(_opened(path, own, tree), pattern=pattern)
+    except DataError as error:
+        if not pattern:
+            raise
+        help = f"{error.help}; {_matched(pattern)}" if error.help else _matched(pattern)
+        raise DataError(error.code, error.title, error.why, help) from error
+
+
+def _matched(pattern: str) -> str:
+    return f"{pattern} matches it too: name the files of events, if it is none" if pattern else ""
+
+
+def _opened(path: str, own: str | None, tree: str | None) -> Source:
     from hepq.runtime import parquet, root
 
     if not path.lower().endswith(PARQUET):
@@ -84,7 +115,7 @@ def none_of(source: Source, branches: Collection[str]) -> Any:
     """
     from hepq.runtime import parquet, root
 
-    check_present(sorted(branches), list(source.branches), str(source))
+    source.check_present(sorted(branches))
     return (root if source.tree else parquet).none_of(source, set(branches))
 
 
@@ -92,12 +123,15 @@ def iterate(source: Source, branches: Collection[str], step: int | str = DEFAULT
     """The file's events, ``step`` of them at a time, with ``branches``; one empty chunk if there are none.
 
     Raises DataError HQ0803 where the file cannot be read, HQ0805 for a branch it lacks, HQ0807 for one of a kind
-    that nothing can be made of; ValueError for a step that is none.
+    that nothing can be made of, HQ0887 for a step that is none.
     """
     from hepq.runtime import parquet, root
 
-    check_present(sorted(branches), list(source.branches), str(source))
-    step = steps.checked(step)
+    source.check_present(sorted(branches))
+    try:
+        step = steps.checked(step)
+    except ValueError as error:
+        raise DataError("HQ0887", f"cannot read in steps of {step!r}", str(error)) from error
     step = f"{steps.size(step)} B" if isinstance(step, str) else min(step, max(source.events, 1))
     first = 0
     for events in (root if source.tree else parquet).pieces(source, set(branches), step):
@@ -129,9 +163,8 @@ def _matching(path: str) -> list[str]:
 def _no_file(path: str) -> DataError:
     if glob.has_magic(path):
         return DataError("HQ0801", f"no file matches {path}", f"looked from {os.getcwd()}")
-    why = "it is a directory" if os.path.isdir(path) else f"looked from {os.getcwd()}"
     help = "name ROOT or Parquet files, or a pattern such as 'jets/*.root'"
-    return DataError("HQ0801", f"no such file: {path}", why, help)
+    return DataError("HQ0801", unopened(path, why_not(path)), f"looked from {os.getcwd()}", help)
 
 
 def damaged(path: str, error: Exception) -> DataError:

@@ -42,6 +42,16 @@ def check_writable(path: Path, endings: tuple[str, ...] = (), why: str = "") -> 
         raise DataError("HQ0817", title, f"there is no directory {path.parent}", f"mkdir -p {path.parent}")
 
 
+def check_folder(path: Path) -> None:
+    """Raise DataError HQ0817 for a folder that is not there and cannot be made, or that takes no files."""
+    there = next(p for p in (path.absolute(), *path.absolute().parents) if os.path.lexists(p))
+    title = f"cannot write to the folder {path}"
+    if not there.is_dir():
+        raise DataError("HQ0817", title, f"{there} is not a directory", "name another folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise DataError("HQ0817", title, f"{there}: permission denied", "name another folder")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary file beside ``path``: takes its place if the body succeeds, vanishes if it does not."""

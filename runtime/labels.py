@@ -58,7 +58,7 @@ def _classes(marks: NDArray[np.float64], classes: int) -> Truth:
         number = marks[:, 0]
         return np.where((number >= 0) & (number < classes) & (number == np.floor(number)), number, -1).astype(np.int64)
     hot = marks > 0
-    return np.where(hot.sum(axis=1) == 1, hot.argmax(axis=1), -1)
+    return np.where((hot.sum(axis=1) == 1) & ~np.isnan(marks).any(axis=1), hot.argmax(axis=1), -1)
 
 
 @dataclass

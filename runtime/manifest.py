@@ -313,13 +313,14 @@ class GoldenInfo(Frozen):
     """Golden vectors: how many events; |difference| may reach ``tolerance * max(1, |reference|)``.
 
     Events left out: ``rounding``, whose reference moves by more when the inputs are off by a few float32 rounding
-    errors; ``unfit``, which the program refuses or which leave float32's range.
+    errors; ``unfit``, which the program refuses or which leave float32's range. ``made_up``: not of any file.
     """
 
     events: int = Field(ge=0)
     tolerance: float = Field(ge=0)
     rounding: int = Field(default=0, ge=0)
     unfit: int = Field(default=0, ge=0)
+    made_up: bool = False
 
 
 class Provenance(Frozen):

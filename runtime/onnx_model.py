@@ -18,6 +18,7 @@ from hepq.runtime.errors import ArtifactError
 from hepq.runtime.golden import Golden
 from hepq.runtime.manifest import FORMAT_VERSION, OnnxManifest
 from hepq.runtime.optional import optional
+from hepq.runtime.regular import unopened, why_not
 from hepq.runtime.trust import Trust
 from hepq.runtime.verify import Verification, replay
 
@@ -49,11 +50,10 @@ class OnnxModel:
     def __init__(self, path: str | Path, content: bytes | None = None, trust: Trust | None = None) -> None:
         """``content``: the file's, if it is not to be read, nor checked as ``trust`` (or ``HEPQ_TRUST``) asks."""
         self.path = Path(path)
-        if content is None and not self.path.is_file():
-            raise ArtifactError(
-                "HQ0801", f"no such file: {path}", help="hepqc compile MODEL.hepq --target onnx makes one"
-            )
         if content is None:
+            if why := why_not(self.path):
+                help = "hepqc compile MODEL.hepq --target onnx makes one"
+                raise ArtifactError("HQ0801", unopened(self.path, why), help=help)
             content = self.path.read_bytes()
             (trust or Trust.of()).check(self.path, content)
         self.runtime = runtime = optional("onnxruntime", "onnx")

@@ -10,12 +10,14 @@ from typing import Any
 from hepq.runtime import steps
 from hepq.runtime.errors import DataError
 from hepq.runtime.event_files import Source, damaged
+from hepq.runtime.writers import MARK
 
 
 def source(path: str) -> Source:
     """Raises DataError HQ0803."""
     with _opened(path) as file:
-        return Source(path, "", file.metadata.num_rows, tuple(file.schema_arrow.names))
+        mark = (file.schema_arrow.metadata or {}).get(MARK.encode(), b"").decode(errors="replace")
+        return Source(path, "", file.metadata.num_rows, tuple(file.schema_arrow.names), mark)
 
 
 def pieces(source: Source, branches: set[str], step: int | str) -> Iterator[Any]:
@@ -23,7 +25,7 @@ def pieces(source: Source, branches: set[str], step: int | str) -> Iterator[Any]
     import awkward as ak
 
     with _opened(source.path) as file:
-        columns = [name for name in source.branches if name in branches]
+        columns = _columns(source, branches)
         if not columns:
             yield ak.Array(ak.contents.RecordArray([], [], length=source.events))
             return
@@ -38,8 +40,17 @@ def pieces(source: Source, branches: set[str], step: int | str) -> Iterator[Any]
 def none_of(source: Source, branches: set[str]) -> Any:
     """No event, with the declared types. Raises DataError HQ0803, HQ0807."""
     with _opened(source.path) as file:
-        columns = [name for name in source.branches if name in branches]
+        columns = _columns(source, branches)
         return _converted(file.schema_arrow.empty_table().select(columns), source)
+
+
+def _columns(source: Source, branches: set[str]) -> list[str]:
+    """Those of ``branches``, in the file's order. Raises DataError HQ0886 for a name that several have."""
+    columns = [name for name in source.branches if name in branches]
+    if twice := next((name for name in columns if columns.count(name) > 1), None):
+        title, why = f'several branches "{twice}" in {source}', f"{columns.count(twice)} columns have this name"
+        raise DataError("HQ0886", title, why, "write the file again with names of their own")
+    return columns
 
 
 def _converted(table: Any, source: Source) -> Any:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hepq.runtime import event_files, outputs
-from hepq.runtime.columns import check_present, collect
+from hepq.runtime.artifact import WEIGHTS
+from hepq.runtime.columns import collect
 from hepq.runtime.errors import DataError
 from hepq.runtime.judged import Judged
 from hepq.runtime.kept import Kind, kinds
@@ -68,15 +69,19 @@ def predict(
     branch has the widest of its types in the files. Raises DataError; then nothing is left behind.
     """
     start = time.monotonic()
+    for path in event_files.paths(files):
+        if os.path.exists(out) and os.path.exists(path) and os.path.samefile(out, path):
+            why, help = "it is one of the files to read", "write to another folder, or name the files of events"
+            raise DataError("HQ0817", f"cannot write {out}", why, help)
     sources = event_files.find(files, model.tree(tree))
+    mark = f"hepq: scores of {model.manifest.name}, weights {model.manifest.members[WEIGHTS][:32]}"
     for source in sources:
-        if os.path.exists(out) and os.path.exists(source.path) and os.path.samefile(out, source.path):
-            raise DataError("HQ0817", f"cannot write {out}", "it is also an input", "give another name")
+        if source.mark == mark:
+            help = "name the files of events, or write scores to another folder"
+            raise DataError("HQ0888", f"{source} holds scores of this model", "an earlier run wrote it", help)
         collect(model.manifest, event_files.none_of(source, model.branches()), str(source))
-        check_present(list(keep), list(source.branches), str(source), "what is kept are branches of the files")
-        check_present(
-            [weight] if weight else [], list(source.branches), str(source), "a weight is a branch of the files"
-        )
+        source.check_present(keep, "what is kept are branches of the files")
+        source.check_present([weight] if weight else [], "a weight is a branch of the files")
     total = sum(s.events for s in sources)
     if total == 0:
         raise DataError("HQ0809", f"no events in {', '.join(map(str, sources[:3]))}", "there is nothing to score")
@@ -84,7 +89,7 @@ def predict(
     judged = Judged.of(model.manifest, sources, weight, target)
     wanted = {*model.branches(), *keep, *judged.branches}
     report = Report()
-    with open_writer(out, columns, out_tree) as writer, _bar(total, model.manifest.name, progress) as advance:
+    with open_writer(out, columns, out_tree, mark) as writer, _bar(total, model.manifest.name, progress) as advance:
         for source in sources:
             where = str(source)
             for chunk in event_files.iterate(source, wanted, step):

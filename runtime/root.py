@@ -110,7 +110,7 @@ def source(path: str, tree: str | None) -> Source:
                 raise _no_tree(path, tree, cycles if ";" in tree else trees)
             opened = file[tree]
             branches = tuple(dict.fromkeys(opened.keys(recursive=True, full_paths=False)))
-            return Source(path, tree, int(opened.num_entries), branches)
+            return Source(path, tree, int(opened.num_entries), branches, str(getattr(opened, "title", "")))
         except DataError:
             raise
         except Exception as error:

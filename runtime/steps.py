@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import re
+from numbers import Integral
 
 DEFAULT = "32 MB"
 _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
@@ -15,9 +16,10 @@ def checked(step: int | str) -> int | str:
     """``step``. Raises ValueError for one that is no number of events above 0, and no amount such as "32 MB"."""
     if isinstance(step, str):
         size(step)
-    elif isinstance(step, bool) or step < 1:
+        return step
+    if isinstance(step, bool) or not isinstance(step, Integral) or step < 1:
         raise ValueError(f"{step!r} is not a number of events: give 1 or more, or a size such as '32 MB'")
-    return step
+    return int(step)
 
 
 def size(step: str) -> int:

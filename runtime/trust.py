@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from hepq.runtime.errors import ArtifactError, DataError
 from hepq.runtime.files import replacing
+from hepq.runtime.regular import read, unopened, why_not
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -164,10 +165,11 @@ def sign(path: Path, private: Path) -> tuple[Path, str]:
     Signatures of other keys stay if they are of the file as it is. Raises ArtifactError HQ0801, HQ0894, DataError
     HQ0893 for a key that cannot be read.
     """
-    if not path.is_file():
-        raise ArtifactError("HQ0801", f"no such file: {path}", help="hepqc compile MODEL.hepq makes one")
+    if why := why_not(path):
+        raise ArtifactError("HQ0801", unopened(path, why), help="hepqc compile MODEL.hepq makes one")
     key = _private(private)
-    digest, beside = hashlib.sha256(path.read_bytes()).hexdigest(), Path(f"{path}{SUFFIX}")
+    with path.open("rb") as file:
+        digest, beside = hashlib.file_digest(file, "sha256").hexdigest(), Path(f"{path}{SUFFIX}")
     mine = _public(key)
     kept = [] if not beside.is_file() else [p for p in read_signatures(beside) if p[0] != mine]
     pairs = [p for p in kept if _verified(*p, digest)] + [(mine, key.sign(_message(digest)))]
@@ -223,10 +225,6 @@ def _bytes(text: str) -> bytes:
 
 def _text(path: Path, code: str, title: str) -> str:
     try:
-        if not path.is_file():
-            raise DataError(code, title, "there is no such file", _SIGN)
-        if path.stat().st_size > _MOST:
-            raise DataError(code, title, f"it is larger than {_MOST >> 20} MiB", _SIGN)
-        return path.read_text(encoding="utf-8")
+        return read(path, _MOST).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(code, title, getattr(error, "strerror", None) or str(error), _SIGN) from error

@@ -13,6 +13,8 @@ import awkward as ak
 from hepq.runtime.errors import DataError
 from hepq.runtime.files import check_writable, replacing
 
+#: of Parquet's metadata: what a file is
+MARK = "hepq.mark"
 Columns = Mapping[str, Any]
 #: name -> type of one event's entry: numbers, fixed-size arrays, or lists of these
 Kinds = Mapping[str, ak.types.Type]
@@ -34,12 +36,11 @@ def _typed(columns: Columns, kinds: Kinds) -> dict[str, ak.Array]:
 class _Root:
     """Lists of fixed-size arrays, which a TTree cannot hold, become lists of numbers: ``name_0``, ``name_1``, …"""
 
-    def __init__(self, file: Any, tree: str, kinds: Kinds) -> None:
+    def __init__(self, file: Any, tree: str, kinds: Kinds, mark: str) -> None:
         self._kinds = {name: _without_half(kind) for name, kind in kinds.items()}
         none = self._split({name: _none(kind) for name, kind in self._kinds.items()})
-        self._tree: Any = file.mktree(
-            tree, {k: str(v.type.content) for k, v in none.items()}, counter_name=_counters(none)
-        )
+        types = {k: str(v.type.content) for k, v in none.items()}
+        self._tree: Any = file.mktree(tree, types, mark, counter_name=_counters(none))
 
     def write(self, columns: Columns) -> None:
         arrays = self._split(_typed(columns, self._kinds))
@@ -91,11 +92,12 @@ def _lists_of_numbers(name: str, array: ak.Array) -> Iterator[tuple[str, ak.Arra
 
 
 class _Parquet:
-    def __init__(self, path: Path, kinds: Kinds) -> None:
+    def __init__(self, path: Path, kinds: Kinds, mark: str) -> None:
         from pyarrow.parquet import ParquetWriter
 
         self._kinds = kinds
-        self._schema = self._table({name: _none(kind) for name, kind in kinds.items()}).schema
+        schema = self._table({name: _none(kind) for name, kind in kinds.items()}).schema
+        self._schema = schema.with_metadata({MARK: mark})
         self._writer = ParquetWriter(path, self._schema)
 
     def write(self, columns: Columns) -> None:
@@ -111,8 +113,10 @@ class _Parquet:
 
 
 @contextmanager
-def open_writer(path: str | Path, kinds: Kinds, tree: str = "tree") -> Iterator[Writer]:
+def open_writer(path: str | Path, kinds: Kinds, tree: str = "tree", mark: str = "") -> Iterator[Writer]:
     """A writer for ``path``, by its ending: .root (a TTree), .parquet. The file appears only if the body succeeds.
+
+    ``mark``: what the file is, as the tree's title or in the metadata; ``event_files.Source`` has it.
 
     Raises DataError HQ0817, HQ0818.
     """
@@ -124,9 +128,9 @@ def open_writer(path: str | Path, kinds: Kinds, tree: str = "tree") -> Iterator[
             import uproot
 
             with uproot.recreate(temporary) as file:
-                yield _Root(file, tree, kinds)
+                yield _Root(file, tree, kinds, mark)
         else:
-            parquet = _Parquet(temporary, kinds)
+            parquet = _Parquet(temporary, kinds, mark)
             try:
                 yield parquet
             finally:

@@ -17,6 +17,7 @@ from hepq.compiler.importers.program import Writer
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import HepqError, Sink
 from hepq.runtime.optional import optional
+from hepq.runtime.regular import why_not
 
 #: largest difference that is still rounding
 TOLERANCE = 1e-4
@@ -42,8 +43,8 @@ def import_onnx(path: Path) -> Imported:
     from hepq.compiler.importers.onnx_rules import RULES
     from hepq.lang.format import format_source
 
-    if not path.is_file():
-        raise HepqError([diag("HQ0762", path=path, reason="no such file")])
+    if why := why_not(path):
+        raise HepqError([diag("HQ0762", path=path, reason=why)])
     try:
         network = with_biases(without_axes(read(path)))
         unknown = Counter(o.kind for o in network.operations if o.kind not in RULES)

@@ -16,13 +16,15 @@ from hepq.compiler.targets.stored import COUPLING, QUBIT, from_data, unsourced
 from hepq.lang.catalogue import diag, near
 from hepq.lang.diagnostic import Diagnostic, HepqError
 from hepq.runtime.quantum.device import Device
+from hepq.runtime.regular import read
 from hepq.runtime.sealed import digest
 
 _FIELDS = {
     "qubits": QUBIT, "couplings": COUPLING, "sources": ("source", "date", "status"),
     "durations": ("gate", "readout", "reset"), "": (*Device.model_fields, "source"),
 }  # fmt: skip
-_MOST = 5
+#: of mistakes that are said; of a file
+_MOST, _MOST_BYTES = 5, 64 << 20
 _MARK = re.compile(r'(?:\{\n)?((?:# sha256: |"sha256": ")(?P<sha256>[0-9a-f]{64})(?:",)?\n)')
 
 
@@ -45,12 +47,12 @@ def from_file(path: Path) -> Device:
 def parsed(path: Path, code: str = "HQ0721", **fields: str) -> dict[str, Any]:
     """What a TOML or JSON file holds. Raises HepqError ``code`` if it cannot be read or is no table."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read(path, _MOST_BYTES).decode().replace("\r\n", "\n")
         if code == "HQ0721":
             text = _unmarked(path, text)
         data = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
     except OSError as error:
-        found = (error.strerror or str(error)).lower()
+        found = error.strerror or str(error)
         raise HepqError([diag(code, path=path, found=found, help="is the path right?", **fields)]) from error
     except (ValueError, RecursionError) as error:  # both parsers say line and column
         kind = "TOML" if path.suffix.lower() == ".toml" else "JSON"

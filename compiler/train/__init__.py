@@ -58,10 +58,16 @@ def train_file(
     from hepq.compiler.train.data import read_events
     from hepq.compiler.train.report import Watch
     from hepq.compiler.weights import save_weights
-    from hepq.runtime.files import check_writable
+    from hepq.runtime.files import check_folder, check_writable
 
     check_writable(out)
     recipe, watch = recipe or Recipe(), watch or Watch()
+    if recipe.checkpoint is not None:
+        check_folder(recipe.checkpoint)
+    if recipe.device is not None:
+        from hepq.compiler.train.devices import device
+
+        device(recipe.device)
     options = options or Options()
     events = read_events(program, files, replace(options, dims=UNFITTED | dict(options.dims)), train)
     runs = [_fitted(events, recipe.of_training(i), watch) for i in range(recipe.trainings)]

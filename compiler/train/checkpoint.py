@@ -15,6 +15,7 @@ from torch import Tensor
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import HepqError
 from hepq.runtime.files import replacing
+from hepq.runtime.regular import ABSENT, why_not
 from hepq.runtime.sealed import seal, unseal
 
 NAME = "training.pt"
@@ -63,7 +64,7 @@ def load(folder: Path, mark: str) -> State | None:
     Raises HepqError HQ0743 if it is damaged, has no checksum, or is of another training.
     """
     path = folder / NAME
-    if not path.is_file():
+    if why_not(path) == ABSENT:
         return None
     state, made = read(path)
     if made != mark:
@@ -74,6 +75,8 @@ def load(folder: Path, mark: str) -> State | None:
 
 def read(path: Path) -> tuple[State, str]:
     """The state in a file, and the mark of its training. Raises HepqError HQ0743 if it is damaged."""
+    if why := why_not(path):
+        raise HepqError([diag("HQ0743", path=path, reason=why)])
     try:
         content = unseal(path.read_bytes())
     except (OSError, ValueError) as error:
@@ -88,5 +91,5 @@ def read(path: Path) -> tuple[State, str]:
 
 def refuse_leftover(folder: Path) -> None:
     """Raises HepqError HQ0744 if ``folder`` has the state of a training that nobody asked to resume."""
-    if (folder / NAME).is_file():
+    if (folder / NAME).exists():
         raise HepqError([diag("HQ0744", path=folder / NAME)])

@@ -56,7 +56,7 @@ def fit_gradient(data: Labelled, recipe: Resolved, watch: Watch) -> Fitted:
     with joined() as group:
         run = Run(data, recipe, group)
         state = _start(run, recipe)
-        watch.begin(state.history, recipe.epochs)
+        watch.begin(state.history, recipe.epochs, recipe.checkpoint if recipe.resume else None)
         with limited(state.threads):
             while state.epoch < recipe.epochs and not _ended(state, recipe.patience):
                 state = _epoch(run, state, watch if group.main else Watch())

@@ -29,8 +29,8 @@ class Watch:
     def __init__(self, log: Path | None = None) -> None:
         self.log = log
 
-    def begin(self, history: History, epochs: int) -> None:
-        """``history``: what was done before, when resumed."""
+    def begin(self, history: History, epochs: int, resumed: Path | None = None) -> None:
+        """``history``: what was done before, as the folder ``resumed``, if it is to be resumed, has it."""
 
     def step(self, done: int, total: int) -> None:
         """``done`` of the epoch's ``total`` events (or of the kernel matrix's entries) are through."""
@@ -58,10 +58,12 @@ class Live(Watch):
         if self._live is not None:
             self._live.start()
 
-    def begin(self, history: History, epochs: int) -> None:
+    def begin(self, history: History, epochs: int, resumed: Path | None = None) -> None:
         self._history, self._epochs = history, epochs
         if history:
             self.console.print(f"resumed after epoch {len(history)}")
+        elif resumed is not None:
+            self.console.print(f"no training to resume in {resumed}: it begins anew", markup=False, soft_wrap=True)
 
     def step(self, done: int, total: int) -> None:
         self._done, self._total = done, total

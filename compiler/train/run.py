@@ -28,6 +28,7 @@ from hepq.compiler.print_ir import print_ir
 from hepq.compiler.train import checkpoint
 from hepq.compiler.train.batches import ahead, batches
 from hepq.compiler.train.data import NOISE, ORDER, Labelled
+from hepq.compiler.train.devices import device
 from hepq.compiler.train.event_weights import event_weights, weight_words
 from hepq.compiler.train.group import Group
 from hepq.compiler.train.measures import measures
@@ -80,7 +81,7 @@ class Run:
         self.target = _target(data)
         module, _ = run_pipeline((LogSoftmax(), MergeEqual(), LinearGather()), data.module, {})
         module, self.table = prepared(_with_logits(module, self.target), data.table)
-        self.device = torch.device(recipe.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = device(recipe.device)
         first = first_weights(data.module, recipe)
         self.net: TorchModule = to_torch(module, first).to(self.device)
         self.steps: list[Step] = make_steps(self.net, data.built.training, recipe)

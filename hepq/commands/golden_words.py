@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Golden vectors in words: how many there are, and how many events were left out and why."""
+"""Golden vectors in words: how many there are, of made-up events or a file's, and how many were left out and why."""
 
 from __future__ import annotations
 
@@ -16,4 +16,8 @@ def phrasing(info: GoldenInfo) -> str:
         left.append(f"{info.rounding} events left out as decided by rounding")
     if info.unfit:
         left.append(f"{info.unfit} as refused by the program or beyond float32")
-    return f"{info.events} golden vectors" + (f" ({', '.join(left)})" if left else "")
+    return (
+        f"{info.events} golden vectors"
+        + (" of made-up events" if info.made_up else "")
+        + (f" ({', '.join(left)})" if left else "")
+    )

@@ -180,9 +180,10 @@ def _array(path: str) -> Any:
     import numpy as np
 
     from hepq.runtime.errors import DataError
+    from hepq.runtime.regular import unopened, why_not
 
-    if not Path(path).is_file():
-        raise DataError("HQ0801", f"no such file: {path}", f"looked from {Path.cwd()}")
+    if why := why_not(path):
+        raise DataError("HQ0801", unopened(path, why), f"looked from {Path.cwd()}")
     try:
         with Path(path).open("rb") as file:
             return np.lib.format.read_array(file, allow_pickle=False)

@@ -141,8 +141,9 @@ def verify(artifact: Artifact, threads: Threads = None, sha256: Sha256 = None, t
         f"tolerance {result.tolerance:g} x max(1, |reference|)",
         markup=False,
     )
-    if model.manifest.golden.rounding or model.manifest.golden.unfit:
-        console.print(f"when compiled: {phrasing(model.manifest.golden)}", markup=False)
+    golden = model.manifest.golden
+    if golden.rounding or golden.unfit or golden.made_up:
+        console.print(f"when compiled: {phrasing(golden)}", markup=False)
     raise typer.Exit(0 if result.ok else 1)
 
 

@@ -202,8 +202,11 @@ def train(
     from hepq.compiler.train.memory import large_pages
     from hepq.compiler.train.report import Live, Watch
     from hepq.lang.train_settings import OPTIMISERS, SCHEDULES, Spec
+    from hepq.runtime.files import check_folder
 
     check_report(report)
+    if plots is not None:
+        check_folder(plots)
     if resume and checkpoint is None:
         raise typer.BadParameter("--resume needs --checkpoint FOLDER")
     runs: str | Backend = backend

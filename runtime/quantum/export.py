@@ -20,6 +20,7 @@ from hepq.runtime.errors import DataError
 from hepq.runtime.files import check_writable, replacing
 from hepq.runtime.quantum.kernel import Described, KernelFunction, content
 from hepq.runtime.quantum.store import utc
+from hepq.runtime.regular import unopened, why_not
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ def check(path: Path) -> None:
 
 def load(path: str | Path) -> Exported:
     """What ``save`` wrote. Raises DataError HQ0801, HQ0897 for a file that is damaged or was not written so."""
-    if not Path(path).is_file():
-        raise DataError("HQ0801", f"no such file: {path}", help="hepqc kernel writes one")
+    if why := why_not(path):
+        raise DataError("HQ0801", unopened(path, why), help="hepqc kernel writes one")
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}

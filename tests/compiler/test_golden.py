@@ -11,6 +11,7 @@ import pytest
 
 import hepq
 from benchmarks.published import PROGRAMS
+from hepq.commands.golden_words import phrasing
 from hepq.compiler.lower.tvm import mathfn
 from hepq.compiler.lower.tvm.tir import const
 from hepq.compiler.options import Options
@@ -103,3 +104,17 @@ def test_published_weights_on_other_jets_verify(jets: str, shared: Path, tmp_pat
     assert report.golden is not None
     assert report.golden.rounding <= report.golden.events == 4
     assert hepq.load(tmp_path / "a.hepqx", threads=1).verify().ok
+
+
+def test_events_that_are_made_up_are_said_to_be(tmp_path: Path) -> None:
+    made_up = compiled(tmp_path, "model M(x: real) -> real = tanh(x)\n").golden
+    held = compiled(tmp_path, "model M(x: real) -> real = tanh(x)\n", {"x": np.ones(3)}).golden
+    assert made_up is not None
+    assert held is not None
+    assert (made_up.made_up, held.made_up) == (True, False)
+    assert [phrasing(made_up), phrasing(held)] == ["16 golden vectors of made-up events", "3 golden vectors"]
+
+
+def test_a_golden_file_without_events_is_no_reason_to_make_them_up(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"HQ0809.*no events in .*events\.parquet"):
+        compiled(tmp_path, "model M(x: real) -> real = tanh(x)\n", {"x": np.ones(0)})

@@ -3,24 +3,28 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 from safetensors.numpy import load_file
 
 from hepq.compiler.options import Options
-from hepq.compiler.train import checkpoint
+from hepq.compiler.train import checkpoint, train_file
 from hepq.compiler.train.checkpoint import FREE, NAME, State
 from hepq.compiler.train.data import labelled, read_events
 from hepq.compiler.train.group import Group
 from hepq.compiler.train.recipe import Recipe
+from hepq.compiler.train.report import Live
 from hepq.compiler.train.run import Run
 from hepq.compiler.weights import read_tensors, save_weights
 from hepq.lang.diagnostic import HepqError
 from hepq.lang.train_settings import OPTIMISERS, SCHEDULES, Spec
+from hepq.runtime.errors import DataError
 from tests.compiler.train.test_gradient import EVENTS, LINEAR, PROGRAM
 
 STATE = State(3, {"w": torch.arange(4.0)}, {"0": {}}, {"w": torch.zeros(4)}, 1, 0.5, [{"loss": 1.0}])
@@ -94,5 +98,28 @@ def test_weights_that_we_wrote_are_checked(tmp_path: Path) -> None:
         path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
         with pytest.raises(HepqError, match="HQ0702"):
             read_tensors(path)
+    header = len(data[8:].split(b"}}")[0])
+    path.write_bytes(data[: 8 + header].replace(b'"hepq.sha256"', b'"hepq.shaaaa"') + data[8 + header :])
+    with pytest.raises(HepqError, match="it has no checksum: an earlier hepq wrote it, or it is damaged"):
+        read_tensors(path)
     path.write_bytes(data)
     assert load_file(path)["w"].tolist() == list(range(6))
+
+
+@pytest.mark.parametrize("name", ["junk", "", "meta", "cuda:99"])
+def test_a_device_that_is_not_there(tmp_path: Path, name: str) -> None:
+    with pytest.raises(HepqError, match=r"HQ0772.*no device `") as caught:
+        train_file(tmp_path / "none.hepq", [], tmp_path / "w.safetensors", Recipe(device=name))
+    assert "here are: cpu" in (caught.value.diagnostics[0].help or "")
+
+
+def test_a_checkpoint_that_cannot_be_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"HQ0817(.|\n)*file is not a directory"):
+        train_file(tmp_path / "none.hepq", [], tmp_path / "w", Recipe(checkpoint=tmp_path / "file"))
+
+
+def test_nothing_to_resume_is_said() -> None:
+    console = Console(file=io.StringIO(), width=200)
+    Live(console).begin((), 3, Path("run1"))
+    assert console.file.getvalue() == "no training to resume in run1: it begins anew\n"  # type: ignore[attr-defined]
