@@ -40,7 +40,7 @@ WORDS = "codes_"
 REVIEWED = Path(__file__).with_suffix(".toml")
 BAR = 0.95
 #: recorded seconds of tests that are run against one fault
-BUDGET = 40.0
+BUDGET = 120.0
 
 
 @dataclass(frozen=True)
@@ -166,11 +166,11 @@ def measure(chosen: Sequence[Fault], line_tests: LineTests, kept: Kept, workers:
     for fault in todo:
         tests = line_tests.of(fault.file, fault.line)
         if tests:
-            plans.append((fault, selected(tests, BUDGET), len(tests)))
+            plans.append((fault, selected(tests, BUDGET, fault.file), len(tests)))
         else:
             kept.add(fault, Verdict("", 0, 0, 0.0))
     jobs = [
-        (partial(_judge, fault, [t.id for t in tests]), 120 + 5 * sum(t.seconds for t in tests))
+        (partial(_judge, fault, [t.id for t in tests]), 120 + 3 * sum(t.seconds for t in tests))
         for fault, tests, _ in plans
     ]
     with (

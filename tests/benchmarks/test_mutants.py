@@ -90,9 +90,12 @@ def test_lines_inside_functions_belong_to_their_statements() -> None:
 
 def test_tests_are_taken_in_turn_while_time_lasts() -> None:
     tests = [Timed("a::t[1]", 1, 10), Timed("a::t[2]", 2, 10), Timed("b::u", 3, 10), Timed("b::slow", 50, 10)]
-    assert [t.id for t in selected(tests, 1000)] == ["a::t[1]", "b::u", "b::slow", "a::t[2]"]
-    assert [t.id for t in selected(tests, 6)] == ["a::t[1]", "b::u", "a::t[2]"]
-    assert [t.id for t in selected(tests[3:], 6)] == ["b::slow"]
+    assert [t.id for t in selected(tests, 1000, "lang/b.py")] == ["a::t[1]", "b::u", "b::slow", "a::t[2]"]
+    assert [t.id for t in selected(tests, 6, "lang/b.py")] == ["a::t[1]", "b::u", "a::t[2]"]
+    assert [t.id for t in selected(tests[3:], 6, "lang/b.py")] == ["b::slow"]
+    named = [replace(t, id=f"tests/lang/test_{t.id.replace('::', '.py::')}") for t in tests]
+    ids = [t.id.partition("test_")[2] for t in selected(named, 1000, "lang/b.py")]
+    assert ids == ["b.py::u", "b.py::slow", "a.py::t[1]", "a.py::t[2]"]
 
 
 def test_children_that_end_hang_and_die(tmp_path: Path) -> None:

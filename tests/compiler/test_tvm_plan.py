@@ -9,6 +9,7 @@ import pytest
 from hepq.compiler.infer import make
 from hepq.compiler.interpret import run
 from hepq.compiler.ir import Module, Node
+from hepq.compiler.lower.tvm.inline import Inlining
 from hepq.compiler.lower.tvm.plan import make_plan
 from hepq.compiler.lower.tvm.prepare import matrix_product, prepare
 from hepq.compiler.verify import verify
@@ -78,3 +79,21 @@ def test_what_reads_its_own_entry_is_one_stage() -> None:
     again = make("contract", make("add", back, total), param("w", OUT, CHAN), over=(CHAN,))
     inner, last = ["contract", "exp", "contract"], ["add", "contract"]
     assert stages(again) == [("None", []), ("part", inner), ("None", ["reduce_sum"]), ("part", last)]
+
+
+def test_what_is_computed_where_it_is_read() -> None:
+    """Each entry once: in a sum, in an operation of its own shape, in what joins; not where entries repeat."""
+    x, y = source("x", PART, CHAN), source("y", PART)
+    e = make("exp", x)
+    for user, inlined in (
+        (make("reduce_sum", e, over=(CHAN,)), True),
+        (make("reduce_max", e, over=(PART,)), True),
+        (make("add", e, make("exp", x)), True),
+        (make("concat", e, x, along=(CHAN, CHAN), dim=Dim("6", 6)), True),
+        (make("mul", make("exp", y), x), False),
+        (make("add", e, make("neg", e)), False),
+    ):
+        node = next(n for n in user.operands if n.op == "exp")
+        module = Module("m", tuple(n for n in Module("m", (), {"u": user}).walk() if n.op == "input"), {"u": user})
+        assert Inlining.of(module).stored(node) == (not inlined), user.op
+    assert Inlining.of(Module("m", (x,), {"e": e, "n": make("neg", e)})).stored(e)

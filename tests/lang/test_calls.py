@@ -118,3 +118,19 @@ def test_a_circuit_takes_the_name_of_a_gate() -> None:
 def test_a_gate_is_no_list() -> None:
     ((_, title, _),) = told("fn f[n: list](x: real) -> real = x\nmodel M(x: real) -> real = f[cx](x)\n")
     assert title == "expected a list for `n`, found the gate `cx`"
+
+
+def test_primes_that_an_argument_lacks() -> None:
+    """The second copy of a dim, and how to make it; where any dim will do, as it is written."""
+    two = "dim part <= 9\nfn f(x: real[part, part']) -> real[part, part'] = x\n"
+    ((code, title, _),) = told(f"{two}model M(x: real[part]) -> real[part, part'] = f(x)\n")
+    assert (code, title) == ("HQ0207", "`x` of `f` needs dim `part'`, which `real[part]` lacks")
+    ((code, title, _),) = told("dim any\nfn f(x: real[any']) = x\nmodel M(x: real[w]) -> real[w] = f(x)\n")
+    assert (code, title) == ("HQ0207", "`x` of `f` needs dim `any'`, which `real[w]` lacks")
+
+
+@pytest.mark.parametrize("call", ["sum({}, over=part)", "mean({}, over=part)", "real({})", "int({})"])
+def test_no_arithmetic_on_indices(call: str) -> None:
+    near = "knn(x, k=3, over=part)"
+    ((code, title, labels),) = told(f"dim part <= 9\nmodel M(x: real[part, w]) = {call.format(near)}\n")
+    assert (code, title, labels) == ("HQ0304", "no arithmetic on `index(part)[part, nbr]`", [("", near)])

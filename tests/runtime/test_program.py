@@ -14,6 +14,7 @@ from hepq.compiler.interpret import run_event
 from hepq.compiler.ir import Module
 from hepq.compiler.lower.program import NotStraight, to_program
 from hepq.lang.types import Dim, Type
+from hepq.runtime import program_check
 from hepq.runtime.program import Program, evaluate
 from tests.compiler.generate import random_events, random_weights, seeded_module
 
@@ -69,3 +70,17 @@ def test_static_modules_run_on_whole_batches() -> None:
 def test_malformed_programs_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Program.model_validate({"inputs": {}, "steps": [], "outputs": {}} | change)
+
+
+def test_sizes_of_dims() -> None:
+    """Each size, that none is there twice, how many numbers, and how many dims."""
+    assert program_check._size([("a", 3), ("part", None), ("b", 0)]) == 0
+    assert program_check._size([("a", program_check.MOST_OF_A_STEP)]) == program_check.MOST_OF_A_STEP
+    assert program_check._size([(str(i), 1) for i in range(24)]) == 1
+    for dims, message in (
+        ([("a", -1)], "impossible size"), ([("a", 0), ("b", program_check._LARGEST)], "impossible size"),
+        ([("a", 2), ("a", 2)], "twice"), ([("a", program_check.MOST_OF_A_STEP), ("b", 2)], "at most"),
+        ([(str(i), 1) for i in range(25)], "at most"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            program_check._size(dims)

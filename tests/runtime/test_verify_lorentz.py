@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from hepq.compiler.options import Options
 from hepq.compiler.pipeline import compile_file
 from hepq.runtime import lorentz, verify
 from hepq.runtime.columns import Raw
+from hepq.runtime.manifest import Dim
 from hepq.runtime.model import Model
 from hepq.runtime.verify import Verification
 
@@ -164,3 +166,17 @@ def test_what_cannot_be_tested_is_said(tmp_path: Path, data: str, model: str, wh
     assert found.ok
     assert lorentz_checks(found) == {}
     assert [why in reason for reason in found.untested] == [True], found.untested
+
+
+def test_events_that_may_be_moved() -> None:
+    """None with a NaN or infinity anywhere, none that is cut."""
+    named = {"px": ("part",), "v": ("part", "xy"), "met": ()}
+    columns = [SimpleNamespace(name=name, dims=dims) for name, dims in named.items()]
+    dims = (Dim(name="part", bound=2), Dim(name="xy", size=2))
+    schema = SimpleNamespace(ragged=dims[:1], columns=columns, ragged_dim=lambda of: dims[0] if "part" in of else None)
+    contents = {
+        "px": np.array([1, 1, np.nan, 1, 1, 1, 1.0]), "v": np.array([[1, 1]] * 6 + [[1, np.inf]]),
+        "met": np.array([1, 1, np.nan, 1, 1.0]),
+    }  # fmt: skip
+    raw = Raw(5, {"part": np.array([1, 2, 0, 3, 1])}, contents)
+    assert verify._movable(schema, raw).tolist() == [True, False, False, False, False]  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from math import pi
 import numpy as np
 import pytest
 
+from hepq.compiler.lower.circuit import pair_blocks
 from hepq.compiler.lower.circuit.dense import probabilities
 from hepq.compiler.lower.circuit.pair_blocks import shortened
 from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Gate, Op
@@ -74,3 +75,14 @@ def test_runs_end_at_barriers() -> None:
         source = Circuit(2, 0, (pair, Barrier(wires), pair))
         assert shortened(source, exchange=True, any_angle=False).circuit.ops == source.ops
     assert not shortened(Circuit(2, 0, (pair, pair)), exchange=True, any_angle=False).circuit.ops
+
+
+def test_a_search_ends_where_it_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it has seen may be as many states as it takes, and no more."""
+    ops = (Gate("ry", (0,), (B,)), Gate("ry", (1,), (A,)), Gate("rzz", (0, 1), (A,)), Gate("rxx", (0, 1), (B,)))
+    source = Circuit(2, 2, (*ops, Gate("ry", (0,), (A,))))
+    for states, wanted in ((4000, 2), (0, 4)):
+        monkeypatch.setattr(pair_blocks, "_STATES", states)
+        made = shortened(source, exchange=False, any_angle=False)
+        assert cost(made.circuit) == wanted
+        assert same(source, made.circuit, made.outputs)

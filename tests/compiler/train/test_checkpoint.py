@@ -123,3 +123,10 @@ def test_nothing_to_resume_is_said() -> None:
     console = Console(file=io.StringIO(), width=200)
     Live(console).begin((), 3, Path("run1"))
     assert console.file.getvalue() == "no training to resume in run1: it begins anew\n"  # type: ignore[attr-defined]
+
+
+def test_a_folder_in_a_new_folder_is_made(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "runs" / "one", STATE, "mark")
+    checkpoint.save(tmp_path / "runs" / "one", STATE, "mark")
+    assert checkpoint.load(tmp_path / "runs" / "one", "mark") is not None
+    assert checkpoint.load(tmp_path / "runs", "mark") is None

@@ -8,8 +8,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Future
 from pathlib import Path
+from threading import Timer
+from typing import Any
 
 import numpy as np
 import pytest
@@ -162,3 +165,26 @@ def test_processes_divide_the_cores() -> None:
     executor = Processes(len(os.sched_getaffinity(0)))
     assert executor.submit(os.getenv, "OMP_NUM_THREADS").result() == "1"
     executor.close()
+
+
+def test_after_an_error_no_work_is_begun_again() -> None:
+    """Whose worker died is tried again, unless all is lost anyway."""
+    begun: list[int] = []
+
+    class Late(Serial):
+        slots = 2
+
+        def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+            begun.append(args[0])
+            future: Future[Any] = Future()
+            error = DataError("HQ0857", "no") if args[0] == 0 else BrokenExecutor("died")
+            Timer(0.05 * args[0], future.set_exception, [error]).start()
+            return future
+
+    with pytest.raises(DataError, match="HQ0857"):
+        list(map_unordered(Late(), abs, iter([0, 1])))
+    assert begun == [0, 1]
+    begun.clear()
+    with pytest.raises(DataError, match="HQ0860"):
+        list(map_unordered(Late(), abs, iter([1])))
+    assert begun == [1, 1]

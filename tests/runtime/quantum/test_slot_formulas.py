@@ -72,3 +72,8 @@ def test_what_is_one_or_nothing_is_not_written() -> None:
 def test_what_does_nothing_is_left_out(op: str, a: float | None, b: float | None, text: str) -> None:
     x = _Symbol("x")
     assert _applied(op, *(x if n is None else _symbol(n) for n in (a, b))).text == text
+
+
+def test_sums_are_written_in_order() -> None:
+    lines, _ = formulas("sum(x, over=wire) + m / (2 GeV)")
+    assert lines[2] == "s0 = (x[0] + x[1]) + (m / 2.0)"

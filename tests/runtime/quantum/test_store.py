@@ -279,3 +279,15 @@ def test_a_tile_holds_as_many_numbers_as_it_says(shape: tuple[int, ...]) -> None
         return
     with pytest.raises(Damaged, match="as many numbers"):
         decode(data, KEY)
+
+
+@pytest.mark.parametrize("begun", [(), ("tiles",), ("claims",), ("tiles", "claims")])
+def test_a_store_that_was_just_begun_is_fit(begun: tuple[str, ...], tmp_path: Path) -> None:
+    for name in begun:
+        (tmp_path / "s" / name).mkdir(parents=True)
+    with Store(tmp_path / "s") as store:
+        store.put(HEADER, VALUES)
+        assert {p.name for p in store.path.iterdir()} == {MARK, "tiles", "claims"}
+    (tmp_path / "t" / "tilesets").mkdir(parents=True)
+    with pytest.raises(DataError, match="HQ0858"):
+        Store(tmp_path / "t")
