@@ -73,7 +73,15 @@ def save_weights(
     kept = {key: json.dumps(value) for key, value in ((_DIMS, dims), (_BLOCKS, blocks)) if value}
     kept[_HASH] = _checksum(tensors, kept)
     with replacing(path) as temporary:
-        temporary.write_bytes(save(tensors, kept))
+        temporary.write_bytes(_ordered(save(tensors, kept)))
+
+
+def _ordered(data: bytes) -> bytes:
+    """A safetensors file with its header in one order: the library writes metadata in any."""
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8:start]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[start:]
 
 
 def _checksum(tensors: Mapping[str, NDArray[Any]], kept: Mapping[str, str]) -> str:

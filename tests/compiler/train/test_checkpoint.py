@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
@@ -130,3 +131,11 @@ def test_a_folder_in_a_new_folder_is_made(tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "runs" / "one", STATE, "mark")
     assert checkpoint.load(tmp_path / "runs" / "one", "mark") is not None
     assert checkpoint.load(tmp_path / "runs", "mark") is None
+
+
+def test_weights_are_the_same_bytes_each_time(tmp_path: Path) -> None:
+    files = [tmp_path / f"{i}.safetensors" for i in range(12)]
+    for file in files:
+        save_weights(file, {"w": np.arange(6.0), "b": np.zeros(2)}, {"obs": 3}, {"a": "A"})
+    assert len({file.read_bytes() for file in files}) == 1
+    assert read_tensors(files[0])["w"].tolist() == list(range(6))
