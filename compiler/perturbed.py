@@ -48,8 +48,9 @@ def largest_move(exact: Mapping[str, NDArray[Any]], moved: Mapping[str, NDArray[
     found = 0.0
     for name, value in exact.items():
         with np.errstate(invalid="ignore"):
-            apart = np.abs(moved[name] - value) / np.maximum(1.0, np.abs(value))
-        same = (moved[name] == value) | (np.isnan(moved[name]) & np.isnan(value))
+            exactly, then = value.astype(np.float64), moved[name].astype(np.float64)
+            apart = np.abs(then - exactly) / np.maximum(1.0, np.abs(exactly))
+        same = (then == exactly) | (np.isnan(then) & np.isnan(exactly))
         apart = np.where(same, 0.0, np.where(np.isnan(apart), np.inf, apart))
         found = max(found, float(apart.max(initial=0.0)))
     return found
