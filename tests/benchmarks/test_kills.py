@@ -51,6 +51,6 @@ def test_a_store_that_changes_numbers_is_noticed(monkeypatch: pytest.MonkeyPatch
         return None if found is None else np.nextafter(found, 2)
 
     monkeypatch.setattr(Store, "get", change)
-    found = kills.measure(5, 1, seed=1, progress=False)
+    found = kills.measure(12, 1, seed=1, progress=False)
     assert found.different > 0
     assert not found.ok
