@@ -108,7 +108,10 @@ def compile_(
         typer.Option(help="A ROOT file for the golden vectors' events; else the dataset's, else made-up ones."),
     ] = None,
     golden_events: Annotated[
-        int, typer.Option(min=1, max=4096, metavar="N", help="How many golden vectors to keep. Circuits of many wires: few.")
+        int,
+        typer.Option(
+            min=1, max=4096, metavar="N", help="How many golden vectors to keep. Circuits of many wires: few."
+        ),
     ] = 16,
     effort: Annotated[Effort, typer.Option(help="How long to look for good native circuits.")] = Effort.normal,
     seed: Annotated[
