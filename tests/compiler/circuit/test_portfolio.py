@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,15 @@ SOURCE = kernel(3, 1, "full")
 def compiled(circuit: Circuit, chip: Device, cache: Path, **options: Any) -> Compiled:
     quick: dict[str, Any] = {"effort": "quick", "processes": 1}
     return compile_circuit(circuit, chip, cache=cache, **quick | options)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Compiled, Path]:
+    """The source compiled, and its one entry of a cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    made = compiled(SOURCE, CHIP, folder)
+    (file,) = folder.glob("*.json")
+    return made, file
 
 
 def test_the_best_checked_circuit_is_chosen(tmp_path: Path) -> None:
@@ -106,8 +116,11 @@ def test_a_circuit_on_one_wire_needs_no_couplings(tmp_path: Path) -> None:
     assert made.native.measured == (best,)
 
 
-def test_the_cache_answers_and_knows_what_it_depends_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = compiled(SOURCE, CHIP, tmp_path)
+def test_the_cache_answers_and_knows_what_it_depends_on(
+    kept: tuple[Compiled, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, entry = kept
+    shutil.copy(entry, tmp_path)
     monkeypatch.setattr(portfolio, "_searching", lambda *a: pytest.fail("compiled again"))
     assert compiled(SOURCE, CHIP, tmp_path) == first
     others: list[dict[str, Any]] = [{"seed": 1}, {"effort": "normal"}]
@@ -124,10 +137,9 @@ def test_the_cache_answers_and_knows_what_it_depends_on(tmp_path: Path, monkeypa
 @pytest.mark.parametrize(
     "damage", [lambda t: t[: len(t) // 2], lambda t: t.replace('"seed":0', '"seed":1'), lambda t: ""]
 )
-def test_a_damaged_entry_is_made_again_with_a_warning(damage: Any, tmp_path: Path) -> None:
-    first = compiled(SOURCE, CHIP, tmp_path)
-    (file,) = tmp_path.glob("*.json")
-    file.write_text(damage(file.read_text()))
+def test_a_damaged_entry_is_made_again_with_a_warning(damage: Any, kept: tuple[Compiled, Path], tmp_path: Path) -> None:
+    first, entry = kept
+    (tmp_path / entry.name).write_text(damage(entry.read_text()))
     with pytest.warns(UserWarning, match="damaged"):
         again = compiled(SOURCE, CHIP, tmp_path)
     assert again.native == first.native
@@ -139,8 +151,8 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     assert compiled(SOURCE, CHIP, tmp_path / "file" / "cache").native.circuit.ops
 
 
-def test_values_are_bound_in_one_call(tmp_path: Path) -> None:
-    native = compiled(SOURCE, CHIP, tmp_path).native
+def test_values_are_bound_in_one_call(kept: tuple[Compiled, Path]) -> None:
+    native = kept[0].native
     values = np.random.default_rng(0).normal(size=(20, SOURCE.slots))
     angles = native.bind(values)
     for row, filled in zip(values, angles, strict=True):
