@@ -7,17 +7,20 @@ from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
+import awkward as ak
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import hepq
-from benchmarks.stdlib_programs import event_of, module_of, moved_weights
+from benchmarks.stdlib_programs import event_of, moved_weights
 from hepq.compiler.interpret import run
 from hepq.compiler.ir import Module
 from hepq.compiler.options import Options
 from hepq.compiler.pipeline import build_file, compile_file
 from hepq.runtime import lorentz
-from tests.compiler.tvm_call import Compiled
+from hepq.runtime.columns import collect
+from hepq.runtime.events import prepare
 from tests.models import lgn_reference as theirs
 
 Array = np.ndarray[Any, Any]
@@ -128,19 +131,30 @@ def test_boosts_and_rotations_change_nothing(tmp_path: Path) -> None:
     assert np.abs(scaled - first).max() > 1e-6
 
 
-def test_compiled_code_is_within_rounding() -> None:
-    module, rng = module_of("lgn", "LGN"), np.random.default_rng(2)
-    weights = moved_weights(module, rng)
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Module, dict[str, Array]]:
+    """An artifact of a small network with moved weights, its module, and the weights."""
+    path = program(tmp_path_factory.mktemp("lgn"), "channels=[2, 2, 2], basis=2, depth=1, ")
+    module = build_file(path).module
+    weights = moved_weights(module, np.random.default_rng(2))
+    save_file(weights, path.with_name("weights.safetensors"))
+    compile_file(path, path.with_name("top.hepqx"), Options(weights=path.with_name("weights.safetensors")))
+    return path.with_name("top.hepqx"), module, weights
+
+
+def test_compiled_code_is_within_rounding(compiled: tuple[Path, Module, dict[str, Array]]) -> None:
+    path, module, weights = compiled
+    rng = np.random.default_rng(2)
     events = [event_of(module, n, rng) for n in (0, 1, 2, 9)]
     wanted = run(module, events, weights)["output"]
-    np.testing.assert_allclose(
-        np.stack(Compiled(module, weights)(events)["output"]), np.stack(wanted), rtol=0, atol=1e-5
-    )
+    model = hepq.load(path, threads=1)
+    raw = collect(model.manifest, {name: ak.Array([e[name] for e in events]) for name in events[0]})
+    found = model.engine.run(prepare(model.manifest, raw))["output"]  # of the event without particles too
+    np.testing.assert_allclose(found, np.stack(wanted), rtol=0, atol=1e-5)
 
 
-def test_verify_boosts_and_rotates(tmp_path: Path) -> None:
-    compile_file(program(tmp_path, "channels=[2, 2, 2], basis=2, depth=1, "), tmp_path / "top.hepqx", Options(init=0))
-    found = hepq.load(tmp_path / "top.hepqx", threads=1).verify()
+def test_verify_boosts_and_rotates(compiled: tuple[Path, Module, dict[str, Array]]) -> None:
+    found = hepq.load(compiled[0], threads=1).verify()
     assert found.ok
     assert not found.untested
     assert [c.check for c in found.checks] == ["golden", "permute(part)", "lorentz"]
