@@ -12,9 +12,13 @@ import safetensors.numpy
 import torch
 from safetensors.numpy import save_file
 
+from hepq.compiler.hybrid import Hybrid, add_program
+from hepq.compiler.infer import make
+from hepq.compiler.ir import Module
 from hepq.compiler.pipeline import build_file
 from hepq.compiler.weights import import_checkpoint, load_weights, read_tensors
 from hepq.lang.diagnostic import HepqError
+from hepq.lang.types import Dim, Type
 
 TENSORS = {"a.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "a.bias": np.ones(2, np.float32)}
 
@@ -120,3 +124,11 @@ def test_no_table_and_tables_of_other_names(tmp_path: Path) -> None:
         (problem,) = caught.value.diagnostics
         assert problem.code == "HQ0707"
         assert known in f"{problem.title} {problem.help}"
+
+
+def test_weights_of_a_program_for_circuits_that_lie_in_another_order() -> None:
+    dims = (Dim("out", 2), Dim("in", 3))
+    param = make("param", type=Type("real", dims), path="w", init=("constant", 0.0), trainable=True)
+    hybrid, weight = Hybrid("simulator"), np.arange(6.0).reshape(3, 2).T
+    add_program(hybrid, Module("m", (), {"y": param}), {"w": weight}, "program.json")
+    np.testing.assert_array_equal(safetensors.numpy.load(hybrid.members["program.safetensors"])["w"], weight)

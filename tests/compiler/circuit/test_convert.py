@@ -9,7 +9,7 @@ import pytest
 from hepq.compiler.lower.circuit.polish import polished
 from hepq.compiler.lower.circuit.qiskit_convert import affine_of, from_qiskit, target_of, to_qiskit
 from hepq.compiler.lower.circuit.tket_convert import from_tket, to_tket
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate
+from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Diagonal, Gate
 from hepq.runtime.quantum.gates import GATES
 from hepq.runtime.quantum.native import Native
 from tests.compiler.circuit.devices import device, distribution, everyone, line
@@ -150,3 +150,18 @@ def test_a_gate_after_a_measurement_is_refused() -> None:
     made.sx(0)
     with pytest.raises(ValueError, match="after a measurement"):
         from_qiskit(made, {}, device(2, line(2)), Circuit(2, 0))
+
+
+def test_what_pytket_measures_and_leaves_out_is_no_gate() -> None:
+    """And its barriers are ours, with what they stand for."""
+    from pytket import OpType
+
+    circuit = Circuit(2, 0, (Gate("h", (0,)), Barrier((0, 1), 7), Gate("cx", (0, 1))))
+    made, names = to_tket(circuit)
+    made.add_gate(OpType.noop, [made.qubits[1]])
+    made.add_barrier([made.qubits[1]], data="3")
+    made.measure_all()
+    back, ends = from_tket(made, names, circuit)
+    assert [(op.name, op.qubits) for op in back.ops if isinstance(op, Gate)] == [("h", (0,)), ("cx", (0, 1))]
+    assert back.barriers == (Barrier((0, 1), 7), Barrier((1,), 3))
+    assert ends == (0, 1)

@@ -223,3 +223,12 @@ def test_ibms_devices_have_both_readout_errors_and_older_calibrations_their_hash
     assert fez.qubits[4].readout_errors == (0.0, pytest.approx(0.0029297))
     assert all(q.readout_errors is not None for q in fez.qubits)
     assert "readout_errors" not in Qubit(readout_error=0.1).model_dump_json()
+
+
+def test_the_readout_error_is_the_mean_of_both_unless_it_is_stated() -> None:
+    assert Qubit(readout_errors=(0.1, 0.3)).readout_error == pytest.approx(0.2)
+    assert Qubit(readout_errors=(0.1, 0.3), readout_error=0.15).readout_error == 0.15
+    assert Qubit(readout_errors=(0.1, 0.3)).flips == (0.1, 0.3)
+    assert Qubit(readout_error=0.2).flips == (0.2, 0.2)
+    assert Qubit().readout_error is None
+    assert Qubit().flips == (0.0, 0.0)
