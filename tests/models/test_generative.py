@@ -77,7 +77,7 @@ def test_a_variational_autoencoder_makes_showers(events: Path, tmp_path: Path) -
 
 
 def test_an_adversarial_network_makes_showers(events: Path) -> None:
-    weights, _ = trained("gan", events, epochs=25)
+    weights, _ = trained("gan", events, epochs=16)
     made = computed("gan", "Sample", weights, z=normal(1, 16), e=log_energy(ENERGY))
     _, true = read(events)
     assert_alike(made, true, total=0.2, layers=0.25)
@@ -114,7 +114,7 @@ def test_mixed_samples_teach_nearly_what_labels_do(tmp_path: Path) -> None:
     x = layers / layers.sum(axis=1, keepdims=True).clip(1e-6)
     pion = np.arange(2000) < 1000
     areas = [
-        roc_auc_score(pion, computed("cwola", "Pion", trained("cwola", events, train, epochs=20)[0], x=x))
+        roc_auc_score(pion, computed("cwola", "Pion", trained("cwola", events, train, epochs=12)[0], x=x))
         for train in ("Cwola", "Supervised")
     ]
     assert areas[1] > 0.97
