@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 import warnings
@@ -38,6 +39,7 @@ from hepq.compiler.targets.quantum import device
 from hepq.runtime.quantum.circuit import Circuit
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
+from hepq.runtime.sealed import digest
 
 PEERS = ("qiskit", "tket", "greedy")
 #: how far the distribution of a peer's circuit may be off: Qiskit drops rotations that are nearly none
@@ -128,7 +130,7 @@ def results(
     rows: list[tuple[str, str]], seed: int, processes: int, patience: float, kept: Path | None
 ) -> Iterator[Row]:
     """As they come; those in ``kept`` are not made again, new ones are added to it."""
-    known = [] if kept is None or not kept.exists() else [_from_json(line) for line in kept.read_text().splitlines()]
+    known = [] if kept is None or not kept.exists() else _known(kept)
     done = {(row.circuit, row.device): row for row in known}
     yield from (done[row] for row in rows if row in done)
     left = [row for row in rows if row not in done]
@@ -139,13 +141,23 @@ def results(
             made = future.result()
             if kept is not None:
                 with kept.open("a") as file:
-                    file.write(json.dumps(asdict(made)) + "\n")
+                    file.write(_line(made))
             yield made
 
 
-def _from_json(line: str) -> Row:
-    data = json.loads(line)
-    return Row(**data | {"figures": {name: Figures(**f) for name, f in data["figures"].items()}})
+def _line(row: Row) -> str:
+    """Its SHA-256 before it; the line before may have been cut off."""
+    text = json.dumps(asdict(row))
+    return f"\n{digest(text.encode())} {text}\n"
+
+
+def _known(kept: Path) -> list[Row]:
+    """What ``kept`` holds. A row that is not as it was written is measured again, and said."""
+    lines = [line.partition(" ") for line in kept.read_text(errors="replace").splitlines() if line]
+    whole = [json.loads(text) for checksum, _, text in lines if checksum == digest(text.encode())]
+    if damaged := len(lines) - len(whole):
+        print(f"{kept}: {damaged} rows are damaged, or without a checksum: measured again", file=sys.stderr)
+    return [Row(**row | {"figures": {name: Figures(**f) for name, f in row["figures"].items()}}) for row in whole]
 
 
 def main(argv: list[str]) -> int:

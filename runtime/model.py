@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.runtime import event_files, outputs
-from hepq.runtime.artifact import Artifact
+from hepq.runtime.artifact import VARIABLES, Artifact
 from hepq.runtime.columns import Raw, collect, field_names
 from hepq.runtime.engine import Engine
 from hepq.runtime.events import Batch, Report, prepare
@@ -60,6 +59,7 @@ class Model:
     ) -> None:  # fmt: skip
         self.artifact = artifact
         self.manifest: Manifest = artifact.manifest
+        self._variables = _variables(artifact)
         self.engine = _engine(artifact, threads, backend, shots, seed)
 
     def __call__(self, events: Any, *, tree: str | None = None) -> Any:
@@ -102,15 +102,6 @@ class Model:
             rows = Rows(batch.offsets, batch.contents)
             why = self._variables.causes(self.manifest, rows, events, name, where, first)
         return replace(batch.report, nan_scores=len(events), not_numbers=(*batch.report.not_numbers, *why))
-
-    @cached_property
-    def _variables(self) -> Variables | None:
-        """The dataset's variables, if the artifact has them; those made before hepq kept them do not."""
-        from hepq.runtime.artifact import VARIABLES
-        from hepq.runtime.derived import Variables
-
-        data = self.artifact.members.get(VARIABLES)
-        return None if data is None else Variables.read(data, str(self.artifact.path), self.manifest)
 
     def predict(
         self,
@@ -200,6 +191,15 @@ class Model:
         for first in range(0, size, SLICE):
             part = {b: events[b][first : first + SLICE] for b in self.branches()}
             yield collect(self.manifest, part, "the events", first), "the events", first
+
+
+def _variables(artifact: Artifact) -> Variables | None:
+    """The dataset's variables, if the artifact has them; those made before hepq kept them do not."""
+    if (data := artifact.members.get(VARIABLES)) is None:
+        return None
+    from hepq.runtime.derived import Variables
+
+    return Variables.read(data, str(artifact.path), artifact.manifest)
 
 
 def _engine(

@@ -6,17 +6,22 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
+
+from hepq.runtime.regular import why_not
 
 MAGIC = b"hepq-tile 1 "
 _HASH = 64
 #: room that the two lines before the numbers may need, beside what a kernel says of itself
 OVERHEAD = 1024
+LONGEST_HEADER = 1 << 20
 
 
 class Damaged(Exception):
@@ -27,13 +32,18 @@ class Damaged(Exception):
 class Header:
     """``kernel``: its digest; ``rows``, ``columns``: hashes of the events; ``when``: UTC; ``about``: the kernel's."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="forbid")
+
     key: str
     kernel: str
     rows: str
     columns: str
-    shape: tuple[int, int]
+    shape: tuple[NonNegativeInt, NonNegativeInt]
     when: str
     about: dict[str, Any]
+
+
+_HEADER = TypeAdapter(Header)
 
 
 def encode(header: Header, values: NDArray[np.float64]) -> bytes:
@@ -57,16 +67,22 @@ def decode(data: bytes, key: str) -> tuple[Header, NDArray[np.float64]]:
 
 
 def read_header(path: Path) -> Header:
-    """What a file says of its tile, unchecked. Raises Damaged if it says nothing, OSError."""
+    """What a file says of its tile: it is as long as that, but its numbers are not read. Raises Damaged, OSError."""
+    if why := why_not(path):
+        raise Damaged(why)
+    start = len(MAGIC) + _HASH + 1
     with path.open("rb") as file:
-        if file.read(len(MAGIC) + _HASH + 1)[: len(MAGIC)] != MAGIC:
+        if file.read(start)[: len(MAGIC)] != MAGIC:
             raise Damaged("it does not begin as a tile does")
-        return _header(file.readline())
+        line = file.readline(LONGEST_HEADER)
+        header, size = _header(line), os.fstat(file.fileno()).st_size
+    if size != start + len(line) + 8 * math.prod(header.shape):
+        raise Damaged("it does not hold as many numbers as it says")
+    return header
 
 
 def _header(line: bytes) -> Header:
     try:
-        data = json.loads(line)
-        return Header(**data | {"shape": tuple(data["shape"])})
-    except (ValueError, TypeError, KeyError) as error:
+        return _HEADER.validate_json(line)
+    except ValidationError as error:
         raise Damaged("its header is malformed") from error

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import json
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +84,7 @@ def test_kept_rows_are_not_made_again(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(circuits, "CIRCUITS", {"full r2 n4": kernel(2, 1, "full")})
     monkeypatch.setattr(circuits, "get_context", lambda _: pytest.fail("made again"))
     made = replace(row(0.9, 0.8), device="line:6")
-    file.write_text(json.dumps(asdict(made)) + "\n")
+    file.write_text(circuits._line(made))
     assert list(circuits.results([name], 0, 1, 1.0, file)) == [made]
 
 
@@ -119,3 +118,10 @@ def test_random_circuits_are_drawn_from_the_standard_gates_over_all_devices() ->
     names = {op.name for c, _ in made.values() for op in c.ops if isinstance(op, Gate)}
     assert names >= {"h", "u", "ccx", "ch", "swap", "cp", "crx", "rxx", "rzz", "p"}
     assert not set(SEEDS) & set(range(100))
+
+
+def test_kept_rows_that_are_damaged_are_made_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, made = tmp_path / "rows", row(0.9, 0.8)
+    file.write_text(circuits._line(made)[:-9] + circuits._line(made) + circuits._line(made).replace("0.9", "0.8"))
+    assert circuits._known(file) == [made]
+    assert "2 rows are damaged" in capsys.readouterr().err

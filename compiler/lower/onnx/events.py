@@ -162,8 +162,9 @@ class Events:
             key, kind = graph.cast(graph.op("Neg", graph.iota(slots)), np.float32), np.float32
         else:
             key, kind = sort_key(graph, order, values)
-        lowest = graph.constant(np.finfo(kind).min, kind)
-        key = graph.op("Where", graph.op("Equal", key, key), graph.op("Max", key, lowest), lowest)
+        last = np.finfo(kind).min  # NaN; then -inf, and what is not alive behind both
+        numbers = graph.op("Max", key, graph.constant(np.nextafter(last, kind(0)), kind))
+        key = graph.op("Where", graph.op("Equal", key, key), numbers, graph.constant(last, kind))
         key = graph.op("Where", alive, key, graph.constant(-np.inf, kind))
         return graph.ops("TopK", 2, key, kept, axis=1, largest=1, sorted=1)[1]
 

@@ -146,6 +146,10 @@ def _reduce(node: Node, args: Sequence[Value], batch: Batch) -> Value:
             total = graph.op("Div", total, graph.cast(entries, np.float32))
         return Value(total, dims, elem)
     made = graph.op(_REDUCE[op], x.name, axes=axes, keepdims=0)
+    if elem == "real":  # onnxruntime keeps NaN or not, as it stands
+        odd = graph.cast(graph.op("IsNaN", x.name), np.int32)
+        odd = graph.cast(graph.op("ReduceMax", odd, axes=axes, keepdims=0), np.bool_)
+        made = select(graph, odd, graph.constant(np.nan, np.float32), made, elem)
     if ragged:
         some = graph.op("Greater", batch.align(batch.count(ragged), dims), graph.constant(0, np.int64))
         made = select(graph, some, made, 0, elem)

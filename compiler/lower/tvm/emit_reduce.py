@@ -10,6 +10,7 @@ from hepq.compiler.ir import Node
 from hepq.lang.types import Dim
 
 from .context import At, Context, Lanes
+from .mathfn import maximum, minimum
 from .tir import Cell, Expr, bind, cast, const, i32, larger, level, quotient, select, serial, smaller
 from .views import value
 
@@ -35,8 +36,8 @@ def emit_reduce(ctx: Context, node: Node) -> None:
     start, combine = {
         "reduce_sum": (const(0, dtype), _sum),
         "reduce_mean": (const(0, dtype), _sum),
-        "reduce_max": (_first(elem, True), larger),
-        "reduce_min": (_first(elem, False), smaller),
+        "reduce_max": (_first(elem, True), maximum),
+        "reduce_min": (_first(elem, False), minimum),
         "reduce_any": (const(0, dtype), larger),
         "reduce_all": (const(1, dtype), smaller),
     }[node.op]

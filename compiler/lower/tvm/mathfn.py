@@ -231,6 +231,21 @@ def _differ(a: Expr, b: Expr) -> Expr:
     return either(different, either(is_nan(a), is_nan(b))) if dtype_of(a) == "float32" else different
 
 
+def maximum(a: Expr, b: Expr) -> Expr:
+    """NaN where either is."""
+    return _keeping_nan(larger, a, b)
+
+
+def minimum(a: Expr, b: Expr) -> Expr:
+    return _keeping_nan(smaller, a, b)
+
+
+def _keeping_nan(rule: Callable[[Expr, Expr], Expr], a: Expr, b: Expr) -> Expr:
+    """``rule`` keeps the NaN of ``a``."""
+    a, b = map(bind, level(a, b))
+    return bind(select(is_nan(b), b, rule(a, b))) if dtype_of(a) == "float32" else rule(a, b)
+
+
 BINARY: dict[str, Callable[[Expr, Expr], Expr]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
@@ -238,8 +253,8 @@ BINARY: dict[str, Callable[[Expr, Expr], Expr]] = {
     "div": lambda a, b: a / b,
     "mod": mod,
     "pow": power,
-    "max": larger,
-    "min": smaller,
+    "max": maximum,
+    "min": minimum,
     "atan2": lambda a, b: libm("atan2f", a, b),
     "hypot": lambda a, b: libm("hypotf", a, b),
     "and": both,

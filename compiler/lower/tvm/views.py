@@ -12,7 +12,7 @@ from hepq.compiler.ir import BINARY, UNARY, Node
 from . import mathfn
 from .context import At, Context, Lanes
 from .layout import is_int
-from .tir import Expr, bind, both, cast, const, i32, level, quotient, remainder, select
+from .tir import Expr, bind, both, cast, const, i32, larger, level, quotient, remainder, select, smaller
 
 DTYPE = {"real": "float32", "bool": "bool", "int": "int32", "index": "int32"}
 
@@ -49,8 +49,9 @@ def _unary(ctx: Context, node: Node, at: At) -> Expr:
 
 def _binary(ctx: Context, node: Node, at: At) -> Expr:
     a, b = (value(ctx, o, at) for o in node.operands)
-    if node.op in ("min", "max") and node.operands[0].op == "const":
-        a, b = b, a  # NaN stays where it is the first
+    if node.op in ("min", "max") and "const" in (node.operands[0].op, node.operands[1].op):
+        a, b = (b, a) if node.operands[0].op == "const" else (a, b)  # NaN stays where it is the first
+        return (larger if node.op == "max" else smaller)(a, b)
     if node.op == "pow" and node.operands[1].op == "const":
         return mathfn.power(a, b)
     return mathfn.BINARY[node.op](*level(a, b))

@@ -271,7 +271,7 @@ def test_processes_share_the_work(tmp_path: Path, root: Path) -> None:
         np.testing.assert_array_equal(np.load(tmp_path / f"{i}.npy"), gram(Rbf(), X, tile=2))
 
 
-@pytest.mark.parametrize("shape", [(2, 2), (3, 3), (6,), (7, 1)])
+@pytest.mark.parametrize("shape", [(2, 2), (3, 3), (6, 1), (7, 1)])
 def test_a_tile_holds_as_many_numbers_as_it_says(shape: tuple[int, ...]) -> None:
     data = encode(replace(HEADER, shape=shape), VALUES)  # type: ignore[arg-type]
     if math.prod(shape) == VALUES.size:
@@ -291,3 +291,23 @@ def test_a_store_that_was_just_begun_is_fit(begun: tuple[str, ...], tmp_path: Pa
     (tmp_path / "t" / "tilesets").mkdir(parents=True)
     with pytest.raises(DataError, match="HQ0858"):
         Store(tmp_path / "t")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        (b'"kernel":"kernel"', b'"kernel":[1]'),
+        (b"[2,3]", b"[2,-3]"),
+        (b"[2,3]", b"[2,9]"),
+        (b'"about":{', b'"when":1,"about":{'),
+    ],
+)
+def test_headers_that_make_no_sense_are_left_out(store: Store, damage: tuple[bytes, bytes]) -> None:
+    store.put(HEADER, VALUES)
+    (tile,) = (store.path / "tiles").glob("??/*")
+    whole = tile.read_bytes()
+    tile.write_bytes(whole.replace(*damage))
+    assert whole != tile.read_bytes()
+    assert list(store.headers()) == []
+    tile.write_bytes(whole[:-8])
+    assert list(store.headers()) == []
