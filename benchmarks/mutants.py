@@ -160,8 +160,10 @@ class Kept:
 
 
 def measure(chosen: Sequence[Fault], line_tests: LineTests, kept: Kept, workers: int, again: bool = False) -> None:
-    """Verdicts for those of ``chosen`` that have none; with ``again``, for those that went unnoticed too."""
-    todo = [f for f in chosen if f.name not in kept.verdicts or (again and not kept.verdicts[f.name].noticed)]
+    """Verdicts for those of ``chosen`` that have none; with ``again``, for those that went unnoticed unreviewed too."""
+    done = {n for n, verdict in kept.verdicts.items() if not again or verdict.noticed}
+    done |= {f.name for f in chosen if f.name in kept.verdicts and f.key in reviewed()}
+    todo = [f for f in chosen if f.name not in done]
     plans: list[tuple[Fault, list[Timed], int]] = []
     for fault in todo:
         tests = line_tests.of(fault.file, fault.line)
@@ -223,7 +225,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", metavar="PATH", help="in files whose path begins so, hepq/ too")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="append verdicts to FILE, and do not judge again")
-    parser.add_argument("--again", action="store_true", help="judge those of FILE that went unnoticed again")
+    parser.add_argument(
+        "--again", action="store_true", help="judge those of FILE again that are unnoticed and not reviewed"
+    )
     parser.add_argument("--recorded", action="store_true", help="take the lines of tests as recorded, changed or not")
     parser.add_argument("--workers", type=int, default=2, help="children at once (2)")
     parser.add_argument("--quick", action="store_true", help="8 faults of the formatter, under a minute")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -179,7 +180,8 @@ def _compare(check: str, output: str, value: NDArray[Any], wanted: NDArray[Any],
     both = np.isnan(value) & np.isnan(wanted)
     difference = np.where(both, 0.0, np.abs(value.astype(np.float64) - wanted))
     relative = difference / np.maximum(1.0, np.abs(np.where(both, 0.0, wanted)))
-    order = np.where(np.isnan(relative), np.inf, relative).reshape(len(relative), -1).max(axis=1, initial=0.0)
+    each = np.where(np.isnan(relative), np.inf, relative).reshape(len(relative), prod(relative.shape[1:]))
+    order = each.max(axis=1, initial=0.0)
     worst = int(order.argmax()) if len(order) else 0
     largest = float(difference.max(initial=0.0))
     ok = bool((relative <= tolerance).all())

@@ -159,3 +159,13 @@ def test_name_span_finds_whole_words() -> None:
     source = Source("a", "fn xx(x', x) = x")
     assert name_span(Span(source, 0, 16), "x").start == 10
     assert name_span(Span(source, 0, 16), "absent") == Span(source, 0, 16)
+
+
+@pytest.mark.parametrize(("count", "more"), [(1, ""), (12, ""), (13, ", …")])
+def test_what_a_module_has_is_listed_up_to_twelve(tmp_path: Path, count: int, more: str) -> None:
+    names = [f"f{i}" for i in range(count)]
+    (tmp_path / "a.hepq").write_text("".join(f"fn {name}(x) = x\n" for name in names))
+    (tmp_path / "main.hepq").write_text("from a import something")
+    sink = Sink()
+    load(tmp_path / "main.hepq", None, sink)
+    assert [d.help for d in sink.items] == [f"it has {', '.join(names[:12])}{more}"]

@@ -9,10 +9,12 @@ import pytest
 from safetensors.numpy import save
 
 import hepq
+from hepq.runtime import verify
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.errors import ArtifactError
 from hepq.runtime.golden import Golden
 from hepq.runtime.model import Model
+from hepq.runtime.verify import Difference
 
 
 def test_golden_vectors_are_replayed_and_particles_permuted(tiny: Path, plain: Path) -> None:
@@ -78,3 +80,16 @@ def test_golden_vectors_that_do_not_fit(tiny: Path) -> None:
         assert caught.value.code == "HQ0830"
     with pytest.raises(ArtifactError, match="holds no events"):
         Golden.from_bytes(save({"a": np.zeros(1)}))
+
+
+def test_differences_by_hand() -> None:
+    """The largest, where it is relative to what it should be, and of which event; NaN is equal to NaN alone."""
+    value, wanted = np.array([[1.0, 2.0], [4.5, 0.0], [np.nan, 1.0]]), np.array([[1.0, 2.5], [6.0, 0.0], [np.nan, 1.0]])
+    assert verify._compare("golden", "y", value, wanted, 0.25) == Difference("golden", "y", 1.5, True, 0.25, 1)
+    assert not verify._compare("golden", "y", value, wanted, 0.2499).ok
+    nothing = np.zeros((0, 2))
+    assert verify._compare("golden", "y", nothing, nothing, 0.0) == Difference("golden", "y", 0.0, True, 0.0, 0)
+    lost = verify._compare("golden", "y", np.array([0.0, np.nan, 5.0]), np.zeros(3), 10.0)
+    assert (lost.ok, lost.event) == (False, 1)
+    with pytest.raises(ArtifactError, match="HQ0830"):
+        verify._compare("golden", "y", nothing, wanted, 1.0)

@@ -125,3 +125,24 @@ def test_global_phases_leave_nothing() -> None:
     layers = (Diagonal(()), Diagonal((((), Angle.slot(0)),)), Diagonal((((), Angle(0.3)), ((0, 1), Angle.slot(0)))))
     found = canonical(Circuit(2, 1, layers))
     assert found.ops == (Diagonal((((0, 1), Angle.slot(0)),)),)
+
+
+@pytest.mark.parametrize(
+    ("ops", "merged"),
+    [
+        ((Gate("swap", (0, 1)),), 1), ((Gate("x", (0,)), Gate("swap", (0, 1)), Gate("x", (1,))), 1),
+        ((Gate("cx", (0, 1)), Gate("cx", (1, 0)), Gate("cx", (0, 1))), 1), ((Gate("h", (1,)), Gate("swap", (0, 1))), 1),
+        ((Gate("h", (0,)), Gate("swap", (0, 1))), 2),
+    ],
+)  # fmt: skip
+def test_phases_meet_across_what_is_linear(ops: tuple[Gate, ...], merged: int) -> None:
+    """A turn before and one after, of the wire that the first one is on by then."""
+    first, last = Gate("rz", (0,), (Angle.slot(0),)), Gate("rz", (1,), (Angle.slot(1),))
+    start = tuple(Gate("h", (q,)) for q in (0, 1))
+    found = canonical(Circuit(2, 2, (*start, first, *ops, last, *start)))
+    turned = [op for op in found.ops if any(not a.fixed for a in turns_of(op))]
+    assert len(turned) == merged
+
+
+def turns_of(op: object) -> list[Angle]:
+    return [a for _, a in op.terms] if isinstance(op, Diagonal) else list(getattr(op, "angles", ()))
