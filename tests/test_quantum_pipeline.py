@@ -220,3 +220,16 @@ def test_an_exported_circuit_says_how_its_angles_are_computed(tmp_path: Path) ->
     angles = native.bind(slots[None])[0]
     names = re.findall(r"^input float\[64\] (a(\d+));", text, re.M)
     np.testing.assert_allclose([known[name] for name, _ in names], [angles[int(k)] for _, k in names], atol=1e-12)
+
+
+def test_rebuilding_keeps_the_compiled_circuits(tmp_path: Path) -> None:
+    """All that is code or a program is made anew; what the portfolio found is as it was."""
+    out, cache = tmp_path / "k.hepqx", tmp_path / "cache"
+    options = Options(model="K", target="line:4", effort="quick", processes=1, cache=cache)
+    compile_file(written(tmp_path, EMBED), out, options)
+    opened, rebuilt = Artifact.open(out), hepq.load(out, rebuild=True)
+    assert rebuilt.manifest.circuits == opened.manifest.circuits
+    natives = {name for name in opened.members if name.startswith("circuits/")}
+    assert {n: rebuilt.artifact.members[n] for n in natives} == {n: opened.members[n] for n in natives}
+    x = np.random.default_rng(0).normal(size=(2, 3))
+    np.testing.assert_allclose(rebuilt.kernel().block(x, x), hepq.load(out).kernel().block(x, x), atol=1e-12)
