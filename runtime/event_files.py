@@ -66,31 +66,43 @@ def find(files: Files, tree: str | None = None, absent: bool = False) -> list[So
 
     Raises DataError HQ0801 to HQ0804.
     """
-    return [_source(path, own, tree, pattern) for path, own, pattern in _named(files, absent)]
+    return [opened(name, tree) for name in named(files, absent)]
 
 
-def paths(files: Files) -> list[str]:
-    """Of the files, before any is opened. Raises DataError HQ0801."""
-    return [path for path, _, _ in _named(files)]
+def mark_of(path: str) -> str:
+    """What ``writers`` left in a file, whatever its tree is called. Raises DataError HQ0803."""
+    from hepq.runtime import parquet, root
+
+    return parquet.source(path).mark if path.lower().endswith(PARQUET) else root.mark_of(path)
 
 
-def _named(files: Files, absent: bool = False) -> Iterator[tuple[str, str | None, str]]:
-    """Path, tree, and the pattern that matches it, of each file."""
+@dataclass(frozen=True)
+class Named:
+    """A file, before it is opened; ``tree``: as its name says. ``pattern``: which matches it, if it was not named."""
+
+    path: str
+    tree: str | None = None
+    pattern: str = ""
+
+
+def named(files: Files, absent: bool = False) -> Iterator[Named]:
+    """As ``find``, before any file is opened. Raises DataError HQ0801."""
     for name in [files] if isinstance(files, str | os.PathLike) else list(files):
         path, own = _split(str(name))
         found = _matching(path)
         if not found and not absent:
             raise _no_file(path)
-        yield from ((f, own, "" if f == path else path) for f in found)
+        yield from (Named(f, own, "" if f == path else path) for f in found)
 
 
-def _source(path: str, own: str | None, tree: str | None, pattern: str) -> Source:
+def opened(name: Named, tree: str | None) -> Source:
+    """Its tree: as its name says, else ``tree``, else the only one. Raises DataError HQ0802 to HQ0804."""
     try:
-        return replace(_opened(path, own, tree), pattern=pattern)
+        return replace(_opened(name.path, name.tree, tree), pattern=name.pattern)
     except DataError as error:
-        if not pattern:
+        if not name.pattern:
             raise
-        help = f"{error.help}; {_matched(pattern)}" if error.help else _matched(pattern)
+        help = f"{error.help}; {_matched(name.pattern)}" if error.help else _matched(name.pattern)
         raise DataError(error.code, error.title, error.why, help) from error
 
 

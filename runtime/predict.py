@@ -25,15 +25,23 @@ if TYPE_CHECKING:
     from hepq.runtime.model import Model
 
 
+#: how the mark of scores begins
+_OURS = "hepq: scores of "
+
+
 @dataclass(frozen=True)
 class Summary:
-    """What ``predict`` did. ``report``: what became of the events, and how good the scores are."""
+    """What ``predict`` did. ``report``: what became of the events, and how good the scores are.
+
+    ``left_out``: files that a pattern matches too, which are what an earlier run wrote.
+    """
 
     out: Path
     files: int
     report: Report
     seconds: float
     columns: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def auc(self) -> dict[str, float]:
@@ -69,16 +77,8 @@ def predict(
     branch has the widest of its types in the files. Raises DataError; then nothing is left behind.
     """
     start = time.monotonic()
-    for path in event_files.paths(files):
-        if os.path.exists(out) and os.path.exists(path) and os.path.samefile(out, path):
-            why, help = "it is one of the files to read", "write to another folder, or name the files of events"
-            raise DataError("HQ0817", f"cannot write {out}", why, help)
-    sources = event_files.find(files, model.tree(tree))
-    mark = f"hepq: scores of {model.manifest.name}, weights {model.manifest.members[WEIGHTS][:32]}"
+    sources, own = _sources(model, files, out, tree)
     for source in sources:
-        if source.mark == mark:
-            help = "name the files of events, or write scores to another folder"
-            raise DataError("HQ0888", f"{source} holds scores of this model", "an earlier run wrote it", help)
         collect(model.manifest, event_files.none_of(source, model.branches()), str(source))
         source.check_present(keep, "what is kept are branches of the files")
         source.check_present([weight] if weight else [], "a weight is a branch of the files")
@@ -89,7 +89,10 @@ def predict(
     judged = Judged.of(model.manifest, sources, weight, target)
     wanted = {*model.branches(), *keep, *judged.branches}
     report = Report()
-    with open_writer(out, columns, out_tree, mark) as writer, _bar(total, model.manifest.name, progress) as advance:
+    with (
+        open_writer(out, columns, out_tree, _mark(model)) as writer,
+        _bar(total, model.manifest.name, progress) as advance,
+    ):
         for source in sources:
             where = str(source)
             for chunk in event_files.iterate(source, wanted, step):
@@ -100,7 +103,39 @@ def predict(
                 report += scores.report + judged.add(scores.arrays, chunk)
                 advance(len(chunk.events))
     report = replace(report, metrics=judged.metrics(), labels=report.labels if judged.label else None)
-    return Summary(Path(out), len(sources), report, time.monotonic() - start, tuple(columns))
+    return Summary(Path(out), len(sources), report, time.monotonic() - start, tuple(columns), own)
+
+
+def _mark(model: Model) -> str:
+    return f"{_OURS}{model.manifest.name}, weights {model.manifest.members[WEIGHTS][:32]}"
+
+
+def _sources(
+    model: Model, files: event_files.Files, out: str | Path, tree: str | None
+) -> tuple[list[event_files.Source], tuple[str, ...]]:
+    """What to read, and the files that a pattern matches too but an earlier run wrote: ``out``, or of the same model.
+
+    Raises DataError HQ0817 where ``out`` is an input, HQ0888 for scores of the same model that are named.
+    """
+    found, own = [], []
+    for name in event_files.named(files):
+        if os.path.exists(out) and os.path.exists(name.path) and os.path.samefile(out, name.path):
+            if name.pattern and event_files.mark_of(name.path).startswith(_OURS):
+                own.append(name.path)
+                continue
+            why, help = "it is one of the files to read", "write to another folder, or name the files of events"
+            raise DataError("HQ0817", f"cannot write {out}", why, help)
+        source = event_files.opened(name, model.tree(tree))
+        if source.mark != _mark(model):
+            found.append(source)
+        elif name.pattern:
+            own.append(name.path)
+        else:
+            help = "name the files of events"
+            raise DataError("HQ0888", f"{source} holds scores of this model", "an earlier run wrote it", help)
+    if own and not found:
+        raise DataError("HQ0801", "no file but what earlier runs wrote", ", ".join(own[:3]), "name the files of events")
+    return found, tuple(own)
 
 
 def _columns(model: Model, sources: Sequence[event_files.Source], keep: Sequence[str]) -> dict[str, Kind]:

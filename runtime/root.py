@@ -98,6 +98,13 @@ def _check_magic(path: str) -> None:
         raise DataError("HQ0802", f"{path} is not a ROOT file", why)
 
 
+def mark_of(path: str) -> str:
+    """The title of the first TTree: what ``writers`` left there."""
+    with _opened(path) as file:
+        trees = (k for k, kind in file.classnames(recursive=False).items() if kind == "TTree")
+        return next((str(file.key(k).fTitle) for k in trees), "")
+
+
 def source(path: str, tree: str | None) -> Source:
     """The file's only tree, or the one of that name (and cycle). Raises DataError HQ0802 to HQ0804."""
     with _opened(path) as file:

@@ -87,6 +87,10 @@ def _summary(summary: Summary) -> None:
         f"[bold]{summary.out}[/]: {done.events:,} events of {files} in {summary.seconds:.1f} s "
         f"({summary.rate:,.0f} a second); columns {', '.join(summary.columns)}"
     )
+    if summary.left_out:
+        console.print(
+            f"  left out, as an earlier run wrote it: {', '.join(summary.left_out)}", markup=False, soft_wrap=True
+        )
     show_report(done)
     if summary.auc:
         table = Table("class", "AUC against all others", box=None)

@@ -45,10 +45,17 @@ def test_scores_are_no_input_of_their_own_model(
     first = root(Path("in.root")) if ending == ".root" else parquet(Path("in.parquet"))
     keep, own = ["part_e", "part_px", "jet_x"], Path(f"scores{ending}")
     predicted(scores_empty, first, own, keep=keep)
-    error = refused(scores_empty, f"*{ending}", Path(f"again{ending}"))
+    error = refused(scores_empty, str(own), Path(f"again{ending}"))
     assert (error.code, error.title.split(":")[0].split()[0]) == ("HQ0888", str(own))
+    again = Path(f"again{ending}")
+    for out, left in ((own, {own}), (again, {own}), (again, {own, again})):  # the same command again does the same
+        summary, _ = predicted(scores_empty, f"*{ending}", out, keep=keep)
+        assert (summary.files, summary.report.events) == (1, N)
+        assert set(map(Path, summary.left_out)) == left
     with pytest.raises(DataError, match=r"HQ0817(.|\n)*it is one of the files to read"):
-        scores_empty.predict(f"*{ending}", own, progress=False)
+        scores_empty.predict([str(first), str(own)], own, progress=False)
+    with pytest.raises(DataError, match=r"HQ0801.*no file but what earlier runs wrote"):
+        scores_empty.predict(f"[sa]*{ending}", own, progress=False)
     monkeypatch.setattr(scores_empty, "manifest", scores_empty.manifest.model_copy(update={"name": "Other"}))
     assert predicted(scores_empty, own, Path(f"again{ending}"))[0].report.events == N
 
