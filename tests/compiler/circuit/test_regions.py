@@ -92,8 +92,9 @@ def degrees(found: Costs, samples: int) -> list[list[int]]:
     return [sorted(map(len, tree.neighbours)) for tree in made]
 
 
-def test_few_good_qubits_of_a_crowded_device() -> None:
-    found = random_costs(everyone(12), 0)
+@pytest.mark.parametrize("seed", range(8))
+def test_few_good_qubits_of_a_crowded_device(seed: int) -> None:
+    found = random_costs(everyone(12), seed)
     assert chosen(random_costs(grid(3, 4), 0), 4) is None
     assert chosen(found, 12) is None
     good = chosen(found, 4)
