@@ -13,6 +13,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from hepq.runtime import labels, thinned
+from hepq.runtime.judged import Targets
 from hepq.runtime.manifest import Output
 from hepq.runtime.metrics import discriminants
 from hepq.runtime.model import Model
@@ -148,3 +149,12 @@ def test_a_weight_with_nothing_to_weigh_is_an_error(
 ) -> None:
     data = root_file(events[["part_e", "part_px", "jet_x"]])
     assert refused(model, data, tmp_path / "out.root", weight="jet_x").code == "HQ0834"
+
+
+def test_a_target_is_in_the_units_of_the_program() -> None:
+    """A branch in MeV, an output in GeV: two events of weight 1 and one of 2, and one without a score."""
+    targets = Targets("mass", (), "jet_mass", 1e-3, None)
+    scores, truth = np.array([2.0, 3.0, 5.0, np.nan]), np.array([1000.0, 3000.0, 4000.0, 9000.0])
+    targets.add({"mass": scores.astype(np.float32)}, truth, np.array([1.0, 1.0, 2.0, 1.0]))
+    assert targets.metrics().values["bias"] == pytest.approx((1 + 0 + 2 * 1) / 4)
+    assert targets.metrics().not_a_number == 1
