@@ -52,7 +52,7 @@ def build_training_file(path: Path, options: Options | None = None, name: str | 
     outputs |= {loss_name(step.name): step.loss.handle for step in plan.steps}
     outputs |= {} if plan.weight is None else {WEIGHT: plan.weight.handle}
     module = Module(plan.name, tuple(t.handle for t in plan.inputs.values()), outputs)
-    plan = replace(plan, blocks=_unbound(plan, module, program) | plan.blocks)
+    plan = replace(plan, blocks={**_unbound(plan, module, program), **plan.blocks})
     model = ModelPlan(plan.name, program.main.name, plan.inputs, plan.outputs, plan.dataset, plan.instances, ())
     return Built(module, model, program, plan)
 

@@ -37,10 +37,12 @@ def load(
     Raises ArtifactError if the file is missing, damaged, changed, too new, not trusted, or for another CPU; HepqError
     if it cannot be rebuilt.
     """
+    from hepq.runtime.arguments import whole
     from hepq.runtime.artifact import Artifact
     from hepq.runtime.model import Model
     from hepq.runtime.trust import Trust
 
+    whole("threads", threads, 1, optional=True)
     artifact = Artifact.open(path, Trust.of(sha256, trusted))
     if rebuild:
         from hepq.compiler.rebuilt import recompiled
@@ -65,11 +67,20 @@ def attributions(
     ``together``); ``gradient`` and ``integrated`` (``baseline``, ``steps``) need no truth, but what compiles.
 
     Raises DataError for the events, HQ0829 without labels, HQ0831 for an unknown output or class, HQ0832 for a score
-    without gradients, HQ0833 for an unknown variable; HepqError if the artifact's program cannot be built again.
+    without gradients, HQ0833 for an unknown variable, HQ0889 for other arguments;
+    HepqError if the artifact's program cannot be built again.
     """
     from hepq.runtime import attributions as found
+    from hepq.runtime.arguments import one_of, whole
     from hepq.runtime.scored import choose, drawn
 
+    one_of("by", by, ("permutation", "gradient", "integrated"))
+    one_of("metric", metric, ("auc", "accuracy"))
+    one_of("ragged", ragged, ("lists", "ranks"))
+    one_of("baseline", baseline, ("zero", "mean"))
+    for name, value, low in (("repeats", repeats, 1), ("seed", seed, 0), ("steps", steps, 1)):
+        whole(name, value, low)
+    whole("limit", limit, 1, optional=True)
     if isinstance(model, str | Path):
         model = load(model)
     score = choose(model.manifest, output, class_)
@@ -100,7 +111,10 @@ def two_sample_test(
     """
     from hepq.compiler.options import Options
     from hepq.compiler.train.two_sample import compare_files
+    from hepq.runtime.arguments import one_of, whole
 
+    one_of("statistic", statistic, ("auc", "accuracy"))
+    whole("permutations", permutations, 1)
     files = [[f] if isinstance(f, (str, Path)) else list(f) for f in (first, second)]
     return compare_files(
         Path(program), *files, statistic=statistic, permutations=permutations, recipe=recipe,

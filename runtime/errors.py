@@ -77,6 +77,7 @@ CATALOGUE: dict[str, str] = {
     "HQ0886": "several branches of one name in a file",
     "HQ0887": "a step that is no number of events nor a size",
     "HQ0888": "scores of a model as its input",
+    "HQ0889": "an argument that is out of range or not known",
     "HQ0890": "compiled code that does not fit its artifact",
     "HQ0891": "not a SHA-256",
     "HQ0892": "an artifact that is not trusted",

@@ -76,7 +76,8 @@ def _rows(file: Any, columns: list[str], step: str) -> int:
     found = [group.column(i) for group in groups for i in range(group.num_columns)]
     mine = tuple(f"{name}." for name in columns)
     size = sum(c.total_uncompressed_size for c in found if f"{c.path_in_schema}.".startswith(mine))
-    return max(1, min(file.metadata.num_rows, steps.size(step) * file.metadata.num_rows // max(size, 1)))
+    rows = int(file.metadata.num_rows)
+    return max(1, min(rows, steps.size(step) * rows // max(int(size), 1)))
 
 
 @contextmanager

@@ -5,19 +5,20 @@ from __future__ import annotations
 
 import math
 import re
-from numbers import Integral
+
+import numpy as np
 
 DEFAULT = "32 MB"
 _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _AMOUNT = re.compile(r"\s*([0-9.]+(?:e[0-9]+)?)\s*([kmgt]?b)\s*", re.IGNORECASE)
 
 
-def checked(step: int | str) -> int | str:
+def checked(step: object) -> int | str:
     """``step``. Raises ValueError for one that is no number of events above 0, and no amount such as "32 MB"."""
     if isinstance(step, str):
         size(step)
         return step
-    if isinstance(step, bool) or not isinstance(step, Integral) or step < 1:
+    if isinstance(step, bool) or not isinstance(step, int | np.integer) or step < 1:
         raise ValueError(f"{step!r} is not a number of events: give 1 or more, or a size such as '32 MB'")
     return int(step)
 

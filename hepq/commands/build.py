@@ -188,12 +188,13 @@ def _named(out_path: Path | None, program: Path, target: str) -> Path:
 def _summary(report: CompileReport, time_passes: bool) -> None:
     from hepq.commands.golden_words import phrasing
 
+    golden = f", {phrasing(report.golden)}" if report.golden is not None else ""
     total = sum(seconds for stage, seconds in report.seconds.items() if not stage.startswith("pass "))
     for circuit in report.circuits:
         _recipes(circuit)
     out().print(
         f"[bold]{report.out}[/]: model {report.model} for {report.target}, {report.params:,} weights, "
-        f"{report.size / 1024:,.0f} KiB, {phrasing(report.golden)}, {total:.1f} s"
+        f"{report.size / 1024:,.0f} KiB{golden}, {total:.1f} s"
     )
     if report.target != "onnx" and not report.replayed:
         out().print("golden vectors not replayed: the code is for another machine; `hepqc verify` there", markup=False)
