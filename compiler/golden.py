@@ -8,7 +8,8 @@ asked. Also left out is what the program refuses, and what is infinite or exceed
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from hepq.runtime.manifest import Described, EventSchema, GoldenInfo
 from hepq.runtime.quantum.exact import check_size
 
 WANTED, TOLERANCE = 16, 1e-5
+#: tried in turn, from a model's own on: until rounding moves no more than half of the events beyond it
+TOLERANCES = (1e-5, 1e-4, 1e-3)
 #: of models whose circuits turn by what compiled code computes in float32: support vectors add up many small errors
 CIRCUIT_TOLERANCE = 1e-4
 #: events that may be unfit for other reasons than rounding, for each that is wanted
@@ -44,35 +47,30 @@ def golden_vectors(
     """Up to ``wanted`` events (fewer where the files hold fewer) with their reference outputs, and how many were left
     out. ``data``, ``folder``: where events come from, as ``golden_events.candidates`` has it.
 
-    Raises HepqError HQ0766 where rounding decides more than half of the events, DataError HQ0850 for circuits of too
-    many wires to be simulated.
+    The tolerance is ``manifest.golden``'s, or the next of ``TOLERANCES`` beyond which rounding moves at most half of
+    the events: pairs of light particles in ParT keep few digits of float32. Raises HepqError HQ0766 where there is
+    none, DataError HQ0850 for circuits of too many wires to be simulated.
     """
     for node in module.walk():
         for circuit in (node[side] for side in ("circuit", "left", "right") if side in node.attrs):
             check_size(circuit.qubits, 1, 16)
-    kept: list[Raw] = []
-    rounding = unfit = 0
-    rng = np.random.default_rng(seed)
-    events, made_up = candidates(manifest, data, folder, rng)
-    for raw in events:
-        if len(kept) == wanted or rounding > wanted or unfit > PATIENCE * wanted:
+    events, made_up = candidates(manifest, data, folder, np.random.default_rng(seed))
+    moves = ((raw, _move(module, weights, manifest, raw)) for raw in events)
+    drawn: list[tuple[Raw, float | None]] = []
+    finest = manifest.golden.tolerance
+    for tolerance in (t for t in TOLERANCES if t >= finest):
+        kept, rounding, unfit = _select(drawn, moves, wanted, tolerance)
+        if rounding <= len(kept):
             break
-        exact = _exact(module, weights, manifest, raw)
-        if exact is None:
-            unfit += 1
-        elif _moves(module, weights, manifest, raw, exact):
-            rounding += 1
-        else:
-            kept.append(raw)
-    if rounding > len(kept):
+    else:
         raise HepqError(
             [diag("HQ0766", name=module.name, count=rounding, tried=rounding + len(kept), errors=ERRORS,
-                  tolerance=f"{manifest.golden.tolerance:g}")]
+                  tolerance=f"{tolerance:g}")]
         )  # fmt: skip
     joined = join(manifest, kept)
     found = reference(module, weights, manifest, joined, np.float64)
-    info = GoldenInfo(events=len(kept), tolerance=manifest.golden.tolerance, rounding=rounding, unfit=unfit,
-                      made_up=made_up)  # fmt: skip
+    info = GoldenInfo(events=len(kept), tolerance=tolerance, rounding=rounding, unfit=unfit, made_up=made_up,
+                      exceeded=finest if tolerance > finest else None)  # fmt: skip
     return Golden(joined, {k: v.astype(np.float32) for k, v in found.items()}), info
 
 
@@ -125,8 +123,37 @@ def _exact(module: Module, weights: Weights, manifest: Described, raw: Raw) -> d
     return None if any(np.isinf(value).any() for value in found.values() if value.dtype.kind == "f") else found
 
 
-def _moves(module: Module, weights: Weights, manifest: Described, raw: Raw, exact: Mapping[str, NDArray[Any]]) -> bool:
+def _select(
+    drawn: list[tuple[Raw, float | None]], moves: Iterator[tuple[Raw, float | None]], wanted: int, tolerance: float
+) -> tuple[list[Raw], int, int]:
+    """The events that stay within the tolerance, how many do not, how many are unfit: of those ``drawn``, and more."""
+    kept: list[Raw] = []
+    rounding = unfit = 0
+    place = 0
+    while len(kept) < wanted and rounding <= wanted and unfit <= PATIENCE * wanted:
+        if place == len(drawn):
+            drawn.extend(islice(moves, 1))
+            if place == len(drawn):
+                break
+        raw, move = drawn[place]
+        place += 1
+        if move is None:
+            unfit += 1
+        elif move > tolerance:
+            rounding += 1
+        else:
+            kept.append(raw)
+    return kept, rounding, unfit
+
+
+def _move(module: Module, weights: Weights, manifest: Described, raw: Raw) -> float | None:
+    """How far rounding moves the reference of one event, no further than the last tolerance; None of one unfit."""
+    exact = _exact(module, weights, manifest, raw)
     if not exact:
-        return False
-    inputs = inputs_of(module, manifest, prepare(manifest, raw), 0)
-    return any(largest_move(exact, moved) > manifest.golden.tolerance for moved in perturbed(module, inputs, weights))
+        return None if exact is None else 0.0
+    inputs, largest = inputs_of(module, manifest, prepare(manifest, raw), 0), 0.0
+    for moved in perturbed(module, inputs, weights):
+        largest = max(largest, largest_move(exact, moved))
+        if largest > TOLERANCES[-1]:
+            break
+    return largest

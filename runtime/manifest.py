@@ -314,6 +314,7 @@ class GoldenInfo(Frozen):
 
     Events left out: ``rounding``, whose reference moves by more when the inputs are off by a few float32 rounding
     errors; ``unfit``, which the program refuses or which leave float32's range. ``made_up``: not of any file.
+    ``exceeded``: a finer tolerance that was tried, beyond which rounding moved more than half of the events.
     """
 
     events: int = Field(ge=0)
@@ -321,6 +322,7 @@ class GoldenInfo(Frozen):
     rounding: int = Field(default=0, ge=0)
     unfit: int = Field(default=0, ge=0)
     made_up: bool = False
+    exceeded: float | None = Field(default=None, ge=0)
 
 
 class Provenance(Frozen):

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 def phrasing(info: GoldenInfo) -> str:
     """``16 golden vectors (5 events left out as decided by rounding)``."""
     left = []
+    if info.exceeded is not None:
+        left.append(f"tolerance {info.tolerance:g}, since rounding moves most events by more than {info.exceeded:g}")
     if info.rounding:
         left.append(f"{info.rounding} events left out as decided by rounding")
     if info.unfit:

@@ -57,6 +57,21 @@ def test_more_than_half_is_an_error_and_nothing_is_written(tmp_path: Path) -> No
     assert compiled(tmp_path, DECIDE, decided([True, False, True, False])).golden.rounding == 2  # type: ignore[union-attr]
 
 
+def test_a_tolerance_that_rounding_exceeds_in_most_events_gives_way_to_the_next_and_is_said(tmp_path: Path) -> None:
+    b = np.random.default_rng(0).uniform(1, 2, 12).astype(np.float32)
+    text = "model M(a: real, b: real) -> real = SCALE * (a - b)\n"
+    found = [
+        compiled(tmp_path, text.replace("SCALE", scale), {"a": b + np.float32(2**-14), "b": b}).golden
+        for scale in ("10", "100", "1000")
+    ]
+    said = [(i.tolerance, i.exceeded, i.events, i.rounding) for i in found if i is not None]
+    assert said == [(1e-5, None, 12, 0), (1e-4, 1e-5, 12, 0), (1e-3, 1e-5, 12, 0)]
+    assert "tolerance 0.001, since rounding moves most events by more than 1e-05" in phrasing(found[2])  # type: ignore[arg-type]
+    assert hepq.load(tmp_path / "m.hepqx", threads=1).verify().tolerance == 1e-3
+    with pytest.raises(HepqError, match=r"HQ0766.*rounding decides 12 of 12"):
+        compiled(tmp_path, text.replace("SCALE", "1000000"), {"a": b + np.float32(2**-14), "b": b})
+
+
 @pytest.mark.case("mem34")
 def test_circuits_too_wide_to_simulate_are_refused_before_memory_is_taken(tmp_path: Path) -> None:
     text = "from std.quantum import ZMap\ndim wire = 34\n"
