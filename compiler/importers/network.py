@@ -29,13 +29,14 @@ class Operation:
 
 @dataclass(frozen=True)
 class Network:
-    """``inputs``: name -> numbers of an event. ``operations`` stand in an order in which they can be done.
+    """``inputs``: name -> axes behind the batch, of which one at most is longer than 1. ``operations`` stand in an
+    order in which they can be done.
 
     ``batch``: how many events the file takes at a time; None for any number.
     """
 
     name: str
-    inputs: Mapping[str, int]
+    inputs: Mapping[str, tuple[int, ...]]
     outputs: tuple[str, ...]
     operations: tuple[Operation, ...]
     constants: Mapping[str, Array]
@@ -62,26 +63,76 @@ def with_biases(network: Network) -> Network:
     return replace(network, operations=tuple(joined))
 
 
-def without_axes(network: Network) -> Network:
-    """``Unsqueeze``, ``BatchNormalization``, ``Squeeze`` of one axis behind the channels: the normalisation."""
+def with_layer_norms(network: Network) -> Network:
+    """Layer normalisation in steps, (x - mean) / sqrt(mean((x - mean)^2) + eps), as exporters before opset 17 write it:
+    as one ``LayerNormalization``, with its ``Mul`` and ``Add`` of constant vectors.
+    """
     made = {o.output: o for o in network.operations}
-    kept: list[Operation] = []
+    joined: dict[str, Operation] = {}
+    steps: set[str] = set()
     for operation in network.operations:
-        norm = made.get(operation.inputs[0]) if operation.kind == "Squeeze" else None
-        grown = made.get(norm.inputs[0]) if norm is not None and norm.kind == "BatchNormalization" else None
-        if norm is None or grown is None or grown.kind != "Unsqueeze":
+        new = _normalised(network, made, steps, operation) if operation.kind == "Div" else None
+        base = next((joined[i] for i in operation.inputs if i in joined and network.uses(i) == 1), None)
+        vector = next((i for i in operation.inputs if np.ndim(network.constants.get(i, 0)) == 1), None)
+        if base is not None and vector is not None and (operation.kind, len(base.inputs)) in (("Mul", 1), ("Add", 2)):
+            new = replace(base, inputs=(*base.inputs, vector), output=operation.output)
+            steps.add(base.output)
+        if new is not None:
+            joined[operation.output] = new
+    kept: list[Operation] = []
+    read = set(network.outputs)
+    for operation in reversed([joined.get(o.output, o) for o in network.operations]):
+        if operation.output in read or operation.output not in steps:
             kept.append(operation)
-            continue
-        behind = all(_axes(network, o) in ([2], [-1]) for o in (grown, operation))
-        if behind and network.uses(norm.output) == network.uses(grown.output) == 1:
-            kept = [o for o in kept if o is not norm and o is not grown]
-            operation = replace(norm, inputs=(grown.inputs[0], *norm.inputs[1:]), output=operation.output)
-        kept.append(operation)
-    return replace(network, operations=tuple(kept))
+            read.update(operation.inputs)
+    return replace(network, operations=tuple(reversed(kept)))
 
 
-def _axes(network: Network, operation: Operation) -> list[int] | None:
-    """Of Squeeze and Unsqueeze: an attribute before opset 13, then an input."""
+def _normalised(
+    network: Network, made: Mapping[str, Operation], steps: set[str], quotient: Operation
+) -> Operation | None:
+    """The layer normalisation that ends in ``quotient``, whose other operations are put among ``steps``."""
+
+    def chain(name: str, *kinds: str) -> list[Operation]:
+        """Operations of these kinds, each from the one before by its first input that is no constant."""
+        found: list[Operation] = []
+        for kind in kinds:
+            operation = made.get(name)
+            if operation is None or operation.kind != kind:
+                return []
+            found.append(operation)
+            name = next((i for i in operation.inputs if i not in network.constants), "")
+        return found
+
+    below = chain(quotient.inputs[1], "Sqrt", "Add", "ReduceMean", "Pow")
+    below = below or chain(quotient.inputs[1], "Sqrt", "Add", "ReduceMean", "Mul")
+    centred = made.get(quotient.inputs[0])
+    if not below or centred is None or centred.kind != "Sub":
+        return None
+    _, shifted, variance, square = below
+    mean = made.get(centred.inputs[1])
+    if mean is None or mean.kind != "ReduceMean" or mean.inputs[0] != centred.inputs[0]:
+        return None
+    eps = next((network.constants[i] for i in shifted.inputs if i in network.constants), None)
+    power = network.constants.get(square.inputs[1])
+    squared = square.inputs[0] == centred.output and (
+        square.inputs[1] == centred.output if square.kind == "Mul" else power is not None and np.all(power == 2)
+    )
+    axes = [axes_of(network, o) for o in (mean, variance)]
+    whole = axes[0] is None or len(axes[0]) != 1 or axes[0] != axes[1]
+    if not squared or whole or eps is None or eps.size != 1 or not all(_keeps_axes(o) for o in (mean, variance)):
+        return None
+    steps.update(o.output for o in (*below, centred, mean))
+    attributes = {"axis": axes[0][0] if axes[0] else -1, "epsilon": eps.item()}
+    return Operation("LayerNormalization", (centred.inputs[0],), quotient.output, attributes)
+
+
+def _keeps_axes(mean: Operation) -> bool:
+    return bool(mean.attributes.get("keepdims", 1))
+
+
+def axes_of(network: Network, operation: Operation) -> list[int] | None:
+    """Of Squeeze, Unsqueeze and ReduceMean: an attribute in older opsets, then an input; None where none are given."""
     given = network.constants.get(operation.inputs[1]) if len(operation.inputs) > 1 else None
     found = operation.attributes.get("axes") if given is None else given.reshape(-1)
     return None if found is None else [int(a) for a in found]

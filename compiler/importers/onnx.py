@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.importers.network import Network, Unfit, with_biases, without_axes
+from hepq.compiler.importers.network import Network, Unfit, with_biases, with_layer_norms
 from hepq.compiler.importers.program import Writer
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import HepqError, Sink
@@ -46,7 +46,7 @@ def import_onnx(path: Path) -> Imported:
     if why := why_not(path):
         raise HepqError([diag("HQ0762", path=path, reason=why)])
     try:
-        network = with_biases(without_axes(read(path)))
+        network = with_biases(with_layer_norms(read(path)))
         unknown = Counter(o.kind for o in network.operations if o.kind not in RULES)
         if unknown:
             found = ", ".join(kind + (f" ({n} times)" if n > 1 else "") for kind, n in sorted(unknown.items()))
@@ -83,11 +83,11 @@ def difference(imported: Imported, path: Path, seed: int = 0) -> float | None:
     kinds = {i.name: np.float64 if "double" in i.type else np.float32 for i in session.get_inputs()}
     rng = np.random.default_rng(seed)
     for _ in range(_EVENTS):
-        event = {name: rng.normal(size=size).astype(np.float32) for name, size in imported.network.inputs.items()}
+        event = {name: rng.normal(size=axes).astype(np.float32) for name, axes in imported.network.inputs.items()}
         batch = imported.network.batch or 1
         given = {k: np.repeat(v[None], batch, axis=0).astype(kinds[k]) for k, v in event.items()}
         theirs = [value[:1] for value in session.run(list(imported.network.outputs), given)]
-        ours = run_event(built.module, {imported.inputs[k]: v for k, v in event.items()}, weights)
+        ours = run_event(built.module, {imported.inputs[k]: v.reshape(-1) for k, v in event.items()}, weights)
         worst = max(worst, *(_apart(a, b) for a, b in zip(ours.values(), theirs, strict=True)))
     if not worst <= TOLERANCE:
         raise HepqError([diag("HQ0761", name=path.name, found=f"they differ by {worst:.1e}")])

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ def read(path: Path) -> Network:
         else:
             operations.append(_operation(node))
     given = [i for i in graph.input if i.name not in constants]
-    inputs = {i.name: _width(i) for i in given}
+    inputs = {i.name: _axes(i) for i in given}
     batch = next((n for i in given if (n := i.type.tensor_type.shape.dim[0].dim_value) > 0), None)
     name, outputs = graph.name or path.stem, tuple(o.name for o in graph.output)
     return Network(name, inputs, outputs, tuple(operations), constants, batch)
@@ -71,12 +72,14 @@ def _constant(node: NodeProto) -> Array:
     return np.asarray(helper.get_attribute_value(attribute), kinds[attribute.name])
 
 
-def _width(info: ValueInfoProto) -> int:
+def _axes(info: ValueInfoProto) -> tuple[int, ...]:
     tensor = info.type.tensor_type
     sizes: list[int] = [d.dim_value for d in tensor.shape.dim]
     if tensor.elem_type not in (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE):
         raise Unfit(f"input {info.name} is no tensor of floats")
-    if len(sizes) != 2 or sizes[1] == 0:
+    axes = tuple(sizes[1:])
+    single = len(sizes) == 1 and sizes[0] == 0  # a number for each event, of any batch
+    if not (single or axes) or max(axes, default=1) != math.prod(axes) or 0 in axes:
         shape = ", ".join(d.dim_param or str(d.dim_value or "?") for d in tensor.shape.dim)
         raise Unfit(f"input {info.name} is [{shape}], not [batch, size]")
-    return sizes[1]
+    return axes

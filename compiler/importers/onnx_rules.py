@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
-from hepq.compiler.importers.network import Array, Operation, Unfit
+from hepq.compiler.importers import onnx_axes as axes
+from hepq.compiler.importers.network import Operation, Unfit
 from hepq.compiler.importers.program import Term, Writer, literal
 
 Rule = Callable[[Writer, Operation], Term]
@@ -26,20 +28,66 @@ def _gemm(w: Writer, o: Operation) -> Term:
     size, width = weight.shape
     if width != x.size:
         raise Unfit(f"{o.kind} `{o.output}` takes {width} numbers, is given {x.size}")
+    result = axes.along(o, x, len(x.axes), size)
     if bias is None:
-        return w.layer(x, "Linear", size, o.inputs[1], {"weight": weight})
-    bias = np.broadcast_to(bias * o.attributes.get("beta", 1.0), (size,))
-    return w.layer(x, "Dense", size, o.inputs[1], {"weight": weight, "bias": bias})
+        return w.layer(x, "Linear", result, o.inputs[1], {"weight": weight})
+    bias = np.broadcast_to(bias.reshape(-1) * o.attributes.get("beta", 1.0), (size,))
+    return w.layer(x, "Dense", result, o.inputs[1], {"weight": weight, "bias": bias})
+
+
+def _conv(w: Writer, o: Operation) -> Term:
+    """Where every output is made of all of the event's numbers: a dense layer over the channels."""
+    x, weight = w.term(o.inputs[0]), w.network.constants.get(o.inputs[1])
+    bias = w.constant(o.inputs[2]) if len(o.inputs) > 2 and o.inputs[2] else None
+    if weight is None or (bias is None and len(o.inputs) > 2 and o.inputs[2]):
+        raise Unfit(f"Conv `{o.output}` of weights that are computed")
+    if weight.ndim != len(x.axes) + 1:
+        raise Unfit(f"Conv `{o.output}` has weights of shape {list(weight.shape)}, is given {axes.shown(x)}")
+    if x.axes[0] != x.size:
+        raise Unfit(f"Conv `{o.output}` slides over the positions of {axes.shown(x)}, which makes no vector")
+    if weight[0, 0].size > 1 or any(o.attributes.get("pads", ())):
+        window = " by ".join(map(str, weight.shape[2:]))
+        pads = " with padding" if any(o.attributes.get("pads", ())) else ""
+        raise Unfit(f"Conv `{o.output}` has a window of {window}{pads}, where each event has one position only")
+    groups, size = o.attributes.get("group", 1), weight.shape[0]
+    rows, width = size // groups, weight.shape[1]
+    if width * groups != x.size:
+        raise Unfit(f"Conv `{o.output}` takes {width * groups} channels, is given {axes.shown(x)}")
+    dense = np.zeros((size, x.size), weight.dtype)
+    for g in range(groups):
+        dense[g * rows : (g + 1) * rows, g * width : (g + 1) * width] = weight.reshape(size, width)[g * rows :][:rows]
+    result = axes.along(o, x, 1, size)
+    if bias is None:
+        return w.layer(x, "Linear", result, o.inputs[1], {"weight": dense})
+    return w.layer(x, "Dense", result, o.inputs[1], {"weight": dense, "bias": bias.reshape(-1)})
+
+
+def _layer_norm(w: Writer, o: Operation) -> Term:
+    x, axis = w.term(o.inputs[0]), o.attributes.get("axis", -1)
+    rank = len(x.axes) + 1
+    if axis % rank == 0 or np.prod(x.axes[axis % rank - 1 :]) != x.size:
+        raise Unfit(f"LayerNormalization `{o.output}` from axis {axis} on of {axes.shown(x)}")
+    weights = {}
+    for name, given, otherwise in zip(("weight", "bias"), (*o.inputs[1:3], "", ""), (1.0, 0.0), strict=False):
+        value = w.network.constants.get(given) if given else np.float32(otherwise)
+        if value is None or np.size(value) not in (1, x.size):
+            raise Unfit(f"LayerNormalization `{o.output}` of weights that are computed, or are not one for each number")
+        weights[name] = np.broadcast_to(np.reshape(value, -1), (x.size,))
+    eps = literal(o.attributes.get("epsilon", 1e-5))
+    hint = o.inputs[1] if len(o.inputs) > 1 else ""
+    return w.layer(x, "LayerNorm", x.axes, hint, weights, f"eps={eps}, ")
 
 
 def _batch_norm(w: Writer, o: Operation) -> Term:
     x, stats = w.term(o.inputs[0]), [w.constant(i) for i in o.inputs[1:5]]
     if o.attributes.get("training_mode", 0) or any(s is None for s in stats):
         raise Unfit(f"BatchNormalization `{o.output}` is in training")
+    if x.size > 1 and x.axes[0] != x.size:
+        raise Unfit(f"BatchNormalization `{o.output}` is over axis 1 of {axes.shown(x)}, which has one number")
     names = ("weight", "bias", "running_mean", "running_var")
     weights = {n: s.reshape(-1) for n, s in zip(names, stats, strict=True) if s is not None}
     eps = literal(o.attributes.get("epsilon", 1e-5))
-    return w.layer(x, "BatchNorm", x.size, o.inputs[1], weights, f"eps={eps}, ")
+    return w.layer(x, "BatchNorm", x.axes, o.inputs[1], weights, f"eps={eps}, ")
 
 
 def _stage(text: str, w: Writer, o: Operation, **defaults: float) -> Term:
@@ -52,40 +100,40 @@ def _formula(text: str, w: Writer, o: Operation, **defaults: float) -> Term:
     """A formula of ``x``."""
     given = {name: literal(o.attributes.get(name, value)) for name, value in defaults.items()}
     x = w.bound(w.term(o.inputs[0]))
-    return Term(text.format(x=x.text, **given), x.size, True)
+    return Term(text.format(x=x.text, **given), x.axes, True)
 
 
 def _binary(sign: str, w: Writer, o: Operation) -> Term:
     terms = [w.term(i) for i in o.inputs]
-    size = _common(o, terms)
+    common = axes.common(w, o, terms)
     if len(terms) == 1:
         return terms[0]
-    return Term(f" {sign} ".join(_spread(w, t, size).tight for t in terms), size, True)
+    size = math.prod(common)
+    return Term(f" {sign} ".join(_spread(w, t, size).tight for t in terms), common, True)
 
 
 def _call(name: str, w: Writer, o: Operation) -> Term:
     terms = [w.term(i) for i in o.inputs]
-    size = _common(o, terms)
-    return terms[0] if len(terms) == 1 else Term(f"{name}({', '.join(_spread(w, t, size).text for t in terms)})", size)
-
-
-def _common(o: Operation, terms: list[Term]) -> int:
-    sizes = {t.size for t in terms} - {1}
-    if len(sizes) > 1:
-        raise Unfit(f"{o.kind} `{o.output}` of {' and '.join(str(t.size) for t in terms)} numbers")
-    return sizes.pop() if sizes else 1
+    common = axes.common(w, o, terms)
+    if len(terms) == 1:
+        return terms[0]
+    size = math.prod(common)
+    return Term(f"{name}({', '.join(_spread(w, t, size).text for t in terms)})", common)
 
 
 def _spread(w: Writer, term: Term, size: int) -> Term:
     """A vector of one number beside longer ones: the number."""
     number = term.text.lstrip("-")[:1].isdigit() or term.text.lstrip("-") == "inf"
-    return term if term.size == size or number else Term(f"{w.bound(term).text}[0]", size)
+    return term if term.size == size or number else Term(f"{w.bound(term).text}[0]", (size,))
 
 
 def _softmax(name: str, w: Writer, o: Operation) -> Term:
-    if o.attributes.get("axis", -1) not in (-1, 1):
+    x = w.term(o.inputs[0])
+    axis = o.attributes.get("axis", -1)
+    if axis % (len(x.axes) + 1) == 0:
         raise Unfit(f"{o.kind} `{o.output}` over the batch")
-    return w.term(o.inputs[0]).into(name)
+    axes.along(o, x, axis, x.size)
+    return x.into(name)
 
 
 def _clip(w: Writer, o: Operation) -> Term:
@@ -101,44 +149,25 @@ def _clip(w: Writer, o: Operation) -> Term:
 
 
 def _concat(w: Writer, o: Operation) -> Term:
-    if o.attributes["axis"] not in (-1, 1):
-        raise Unfit(f"Concat `{o.output}` over the batch")
-    terms = [w.term(i) for i in o.inputs]
     if any(i in w.network.constants for i in o.inputs):
         raise Unfit(f"Concat `{o.output}` with a constant")
+    terms, axis = [w.term(i) for i in o.inputs], o.attributes["axis"]
+    if axis % (len(terms[0].axes) + 1) == 0:
+        raise Unfit(f"Concat `{o.output}` over the batch")
     size = sum(t.size for t in terms)
-    return terms[0] if len(terms) == 1 else Term(f"concat({', '.join(t.text for t in terms)})", size)
+    joined = [axes.along(o, t, axis, size) for t in terms]
+    return terms[0] if len(terms) == 1 else Term(f"concat({', '.join(t.text for t in terms)})", joined[0])
 
 
 def _same(w: Writer, o: Operation) -> Term:
     return w.term(o.inputs[0])
 
 
-def _reshape(w: Writer, o: Operation) -> Term:
-    """To what it is already: one vector for each event."""
-    x = w.term(o.inputs[0])
-    shape = w.network.constants.get(o.inputs[1]) if o.kind == "Reshape" else None
-    axis = o.attributes.get("axis", 1)
-    if (o.kind == "Flatten" and axis not in (1, -1)) or (
-        o.kind == "Reshape" and not _keeps(shape, x.size, w.network.batch)
-    ):
-        raise Unfit(f"{o.kind} `{o.output}` to another shape")
-    return x
-
-
-def _keeps(shape: Array | None, size: int, batch: int | None) -> bool:
-    """Is it [batch, size]? Of a fixed batch, its number may stand there."""
-    if shape is None or shape.shape != (2,):
-        return False
-    return (shape[0] in (-1, 0) or shape[0] == batch) and shape[1] in (-1, size, 0)
-
-
 def _prelu(w: Writer, o: Operation) -> Term:
-    slope = w.constant(o.inputs[1])
-    x = w.bound(w.term(o.inputs[0]))
-    if slope is None or slope.size not in (1, x.size):
-        raise Unfit(f"PRelu `{o.output}` of slopes that are not one, or one for each number")
-    return Term(f"max({x.text}, 0) + {w.term(o.inputs[1]).tight} * min({x.text}, 0)", x.size, True)
+    if o.inputs[1] not in w.network.constants:
+        raise Unfit(f"PRelu `{o.output}` of slopes that are computed")
+    x, slope = w.bound(w.term(o.inputs[0])), w.term(o.inputs[1])
+    return Term(f"max({x.text}, 0) + {slope.tight} * min({x.text}, 0)", axes.common(w, o, [x, slope]), True)
 
 
 def _cast(w: Writer, o: Operation) -> Term:
@@ -157,7 +186,7 @@ def _gelu(w: Writer, o: Operation) -> Term:
 RULES: dict[str, Rule] = {
     "Gemm": _gemm, "MatMul": _gemm, "BatchNormalization": _batch_norm, "Softmax": partial(_softmax, "softmax"),
     "LogSoftmax": partial(_softmax, "log_softmax"), "Clip": _clip, "Concat": _concat, "Dropout": _same,
-    "Identity": _same, "Flatten": _reshape, "Reshape": _reshape, "Cast": _cast,
+    "Identity": _same, "Cast": _cast, "Conv": _conv, "LayerNormalization": _layer_norm, **axes.RULES,
     **{kind: partial(_stage, name) for kind, name in {
         "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "Exp": "exp", "Log": "log",
         "Sqrt": "sqrt", "Abs": "abs", "Erf": "erf", "Sin": "sin", "Cos": "cos", "Sinh": "sinh", "Cosh": "cosh",

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,28 +15,33 @@ from hepq.lang.syntax_errors import RESERVED
 
 #: names that programs made here use, and so give to nothing else
 _USED = frozenset(
-    "BatchNorm Dense Linear param buffer relu leaky_relu elu gelu softplus clip softmax log_softmax sigmoid tanh exp "
-    "log sqrt abs erf sin cos sinh cosh asinh floor ceil sign concat min max inf pi real zeros".split()
+    "BatchNorm Dense LayerNorm Linear param buffer relu leaky_relu elu gelu softplus clip softmax log_softmax sigmoid "
+    "tanh exp log sqrt abs erf sin cos sinh cosh asinh floor ceil sign concat min max inf pi real zeros".split()
 )
 
 
 @dataclass(frozen=True)
 class Term:
-    """A vector of ``size`` numbers as an expression; ``loose``: in need of parentheses beside an operator other than
-    ``|>``, which binds loosest.
+    """A vector as an expression; ``axes``: what the file has behind the batch, the vector's numbers along one axis and
+    1 along the others. ``loose``: in need of parentheses beside an operator other than ``|>``, which binds loosest.
     """
 
     text: str
-    size: int
+    axes: tuple[int, ...]
     loose: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many numbers the vector has."""
+        return math.prod(self.axes)
 
     @property
     def tight(self) -> str:
         return f"({self.text})" if self.loose else self.text
 
-    def into(self, stage: str, size: int | None = None) -> Term:
-        """``x |> stage``"""
-        return Term(f"{self.text} |> {stage}", self.size if size is None else size, True)
+    def into(self, stage: str) -> Term:
+        """``x |> stage``, which keeps the size."""
+        return replace(self, text=f"{self.text} |> {stage}", loose=True)
 
 
 class Writer:
@@ -48,7 +54,7 @@ class Writer:
         self._statements: list[str] = []
         self._taken: set[str] = {*RESERVED, *_USED}
         self.inputs = {name: self.fresh(name, "x") for name in network.inputs}
-        self.terms = {name: Term(self.inputs[name], size) for name, size in network.inputs.items()}
+        self.terms = {name: Term(self.inputs[name], axes) for name, axes in network.inputs.items()}
 
     def fresh(self, wanted: str, otherwise: str) -> str:
         """An identifier like ``wanted`` that nothing else has."""
@@ -79,13 +85,13 @@ class Writer:
             return self.terms[name]
         if value.size == 1:
             number = literal(value.item())
-            return Term(number, 1, number.startswith("-"))
-        if value.ndim != 1:
+            return Term(number, (1,), number.startswith("-"))
+        if value.size != max(value.shape):
             raise Unfit(f"constant `{name}` has shape {list(value.shape)}")
         buffer = self.fresh(name.rpartition("/")[2], "constant")
         self._statements.append(f"buffer {buffer}: real[{value.size}] ~ zeros()")
-        self.weights[buffer] = value
-        return Term(buffer, value.size)
+        self.weights[buffer] = value.reshape(-1)
+        return Term(buffer, (value.size,))
 
     def bound(self, term: Term) -> Term:
         """Under a name, so that it may be written twice."""
@@ -93,15 +99,17 @@ class Writer:
             return term
         name = self.fresh("h", "h")
         self._statements.append(f"{name} = {term.text}")
-        return Term(name, term.size)
+        return Term(name, term.axes)
 
-    def layer(self, x: Term, kind: str, size: int, hint: str, weights: Mapping[str, Array], options: str = "") -> Term:
-        """A layer of std.nn with its weights; ``hint``: what the file calls one of them."""
+    def layer(
+        self, x: Term, kind: str, axes: tuple[int, ...], hint: str, weights: Mapping[str, Array], options: str = ""
+    ) -> Term:  # fmt: skip
+        """A layer of std.nn with its weights; ``axes``: of its result; ``hint``: what the file calls one weight."""
         self.layers.add(kind)
         name = self.fresh(re.sub(r"[._/](weight|kernel|gamma|scale|W)(_?\d+)?$", "", hint), kind.lower())
         self.weights |= {f"{name}.{key}": value for key, value in weights.items()}
-        out = "" if kind == "BatchNorm" else f"{size}, "
-        return x.into(f'{kind}[{out}{options}name="{name}"]', size)
+        out = "" if kind in ("BatchNorm", "LayerNorm") else f"{math.prod(axes)}, "
+        return replace(x.into(f'{kind}[{out}{options}name="{name}"]'), axes=axes)
 
     def done(self, operation: Operation, term: Term) -> None:
         once = self.network.uses(operation.output) == 1
@@ -111,7 +119,7 @@ class Writer:
         """The program, not yet in canonical layout."""
         results = [self.term(o) for o in self.network.outputs]
         model = self.fresh(self.network.name.title().replace("_", ""), "Network")
-        takes = ", ".join(f"{self.inputs[n]}: real[{size}]" for n, size in self.network.inputs.items())
+        takes = ", ".join(f"{self.inputs[n]}: real[{math.prod(axes)}]" for n, axes in self.network.inputs.items())
         several = len(results) > 1
         returned = f"({', '.join(t.text for t in results)})" if several else results[0].text
         imports = f"from std.nn import {', '.join(sorted(self.layers))}\n\n" if self.layers else ""
