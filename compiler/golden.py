@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.compiler.golden_cost import WANTED
 from hepq.compiler.golden_events import candidates, join
 from hepq.compiler.interpret import evaluate, run_event
 from hepq.compiler.ir import Module
@@ -28,9 +29,8 @@ from hepq.runtime.errors import DataError
 from hepq.runtime.events import Batch, prepare
 from hepq.runtime.golden import Golden
 from hepq.runtime.manifest import Described, EventSchema, GoldenInfo
-from hepq.runtime.quantum.exact import check_size
 
-WANTED, TOLERANCE = 16, 1e-5
+TOLERANCE = 1e-5
 #: tried in turn, from a model's own on: until rounding moves no more than half of the events beyond it
 TOLERANCES = (1e-5, 1e-4, 1e-3)
 #: of models whose circuits turn by what compiled code computes in float32: support vectors add up many small errors
@@ -49,11 +49,8 @@ def golden_vectors(
 
     The tolerance is ``manifest.golden``'s, or the next of ``TOLERANCES`` beyond which rounding moves at most half of
     the events: pairs of light particles in ParT keep few digits of float32. Raises HepqError HQ0766 where there is
-    none, DataError HQ0850 for circuits of too many wires to be simulated.
+    none, DataError HQ0850 or HQ0852 for circuits whose states do not fit in memory.
     """
-    for node in module.walk():
-        for circuit in (node[side] for side in ("circuit", "left", "right") if side in node.attrs):
-            check_size(circuit.qubits, 1, 16)
     events, made_up = candidates(manifest, data, folder, np.random.default_rng(seed))
     moves = ((raw, _move(module, weights, manifest, raw)) for raw in events)
     drawn: list[tuple[Raw, float | None]] = []

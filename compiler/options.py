@@ -14,7 +14,8 @@ class Options:
     """What to compile and for what. ``init``: a seed for random weights where no file is given.
 
     ``effort`` (quick, normal, thorough), ``seed``, ``processes``: of the search for native circuits, kept in ``cache``.
-    ``golden``: a file to take golden vectors from; ``golden_events``: how many of them.
+    ``golden``: a file to take golden vectors from; ``golden_events``: how many of them, by default 16, or as many as
+    circuits leave time for (``golden_cost``).
     ``dims`` and ``statics`` give sizes to open dims and values to the model's static arguments.
     """
 
@@ -27,7 +28,7 @@ class Options:
     dims: Mapping[str, int] = field(default_factory=dict)
     statics: Mapping[str, Any] = field(default_factory=dict)
     golden: Path | None = None
-    golden_events: int = 16
+    golden_events: int | None = None
     effort: str = "normal"
     seed: int = 0
     processes: int | None = None

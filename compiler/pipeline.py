@@ -37,7 +37,10 @@ STAGES = ("ast", "ir", "tir")
 
 @dataclass
 class CompileReport:
-    """What a compilation did: for the user, and for ``--time-passes``."""
+    """What a compilation did: for the user, and for ``--time-passes``.
+
+    ``fewer_golden``: why fewer golden events were computed than usually, empty if not.
+    """
 
     out: Path
     model: str
@@ -45,6 +48,7 @@ class CompileReport:
     params: int = 0
     size: int = 0
     golden: GoldenInfo | None = None
+    fewer_golden: str = ""
     replayed: bool = False
     circuits: tuple[CompiledCircuit, ...] = ()
     checked: Checked | None = None
@@ -215,13 +219,13 @@ class _Compilation:
 
     def _with_golden(self, manifest: D) -> tuple[D, Golden]:
         from hepq.compiler.golden import golden_vectors
+        from hepq.compiler.golden_cost import affordable
 
         self.tell("computing golden vectors")
         options = self.options
         with self.report.stage("golden vectors"):
-            golden, info = golden_vectors(
-                self.source, self.weights, manifest, options.golden, self.path.parent, options.golden_events
-            )
+            wanted, self.report.fewer_golden = affordable(self.source, options.golden_events)
+            golden, info = golden_vectors(self.source, self.weights, manifest, options.golden, self.path.parent, wanted)
         self.report.golden = info
         return manifest.model_copy(update={"golden": info}), golden
 

@@ -40,4 +40,10 @@ ONNX = {
         "{tolerance}, in more than half: near-ties between neighbours, or small differences of large numbers.",
         "give other events, `--golden FILE`; or read coordinates of neighbours from branches, not computed ones",
     ),
+    "HQ0767": Entry(
+        "{count} golden events of `{name}` would take about {time}, and {memory} at once",
+        "The reference interpreter simulates every circuit, gate by gate, in each of its runs: "
+        "about {each} for each event.",
+        "ask for fewer, `--golden-events {most}`, or leave the option out; or give circuits fewer wires or gates",
+    ),
 }

@@ -97,7 +97,7 @@ PREPARE: dict[str, Callable[[Path], object]] = {
     "HQ0705": lambda folder: write_weights(folder, head_weight=np.zeros((2, 4), np.float32)),
     "HQ0706": lambda folder: write_weights(folder, head_bias=np.full(2, np.nan, np.float32)),
     "HQ0707": lambda folder: save_file({"fc.weight": np.zeros((2, 3), np.float32)}, folder / "published.safetensors"),
-    **dict.fromkeys(("HQ0720", "HQ0724", "HQ0760", "HQ0762", "HQ0801"), print),
+    **dict.fromkeys(("HQ0720", "HQ0724", "HQ0760", "HQ0762", "HQ0767", "HQ0801"), print),
     "HQ0721": lambda folder: write_device(folder, [{"error": 0.001}, {"error": 1.5}, {}]),
     "HQ0723": lambda folder: (folder / "chip.json").write_text('{"qubits_info": {}, "couplers_info": {}}'),
     "HQ0763": lambda folder: save(folder / "tagger.onnx", [("Round", "x -> out")], {"out": 6}),

@@ -108,11 +108,14 @@ def compile_(
         typer.Option(help="A ROOT file for the golden vectors' events; else the dataset's, else made-up ones."),
     ] = None,
     golden_events: Annotated[
-        int,
+        int | None,
         typer.Option(
-            min=1, max=4096, metavar="N", help="How many golden vectors to keep. Circuits of many wires: few."
+            min=1,
+            max=4096,
+            metavar="N",
+            help="How many golden vectors to keep; by default 16, of large circuits fewer.",
         ),
-    ] = 16,
+    ] = None,
     effort: Annotated[Effort, typer.Option(help="How long to look for good native circuits.")] = Effort.normal,
     seed: Annotated[
         int, typer.Option(min=0, max=2**31 - 1, help="Of that search: the same seed gives the same circuits.")
@@ -196,6 +199,8 @@ def _summary(report: CompileReport, time_passes: bool) -> None:
         f"[bold]{report.out}[/]: model {report.model} for {report.target}, {report.params:,} weights, "
         f"{report.size / 1024:,.0f} KiB{golden}, {total:.1f} s"
     )
+    if report.fewer_golden:
+        out().print(report.fewer_golden, markup=False)
     if report.target != "onnx" and not report.replayed:
         out().print("golden vectors not replayed: the code is for another machine; `hepqc verify` there", markup=False)
     if report.target == "onnx":

@@ -18,11 +18,6 @@ from hepq.runtime.quantum.measure import Observable
 if TYPE_CHECKING:
     import torch
 
-#: wires beyond which one state, 2^wires complex numbers, is refused
-WIRES = 26
-#: bytes that the amplitudes or probabilities of all events may take; what else simulation takes is far less
-MEMORY = 1 << 32
-
 Array = NDArray[np.float64]
 
 
@@ -53,22 +48,18 @@ class Exact:
         """[N, 2^wires]"""
         from hepq.runtime.quantum.simulate import probabilities
 
-        check_size(circuit.qubits, len(values), 8)
         return _numpy(probabilities(circuit, self._tensor(values), dtype=self._dtype))
 
     def states(self, circuit: Circuit, values: Array) -> torch.Tensor:
         """Amplitudes [N, 2^wires], on ``device``."""
         from hepq.runtime.quantum.simulate import states
 
-        check_size(circuit.qubits, len(values), 16)
         return states(circuit, self._tensor(values), dtype=self._dtype)
 
     def means(self, circuit: Circuit, values: Array, observables: Sequence[Observable]) -> Array:
         """[N, observables]; only what the observables see of the circuit is simulated and must not be too large."""
-        from hepq.runtime.quantum.observables import support
         from hepq.runtime.quantum.simulate import expectations
 
-        check_size(support(circuit, observables).circuit.qubits, 1, 16)
         return _numpy(expectations(circuit, self._tensor(values), observables, dtype=self._dtype))
 
     @property
@@ -92,19 +83,3 @@ class Exact:
 def _numpy(found: torch.Tensor) -> Array:
     made: Array = found.cpu().numpy().astype(np.float64, copy=False)
     return made
-
-
-def check_size(wires: int, events: int, size: int) -> None:
-    """Raise DataError HQ0850 or HQ0852 before states are made that are too large. ``size``: bytes of each amplitude."""
-    if wires > WIRES:
-        raise DataError(
-            "HQ0850", f"a circuit of {wires} wires is too large for exact simulation",
-            f"its state has 2^{wires} amplitudes; at most 2^{WIRES} are simulated",
-            "use fewer wires, or a device as backend",
-        )  # fmt: skip
-    if (need := events * size << wires) > MEMORY:
-        raise DataError(
-            "HQ0852", f"states of {events} events do not fit in memory",
-            f"{events} times 2^{wires} amplitudes take {need / 2**30:.0f} GiB; at most {MEMORY >> 30} GiB are made",
-            "take fewer events at a time: of kernels, smaller tiles",
-        )  # fmt: skip

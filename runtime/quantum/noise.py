@@ -24,6 +24,7 @@ from hepq.runtime.quantum.aer import Simulation, aer_circuit, aer_name
 from hepq.runtime.quantum.backend import Outcomes, Task
 from hepq.runtime.quantum.clients.base import vendor
 from hepq.runtime.quantum.device import Device
+from hepq.runtime.quantum.memory import ask
 from hepq.runtime.quantum.parts import Part, parts
 from hepq.runtime.quantum.tasks import finite, native_of
 
@@ -46,7 +47,8 @@ class Noisy:
     """Aer under ``device``'s noise. ``channel``: probabilities of the noisy channel itself, without shots.
 
     Qubits that no gate joins are simulated apart. Density matrices for up to 10 joined qubits, else one trajectory
-    of a state for each shot. Raises DataError HQ0871 without Aer, HQ0880 for too many joined qubits.
+    of a state for each shot. Raises DataError HQ0871 without Aer, HQ0880 for too many joined qubits,
+    HQ0850 or HQ0852 for what does not fit in memory.
     """
 
     device: Device
@@ -62,14 +64,14 @@ class Noisy:
         native = native_of(task, self.device, self.name)
         finite(values)
         found = parts(native)
-        self._check(found, len(native.measured))
+        self._check(found, len(native.measured), len(values))
         rng = np.random.default_rng(seed)
         if self.channel:
             return Outcomes.of(_joint(len(native.measured), found, [self._probabilities(p, values) for p in found]))
         drawn = [self._drawn(part, values, shots, rng) for part in found]
         return _together(len(native.measured), found, drawn, shots, rng)
 
-    def _check(self, found: Sequence[Part], bits: int) -> None:
+    def _check(self, found: Sequence[Part], bits: int, events: int) -> None:
         widest = max(p.circuit.qubits for p in found)
         if widest > (DENSE if self.channel else LARGEST):
             why = f"noise can be simulated for at most {LARGEST}, and without shots for at most {DENSE}"
@@ -77,6 +79,9 @@ class Noisy:
         if self.channel and bits > STRINGS:
             why = f"without shots each of 2^{bits} strings would get its probability; at most {STRINGS} bits may"
             raise DataError("HQ0880", f"the circuit measures {bits} qubits", why)
+        if self.channel:
+            ask(bits, events, size=8)
+        ask(2 * widest if widest <= DENSE else widest)  # a density matrix is as large as a state of twice the wires
 
     def _probabilities(self, part: Part, values: Array) -> Array:
         """Of every string of the part's bits, [N, 2^bits], readout errors included."""

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from hepq.runtime.quantum.circuit import Circuit
 from hepq.runtime.quantum.measure import Observable
+from hepq.runtime.quantum.memory import ask
 from hepq.runtime.quantum.observables import support
 from hepq.runtime.quantum.products import gram, overlaps
 from hepq.runtime.quantum.tables import Key, PhaseTable, Tables, tables
@@ -40,12 +41,13 @@ def states(circuit: Circuit, values: Values, *, dtype: torch.dtype = torch.compl
     def complex_(parts: Tensor) -> Tensor:
         return torch.complex(parts[0], parts[1] if len(parts) == 2 else torch.zeros_like(parts[0]))
 
-    return _blocks(circuit, values, dtype, complex_, phases_too=True)
+    return _blocks(circuit, values, dtype, complex_, dtype.itemsize, phases_too=True)
 
 
 def probabilities(circuit: Circuit, values: Values, *, dtype: torch.dtype = torch.complex128) -> Tensor:
     """Of each bit string at the end, real [N, 2^wires]."""
-    return _blocks(circuit, values, dtype, lambda parts: parts.square().sum(0), phases_too=False)
+    size = dtype.to_real().itemsize
+    return _blocks(circuit, values, dtype, lambda parts: parts.square().sum(0), size, phases_too=False)
 
 
 def expectations(
@@ -53,19 +55,25 @@ def expectations(
 ) -> Tensor:
     """Means of ``observables`` at the end, real [N, observables]; each is a sum of (coefficient, Pauli string)."""
     means = support(circuit, observables)
-    return _blocks(means.circuit, values, dtype, means, phases_too=means.phases_matter)
+    return _blocks(means.circuit, values, dtype, means, 0, phases_too=means.phases_matter)
 
 
 def _blocks(
-    circuit: Circuit, values: Values, dtype: torch.dtype, finish: Callable[[Tensor], Tensor], phases_too: bool
-) -> Tensor:
+    circuit: Circuit, values: Values, dtype: torch.dtype, finish: Callable[[Tensor], Tensor], kept: int,
+    *, phases_too: bool,
+) -> Tensor:  # fmt: skip
     """[N, m], where ``finish`` takes amplitudes [1 or 2, 2^wires, rows] (one part: real) to [m, rows].
 
-    Without ``phases_too``, amplitudes are right up to a phase of each.
+    Without ``phases_too``, amplitudes are right up to a phase of each. ``kept``: bytes of the result for each
+    amplitude. Raises DataError HQ0850 or HQ0852 for what does not fit in memory; derivatives keep every layer's states.
     """
     chunks, events = _chunks(values, circuit.slots)
     real, device = dtype.to_real(), chunks[0].device
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None
+    ask(circuit.qubits, events, size=kept, free=free)
     plan = tables(Key(circuit.digest, tuple((c.shape[1], len(c) == 1) for c in chunks), real, device, circuit))
+    if torch.is_grad_enabled() and any(c.requires_grad for c in chunks):
+        ask(circuit.qubits, events, size=kept + dtype.itemsize * len(plan.layers), free=free)
     matrices = {wires: batch(chunks).to(real).unbind() for wires, batch in plan.batches.items()}
     block = BLOCK * torch.get_num_threads() if device.type == "cpu" else DEVICE_BLOCK
     size, found = max(1, block >> circuit.qubits), []

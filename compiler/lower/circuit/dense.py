@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Diagonal, Gate
 from hepq.runtime.quantum.gates import matrix
+from hepq.runtime.quantum.memory import ask
 
 #: most wires of one matrix
 WIDE = 5
@@ -63,8 +64,10 @@ def probabilities(
     """Of each bit string of ``wires`` at the end, [2^wires], bit i read from wire ``wires[i]``; ``values`` [slots].
 
     ``single``: in single precision; about 20 bytes for each basis state are held at once, twice that otherwise.
+    Raises DataError HQ0850 where that is more than there is.
     """
     kind, n = np.dtype(np.complex64 if single else np.complex128), circuit.qubits
+    ask(n, size=20 if single else 40, copies=0)
     order = list(range(n))  # the wires of the state's axes, as they come to stand
     state = np.zeros(1 << n, kind)
     state[0] = 1.0

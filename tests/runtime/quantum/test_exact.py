@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hepq.runtime.errors import DataError
-from hepq.runtime.quantum import exact, simulate
+from hepq.runtime.quantum import memory, simulate
 from hepq.runtime.quantum.backend import Backend, Task
 from hepq.runtime.quantum.backends import backend
 from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op
@@ -74,7 +74,7 @@ def test_means_need_what_observables_see_alone() -> None:
 @pytest.mark.parametrize(
     ("circuit", "values", "code"),
     [
-        (Circuit(exact.WIRES + 1, 0), np.zeros((1, 0)), "HQ0850"),
+        (Circuit(memory.WIRES + 1, 0), np.zeros((1, 0)), "HQ0850"),
         (BELL, np.array([[0.1], [np.nan]]), "HQ0851"),
         (BELL, np.array([[np.inf]]), "HQ0851"),
         (Circuit(20, 0), np.zeros((2000, 0)), "HQ0852"),
