@@ -137,7 +137,7 @@ def _report(
     labelled = np.ones(len(truth), np.bool_) if truth.dtype == np.bool_ else truth >= 0
     events = int((labelled & ~nan & ~batch.unscored).sum())
     lost = int((labelled & (nan | batch.unscored)).sum())
-    one = Metrics("events of one class", events, {}, sum_of_weights=float(events), not_a_number=lost)
+    one = Metrics("events with one label", events, {}, sum_of_weights=float(events), not_a_number=lost)
     return replace(report, metrics=(one,))
 
 

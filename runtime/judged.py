@@ -127,7 +127,7 @@ class Judged:
         return Report(labels=labels)
 
     def metrics(self) -> tuple[Metrics, ...]:
-        none = (Metrics("events of one class", 0, {}, self.weight, lacking=self.some),) if self.some else ()
+        none = (Metrics("events with one label", 0, {}, self.weight, lacking=self.some),) if self.some else ()
         return (*none, *(part.metrics() for part in (self.labelled, self.targets) if part is not None))
 
 

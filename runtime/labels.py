@@ -108,7 +108,7 @@ class LabelledScores:
             except DataError as error:
                 lacking = f"{error.title}: {error.why}"
         return Metrics(
-            "events of one class", len(truth), {"auc": areas}, self.weight, float(weights.sum()),
+            "events with one label", len(truth), {"auc": areas}, self.weight, float(weights.sum()),
             int((labelled & nan).sum()), self.rows.stride, lacking,
         )  # fmt: skip
 

@@ -122,7 +122,7 @@ def test_predict(folder: Path) -> None:
         "NaN or infinity in variable logs: 1 event, scored NaN; first in event 2 of",
         "2 events of no class by is_A, is_B",
         "1 event of several classes by is_A, is_B",
-        "metrics of 56 events of one class, weighted by w, sum 28; 1 left out, their score is NaN",
+        "metrics of 56 events with one label, weighted by w, sum 28; 1 left out, their score is NaN",
     ):
         assert line in said
 

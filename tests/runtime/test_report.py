@@ -94,7 +94,7 @@ def test_many_values_are_told_apart_up_to_a_number() -> None:
 
 
 def test_a_report_is_written_as_json_without_nan(tmp_path: Path) -> None:
-    one = Metrics("events of one class", 3, {"auc": {"A": 0.5}, "r2": float("nan"), "rejection50": float("inf")})
+    one = Metrics("events with one label", 3, {"auc": {"A": 0.5}, "r2": float("nan"), "rejection50": float("inf")})
     found = Report(5, selected=4, labels=Labels(("y",), {"A": 3}, 1), metrics=(one,), parts={"training": 3})
     report.save(tmp_path / "r.json", found, "predict")
     read = json.loads((tmp_path / "r.json").read_text())
@@ -112,7 +112,7 @@ def test_what_is_printed_says_each_count() -> None:
         10, truncated=2, dropped=3, unscored=1, empty=1, selected=8, nan_scores=2,
         entries={"part": Entries(50, 3, 7, 2)},
         not_numbers=(NotANumber("input", "x", "scored NaN", 2, 2, "a.root", 4),),
-        metrics=(Metrics("events of one class", 5, {}, "w", 4.5, 2, 4),),
+        metrics=(Metrics("events with one label", 5, {}, "w", 4.5, 2, 4),),
     )  # fmt: skip
     assert list(report.words(found)) == [
         "8 of 10 events used",
@@ -122,7 +122,7 @@ def test_what_is_printed_says_each_count() -> None:
         "1 event not scored, for NaN or infinity of their own or for want of particles",
         "2 events scored NaN though nothing that was read is NaN or infinite",
         "NaN or infinity in input x: 2 events, scored NaN; first in event 4 of a.root",
-        "metrics of 5 events of one class, one in 4, weighted by w, sum 4.5; 2 left out, their score is NaN",
+        "metrics of 5 events with one label, one in 4, weighted by w, sum 4.5; 2 left out, their score is NaN",
     ]
     assert list(report.words(Report(10, entries={"part": Entries(50)}))) == []
 
