@@ -67,7 +67,7 @@ def difference(imported: Imported, path: Path, seed: int = 0) -> float | None:
     """The largest difference between the program in the interpreter and the file in onnxruntime, in units of
     max(1, |value|), over normal inputs; None where onnxruntime is not installed.
 
-    Raises HepqError HQ0761 where it is more than rounding.
+    Raises HepqError HQ0761 where it is more than rounding, HQ0762 where onnxruntime does not load the file.
     """
     if find_spec("onnxruntime") is None:
         return None
@@ -79,7 +79,12 @@ def difference(imported: Imported, path: Path, seed: int = 0) -> float | None:
     sink, worst = Sink(), 0.0
     built = build(load(path.with_suffix(".hepq"), imported.text, sink), sink)
     weights = fit(imported.weights, built.module, path)
-    session = optional("onnxruntime", "onnx").InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    runtime = optional("onnxruntime", "onnx")
+    try:
+        session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    except Exception as error:  # of many kinds, which have no common class
+        reason = f"onnxruntime refuses it, {str(error).strip().splitlines()[0]}"
+        raise HepqError([diag("HQ0762", path=path, reason=reason)]) from error
     kinds = {i.name: np.float64 if "double" in i.type else np.float32 for i in session.get_inputs()}
     rng = np.random.default_rng(seed)
     for _ in range(_EVENTS):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import NodeProto, ValueInfoProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
 
 from hepq.compiler.importers.network import Array, Network, Operation, Unfit
 
@@ -24,6 +24,7 @@ def read(path: Path) -> Network:
     try:
         model = onnx.load(path)
         onnx.checker.check_model(model)
+        onnx.shape_inference.infer_shapes(_without_shapes(model), check_type=True, strict_mode=True)
     except Exception as error:  # protobuf's and the checker's, of many kinds
         raise Unreadable(str(error).strip().splitlines()[0]) from error
     graph = model.graph
@@ -42,6 +43,16 @@ def read(path: Path) -> Network:
     batch = next((n for i in given if (n := i.type.tensor_type.shape.dim[0].dim_value) > 0), None)
     name, outputs = graph.name or path.stem, tuple(o.name for o in graph.output)
     return Network(name, inputs, outputs, tuple(operations), constants, batch)
+
+
+def _without_shapes(model: ModelProto) -> ModelProto:
+    """A copy that says no shapes but those of inputs and constants: what others claim, onnxruntime only warns of."""
+    bare = ModelProto()
+    bare.CopyFrom(model)
+    del bare.graph.value_info[:]
+    for output in bare.graph.output:
+        output.type.tensor_type.ClearField("shape")
+    return bare
 
 
 def _folded(node: NodeProto, constants: dict[str, Array], opsets: dict[str, int]) -> Array:

@@ -129,7 +129,8 @@ def test_inputs_with_other_axes(shape: list[Any], tmp_path: Path) -> None:
     [
         ([("Unsqueeze", "x two -> u"), ("Conv", "u wide -> out", {"pads": [1, 1]})],
          "Conv `out` has a window of 3 with padding"),
-        ([("Unsqueeze", "x one -> u"), BN], "BatchNormalization `n` is over axis 1 of [batch, 1, 6]"),
+        ([("Unsqueeze", "x one -> u"), ("BatchNormalization", "u one1 one1 one1 one1 -> n")],
+         "BatchNormalization `n` is over axis 1 of [batch, 1, 6]"),
         ([("Unsqueeze", "x one -> u"), ("Conv", "u depth -> out")],
          "Conv `out` slides over the positions of [batch, 1, 6]"),
         ([("Add", "x column -> out")], "Add `out` of [batch, 6] and [6, 1]"),
@@ -139,7 +140,6 @@ def test_inputs_with_other_axes(shape: list[Any], tmp_path: Path) -> None:
         ([("Unsqueeze", "x two -> u"), ("LayerNormalization", "u p -> out")], "LayerNormalization `out` from axis -1"),
         ([("Transpose", "x -> out")], "Transpose `out` of the batch"),
         ([("Squeeze", "x -> out")], "Squeeze `out` of all axes of one number"),
-        ([("Squeeze", "x one -> out")], "Squeeze `out` of axes [1] of [batch, 6]"),
         ([("Reshape", "x matrix -> out")], "Reshape `out` of [batch, 6] to another shape, [0, 2, 3]"),
         ([("Reshape", "x batchless -> out")], "Reshape `out` of [batch, 6] to another shape, [0]"),
         ([("Unsqueeze", "x eps0 -> out")], "Unsqueeze `out` before the batch"),
@@ -147,9 +147,25 @@ def test_inputs_with_other_axes(shape: list[Any], tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_what_makes_no_vector_is_told_by_name(nodes: list[Node], words: str, tmp_path: Path) -> None:
-    held = HELD | {"eps0": np.array([0])}
+    held = HELD | {"eps0": np.array([0]), "one1": np.ones(1, np.float32)}
     path = save(tmp_path / "odd.onnx", nodes, {nodes[-1][1].split()[-1]: 6}, held, opset=13 if len(nodes) > 3 else 17)
     with pytest.raises(HepqError) as caught:
         import_onnx(path)
     (found,) = caught.value.diagnostics
     assert words in found.title
+
+
+@pytest.mark.parametrize(
+    ("nodes", "words"),
+    [
+        ([("Squeeze", "x one -> out")], "Squeeze"),
+        ([("BatchNormalization", "x bias bias bias bias -> out")], "BatchNormalization"),
+        ([("Add", "x two -> out")], "Add"),
+        ([("LayerNormalization", "x p -> out", {"axis": 5})], "onnxruntime refuses it"),
+    ],
+)
+def test_what_no_runtime_takes_is_no_model(nodes: list[Node], words: str, tmp_path: Path) -> None:
+    path = save(tmp_path / "odd.onnx", nodes, {"out": 6}, HELD)
+    with pytest.raises(HepqError, match=words) as caught:
+        difference(import_onnx(path), path)
+    assert [d.code for d in caught.value.diagnostics] == ["HQ0762"]
