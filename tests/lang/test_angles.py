@@ -31,7 +31,8 @@ def test_angles(angles: tuple[str, ...], slots: int, wanted: tuple[float, ...]) 
     built = module(TEXT.format("  ".join(f"rx({a}, q[{i % 2}])" for i, a in enumerate(angles))))
     node = measured(built)
     circuit, values = node["circuit"], Module("slots", built.inputs, {"slots": node.operands[0]})
-    found = run_event(values, {"x": [0.25, -0.25], "m": 3.0, "t": 2.0}, {})["slots"]
+    event = {"x": np.array([0.25, -0.25]), "m": np.array(3.0), "t": np.array(2.0)}
+    found = run_event(values, event, {})["slots"]
     assert circuit.slots == slots
     turned = [op.angles[0] for op in circuit.ops]
     np.testing.assert_allclose([a.constant + sum(c * found[k] for k, c in a.terms) for a in turned], wanted, atol=1e-12)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from hepq.lang.limits import MAX_NESTING
@@ -25,7 +27,7 @@ def calls(count: int) -> str:
 
 
 #: what has a limit -> (program for a number, the last number, the code beyond)
-LIMITS = {
+LIMITS: dict[str, tuple[Callable[[int], str], int, str]] = {
     "exponents": (lambda n: BODY.format(f"y = 1 ^ {n}"), MAX_POWER, "HQ0405"),
     "negative exponents": (lambda n: BODY.format(f"y = 2 ^ -{n}"), MAX_POWER, "HQ0405"),
     "exponents of values": (lambda n: BODY.format(f"x = x ^ {n}"), MAX_POWER, "HQ0405"),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from hepq.compiler.interpret import run_event
@@ -16,7 +17,7 @@ def value(expression: str) -> float:
     text = f"model M(x: real) -> real = x + (if {expression} then 1 else 0)\n"
     built = module(text)
     assert all(node.op not in ("where", "not", "eq", "ne", "lt", "le", "gt", "ge") for node in built.walk())
-    return float(run_event(built, {"x": 0.0}, {})["output"])
+    return float(run_event(built, {"x": np.array(0.0)}, {})["output"])
 
 
 @pytest.mark.parametrize("op", COMPARED)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import os
 import sys
 import time
@@ -179,13 +180,13 @@ def test_schema_names_everything(model: Model) -> None:
 def test_code_that_needs_tvms_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plain: Path) -> None:
     """It is loaded, for all to see, from where TVM would be imported; without it, that is the error."""
     loaded: list[tuple[str, int]] = []
-    monkeypatch.setattr(engine.ctypes, "CDLL", lambda path, mode: loaded.append((path, mode)))
+    monkeypatch.setattr(ctypes, "CDLL", lambda path, mode: loaded.append((path, mode)))
     library = tmp_path / "tvm" / "lib" / "libtvm_runtime.so"
     artifact = Artifact.open(plain)
     for here in (None, "a folder without it", "it is there"):
         places = [str(tmp_path / "none"), str(tmp_path / "tvm")]
         spec = None if here is None else SimpleNamespace(submodule_search_locations=places)
-        monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name, spec=spec: spec)
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name, spec=spec: spec)
         if here == "it is there":
             library.parent.mkdir(parents=True)
             library.write_bytes(b"")

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -178,7 +179,12 @@ def test_what_the_roc_picture_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     seen: list[Figure] = []
     save = Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda self, *given, **more: (seen.append(self), save(self, *given, **more)))
+
+    def noted(self: Figure, *given: Any, **more: Any) -> None:
+        seen.append(self)
+        save(self, *given, **more)
+
+    monkeypatch.setattr(Figure, "savefig", noted)
     score, truth = np.array([5.0, 4.0, 3.0, 2.0, 1.0, 0.0]), np.array([1, 0, 1, 0, 0, 0])
     weight = np.array([1, 3, 1, 1, 1, 1.0])
     metrics.roc_picture({"even": (score, truth), "weighted": (score, truth, weight)}, tmp_path / "r.png", "jets")
@@ -188,7 +194,11 @@ def test_what_the_roc_picture_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     )  # fmt: skip
     assert (axes.get_yscale(), axes.get_xlim()) == ("log", (0.0, 1.0))
     even, weighted = axes.lines
-    np.testing.assert_allclose(even.get_xydata(), [[0.5, 4], [1, 4], [1, 2], [1, 4 / 3], [1, 1]])
-    np.testing.assert_allclose(weighted.get_xydata(), [[0.5, 2], [1, 2], [1, 1.5], [1, 1.2], [1, 1]])
+    np.testing.assert_allclose(
+        np.asarray(even.get_xydata()), [[0.5, 4.0], [1.0, 4.0], [1.0, 2.0], [1.0, 4 / 3], [1.0, 1.0]]
+    )
+    np.testing.assert_allclose(
+        np.asarray(weighted.get_xydata()), [[0.5, 2.0], [1.0, 2.0], [1.0, 1.5], [1.0, 1.2], [1.0, 1.0]]
+    )
     assert [line.get_label() for line in axes.lines] == ["even, AUC 0.8750", "weighted, AUC 0.7500"]
     assert axes.get_legend() is not None

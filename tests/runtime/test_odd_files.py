@@ -19,7 +19,7 @@ from hepq.runtime import event_files
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.columns import collect
 from hepq.runtime.errors import DataError
-from hepq.runtime.manifest import Branch, Dim, EventSchema
+from hepq.runtime.manifest import Branch, Dim, EventSchema, Policy
 from hepq.runtime.model import Model
 from hepq.runtime.predict import Summary
 from tests.runtime import tiny_artifact
@@ -33,7 +33,7 @@ TOT_A = [6.0, 1.0, 8.0]  # 2 Σ energy / 1000 + jet
 @pytest.fixture(scope="session")
 def scores_empty(tmp_path_factory: pytest.TempPathFactory) -> Model:
     """The tiny model; an event without particles has a score."""
-    policy = tiny_artifact.Policy(empty="score")
+    policy = Policy(empty="score")
     path = tmp_path_factory.mktemp("artifact") / "tiny.hepqx"
     return Model(Artifact.open(tiny_artifact.make(path, tiny_artifact.dataset(policy=policy))))
 

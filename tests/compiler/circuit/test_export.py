@@ -156,7 +156,7 @@ def test_qasm3_says_what_open_angles_are() -> None:
 @pytest.mark.parametrize("name", sorted(GATES))
 def test_openqasm_2_is_read_without_knowing_more_than_its_papers_gates(name: str) -> None:
     """Of Qiskit's own unitary; its reader's legacy mode and pytket's reader take the file too."""
-    from pytket.qasm import circuit_from_qasm_str
+    from pytket.qasm.qasm import circuit_from_qasm_str
     from qiskit import qasm2
     from qiskit.quantum_info import Operator
 

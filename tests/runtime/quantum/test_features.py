@@ -26,7 +26,8 @@ def test_the_first_events_as_they_are(model: Any) -> None:
     for limit, selected in ((None, 4), (3, 3), (0, 0)):
         found = kernel_events(model, x, limit, None)
         np.testing.assert_array_equal(found.x, x[:selected])
-        assert (found.x.dtype, found.labels) == (np.float64, None)
+        assert found.x.dtype == np.float64
+        assert found.labels is None
         assert (found.report.events, found.report.selected) == (4, selected)
     assert kernel_events(model, np.ones((3, 2), bool), None, None).x.tolist() == [[1, 1]] * 3
 
