@@ -132,7 +132,8 @@ def missed(rows: Sequence[Random], whole: bool) -> list[str]:
     """The bars that are missed: of all circuits, or (not ``whole``) of a few, none of which may be below O3."""
     out = [f"{row.circuit}: {row.problem}" for row in rows if row.problem]
     above_open, above_filled = (
-        sum(row.reaches(peer(row)) for row in rows) / len(rows) for peer in (lambda r: r.open, lambda r: r.filled)
+        sum(row.reaches(peer) for row, peer in zip(rows, peers, strict=True)) / len(rows)
+        for peers in ([row.open for row in rows], [row.filled for row in rows])
     )
     if above_open < (OPEN if whole else 1.0):
         out.append(f"only {above_open:.0%} reach O3 with open angles")

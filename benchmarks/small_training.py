@@ -94,7 +94,7 @@ class Loop:
         from sklearn.metrics import roc_auc_score
 
         order, total = torch.from_numpy(rng.permutation(self.events.training)), 0.0
-        for pick in order.split(BATCH):
+        for pick in torch.split(order, BATCH):
             loss = self.losses(pick)[0].mean()
             self.optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -102,7 +102,7 @@ class Loop:
             total += float(loss.detach()) * len(pick)
         with torch.no_grad():
             held = torch.from_numpy(self.events.validation)
-            found = [self.losses(pick) for pick in held.split(512)]
+            found = [self.losses(pick) for pick in torch.split(held, 512)]
         loss, scores = (torch.cat(list(part)) for part in zip(*found, strict=True))
         roc_auc_score(self.truth[held].numpy(), scores.numpy())
         return total / len(order)

@@ -25,6 +25,7 @@ def state_after(circuit: Circuit, slots: NDArray[np.float64], start: State | Non
                 odd = np.bitwise_count(index & sum(1 << q for q in wires)) % 2
                 state = state * np.exp(-0.5j * angle.value(slots) * np.where(odd, -1.0, 1.0))
             continue
+        assert isinstance(op, Gate)
         gate = matrix(op.name, *(a.value(slots) for a in op.angles))
         axes = [n - 1 - q for q in reversed(op.qubits)]
         moved = np.moveaxis(state.reshape([2] * n), axes, range(len(axes)))

@@ -139,8 +139,8 @@ def test_the_canonical_form_keeps_them() -> None:
             made = canonical(source, sampled=sampled)
             check(made)
             assert len(made.barriers) == len(source.barriers)
-            chances = (abs(state(c, np.array([0.3, -1.0, 2.0]))) ** 2 for c in (made, source))
-            np.testing.assert_allclose(*chances, atol=1e-9)
+            found, wanted = (abs(state(c, np.array([0.3, -1.0, 2.0]))) ** 2 for c in (made, source))
+            np.testing.assert_allclose(found, wanted, atol=1e-9)
 
 
 def native_of(ops: tuple[Op, ...]) -> Native:

@@ -15,6 +15,7 @@ def state(circuit: Circuit, slots: NDArray[np.float64]) -> NDArray[np.complex128
     z = np.arange(1 << circuit.qubits)
     psi: NDArray[np.complex128] = (z == 0).astype(np.complex128)
     for op in circuit.ops:
+        assert isinstance(op, Gate | Diagonal)
         psi = _diagonal(op, slots, psi) if isinstance(op, Diagonal) else _gate(op, slots, psi)
     return psi
 

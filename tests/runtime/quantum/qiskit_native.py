@@ -71,6 +71,7 @@ def compiled(circuit: Circuit, device: Device, layout: Sequence[int], seed: int 
     p = ParameterVector("p", max(1, circuit.slots))
     made = QuantumCircuit(circuit.qubits, circuit.qubits)
     for op in circuit.ops:
+        assert isinstance(op, Gate | Diagonal)
         _append(made, op, p)
     made.measure(range(circuit.qubits), range(circuit.qubits))
     edges = [list(e) for c in device.usable for e in ((c.a, c.b), (c.b, c.a))]

@@ -220,7 +220,10 @@ def test_readout_errs_each_way_as_often_as_the_calibration_says() -> None:
 
 def test_ibms_devices_have_both_readout_errors_and_older_calibrations_their_hash() -> None:
     fez = named_device("ibm:fez")
-    assert fez.qubits[4].readout_errors == (0.0, pytest.approx(0.0029297))
+    errors = fez.qubits[4].readout_errors
+    assert errors is not None
+    assert errors[0] == 0.0
+    assert errors[1] == pytest.approx(0.0029297)
     assert all(q.readout_errors is not None for q in fez.qubits)
     assert "readout_errors" not in Qubit(readout_error=0.1).model_dump_json()
 
