@@ -203,7 +203,8 @@ def test_an_exported_circuit_says_how_its_angles_are_computed(tmp_path: Path) ->
     options = Options(model="K", target="line:4", effort="quick", processes=1, cache=cache)
     compile_file(written(tmp_path, EMBED), out, options)
     opened = Artifact.open(out)
-    (native,), (lines,) = (list(d.values()) for d in (Compiled(opened).natives, Compiled(opened).slots))
+    compiled = Compiled(opened)
+    (native,), (lines,) = compiled.natives.values(), compiled.slots.values()
     text = next(m.decode() for name, m in opened.members.items() if name.endswith(".qasm"))
     said = [line.removeprefix("// ") for line in text.splitlines() if line.startswith("// ")]
     assert set(lines) < set(said)

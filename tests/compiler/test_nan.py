@@ -32,7 +32,7 @@ model M(x: real[part], y: real, z: real) = (
   min(stack(0.5, y, z, dim=three), over=three), max(y, z), min(y, z), max(2 * y, 1), min(1, 2 * y), clip(y, z, 9),
   sum(max(x, y), over=part))
 """
-EVENTS = [
+EVENTS: list[dict[str, Any]] = [
     *({"e": e, "a": 1.5, "b": 2.5} for e in permutations([-1.0, 2.0, 3.0, 4.0, 5.0])),
     {"e": [2.0], "a": -1.0, "b": 2.0}, {"e": [2.0], "a": 2.0, "b": -1.0}, {"e": [2.0], "a": -1.0, "b": -1.0},
     {"e": [3.0, 2.0], "a": 2.0, "b": 3.0}, {"e": [-1.0], "a": 2.0, "b": 3.0},

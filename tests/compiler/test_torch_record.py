@@ -68,7 +68,7 @@ def test_training_is_the_same_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
             grads = torch.autograd.grad(loss, list(net.parameters()))
             with torch.no_grad():
                 for weight, grad in zip(net.parameters(), grads, strict=True):
-                    weight -= 0.01 * grad
+                    weight.sub_(0.01 * grad)
             losses.append(loss.detach())
         return losses, net.state_dict()
 

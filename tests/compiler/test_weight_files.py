@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,8 +34,9 @@ def written(path: Path, kind: str, tensors: dict[str, np.ndarray] = TENSORS) -> 
         case "legacy":
             torch.save(held, path, _use_new_zipfile_serialization=False)
         case "npz":
+            arrays: dict[str, Any] = {**tensors}
             with path.open("wb") as file:
-                np.savez(file, **tensors)
+                np.savez(file, **arrays)
     return path
 
 

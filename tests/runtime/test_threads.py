@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +113,7 @@ def test_waiting_threads_sleep_in_what_trains(command: str, monkeypatch: pytest.
     from hepq.lang.diagnostic import HepqError
 
     files = [tmp_path / "a.root"]
-    commands = {
+    commands: dict[str, Callable[[], object]] = {
         "train": lambda: train_file(tmp_path / "none.hepq", files, tmp_path / "o.safetensors"),
         "compare": lambda: compare_files(tmp_path / "none.hepq", files, files),
     }

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from safetensors.numpy import load_file
 
-from hepq.compiler.train import Recipe, group, train_file
+from hepq.compiler.train import Recipe, train_file
 from hepq.compiler.train.group import Group, joined
 from tests.compiler.train.programs import EVENTS, GAN, written
 
@@ -37,7 +38,7 @@ def test_two_processes_are_one(tmp_path: Path) -> None:
 @pytest.fixture
 def two(monkeypatch: pytest.MonkeyPatch) -> Group:
     """One of two processes, of which the other holds 10 more of everything."""
-    monkeypatch.setattr(group.dist, "all_reduce", lambda tensor: tensor.add_(tensor + 10))
+    monkeypatch.setattr(dist, "all_reduce", lambda tensor: tensor.add_(tensor + 10))
     return Group(1, 2)
 
 

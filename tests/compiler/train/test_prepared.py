@@ -52,7 +52,8 @@ def read(tmp_path: Path) -> tuple[Module, Table]:
 def outputs(module: Module, table: Table, pick: np.ndarray) -> dict[str, Tensor]:
     net = to_torch(module, seed=3).eval()
     with torch.no_grad():
-        return net(*table.batch(module.inputs, pick, torch.float32))
+        found: dict[str, Tensor] = net(*table.batch(module.inputs, pick, torch.float32))
+    return found
 
 
 @pytest.mark.case("threads")
