@@ -89,6 +89,7 @@ def compile_file(
     unless everything succeeds.
     """
     from hepq.compiler.dataset_files import check_files
+    from hepq.compiler.golden_cost import affordable
     from hepq.compiler.onnx_file import TARGET
     from hepq.compiler.schema import event_schema, read_inputs
     from hepq.runtime.files import check_writable
@@ -109,7 +110,8 @@ def compile_file(
     with report.stage("weights"):
         weights = model_weights(source, options)
     report.params = sum(v.size for v in weights.values())
-    one = _Compilation(path, out, options, report, tell, built, source, weights)
+    wanted, report.fewer_golden = affordable(source, options.golden_events)
+    one = _Compilation(path, out, options, report, tell, built, source, weights, wanted)
     if options.target == TARGET:
         one.to_onnx(subject)
     else:
@@ -120,7 +122,8 @@ def compile_file(
 
 @dataclass(frozen=True)
 class _Compilation:
-    """A checked program with its weights, to be made into a file. ``source``: the module before any pass."""
+    """A checked program with its weights, to be made into a file. ``source``: the module before any pass;
+    ``wanted``: golden events."""
 
     path: Path
     out: Path
@@ -130,6 +133,7 @@ class _Compilation:
     built: Built
     source: Module
     weights: Weights
+    wanted: int
 
     def to_artifact(self, subject: Subject) -> None:
         from safetensors.numpy import save
@@ -219,13 +223,12 @@ class _Compilation:
 
     def _with_golden(self, manifest: D) -> tuple[D, Golden]:
         from hepq.compiler.golden import golden_vectors
-        from hepq.compiler.golden_cost import affordable
 
         self.tell("computing golden vectors")
-        options = self.options
         with self.report.stage("golden vectors"):
-            wanted, self.report.fewer_golden = affordable(self.source, options.golden_events)
-            golden, info = golden_vectors(self.source, self.weights, manifest, options.golden, self.path.parent, wanted)
+            golden, info = golden_vectors(
+                self.source, self.weights, manifest, self.options.golden, self.path.parent, self.wanted
+            )
         self.report.golden = info
         return manifest.model_copy(update={"golden": info}), golden
 

@@ -83,7 +83,8 @@ def _left(group: Path, limit: str, use: str) -> int | None:
     most, taken = _read(group / limit).strip(), _read(group / use).strip()
     if not (most.isdecimal() and taken.isdecimal()):
         return None
-    return int(most) - int(taken) + _fields(group / "memory.stat").get("inactive_file", 0)
+    stat = _fields(group / "memory.stat")  # version 1 counts the groups below in `total_…`, version 2 always
+    return int(most) - int(taken) + stat.get("total_inactive_file", stat.get("inactive_file", 0))
 
 
 def _fields(file: Path) -> dict[str, int]:

@@ -24,7 +24,7 @@ from hepq.runtime.quantum.aer import Simulation, aer_circuit, aer_name
 from hepq.runtime.quantum.backend import Outcomes, Task
 from hepq.runtime.quantum.clients.base import vendor
 from hepq.runtime.quantum.device import Device
-from hepq.runtime.quantum.memory import ask
+from hepq.runtime.quantum.memory import AMPLITUDE, ask
 from hepq.runtime.quantum.parts import Part, parts
 from hepq.runtime.quantum.tasks import finite, native_of
 
@@ -81,7 +81,7 @@ class Noisy:
             raise DataError("HQ0880", f"the circuit measures {bits} qubits", why)
         if self.channel:
             ask(bits, events, size=8)
-        ask(2 * widest if widest <= DENSE else widest)  # a density matrix is as large as a state of twice the wires
+        ask(widest, size=AMPLITUDE << widest if widest <= DENSE else AMPLITUDE)  # a density matrix: a row for each
 
     def _probabilities(self, part: Part, values: Array) -> Array:
         """Of every string of the part's bits, [N, 2^bits], readout errors included."""

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hepq.cli import app
-from hepq.compiler import golden_cost
+from hepq.compiler import generate, golden_cost
 from hepq.compiler.golden_cost import affordable, cost
 from hepq.compiler.interpret_quantum import COPIES
 from hepq.compiler.ir import Module
@@ -67,6 +67,15 @@ def test_more_than_ten_minutes_are_refused_unless_it_is_one(tmp_path: Path) -> N
     with pytest.raises(HepqError, match=r"HQ0767.*4\.0 GiB"):
         affordable(huge, None)
     assert affordable(huge, 1) == (1, "")
+
+
+@pytest.mark.case("golden_slow")
+@pytest.mark.parametrize("target", ["cpu", "ibm:torino"])
+def test_too_many_are_refused_before_code_is_made(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generate, "generate", lambda *_: pytest.fail("made code"))
+    with pytest.raises(HepqError, match="HQ0767"):
+        compile_file(kernel(tmp_path, 22), tmp_path / "m.hepqx", Options(model="K", target=target, golden_events=99))
+    assert not (tmp_path / "m.hepqx").exists()
 
 
 @pytest.mark.case("golden_slow")

@@ -16,7 +16,7 @@ from qiskit_ibm_runtime.fake_provider import FakeTorino
 
 from hepq.compiler.targets.quantum import device as named_device
 from hepq.runtime.errors import DataError
-from hepq.runtime.quantum import noise
+from hepq.runtime.quantum import memory, noise
 from hepq.runtime.quantum.aer import aer_circuit
 from hepq.runtime.quantum.backend import Task
 from hepq.runtime.quantum.backends import backend
@@ -235,3 +235,14 @@ def test_the_readout_error_is_the_mean_of_both_unless_it_is_stated() -> None:
     assert Qubit(readout_error=0.2).flips == (0.2, 0.2)
     assert Qubit().readout_error is None
     assert Qubit().flips == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(("rows", "code"), [(1, "HQ0850"), (1000, "HQ0852")])
+def test_memory_is_asked_for_before_noise_is_simulated(rows: int, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One trajectory's state of 22 joined qubits; probabilities of many rows of strings."""
+    monkeypatch.setattr(memory, "available", lambda: 1 << 20)
+    monkeypatch.setattr(memory, "SMALL", 1 << 20)
+    wires = 22 if rows == 1 else 10
+    found = native(line(wires), *(Gate("cz", (q, q + 1)) for q in range(wires - 1)), measured=tuple(range(wires)))
+    with pytest.raises(DataError, match=code):
+        Noisy(line(wires), channel=rows > 1).run(Task(Circuit(wires, 0), found), np.zeros((rows, 0)), 10)
