@@ -11,6 +11,7 @@ import numpy as np
 
 from hepq.compiler.importers import onnx_axes as axes
 from hepq.compiler.importers.network import Operation, Unfit
+from hepq.compiler.importers.onnx_conv import conv
 from hepq.compiler.importers.program import Term, Writer, literal
 
 Rule = Callable[[Writer, Operation], Term]
@@ -33,33 +34,6 @@ def _gemm(w: Writer, o: Operation) -> Term:
         return w.layer(x, "Linear", result, o.inputs[1], {"weight": weight})
     bias = np.broadcast_to(bias.reshape(-1) * o.attributes.get("beta", 1.0), (size,))
     return w.layer(x, "Dense", result, o.inputs[1], {"weight": weight, "bias": bias})
-
-
-def _conv(w: Writer, o: Operation) -> Term:
-    """Where every output is made of all of the event's numbers: a dense layer over the channels."""
-    x, weight = w.term(o.inputs[0]), w.network.constants.get(o.inputs[1])
-    bias = w.constant(o.inputs[2]) if len(o.inputs) > 2 and o.inputs[2] else None
-    if weight is None or (bias is None and len(o.inputs) > 2 and o.inputs[2]):
-        raise Unfit(f"Conv `{o.output}` of weights that are computed")
-    if weight.ndim != len(x.axes) + 1:
-        raise Unfit(f"Conv `{o.output}` has weights of shape {list(weight.shape)}, is given {axes.shown(x)}")
-    if x.axes[0] != x.size:
-        raise Unfit(f"Conv `{o.output}` slides over the positions of {axes.shown(x)}, which makes no vector")
-    if weight[0, 0].size > 1 or any(o.attributes.get("pads", ())):
-        window = " by ".join(map(str, weight.shape[2:]))
-        pads = " with padding" if any(o.attributes.get("pads", ())) else ""
-        raise Unfit(f"Conv `{o.output}` has a window of {window}{pads}, where each event has one position only")
-    groups, size = o.attributes.get("group", 1), weight.shape[0]
-    rows, width = size // groups, weight.shape[1]
-    if width * groups != x.size:
-        raise Unfit(f"Conv `{o.output}` takes {width * groups} channels, is given {axes.shown(x)}")
-    dense = np.zeros((size, x.size), weight.dtype)
-    for g in range(groups):
-        dense[g * rows : (g + 1) * rows, g * width : (g + 1) * width] = weight.reshape(size, width)[g * rows :][:rows]
-    result = axes.along(o, x, 1, size)
-    if bias is None:
-        return w.layer(x, "Linear", result, o.inputs[1], {"weight": dense})
-    return w.layer(x, "Dense", result, o.inputs[1], {"weight": dense, "bias": bias.reshape(-1)})
 
 
 def _layer_norm(w: Writer, o: Operation) -> Term:
@@ -186,7 +160,7 @@ def _gelu(w: Writer, o: Operation) -> Term:
 RULES: dict[str, Rule] = {
     "Gemm": _gemm, "MatMul": _gemm, "BatchNormalization": _batch_norm, "Softmax": partial(_softmax, "softmax"),
     "LogSoftmax": partial(_softmax, "log_softmax"), "Clip": _clip, "Concat": _concat, "Dropout": _same,
-    "Identity": _same, "Cast": _cast, "Conv": _conv, "LayerNormalization": _layer_norm, **axes.RULES,
+    "Identity": _same, "Cast": _cast, "Conv": conv, "LayerNormalization": _layer_norm, **axes.RULES,
     **{kind: partial(_stage, name) for kind, name in {
         "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "Exp": "exp", "Log": "log",
         "Sqrt": "sqrt", "Abs": "abs", "Erf": "erf", "Sin": "sin", "Cos": "cos", "Sinh": "sinh", "Cosh": "cosh",

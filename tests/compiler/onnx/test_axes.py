@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks whose vectors have axes of one number beside them, convolutions of kernel 1, layer normalisation."""
+"""Networks whose vectors have axes of one number beside them, convolutions to vectors, layer normalisation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ HELD: dict[str, Any] = {
     "kernel": some(4, 6, 1), "kernel2": some(4, 6, 1, 1), "grouped": some(4, 3, 1), "depth": some(6, 1, 1),
     "bias": some(4), "w": some(6, 4), "square": np.float32(2), "eps": np.float32(1e-3),
     "to_column": np.array([0, -1, 1]), "to_row": np.array([-1, 1, 6]), "flat": np.array([0, 6]),
-    "wide": some(4, 6, 3), "matrix": np.array([0, 2, 3]), "batchless": np.array([0]),
+    "wide": some(4, 6, 3), "whole": some(4, 1, 6), "filter": some(1, 1, 3), "even": some(1, 1, 4),
+    "number": some(1),
+    "matrix": np.array([0, 2, 3]), "batchless": np.array([0]),
 }  # fmt: skip
 BN = ("BatchNormalization", "u v v v p -> n")
 SWAP = {"perm": [0, 2, 1]}
@@ -94,9 +96,17 @@ def test_axes_around_batch_normalisation(nodes: list[Node], layer: str, tmp_path
         ([("Unsqueeze", "x two -> u"), ("Conv", "u depth p -> c", {"group": 6}), ("Flatten", "c -> out")], "Dense[6"),
         ([("Unsqueeze", "x two -> t"), ("Unsqueeze", "t two -> u"), ("Conv", "u kernel2 bias -> c"),
           ("Flatten", "c -> out")], "Dense[4"),
+        ([("Unsqueeze", "x two -> u"), ("Conv", "u wide bias -> out", {"pads": [1, 1]})], "Dense[4"),
+        ([("Unsqueeze", "x two -> u"), ("Conv", "u wide -> out", {"auto_pad": "SAME_UPPER"})], "Linear[4"),
+        ([("Unsqueeze", "x one -> u"), ("Conv", "u whole bias -> out")], "Dense[4"),
+        ([("Unsqueeze", "x one -> u"), ("Conv", "u filter number -> out", {"pads": [2, 1], "strides": [2]})],
+         "Dense[4"),
+        ([("Unsqueeze", "x one -> u"), ("Conv", "u filter number -> out", {"dilations": [2]})], "Dense[2"),
+        ([("Unsqueeze", "x one -> u"), ("Conv", "u even -> out", {"auto_pad": "SAME_LOWER", "strides": [3]})],
+         "Linear[2"),
     ],
 )  # fmt: skip
-def test_convolutions_of_kernel_1_are_dense_layers(nodes: list[Node], layer: str, tmp_path: Path) -> None:
+def test_convolutions_to_vectors_are_dense_layers(nodes: list[Node], layer: str, tmp_path: Path) -> None:
     assert layer in imported(tmp_path / "conv.onnx", nodes)
 
 
@@ -127,12 +137,12 @@ def test_inputs_with_other_axes(shape: list[Any], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("nodes", "words"),
     [
-        ([("Unsqueeze", "x two -> u"), ("Conv", "u wide -> out", {"pads": [1, 1]})],
-         "Conv `out` has a window of 3 with padding"),
+        ([("Unsqueeze", "x two -> u"), ("Conv", "u wide -> out", {"pads": [2, 2]})],
+         "Conv `out` makes [4, 3] of [batch, 6, 1], which is no vector"),
         ([("Unsqueeze", "x one -> u"), ("BatchNormalization", "u one1 one1 one1 one1 -> n")],
          "BatchNormalization `n` is over axis 1 of [batch, 1, 6]"),
         ([("Unsqueeze", "x one -> u"), ("Conv", "u depth -> out")],
-         "Conv `out` slides over the positions of [batch, 1, 6]"),
+         "Conv `out` makes [6, 6] of [batch, 1, 6]"),
         ([("Add", "x column -> out")], "Add `out` of [batch, 6] and [6, 1]"),
         ([("Unsqueeze", "x two -> u"), ("Add", "x u -> out")], "Add `out` of [batch, 6] and [batch, 6, 1]"),
         ([("Unsqueeze", "x two -> u"), ("Softmax", "u -> out", {"axis": -1})], "along axis -1 of [batch, 6, 1]"),
@@ -169,3 +179,10 @@ def test_what_no_runtime_takes_is_no_model(nodes: list[Node], words: str, tmp_pa
     with pytest.raises(HepqError, match=words) as caught:
         difference(import_onnx(path), path)
     assert [d.code for d in caught.value.diagnostics] == ["HQ0762"]
+
+
+def test_a_convolution_too_long_to_be_unrolled_is_told(tmp_path: Path) -> None:
+    nodes: list[Node] = [("Unsqueeze", "x one -> u"), ("Conv", "u filter -> out")]
+    path = save(tmp_path / "long.onnx", nodes, {"out": 99_998}, HELD, {"x": ["batch", 100_000]})
+    with pytest.raises(HepqError, match="Conv `out` of 100000 positions, which is too long"):
+        import_onnx(path)
