@@ -12,7 +12,7 @@ from hepq.compiler.perturbed import PATTERNS
 from hepq.lang.catalogue import diag
 from hepq.lang.diagnostic import HepqError
 from hepq.runtime.quantum.circuit import Barrier, Circuit, Diagonal
-from hepq.runtime.quantum.memory import AMPLITUDE, ask, gib
+from hepq.runtime.quantum.memory import AMPLITUDE, amount, ask
 
 #: amplitudes that the interpreter turns in a second
 SPEED = 8e7
@@ -73,11 +73,11 @@ def affordable(module: Module, wanted: int | None) -> tuple[int, str]:
     if least > within[1] or (wanted is None and found.seconds(least) > PATIENT):
         raise HepqError(
             [diag("HQ0767", name=module.name, count=least, time=_time(found.seconds(least)),
-                  memory=gib(found.memory), each=_time(found.each), most=within[1])]
+                  memory=amount(found.memory), each=_time(found.each), most=within[1])]
         )  # fmt: skip
     if wanted is None:
         why = f"{least} golden events, not {WANTED}: circuits take the reference about {_time(found.each)} for each"
-        return least, f"{why}, and {gib(found.memory)}; `--golden-events N` for more"
+        return least, f"{why}, and {amount(found.memory)}; `--golden-events N` for more"
     return wanted, ""
 
 

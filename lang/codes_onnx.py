@@ -44,6 +44,6 @@ ONNX = {
         "{count} golden events of `{name}` would take about {time}, and {memory} at once",
         "The reference interpreter simulates every circuit, gate by gate, in each of its runs: "
         "about {each} for each event.",
-        "ask for fewer, `--golden-events {most}`, or leave the option out; or give circuits fewer wires or gates",
+        "give `--golden-events {most}`; or give circuits fewer wires or gates",
     ),
 }

@@ -35,22 +35,24 @@ def ask(wires: int, events: int = 1, *, size: int = AMPLITUDE, copies: int = COP
         why = f"at most 2^{WIRES} amplitudes are simulated, and " if wires > WIRES else ""
         raise DataError(
             "HQ0850", f"a circuit of {wires} wires is too large for exact simulation",
-            f"its state has 2^{wires} amplitudes, and simulating it takes {gib(state + (size << wires))}; "
-            f"{why}{gib(free)} are available",
+            f"its state has 2^{wires} amplitudes, and simulating it takes {amount(state + (size << wires))}; "
+            f"{why}{amount(free)} are available",
             "use fewer wires, or a device as backend" if wires > WIRES else
             "free memory or raise its limit, use fewer wires, or a device as backend",
         )  # fmt: skip
     if kept > MEMORY or state + kept > free:
         raise DataError(
             "HQ0852", f"states of {events} events do not fit in memory",
-            f"{events} times 2^{wires} amplitudes take {gib(state + kept)}; at most {gib(MEMORY)} are made, "
-            f"and {gib(free)} are available",
+            f"{events} times 2^{wires} amplitudes take {amount(state + kept)}; at most {amount(MEMORY)} are made, "
+            f"and {amount(free)} are available",
             "take fewer events at a time: of kernels, smaller tiles; in training, smaller batches",
         )  # fmt: skip
 
 
-def gib(size: int) -> str:
-    """``1.5 GiB``, of bytes."""
+def amount(size: int) -> str:
+    """``1.5 GiB`` or ``64 MiB``, of bytes."""
+    if size < 1 << 27:
+        return f"{size / 2**20:,.0f} MiB"
     return f"{size / 2**30:,.{1 if size < 100 << 30 else 0}f} GiB"
 
 

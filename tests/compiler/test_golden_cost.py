@@ -54,7 +54,7 @@ def test_by_default_about_a_minute(wires: int, events: int, tmp_path: Path) -> N
     number, why = affordable(made, None)
     assert number == min(16, max(1, int(60 / cost(made).each))) == events
     assert bool(why) == (events < 16)
-    assert why == "" or (f"{events} golden events, not 16" in why and " GiB" in why and "--golden-events" in why)
+    assert why == "" or (f"{events} golden events, not 16" in why and "iB" in why and "--golden-events" in why)
 
 
 @pytest.mark.case("golden_slow")

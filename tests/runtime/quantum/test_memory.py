@@ -105,7 +105,7 @@ def test_every_simulator_asks_first(
     simulated: Callable[[Circuit], object], wires: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "available", lambda: 1 << 20)
-    with pytest.raises(DataError, match=rf"HQ0850.*{wires} wires[\s\S]*0\.0 GiB are available"):
+    with pytest.raises(DataError, match=rf"HQ0850.*{wires} wires[\s\S]*1 MiB are available"):
         simulated(turned(wires))
 
 
