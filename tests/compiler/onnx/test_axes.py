@@ -23,7 +23,7 @@ def some(*shape: int) -> Any:
 
 P = np.abs(some(6)) + np.float32(0.5)
 HELD: dict[str, Any] = {
-    "p": P, "v": some(6), "column": some(6, 1), "one": np.array([1]), "two": np.array([2]), "both": np.array([1, 3]),
+    "p": P, "v": some(6), "column": some(6, 1), "one": np.array([1]), "two": np.array([2]),
     "kernel": some(4, 6, 1), "kernel2": some(4, 6, 1, 1), "grouped": some(4, 3, 1), "depth": some(6, 1, 1),
     "bias": some(4), "w": some(6, 4), "square": np.float32(2), "eps": np.float32(1e-3),
     "to_column": np.array([0, -1, 1]), "to_row": np.array([-1, 1, 6]), "flat": np.array([0, 6]),
