@@ -142,7 +142,7 @@ class _Compilation:
         from hepq.compiler.generate import generate
         from hepq.compiler.golden import CIRCUIT_TOLERANCE, TOLERANCE
         from hepq.runtime import manifest as m
-        from hepq.runtime.artifact import VARIABLES, write
+        from hepq.runtime.artifact import VARIABLES, encoded
 
         options, report = self.options, self.report
         self.tell("optimising")
@@ -170,7 +170,7 @@ class _Compilation:
         )
         self.tell("writing")
         with replacing(self.out) as temporary:
-            write(temporary, manifest, members)
+            temporary.write_bytes(encoded(manifest, members))
             self._replay(temporary)
 
     def _replay(self, path: Path) -> None:

@@ -38,13 +38,18 @@ _COMMENT = b"hepq manifest sha256 "
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def write(path: str | Path, manifest: Manifest, members: Mapping[str, bytes]) -> Manifest:
-    """Write an artifact atomically; the same contents give the same bytes. Returns the manifest with hashes.
+def write(path: str | Path, manifest: Manifest, members: Mapping[str, bytes]) -> None:
+    """Write an artifact, as ``encoded`` has it, atomically."""
+    with replacing(Path(path)) as temporary:
+        temporary.write_bytes(encoded(manifest, members))
+
+
+def encoded(manifest: Manifest, members: Mapping[str, bytes]) -> bytes:
+    """An artifact as a file's contents; the same manifest and members give the same bytes.
 
     ``members`` are all but ``manifest.json``: weights, code, packed weights, source, golden vectors.
     """
-    manifest = hashed(manifest, members)
-    text = manifest.model_dump_json(indent=1).encode()
+    text = hashed(manifest, members).model_dump_json(indent=1).encode()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as zipped:
         for name, data in [(MANIFEST, text), *sorted(members.items())]:
@@ -52,9 +57,7 @@ def write(path: str | Path, manifest: Manifest, members: Mapping[str, bytes]) ->
             info.external_attr = 0o644 << 16
             zipped.writestr(info, data, zipfile.ZIP_DEFLATED)
         zipped.comment = _COMMENT + _sha(text).encode()
-    with replacing(Path(path)) as temporary:
-        temporary.write_bytes(buffer.getvalue())
-    return manifest
+    return buffer.getvalue()
 
 
 def hashed(manifest: Manifest, members: Mapping[str, bytes]) -> Manifest:

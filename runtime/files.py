@@ -54,7 +54,10 @@ def check_folder(path: Path) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside ``path``: takes its place if the body succeeds, vanishes if it does not."""
+    """A temporary file beside ``path``: takes its place if the body succeeds, vanishes if it does not.
+
+    The body writes into that file: another one put in its place has no lock, and may be taken for a leftover.
+    """
     check_writable(path)
     _sweep(path.parent)
     temporary, lock = _held(path.parent, f".{path.name}.", _new_file)

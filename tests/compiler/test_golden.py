@@ -19,6 +19,7 @@ from hepq.compiler.perturbed import largest_move
 from hepq.compiler.pipeline import CompileReport, build_file, compile_file
 from hepq.compiler.weights import import_checkpoint, save_weights
 from hepq.lang.diagnostic import HepqError
+from hepq.runtime import files
 from hepq.runtime.errors import DataError
 
 #: 3a and b differ by rounding, or by far
@@ -133,3 +134,14 @@ def test_events_that_are_made_up_are_said_to_be(tmp_path: Path) -> None:
 def test_a_golden_file_without_events_is_no_reason_to_make_them_up(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"HQ0809.*no events in .*events\.parquet"):
         compiled(tmp_path, "model M(x: real) -> real = tanh(x)\n", {"x": np.ones(0)})
+
+
+def test_an_artifact_that_is_replayed_is_no_leftover_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def swept(path: Path) -> list[str]:
+        with pytest.raises(BlockingIOError):
+            files._remove_unheld(path)
+        return []
+
+    monkeypatch.setattr("hepq.compiler.replay.differences", swept)
+    compiled(tmp_path, "model M(x: real) -> real = tanh(x)\n", {"x": np.ones(3)})
+    assert (tmp_path / "m.hepqx").exists()
