@@ -64,7 +64,11 @@ class OnnxModel:
         except Exception as error:  # of many kinds, none of them public
             why = str(error).strip().splitlines()[0]
             raise ArtifactError("HQ0820", f"{path} is not a model that onnxruntime runs", why) from error
-        self.metadata: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
+        try:
+            self.metadata: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
+        except UnicodeDecodeError as error:
+            why, help = "its metadata are no text", "copy it again, or compile it again"
+            raise ArtifactError("HQ0822", f"{path} was changed", why, help) from error
         self._check(content)
         self.manifest = self._manifest()
 

@@ -111,6 +111,9 @@ def test_it_is_verified_and_inspected(tagger: Path, tmp_path: Path) -> None:
     bias.CopyFrom(onnx.numpy_helper.from_array(moved, bias.name))
     onnx.save(model, tmp_path / "changed.onnx")
     assert "HQ0822" in hepqc("verify", tmp_path / "changed.onnx").output
+    unread = tagger.read_bytes().replace(b'"name":"Tagger"', b'"name":"T\xc2gger"')
+    (tmp_path / "changed.onnx").write_bytes(unread)
+    assert "HQ0822" in hepqc("inspect", tmp_path / "changed.onnx").output
     model.metadata_props.remove(next(p for p in model.metadata_props if p.key == CHECKSUM))
     onnx.save(model, tmp_path / "changed.onnx")
     done = hepqc("verify", tmp_path / "changed.onnx")
