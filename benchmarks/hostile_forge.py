@@ -125,14 +125,15 @@ def tensors(random: Random, data: bytes) -> bytes:
     """A safetensors file with an array of another type, shape, size, name or values, or a header that lies."""
     from safetensors.numpy import save
 
-    if random.random() < 0.2:
-        length = int.from_bytes(data[:8], "little")
-        head = json.dumps(changed(random, json.loads(data[8 : 8 + length]))).encode()
-        return struct.pack("<Q", random.choice((len(head), len(head) + 1, 2**40, 0))) + head + data[8 + length :]
+    lies = random.random() < 0.2
     try:
         arrays = read(data)
     except ValueError:  # changed before
         return flipped(random, data)
+    if lies:
+        length = int.from_bytes(data[:8], "little")
+        head = json.dumps(changed(random, json.loads(data[8 : 8 + length]))).encode()
+        return struct.pack("<Q", random.choice((len(head), len(head) + 1, 2**40, 0))) + head + data[8 + length :]
     name = random.choice(sorted(arrays) or [""])
     value = arrays.get(name, np.zeros(3, np.float32))
     match random.randint(0, 7):

@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks import hostile_child, hostile_commands
 from benchmarks.hostile_child import Action, Result, pause, start
-from benchmarks.hostile_forge import changed, damaged, forged, members
+from benchmarks.hostile_forge import changed, damaged, forged, members, tensors
 from benchmarks.hostile_inputs import KINDS
 from hepq.runtime.artifact import Artifact
 from hepq.runtime.errors import ArtifactError
@@ -120,3 +120,8 @@ def test_command_lines_are_of_declared_commands() -> None:
 
 def test_kinds_share_all_inputs() -> None:
     assert sum(share for _, share in KINDS.values()) == pytest.approx(1)
+
+
+def test_what_is_no_tensors_any_more_can_be_changed_again() -> None:
+    junk = b"\0" * 100
+    assert len({tensors(Random(seed), junk) for seed in range(40)}) > 20
