@@ -39,7 +39,8 @@ STAGES = ("ast", "ir", "tir")
 class CompileReport:
     """What a compilation did: for the user, and for ``--time-passes``.
 
-    ``fewer_golden``: why fewer golden events were computed than usually, empty if not.
+    ``absent``: files of the dataset that hold no event, so that golden ones are made up. ``fewer_golden``: why fewer
+    golden events were computed than usually, empty if not.
     """
 
     out: Path
@@ -48,6 +49,7 @@ class CompileReport:
     params: int = 0
     size: int = 0
     golden: GoldenInfo | None = None
+    absent: tuple[str, ...] = ()
     fewer_golden: str = ""
     replayed: bool = False
     circuits: tuple[CompiledCircuit, ...] = ()
@@ -230,6 +232,8 @@ class _Compilation:
                 self.source, self.weights, manifest, self.options.golden, self.path.parent, self.wanted
             )
         self.report.golden = info
+        if info.made_up and manifest.dataset is not None:
+            self.report.absent = tuple(str(self.path.parent / file) for file in manifest.dataset.files)
         return manifest.model_copy(update={"golden": info}), golden
 
 

@@ -202,7 +202,9 @@ def value_words(labels: Labels) -> str:
 
 
 def measured_words(found: Metrics) -> str:
-    """Of which events metrics are, and weighted by what."""
+    """Of which events metrics are, and weighted by what; or why there are none."""
+    if found.lacking and not found.events:
+        return f"no metrics: {found.lacking}"
     weight = "each of weight 1" if found.weight is None else (
         f"weighted by {found.weight}, sum {found.sum_of_weights:.6g}"
     )  # fmt: skip

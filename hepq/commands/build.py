@@ -199,6 +199,9 @@ def _summary(report: CompileReport, time_passes: bool) -> None:
         f"[bold]{report.out}[/]: model {report.model} for {report.target}, {report.params:,} weights, "
         f"{report.size / 1024:,.0f} KiB{golden}, {total:.1f} s"
     )
+    if report.absent:
+        what = f"no event in {', '.join(report.absent)}: golden events are made up; --golden FILE gives real ones"
+        out().print(what, markup=False)
     if report.fewer_golden:
         out().print(report.fewer_golden, markup=False)
     if report.target != "onnx" and not report.replayed:

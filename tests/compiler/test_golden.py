@@ -145,3 +145,9 @@ def test_an_artifact_that_is_replayed_is_no_leftover_to_others(tmp_path: Path, m
     monkeypatch.setattr("hepq.compiler.replay.differences", swept)
     compiled(tmp_path, "model M(x: real) -> real = tanh(x)\n", {"x": np.ones(3)})
     assert (tmp_path / "m.hepqx").exists()
+
+
+def test_files_whose_absence_makes_golden_events_up_are_named(tmp_path: Path) -> None:
+    text = 'dataset D {\n  source d = root("FILE")\n  branch x: real\n  input x = x\n}\nmodel M(x: real) -> real = x\n'
+    assert compiled(tmp_path, text.replace("FILE", "none/*.root")).absent == (str(tmp_path / "none/*.root"),)
+    assert compiled(tmp_path, text.replace("FILE", "none/*.root"), {"x": np.ones(3)}).absent == ()
