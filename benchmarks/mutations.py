@@ -13,6 +13,7 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 _COMPARE: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.LtE, ast.Gt),
@@ -91,6 +92,7 @@ class _Replace(ast.NodeTransformer):
 
 
 Located = ast.expr | ast.stmt
+N = TypeVar("N", bound=ast.AST)
 
 
 def _text(node: Located) -> str:
@@ -133,7 +135,7 @@ def _children(node: ast.AST) -> Iterator[ast.AST]:
             yield from ast.iter_child_nodes(node)
 
 
-def _changed(node: Located, **fields: object) -> Located:
+def _changed(node: N, **fields: object) -> N:
     new = copy.copy(node)
     for name, value in fields.items():
         setattr(new, name, value)
@@ -152,11 +154,11 @@ def _of_statement(node: ast.stmt) -> Iterator[ast.stmt]:
         case ast.If(test=test):
             if "TYPE_CHECKING" in ast.dump(test):
                 return
-            yield _changed(node, test=_not(test))  # type: ignore[misc]
+            yield _changed(node, test=_not(test))
             if not node.orelse:
                 yield nothing
         case ast.While(test=test):
-            yield _changed(node, test=ast.copy_location(ast.Constant(False), test))  # type: ignore[misc]
+            yield _changed(node, test=ast.copy_location(ast.Constant(False), test))
         case ast.Expr(value=ast.Constant()):
             return
         case ast.Expr() | ast.AugAssign() | ast.Raise() | ast.For() | ast.Continue() | ast.Break() | ast.Delete():
@@ -164,7 +166,7 @@ def _of_statement(node: ast.stmt) -> Iterator[ast.stmt]:
         case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
             yield nothing
         case ast.Return(value=ast.expr() as value) if not isinstance(value, ast.Constant):
-            yield _changed(node, value=ast.copy_location(ast.Constant(None), value))  # type: ignore[misc]
+            yield _changed(node, value=ast.copy_location(ast.Constant(None), value))
 
 
 def _of_expression(node: ast.expr) -> Iterator[ast.expr]:
@@ -177,18 +179,18 @@ def _expressions(node: ast.expr) -> Iterator[ast.expr]:
         case ast.Compare(ops=ops):
             for i, op in enumerate(ops):
                 for other in _COMPARE[type(op)]:
-                    yield _changed(node, ops=[*ops[:i], other(), *ops[i + 1 :]])  # type: ignore[misc]
+                    yield _changed(node, ops=[*ops[:i], other(), *ops[i + 1 :]])
         case ast.BoolOp(op=op, values=values):
-            yield _changed(node, op=ast.Or() if isinstance(op, ast.And) else ast.And())  # type: ignore[misc]
+            yield _changed(node, op=ast.Or() if isinstance(op, ast.And) else ast.And())
             for i in range(len(values)):
                 left = [*values[:i], *values[i + 1 :]]
-                yield _changed(node, values=left) if len(left) > 1 else left[0]  # type: ignore[misc]
+                yield _changed(node, values=left) if len(left) > 1 else left[0]
         case ast.BinOp(op=op) if type(op) in _ARITHMETIC:
-            yield _changed(node, op=_ARITHMETIC[type(op)]())  # type: ignore[misc]
+            yield _changed(node, op=_ARITHMETIC[type(op)]())
         case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=operand) if not isinstance(operand, ast.Constant):
             yield operand
         case ast.IfExp(test=test):
-            yield _changed(node, test=_not(test))  # type: ignore[misc]
+            yield _changed(node, test=_not(test))
         case ast.Constant(value=bool() as value):
             yield ast.Constant(not value)
         case ast.Constant(value=int() as value):
@@ -199,34 +201,34 @@ def _expressions(node: ast.expr) -> Iterator[ast.expr]:
         case ast.Name(id=name, ctx=ast.Load()) if name in _OPPOSITE:
             yield ast.Name(_OPPOSITE[name], ast.Load())
         case ast.Attribute(attr=name, ctx=ast.Load()) if name in _OPPOSITE:
-            yield _changed(node, attr=_OPPOSITE[name])  # type: ignore[misc]
+            yield _changed(node, attr=_OPPOSITE[name])
         case ast.Call():
             yield from _calls(node)
         case ast.Subscript(slice=ast.Slice(lower=lower, upper=upper) as cut, ctx=ast.Load()):
             for name, bound in (("lower", lower), ("upper", upper)):
                 if bound is not None and not isinstance(bound, ast.Constant):
                     less = ast.BinOp(bound, ast.Sub(), ast.Constant(1))
-                    yield _changed(node, slice=ast.copy_location(_changed(cut, **{name: less}), cut))  # type: ignore[misc]
+                    yield _changed(node, slice=ast.copy_location(_changed(cut, **{name: less}), cut))
         case ast.Tuple(elts=elts, ctx=ast.Load()) | ast.List(elts=elts, ctx=ast.Load()) | ast.Set(elts=elts):
             for i in range(len(elts) if len(elts) > 1 else 0):
-                yield _changed(node, elts=[*elts[:i], *elts[i + 1 :]])  # type: ignore[misc]
+                yield _changed(node, elts=[*elts[:i], *elts[i + 1 :]])
         case ast.Dict(keys=keys, values=values):
             for i in range(len(keys) if len(keys) > 1 else 0):
-                yield _changed(node, keys=[*keys[:i], *keys[i + 1 :]], values=[*values[:i], *values[i + 1 :]])  # type: ignore[misc]
+                yield _changed(node, keys=[*keys[:i], *keys[i + 1 :]], values=[*values[:i], *values[i + 1 :]])
         case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
             for i, loop in enumerate(node.generators):
                 for j in range(len(loop.ifs)):
                     fewer = ast.comprehension(
                         loop.target, loop.iter, [*loop.ifs[:j], *loop.ifs[j + 1 :]], loop.is_async
                     )
-                    yield _changed(node, generators=[*node.generators[:i], fewer, *node.generators[i + 1 :]])  # type: ignore[misc]
+                    yield _changed(node, generators=[*node.generators[:i], fewer, *node.generators[i + 1 :]])
 
 
 def _calls(node: ast.Call) -> Iterator[ast.expr]:
     args = [] if _text(node.func).rpartition(".")[2] in _SYMMETRIC else node.args
     for i, (a, b) in enumerate(pairwise(args)):
         if not isinstance(a, ast.Starred) and not isinstance(b, ast.Starred) and ast.dump(a) != ast.dump(b):
-            yield _changed(node, args=[*args[:i], b, a, *args[i + 2 :]])  # type: ignore[misc]
+            yield _changed(node, args=[*args[:i], b, a, *args[i + 2 :]])
     for i, keyword in enumerate(node.keywords):
         if keyword.arg and keyword.arg not in _WORDS:
-            yield _changed(node, keywords=[*node.keywords[:i], *node.keywords[i + 1 :]])  # type: ignore[misc]
+            yield _changed(node, keywords=[*node.keywords[:i], *node.keywords[i + 1 :]])

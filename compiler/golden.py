@@ -103,15 +103,9 @@ def _assemble(manifest: Described, output: Any, values: list[NDArray[Any]]) -> N
     return np.concatenate(values) if values else np.zeros((0, *shape))
 
 
-def _exact(module: Module, weights: Weights, manifest: Described, raw: Raw) -> dict[str, NDArray[Any]] | None:
-    """The interpreter's outputs of one event; None where the program refuses it, or numbers leave float32's range."""
-    try:
-        batch = prepare(manifest, raw)
-    except DataError:
-        return None
-    if batch.unscored[0]:  # NaN whatever the interpreter gives
-        return {}
-    values = evaluate(module, module.outputs.values(), inputs_of(module, manifest, batch, 0), weights)
+def _exact(module: Module, weights: Weights, inputs: Weights) -> dict[str, NDArray[Any]] | None:
+    """The interpreter's outputs of one event; None where numbers leave float32's range on the way."""
+    values = evaluate(module, module.outputs.values(), inputs, weights)
     largest = float(np.finfo(np.float32).max)
     for value in values.values():
         if value.dtype.kind == "f" and (np.isfinite(value) & (np.abs(value) > largest)).any():
@@ -145,10 +139,17 @@ def _select(
 
 def _move(module: Module, weights: Weights, manifest: Described, raw: Raw) -> float | None:
     """How far rounding moves the reference of one event, no further than the last tolerance; None of one unfit."""
-    exact = _exact(module, weights, manifest, raw)
-    if not exact:
-        return None if exact is None else 0.0
-    inputs, largest = inputs_of(module, manifest, prepare(manifest, raw), 0), 0.0
+    try:
+        batch = prepare(manifest, raw)
+    except DataError:  # the program refuses it
+        return None
+    if batch.unscored[0]:  # NaN whatever the interpreter gives
+        return 0.0
+    inputs = inputs_of(module, manifest, batch, 0)
+    exact = _exact(module, weights, inputs)
+    if exact is None:
+        return None
+    largest = 0.0
     for moved in perturbed(module, inputs, weights):
         largest = max(largest, largest_move(exact, moved))
         if largest > TOLERANCES[-1]:

@@ -6,11 +6,10 @@ Larger copies of that file differ from tool to tool: Qiskit's reader knows sx, r
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.compiler.lower.circuit.export_qiskit import flat_of
 from hepq.compiler.lower.circuit.export_text import number
 from hepq.compiler.lower.circuit.flat import Flat, flat
 from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
@@ -70,18 +69,4 @@ def read_qasm2(text: str | bytes, size: int) -> Flat:
     """By Qiskit's reader, in the mode that knows no more than the paper's gates."""
     from qiskit import qasm2
 
-    made = qasm2.loads(text.decode() if isinstance(text, bytes) else text)
-    gates: list[Gate | Barrier] = []
-    measured: dict[int, int] = {}
-    for item in made.data:
-        qubits = tuple(made.find_bit(q).index for q in item.qubits)
-        if item.operation.name == "measure":
-            measured[made.find_bit(item.clbits[0]).index] = qubits[0]
-            continue
-        if item.operation.name == "barrier":
-            gates.append(Barrier(qubits))
-            continue
-        name = _OURS.get(item.operation.name, item.operation.name)
-        given: list[Any] = item.operation.params
-        gates.append(Gate(name, qubits, tuple(Angle(float(a)) for a in given)))
-    return Flat(size, tuple(gates), tuple(measured[bit] for bit in sorted(measured)))
+    return flat_of(qasm2.loads(text.decode() if isinstance(text, bytes) else text), size, _OURS)

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def write_qasm3(native: Native, values: Values | None, slots: Sequence[str] = ()
 def read_qasm3(text: str | bytes, size: int) -> Flat:
     import qiskit_qasm3_import
 
-    return _flat(qiskit_qasm3_import.parse(_text(text)), size)
+    return flat_of(qiskit_qasm3_import.parse(_text(text)), size)
 
 
 def write_qpy(native: Native, values: Values | None, slots: Sequence[str] = ()) -> bytes:
@@ -51,7 +52,7 @@ def write_qpy(native: Native, values: Values | None, slots: Sequence[str] = ()) 
 def read_qpy(data: str | bytes, size: int) -> Flat:
     from qiskit import qpy
 
-    return _flat(qpy.load(io.BytesIO(data if isinstance(data, bytes) else data.encode()))[0], size)
+    return flat_of(qpy.load(io.BytesIO(data if isinstance(data, bytes) else data.encode()))[0], size)
 
 
 def _circuit(native: Native, values: Values | None) -> Any:
@@ -62,7 +63,8 @@ def _text(data: str | bytes) -> str:
     return data.decode() if isinstance(data, bytes) else data
 
 
-def _flat(made: Any, size: int) -> Flat:
+def flat_of(made: Any, size: int, ours: Mapping[str, str] = MappingProxyType({})) -> Flat:
+    """The gates of a QuantumCircuit, and what is measured. ``ours``: names of Qiskit that are others here."""
     gates: list[Gate | Barrier] = []
     measured: dict[int, int] = {}
     for item in made.data:
@@ -72,18 +74,19 @@ def _flat(made: Any, size: int) -> Flat:
         elif item.operation.name == "barrier":
             gates.append(Barrier(qubits))
         else:
-            gates += _gates(item.operation, qubits)
+            gates += _gates(item.operation, qubits, ours)
     return Flat(size, tuple(gates), tuple(measured[bit] for bit in sorted(measured)))
 
 
-def _gates(operation: Any, qubits: tuple[int, ...]) -> Iterator[Gate]:
+def _gates(operation: Any, qubits: tuple[int, ...], ours: Mapping[str, str]) -> Iterator[Gate]:
     """The gate, or what defines one that only the text knows: OpenQASM has no gpi2, each angle is a gate there."""
-    if operation.name in GATES or operation.definition is None:
-        yield Gate(operation.name, qubits, tuple(map(_angle, operation.params)))
+    name = ours.get(operation.name, operation.name)
+    if name in GATES or operation.definition is None:
+        yield Gate(name, qubits, tuple(map(_angle, operation.params)))
         return
     for inner in operation.definition.data:
         on = tuple(qubits[operation.definition.find_bit(q).index] for q in inner.qubits)
-        yield from _gates(inner.operation, on)
+        yield from _gates(inner.operation, on, ours)
 
 
 def _angle(value: Any) -> Angle:
