@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
-FOLDERS := lang compiler runtime grammar stdlib docs
+FOLDERS := core lang compiler runtime grammar stdlib docs
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types clean

@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.stdlib_programs import PROGRAMS, declared, event_of, module_of, moved_weights
-from hepq.compiler.interpret import evaluate, run
-from hepq.compiler.ir import Module
-from hepq.compiler.lower.torch import pad_events, to_torch
+from hepq.compiler.ir.interpret import evaluate, run
+from hepq.compiler.ir.node import Module
+from hepq.compiler.lower.torch.module import pad_events, to_torch
 from hepq.compiler.passes.base import run_pipeline
-from hepq.compiler.passes.standard import INFERENCE
+from hepq.compiler.passes.pipelines import INFERENCE
 from tests.compiler.flat import flat_outputs
 from tests.compiler.generate import random_events, random_weights, seeded_module
 from tests.compiler.onnx.ort_call import Loaded

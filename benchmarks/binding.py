@@ -25,13 +25,13 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from benchmarks.circuit_peers import qiskit_o3
 from benchmarks.interleaved import need
 from benchmarks.quantum_circuits import angles, filled, kernel
-from hepq.compiler.lower.circuit.portfolio import compile_circuit
+from hepq.compiler.circuits.portfolio.search import compile_circuit
 from hepq.compiler.targets.quantum import device
-from hepq.runtime.quantum import simulate
 from hepq.runtime.quantum.bind import bound, pub
 from hepq.runtime.quantum.circuit import Circuit, remapped
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
+from hepq.runtime.quantum.simulate import state
 
 BAR = 300.0
 TOLERANCE = 1e-6
@@ -70,7 +70,7 @@ def entry(native: Native, values: NDArray[np.float64]) -> float:
     place = {q: i for i, q in enumerate(native.used)}
     ops = tuple(remapped(op, qubits=place) for op in native.circuit.ops)
     small = Circuit(len(place), native.circuit.slots, ops)
-    chances = simulate.states(small, _tensor(values[None])).abs().square().numpy()[0]
+    chances = state.states(small, _tensor(values[None])).abs().square().numpy()[0]
     mask = sum(1 << place[q] for q in native.measured)
     return float(chances[np.arange(len(chances)) & mask == 0].sum())
 
@@ -101,7 +101,7 @@ def measure(wires: int, on: Device, events: int, rounds: int) -> Result:
         start = time.perf_counter()
         theirs = qiskit_o3(filled(circuit, values[i]), on, 0)[0]
         peer.append(time.perf_counter() - start)
-        exact = float(simulate.states(circuit, _tensor(values[i][None])).abs().square()[0, 0])
+        exact = float(state.states(circuit, _tensor(values[i][None])).abs().square()[0, 0])
         apart.append(abs(entry(native, values[i]) - exact))
         peer_apart.append(abs(entry(theirs, np.zeros(0)) - exact))
     whole, one, theirs_one = (float(np.median(t)) for t in (batch, single, peer))

@@ -9,11 +9,11 @@ from math import pi
 from typing import Any
 
 from benchmarks.data import Absent
-from hepq.compiler.lower.circuit.native_gates import best_couplings, turns_any_angle
-from hepq.compiler.lower.circuit.polish import polished
-from hepq.compiler.lower.circuit.qiskit_convert import from_qiskit, target_of, to_qiskit
-from hepq.compiler.lower.circuit.regions import chosen, costs
-from hepq.compiler.lower.circuit.tket_convert import to_tket
+from hepq.compiler.circuits.formats.qiskit_convert import from_qiskit, target_of, to_qiskit
+from hepq.compiler.circuits.formats.tket_convert import to_tket
+from hepq.compiler.circuits.layout.regions import chosen, costs
+from hepq.compiler.circuits.native.gates import best_couplings, turns_any_angle
+from hepq.compiler.circuits.native.polish import polished
 from hepq.runtime.quantum.circuit import Angle, Circuit, Gate, remapped
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native

@@ -32,14 +32,14 @@ from benchmarks import random_circuits
 from benchmarks.circuit_peers import SEEDS, bounded, greedy, qiskit_o3, tket_default
 from benchmarks.interleaved import need
 from benchmarks.quantum_circuits import filled, kernel, qaoa, qft, vqc
-from hepq.compiler.lower.circuit.check import verify_native
-from hepq.compiler.lower.circuit.portfolio import compile_circuit
-from hepq.compiler.lower.circuit.score import score
+from hepq.compiler.circuits.check.equivalence import verify_native
+from hepq.compiler.circuits.portfolio.score import score
+from hepq.compiler.circuits.portfolio.search import compile_circuit
 from hepq.compiler.targets.quantum import device
+from hepq.runtime.artifact.sealed import digest
 from hepq.runtime.quantum.circuit import Circuit
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
-from hepq.runtime.sealed import digest
 
 PEERS = ("qiskit", "tket", "greedy")
 #: how far the distribution of a peer's circuit may be off: Qiskit drops rotations that are nearly none

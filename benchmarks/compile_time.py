@@ -17,11 +17,11 @@ from rich.table import Table
 
 from benchmarks import tagger_programs as programs
 from benchmarks.tagger_parity import LORENTZ, PX, X
-from hepq.compiler.initialise import initial_weights
-from hepq.compiler.lower.tvm import lower
+from hepq.compiler.lower.cpu import lower
 from hepq.compiler.passes.base import run_pipeline
-from hepq.compiler.passes.standard import INFERENCE
+from hepq.compiler.passes.pipelines import INFERENCE
 from hepq.compiler.targets import cpu
+from hepq.compiler.weights.initialise import initial_weights
 
 GRAPH = "pos: real[part, xy], x: real[part, feat]"
 CALLS = {

@@ -17,13 +17,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.programs import Programs
-from hepq.compiler.check import check_text
-from hepq.lang.ast import File
-from hepq.lang.diagnostic import HepqError, Sink
-from hepq.lang.format import format_source
-from hepq.lang.parser import parse
-from hepq.lang.render import render_text
-from hepq.lang.source import Source
+from hepq.compiler.driver.check import check_text
+from hepq.core.diagnostics.diagnostic import HepqError, Sink
+from hepq.core.diagnostics.render import render_text
+from hepq.core.source import Source
+from hepq.lang.format.program import format_source
+from hepq.lang.syntax.ast import File
+from hepq.lang.syntax.parser import parse
 
 ROOT = Path(__file__).resolve().parents[1]
 _MARKS = "()[]{}.,:;=+-*/%^<>|~@#\"'\\\n\t \0\x1b$?!&é日"

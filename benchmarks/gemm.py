@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from hepq.compiler.infer import make
-from hepq.compiler.ir import Module
-from hepq.compiler.lower.tvm.layout import LINE
-from hepq.lang.types import Dim, Type
+from hepq.compiler.ir.infer import make
+from hepq.compiler.ir.node import Module
+from hepq.compiler.lower.cpu.layout import LINE
+from hepq.core.types import Dim, Type
 from tests.compiler.tvm_call import Compiled, aligned
 
 BAR = 0.7

@@ -24,10 +24,11 @@ from scipy.stats import wasserstein_distance
 from torch import Tensor
 
 from benchmarks.curves import draw, measured
-from hepq.compiler.lower.torch import TorchModule, to_torch
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file
-from hepq.compiler.train import Recipe, checkpoint, train_file
+from hepq.compiler.driver.compilation import build_file
+from hepq.compiler.driver.options import Options
+from hepq.compiler.lower.torch.module import TorchModule, to_torch
+from hepq.compiler.train import Recipe, train_file
+from hepq.compiler.train.fit import checkpoint
 from hepq.compiler.train.report import History, Watch
 from tests.models.showers import EXAMPLES, Array, log_energy, make, read
 

@@ -38,9 +38,9 @@ Step = Callable[[], Array]
 def compiled(model: str, x: Array, y: Array, weights: Array) -> Step:
     import torch
 
-    from hepq.compiler.lower.torch import to_torch
-    from hepq.compiler.options import Options
-    from hepq.compiler.pipeline import build_file
+    from hepq.compiler.driver.compilation import build_file
+    from hepq.compiler.driver.options import Options
+    from hepq.compiler.lower.torch.module import to_torch
 
     module = build_file(PROGRAM, Options(model=model, dims={"wire": x.shape[1]})).module
     names = ("first", "second", "third")

@@ -34,11 +34,11 @@ Array = NDArray[np.float64]
 
 def compiled(wires: int, x: Array, backend: str, folder: Path) -> Callable[[], Array]:
     """What `hepqc compile` and `hepqc kernel` do; only the second is timed."""
-    from hepq.compiler.options import Options
-    from hepq.compiler.pipeline import compile_file
-    from hepq.runtime.artifact import Artifact
-    from hepq.runtime.quantum.artifact_kernel import ArtifactKernel
-    from hepq.runtime.quantum.gram import gram
+    from hepq.compiler.driver.compilation import compile_file
+    from hepq.compiler.driver.options import Options
+    from hepq.runtime.artifact.artifact import Artifact
+    from hepq.runtime.quantum.kernel.artifact_kernel import ArtifactKernel
+    from hepq.runtime.quantum.kernel.gram import gram
 
     out = folder / f"{wires}.hepqx"
     if not out.exists():

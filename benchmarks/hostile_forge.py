@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from hepq.runtime.tensors import read
+from hepq.runtime.artifact.tensors import read
 
 #: what stands in for a value in JSON
 JUNK: tuple[Any, ...] = (

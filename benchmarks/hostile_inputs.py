@@ -25,8 +25,8 @@ def hepqc(arguments: list[str]) -> Action:
         import traceback
 
         from hepq import cli
-        from hepq.commands.console import INTERNAL
-        from hepq.commands.console import report as plain
+        from hepq.cli.shared.console import INTERNAL
+        from hepq.cli.shared.console import report as plain
 
         def told(error: Exception) -> int | None:
             status = plain(error)
@@ -87,7 +87,7 @@ def onnx(random: Random, good: Path, work: Path) -> Action:
     import onnx as library
 
     from benchmarks.hostile_forge import JUNK, changed, tensors
-    from hepq.runtime.onnx_model import CHECKSUM, GOLDEN, MANIFEST
+    from hepq.runtime.engine.onnx_model import CHECKSUM, GOLDEN, MANIFEST
 
     model = library.load(str(good / "jets.onnx"))
     kept = {p.key: p.value for p in model.metadata_props if p.key != CHECKSUM}
@@ -109,9 +109,9 @@ def onnx(random: Random, good: Path, work: Path) -> Action:
 def program(random: Random, good: Path, work: Path) -> Action:
     """A program as ``benchmarks fuzz`` makes them: through check and fmt, and to IR if it is small."""
     from benchmarks import fuzz
-    from hepq.compiler.options import Options
-    from hepq.compiler.pipeline import emit
-    from hepq.lang.diagnostic import HepqError
+    from hepq.compiler.driver.compilation import emit
+    from hepq.compiler.driver.options import Options
+    from hepq.core.diagnostics.diagnostic import HepqError
 
     makers, shares = zip(*fuzz.KINDS.values(), strict=True)
     text = random.choices(makers, shares)[0](random)

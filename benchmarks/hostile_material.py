@@ -93,8 +93,8 @@ def make_apart(folder: Path, names: tuple[str, ...] = tuple(ARTIFACTS)) -> None:
 
 def make(folder: Path, names: tuple[str, ...] = tuple(ARTIFACTS)) -> None:
     """Fill ``folder``: programs, events, artifacts ``names``, weights, a checkpoint, a store, keys, devices."""
-    from hepq.compiler.options import Options
-    from hepq.compiler.pipeline import compile_file
+    from hepq.compiler.driver.compilation import compile_file
+    from hepq.compiler.driver.options import Options
 
     for name, text in (("jets.hepq", JETS), ("vectors.hepq", VECTORS), ("circuits.hepq", CIRCUITS)):
         (folder / name).write_text(text)
@@ -158,8 +158,8 @@ def imported() -> None:
         "awkward", "uproot", "pyarrow.parquet", "torch", "torch._dynamo", "sklearn.svm",
         "qiskit", "pytket", "matplotlib.figure", "onnx",
         "onnxruntime", "tvm_ffi", "cryptography.hazmat.primitives.asymmetric.ed25519", "rich.markdown",
-        "hepq.compiler.train", "hepq.compiler.pipeline", "hepq.compiler.lower.circuit.portfolio",
-        "hepq.compiler.lower.tvm.codegen", "hepq.runtime.quantum.export", "hepq.runtime.attributions",
+        "hepq.compiler.train", "hepq.compiler.driver.compilation", "hepq.compiler.circuits.portfolio.search",
+        "hepq.compiler.lower.cpu.codegen", "hepq.runtime.quantum.kernel.export", "hepq.runtime.report.attributions",
     ):  # fmt: skip
         importlib.import_module(name)
     import torch

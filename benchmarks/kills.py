@@ -30,11 +30,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from hepq.runtime.quantum import simulate
 from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op
-from hepq.runtime.quantum.gram import gram
-from hepq.runtime.quantum.kernel import content
-from hepq.runtime.quantum.store import Store, tile_key
+from hepq.runtime.quantum.kernel.gram import gram
+from hepq.runtime.quantum.kernel.kernel import content
+from hepq.runtime.quantum.kernel.store import Store, tile_key
+from hepq.runtime.quantum.simulate import state
 
 WIRES, EVENTS, TILE = 4, 80, 4
 #: seconds that each tile takes beside its computing: about as long as storing it, so that kills hit both
@@ -70,12 +70,12 @@ class Fidelity:
             os.write(descriptor, tile_key(self.digest, content(x), content(y)).encode() + b"\n")
             os.close(descriptor)
         time.sleep(PAUSE)
-        found: NDArray[np.float64] = simulate.gram(self._states(x), self._states(y)).numpy()
+        found: NDArray[np.float64] = state.gram(self._states(x), self._states(y)).numpy()
         return found
 
     def _states(self, x: Array) -> torch.Tensor:
         products = [2 * (pi - x[:, i]) * (pi - x[:, j]) for i, j in PAIRS]
-        return simulate.states(self.circuit, torch.from_numpy(np.stack([*(2 * x.T), *products], axis=1)))
+        return state.states(self.circuit, torch.from_numpy(np.stack([*(2 * x.T), *products], axis=1)))
 
 
 def job(x: Array, folder: Path, name: str) -> None:

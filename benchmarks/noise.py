@@ -24,14 +24,14 @@ from rich.table import Table
 from benchmarks.circuit_peers import SEEDS, qiskit_o3
 from benchmarks.data import Absent
 from benchmarks.quantum_circuits import angles, filled, kernel
-from hepq.compiler.lower.circuit.portfolio import compile_circuit
-from hepq.compiler.lower.circuit.score import score
+from hepq.compiler.circuits.portfolio.score import score
+from hepq.compiler.circuits.portfolio.search import compile_circuit
 from hepq.compiler.targets.quantum import device as named_device
-from hepq.runtime.quantum.backend import Task
+from hepq.runtime.quantum.backends.backend import Task
+from hepq.runtime.quantum.backends.exact import Exact
+from hepq.runtime.quantum.backends.noise import Noisy
 from hepq.runtime.quantum.device import Device
-from hepq.runtime.quantum.exact import Exact
 from hepq.runtime.quantum.native import Native
-from hepq.runtime.quantum.noise import Noisy
 
 DEVICES, WIRES, PAIRS = ("ibm:torino", "ibm:boston"), (4, 6), 4
 OURS = "hepq"

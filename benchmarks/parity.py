@@ -31,10 +31,10 @@ from rich.table import Table
 
 import hepq
 from benchmarks import data, weaver
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file, compile_file
-from hepq.compiler.weights import import_checkpoint, save_weights
-from hepq.runtime.metrics import auc, binary_score
+from hepq.compiler.driver.compilation import build_file, compile_file
+from hepq.compiler.driver.options import Options
+from hepq.compiler.weights.files import import_checkpoint, save_weights
+from hepq.runtime.report.metrics import auc, binary_score
 
 PROGRAM = Path(__file__).with_suffix(".hepq").with_stem("particlenet")
 GIVEN, AUC = 1e-5, 0.99

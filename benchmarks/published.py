@@ -17,10 +17,10 @@ from rich.table import Table
 
 import hepq
 from benchmarks import data
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file, compile_file
-from hepq.compiler.weights import import_checkpoint, save_weights
-from hepq.lang.diagnostic import HepqError
+from hepq.compiler.driver.compilation import build_file, compile_file
+from hepq.compiler.driver.options import Options
+from hepq.compiler.weights.files import import_checkpoint, save_weights
+from hepq.core.diagnostics.diagnostic import HepqError
 
 HERE = Path(__file__).parent
 #: published weights -> the program that reads them

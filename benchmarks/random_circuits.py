@@ -23,9 +23,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from benchmarks.circuit_peers import SEEDS, qiskit_o3
 from benchmarks.kept import kept
 from benchmarks.quantum_circuits import filled, pairs
-from hepq.compiler.lower.circuit.check import verify_native
-from hepq.compiler.lower.circuit.portfolio import compile_circuit
-from hepq.compiler.lower.circuit.score import score
+from hepq.compiler.circuits.check.equivalence import verify_native
+from hepq.compiler.circuits.portfolio.score import score
+from hepq.compiler.circuits.portfolio.search import compile_circuit
 from hepq.compiler.targets.quantum import device
 from hepq.runtime.quantum.circuit import Angle, Circuit, Gate, Op
 

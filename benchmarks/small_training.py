@@ -24,12 +24,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import data
-from hepq.runtime.threads import available, limited, sleep_when_idle
+from hepq.runtime.engine.threads import available, limited, sleep_when_idle
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from hepq.compiler.train.run import Run
+    from hepq.compiler.train.fit.run import Run
 
 PROGRAM = Path(__file__).with_suffix(".hepq")
 LABELS = ("QCD", "Tbqq")
@@ -41,11 +41,11 @@ Times = tuple[float, float]
 
 def ours(name: str, jets: int) -> Run:
     """A training of ours, ready to begin."""
-    from hepq.compiler.options import Options
-    from hepq.compiler.train.data import labelled, read_events, resolved
-    from hepq.compiler.train.group import Group
+    from hepq.compiler.driver.options import Options
+    from hepq.compiler.train.data.split import labelled, read_events, resolved
+    from hepq.compiler.train.fit.group import Group
+    from hepq.compiler.train.fit.run import Run
     from hepq.compiler.train.recipe import Recipe
-    from hepq.compiler.train.run import Run
 
     found = read_events(PROGRAM, [str(data.jets_file(label)) for label in LABELS], Options(), name)
     recipe = resolved(Recipe(batch=BATCH, rate=RATE, events=jets, device="cpu"), found.built)

@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from hepq.compiler.build import build
-from hepq.compiler.initialise import initial_weights
-from hepq.compiler.ir import Module
-from hepq.lang import ast
+from hepq.compiler.driver.build import build
+from hepq.compiler.ir.node import Module
+from hepq.compiler.weights.initialise import initial_weights
+from hepq.core.diagnostics.diagnostic import HepqError, Sink
+from hepq.core.source import Source
+from hepq.core.types import ENERGY, LORENTZ, Type
 from hepq.lang.checker import check
-from hepq.lang.diagnostic import HepqError, Sink
 from hepq.lang.modules import load
-from hepq.lang.parser import parse
-from hepq.lang.source import Source
-from hepq.lang.types import ENERGY, LORENTZ, Type
+from hepq.lang.syntax import ast
+from hepq.lang.syntax.parser import parse
 
 Array = np.ndarray[Any, Any]
 

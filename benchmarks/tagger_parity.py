@@ -28,9 +28,9 @@ from torch import Tensor, nn
 from benchmarks import tagger_programs as programs
 from benchmarks.interleaved import need
 from benchmarks.tagger_networks import PCNN, PFN, LorentzNet
-from hepq.compiler.lower.torch import pad_events, to_torch
+from hepq.compiler.lower.torch.module import pad_events, to_torch
 from hepq.compiler.passes.base import run_pipeline
-from hepq.compiler.passes.standard import INFERENCE
+from hepq.compiler.passes.pipelines import INFERENCE
 from tests.compiler.tvm_call import Compiled
 
 SLOTS = 128

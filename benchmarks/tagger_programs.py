@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from hepq.compiler.build import Built, build
-from hepq.compiler.ir import Module
-from hepq.compiler.weights import Imported, import_checkpoint
+from hepq.compiler.driver.build import Built, build
+from hepq.compiler.ir.node import Module
+from hepq.compiler.weights.files import Imported, import_checkpoint
+from hepq.core.diagnostics.diagnostic import HepqError, Sink
 from hepq.lang.checker import check
-from hepq.lang.diagnostic import HepqError, Sink
 from hepq.lang.modules import load
 
 Array = np.ndarray[Any, Any]

@@ -55,13 +55,13 @@ class Result:
 
 def measure(tagger: str, jets: int, epochs: int, seed: int, bar: Progress) -> Result:
     """Train both, epoch by epoch in turn."""
-    from hepq.compiler.options import Options
-    from hepq.compiler.train.data import labelled, read_events, resolved
-    from hepq.compiler.train.group import Group
+    from hepq.compiler.driver.options import Options
+    from hepq.compiler.train.data.split import labelled, read_events, resolved
+    from hepq.compiler.train.fit.group import Group
+    from hepq.compiler.train.fit.run import Run
     from hepq.compiler.train.recipe import Recipe
     from hepq.compiler.train.report import Watch
-    from hepq.compiler.train.run import Run
-    from hepq.lang.train_settings import OPTIMISERS, SCHEDULES, Spec
+    from hepq.lang.declarations.train_settings import OPTIMISERS, SCHEDULES, Spec
 
     files = [str(data.jets_file(label)) for label in LABELS]
     found = read_events(PROGRAM, files, Options(), f"{tagger}_")
@@ -93,7 +93,7 @@ def measure(tagger: str, jets: int, epochs: int, seed: int, bar: Progress) -> Re
 
 
 def _quality(p: NDArray[np.float64], truth: NDArray[np.int64]) -> tuple[float, float, float]:
-    from hepq.runtime.metrics import accuracy, auc, discriminants, rejection
+    from hepq.runtime.report.metrics import accuracy, auc, discriminants, rejection
 
     signal, scores = truth == len(LABELS) - 1, discriminants(p)[:, -1]
     return accuracy(p, truth), auc(scores, signal), rejection(scores, signal, EFFICIENCY / 100).value
@@ -121,7 +121,7 @@ def fill(page: Path, rows: list[list[str]]) -> None:
 
 
 def main(argv: list[str]) -> int:
-    from hepq.compiler.train.memory import large_pages
+    from hepq.compiler.train.fit.memory import large_pages
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks training", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="PFN and P-CNN, 2 epochs of 1,000 jets")

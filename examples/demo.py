@@ -23,9 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 import hepq
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import compile_file
-from hepq.runtime.metrics import auc, binary_score, rejection, roc_picture
+from hepq.compiler.driver.compilation import compile_file
+from hepq.compiler.driver.options import Options
+from hepq.runtime.report.metrics import auc, binary_score, rejection, roc_picture
 
 HERE = Path(__file__).parent
 SIGNAL, BACKGROUND = "Tbqq", "QCD"

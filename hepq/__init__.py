@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     __version__: str
     from hepq.api import attributions, load, two_sample_test
     from hepq.compiler.train.two_sample import TwoSample
-    from hepq.lang.diagnostic import HepqError
-    from hepq.runtime.errors import ArtifactError, DataError
+    from hepq.core.diagnostics.diagnostic import HepqError
+    from hepq.core.errors import ArtifactError, DataError
     from hepq.runtime.model import Model
-    from hepq.runtime.quantum.estimator import QSVC
+    from hepq.runtime.quantum.kernel.estimator import QSVC
 
 __all__ = [
     "QSVC", "ArtifactError", "DataError", "HepqError", "Model", "TwoSample", "__version__", "attributions", "load",
@@ -22,11 +22,11 @@ __all__ = [
 
 #: public name -> where it lives; looked up on first use, so that ``import hepq`` costs nothing
 _HOMES = {
-    "ArtifactError": "hepq.runtime.errors",
-    "DataError": "hepq.runtime.errors",
-    "HepqError": "hepq.lang.diagnostic",
+    "ArtifactError": "hepq.core.errors",
+    "DataError": "hepq.core.errors",
+    "HepqError": "hepq.core.diagnostics.diagnostic",
     "Model": "hepq.runtime.model",
-    "QSVC": "hepq.runtime.quantum.estimator",
+    "QSVC": "hepq.runtime.quantum.kernel.estimator",
     "attributions": "hepq.api",
     "TwoSample": "hepq.compiler.train.two_sample",
     "load": "hepq.api",

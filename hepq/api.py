@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from hepq.compiler.train import Recipe
     from hepq.compiler.train.two_sample import TwoSample
-    from hepq.runtime.attributions import Attributions, Progress
     from hepq.runtime.model import Model
-    from hepq.runtime.quantum.backend import Backend
+    from hepq.runtime.quantum.backends.backend import Backend
+    from hepq.runtime.report.attributions import Attributions, Progress
 
 
 def load(
@@ -38,14 +38,14 @@ def load(
     if it cannot be rebuilt.
     """
     from hepq.runtime.arguments import whole
-    from hepq.runtime.artifact import Artifact
+    from hepq.runtime.artifact.artifact import Artifact
+    from hepq.runtime.artifact.trust import Trust
     from hepq.runtime.model import Model
-    from hepq.runtime.trust import Trust
 
     whole("threads", threads, 1, optional=True)
     artifact = Artifact.open(path, Trust.of(sha256, trusted))
     if rebuild:
-        from hepq.compiler.rebuilt import recompiled
+        from hepq.compiler.driver.rebuilt import recompiled
 
         artifact = recompiled(artifact)
     return Model(artifact, threads, backend, shots, seed)
@@ -70,9 +70,9 @@ def attributions(
     without gradients, HQ0833 for an unknown variable, HQ0889 for other arguments;
     HepqError if the artifact's program cannot be built again.
     """
-    from hepq.runtime import attributions as found
     from hepq.runtime.arguments import one_of, whole
-    from hepq.runtime.scored import choose, drawn
+    from hepq.runtime.report import attributions as found
+    from hepq.runtime.report.scored import choose, drawn
 
     one_of("by", by, ("permutation", "gradient", "integrated"))
     one_of("metric", metric, ("auc", "accuracy"))
@@ -89,7 +89,7 @@ def attributions(
     if classes is not None:
         return found.permutation(model, batch, classes, score, metric=metric, repeats=repeats, seed=seed,
                                  ragged=ragged, together=together, progress=progress)  # fmt: skip
-    from hepq.compiler.lower.torch_attributions import gradients
+    from hepq.compiler.lower.torch.attributions import gradients
 
     return gradients(model.artifact, batch, score, integrated=by == "integrated", baseline=baseline, steps=steps,
                      progress=progress)  # fmt: skip
@@ -109,7 +109,7 @@ def two_sample_test(
 
     Events must be independent, with weight 1. Raises HepqError for the program, DataError for the files.
     """
-    from hepq.compiler.options import Options
+    from hepq.compiler.driver.options import Options
     from hepq.compiler.train.two_sample import compare_files
     from hepq.runtime.arguments import one_of, whole
 

@@ -5,26 +5,26 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from hepq.lang import ast
-from hepq.lang.attributes import check_attributes
-from hepq.lang.body import run_body
-from hepq.lang.builder import NullBuilder
-from hepq.lang.calls import check_result, constant, dim_size
-from hepq.lang.catalogue import diag, near
-from hepq.lang.checkpoint import check_placeholders, check_tables
-from hepq.lang.circuits import check_circuit
-from hepq.lang.context import Context, Frame, Reported, bounded
-from hepq.lang.dataset import elaborate_dataset, feeds
-from hepq.lang.diagnostic import MORE, Diagnostic, Sink
-from hepq.lang.entry import elaborate_model, warn_unused_inputs
-from hepq.lang.expr import known
-from hepq.lang.generic import bind_any
+from hepq.core.diagnostics.catalogue import diag, near
+from hepq.core.diagnostics.diagnostic import MORE, Diagnostic, Sink
+from hepq.core.source import Source
+from hepq.lang.declarations.checkpoint import check_placeholders, check_tables
+from hepq.lang.declarations.dataset import elaborate_dataset, feeds
+from hepq.lang.declarations.model import elaborate_model, warn_unused_inputs
+from hepq.lang.declarations.train import elaborate_train
+from hepq.lang.elaborate.attributes import check_attributes
+from hepq.lang.elaborate.builder import NullBuilder
+from hepq.lang.elaborate.calls import check_result, constant, dim_size
+from hepq.lang.elaborate.circuits.circuits import check_circuit
+from hepq.lang.elaborate.context import Context, Frame, Reported, bounded
+from hepq.lang.elaborate.expressions import known
+from hepq.lang.elaborate.generic import bind_any
+from hepq.lang.elaborate.numbering import check_numbering
+from hepq.lang.elaborate.signature import STATIC_KINDS, pattern
+from hepq.lang.elaborate.statements import run_body
+from hepq.lang.elaborate.work import Work
 from hepq.lang.modules import Program
-from hepq.lang.numbering import check_numbering
-from hepq.lang.signature import STATIC_KINDS, pattern
-from hepq.lang.source import Source
-from hepq.lang.train import elaborate_train
-from hepq.lang.work import Work
+from hepq.lang.syntax import ast
 
 
 def check(program: Program, sink: Sink, work: Work | None = None) -> None:

@@ -11,14 +11,14 @@ from importlib.resources import files
 from os.path import isfile
 from pathlib import Path
 
-from hepq.lang import ast
-from hepq.lang.catalogue import diag, near
-from hepq.lang.diagnostic import Diagnostic, Label, Sink
-from hepq.lang.kept import kept
-from hepq.lang.limits import MAX_MODULES, allow_deep_recursion
-from hepq.lang.parser import grammar_text, parse
-from hepq.lang.reading import read_source
-from hepq.lang.source import Source, Span
+from hepq.core.diagnostics.catalogue import diag, near
+from hepq.core.diagnostics.diagnostic import Diagnostic, Label, Sink
+from hepq.core.source import Source, Span
+from hepq.lang.syntax import ast
+from hepq.lang.syntax.limits import MAX_MODULES, allow_deep_recursion
+from hepq.lang.syntax.parser import grammar_text, parse
+from hepq.lang.syntax.reading import read_source
+from hepq.lang.syntax.results_cache import kept
 
 MAIN = "main"
 PRELUDE = "std.prelude"
@@ -225,7 +225,7 @@ def library_module(name: str) -> tuple[ast.File, tuple[Diagnostic, ...]] | None:
 @cache
 def _parser() -> bytes:
     """All that a syntax tree depends on besides its text."""
-    code = (Path(__file__).with_name(f"{name}.py") for name in ("ast", "ast_expr", "parser", "source", "transform"))
+    code = (*sorted((Path(__file__).parent / "syntax").glob("*.py")), Path(__file__).parents[1] / "core" / "source.py")
     return grammar_text().encode() + b"".join(file.read_bytes() for file in code)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from numbers import Integral
 
-from hepq.runtime.errors import DataError
+from hepq.core.errors import DataError
 
 
 def one_of(name: str, value: object, known: Collection[str]) -> None:

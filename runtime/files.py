@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from hepq.runtime.errors import DataError
+from hepq.core.errors import DataError
 
 #: in the name of all that is temporary; locks are not seen from other machines everywhere, so it says whose it is
 _MARK = f"hepq-{hashlib.sha256(platform.node().encode()).hexdigest()[:8]}-"

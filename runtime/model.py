@@ -12,21 +12,22 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime import event_files, outputs
-from hepq.runtime.artifact import VARIABLES, Artifact
-from hepq.runtime.columns import Raw, collect, field_names
-from hepq.runtime.engine import Engine
-from hepq.runtime.events import Batch, Report, prepare
-from hepq.runtime.manifest import Manifest
-from hepq.runtime.report import NotANumber
+from hepq.runtime.artifact.artifact import VARIABLES, Artifact
+from hepq.runtime.artifact.manifest import Manifest
+from hepq.runtime.engine import outputs
+from hepq.runtime.engine.cpu import Engine
+from hepq.runtime.events import event_files
+from hepq.runtime.events.batch import Batch, Report, prepare
+from hepq.runtime.events.columns import Raw, collect, field_names
+from hepq.runtime.report.report import NotANumber
 
 if TYPE_CHECKING:
-    from hepq.runtime.derived import Variables
+    from hepq.runtime.events.derived import Variables
     from hepq.runtime.predict import Summary
-    from hepq.runtime.quantum.artifact_kernel import ArtifactKernel
-    from hepq.runtime.quantum.backend import Backend
+    from hepq.runtime.quantum.backends.backend import Backend
     from hepq.runtime.quantum.engine import HybridEngine
-    from hepq.runtime.quantum.features import KernelEvents
+    from hepq.runtime.quantum.kernel.artifact_kernel import ArtifactKernel
+    from hepq.runtime.quantum.kernel.features import KernelEvents
     from hepq.runtime.verify import Verification
 
 #: arrays longer than this are scored piece by piece, so that working memory stays bounded
@@ -97,7 +98,7 @@ class Model:
             low = first + int(events[0])
             why: tuple[NotANumber, ...] = (NotANumber("model", name, "scored NaN", 0, len(events), where, low),)
         else:
-            from hepq.runtime.derived import Rows
+            from hepq.runtime.events.derived import Rows
 
             rows = Rows(batch.offsets, batch.contents)
             why = self._variables.causes(self.manifest, rows, events, name, where, first)
@@ -134,7 +135,7 @@ class Model:
         self, backend: str | Backend = "exact", shots: int | None = None, seed: int | None = 0
     ) -> ArtifactKernel:
         """The model's kernel as a function of two sets of events. Raises ArtifactError HQ0841 if it has none."""
-        from hepq.runtime.quantum.artifact_kernel import ArtifactKernel
+        from hepq.runtime.quantum.kernel.artifact_kernel import ArtifactKernel
 
         return ArtifactKernel(self.artifact, backend, shots, seed)
 
@@ -150,7 +151,7 @@ class Model:
 
     def kernel_events(self, events: Any, limit: int | None = None, *, tree: str | None = None) -> KernelEvents:
         """As ``kernel_inputs``, with a report of what became of the events."""
-        from hepq.runtime.quantum.features import kernel_events
+        from hepq.runtime.quantum.kernel.features import kernel_events
 
         return kernel_events(self, events, limit, tree)
 
@@ -197,7 +198,7 @@ def _variables(artifact: Artifact) -> Variables | None:
     """The dataset's variables, if the artifact has them; those made before hepq kept them do not."""
     if (data := artifact.members.get(VARIABLES)) is None:
         return None
-    from hepq.runtime.derived import Variables
+    from hepq.runtime.events.derived import Variables
 
     return Variables.read(data, str(artifact.path), artifact.manifest)
 

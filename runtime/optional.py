@@ -6,7 +6,7 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-from hepq.runtime.errors import DataError
+from hepq.core.errors import DataError
 
 
 def optional(module: str, extra: str) -> ModuleType:

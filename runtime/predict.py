@@ -11,15 +11,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hepq.runtime import event_files, outputs
-from hepq.runtime.artifact import WEIGHTS
-from hepq.runtime.columns import collect
-from hepq.runtime.errors import DataError
-from hepq.runtime.judged import Judged
-from hepq.runtime.kept import Kind, kinds
-from hepq.runtime.plain import plain
-from hepq.runtime.report import Report
-from hepq.runtime.writers import open_writer
+from hepq.core.errors import DataError
+from hepq.runtime.artifact.artifact import WEIGHTS
+from hepq.runtime.engine import outputs
+from hepq.runtime.events import event_files
+from hepq.runtime.events.columns import collect
+from hepq.runtime.events.copied import Kind, kinds
+from hepq.runtime.events.plain import plain
+from hepq.runtime.events.writers import open_writer
+from hepq.runtime.report.judged import Judged
+from hepq.runtime.report.report import Report
 
 if TYPE_CHECKING:
     from hepq.runtime.model import Model

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime import lorentz
-from hepq.runtime.artifact import GOLDEN
-from hepq.runtime.columns import Raw
-from hepq.runtime.errors import ArtifactError
-from hepq.runtime.golden import Golden
-from hepq.runtime.manifest import Described
+from hepq.core.errors import ArtifactError
+from hepq.runtime.artifact.artifact import GOLDEN
+from hepq.runtime.artifact.golden import Golden
+from hepq.runtime.artifact.manifest import Described
+from hepq.runtime.events import lorentz
+from hepq.runtime.events.columns import Raw
 
 if TYPE_CHECKING:
     from hepq.runtime.model import Model
@@ -168,7 +168,7 @@ def _natives(model: Model, tolerance: float) -> list[Difference]:
     """Circuits compiled for a device against what they were compiled from."""
     if model.manifest.circuits is None or model.manifest.circuits.natives is None:
         return []
-    from hepq.runtime.quantum.replay import native_differences
+    from hepq.runtime.quantum.native_check import native_differences
 
     found = native_differences(model.artifact)
     return [Difference("circuit", digest[:8], largest, largest <= tolerance) for digest, largest in found.items()]

@@ -14,13 +14,13 @@ from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
 from hepq.cli import app
-from hepq.compiler.check import check_path
-from hepq.lang.catalogue import entries
-from hepq.lang.diagnostic import Diagnostic
-from hepq.lang.format import format_source
-from hepq.lang.limits import MAX_BYTES
-from hepq.lang.render import render_text
-from hepq.runtime.errors import CATALOGUE
+from hepq.compiler.driver.check import check_path
+from hepq.core.diagnostics.catalogue import entries
+from hepq.core.diagnostics.diagnostic import Diagnostic
+from hepq.core.diagnostics.render import render_text
+from hepq.core.errors import CATALOGUE
+from hepq.lang.format.program import format_source
+from hepq.lang.syntax.limits import MAX_BYTES
 from tests.compiler.onnx.networks import save
 from tests.diagnostic_page import FOLDER, UPDATE, Page, is_about_programs
 

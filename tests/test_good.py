@@ -12,20 +12,20 @@ import numpy as np
 import pytest
 import torch
 
-from hepq.compiler.build import build
-from hepq.compiler.check import check_path
-from hepq.compiler.initialise import initial_weights
-from hepq.compiler.interpret import run
-from hepq.compiler.ir import Module
-from hepq.compiler.lower.torch import pad_events, to_torch
-from hepq.compiler.verify import verify
-from hepq.lang import ast
-from hepq.lang.diagnostic import Sink
-from hepq.lang.format import format_source
+from hepq.compiler.driver.build import build
+from hepq.compiler.driver.check import check_path
+from hepq.compiler.ir.interpret import run
+from hepq.compiler.ir.node import Module
+from hepq.compiler.ir.verify import verify
+from hepq.compiler.lower.torch.module import pad_events, to_torch
+from hepq.compiler.weights.initialise import initial_weights
+from hepq.core.diagnostics.diagnostic import Sink
+from hepq.core.diagnostics.render import render_text
+from hepq.core.source import Source
+from hepq.lang.format.program import format_source
 from hepq.lang.modules import load
-from hepq.lang.parser import parse
-from hepq.lang.render import render_text
-from hepq.lang.source import Source
+from hepq.lang.syntax import ast
+from hepq.lang.syntax.parser import parse
 
 GOOD = Path(__file__).parent / "good"
 FILES = sorted(GOOD.rglob("*.hepq"))

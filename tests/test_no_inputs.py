@@ -11,9 +11,9 @@ import pytest
 import uproot
 
 import hepq
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import compile_file
-from hepq.runtime import root
+from hepq.compiler.driver.compilation import compile_file
+from hepq.compiler.driver.options import Options
+from hepq.runtime.events import root
 from hepq.runtime.model import Model
 
 CLASSICAL = "model M(x: real[4]) -> real = 3.0\n"

@@ -12,14 +12,14 @@ import pytest
 import uproot
 
 import hepq
-from hepq.compiler.golden import reference
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file, compile_file, model_weights
-from hepq.compiler.schema import read_inputs
-from hepq.lang.diagnostic import HepqError
-from hepq.runtime.artifact import Artifact, write
-from hepq.runtime.columns import collect
-from hepq.runtime.errors import ArtifactError
+from hepq.compiler.driver.compilation import build_file, compile_file, model_weights
+from hepq.compiler.driver.options import Options
+from hepq.compiler.golden.vectors import reference
+from hepq.compiler.schema.events import read_inputs
+from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.core.errors import ArtifactError
+from hepq.runtime.artifact.artifact import Artifact, write
+from hepq.runtime.events.columns import collect
 from hepq.runtime.model import Model
 
 JETS = Path(__file__).parents[1] / "examples" / "data" / "test.root"

@@ -12,13 +12,13 @@ import torch
 import hepq
 from benchmarks import data, weaver
 from benchmarks.parity import PROGRAM
-from hepq.compiler.golden import reference
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file, compile_file
-from hepq.compiler.schema import read_inputs
-from hepq.compiler.weights import import_checkpoint, save_weights
-from hepq.runtime.columns import collect
-from hepq.runtime.onnx_model import OnnxModel
+from hepq.compiler.driver.compilation import build_file, compile_file
+from hepq.compiler.driver.options import Options
+from hepq.compiler.golden.vectors import reference
+from hepq.compiler.schema.events import read_inputs
+from hepq.compiler.weights.files import import_checkpoint, save_weights
+from hepq.runtime.engine.onnx_model import OnnxModel
+from hepq.runtime.events.columns import collect
 
 pytest.importorskip("weaver.nn.model.ParticleNet", reason="weaver-core is not installed")
 CHECKPOINT = data.SHARED / "weights/ParticleNet_kin.pt"

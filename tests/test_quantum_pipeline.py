@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 import hepq
-from hepq.compiler.interpret import run_event
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file, compile_file, emit, model_weights
-from hepq.lang.diagnostic import HepqError
-from hepq.runtime.artifact import Artifact
-from hepq.runtime.quantum.asked import Noting
+from hepq.compiler.driver.compilation import build_file, compile_file, emit, model_weights
+from hepq.compiler.driver.options import Options
+from hepq.compiler.ir.interpret import run_event
+from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.runtime.artifact.artifact import Artifact
+from hepq.runtime.quantum.backends.exact import Exact
+from hepq.runtime.quantum.backends.recording_backend import Noting
 from hepq.runtime.quantum.engine import Compiled
-from hepq.runtime.quantum.exact import Exact
 from hepq.runtime.verify import verify
 
 EMBED = """

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from hepq.compiler.importers.network import Network, Unfit, with_biases, with_layer_norms
 from hepq.compiler.importers.program import Writer
-from hepq.lang.catalogue import diag
-from hepq.lang.diagnostic import HepqError, Sink
+from hepq.core.diagnostics.catalogue import diag
+from hepq.core.diagnostics.diagnostic import HepqError, Sink
 from hepq.runtime.optional import optional
 from hepq.runtime.regular import why_not
 
@@ -41,7 +41,7 @@ def import_onnx(path: Path) -> Imported:
     optional("onnx", "onnx")
     from hepq.compiler.importers.onnx_reader import Unreadable, read
     from hepq.compiler.importers.onnx_rules import RULES
-    from hepq.lang.format import format_source
+    from hepq.lang.format.program import format_source
 
     if why := why_not(path):
         raise HepqError([diag("HQ0762", path=path, reason=why)])
@@ -71,9 +71,9 @@ def difference(imported: Imported, path: Path, seed: int = 0) -> float | None:
     """
     if find_spec("onnxruntime") is None:
         return None
-    from hepq.compiler.build import build
-    from hepq.compiler.interpret import run_event
-    from hepq.compiler.weights import fit
+    from hepq.compiler.driver.build import build
+    from hepq.compiler.ir.interpret import run_event
+    from hepq.compiler.weights.files import fit
     from hepq.lang.modules import load
 
     sink, worst = Sink(), 0.0

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hepq.compiler.importers.network import Array, Network, Operation, Unfit
-from hepq.lang.syntax_errors import RESERVED
+from hepq.lang.syntax.messages import RESERVED
 
 #: names that programs made here use, and so give to nothing else
 _USED = frozenset(

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hepq.compiler.ir import Module, Node
-from hepq.lang.types import Dim
-from hepq.runtime import program as p
+from hepq.compiler.ir.node import Module, Node
+from hepq.core.types import Dim
+from hepq.runtime.engine import program as p
 from hepq.runtime.quantum.circuit import Circuit
 
 

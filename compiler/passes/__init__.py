@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Passes over the IR, one per file; ``standard.py`` has them in order."""
+"""Passes over the IR, one per file; ``pipelines.py`` has them in order."""

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hepq.compiler.ir import Module, Node
-from hepq.compiler.verify import verify
+from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.ir.verify import verify
 
 Weights = Mapping[str, np.ndarray[Any, Any]]
 

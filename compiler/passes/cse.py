@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hepq.compiler.ir import Module, Node
+from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.passes.base import Uses, Weights, rewrite
 
 _COMMUTATIVE = frozenset("add mul min max hypot and or eq ne".split())

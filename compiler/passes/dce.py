@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hepq.compiler.ir import Module
+from hepq.compiler.ir.node import Module
 from hepq.compiler.passes.base import Weights
 
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hepq.compiler.infer import make
-from hepq.compiler.ir import Module, Node
+from hepq.compiler.ir.infer import make
+from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.passes.base import Static, Uses, Weights, rewrite
-from hepq.lang.types import Dim
+from hepq.core.types import Dim
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hepq.compiler.infer import make, same_dims
-from hepq.compiler.interpret import evaluate
-from hepq.compiler.ir import Module, Node, topological
+from hepq.compiler.ir.infer import make, same_dims
+from hepq.compiler.ir.interpret import evaluate
+from hepq.compiler.ir.node import Module, Node, topological
 from hepq.compiler.passes.base import Static, Weights, rewrite, substitute
 
 

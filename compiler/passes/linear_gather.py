@@ -14,10 +14,10 @@ from functools import reduce
 from math import prod
 from typing import Any, ClassVar
 
-from hepq.compiler.infer import make
-from hepq.compiler.ir import Module, Node, topological
+from hepq.compiler.ir.infer import make
+from hepq.compiler.ir.node import Module, Node, topological
 from hepq.compiler.passes.base import Static, Uses, Weights, rewrite
-from hepq.lang.types import Dim
+from hepq.core.types import Dim
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hepq.compiler.formulas import softmax_of
-from hepq.compiler.infer import make
-from hepq.compiler.ir import Module, Node
+from hepq.compiler.ir.formulas import softmax_of
+from hepq.compiler.ir.infer import make
+from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.passes.base import Uses, Weights, rewrite
 
 #: a floor under a probability, there to keep its logarithm finite

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
+"""What programs are compiled for: processors and quantum devices."""

@@ -13,11 +13,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from hepq.compiler.targets.stored import COUPLING, QUBIT, from_data, unsourced
-from hepq.lang.catalogue import diag, near
-from hepq.lang.diagnostic import Diagnostic, HepqError
+from hepq.core.diagnostics.catalogue import diag, near
+from hepq.core.diagnostics.diagnostic import Diagnostic, HepqError
+from hepq.runtime.artifact.sealed import digest
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.regular import read
-from hepq.runtime.sealed import digest
 
 _FIELDS = {
     "qubits": QUBIT, "couplings": COUPLING, "sources": ("source", "date", "status"),

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from hepq.compiler.targets.dead import judged
 from hepq.compiler.targets.lattices import places
-from hepq.lang.catalogue import diag
-from hepq.lang.diagnostic import HepqError
+from hepq.compiler.targets.usability import judged
+from hepq.core.diagnostics.catalogue import diag
+from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.quantum.device import FIGURES, Coupling, Device, Qubit, Source
 
 SNAPSHOTS = "Torino Fez Marrakesh Kingston Boston Miami Berlin Aachen Pittsburgh Sherbrooke Brisbane".split()

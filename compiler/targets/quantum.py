@@ -11,8 +11,8 @@ from pathlib import Path
 from hepq.compiler.targets.abstract import abstract
 from hepq.compiler.targets.files import from_file
 from hepq.compiler.targets.stored import FOLDER, stored
-from hepq.lang.catalogue import diag, near
-from hepq.lang.diagnostic import Diagnostic, HepqError
+from hepq.core.diagnostics.catalogue import diag, near
+from hepq.core.diagnostics.diagnostic import Diagnostic, HepqError
 from hepq.runtime.quantum.device import Device
 
 #: what a vendor's bare name means. IBM's: of the Herons the one that papers on circuit compilers most often use

@@ -11,7 +11,7 @@ from typing import Any
 from hepq.compiler.targets.lattices import Pair, Place, lattice, places
 from hepq.runtime.quantum.device import FIGURES, Device
 
-FOLDER = Path(__file__).with_name("devices")
+FOLDER = Path(__file__).parents[1] / "calibrations"
 QUBIT = ("error", "readout_error", "t1", "t2", "usable", "readout_errors")
 COUPLING = ("a", "b", "gate", "error", "duration", "usable")
 #: figure -> the fields it is stated in

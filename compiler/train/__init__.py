@@ -9,16 +9,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hepq.compiler.options import Options
+from hepq.compiler.driver.options import Options
 from hepq.compiler.train.recipe import Recipe
-from hepq.runtime.threads import limited, sleep_when_idle
+from hepq.runtime.engine.threads import limited, sleep_when_idle
 
 if TYPE_CHECKING:
-    from hepq.compiler.train.data import Labelled
-    from hepq.compiler.train.fit_gradient import Fitted
+    from hepq.compiler.train.data.events import TrainingSet
+    from hepq.compiler.train.data.split import Labelled
+    from hepq.compiler.train.fit.gradient import Fitted
     from hepq.compiler.train.report import Watch
-    from hepq.compiler.training import TrainingSet
-    from hepq.runtime.report import Report
+    from hepq.runtime.report.report import Report
 
 __all__ = ["Recipe", "Trained", "main_process", "train_file"]
 
@@ -55,9 +55,9 @@ def train_file(
     Raises HepqError for the program and the recipe, DataError for the files.
     """
     sleep_when_idle()
-    from hepq.compiler.train.data import read_events
+    from hepq.compiler.train.data.split import read_events
     from hepq.compiler.train.report import Watch
-    from hepq.compiler.weights import save_weights
+    from hepq.compiler.weights.files import save_weights
     from hepq.runtime.files import check_folder, check_writable
 
     check_writable(out)
@@ -65,7 +65,7 @@ def train_file(
     if recipe.checkpoint is not None:
         check_folder(recipe.checkpoint)
     if recipe.device is not None:
-        from hepq.compiler.train.devices import device
+        from hepq.compiler.train.fit.devices import device
 
         device(recipe.device)
     options = options or Options()
@@ -86,17 +86,17 @@ def main_process() -> bool:
 
 
 def _fitted(events: TrainingSet, recipe: Recipe, watch: Watch) -> Trained:
-    from hepq.compiler.kernel import find_kernel
-    from hepq.compiler.train.data import labelled, resolved
+    from hepq.compiler.hybrid.kernel import find_kernel
+    from hepq.compiler.train.data.split import labelled, resolved
 
     decided = resolved(recipe, events.built)
     data = labelled(events, decided)
     kernel = find_kernel(data.built)
     if kernel is not None and kernel.instance is not None:
-        from hepq.compiler.train.fit_svm import fit_svm
+        from hepq.compiler.train.fit.svm import fit_svm
 
         with limited(recipe.threads):
             return Trained(fit_svm(data, kernel, decided, watch), data, "support vector machine")
-    from hepq.compiler.train.fit_gradient import fit_gradient
+    from hepq.compiler.train.fit.gradient import fit_gradient
 
     return Trained(fit_gradient(data, decided, watch), data)

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hepq.compiler.derived import variables
-from hepq.compiler.ir import Module
-from hepq.compiler.schema import event_schema, read_inputs
-from hepq.compiler.train.data import Labelled
-from hepq.compiler.train.run import Run
-from hepq.lang.catalogue import diag
-from hepq.lang.diagnostic import HepqError
-from hepq.runtime.derived import Rows
-from hepq.runtime.report import NotANumber, Report, named
+from hepq.compiler.ir.node import Module
+from hepq.compiler.schema.derived import variables
+from hepq.compiler.schema.events import event_schema, read_inputs
+from hepq.compiler.train.data.split import Labelled
+from hepq.compiler.train.fit.run import Run
+from hepq.core.diagnostics.catalogue import diag
+from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.runtime.events.derived import Rows
+from hepq.runtime.report.report import NotANumber, Report, named
 
 
 def not_finite(run: Run, weights: Mapping[str, Tensor], what: str) -> HepqError:

@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.train.objective import Objective
-from hepq.runtime.errors import DataError
-from hepq.runtime.metrics import auc, rejection
+from hepq.compiler.train.fit.objective import Objective
+from hepq.core.errors import DataError
+from hepq.runtime.report.metrics import auc, rejection
 
 #: signal efficiencies, percent, at which background rejection is told
 EFFICIENCIES = (30, 50, 70)

@@ -133,7 +133,7 @@ def pictures(folder: Path, name: str, scores: NDArray[np.float64], is_signal: ND
     import mplhep
     from matplotlib.figure import Figure
 
-    from hepq.runtime.metrics import roc_picture
+    from hepq.runtime.report.metrics import roc_picture
 
     folder.mkdir(parents=True, exist_ok=True)
     roc = roc_picture({name: (scores, is_signal, weights)}, folder / "roc.png")

@@ -19,20 +19,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.build import Built
-from hepq.compiler.ir import Module
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file
-from hepq.compiler.schema import event_schema, read_inputs
+from hepq.compiler.driver.build import Built
+from hepq.compiler.driver.compilation import build_file
+from hepq.compiler.driver.options import Options
+from hepq.compiler.ir.node import Module
+from hepq.compiler.schema.events import event_schema, read_inputs
+from hepq.compiler.train.data.events import Piece, read_batches
 from hepq.compiler.train.recipe import Recipe
-from hepq.compiler.training import Piece, read_batches
-from hepq.lang.catalogue import diag
-from hepq.lang.diagnostic import HepqError
-from hepq.runtime.report import Metrics, Report
-from hepq.runtime.threads import limited, sleep_when_idle
+from hepq.core.diagnostics.catalogue import diag
+from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.runtime.engine.threads import limited, sleep_when_idle
+from hepq.runtime.report.report import Metrics, Report
 
 if TYPE_CHECKING:
-    from hepq.compiler.train.data import Labelled
+    from hepq.compiler.train.data.split import Labelled
     from hepq.compiler.train.report import Watch
 
 #: streams of random numbers beside those of ``train.data``
@@ -79,11 +79,11 @@ def compare_files(
     sleep_when_idle()
     import torch
 
-    from hepq.compiler.train.data import resolved
-    from hepq.compiler.train.fit_gradient import fit_gradient
-    from hepq.compiler.train.group import Group
+    from hepq.compiler.train.data.split import resolved
+    from hepq.compiler.train.fit.gradient import fit_gradient
+    from hepq.compiler.train.fit.group import Group
+    from hepq.compiler.train.fit.run import Run
     from hepq.compiler.train.report import Watch
-    from hepq.compiler.train.run import Run
 
     recipe = replace(recipe or Recipe(), class_weight="balanced")
     built = build_file(program, options)
@@ -145,8 +145,8 @@ def _labelled(
     """The events, the sample that each is of for its class; the half of each sample that is not for training; and what
     became of the events of each.
     """
-    from hepq.compiler.train.data import Labelled, odd
-    from hepq.compiler.train.table import TableWriter
+    from hepq.compiler.train.data.split import Labelled, odd
+    from hepq.compiler.train.data.table import TableWriter
 
     if built.plan.dataset is None:
         raise HepqError([diag("HQ0790", found=f"model `{built.plan.name}` has no dataset")])

@@ -24,13 +24,13 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.svm import SVC
 
 import hepq
-from hepq.compiler.lower.circuit.draw import picture
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import compile_file
+from hepq.compiler.circuits.formats.draw import picture
+from hepq.compiler.driver.compilation import compile_file
+from hepq.compiler.driver.options import Options
 from hepq.compiler.train import Recipe, train_file
-from hepq.runtime.metrics import auc, roc_picture
 from hepq.runtime.quantum.engine import read_program
-from hepq.runtime.quantum.gram import gram
+from hepq.runtime.quantum.kernel.gram import gram
+from hepq.runtime.report.metrics import auc, roc_picture
 
 HERE = Path(__file__).parent
 TRAIN, TEST = HERE / "train.root", HERE / "test.root"

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from hepq.runtime.artifact import Artifact
-from hepq.runtime.engine import Engine
-from hepq.runtime.errors import ArtifactError
-from hepq.runtime.events import Batch
-from hepq.runtime.manifest import Circuits, Manifest
-from hepq.runtime.memory import aligned
-from hepq.runtime.program import Dim, Program, evaluate
-from hepq.runtime.quantum.backend import Backend
+from hepq.core.errors import ArtifactError
+from hepq.runtime.artifact.artifact import Artifact
+from hepq.runtime.artifact.manifest import Circuits, Manifest
+from hepq.runtime.engine.cpu import Engine
+from hepq.runtime.engine.memory import aligned
+from hepq.runtime.engine.program import Dim, Program, evaluate
+from hepq.runtime.events.batch import Batch
+from hepq.runtime.quantum.backends.backend import Backend
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.measurer import Measurer, to_run
 from hepq.runtime.quantum.native import Native
@@ -186,10 +186,10 @@ class Compiled:
 
         Shots that are given turn the exact simulator into one that draws so many from its probabilities.
         """
-        from hepq.runtime.quantum.backends import backend as named
-        from hepq.runtime.quantum.exact import Exact
+        from hepq.runtime.quantum.backends.exact import Exact
+        from hepq.runtime.quantum.backends.named import backend as named
+        from hepq.runtime.quantum.backends.sampled import Sampled
         from hepq.runtime.quantum.measurer import DEFAULT_SHOTS
-        from hepq.runtime.quantum.sampled import Sampled
 
         if isinstance(backend, str):
             sends = backend.partition(":")[0] not in ("exact", "noisy")

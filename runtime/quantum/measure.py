@@ -9,7 +9,7 @@ from math import pi
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.quantum.backend import Outcomes
+from hepq.runtime.quantum.backends.backend import Outcomes
 from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
 
 #: a Pauli string, as (wire, "X" | "Y" | "Z") pairs

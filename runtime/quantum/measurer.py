@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.program import Context, Dim, Program, Step, aligned
-from hepq.runtime.quantum.backend import Backend, Outcomes, Task
+from hepq.runtime.engine.program import Context, Dim, Program, Step, aligned
+from hepq.runtime.quantum.backends.backend import Backend, Outcomes, Task
+from hepq.runtime.quantum.backends.exact import Exact
+from hepq.runtime.quantum.backends.sampled import Sampled
 from hepq.runtime.quantum.circuit import Circuit
-from hepq.runtime.quantum.exact import Exact
 from hepq.runtime.quantum.measure import Observable, expectation_circuits, expectations, fidelity_circuit
 from hepq.runtime.quantum.native import Native
-from hepq.runtime.quantum.sampled import Sampled
 
 Array = NDArray[Any]
 DEFAULT_SHOTS = 1024
@@ -106,7 +106,7 @@ def _exact_fidelity(
     ctx: Context,
 ) -> Array:  # fmt: skip
     """One state for each set of angles, then one product for all pairs."""
-    from hepq.runtime.quantum import simulate
+    from hepq.runtime.quantum.simulate import state
 
     (a, b), (x, y) = args, (o.dims[:-1] for o in operands)
     shared = [d for d in x if d in y]
@@ -117,9 +117,9 @@ def _exact_fidelity(
     second = first if alike else _folded(exact, right, b, y, [*shared, *cols], (batch, m))
     if len(second) == batch == 1:  # the same columns for every event: one product for all
         columns = None if alike else second.flatten(0, -2)
-        made = simulate.gram(first.flatten(0, -2), columns).reshape(len(first), 1, n, m).cpu().numpy()
+        made = state.gram(first.flatten(0, -2), columns).reshape(len(first), 1, n, m).cpu().numpy()
     else:
-        made = simulate.gram(first, second).cpu().numpy()
+        made = state.gram(first, second).cpu().numpy()
     shape = (len(made), *ctx.shape([*shared, *rows, *cols]))
     return aligned(made.reshape(shape), [*shared, *rows, *cols], step.dims)
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.elementwise import BINARY, UNARY
-from hepq.runtime.errors import ArtifactError
-from hepq.runtime.program import QUANTUM, RULES, Context, Dim, Program, Step, aligned
+from hepq.core.errors import ArtifactError
+from hepq.runtime.engine.program import QUANTUM, RULES, Context, Dim, Program, Step, aligned
+from hepq.runtime.events.elementwise import BINARY, UNARY
 from hepq.runtime.quantum.measurer import to_run
 
 #: characters of all formulas of a circuit, and entries of a batch of circuits, that are still written out

@@ -10,8 +10,8 @@ import numpy as np
 import uproot
 
 import hepq
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import compile_file
+from hepq.compiler.driver.compilation import compile_file
+from hepq.compiler.driver.options import Options
 from hepq.runtime.model import Model
 
 DATASET = """\

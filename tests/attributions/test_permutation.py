@@ -11,9 +11,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import hepq
-from hepq.runtime.attributions import _permuted, _rows, variables
 from hepq.runtime.model import Model
-from hepq.runtime.scored import drawn
+from hepq.runtime.report.attributions import _permuted, _rows, variables
+from hepq.runtime.report.scored import drawn
 from tests.attributions.programs import PLANTED, compiled, events, write
 
 EVENTS = events()

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from benchmarks.generators import SUBJECTS, Showers, distance, measure, unrestored
-from hepq.compiler.lower.torch import TorchModule, to_torch
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file
+from hepq.compiler.driver.compilation import build_file
+from hepq.compiler.driver.options import Options
+from hepq.compiler.lower.torch.module import TorchModule, to_torch
 from tests.models.showers import EXAMPLES, make, read
 
 

@@ -17,8 +17,8 @@ from benchmarks import hostile_child, hostile_commands
 from benchmarks.hostile_child import Action, Result, pause, start
 from benchmarks.hostile_forge import changed, damaged, forged, members, tensors
 from benchmarks.hostile_inputs import KINDS
-from hepq.runtime.artifact import Artifact
-from hepq.runtime.errors import ArtifactError
+from hepq.core.errors import ArtifactError
+from hepq.runtime.artifact.artifact import Artifact
 from tests.runtime import tiny_artifact
 
 

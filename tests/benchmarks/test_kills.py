@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import kills
-from hepq.runtime.quantum.store import Store
+from hepq.runtime.quantum.kernel.store import Store
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hepq.compiler.infer import make
-from hepq.compiler.ir import Module, Node
+from hepq.compiler.ir.infer import make
+from hepq.compiler.ir.node import Module, Node
 
 _JOIN = {"real": "reduce_sum", "int": "reduce_max", "bool": "reduce_any"}
 

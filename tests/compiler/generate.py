@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 import numpy as np
 from hypothesis import strategies as st
 
-from hepq.compiler import ir
-from hepq.compiler.infer import RuleError, make
-from hepq.compiler.ir import Module, Node
-from hepq.lang.types import Dim, Type
+from hepq.compiler.ir import node as ir
+from hepq.compiler.ir.infer import RuleError, make
+from hepq.compiler.ir.node import Module, Node
+from hepq.core.types import Dim, Type
 from tests.compiler import graph_recipes
 
 T = TypeVar("T")

@@ -6,8 +6,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from hepq.compiler.ir import Node
-from hepq.lang.types import Dim
+from hepq.compiler.ir.node import Node
+from hepq.core.types import Dim
 
 if TYPE_CHECKING:
     from tests.compiler.generate import Builder

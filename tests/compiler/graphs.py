@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from hepq.compiler.infer import make
-from hepq.compiler.ir import Module, Node
-from hepq.lang.types import Dim, Type
+from hepq.compiler.ir.infer import make
+from hepq.compiler.ir.node import Module, Node
+from hepq.core.types import Dim, Type
 
 
 def particle_net(

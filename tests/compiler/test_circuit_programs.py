@@ -12,13 +12,13 @@ import torch
 from numpy.typing import NDArray
 from qiskit.quantum_info import Pauli
 
-from hepq.compiler.interpret import run_event
-from hepq.compiler.ir import Module
+from hepq.compiler.ir.interpret import run_event
+from hepq.compiler.ir.node import Module
 from hepq.compiler.lower.program import to_program
-from hepq.compiler.lower.torch import to_torch
-from hepq.runtime.program import Program, evaluate
-from hepq.runtime.quantum.backend import Outcomes, Task
-from hepq.runtime.quantum.exact import Exact
+from hepq.compiler.lower.torch.module import to_torch
+from hepq.runtime.engine.program import Program, evaluate
+from hepq.runtime.quantum.backends.backend import Outcomes, Task
+from hepq.runtime.quantum.backends.exact import Exact
 from hepq.runtime.quantum.measurer import Measurer
 from tests.compiler.circuit_programs import LAYERS, Programs, state
 from tests.lang.circuits import module

@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 import uproot
 
-from hepq.compiler.dataset_files import check_files
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file, compile_file
-from hepq.compiler.schema import event_schema, read_inputs
-from hepq.compiler.training import TrainingSet, training_set
-from hepq.runtime.errors import DataError
+from hepq.compiler.driver.compilation import build_file, compile_file
+from hepq.compiler.driver.dataset_files import check_files
+from hepq.compiler.driver.options import Options
+from hepq.compiler.schema.events import event_schema, read_inputs
+from hepq.compiler.train.data.events import TrainingSet, training_set
+from hepq.core.errors import DataError
 
 PROGRAM = """
 dim jet <= 4

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from hepq.compiler.ir import Node
-from hepq.compiler.lower.tvm.inline import DEEPEST, Inlining
+from hepq.compiler.ir.node import Node
+from hepq.compiler.lower.cpu.inline import DEEPEST, Inlining
 from tests.lang.circuits import module
 
 

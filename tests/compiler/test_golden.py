@@ -11,16 +11,16 @@ import pytest
 
 import hepq
 from benchmarks.published import PROGRAMS
-from hepq.commands.golden_words import phrasing
-from hepq.compiler.lower.tvm import mathfn
-from hepq.compiler.lower.tvm.tir import const
-from hepq.compiler.options import Options
-from hepq.compiler.perturbed import largest_move
-from hepq.compiler.pipeline import CompileReport, build_file, compile_file
-from hepq.compiler.weights import import_checkpoint, save_weights
-from hepq.lang.diagnostic import HepqError
+from hepq.cli.shared.golden_words import phrasing
+from hepq.compiler.driver.compilation import CompileReport, build_file, compile_file
+from hepq.compiler.driver.options import Options
+from hepq.compiler.golden.perturbed import largest_move
+from hepq.compiler.lower.cpu import mathfn
+from hepq.compiler.lower.cpu.tir import const
+from hepq.compiler.weights.files import import_checkpoint, save_weights
+from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.core.errors import DataError
 from hepq.runtime import files
-from hepq.runtime.errors import DataError
 
 #: 3a and b differ by rounding, or by far
 DECIDE = "model M(a: real, b: real) -> real = if a * 3 > b then 1 else 0\n"
@@ -142,7 +142,7 @@ def test_an_artifact_that_is_replayed_is_no_leftover_to_others(tmp_path: Path, m
             files._remove_unheld(path)
         return []
 
-    monkeypatch.setattr("hepq.compiler.replay.differences", swept)
+    monkeypatch.setattr("hepq.compiler.golden.replay.differences", swept)
     compiled(tmp_path, "model M(x: real) -> real = tanh(x)\n", {"x": np.ones(3)})
     assert (tmp_path / "m.hepqx").exists()
 

@@ -9,13 +9,14 @@ import pytest
 from typer.testing import CliRunner
 
 from hepq.cli import app
-from hepq.compiler import generate, golden_cost
-from hepq.compiler.golden_cost import affordable, cost
-from hepq.compiler.interpret_quantum import COPIES
-from hepq.compiler.ir import Module
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file, compile_file
-from hepq.lang.diagnostic import HepqError
+from hepq.compiler.driver import generate
+from hepq.compiler.driver.compilation import build_file, compile_file
+from hepq.compiler.driver.options import Options
+from hepq.compiler.golden import cost as golden_cost
+from hepq.compiler.golden.cost import affordable, cost
+from hepq.compiler.ir.interpret_quantum import COPIES
+from hepq.compiler.ir.node import Module
+from hepq.core.diagnostics.diagnostic import HepqError
 
 
 def kernel(folder: Path, wires: int) -> Path:

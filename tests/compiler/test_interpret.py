@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hepq.compiler.infer import make
-from hepq.compiler.interpret import evaluate, run, run_event
-from hepq.compiler.ir import Module, Node
-from hepq.lang.types import Dim, Type
+from hepq.compiler.ir.infer import make
+from hepq.compiler.ir.interpret import evaluate, run, run_event
+from hepq.compiler.ir.node import Module, Node
+from hepq.core.types import Dim, Type
 from tests.compiler.generate import modules, random_events, random_weights
 from tests.compiler.graphs import jets, knn_nodes, particle_net
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.stdlib_programs import event_of, module_of
-from hepq.compiler.interpret import run_event
+from hepq.compiler.ir.interpret import run_event
 
 PEERS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "bce_logits": lambda x, y: F.binary_cross_entropy_with_logits(x, y, reduction="none"),

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import hepq
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file, compile_file
-from hepq.compiler.schema import read_inputs
+from hepq.compiler.driver.compilation import build_file, compile_file
+from hepq.compiler.driver.options import Options
+from hepq.compiler.schema.events import read_inputs
 
 NAN = np.nan
 EXTREMES = """dim part <= 6
@@ -82,7 +82,7 @@ def test_extremes_are_nan_where_an_operand_is(tmp_path: Path) -> None:
 @pytest.mark.case("nan_max")
 def test_torch_has_nan_where_an_operand_is(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
-    from hepq.compiler.lower.torch import to_torch
+    from hepq.compiler.lower.torch.module import to_torch
 
     (tmp_path / "m.hepq").write_text(EXTREMES)
     net = to_torch(read_inputs(build_file(tmp_path / "m.hepq", Options()).module), {})

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import hepq
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import compile_file
+from hepq.compiler.driver.compilation import compile_file
+from hepq.compiler.driver.options import Options
 
 
 def scored(folder: Path, text: str, events: dict[str, Any]) -> list[Any]:

@@ -12,11 +12,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hepq.compiler.infer import make
-from hepq.compiler.initialise import initial_weights
-from hepq.compiler.interpret import run, run_event
-from hepq.compiler.ir import Module, Node
-from hepq.compiler.lower.torch import to_torch
+from hepq.compiler.ir.infer import make
+from hepq.compiler.ir.interpret import run, run_event
+from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.ir.print import print_ir
+from hepq.compiler.ir.verify import VerifyError
+from hepq.compiler.lower.torch.module import to_torch
 from hepq.compiler.passes.base import Pass, run_pipeline
 from hepq.compiler.passes.cse import MergeEqual
 from hepq.compiler.passes.dce import DropUnused
@@ -24,12 +25,11 @@ from hepq.compiler.passes.fold_batch_norm import FoldBatchNorm
 from hepq.compiler.passes.fold_constants import FoldConstants
 from hepq.compiler.passes.linear_gather import LinearGather
 from hepq.compiler.passes.log_softmax import LogSoftmax
+from hepq.compiler.passes.pipelines import INFERENCE
+from hepq.compiler.passes.reassociate_bias import SinkBias
 from hepq.compiler.passes.remove_training import RemoveTraining
-from hepq.compiler.passes.sink_bias import SinkBias
-from hepq.compiler.passes.standard import INFERENCE
-from hepq.compiler.print_ir import print_ir
-from hepq.compiler.verify import VerifyError
-from hepq.lang.types import Dim, Type
+from hepq.compiler.weights.initialise import initial_weights
+from hepq.core.types import Dim, Type
 from tests.compiler.generate import modules, random_events, random_weights
 from tests.compiler.graphs import jets, particle_net
 

@@ -23,11 +23,11 @@ from qiskit.circuit.library import (
 from qiskit.quantum_info import Operator, SparsePauliOp
 from scipy.linalg import expm
 
-from hepq.compiler.build import build
-from hepq.compiler.interpret import run_event
-from hepq.compiler.ir import Module
+from hepq.compiler.driver.build import build
+from hepq.compiler.ir.interpret import run_event
+from hepq.compiler.ir.node import Module
+from hepq.core.diagnostics.diagnostic import HepqError, Sink
 from hepq.lang.checker import check
-from hepq.lang.diagnostic import HepqError, Sink
 from hepq.lang.modules import load
 from tests.compiler.circuits import in_qiskit
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
-from hepq.compiler.infer import RuleError, make
-from hepq.compiler.interpret import run_event
-from hepq.compiler.interpret_quantum import state
-from hepq.compiler.ir import Module, Node
-from hepq.compiler.verify import verify
-from hepq.lang.types import Dim, Type
+from hepq.compiler.ir.infer import RuleError, make
+from hepq.compiler.ir.interpret import run_event
+from hepq.compiler.ir.interpret_quantum import state
+from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.ir.verify import verify
+from hepq.core.types import Dim, Type
 from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
 from tests.compiler.circuits import in_qiskit, random_circuit, same_state, statevector
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from hepq.compiler.infer import make
-from hepq.compiler.interpret import run_event
-from hepq.compiler.ir import Module, Node
-from hepq.compiler.lower.torch import to_torch
-from hepq.lang.types import Dim, Type
+from hepq.compiler.ir.infer import make
+from hepq.compiler.ir.interpret import run_event
+from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.lower.torch.module import to_torch
+from hepq.core.types import Dim, Type
 from tests.compiler.circuits import random_circuit
 
 FEAT, SLOT, SV = Dim("feat", 3), Dim("4", 4), Dim("sv", 5)

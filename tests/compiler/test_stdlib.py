@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from benchmarks.stdlib_programs import PROGRAMS, QUANTUM_PROGRAMS, declared, event_of, module_of, moved_weights
-from hepq.compiler.interpret import run
-from hepq.compiler.lower.torch import pad_events, to_torch
+from hepq.compiler.ir.interpret import run
+from hepq.compiler.lower.torch.module import pad_events, to_torch
 from hepq.compiler.passes.base import run_pipeline
-from hepq.compiler.passes.standard import INFERENCE
+from hepq.compiler.passes.pipelines import INFERENCE
 
 COUNTS = (0, 1, 2, 5, 40)
 ALL = PROGRAMS | QUANTUM_PROGRAMS

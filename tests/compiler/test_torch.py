@@ -14,19 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from hepq.compiler.infer import RULES, make
-from hepq.compiler.initialise import initial_weights
-from hepq.compiler.interpret import evaluate, run
-from hepq.compiler.ir import Module, Node
-from hepq.compiler.lower.torch import TorchModule, pad_events, to_torch
-from hepq.compiler.lower.torch_norm import MaskedBatchNorm
-from hepq.compiler.lower.torch_ops import RULES as LOWERED
-from hepq.compiler.lower.torch_rows import _rows_of
-from hepq.compiler.lower.torch_values import BATCH, Rows, Value
+from hepq.compiler.ir.infer import RULES, make
+from hepq.compiler.ir.interpret import evaluate, run
+from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.lower.torch.module import TorchModule, pad_events, to_torch
+from hepq.compiler.lower.torch.norm import MaskedBatchNorm
+from hepq.compiler.lower.torch.ops import RULES as LOWERED
+from hepq.compiler.lower.torch.packed import _rows_of
+from hepq.compiler.lower.torch.values import BATCH, Rows, Value
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.cse import MergeEqual
 from hepq.compiler.passes.linear_gather import LinearGather
-from hepq.lang.types import Dim, Type
+from hepq.compiler.weights.initialise import initial_weights
+from hepq.core.types import Dim, Type
 from tests.compiler.generate import modules, random_events, random_weights
 from tests.compiler.graphs import jets, knn_nodes, particle_net
 

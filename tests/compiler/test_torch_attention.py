@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from benchmarks.stdlib_programs import event_of, moved_weights
-from hepq.compiler.interpret import run
-from hepq.compiler.ir import Module
-from hepq.compiler.lower.torch import pad_events, to_torch
-from hepq.compiler.lower.torch_attention import attend, attentions
-from hepq.compiler.lower.torch_ops import dropped
+from hepq.compiler.ir.interpret import run
+from hepq.compiler.ir.node import Module
+from hepq.compiler.lower.torch.attention import attend, attentions
+from hepq.compiler.lower.torch.module import pad_events, to_torch
+from hepq.compiler.lower.torch.ops import dropped
 from tests.compiler.test_torch_layout import agree
 from tests.lang.test_elaborate import built
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from hepq.compiler.interpret import run
-from hepq.compiler.lower.torch import TorchModule, pad_events, to_torch
-from hepq.compiler.lower.torch_conv import convolutions
+from hepq.compiler.ir.interpret import run
+from hepq.compiler.lower.torch.convolution import convolutions
+from hepq.compiler.lower.torch.module import TorchModule, pad_events, to_torch
 from tests.compiler.generate import random_events, random_weights
 from tests.models.detector import module_from
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from benchmarks.stdlib_programs import event_of, module_of, moved_weights
-from hepq.compiler.interpret import run
-from hepq.compiler.ir import Module, Node
-from hepq.compiler.lower.torch import TorchModule, pad_events, to_torch
-from hepq.compiler.lower.torch_ops import RULES
-from hepq.compiler.lower.torch_plan import Plan
-from hepq.compiler.lower.torch_rows import dense
-from hepq.compiler.lower.torch_values import Batch, Value
+from hepq.compiler.ir.interpret import run
+from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.lower.torch.module import TorchModule, pad_events, to_torch
+from hepq.compiler.lower.torch.ops import RULES
+from hepq.compiler.lower.torch.packed import dense
+from hepq.compiler.lower.torch.plan import Plan
+from hepq.compiler.lower.torch.values import Batch, Value
 from tests.compiler.generate import modules, random_events, random_weights
 from tests.lang.test_elaborate import built
 

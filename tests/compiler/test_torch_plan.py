@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from hepq.compiler.lower.torch import pad_events, to_torch
-from hepq.compiler.lower.torch_plan import plan
+from hepq.compiler.lower.torch.module import pad_events, to_torch
+from hepq.compiler.lower.torch.plan import plan
 from tests.lang.test_elaborate import built
 
 KINDS = """

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from hepq.compiler.ir import Module
-from hepq.compiler.lower import torch as lowering
-from hepq.compiler.lower.torch import TorchModule, pad_events, to_torch
-from hepq.compiler.lower.torch_record import Recorder
-from hepq.lang.types import Dim, Type
+from hepq.compiler.ir.node import Module
+from hepq.compiler.lower.torch import module as lowering
+from hepq.compiler.lower.torch.module import TorchModule, pad_events, to_torch
+from hepq.compiler.lower.torch.record import Recorder
+from hepq.core.types import Dim, Type
 from tests.compiler import generate
 from tests.lang.test_elaborate import built
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import uproot
 
-from hepq.compiler.training import training_set
-from hepq.lang.diagnostic import HepqError
-from hepq.runtime.errors import DataError
+from hepq.compiler.train.data.events import training_set
+from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.core.errors import DataError
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TEST = EXAMPLES / "data" / "test.root"

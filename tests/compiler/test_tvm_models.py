@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hepq.compiler import interpret
-from hepq.compiler.infer import make
-from hepq.compiler.ir import Module, Node
-from hepq.compiler.lower.tvm import LoweringError, build_tir, lower
-from hepq.compiler.lower.tvm.plan import MAX_ROWS
+from hepq.compiler.ir import interpret
+from hepq.compiler.ir.infer import make
+from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.lower.cpu import LoweringError, build_tir, lower
+from hepq.compiler.lower.cpu.plan import MAX_ROWS
 from hepq.compiler.targets import cpu
-from hepq.lang.types import Dim, Type
+from hepq.core.types import Dim, Type
 from tests.compiler.generate import random_weights
 from tests.compiler.graphs import jets, particle_net
 from tests.compiler.tvm_call import Compiled, runnable

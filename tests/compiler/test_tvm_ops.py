@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from hepq.compiler import interpret, ir
-from hepq.compiler.infer import RULES, make
-from hepq.compiler.ir import QUANTUM, Module, Node
-from hepq.lang.types import Dim, Type
+from hepq.compiler.ir import interpret
+from hepq.compiler.ir import node as ir
+from hepq.compiler.ir.infer import RULES, make
+from hepq.compiler.ir.node import QUANTUM, Module, Node
+from hepq.core.types import Dim, Type
 from tests.compiler.flat import flat_outputs
 from tests.compiler.generate import modules, random_events, random_weights, seeded_module
 from tests.compiler.graphs import grid_neighbours

@@ -6,14 +6,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hepq.compiler.infer import make
-from hepq.compiler.interpret import run
-from hepq.compiler.ir import Module, Node
-from hepq.compiler.lower.tvm.inline import Inlining
-from hepq.compiler.lower.tvm.plan import make_plan
-from hepq.compiler.lower.tvm.prepare import matrix_product, prepare
-from hepq.compiler.verify import verify
-from hepq.lang.types import Dim, Type
+from hepq.compiler.ir.infer import make
+from hepq.compiler.ir.interpret import run
+from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.ir.verify import verify
+from hepq.compiler.lower.cpu.inline import Inlining
+from hepq.compiler.lower.cpu.plan import make_plan
+from hepq.compiler.lower.cpu.prepare import matrix_product, prepare
+from hepq.core.types import Dim, Type
 
 PART, HEAD, CHAN, OUT = Dim("part", bound=9), Dim("head", 2), Dim("chan", 3), Dim("out", 4)
 

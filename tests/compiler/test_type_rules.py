@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from hepq.compiler.infer import make
-from hepq.compiler.ir import Node
-from hepq.lang.types import Dim, Type
+from hepq.compiler.ir.infer import make
+from hepq.compiler.ir.node import Node
+from hepq.core.types import Dim, Type
 
 A, B, C, TWO, FOUR = Dim("a", 2), Dim("b", 3), Dim("c", 4), Dim("two", 2), Dim("four", 4)
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from hepq.compiler import ir
-from hepq.compiler.infer import RULES, RuleError, make
-from hepq.compiler.interpret import RULES as INTERPRETED
-from hepq.compiler.ir import Module, Node
-from hepq.compiler.verify import VerifyError, verify
-from hepq.lang.types import ENERGY, ONE, Dim, Type
+from hepq.compiler.ir import node as ir
+from hepq.compiler.ir.infer import RULES, RuleError, make
+from hepq.compiler.ir.interpret import RULES as INTERPRETED
+from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.ir.verify import VerifyError, verify
+from hepq.core.types import ENERGY, ONE, Dim, Type
 from tests.compiler.generate import modules
 from tests.compiler.graphs import particle_net
 

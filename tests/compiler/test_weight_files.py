@@ -13,13 +13,13 @@ import safetensors.numpy
 import torch
 from safetensors.numpy import save_file
 
-from hepq.compiler.hybrid import Hybrid, add_program
-from hepq.compiler.infer import make
-from hepq.compiler.ir import Module
-from hepq.compiler.pipeline import build_file
-from hepq.compiler.weights import import_checkpoint, load_weights, read_tensors
-from hepq.lang.diagnostic import HepqError
-from hepq.lang.types import Dim, Type
+from hepq.compiler.driver.compilation import build_file
+from hepq.compiler.hybrid.code import Hybrid, add_program
+from hepq.compiler.ir.infer import make
+from hepq.compiler.ir.node import Module
+from hepq.compiler.weights.files import import_checkpoint, load_weights, read_tensors
+from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.core.types import Dim, Type
 
 TENSORS = {"a.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "a.bias": np.ones(2, np.float32)}
 

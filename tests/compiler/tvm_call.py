@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import tvm_ffi
 
-from hepq.compiler.ir import Module
-from hepq.compiler.lower.tvm import CpuCode, lower
+from hepq.compiler.ir.node import Module
+from hepq.compiler.lower.cpu import CpuCode, lower
 from hepq.compiler.targets import cpu
-from hepq.lang.types import Dim
+from hepq.core.types import Dim
 
 Array = np.ndarray[Any, Any]
 

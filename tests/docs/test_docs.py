@@ -29,14 +29,14 @@ import pytest
 from typer.testing import CliRunner
 
 from hepq.cli import app
-from hepq.lang import ast
-from hepq.lang.attributes import ATTRIBUTES
-from hepq.lang.builtins import BUILTINS
-from hepq.lang.dataset import POLICIES
-from hepq.lang.format import format_source
-from hepq.lang.gates import GATES
+from hepq.core.types import UNITS
+from hepq.lang.declarations.dataset import POLICIES
+from hepq.lang.elaborate.attributes import ATTRIBUTES
+from hepq.lang.elaborate.builtins.table import BUILTINS
+from hepq.lang.elaborate.circuits.gates import GATES
+from hepq.lang.format.program import format_source
 from hepq.lang.modules import library_module, library_modules
-from hepq.lang.types import UNITS
+from hepq.lang.syntax import ast
 from tests.docs.markdown import Block, anchors, blocks, commands, links, said, shows
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hepq.lang.format import format_source
+from hepq.lang.format.program import format_source
 from tests.docs.markdown import blocks, said
 from tests.docs.test_docs import PAGES
 

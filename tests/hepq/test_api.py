@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import hepq
-from hepq.runtime.errors import DataError
+from hepq.core.errors import DataError
 
 
 @pytest.mark.parametrize(

@@ -290,12 +290,12 @@ def test_errors_are_messages_unless_debugging(tmp_path: Path) -> None:
 
 
 def test_our_own_faults_are_said_to_be_ours(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import hepq.compiler.check
+    import hepq.compiler.driver.check
 
     def fails(path: Path) -> None:
         raise ZeroDivisionError(path.name)
 
-    monkeypatch.setattr(hepq.compiler.check, "check_path", fails)
+    monkeypatch.setattr(hepq.compiler.driver.check, "check_path", fails)
     done = hepqc("check", good)
     assert done.exit_code == 70
     assert "internal error: ZeroDivisionError: good.hepq" in done.output

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from hepq.commands.jobs import app
-from hepq.runtime.errors import DataError
+from hepq.cli.jobs import app
+from hepq.core.errors import DataError
 from hepq.runtime.quantum.clients import named
 from hepq.runtime.quantum.clients.base import Client
-from hepq.runtime.quantum.jobs import Ledger, State
+from hepq.runtime.quantum.jobs.ledger import Ledger, State
 from tests.runtime.quantum.service import Service
 from tests.runtime.quantum.test_remote import expected, remote, run
 

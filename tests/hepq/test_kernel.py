@@ -18,14 +18,14 @@ from typer.testing import CliRunner, Result
 
 import hepq
 from hepq.cli import app
-from hepq.runtime.errors import DataError
+from hepq.core.errors import DataError
 from hepq.runtime.model import Model
-from hepq.runtime.quantum import export
-from hepq.runtime.quantum.alignment import kernel_alignment
-from hepq.runtime.quantum.backend import Outcomes, Task
-from hepq.runtime.quantum.estimator import QSVC
-from hepq.runtime.quantum.exact import Exact
-from hepq.runtime.quantum.gram import gram
+from hepq.runtime.quantum.backends.backend import Outcomes, Task
+from hepq.runtime.quantum.backends.exact import Exact
+from hepq.runtime.quantum.kernel import export
+from hepq.runtime.quantum.kernel.estimator import QSVC
+from hepq.runtime.quantum.kernel.gram import gram
+from hepq.runtime.quantum.kernel.kernel_alignment import kernel_alignment
 
 PROGRAM = """\
 from std.quantum import svm
@@ -172,7 +172,7 @@ def test_an_interrupt_is_told(project: Path, tmp_path: Path, monkeypatch: pytest
     def interrupted(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hepq.runtime.quantum.gram.gram", interrupted)
+    monkeypatch.setattr("hepq.runtime.quantum.kernel.gram.gram", interrupted)
     done = hepqc("kernel", project / "m.hepqx", project / "x.npy", "-o", tmp_path / "g.npz", "--store", tmp_path)
     assert done.exit_code == 130
     assert "the same command goes on" in done.output

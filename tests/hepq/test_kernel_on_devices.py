@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hepq.cli import app
-from hepq.runtime.quantum.jobs import Ledger, State
+from hepq.runtime.quantum.jobs.ledger import Ledger, State
 
 PROGRAM = """\
 dim wire = 2

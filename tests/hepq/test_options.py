@@ -13,9 +13,8 @@ import pytest
 from typer.models import OptionInfo
 from typer.testing import CliRunner
 
-from hepq.cli import _COMMANDS, app
-from hepq.commands import jobs, targets, weights
-from hepq.runtime import steps
+from hepq.cli import _COMMANDS, app, jobs, targets, weights
+from hepq.runtime.events import steps
 
 
 def commands() -> Iterator[Any]:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from hepq.cli import app
 from hepq.compiler.targets.quantum import device, known
-from hepq.lang.diagnostic import HepqError
+from hepq.core.diagnostics.diagnostic import HepqError
 
 CHIP = {
     "calibration_time": "2026-05-03 21:12:46",

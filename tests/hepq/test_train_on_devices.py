@@ -12,9 +12,9 @@ import uproot
 from typer.testing import CliRunner, Result
 
 from hepq.cli import app
-from hepq.commands.backend_options import NAMES
-from hepq.runtime.quantum.backends import BACKENDS
-from hepq.runtime.quantum.jobs import Ledger, State
+from hepq.cli.shared.backend_options import NAMES
+from hepq.runtime.quantum.backends.named import BACKENDS
+from hepq.runtime.quantum.jobs.ledger import Ledger, State
 
 PROGRAM = """\
 from std.quantum import svm

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit.quantum_info import Operator
 
-from hepq.compiler.build import build
-from hepq.compiler.interpret import run_event
-from hepq.compiler.ir import Module, Node
-from hepq.compiler.verify import verify
+from hepq.compiler.driver.build import build
+from hepq.compiler.ir.interpret import run_event
+from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.ir.verify import verify
+from hepq.core.diagnostics.diagnostic import HepqError, Sink
 from hepq.lang.checker import check
-from hepq.lang.diagnostic import HepqError, Sink
 from hepq.lang.modules import load
 from hepq.runtime.quantum.circuit import Circuit
 from tests.compiler.circuits import in_qiskit

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hepq.compiler.interpret import run_event
-from hepq.compiler.ir import Module
+from hepq.compiler.ir.interpret import run_event
+from hepq.compiler.ir.node import Module
 from tests.lang.circuits import measured, module
 
 TEXT = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from hepq.lang.format import format_source
+from hepq.lang.format.program import format_source
 from hepq.runtime.quantum.circuit import Barrier, Circuit, Gate
 from tests.lang.circuits import codes, state
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
+from hepq.core.diagnostics.diagnostic import Sink
 from hepq.lang.checker import check
-from hepq.lang.diagnostic import Sink
 from hepq.lang.modules import load
 
 HEADER = "dim w = 4\n"

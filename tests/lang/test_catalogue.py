@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from hepq.lang import catalogue
-from hepq.lang.catalogue import diag, entries, near
+from hepq.core.diagnostics import catalogue
+from hepq.core.diagnostics.catalogue import diag, entries, near
 
 
 @pytest.mark.parametrize("code", entries())

@@ -12,7 +12,7 @@ from qiskit.circuit import Gate
 from qiskit.circuit import library as q
 from qiskit.quantum_info import Operator
 
-from hepq.lang.gates import GATES
+from hepq.lang.elaborate.circuits.gates import GATES
 from tests.lang.circuits import of_body
 
 #: every gate of the language, as Qiskit's class of the same matrix

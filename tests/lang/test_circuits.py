@@ -12,7 +12,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import library
 from qiskit.quantum_info import Operator
 
-from hepq.lang.diagnostic import HepqError
+from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.quantum.circuit import Angle
 from tests.lang.circuits import codes, measured, module, of_body, state, unitary
 

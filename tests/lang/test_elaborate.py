@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from hepq.compiler.build import Built, build
-from hepq.compiler.ir import Node
-from hepq.compiler.verify import verify
+from hepq.compiler.driver.build import Built, build
+from hepq.compiler.ir.node import Node
+from hepq.compiler.ir.verify import verify
+from hepq.core.diagnostics.diagnostic import HepqError, Sink
 from hepq.lang.checker import check
-from hepq.lang.diagnostic import HepqError, Sink
 from hepq.lang.modules import load
 
 HEADER = "dim part <= 16\ndim feat = 5\ndim cls = [sig, bkg]\n"

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from benchmarks.fuzz import compare, from_grammar
 from benchmarks.programs import Programs
-from hepq.lang import layout
-from hepq.lang.diagnostic import HepqError, Sink
-from hepq.lang.format import WIDTH, format_source
-from hepq.lang.layout import SOFT, SPACE, Comma, group, nest
+from hepq.core.diagnostics.diagnostic import HepqError, Sink
+from hepq.core.source import Source
+from hepq.lang.format import layout
+from hepq.lang.format.layout import SOFT, SPACE, Comma, group, nest
+from hepq.lang.format.program import WIDTH, format_source
 from hepq.lang.modules import library_modules
-from hepq.lang.parser import parse
-from hepq.lang.source import Source
+from hepq.lang.syntax.parser import parse
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = sorted([*(ROOT / "stdlib").glob("*.hepq"), *(ROOT / "examples").rglob("*.hepq")])

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from hepq.compiler.check import check_path, check_text
+from hepq.compiler.driver.check import check_path, check_text
+from hepq.core.diagnostics.diagnostic import Sink
+from hepq.core.diagnostics.render import render_text
 from hepq.lang.checker import check
-from hepq.lang.diagnostic import Sink
-from hepq.lang.limits import MAX_BYTES, MAX_MODULES
+from hepq.lang.elaborate.work import MAX_STEPS, Work
 from hepq.lang.modules import load
-from hepq.lang.render import render_text
-from hepq.lang.work import MAX_STEPS, Work
+from hepq.lang.syntax.limits import MAX_BYTES, MAX_MODULES
 from tests.lang.hostile import PROGRAMS, lines
 
 #: CPU time; the longest take two or three seconds on a machine of 2020

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hepq.compiler.build import build
-from hepq.compiler.initialise import initial_weights
-from hepq.compiler.interpret import run_event
-from hepq.compiler.ir import Module
-from hepq.compiler.verify import verify
+from hepq.compiler.driver.build import build
+from hepq.compiler.ir.interpret import run_event
+from hepq.compiler.ir.node import Module
+from hepq.compiler.ir.verify import verify
+from hepq.compiler.weights.initialise import initial_weights
+from hepq.core.diagnostics.diagnostic import HepqError, Sink
 from hepq.lang.checker import check
-from hepq.lang.diagnostic import HepqError, Sink
 from hepq.lang.modules import load
 
 

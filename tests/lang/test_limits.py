@@ -7,8 +7,16 @@ from collections.abc import Callable
 
 import pytest
 
-from hepq.lang.limits import MAX_NESTING
-from hepq.lang.work import MAX_CALL_DEPTH, MAX_DIMS, MAX_ENTRIES, MAX_ITEMS, MAX_ITERATIONS, MAX_POWER, MAX_WIRES
+from hepq.lang.elaborate.work import (
+    MAX_CALL_DEPTH,
+    MAX_DIMS,
+    MAX_ENTRIES,
+    MAX_ITEMS,
+    MAX_ITERATIONS,
+    MAX_POWER,
+    MAX_WIRES,
+)
+from hepq.lang.syntax.limits import MAX_NESTING
 from tests.lang.circuits import codes
 
 BODY = "fn f(x: real) -> real {{\n  {}\n  return x\n}}\n"

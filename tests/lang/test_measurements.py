@@ -10,8 +10,8 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
-from hepq.compiler.interpret import run_event
-from hepq.lang.types import Type
+from hepq.compiler.ir.interpret import run_event
+from hepq.core.types import Type
 from tests.lang.circuits import codes, measured, module
 
 HEADER = """

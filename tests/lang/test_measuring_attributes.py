@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from hepq.compiler.build import build, require_sizes
-from hepq.lang.diagnostic import HepqError, Sink
+from hepq.compiler.driver.build import build, require_sizes
+from hepq.core.diagnostics.diagnostic import HepqError, Sink
 from hepq.lang.modules import load
 from tests.lang.circuits import codes
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hepq.lang import ast
-from hepq.lang.diagnostic import Sink
+from hepq.core.diagnostics.diagnostic import Sink
+from hepq.core.source import Source, Span
 from hepq.lang.modules import MAIN, Program, library_modules, load, name_span
-from hepq.lang.source import Source, Span
+from hepq.lang.syntax import ast
 
 
 def loaded(folder: Path, search: tuple[Path, ...] = (), **modules: str) -> tuple[Program, list[str]]:

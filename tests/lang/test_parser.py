@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from lark import Lark
 
 from benchmarks.programs import Programs
-from hepq.lang import ast, parser
-from hepq.lang.diagnostic import Diagnostic, Sink
-from hepq.lang.limits import MAX_BYTES, MAX_NESTING
-from hepq.lang.parser import parse
-from hepq.lang.reading import read_source
-from hepq.lang.source import Source, Span
-from hepq.lang.types import UNITS
+from hepq.core.diagnostics.diagnostic import Diagnostic, Sink
+from hepq.core.source import Source, Span
+from hepq.core.types import UNITS
+from hepq.lang.syntax import ast, parser
+from hepq.lang.syntax.limits import MAX_BYTES, MAX_NESTING
+from hepq.lang.syntax.parser import parse
+from hepq.lang.syntax.reading import read_source
 
 
 def parsed(text: str) -> ast.File:

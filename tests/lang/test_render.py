@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from hepq.lang.diagnostic import Diagnostic, Label
-from hepq.lang.render import render, render_text, to_json
-from hepq.lang.source import Source, Span
+from hepq.core.diagnostics.diagnostic import Diagnostic, Label
+from hepq.core.diagnostics.render import render, render_text, to_json
+from hepq.core.source import Source, Span
 
 
 def at(source: Source, text: str, words: str = "") -> Label:

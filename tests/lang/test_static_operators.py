@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hepq.compiler.interpret import run_event
+from hepq.compiler.ir.interpret import run_event
 from tests.lang.circuits import codes, module
 
 COMPARED = ["==", "!=", "<", "<=", ">", ">="]

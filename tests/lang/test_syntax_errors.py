@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import pytest
 
-from hepq.lang.catalogue import entries
-from hepq.lang.diagnostic import Diagnostic, Sink
-from hepq.lang.parser import parse
-from hepq.lang.source import Source
+from hepq.core.diagnostics.catalogue import entries
+from hepq.core.diagnostics.diagnostic import Diagnostic, Sink
+from hepq.core.source import Source
+from hepq.lang.syntax.parser import parse
 
 #: code, program, underlined text
 MISTAKES = [

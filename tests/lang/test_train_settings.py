@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from hepq.core.diagnostics.diagnostic import Sink
 from hepq.lang.checker import check
-from hepq.lang.diagnostic import Sink
+from hepq.lang.declarations.train_settings import _is_factor
 from hepq.lang.modules import load
-from hepq.lang.train_settings import _is_factor
 from tests.compiler.train.programs import DATA, TAG
 
 

@@ -8,7 +8,7 @@ from math import pi
 
 import pytest
 
-from hepq.lang.types import ENERGY, LENGTH, ONE, TIME, UNITS, Unit
+from hepq.core.types import ENERGY, LENGTH, ONE, TIME, UNITS, Unit
 
 #: a barn is 1e-28 m², a metre 1e3 mm
 BARN = 1e-28 * 1e3**2

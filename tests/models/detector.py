@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hepq.compiler.build import build
-from hepq.compiler.ir import Module
-from hepq.compiler.lower.torch import to_torch
+from hepq.compiler.driver.build import build
+from hepq.compiler.ir.node import Module
+from hepq.compiler.lower.torch.module import to_torch
+from hepq.core.diagnostics.diagnostic import HepqError, Sink
 from hepq.lang.checker import check
-from hepq.lang.diagnostic import HepqError, Sink
 from hepq.lang.modules import load
 
 Array = np.ndarray[Any, Any]

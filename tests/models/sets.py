@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from benchmarks.stdlib_programs import event_of, moved_weights
-from hepq.compiler.build import Built, build
-from hepq.compiler.interpret import evaluate, run
-from hepq.compiler.ir import Module
+from hepq.compiler.driver.build import Built, build
+from hepq.compiler.ir.interpret import evaluate, run
+from hepq.compiler.ir.node import Module
 from hepq.compiler.passes.base import run_pipeline
-from hepq.compiler.passes.standard import INFERENCE
+from hepq.compiler.passes.pipelines import INFERENCE
+from hepq.core.diagnostics.diagnostic import Sink
 from hepq.lang.checker import check
-from hepq.lang.diagnostic import Sink
 from hepq.lang.modules import load
 from tests.compiler.tvm_call import Compiled
 

@@ -12,12 +12,12 @@ import uproot
 from numpy.typing import NDArray
 
 from examples.generative.make_showers import write
-from hepq.compiler.lower.torch import to_torch
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file
+from hepq.compiler.driver.compilation import build_file
+from hepq.compiler.driver.options import Options
+from hepq.compiler.lower.torch.module import to_torch
 from hepq.compiler.train import Recipe, train_file
-from hepq.compiler.train.fit_gradient import Fitted
-from hepq.compiler.weights import load_weights
+from hepq.compiler.train.fit.gradient import Fitted
+from hepq.compiler.weights.files import load_weights
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples/generative"
 

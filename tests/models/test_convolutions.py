@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.stdlib_programs import moved_weights
-from hepq.compiler.interpret import run
-from hepq.compiler.ir import Module
-from hepq.lang.diagnostic import HepqError
+from hepq.compiler.ir.interpret import run
+from hepq.compiler.ir.node import Module
+from hepq.core.diagnostics.diagnostic import HepqError
 from tests.compiler.tvm_call import Compiled
 from tests.models.detector import by_torch, doubled, module_from, tensors
 

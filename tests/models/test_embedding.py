@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from benchmarks.stdlib_programs import moved_weights
-from hepq.compiler.interpret import run
-from hepq.compiler.lower.torch import to_torch
+from hepq.compiler.ir.interpret import run
+from hepq.compiler.lower.torch.module import to_torch
 from tests.compiler.tvm_call import Compiled
 from tests.models.detector import doubled, module_from
 

@@ -11,11 +11,11 @@ from safetensors.numpy import load_file
 from sklearn.metrics import roc_auc_score
 
 import hepq
-from hepq.compiler.check import check_path
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import compile_file
-from hepq.lang.format import format_source
-from hepq.lang.render import render_text
+from hepq.compiler.driver.check import check_path
+from hepq.compiler.driver.compilation import compile_file
+from hepq.compiler.driver.options import Options
+from hepq.core.diagnostics.render import render_text
+from hepq.lang.format.program import format_source
 from tests.models.showers import EXAMPLES, Array, assert_alike, computed, log_energy, make, read, trained
 
 ENERGY = np.exp(np.random.default_rng(0).uniform(0, np.log(100), 1000))

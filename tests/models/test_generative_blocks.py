@@ -11,11 +11,11 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal, norm
 
-from hepq.compiler.initialise import initial_weights
-from hepq.compiler.interpret import run
-from hepq.compiler.lower.torch import to_torch
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file
+from hepq.compiler.driver.compilation import build_file
+from hepq.compiler.driver.options import Options
+from hepq.compiler.ir.interpret import run
+from hepq.compiler.lower.torch.module import to_torch
+from hepq.compiler.weights.initialise import initial_weights
 from tests.compiler.tvm_call import Compiled
 
 Array = np.ndarray[Any, Any]

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hepq.compiler.weights import import_checkpoint
+from hepq.compiler.weights.files import import_checkpoint
 from tests.models.sets import Subject, Weights, built, dense
 
 #: the paper's inputs: 16 features of up to 150 particles, five classes

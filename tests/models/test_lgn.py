@@ -14,13 +14,13 @@ from safetensors.numpy import save_file
 
 import hepq
 from benchmarks.stdlib_programs import event_of, moved_weights
-from hepq.compiler.interpret import run
-from hepq.compiler.ir import Module
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file, compile_file
-from hepq.runtime import lorentz
-from hepq.runtime.columns import collect
-from hepq.runtime.events import prepare
+from hepq.compiler.driver.compilation import build_file, compile_file
+from hepq.compiler.driver.options import Options
+from hepq.compiler.ir.interpret import run
+from hepq.compiler.ir.node import Module
+from hepq.runtime.events import lorentz
+from hepq.runtime.events.batch import prepare
+from hepq.runtime.events.columns import collect
 from tests.models import lgn_reference as theirs
 
 Array = np.ndarray[Any, Any]

@@ -15,15 +15,15 @@ import torch
 import hepq
 from benchmarks import data
 from benchmarks.stdlib_programs import event_of, module_of, moved_weights
-from hepq.compiler.build import Built
-from hepq.compiler.interpret import run
-from hepq.compiler.lower.torch import pad_events, to_torch
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file, compile_file
-from hepq.compiler.schema import read_inputs
-from hepq.compiler.weights import import_checkpoint
-from hepq.runtime import lorentz
-from hepq.runtime.metrics import auc
+from hepq.compiler.driver.build import Built
+from hepq.compiler.driver.compilation import build_file, compile_file
+from hepq.compiler.driver.options import Options
+from hepq.compiler.ir.interpret import run
+from hepq.compiler.lower.torch.module import pad_events, to_torch
+from hepq.compiler.schema.events import read_inputs
+from hepq.compiler.weights.files import import_checkpoint
+from hepq.runtime.events import lorentz
+from hepq.runtime.report.metrics import auc
 from tests.compiler.tvm_call import Compiled
 from tests.models import lorentznet_reference as theirs
 

@@ -12,10 +12,10 @@ import torch
 
 from benchmarks import tagger_networks as networks
 from benchmarks import tagger_programs as programs
-from hepq.compiler.interpret import run
-from hepq.compiler.lower.torch import pad_events, to_torch
+from hepq.compiler.ir.interpret import run
+from hepq.compiler.lower.torch.module import pad_events, to_torch
 from hepq.compiler.passes.base import run_pipeline
-from hepq.compiler.passes.standard import INFERENCE
+from hepq.compiler.passes.pipelines import INFERENCE
 from tests.compiler.tvm_call import Compiled
 
 X = "x: real[part, feat]"

@@ -12,12 +12,12 @@ import torch
 
 from benchmarks import tagger_networks as networks
 from benchmarks import tagger_programs as programs
-from hepq.compiler.build import Built
-from hepq.compiler.interpret import run
-from hepq.compiler.ir import Module
-from hepq.compiler.lower.torch import pad_events, to_torch
+from hepq.compiler.driver.build import Built
+from hepq.compiler.ir.interpret import run
+from hepq.compiler.ir.node import Module
+from hepq.compiler.lower.torch.module import pad_events, to_torch
 from hepq.compiler.passes.base import run_pipeline
-from hepq.compiler.passes.standard import INFERENCE
+from hepq.compiler.passes.pipelines import INFERENCE
 from tests.compiler.tvm_call import Compiled
 
 Array = np.ndarray[Any, Any]

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.stdlib_programs import moved_weights
-from hepq.compiler.initialise import initial_weights
-from hepq.compiler.interpret import run
-from hepq.compiler.ir import Module
-from hepq.compiler.lower.torch import to_torch
+from hepq.compiler.ir.interpret import run
+from hepq.compiler.ir.node import Module
+from hepq.compiler.lower.torch.module import to_torch
+from hepq.compiler.weights.initialise import initial_weights
 from tests.compiler.tvm_call import Compiled
 from tests.models.detector import by_torch, module_from, size_of, tensors
 

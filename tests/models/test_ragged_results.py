@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import hepq
-from hepq.compiler.interpret import run
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file, compile_file, model_weights
+from hepq.compiler.driver.compilation import build_file, compile_file, model_weights
+from hepq.compiler.driver.options import Options
+from hepq.compiler.ir.interpret import run
 
 PROGRAM = """
 from std.abcnet import ABCPileup

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from benchmarks.stdlib_programs import event_of, module_of, moved_weights
-from hepq.compiler.initialise import initial_weights
-from hepq.compiler.interpret import run
-from hepq.compiler.ir import Module
-from hepq.compiler.lower.torch import pad_events, to_torch
+from hepq.compiler.ir.interpret import run
+from hepq.compiler.ir.node import Module
+from hepq.compiler.lower.torch.module import pad_events, to_torch
+from hepq.compiler.weights.initialise import initial_weights
 from tests.compiler.tvm_call import Compiled
 from tests.models.detector import module_from, size_of
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import uproot
 
-from hepq.runtime.artifact import Artifact
+from hepq.runtime.artifact.artifact import Artifact
 from hepq.runtime.model import Model
 from tests.runtime import tiny_artifact
 

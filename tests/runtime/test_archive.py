@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hepq.runtime.archive import opened
-from hepq.runtime.errors import ArtifactError
+from hepq.core.errors import ArtifactError
+from hepq.runtime.artifact.archive import opened
 
 PATH = Path("a.hepqx")
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import hepq
-from hepq.runtime import cpu
-from hepq.runtime.artifact import Artifact
-from hepq.runtime.errors import ArtifactError
+from hepq.core.errors import ArtifactError
+from hepq.runtime.artifact.artifact import Artifact
+from hepq.runtime.engine import instructions
 from tests.runtime import tiny_artifact
 
 MEMBERS = [
@@ -97,7 +97,7 @@ def test_an_unsafe_name_is_refused(tiny: Path, tmp_path: Path, name: str) -> Non
 
 
 def test_a_zip_bomb_is_refused_unread(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hepq.runtime.archive.MAX_BYTES", 1 << 20)
+    monkeypatch.setattr("hepq.runtime.artifact.archive.MAX_BYTES", 1 << 20)
     assert code_of(rewrite(tiny, tmp_path / "x.hepqx", {"weights.safetensors": bytes(2 << 20)})) == "HQ0823"
 
 
@@ -166,9 +166,9 @@ def test_code_for_another_cpu(tmp_path: Path) -> None:
 
 
 def test_cpu_features_by_llvm_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cpu, "features", lambda: frozenset({"avx512vnni", "bmi1", "pni", "abm", "sse41"}))
-    assert cpu.missing(["avx512_vnni", "+bmi", "sse3", "lzcnt", "sse4.1"]) == []
-    assert cpu.missing(["avx512vnni", "amx-tile"]) == ["amx-tile"]
+    monkeypatch.setattr(instructions, "features", lambda: frozenset({"avx512vnni", "bmi1", "pni", "abm", "sse41"}))
+    assert instructions.missing(["avx512_vnni", "+bmi", "sse3", "lzcnt", "sse4.1"]) == []
+    assert instructions.missing(["avx512vnni", "amx-tile"]) == ["amx-tile"]
 
 
 def test_import_hepq_is_light() -> None:

@@ -12,13 +12,13 @@ import pytest
 from safetensors.numpy import save
 
 import hepq
-from hepq.compiler.golden import golden_vectors
-from hepq.compiler.infer import make
-from hepq.compiler.ir import Module
-from hepq.compiler.lower.tvm import lower
+from hepq.compiler.golden.vectors import golden_vectors
+from hepq.compiler.ir.infer import make
+from hepq.compiler.ir.node import Module
+from hepq.compiler.lower.cpu import lower
 from hepq.compiler.targets.cpu import parse
-from hepq.lang.types import Dim, Type
-from hepq.runtime import artifact, manifest
+from hepq.core.types import Dim, Type
+from hepq.runtime.artifact import artifact, manifest
 from hepq.runtime.model import Model
 
 TRACK, PART, FEAT, CLS = Dim("track", bound=5), Dim("part", bound=20), Dim("feat", 3), Dim("cls", 2, entries=("A", "B"))

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hepq.compiler.derived import variables
-from hepq.compiler.pipeline import build_file
-from hepq.compiler.schema import event_schema, read_inputs
-from hepq.runtime.columns import collect
-from hepq.runtime.derived import Rows, Variables
-from hepq.runtime.errors import ArtifactError
-from hepq.runtime.events import prepare
-from hepq.runtime.manifest import EventSchema
+from hepq.compiler.driver.compilation import build_file
+from hepq.compiler.schema.derived import variables
+from hepq.compiler.schema.events import event_schema, read_inputs
+from hepq.core.errors import ArtifactError
+from hepq.runtime.artifact.manifest import EventSchema
+from hepq.runtime.events.batch import prepare
+from hepq.runtime.events.columns import collect
+from hepq.runtime.events.derived import Rows, Variables
 
 PROGRAM = """
 dim part <= 6

@@ -19,13 +19,13 @@ import numpy as np
 import pytest
 
 import hepq
-from hepq.runtime import engine
-from hepq.runtime.artifact import Artifact
-from hepq.runtime.columns import collect
-from hepq.runtime.engine import Engine
-from hepq.runtime.errors import ArtifactError, DataError
-from hepq.runtime.events import prepare
-from hepq.runtime.manifest import Policy
+from hepq.core.errors import ArtifactError, DataError
+from hepq.runtime.artifact.artifact import Artifact
+from hepq.runtime.artifact.manifest import Policy
+from hepq.runtime.engine import cpu
+from hepq.runtime.engine.cpu import Engine
+from hepq.runtime.events.batch import prepare
+from hepq.runtime.events.columns import collect
 from hepq.runtime.model import Model
 from tests.runtime import tiny_artifact
 from tests.runtime.conftest import make_events
@@ -190,9 +190,9 @@ def test_code_that_needs_tvms_library(tmp_path: Path, monkeypatch: pytest.Monkey
         if here == "it is there":
             library.parent.mkdir(parents=True)
             library.write_bytes(b"")
-            engine._provide_runtime(artifact)
+            cpu._provide_runtime(artifact)
             continue
         with pytest.raises(ArtifactError, match="TVM's runtime library") as caught:
-            engine._provide_runtime(artifact)
+            cpu._provide_runtime(artifact)
         assert caught.value.code == "HQ0827"
     assert loaded == [(str(library), ctypes.RTLD_GLOBAL)]

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hepq.runtime.columns import collect
-from hepq.runtime.errors import DataError
-from hepq.runtime.events import Batch, prepare
-from hepq.runtime.expression import Instruction, check, evaluate
-from hepq.runtime.manifest import Branch, Dataset, Dim, EventSchema, Order, Policy, Value
+from hepq.core.errors import DataError
+from hepq.runtime.artifact.manifest import Branch, Dataset, Dim, EventSchema, Order, Policy, Value
+from hepq.runtime.events.batch import Batch, prepare
+from hepq.runtime.events.columns import collect
+from hepq.runtime.events.ordering import Instruction, check, evaluate
 from tests.runtime import tiny_artifact
 
 NAN = float("nan")

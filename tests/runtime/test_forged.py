@@ -19,10 +19,11 @@ from typer.testing import CliRunner
 import hepq
 from benchmarks.hostile_forge import members, packed
 from hepq.cli import app
-from hepq.runtime import archive, engine
-from hepq.runtime.artifact import Artifact, hashed
-from hepq.runtime.errors import ArtifactError
-from hepq.runtime.program import Program
+from hepq.core.errors import ArtifactError
+from hepq.runtime.artifact import archive
+from hepq.runtime.artifact.artifact import Artifact, hashed
+from hepq.runtime.engine import cpu
+from hepq.runtime.engine.program import Program
 from hepq.runtime.quantum.circuit import Circuit
 from tests.runtime import tiny_artifact
 
@@ -81,7 +82,7 @@ def test_code_is_called_with_the_memory_it_needs_or_not_at_all(
     change: Change, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = forged(tiny, tmp_path / "x.hepqx", change)
-    monkeypatch.setattr(engine.Engine, "run", lambda *_: pytest.fail("the code was called"))
+    monkeypatch.setattr(cpu.Engine, "run", lambda *_: pytest.fail("the code was called"))
     with pytest.raises(ArtifactError, match="HQ0890"):
         hepq.load(path)
 

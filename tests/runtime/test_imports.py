@@ -35,7 +35,7 @@ def test_scoring_a_file_imports_only_what_reads_and_runs(tiny: Path, root_file: 
 
 
 def test_compiling_for_a_cpu_needs_no_torch() -> None:
-    code = "import sys, hepq.compiler.lower.tvm.codegen; print('tvm' in sys.modules, 'torch' in sys.modules)"
+    code = "import sys, hepq.compiler.lower.cpu.codegen; print('tvm' in sys.modules, 'torch' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.split() == ["True", "False"]
 

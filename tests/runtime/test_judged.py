@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from hepq.runtime import labels, thinned
-from hepq.runtime.judged import Targets
-from hepq.runtime.manifest import Output
-from hepq.runtime.metrics import discriminants
+from hepq.runtime.artifact.manifest import Output
 from hepq.runtime.model import Model
+from hepq.runtime.report import labels, thinned
+from hepq.runtime.report.judged import Targets
+from hepq.runtime.report.metrics import discriminants
 from tests.runtime.test_predict import refused
 
 Write = Callable[..., str]

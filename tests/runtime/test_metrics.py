@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hepq.runtime import metrics
-from hepq.runtime.errors import DataError
+from hepq.core.errors import DataError
+from hepq.runtime.report import metrics
 
 RANDOM = np.random.default_rng(0)
 TRUTH = RANDOM.random(4000) < 0.5

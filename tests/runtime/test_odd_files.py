@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 import uproot
 
-from hepq.runtime import event_files
-from hepq.runtime.artifact import Artifact
-from hepq.runtime.columns import collect
-from hepq.runtime.errors import DataError
-from hepq.runtime.manifest import Branch, Dim, EventSchema, Policy
+from hepq.core.errors import DataError
+from hepq.runtime.artifact.artifact import Artifact
+from hepq.runtime.artifact.manifest import Branch, Dim, EventSchema, Policy
+from hepq.runtime.events import event_files
+from hepq.runtime.events.columns import collect
 from hepq.runtime.model import Model
 from hepq.runtime.predict import Summary
 from tests.runtime import tiny_artifact
@@ -389,7 +389,7 @@ def test_a_parquet_file_has_no_trees(tmp_path: Path) -> None:
 
 
 def test_addresses_are_cut_behind_the_file() -> None:
-    from hepq.runtime.event_files import _split
+    from hepq.runtime.events.event_files import _split
 
     assert _split("root://host:1094//store/x.root:d/tree;1") == ("root://host:1094//store/x.root", "d/tree;1")
     assert _split("root://host:1094//store/x.root") == ("root://host:1094//store/x.root", None)

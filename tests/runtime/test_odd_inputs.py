@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 import uproot
 
-from hepq.runtime.errors import DataError
-from hepq.runtime.labels import classes_of
+from hepq.core.errors import DataError
 from hepq.runtime.model import Model
+from hepq.runtime.report.labels import classes_of
 from tests.runtime.test_odd_files import N, parquet, predicted, refused, root, scores_empty
 
 __all__ = ["scores_empty"]

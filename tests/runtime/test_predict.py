@@ -13,12 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 import uproot
 
-from hepq.runtime import event_files, labels
-from hepq.runtime.artifact import Artifact
-from hepq.runtime.errors import DataError
-from hepq.runtime.manifest import Branch, Label
+from hepq.core.errors import DataError
+from hepq.runtime.artifact.artifact import Artifact
+from hepq.runtime.artifact.manifest import Branch, Label
+from hepq.runtime.events import event_files
+from hepq.runtime.events.writers import open_writer
 from hepq.runtime.model import Model
-from hepq.runtime.writers import open_writer
+from hepq.runtime.report import labels
 from tests.runtime import tiny_artifact
 from tests.runtime.conftest import make_events
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from hepq.compiler.infer import make
-from hepq.compiler.interpret import run_event
-from hepq.compiler.ir import Module
+from hepq.compiler.ir.infer import make
+from hepq.compiler.ir.interpret import run_event
+from hepq.compiler.ir.node import Module
 from hepq.compiler.lower.program import NotStraight, to_program
-from hepq.lang.types import Dim, Type
-from hepq.runtime import program_check
-from hepq.runtime.program import Program, evaluate
+from hepq.core.types import Dim, Type
+from hepq.runtime.engine import program_check
+from hepq.runtime.engine.program import Program, evaluate
 from tests.compiler.generate import random_events, random_weights, seeded_module
 
 

@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
-from hepq.commands.kernel import _array
+from hepq.cli.kernel import _array
 from hepq.compiler.importers.onnx import import_onnx
 from hepq.compiler.targets.files import from_file
-from hepq.compiler.train import checkpoint
-from hepq.compiler.weights import read_tensors
-from hepq.lang.diagnostic import HepqError
-from hepq.runtime import event_files
-from hepq.runtime.artifact import Artifact
-from hepq.runtime.errors import DataError
+from hepq.compiler.train.fit import checkpoint
+from hepq.compiler.weights.files import read_tensors
+from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.core.errors import DataError
+from hepq.runtime.artifact.artifact import Artifact
+from hepq.runtime.artifact.trust import Trust
+from hepq.runtime.engine.onnx_model import OnnxModel
+from hepq.runtime.events import event_files
 from hepq.runtime.files import check_folder
-from hepq.runtime.onnx_model import OnnxModel
-from hepq.runtime.quantum import export
+from hepq.runtime.quantum.kernel import export
 from hepq.runtime.regular import read, why_not
-from hepq.runtime.trust import Trust
 
 READERS: dict[str, Callable[[Path], Any]] = {
     "device": from_file,

@@ -11,12 +11,12 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from hepq.runtime import labels, report
-from hepq.runtime.columns import collect
-from hepq.runtime.events import prepare
-from hepq.runtime.manifest import Branch, Dataset, Dim, EventSchema, Label, Policy, Value
+from hepq.runtime.artifact.manifest import Branch, Dataset, Dim, EventSchema, Label, Policy, Value
+from hepq.runtime.events.batch import prepare
+from hepq.runtime.events.columns import collect
 from hepq.runtime.predict import Summary
-from hepq.runtime.report import Entries, Labels, Metrics, NotANumber, Report
+from hepq.runtime.report import labels, report
+from hepq.runtime.report.report import Entries, Labels, Metrics, NotANumber, Report
 
 
 def schema(nan: str = "drop", bound: int = 2) -> EventSchema:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
-from hepq.runtime import threads
+from hepq.runtime.engine import threads
 
 
 def written(root: Path, files: dict[str, str]) -> Path:
@@ -110,7 +110,7 @@ def test_waiting_threads_sleep_in_what_trains(command: str, monkeypatch: pytest.
     """Said before torch is imported: libraries read it once."""
     from hepq.compiler.train import train_file
     from hepq.compiler.train.two_sample import compare_files
-    from hepq.lang.diagnostic import HepqError
+    from hepq.core.diagnostics.diagnostic import HepqError
 
     files = [tmp_path / "a.root"]
     commands: dict[str, Callable[[], object]] = {

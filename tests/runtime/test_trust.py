@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 import hepq
 from hepq.cli import app
-from hepq.runtime import archive, trust
-from hepq.runtime.artifact import Artifact
-from hepq.runtime.errors import ArtifactError, DataError
-from hepq.runtime.trust import Trust
+from hepq.core.errors import ArtifactError, DataError
+from hepq.runtime.artifact import archive, trust
+from hepq.runtime.artifact.artifact import Artifact
+from hepq.runtime.artifact.trust import Trust
 
 
 @pytest.fixture(autouse=True)

@@ -9,10 +9,10 @@ import pytest
 from safetensors.numpy import save
 
 import hepq
+from hepq.core.errors import ArtifactError
 from hepq.runtime import verify
-from hepq.runtime.artifact import Artifact
-from hepq.runtime.errors import ArtifactError
-from hepq.runtime.golden import Golden
+from hepq.runtime.artifact.artifact import Artifact
+from hepq.runtime.artifact.golden import Golden
 from hepq.runtime.model import Model
 from hepq.runtime.verify import Difference
 

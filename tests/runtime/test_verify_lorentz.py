@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 import hepq
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import compile_file
-from hepq.runtime import lorentz, verify
-from hepq.runtime.columns import Raw
-from hepq.runtime.manifest import Dim
+from hepq.compiler.driver.compilation import compile_file
+from hepq.compiler.driver.options import Options
+from hepq.runtime import verify
+from hepq.runtime.artifact.manifest import Dim
+from hepq.runtime.events import lorentz
+from hepq.runtime.events.columns import Raw
 from hepq.runtime.model import Model
 from hepq.runtime.verify import Verification
 

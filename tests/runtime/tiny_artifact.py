@@ -16,11 +16,9 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from hepq.runtime import artifact, layout, outputs
-from hepq.runtime.columns import Raw, collect
-from hepq.runtime.events import prepare
-from hepq.runtime.golden import Golden
-from hepq.runtime.manifest import (
+from hepq.runtime.artifact import artifact
+from hepq.runtime.artifact.golden import Golden
+from hepq.runtime.artifact.manifest import (
     Branch,
     Code,
     Dataset,
@@ -35,6 +33,9 @@ from hepq.runtime.manifest import (
     Provenance,
     Value,
 )
+from hepq.runtime.engine import layout, outputs
+from hepq.runtime.events.batch import prepare
+from hepq.runtime.events.columns import Raw, collect
 
 WEIGHTS = np.asarray([2.0, 3.0], dtype=np.float32)
 DIMS = (Dim(name="part", bound=4), Dim(name="cls", size=2, entries=("A", "B")))

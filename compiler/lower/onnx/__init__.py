@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, TensorProto, ValueInfoProto, checker, helper, shape_inference
 
-from hepq.compiler.ir import QUANTUM, Module, Node
+from hepq.compiler.ir.node import QUANTUM, Module, Node
 from hepq.compiler.lower.onnx.errors import OnnxError
 from hepq.compiler.lower.onnx.events import Events, Source, columns
 from hepq.compiler.lower.onnx.graph import IR_VERSION, OPSET, Graph
 from hepq.compiler.lower.onnx.ops import RULES
 from hepq.compiler.lower.onnx.values import DTYPES, Value
-from hepq.lang.types import Dim
-from hepq.runtime.manifest import EventSchema
+from hepq.core.types import Dim
+from hepq.runtime.artifact.manifest import EventSchema
 
 __all__ = ["IR_VERSION", "OPSET", "Lowered", "OnnxError", "lower"]
 

@@ -12,12 +12,12 @@ from functools import reduce
 
 import numpy as np
 
-from hepq.compiler.ir import Module
+from hepq.compiler.ir.node import Module
 from hepq.compiler.lower.onnx.graph import Extent, Graph
 from hepq.compiler.lower.onnx.order import sort_key
 from hepq.compiler.lower.onnx.values import BATCH, DTYPES, Batch, Value, below, select
-from hepq.lang.types import Dim
-from hepq.runtime.manifest import EventSchema, Order
+from hepq.core.types import Dim
+from hepq.runtime.artifact.manifest import EventSchema, Order
 
 _LARGEST = np.finfo(np.float32).max
 

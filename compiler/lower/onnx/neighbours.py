@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from hepq.compiler.as_read import as_read
-from hepq.compiler.ir import Node
+from hepq.compiler.ir.as_read import as_read
+from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.onnx.values import BATCH, Batch, Value, select, with_batch
-from hepq.lang.types import Dim
+from hepq.core.types import Dim
 
 
 def knn(node: Node, args: Sequence[Value], batch: Batch) -> Value:

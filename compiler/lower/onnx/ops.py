@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hepq.compiler import ir
-from hepq.compiler.ir import Node
+from hepq.compiler.ir import node as ir
+from hepq.compiler.ir.matmul_dims import MatMul
+from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.onnx import elementwise
 from hepq.compiler.lower.onnx.neighbours import knn
 from hepq.compiler.lower.onnx.values import DTYPES, Batch, Value, select, with_batch
-from hepq.compiler.named import MatMul
-from hepq.lang.types import Dim
+from hepq.core.types import Dim
 
 Rule = Callable[[Node, Sequence[Value], Batch], Value]
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from hepq.compiler.ir import COMPARE
+from hepq.compiler.ir.node import COMPARE
 from hepq.compiler.lower.onnx import elementwise
 from hepq.compiler.lower.onnx.graph import Graph
 from hepq.compiler.lower.onnx.values import Value, select
-from hepq.runtime.expression import Instruction
-from hepq.runtime.manifest import Order
+from hepq.runtime.artifact.manifest import Order
+from hepq.runtime.events.ordering import Instruction
 
 #: operations that onnxruntime has in float64; a key with any other is computed in float32
 _DOUBLE = COMPARE | set(

@@ -13,9 +13,9 @@ from functools import reduce
 
 import numpy as np
 
+from hepq.compiler.ir.matmul_dims import positions
 from hepq.compiler.lower.onnx.graph import Extent, Graph
-from hepq.compiler.named import positions
-from hepq.lang.types import Dim
+from hepq.core.types import Dim
 
 #: not a name that the language can write
 BATCH = Dim("<batch>")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from hepq.runtime.quantum.backend import Outcomes
+from hepq.runtime.quantum.backends.backend import Outcomes
 from hepq.runtime.quantum.bind import REGISTER, pub
 from hepq.runtime.quantum.clients.base import (
     Batch,

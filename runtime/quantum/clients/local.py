@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from hepq.runtime.errors import DataError
+from hepq.core.errors import DataError
+from hepq.runtime.quantum.backends.noise import SYMMETRIC, noise_model
 from hepq.runtime.quantum.clients.base import Lost, vendor
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
-from hepq.runtime.quantum.noise import SYMMETRIC, noise_model
 
 if TYPE_CHECKING:
     from qiskit.transpiler import Target

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hepq.runtime.errors import DataError
+from hepq.core.errors import DataError
 from hepq.runtime.files import Scratch
-from hepq.runtime.quantum.budget import Budget
+from hepq.runtime.quantum.backends.remote import Remote
 from hepq.runtime.quantum.clients.base import Client
 from hepq.runtime.quantum.device import Device
-from hepq.runtime.quantum.jobs import Ledger, default_ledger
-from hepq.runtime.quantum.remote import Remote
+from hepq.runtime.quantum.jobs.budget import Budget
+from hepq.runtime.quantum.jobs.ledger import Ledger, default_ledger
 
 #: gates of any angle that IBM calls fractional
 FRACTIONAL = frozenset({"rx", "rzz"})

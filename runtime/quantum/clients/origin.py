@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from hepq.runtime.errors import did_you_mean
-from hepq.runtime.quantum.backend import Outcomes
+from hepq.core.errors import did_you_mean
+from hepq.runtime.quantum.backends.backend import Outcomes
 from hepq.runtime.quantum.clients.base import (
     Batch,
     Denied,

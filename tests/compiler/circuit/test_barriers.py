@@ -10,23 +10,23 @@ import numpy as np
 import pytest
 import torch
 
-from hepq.compiler.interpret_quantum import state
-from hepq.compiler.lower.circuit.canonical import canonical
-from hepq.compiler.lower.circuit.check import verify_native
-from hepq.compiler.lower.circuit.draw import text
-from hepq.compiler.lower.circuit.export import FORMATS, export
-from hepq.compiler.lower.circuit.flat import difference, flat
-from hepq.compiler.lower.circuit.portfolio import compile_circuit
-from hepq.compiler.lower.circuit.recipes import LeftOut, Recipe, tries
-from hepq.compiler.lower.circuit.score import score
-from hepq.compiler.lower.circuit.structure import structure_aware
-from hepq.runtime.quantum import simulate
-from hepq.runtime.quantum.aer import aer_circuit
+from hepq.compiler.circuits.canonical.form import canonical
+from hepq.compiler.circuits.check.equivalence import verify_native
+from hepq.compiler.circuits.formats.draw import text
+from hepq.compiler.circuits.formats.export import FORMATS, export
+from hepq.compiler.circuits.formats.flat import difference, flat
+from hepq.compiler.circuits.portfolio.recipes import LeftOut, Recipe, tries
+from hepq.compiler.circuits.portfolio.score import score
+from hepq.compiler.circuits.portfolio.search import compile_circuit
+from hepq.compiler.circuits.synthesis.structure import structure_aware
+from hepq.compiler.ir.interpret_quantum import state
+from hepq.runtime.quantum.backends.aer import aer_circuit
+from hepq.runtime.quantum.backends.components import parts
 from hepq.runtime.quantum.bind import bound
 from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Gate, Op, check
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
-from hepq.runtime.quantum.parts import parts
+from hepq.runtime.quantum.simulate import state as simulate
 from tests.compiler.circuit.devices import device, everyone, line
 from tests.compiler.circuit.families import feature_map, random_gates
 from tests.compiler.circuits import in_qiskit

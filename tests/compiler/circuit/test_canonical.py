@@ -9,7 +9,7 @@ from time import process_time
 import numpy as np
 import pytest
 
-from hepq.compiler.lower.circuit.canonical import canonical
+from hepq.compiler.circuits.canonical.form import canonical
 from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, check
 from tests.compiler.circuit.families import (
     feature_map,

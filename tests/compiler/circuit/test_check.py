@@ -9,12 +9,12 @@ from math import exp, pi
 import numpy as np
 import pytest
 
-from hepq.compiler.lower.circuit import check
-from hepq.compiler.lower.circuit.check import verify_native
-from hepq.compiler.lower.circuit.dense import WIDE, blocks, probabilities
-from hepq.compiler.lower.circuit.recipes import laid_out
-from hepq.compiler.lower.circuit.score import score
-from hepq.compiler.lower.circuit.structure import structure_aware
+from hepq.compiler.circuits.check import equivalence
+from hepq.compiler.circuits.check.dense import WIDE, blocks, probabilities
+from hepq.compiler.circuits.check.equivalence import verify_native
+from hepq.compiler.circuits.portfolio.recipes import laid_out
+from hepq.compiler.circuits.portfolio.score import score
+from hepq.compiler.circuits.synthesis.structure import structure_aware
 from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
@@ -58,7 +58,7 @@ def mistakes(native: Native) -> dict[str, Native]:
 
 
 def test_a_right_circuit_passes(native: Native) -> None:
-    assert verify_native(native, SOURCE, CHIP) == check.Verdict("simulated")
+    assert verify_native(native, SOURCE, CHIP) == equivalence.Verdict("simulated")
 
 
 def test_what_the_device_does_not_have_is_named(native: Native) -> None:
@@ -90,7 +90,7 @@ def test_a_dead_qubit_is_not_used() -> None:
 @pytest.mark.parametrize("kind", ["gate", "angle", "slot", "wires"])
 @pytest.mark.parametrize("exact", [True, False])
 def test_mistakes_are_seen(native: Native, kind: str, exact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "MAX_EXACT", 18 if exact else 0)
+    monkeypatch.setattr(equivalence, "MAX_EXACT", 18 if exact else 0)
     assert verify_native(native, SOURCE, CHIP).problem == ""
     assert verify_native(mistakes(native)[kind], SOURCE, CHIP).problem
 
@@ -116,8 +116,8 @@ def never_clifford(n: int, chip: Device) -> tuple[Circuit, Native]:
 
 @pytest.mark.parametrize(("largest", "how"), [(24, "in single precision"), (0, "light cones, which read 4 of 4")])
 def test_mistakes_are_seen_at_other_angles(largest: int, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "MAX_EXACT", 0)
-    monkeypatch.setattr(check, "MAX_SINGLE", largest)
+    monkeypatch.setattr(equivalence, "MAX_EXACT", 0)
+    monkeypatch.setattr(equivalence, "MAX_SINGLE", largest)
     source, made = never_clifford(4, CHIP)
     right = verify_native(made, source, CHIP)
     assert how in right.how

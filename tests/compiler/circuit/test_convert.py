@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hepq.compiler.lower.circuit.polish import polished
-from hepq.compiler.lower.circuit.qiskit_convert import affine_of, from_qiskit, target_of, to_qiskit
-from hepq.compiler.lower.circuit.tket_convert import from_tket, to_tket
+from hepq.compiler.circuits.formats.qiskit_convert import affine_of, from_qiskit, target_of, to_qiskit
+from hepq.compiler.circuits.formats.tket_convert import from_tket, to_tket
+from hepq.compiler.circuits.native.polish import polished
 from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Diagonal, Gate
 from hepq.runtime.quantum.gates import GATES
 from hepq.runtime.quantum.native import Native

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hepq.compiler.lower.circuit.draw import MAX_OPS, formula, picture, text
+from hepq.compiler.circuits.formats.draw import MAX_OPS, formula, picture, text
 from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate
 
 CIRCUIT = Circuit(

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hepq.compiler.lower.circuit import export as table
-from hepq.compiler.lower.circuit import export_originir, export_qcis, export_tket
-from hepq.compiler.lower.circuit.export import FORMATS, export
-from hepq.compiler.lower.circuit.flat import Flat, difference, flat
+from hepq.compiler.circuits.formats import export as table
+from hepq.compiler.circuits.formats import originir, qcis, tket_json
+from hepq.compiler.circuits.formats.export import FORMATS, export
+from hepq.compiler.circuits.formats.flat import Flat, difference, flat
 from hepq.compiler.targets.quantum import device as named_device
 from hepq.compiler.targets.quantum import known as targets
-from hepq.lang.diagnostic import HepqError
+from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
 from hepq.runtime.quantum.gates import GATES, matrix
 from hepq.runtime.quantum.native import Native
@@ -100,7 +100,7 @@ def test_mistakes_are_told(fmt: str, names: list[str], values: Any, code: str) -
     assert caught.value.diagnostics[0].code == code
 
 
-@pytest.mark.parametrize("module", [export_originir, export_qcis])
+@pytest.mark.parametrize("module", [originir, qcis])
 def test_gates_are_spelled_as_equals_up_to_a_phase(module: Any) -> None:
     for name, (angles, wires) in GATES.items():
         gate = Gate(name, (0, 1, 2)[:wires], tuple(Angle(0.4 + k) for k in range(angles)))
@@ -116,7 +116,7 @@ def test_pytkets_gates_are_ours(name: str) -> None:
     angles, wires = GATES[name]
     gate = Gate(name, tuple(range(wires)), tuple(Angle(0.4 + k) for k in range(angles)))
     made = Native("test", "now", Circuit(wires, 0, (gate,)), (0,), (0,))
-    circuit = Tket.from_dict(json.loads(export_tket.write_tket(made, None)))
+    circuit = Tket.from_dict(json.loads(tket_json.write_tket(made, None)))
     bare = Tket(wires)
     for command in circuit.get_commands():
         if command.op.type.name != "Measure":

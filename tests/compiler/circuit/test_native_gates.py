@@ -9,8 +9,8 @@ from math import pi
 import numpy as np
 import pytest
 
-from hepq.compiler.lower.circuit.check import verify_native
-from hepq.compiler.lower.circuit.native_gates import best_couplings, natively
+from hepq.compiler.circuits.check.equivalence import verify_native
+from hepq.compiler.circuits.native.gates import best_couplings, natively
 from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
 from hepq.runtime.quantum.native import Native
 from tests.compiler.circuit.devices import device, line

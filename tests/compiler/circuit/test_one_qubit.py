@@ -10,7 +10,7 @@ from math import pi
 import numpy as np
 import pytest
 
-from hepq.compiler.lower.circuit.one_qubit import is_x, joined, rotations
+from hepq.compiler.circuits.native.one_qubit import is_x, joined, rotations
 from hepq.runtime.quantum.circuit import Angle, Gate
 from hepq.runtime.quantum.gates import Matrix, matrix
 

@@ -8,9 +8,9 @@ from math import pi
 import numpy as np
 import pytest
 
-from hepq.compiler.lower.circuit import pair_blocks
-from hepq.compiler.lower.circuit.dense import probabilities
-from hepq.compiler.lower.circuit.pair_blocks import shortened
+from hepq.compiler.circuits.check.dense import probabilities
+from hepq.compiler.circuits.synthesis import pair_blocks
+from hepq.compiler.circuits.synthesis.pair_blocks import shortened
 from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Gate, Op
 from hepq.runtime.quantum.gates import GATES
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hepq.compiler.lower.circuit import portfolio, recipes
-from hepq.compiler.lower.circuit.check import verify_native
-from hepq.compiler.lower.circuit.native_gates import best_couplings
-from hepq.compiler.lower.circuit.portfolio import Compiled, RecipeRow, compile_circuit
-from hepq.compiler.lower.circuit.qiskit_convert import target_of
-from hepq.compiler.lower.circuit.recipes import Recipe
-from hepq.compiler.lower.circuit.regions import chosen, costs
+from hepq.compiler.circuits.check.equivalence import verify_native
+from hepq.compiler.circuits.formats.qiskit_convert import target_of
+from hepq.compiler.circuits.layout.regions import chosen, costs
+from hepq.compiler.circuits.native.gates import best_couplings
+from hepq.compiler.circuits.portfolio import recipes, search
+from hepq.compiler.circuits.portfolio.recipes import Recipe
+from hepq.compiler.circuits.portfolio.search import Compiled, RecipeRow, compile_circuit
 from hepq.compiler.targets.quantum import device as named_device
-from hepq.lang.diagnostic import HepqError
+from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
@@ -121,7 +121,7 @@ def test_the_cache_answers_and_knows_what_it_depends_on(
 ) -> None:
     first, entry = kept
     shutil.copy(entry, tmp_path)
-    monkeypatch.setattr(portfolio, "_searching", lambda *a: pytest.fail("compiled again"))
+    monkeypatch.setattr(search, "_searching", lambda *a: pytest.fail("compiled again"))
     assert compiled(SOURCE, CHIP, tmp_path) == first
     others: list[dict[str, Any]] = [{"seed": 1}, {"effort": "normal"}]
     for other in others:
@@ -189,7 +189,7 @@ def test_groups_of_wires_may_be_on_several_pieces(tmp_path: Path) -> None:
     ],
 )
 def test_packing_of_groups(groups: list[int], pieces: list[int], fits: bool) -> None:
-    assert portfolio._packed(groups, pieces) is fits
+    assert search._packed(groups, pieces) is fits
 
 
 @pytest.mark.case("tket_not_affine")

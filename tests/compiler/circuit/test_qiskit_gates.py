@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from hepq.compiler.lower.circuit.qiskit_convert import inner_gate
+from hepq.compiler.circuits.formats.qiskit_convert import inner_gate
 from tests.compiler.circuit.devices import IBM, device, line
 
 

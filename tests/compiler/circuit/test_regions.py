@@ -9,8 +9,8 @@ from math import log
 import numpy as np
 import pytest
 
-from hepq.compiler.lower.circuit.regions import CROWDED, Costs, chosen, costs, shapes, stand, stand_graph, within
-from hepq.compiler.lower.circuit.twine import Tree
+from hepq.compiler.circuits.layout.regions import CROWDED, Costs, chosen, costs, shapes, stand, stand_graph, within
+from hepq.compiler.circuits.synthesis.parity_networks import Tree
 from hepq.runtime.quantum.device import Coupling, Device, Qubit
 from tests.compiler.circuit.devices import everyone, grid
 

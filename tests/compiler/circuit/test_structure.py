@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hepq.compiler.lower.circuit.structure import structure_aware
+from hepq.compiler.circuits.synthesis.structure import structure_aware
 from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate
 from hepq.runtime.quantum.device import Device
 from tests.compiler.circuit.devices import device, distribution, everyone, grid, line, native_ok, two_qubit

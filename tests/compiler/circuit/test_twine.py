@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hepq.compiler.lower.circuit.routing import beams, held_at, place_of
-from hepq.compiler.lower.circuit.twine import Beam, Network, Tree, search
+from hepq.compiler.circuits.synthesis.parity_networks import Beam, Network, Tree, search
+from hepq.compiler.circuits.synthesis.routing import beams, held_at, place_of
 from tests.compiler.circuit.devices import line
 from tests.compiler.circuit.families import pairs
 

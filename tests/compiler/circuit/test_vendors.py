@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hepq.compiler.lower.circuit.check import verify_native
-from hepq.compiler.lower.circuit.recipes import Recipe
+from hepq.compiler.circuits.check.equivalence import verify_native
+from hepq.compiler.circuits.portfolio.recipes import Recipe
 from hepq.runtime.quantum.circuit import Circuit, Gate
 from hepq.runtime.quantum.device import Device
 from tests.compiler.circuit.devices import device, distribution, everyone, line

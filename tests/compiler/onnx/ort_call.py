@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from hepq.compiler.ir import Module
+from hepq.compiler.ir.node import Module
 from hepq.compiler.lower.onnx import lower
 
 Array = np.ndarray[Any, Any]

@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 from hepq.compiler.importers.onnx import difference, import_onnx
-from hepq.lang.diagnostic import HepqError
+from hepq.core.diagnostics.diagnostic import HepqError
 from tests.compiler.onnx.networks import Node, save
 
 RNG = np.random.default_rng(5)

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hepq.compiler.golden import reference
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file, compile_file, model_weights
-from hepq.compiler.schema import read_inputs
-from hepq.runtime.columns import Raw
-from hepq.runtime.errors import DataError
-from hepq.runtime.onnx_model import OnnxModel
+from hepq.compiler.driver.compilation import build_file, compile_file, model_weights
+from hepq.compiler.driver.options import Options
+from hepq.compiler.golden.vectors import reference
+from hepq.compiler.schema.events import read_inputs
+from hepq.core.errors import DataError
+from hepq.runtime.engine.onnx_model import OnnxModel
+from hepq.runtime.events.columns import Raw
 
 PROGRAM = """
 from std.nn import Dense

@@ -20,15 +20,15 @@ from typer.testing import CliRunner, Result
 
 import hepq
 from hepq.cli import app
+from hepq.compiler.driver.compilation import compile_file
+from hepq.compiler.driver.options import Options
 from hepq.compiler.lower.onnx import Lowered
-from hepq.compiler.onnx_file import write
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import compile_file
-from hepq.lang.diagnostic import HepqError
-from hepq.runtime.errors import ArtifactError, DataError
-from hepq.runtime.golden import Golden
-from hepq.runtime.manifest import OnnxManifest
-from hepq.runtime.onnx_model import CHECKSUM, GOLDEN, MANIFEST, OnnxModel
+from hepq.compiler.lower.onnx.file import write
+from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.core.errors import ArtifactError, DataError
+from hepq.runtime.artifact.golden import Golden
+from hepq.runtime.artifact.manifest import OnnxManifest
+from hepq.runtime.engine.onnx_model import CHECKSUM, GOLDEN, MANIFEST, OnnxModel
 from tests.compiler.onnx import networks
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -162,7 +162,7 @@ def test_missing_packages_say_what_to_install(tmp_path: Path, monkeypatch: pytes
 def test_without_onnxruntime_it_is_written_and_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "m.hepq"
     source.write_text(PROGRAM)
-    monkeypatch.setattr("hepq.compiler.onnx_file.find_spec", lambda name: None)
+    monkeypatch.setattr("hepq.compiler.lower.onnx.file.find_spec", lambda name: None)
     done = hepqc("compile", source, "--target", "onnx")
     assert done.exit_code == 0
     assert "not run: onnxruntime is not installed" in done.output

@@ -16,7 +16,7 @@ from hepq.cli import app
 from hepq.compiler.importers import onnx as importer
 from hepq.compiler.importers.onnx import difference, import_onnx
 from hepq.compiler.importers.onnx_rules import RULES
-from hepq.lang.diagnostic import HepqError
+from hepq.core.diagnostics.diagnostic import HepqError
 from tests.compiler.onnx.networks import Node, save, tagger
 
 PROGRAM = """\

@@ -8,10 +8,10 @@ import pytest
 
 from benchmarks.agreement import OWN_LOSS, difference, is_stable
 from benchmarks.stdlib_programs import PROGRAMS, event_of, module_of, moved_weights
-from hepq.compiler.interpret import run
+from hepq.compiler.ir.interpret import run
 from hepq.compiler.lower.onnx import IR_VERSION, OPSET
 from hepq.compiler.passes.base import run_pipeline
-from hepq.compiler.passes.standard import INFERENCE
+from hepq.compiler.passes.pipelines import INFERENCE
 from tests.compiler.onnx.ort_call import Loaded
 
 

@@ -10,15 +10,15 @@ import pytest
 
 from benchmarks.agreement import OWN_LOSS, difference, is_stable
 from benchmarks.stdlib_programs import module_of
-from hepq.compiler import ir
-from hepq.compiler.infer import make
-from hepq.compiler.interpret import run
-from hepq.compiler.ir import Module, Node
+from hepq.compiler.ir import node
+from hepq.compiler.ir.infer import make
+from hepq.compiler.ir.interpret import run
+from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.onnx import OnnxError, lower
 from hepq.compiler.passes.base import run_pipeline
-from hepq.compiler.passes.standard import INFERENCE
-from hepq.lang.types import Dim, Type
-from hepq.runtime.elementwise import BINARY, UNARY
+from hepq.compiler.passes.pipelines import INFERENCE
+from hepq.core.types import Dim, Type
+from hepq.runtime.events.elementwise import BINARY, UNARY
 from tests.compiler.generate import random_events, random_weights, seeded_module
 from tests.compiler.graphs import grid_neighbours
 from tests.compiler.onnx.ort_call import Loaded
@@ -45,7 +45,7 @@ def test_random_modules(seed: int) -> None:
 def elementwise(*ops: str) -> Module:
     bound = Dim("part", bound=100_000)
     a, b = (make("input", name=n, type=Type("real", (bound,))) for n in "ab")
-    return Module("m", (a, b), {op: make(op, *((a, b) if op in ir.BINARY else (a,))) for op in ops})
+    return Module("m", (a, b), {op: make(op, *((a, b) if op in node.BINARY else (a,))) for op in ops})
 
 
 def numbers(rng: np.random.Generator) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -59,7 +59,7 @@ def numbers(rng: np.random.Generator) -> tuple[np.ndarray[Any, Any], np.ndarray[
     return a.astype(np.float32), b.astype(np.float32)
 
 
-FUNCTIONS = sorted((ir.UNARY - {"not"}) | {"mod", "pow", "atan2", "hypot", "div", "min", "max"})
+FUNCTIONS = sorted((node.UNARY - {"not"}) | {"mod", "pow", "atan2", "hypot", "div", "min", "max"})
 
 
 def test_functions_are_accurate_everywhere() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from hepq.compiler.lower.circuit.recipes import laid_out
+from hepq.compiler.circuits.portfolio.recipes import laid_out
 from hepq.compiler.targets.quantum import device
 from hepq.compiler.targets.stored import to_json, to_toml
-from hepq.lang.diagnostic import HepqError
+from hepq.core.diagnostics.diagnostic import HepqError
 from tests.compiler.circuit.families import feature_map
 
 GOOD = """\

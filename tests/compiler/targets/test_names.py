@@ -9,7 +9,7 @@ import networkx as nx
 import pytest
 
 from hepq.compiler.targets.quantum import STALE, device, is_quantum, stale, staleness
-from hepq.lang.diagnostic import HepqError
+from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.quantum.device import Device
 
 GRAPHS = {

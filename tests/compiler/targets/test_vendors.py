@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from hepq.compiler.targets import vendor_origin
 from hepq.compiler.targets.quantum import device
 from hepq.compiler.targets.stored import to_toml
-from hepq.compiler.targets.vendors import VENDORS, imported
-from hepq.lang.diagnostic import HepqError
+from hepq.compiler.targets.vendors import origin
+from hepq.compiler.targets.vendors.table import VENDORS, imported
+from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.quantum.device import Device, Qubit
 
 QUARK = {
@@ -280,7 +280,7 @@ def test_origins_figures_may_be_lacking(lacking: str) -> None:
             "QubitCount": 2, "AdjMatrix": {"0": [{"v": 1, "w": 0.98}], "1": []}, "QubitParams": {"0": parameters},
             "LastUpdateTime": "2026-05-03",
         }  # fmt: skip
-        found = vendor_origin.read({"QuantumChipArch": arch}, "origin:test")
+        found = origin.read({"QuantumChipArch": arch}, "origin:test")
         assert stated(found.qubits[0]) == tuple(wanted.values())
         assert (found.qubits[1].t1, found.qubits[1].usable, found.max_shots) == (None, True, None)
         (coupling,) = found.couplings
@@ -295,7 +295,7 @@ def test_figures_of_origins_cloud_may_be_lacking(lacking: str) -> None:
     for parameters in (figures | {lacking: ""}, {k: v for k, v in figures.items() if k != lacking}):
         gates = {"0_1": {"fidelity": 0.98}, "0": {}}
         cloud = {"adjJSON": {"0": parameters, "1": figures}, "gateJSON": gates, "updateTime": "2026-05-03"}
-        found = vendor_origin.read(cloud, "origin:test")
+        found = origin.read(cloud, "origin:test")
         assert stated(found.qubits[0]) == tuple(wanted.values())
         assert [q.usable for q in found.qubits] == [lacking != "averageFidelity", True]
         assert [(c.a, c.b) for c in found.couplings] == [(0, 1)]

@@ -14,18 +14,19 @@ import torch
 from rich.console import Console
 from safetensors.numpy import load_file
 
-from hepq.compiler.options import Options
-from hepq.compiler.train import checkpoint, train_file
-from hepq.compiler.train.checkpoint import FREE, NAME, State
-from hepq.compiler.train.data import labelled, read_events
-from hepq.compiler.train.group import Group
+from hepq.compiler.driver.options import Options
+from hepq.compiler.train import train_file
+from hepq.compiler.train.data.split import labelled, read_events
+from hepq.compiler.train.fit import checkpoint
+from hepq.compiler.train.fit.checkpoint import FREE, NAME, State
+from hepq.compiler.train.fit.group import Group
+from hepq.compiler.train.fit.run import Run
 from hepq.compiler.train.recipe import Recipe
 from hepq.compiler.train.report import Live
-from hepq.compiler.train.run import Run
-from hepq.compiler.weights import read_tensors, save_weights
-from hepq.lang.diagnostic import HepqError
-from hepq.lang.train_settings import OPTIMISERS, SCHEDULES, Spec
-from hepq.runtime.errors import DataError
+from hepq.compiler.weights.files import read_tensors, save_weights
+from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.core.errors import DataError
+from hepq.lang.declarations.train_settings import OPTIMISERS, SCHEDULES, Spec
 from tests.compiler.train.test_gradient import EVENTS, LINEAR, PROGRAM
 
 STATE = State(3, {"w": torch.arange(4.0)}, {"0": {}}, {"w": torch.zeros(4)}, 1, 0.5, [{"loss": 1.0}])

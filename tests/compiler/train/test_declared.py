@@ -13,14 +13,14 @@ from safetensors.numpy import load_file
 from sklearn.linear_model import LogisticRegression
 
 import hepq
-from hepq.compiler.build_training import build_training_file
-from hepq.compiler.initialise import initial_weights
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file, compile_file
+from hepq.compiler.driver.build_training import build_training_file
+from hepq.compiler.driver.compilation import build_file, compile_file
+from hepq.compiler.driver.options import Options
 from hepq.compiler.train import Recipe, Trained, train_file
 from hepq.compiler.train.report import Watch
-from hepq.compiler.weights import load_weights
-from hepq.lang.diagnostic import HepqError
+from hepq.compiler.weights.files import load_weights
+from hepq.compiler.weights.initialise import initial_weights
+from hepq.core.diagnostics.diagnostic import HepqError
 from tests.compiler.train.programs import EVENTS, GAN, TAG, written
 
 

@@ -17,13 +17,13 @@ import torch
 from safetensors.numpy import load_file
 from sklearn.linear_model import LogisticRegression
 
-from hepq.compiler.options import Options
+from hepq.compiler.driver.options import Options
 from hepq.compiler.train import Recipe, train_file
-from hepq.compiler.train.checkpoint import NAME
-from hepq.compiler.train.data import Labelled, labelled, read_events
-from hepq.compiler.train.objective import Objective, objective
+from hepq.compiler.train.data.split import Labelled, labelled, read_events
+from hepq.compiler.train.fit.checkpoint import NAME
+from hepq.compiler.train.fit.objective import Objective, objective
 from hepq.compiler.train.report import Watch, pictures
-from hepq.lang.diagnostic import HepqError
+from hepq.core.diagnostics.diagnostic import HepqError
 
 ROOT = Path(__file__).resolve().parents[3]
 EVENTS = ROOT / "examples/qsvm/train.root"

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from hepq.compiler.train.batches import ahead, batches
-from hepq.compiler.train.optimise import Lookahead, factor, make_optimiser
-from hepq.lang.train_settings import OPTIMISERS, SCHEDULES, Spec
+from hepq.compiler.train.data.batches import ahead, batches
+from hepq.compiler.train.fit.optimisers import Lookahead, factor, make_optimiser
+from hepq.lang.declarations.train_settings import OPTIMISERS, SCHEDULES, Spec
 
 
 def curve(name: str, **args: float) -> list[float]:

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from hepq.compiler.ir import Module
-from hepq.compiler.lower.torch import to_torch
-from hepq.compiler.options import Options
-from hepq.compiler.train.prepared import prepared
-from hepq.compiler.train.table import Table
-from hepq.compiler.training import training_set
+from hepq.compiler.driver.options import Options
+from hepq.compiler.ir.node import Module
+from hepq.compiler.lower.torch.module import to_torch
+from hepq.compiler.train.data.events import training_set
+from hepq.compiler.train.data.prepared import prepared
+from hepq.compiler.train.data.table import Table
 from tests.runtime.conftest import make_events
 
 PROGRAM = """

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from hepq.compiler.build_training import build_training_file
-from hepq.compiler.lower.torch import TorchModule, to_torch
+from hepq.compiler.driver.build_training import build_training_file
+from hepq.compiler.lower.torch.module import TorchModule, to_torch
 from hepq.compiler.train import Recipe
-from hepq.compiler.train.data import resolved
-from hepq.compiler.train.group import Group
-from hepq.compiler.train.steps import Step, make_steps
+from hepq.compiler.train.data.split import resolved
+from hepq.compiler.train.fit.group import Group
+from hepq.compiler.train.fit.steps import Step, make_steps
 from tests.compiler.train.programs import GAN, TAG, written
 
 

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from sklearn.svm import SVC
 
-from hepq.compiler.lower.torch import pad_events, to_torch
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file, compile_file
-from hepq.compiler.train import Recipe, Trained, fit_svm, train_file
+from hepq.compiler.driver.compilation import build_file, compile_file
+from hepq.compiler.driver.options import Options
+from hepq.compiler.lower.torch.module import pad_events, to_torch
+from hepq.compiler.train import Recipe, Trained, train_file
+from hepq.compiler.train.fit import svm
 from hepq.compiler.train.report import Watch
-from hepq.compiler.weights import load_weights, recorded_dims
-from hepq.lang.diagnostic import HepqError
-from hepq.runtime.errors import DataError
+from hepq.compiler.weights.files import load_weights, recorded_dims
+from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.core.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "examples/qsvm"
@@ -117,6 +118,6 @@ def test_three_classes_are_too_many(tmp_path: Path) -> None:
 
 
 def test_a_matrix_too_large_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit_svm, "LARGEST", 1000)
+    monkeypatch.setattr(svm, "LARGEST", 1000)
     with pytest.raises(HepqError, match="HQ0748"):
         trained("svm[kernel=rbf](x)", tmp_path, Recipe(events=40))

@@ -12,10 +12,10 @@ import pytest
 import uproot
 
 from hepq.compiler.train import Recipe, Trained, train_file
+from hepq.compiler.train.fit.objective import Objective
 from hepq.compiler.train.measures import measures
-from hepq.compiler.train.objective import Objective
-from hepq.lang.diagnostic import HepqError
-from hepq.runtime.report import Labels
+from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.runtime.report.report import Labels
 from tests.runtime.test_metrics import pairs
 
 PROGRAM = """

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from hepq.compiler.ir import Module
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import build_file
-from hepq.compiler.train import Recipe, train_file, work
+from hepq.compiler.driver.compilation import build_file
+from hepq.compiler.driver.options import Options
+from hepq.compiler.ir.node import Module
+from hepq.compiler.train import Recipe, train_file
+from hepq.compiler.train.fit import work
 from hepq.compiler.train.report import Watch
 from tests.compiler.train.programs import EVENTS, TAG, written
 

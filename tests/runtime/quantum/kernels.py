@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.errors import DataError
-from hepq.runtime.quantum.kernel import block_seed, content
-from hepq.runtime.quantum.store import tile_key
+from hepq.core.errors import DataError
+from hepq.runtime.quantum.kernel.kernel import block_seed, content
+from hepq.runtime.quantum.kernel.store import tile_key
 
 Array = NDArray[Any]
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hepq.runtime.quantum.backend import Outcomes
+from hepq.runtime.quantum.backends.backend import Outcomes
 from hepq.runtime.quantum.clients.base import Batch, Costs, Limits, Lost, Report, Status, outcomes
 
 

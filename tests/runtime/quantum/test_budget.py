@@ -7,14 +7,14 @@ import pytest
 from qiskit import transpile
 from qiskit_ibm_runtime.fake_provider import FakeTorino
 
-from hepq.compiler.lower.circuit.structure import structure_aware
+from hepq.compiler.circuits.synthesis.structure import structure_aware
 from hepq.compiler.targets.quantum import device as named_device
-from hepq.runtime.errors import DataError
-from hepq.runtime.quantum.aer import aer_circuit
-from hepq.runtime.quantum.budget import Budget, Estimate, duration, estimate
+from hepq.core.errors import DataError
+from hepq.runtime.quantum.backends.aer import aer_circuit
 from hepq.runtime.quantum.clients.base import Costs
 from hepq.runtime.quantum.clients.ibm import IBM
 from hepq.runtime.quantum.device import Device
+from hepq.runtime.quantum.jobs.budget import Budget, Estimate, duration, estimate
 from hepq.runtime.quantum.native import Native
 from tests.runtime.quantum.qiskit_native import zz_kernel
 

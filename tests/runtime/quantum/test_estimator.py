@@ -18,12 +18,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import check_estimator
 
-from hepq.runtime.errors import DataError
-from hepq.runtime.quantum import export
-from hepq.runtime.quantum.alignment import kernel_alignment
-from hepq.runtime.quantum.estimator import QSVC
-from hepq.runtime.quantum.gram import gram
-from hepq.runtime.quantum.psd import Repair, clip_projection, repaired
+from hepq.core.errors import DataError
+from hepq.runtime.quantum.kernel import export
+from hepq.runtime.quantum.kernel.estimator import QSVC
+from hepq.runtime.quantum.kernel.gram import gram
+from hepq.runtime.quantum.kernel.kernel_alignment import kernel_alignment
+from hepq.runtime.quantum.kernel.psd import Repair, clip_projection, repaired
 from tests.runtime.quantum.kernels import Noisy, Rbf, rbf
 
 X, Y = make_moons(80, noise=0.2, random_state=0)

@@ -8,12 +8,12 @@ from math import pi
 import numpy as np
 import pytest
 
-from hepq.runtime.errors import DataError
-from hepq.runtime.quantum import memory, simulate
-from hepq.runtime.quantum.backend import Backend, Task
-from hepq.runtime.quantum.backends import backend
+from hepq.core.errors import DataError
+from hepq.runtime.quantum.backends.backend import Backend, Task
+from hepq.runtime.quantum.backends.exact import Exact
+from hepq.runtime.quantum.backends.named import backend
 from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op
-from hepq.runtime.quantum.exact import Exact
+from hepq.runtime.quantum.simulate import memory, state
 
 BELL = Circuit(2, 1, (Gate("ry", (0,), (Angle.slot(0),)), Gate("cx", (0, 1))))
 
@@ -46,7 +46,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     circuit = zz(5)
     values = np.random.default_rng(0).normal(size=(23, circuit.slots))
     whole = Exact().run(Task(circuit), values, 0).probabilities()
-    monkeypatch.setattr(simulate, "BLOCK", 3 << 5)
+    monkeypatch.setattr(state, "BLOCK", 3 << 5)
     blocks = Exact().run(Task(circuit), values, 0).probabilities()
     np.testing.assert_allclose(blocks, whole, rtol=0, atol=1e-15)
     np.testing.assert_allclose(whole.sum(1), 1, atol=1e-14)

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hepq.runtime.errors import DataError
-from hepq.runtime.quantum.executors import Dask, Executor, Processes, Serial, map_unordered
-from hepq.runtime.quantum.gram import gram
-from hepq.runtime.quantum.store import Store
+from hepq.core.errors import DataError
+from hepq.runtime.quantum.kernel.executors import Dask, Executor, Processes, Serial, map_unordered
+from hepq.runtime.quantum.kernel.gram import gram
+from hepq.runtime.quantum.kernel.store import Store
 from tests.runtime.quantum.kernels import Fatal, Noisy, Rbf
 
 X = np.random.default_rng(0).normal(size=(12, 3))
@@ -135,8 +135,8 @@ JOB = """
 import os, sys
 from pathlib import Path
 import numpy as np
-from hepq.runtime.quantum.executors import Processes
-from hepq.runtime.quantum.gram import gram
+from hepq.runtime.quantum.kernel.executors import Processes
+from hepq.runtime.quantum.kernel.gram import gram
 from tests.runtime.quantum.kernels import Rbf
 if __name__ == "__main__":
     executor = Processes(2)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hepq.runtime.errors import ArtifactError, DataError
-from hepq.runtime.quantum import features
-from hepq.runtime.quantum.features import kernel_events
+from hepq.core.errors import ArtifactError, DataError
+from hepq.runtime.quantum.kernel import features
+from hepq.runtime.quantum.kernel.features import kernel_events
 
 
 @pytest.fixture

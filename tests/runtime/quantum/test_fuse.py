@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate
-from hepq.runtime.quantum.elementary import KEPT, elementary
-from hepq.runtime.quantum.fuse import fused
 from hepq.runtime.quantum.gates import GATES
+from hepq.runtime.quantum.simulate.elementary import KEPT, elementary
+from hepq.runtime.quantum.simulate.fuse import fused
 from tests.runtime.quantum import naive
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hepq.runtime.errors import DataError
-from hepq.runtime.quantum.executors import Serial
-from hepq.runtime.quantum.filling import Progress
-from hepq.runtime.quantum.gram import gram
-from hepq.runtime.quantum.kernel import KernelFunction, PairKernel, block_seed
-from hepq.runtime.quantum.store import Store
+from hepq.core.errors import DataError
+from hepq.runtime.quantum.kernel.executors import Serial
+from hepq.runtime.quantum.kernel.gram import gram
+from hepq.runtime.quantum.kernel.gram_scheduler import Progress
+from hepq.runtime.quantum.kernel.kernel import KernelFunction, PairKernel, block_seed
+from hepq.runtime.quantum.kernel.store import Store
 from tests.runtime.quantum.kernels import Noisy, Pairs, Rbf, Wrong, rbf
 
 X = np.random.default_rng(0).normal(size=(23, 3))

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 import hepq
-from hepq.compiler.options import Options
-from hepq.compiler.pipeline import compile_file
-from hepq.runtime.artifact import Artifact, write
-from hepq.runtime.errors import ArtifactError, DataError
-from hepq.runtime.quantum.replay import native_differences
+from hepq.compiler.driver.compilation import compile_file
+from hepq.compiler.driver.options import Options
+from hepq.core.errors import ArtifactError, DataError
+from hepq.runtime.artifact.artifact import Artifact, write
+from hepq.runtime.quantum.native_check import native_differences
 
 PROGRAM = """
 dim wire = 2

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from hepq.compiler import interpret_quantum
-from hepq.compiler.lower.circuit import dense
-from hepq.runtime.errors import DataError
-from hepq.runtime.quantum import memory, simulate
+from hepq.compiler.circuits.check import dense
+from hepq.compiler.ir import interpret_quantum
+from hepq.core.errors import DataError
+from hepq.runtime.quantum.backends.exact import Exact
 from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
-from hepq.runtime.quantum.exact import Exact
+from hepq.runtime.quantum.simulate import memory, state
 
 GIB = 1 << 30
 
@@ -95,7 +95,7 @@ def test_what_fits_is_let_through_and_small_states_need_no_look(monkeypatch: pyt
         lambda c: Exact().states(c, np.zeros((1, 1))),
         lambda c: Exact().probabilities(c, np.zeros((1, 1))),
         lambda c: Exact().means(c, np.zeros((1, 1)), [tuple((1.0, ((q, "Z"),)) for q in range(c.qubits))]),
-        lambda c: simulate.states(c, torch.zeros(1, 1)),
+        lambda c: state.states(c, torch.zeros(1, 1)),
         lambda c: interpret_quantum.state(c, np.zeros(1)),
         lambda c: dense.probabilities(c, np.zeros(1), range(c.qubits)),
     ],
@@ -114,6 +114,6 @@ def test_derivatives_need_the_states_of_every_layer(monkeypatch: pytest.MonkeyPa
     circuit, values = Circuit(10, 1, layers * 8), torch.zeros(2000, 1, dtype=torch.float64)
     monkeypatch.setattr(memory, "available", lambda: 1 << 27)
     observables = [tuple((1.0, ((q, "Z"),)) for q in range(10))]
-    assert simulate.expectations(circuit, values[:2], observables).shape == (2, 1)
+    assert state.expectations(circuit, values[:2], observables).shape == (2, 1)
     with pytest.raises(DataError, match=r"HQ0852.*2000 events"):
-        simulate.expectations(circuit, values.requires_grad_(), observables)
+        state.expectations(circuit, values.requires_grad_(), observables)

@@ -15,17 +15,18 @@ from qiskit_aer.noise import NoiseModel
 from qiskit_ibm_runtime.fake_provider import FakeTorino
 
 from hepq.compiler.targets.quantum import device as named_device
-from hepq.runtime.errors import DataError
-from hepq.runtime.quantum import memory, noise
-from hepq.runtime.quantum.aer import aer_circuit
-from hepq.runtime.quantum.backend import Task
-from hepq.runtime.quantum.backends import backend
+from hepq.core.errors import DataError
+from hepq.runtime.quantum.backends import noise
+from hepq.runtime.quantum.backends.aer import aer_circuit
+from hepq.runtime.quantum.backends.backend import Task
+from hepq.runtime.quantum.backends.components import parts
+from hepq.runtime.quantum.backends.exact import Exact
+from hepq.runtime.quantum.backends.named import backend
+from hepq.runtime.quantum.backends.noise import Noisy, noise_model
 from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
 from hepq.runtime.quantum.device import Coupling, Device, Qubit
-from hepq.runtime.quantum.exact import Exact
 from hepq.runtime.quantum.native import Native
-from hepq.runtime.quantum.noise import Noisy, noise_model
-from hepq.runtime.quantum.parts import parts
+from hepq.runtime.quantum.simulate import memory
 from tests.runtime.quantum.qiskit_native import compiled, line, torino, zz_kernel
 
 

@@ -8,19 +8,19 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from hepq.compiler.lower.circuit.structure import structure_aware
+from hepq.compiler.circuits.synthesis.structure import structure_aware
 from hepq.compiler.targets.quantum import device as named_device
-from hepq.runtime.errors import DataError
-from hepq.runtime.quantum.backend import Task
-from hepq.runtime.quantum.backends import backend
+from hepq.core.errors import DataError
+from hepq.runtime.quantum.backends.backend import Task
+from hepq.runtime.quantum.backends.embeddings import Uses, embeddings, scores
+from hepq.runtime.quantum.backends.exact import Exact
+from hepq.runtime.quantum.backends.named import backend
+from hepq.runtime.quantum.backends.noise import Noisy
+from hepq.runtime.quantum.backends.packing import PackedBackend, moved, pack
+from hepq.runtime.quantum.backends.remote import Remote
 from hepq.runtime.quantum.circuit import Circuit, Gate
 from hepq.runtime.quantum.device import Device
-from hepq.runtime.quantum.embeddings import Uses, embeddings, scores
-from hepq.runtime.quantum.exact import Exact
 from hepq.runtime.quantum.native import Native
-from hepq.runtime.quantum.noise import Noisy
-from hepq.runtime.quantum.packing import PackedBackend, moved, pack
-from hepq.runtime.quantum.remote import Remote
 from tests.runtime.quantum.qiskit_native import compiled, line, torino, zz_kernel
 
 

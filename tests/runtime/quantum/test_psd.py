@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hepq.runtime.errors import DataError
-from hepq.runtime.quantum.gram import gram
-from hepq.runtime.quantum.psd import REPAIRS, Repair, clip_projection, repaired, smallest
+from hepq.core.errors import DataError
+from hepq.runtime.quantum.kernel.gram import gram
+from hepq.runtime.quantum.kernel.psd import REPAIRS, Repair, clip_projection, repaired, smallest
 from tests.runtime.quantum.kernels import Noisy
 
 X = np.random.default_rng(0).normal(size=(30, 2)) / 3

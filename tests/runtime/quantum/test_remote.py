@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hepq.runtime.errors import DataError
-from hepq.runtime.quantum.backend import Task
-from hepq.runtime.quantum.budget import Budget
+from hepq.core.errors import DataError
+from hepq.runtime.quantum.backends.backend import Task
+from hepq.runtime.quantum.backends.remote import CalibrationWarning, Remote
 from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
 from hepq.runtime.quantum.clients.base import Denied, Limits, Refused, Report, Status, Transient
-from hepq.runtime.quantum.jobs import Ledger, State
+from hepq.runtime.quantum.jobs.budget import Budget
+from hepq.runtime.quantum.jobs.ledger import Ledger, State
+from hepq.runtime.quantum.jobs.retry import Patience
 from hepq.runtime.quantum.native import Native
-from hepq.runtime.quantum.patience import Patience
-from hepq.runtime.quantum.remote import CalibrationWarning, Remote
 from tests.runtime.quantum.qiskit_native import line
 from tests.runtime.quantum.service import Service
 
@@ -303,7 +303,7 @@ def test_a_full_disk_loses_nothing(service: Service, tmp_path: Path, monkeypatch
 
 
 def test_backends_go_to_other_processes(tmp_path: Path) -> None:
-    from hepq.runtime.quantum.backends import backend
+    from hepq.runtime.quantum.backends.named import backend
 
     made = backend("ibm", device=line(2).model_copy(update={"name": "ibm:torino"}), ledger=tmp_path / "jobs")
     again = pickle.loads(pickle.dumps(made))

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from hepq.runtime.quantum import simulate, tables
 from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
 from hepq.runtime.quantum.gates import GATES
+from hepq.runtime.quantum.simulate import state, tables
 from tests.runtime.quantum import naive
 
 PAULIS = {"X": np.array([[0, 1], [1, 0]]), "Y": np.array([[0, -1j], [1j, 0]]), "Z": np.diag([1, -1])}
@@ -57,7 +57,7 @@ def test_every_gate_is_qiskits(name: str) -> None:
     gate = Gate(name, (2, 0, 3)[:qubits], tuple(Angle(0.2 + i, ((i, 1.5),)) for i in range(angles)))
     circuit = Circuit(4, angles, (*start, gate, Gate("cx", (3, 1))))
     values = np.random.default_rng(1).normal(size=(3, angles))
-    found = simulate.states(circuit, torch.from_numpy(values)).numpy()
+    found = state.states(circuit, torch.from_numpy(values)).numpy()
     np.testing.assert_allclose(found, qiskit_states(circuit, values), atol=1e-14)
 
 
@@ -68,7 +68,7 @@ def test_the_zz_map_is_qiskits() -> None:
     x = np.random.default_rng(2).uniform(0, 2 * pi, (4, 5))
     template = zz_feature_map(5, reps=2)
     expected = np.array([Statevector(template.assign_parameters(row)).data for row in x])
-    np.testing.assert_allclose(simulate.states(zz(5), zz_values(x)).numpy(), expected, atol=1e-13)
+    np.testing.assert_allclose(state.states(zz(5), zz_values(x)).numpy(), expected, atol=1e-13)
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -81,8 +81,8 @@ def test_random_circuits_are_those_simulated_gate_by_gate(seed: int) -> None:
     whole = torch.from_numpy(values)
     expected = naive.states(circuit, values)
     for given in (whole, (whole[:, :2], whole[:1, 2:]), (whole[:, :1], whole[:, 1:2], whole[:1, 2:])):
-        np.testing.assert_allclose(simulate.states(circuit, given).numpy(), expected, atol=1e-13)
-        found = simulate.probabilities(circuit, given).numpy()
+        np.testing.assert_allclose(state.states(circuit, given).numpy(), expected, atol=1e-13)
+        found = state.probabilities(circuit, given).numpy()
         np.testing.assert_allclose(found, np.abs(expected) ** 2, atol=1e-13)
 
 
@@ -93,7 +93,7 @@ def test_a_circuit_and_its_adjoint_come_back_to_zero(seed: int) -> None:
     ops = tuple(op for op in made.ops if not (isinstance(op, Gate) and op.name == "iswap"))
     circuit = Circuit(5, 3, ops)
     values = rng.normal(size=(2, 3))
-    found = simulate.states(circuit.then(circuit.adjoint()), torch.from_numpy(np.hstack([values, values])))
+    found = state.states(circuit.then(circuit.adjoint()), torch.from_numpy(np.hstack([values, values])))
     np.testing.assert_allclose(found.abs().numpy(), np.eye(32)[[0, 0]], atol=1e-13)
 
 
@@ -116,7 +116,7 @@ def test_expectations_of_any_pauli_strings(seed: int) -> None:
             operator += coefficient * string
         observables.append(tuple(terms))
         expected.append(np.einsum("ni,ij,nj->n", psi.conj(), operator, psi).real)
-    found = simulate.expectations(circuit, torch.from_numpy(values), observables)
+    found = state.expectations(circuit, torch.from_numpy(values), observables)
     np.testing.assert_allclose(found.numpy(), np.array(expected).T, atol=1e-13)
 
 
@@ -126,7 +126,7 @@ def test_gates_that_an_observable_cannot_see_are_not_simulated() -> None:
     turns = [Gate("ry", (q,), (Angle.slot(q),)) for q in range(n)]
     circuit = Circuit(n, n, (*turns, *(Gate("cx", (q, q + 1)) for q in range(n - 1))))
     values = torch.linspace(0.1, 2.0, n, dtype=torch.float64)[None]
-    found = simulate.expectations(circuit, values, (((1.0, ((0, "Z"),)),), ((1.0, ((2, "Z"),)),)))
+    found = state.expectations(circuit, values, (((1.0, ((0, "Z"),)),), ((1.0, ((2, "Z"),)),)))
     cosines = values[0].cos()
     np.testing.assert_allclose(found[0].numpy(), [cosines[0], cosines[:3].prod()], atol=1e-14)
 
@@ -135,9 +135,9 @@ def test_blocks_of_events_change_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     circuit = naive.random_circuit(np.random.default_rng(7), 5, 4, 25)
     values = torch.from_numpy(np.random.default_rng(0).normal(size=(50, 4)))
     observables = (((1.0, ((0, "Z"), (3, "X"))),),)
-    whole = simulate.states(circuit, values), simulate.expectations(circuit, values, observables)
-    monkeypatch.setattr(simulate, "BLOCK", 7 << 5)
-    blocks = simulate.states(circuit, values), simulate.expectations(circuit, values, observables)
+    whole = state.states(circuit, values), state.expectations(circuit, values, observables)
+    monkeypatch.setattr(state, "BLOCK", 7 << 5)
+    blocks = state.states(circuit, values), state.expectations(circuit, values, observables)
     for a, b in zip(whole, blocks, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-14)
 
@@ -145,10 +145,10 @@ def test_blocks_of_events_change_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_factored_phase_tables_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of circuits so wide that a table of all basis states would be large."""
     circuit, values = zz(7), zz_values(np.random.default_rng(3).uniform(0, 2 * pi, (3, 7)))
-    dense = simulate.states(circuit, values)
+    dense = state.states(circuit, values)
     monkeypatch.setattr(tables, "DENSE", 0)
     tables.tables.cache_clear()
-    factored = simulate.states(circuit, values)
+    factored = state.states(circuit, values)
     tables.tables.cache_clear()
     torch.testing.assert_close(factored, dense, rtol=0, atol=1e-13)
 
@@ -156,42 +156,42 @@ def test_factored_phase_tables_change_nothing(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("n", [4, 6, 8, 10])
 def test_single_precision_errs_by_less_than_a_millionth(n: int) -> None:
     values = zz_values(np.random.default_rng(4).uniform(-50, 50, (60, n)))
-    exact = simulate.gram(simulate.states(zz(n), values))
-    states = simulate.states(zz(n), values, dtype=torch.complex64)
-    for rounded in (simulate.gram(states), simulate.gram(states[:30], states[30:])):
+    exact = state.gram(state.states(zz(n), values))
+    states = state.states(zz(n), values, dtype=torch.complex64)
+    for rounded in (state.gram(states), state.gram(states[:30], states[30:])):
         assert rounded.dtype == torch.float32
         assert (rounded - exact[: len(rounded), -rounded.shape[1] :]).abs().max() < 1e-6
 
 
 def test_kernels_are_symmetric_positive_with_unit_diagonal(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hepq.runtime.quantum import products
+    from hepq.runtime.quantum.simulate import products
 
     monkeypatch.setattr(products, "PANEL", 16)  # several panels
-    states = simulate.states(zz(5), zz_values(np.random.default_rng(5).uniform(0, 2 * pi, (40, 5))))
-    kernel = simulate.gram(states)
+    states = state.states(zz(5), zz_values(np.random.default_rng(5).uniform(0, 2 * pi, (40, 5))))
+    kernel = state.gram(states)
     assert torch.equal(kernel, kernel.T)
     assert torch.equal(kernel.diagonal(), torch.ones(40, dtype=torch.float64))
-    torch.testing.assert_close(simulate.overlaps(states, states), kernel.diagonal(), rtol=0, atol=1e-14)
+    torch.testing.assert_close(state.overlaps(states, states), kernel.diagonal(), rtol=0, atol=1e-14)
     assert torch.linalg.eigvalsh(kernel).min() > -1e-13
     full = np.abs(states.numpy() @ states.numpy().conj().T) ** 2
     np.testing.assert_allclose(kernel.numpy(), full, atol=1e-14)
-    np.testing.assert_allclose(simulate.gram(states[:7], states).numpy(), full[:7], atol=1e-14)
-    batched = simulate.gram(states.reshape(2, 20, -1), states.reshape(2, 20, -1)[:, :3])
+    np.testing.assert_allclose(state.gram(states[:7], states).numpy(), full[:7], atol=1e-14)
+    batched = state.gram(states.reshape(2, 20, -1), states.reshape(2, 20, -1)[:, :3])
     np.testing.assert_allclose(batched.numpy(), [full[:20, :3], full[20:, 20:23]], atol=1e-14)
-    pairs = simulate.overlaps(states[:5], states[5:10])
+    pairs = state.overlaps(states[:5], states[5:10])
     np.testing.assert_allclose(pairs.numpy(), full[:5, 5:10].diagonal(), atol=1e-14)
 
 
 def test_values_of_one_event_of_none_and_in_single_precision() -> None:
     circuit = Circuit(2, 1, (Gate("rx", (0,), (Angle.slot(0),)), Gate("cx", (0, 1))))
     values = torch.tensor([[0.5], [1.5]])
-    found = simulate.states(circuit, values)
+    found = state.states(circuit, values)
     assert found.dtype == torch.complex128
     np.testing.assert_allclose(found.numpy(), naive.states(circuit, values.double().numpy()), atol=1e-15)
-    torch.testing.assert_close(simulate.states(circuit, values[:1]), found[:1])
-    assert simulate.states(circuit, values[:0]).shape == (0, 4)
+    torch.testing.assert_close(state.states(circuit, values[:1]), found[:1])
+    assert state.states(circuit, values[:0]).shape == (0, 4)
     constant = Circuit(2, 0, (Gate("h", (1,)),))
-    np.testing.assert_allclose(simulate.probabilities(constant, torch.zeros(3, 0)), [[0.5, 0, 0.5, 0]] * 3)
+    np.testing.assert_allclose(state.probabilities(constant, torch.zeros(3, 0)), [[0.5, 0, 0.5, 0]] * 3)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_values_of_one_event_of_none_and_in_single_precision() -> None:
         ((torch.zeros(3, 2), torch.zeros(2, 1)), "values of [2, 3] events"),
     ],
 )
-def test_values_of_another_shape_are_refused(values: simulate.Values, message: str) -> None:
+def test_values_of_another_shape_are_refused(values: state.Values, message: str) -> None:
     with pytest.raises(ValueError) as raised:  # noqa: PT011 - the message is checked below
-        simulate.states(zz(2), values)
+        state.states(zz(2), values)
     assert message in str(raised.value)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hepq.compiler.interpret import run_event
-from hepq.compiler.ir import Module
+from hepq.compiler.ir.interpret import run_event
+from hepq.compiler.ir.node import Module
 from hepq.compiler.lower.program import to_program
 from hepq.runtime.quantum.slot_formulas import _applied, _Symbol, _symbol, slot_formulas
 from tests.lang.circuits import measured, module

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hepq.runtime.errors import DataError
-from hepq.runtime.quantum import claims, owners
-from hepq.runtime.quantum.gram import gram
-from hepq.runtime.quantum.store import MARK, Store, StoreWarning, tile_key
-from hepq.runtime.quantum.tilefile import Damaged, Header, decode, encode
+from hepq.core.errors import DataError
+from hepq.runtime.quantum.jobs import leases, owners
+from hepq.runtime.quantum.kernel.gram import gram
+from hepq.runtime.quantum.kernel.store import MARK, Store, StoreWarning, tile_key
+from hepq.runtime.quantum.kernel.tilefile import Damaged, Header, decode, encode
 from tests.runtime.quantum.kernels import Rbf, rbf
 
 X = np.random.default_rng(0).normal(size=(20, 3))
@@ -193,7 +193,7 @@ def test_claims_exclude_each_other(store: Store) -> None:
 
 def test_claims_of_dead_processes_do_not_count(store: Store) -> None:
     code = (
-        "import sys, time; from hepq.runtime.quantum.store import Store\n"
+        "import sys, time; from hepq.runtime.quantum.kernel.store import Store\n"
         f"print(Store({str(store.path)!r}).claim({KEY!r}, 6), flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as child:
@@ -221,14 +221,14 @@ def test_claims_from_another_machine_count_while_they_give_signs(store: Store) -
     theirs.touch()
     assert owners.lives(theirs.name.partition(".")[2]) is None
     assert not store.claim(KEY, 6)
-    then = time.time() - claims.SILENCE - 1
+    then = time.time() - leases.SILENCE - 1
     os.utime(theirs, (then, then))
     assert store.claim(KEY, 6)
     assert not theirs.exists()
 
 
 def test_claims_give_signs(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "SIGN", 0.01)
+    monkeypatch.setattr(leases, "SIGN", 0.01)
     assert store.claim(KEY, 6)
     (claim,) = files(store.path / "claims")
     os.utime(claim, (0, 0))
@@ -249,7 +249,7 @@ JOB = """
 import sys
 from pathlib import Path
 import numpy as np
-from hepq.runtime.quantum.gram import gram
+from hepq.runtime.quantum.kernel.gram import gram
 from tests.runtime.quantum.kernels import Rbf
 out, store, log = map(Path, sys.argv[1:])
 x = np.random.default_rng(0).normal(size=(20, 3))

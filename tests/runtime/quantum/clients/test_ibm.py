@@ -13,20 +13,20 @@ from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError, IBMRuntimeError
 from qiskit_ibm_runtime.fake_provider import FakeSherbrooke, FakeTorino
 
 from benchmarks.quantum_circuits import kernel, qaoa, qft, vqc
-from hepq.compiler.lower.circuit.recipes import LeftOut, tries
-from hepq.compiler.lower.circuit.structure import structure_aware
+from hepq.compiler.circuits.portfolio.recipes import LeftOut, tries
+from hepq.compiler.circuits.synthesis.structure import structure_aware
 from hepq.compiler.targets.quantum import device as named_device
-from hepq.runtime.errors import DataError
-from hepq.runtime.quantum.backend import Task
-from hepq.runtime.quantum.backends import backend
+from hepq.core.errors import DataError
+from hepq.runtime.quantum.backends.backend import Task
+from hepq.runtime.quantum.backends.exact import Exact
+from hepq.runtime.quantum.backends.named import backend
+from hepq.runtime.quantum.backends.noise import Noisy
+from hepq.runtime.quantum.backends.remote import Remote
 from hepq.runtime.quantum.circuit import Circuit, Gate
 from hepq.runtime.quantum.clients.base import Batch, Denied, Lost, Refused, Transient
 from hepq.runtime.quantum.clients.ibm import IBM
 from hepq.runtime.quantum.clients.local import Local
-from hepq.runtime.quantum.exact import Exact
 from hepq.runtime.quantum.native import Native
-from hepq.runtime.quantum.noise import Noisy
-from hepq.runtime.quantum.remote import Remote
 from tests.runtime.quantum.qiskit_native import compiled, device_of, line, zz_kernel
 
 FAKES = {"ibm:torino": FakeTorino, "ibm:sherbrooke": FakeSherbrooke}
@@ -205,7 +205,7 @@ def test_errors_are_told_apart_and_hold_no_token(error: Exception, kind: type, t
 
 
 def _ledger(path: Path) -> Any:
-    from hepq.runtime.quantum.jobs import Ledger
+    from hepq.runtime.quantum.jobs.ledger import Ledger
 
     return Ledger(path / "jobs")
 

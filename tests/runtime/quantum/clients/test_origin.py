@@ -12,14 +12,14 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from hepq.runtime.errors import DataError
-from hepq.runtime.quantum.backend import Task
+from hepq.core.errors import DataError
+from hepq.runtime.quantum.backends.backend import Task
+from hepq.runtime.quantum.backends.exact import Exact
+from hepq.runtime.quantum.backends.remote import Remote
 from hepq.runtime.quantum.clients.base import Denied, Lost, Transient, vendor
 from hepq.runtime.quantum.clients.origin import Origin
 from hepq.runtime.quantum.clients.text import qasm2
-from hepq.runtime.quantum.exact import Exact
-from hepq.runtime.quantum.jobs import Ledger
-from hepq.runtime.quantum.remote import Remote
+from hepq.runtime.quantum.jobs.ledger import Ledger
 from tests.runtime.quantum.clients.test_quafu import exactly
 from tests.runtime.quantum.qiskit_native import compiled, line, zz_kernel
 

@@ -14,15 +14,15 @@ import pytest
 from qiskit import qasm2
 from qiskit.quantum_info import Statevector
 
-from hepq.runtime.errors import DataError
-from hepq.runtime.quantum.backend import Task
+from hepq.core.errors import DataError
+from hepq.runtime.quantum.backends.backend import Task
+from hepq.runtime.quantum.backends.exact import Exact
+from hepq.runtime.quantum.backends.remote import Remote
 from hepq.runtime.quantum.clients.base import Denied, Lost, Unreadable
 from hepq.runtime.quantum.clients.quafu import Quafu
 from hepq.runtime.quantum.device import Device
-from hepq.runtime.quantum.exact import Exact
-from hepq.runtime.quantum.jobs import Ledger, State
-from hepq.runtime.quantum.patience import Patience
-from hepq.runtime.quantum.remote import Remote
+from hepq.runtime.quantum.jobs.ledger import Ledger, State
+from hepq.runtime.quantum.jobs.retry import Patience
 from tests.runtime.quantum.clients import quafu_server
 from tests.runtime.quantum.clients.quafu_server import TOKEN
 from tests.runtime.quantum.qiskit_native import compiled, line, zz_kernel

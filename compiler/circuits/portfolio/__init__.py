@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recipes, their scores, and the best that passed its check."""

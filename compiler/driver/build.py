@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checked program to IR: elaborates a model with a builder that makes nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from hepq.compiler.ir.node import Module, Node
+from hepq.core.diagnostics.catalogue import diag, near
+from hepq.core.diagnostics.diagnostic import HepqError, Label, Sink
+from hepq.core.source import Span
+from hepq.core.types import Type
+from hepq.lang.declarations.dataset import feeds
+from hepq.lang.declarations.model import ModelPlan, elaborate_model, sized
+from hepq.lang.declarations.train import TrainPlan
+from hepq.lang.elaborate.circuits.gatelist import GateList
+from hepq.lang.elaborate.circuits.gates import BARRIER
+from hepq.lang.elaborate.context import Context
+from hepq.lang.modules import Program
+from hepq.lang.syntax import ast
+from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Gate
+
+
+class NodeBuilder:
+    def emit(
+        self, op: str, operands: Sequence[Any], attrs: Mapping[str, Hashable], type: Type, span: Span | None
+    ) -> Node:
+        attrs = {name: _circuit(v) if isinstance(v, GateList) else v for name, v in attrs.items()}
+        if op == "cast" and operands[0].op == "const":
+            value = {"real": float, "int": int, "bool": bool}[type.elem](operands[0]["value"])
+            return Node("const", (), MappingProxyType({"value": value}), type, span)
+        return Node(op, tuple(operands), MappingProxyType(attrs), type, span)
+
+
+def _circuit(found: GateList) -> Circuit:
+    """The language's gates as the run time's."""
+    ops = (
+        Barrier(wires) if name == BARRIER else Gate(name, wires, tuple(Angle(c, terms) for c, terms in angles))
+        for name, wires, angles in found.gates
+    )
+    return Circuit(found.wires, found.slots, tuple(ops))
+
+
+@dataclass(frozen=True)
+class Built:
+    """A model as IR, and what the artifact must know about its data. ``training``: what trains it, if it is written."""
+
+    module: Module
+    plan: ModelPlan
+    program: Program
+    training: TrainPlan | None = None
+
+
+def build(
+    program: Program, sink: Sink, *, model: str | None = None, dataset: str | None = None,
+    dims: Mapping[str, int] | None = None, statics: Mapping[str, Any] | None = None, use_dataset: bool = True,
+) -> Built:  # fmt: skip
+    """IR of the chosen model, fed by the chosen dataset (or by its own parameters).
+
+    Raises HepqError with everything that is wrong.
+    """
+    fn = _choose(program, sink, "model", model)
+    wanted = use_dataset and _has(program, "dataset") and (dataset is not None or _is_model(fn))
+    data = _choose(program, sink, "dataset", dataset) if wanted else None
+    if data is not None and dataset is None and _is_of_training(program, fn, data):
+        data = None
+    if isinstance(fn, ast.FnDecl) and not sink.errors:
+        ctx = Context(program, NodeBuilder(), sink)
+        ctx.open_dims = sized(dims or {})
+        plan = elaborate_model(ctx, fn, program.main.name, data, static_values(statics or {}))
+        if plan is not None and not sink.errors:
+            inputs = tuple(t.handle for t in plan.inputs.values())
+            outputs = {name: t.handle for name, t in plan.outputs.items()}
+            return Built(Module(plan.name, inputs, outputs), plan, program)
+    raise HepqError(sink.items)
+
+
+def _is_of_training(program: Program, fn: Any, data: ast.DatasetDecl) -> bool:
+    """A model that the dataset cannot feed, in a file whose trainings feed it: it has inputs of its own."""
+    trained = any(isinstance(d, ast.TrainDecl) for d in program.main.file.decls)
+    return trained and isinstance(fn, ast.FnDecl) and not feeds(data, fn)
+
+
+def require_sizes(module: Module, weights: Path | None = None) -> None:
+    """Raises HepqError HQ0217 for each weight over a dim that nothing gives a size, not ``weights`` either."""
+    said = {"help": f"`{weights}` does not say it: is it what `hepqc train` wrote for this program?"} if weights else {}
+    found = [
+        diag("HQ0217", *([node.span] if node.span else []), name=path, model=module.name, dim=dim, **said)
+        for path, node in module.params.items()
+        for dim in node.type.dims
+        if dim.open
+    ]
+    if found:
+        raise HepqError(found)
+
+
+def static_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Lists of the command line and of manifests are tuples in the language."""
+    return {name: _as_static(value) for name, value in values.items()}
+
+
+def _as_static(value: Any) -> Any:
+    return tuple(map(_as_static, value)) if isinstance(value, list) else value
+
+
+def _candidates(program: Program, kind: str) -> dict[str, Any]:
+    """Declarations of the main module; models it only imports count where it declares none."""
+    own: dict[str, Any] = {}
+    imported: dict[str, Any] = {}
+    for name, binding in program.main.scope.items():
+        decl = binding.decl
+        fits = isinstance(decl, ast.DatasetDecl) if kind == "dataset" else _is_model(decl)
+        if fits:
+            (own if binding.module == program.main.name else imported)[name] = decl
+    return own or imported
+
+
+def _functions(program: Program) -> dict[str, Any]:
+    """Functions of the main module, which are compiled only when they are named."""
+    decls = program.main.file.decls
+    return {d.name: d for d in decls if isinstance(d, ast.FnDecl) and d.kind == "fn"}
+
+
+def _is_model(decl: object) -> bool:
+    return isinstance(decl, ast.FnDecl) and decl.kind == "model"
+
+
+def _has(program: Program, kind: str) -> bool:
+    return bool(_candidates(program, kind))
+
+
+def _choose(program: Program, sink: Sink, kind: str, name: str | None) -> Any:
+    found = _candidates(program, kind)
+    start = Label(Span(program.main.file.span.source, 0, 0))
+    if name is not None:
+        if kind == "model" and name not in found:
+            found = _functions(program) | found
+        if name not in found:
+            help = f"it has {', '.join(found) or 'none'}"
+            close = near(name, found)
+            code = "HQ0622" if kind == "model" else "HQ0624"
+            sink.add(diag(code, start, name=name, near=close, help=None if close else help))
+        return found.get(name)
+    if not found:
+        sink.add(diag("HQ0620", start, path=program.main.file.span.source.path))
+        return None
+    if len(found) > 1:
+        names = ", ".join(found)
+        sink.add(diag("HQ0621" if kind == "model" else "HQ0623", start, names=names))
+        return None
+    return next(iter(found.values()))

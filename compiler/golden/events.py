@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Events that may become golden: of files where there are any, else made up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.core.errors import DataError
+from hepq.runtime.artifact.manifest import Described
+from hepq.runtime.events import event_files
+from hepq.runtime.events.columns import Raw, collect
+from hepq.runtime.events.lorentz import P4
+
+#: events read or made up at a time
+BATCH = 48
+
+
+def candidates(
+    manifest: Described, data: Path | None, folder: Path, rng: np.random.Generator
+) -> tuple[Iterator[Raw], bool]:
+    """One event after another, and whether they are made up: of ``data`` (ROOT or Parquet), else of the dataset's own
+    files where they are present (relative to ``folder``), else made up, without end: positive numbers, energies above
+    momenta, multiplicities from 0 to the bound.
+
+    Raises DataError for a file that is there and cannot be read as it says, HQ0809 for ``data`` without events.
+    """
+    held = _each(manifest, _from_files(manifest, data, folder))
+    first = next(held, None)
+    if first is not None:
+        return chain([first], held), False
+    if data is not None:
+        raise DataError("HQ0809", f"no events in {data}", "golden vectors are made of its events")
+    return _each(manifest, (_made_up(manifest, rng) for _ in count())), True
+
+
+def _each(manifest: Described, batches: Iterable[Raw]) -> Iterator[Raw]:
+    return (_event(manifest, raw, i) for raw in batches for i in range(raw.events))
+
+
+def join(manifest: Described, events: Sequence[Raw]) -> Raw:
+    if not events:
+        empty = {c.name: np.zeros((0, *manifest.static_shape(c.dims)), np.float32) for c in manifest.columns}
+        return Raw(0, {d.name: np.zeros(0, np.int64) for d in manifest.ragged}, empty)
+    counts = {k: np.concatenate([e.counts[k] for e in events]) for k in events[0].counts}
+    contents = {k: np.concatenate([e.contents[k] for e in events]) for k in events[0].contents}
+    return Raw(len(events), counts, contents)
+
+
+def _from_files(manifest: Described, data: Path | None, folder: Path) -> Iterator[Raw]:
+    dataset = manifest.dataset
+    files: list[str] = [str(data)] if data else [str(folder / f) for f in dataset.files] if dataset else []
+    tree = dataset.tree if dataset else None
+    branches = [c.branch for c in manifest.columns]
+    for source in event_files.find(files, tree, absent=data is None):
+        if source.events:
+            for chunk in event_files.iterate(source, branches, BATCH):
+                yield collect(manifest, chunk.events, str(source))
+
+
+def _made_up(manifest: Described, rng: np.random.Generator) -> Raw:
+    counts = {
+        d.name: np.r_[1, 2, 0, d.bound or 1, rng.integers(1, (d.bound or 1) + 1, BATCH - 4)].astype(np.int64)
+        for d in manifest.ragged
+    }
+    contents: dict[str, NDArray[Any]] = {}
+    for c in manifest.columns:
+        dim = manifest.ragged_dim(c.dims)
+        rows = BATCH if dim is None else int(counts[dim.name].sum())
+        shape = (rows, *manifest.static_shape(c.dims))
+        match c.elem:
+            case "bool":
+                contents[c.name] = rng.integers(0, 2, shape).astype(np.bool_)
+            case "int":
+                contents[c.name] = rng.integers(0, 4, shape)
+            case _:
+                contents[c.name] = np.exp(rng.normal(0, 0.5, shape)).astype(np.float32)
+                if c.dims[-1:] == (P4,):
+                    contents[c.name][..., 3] = np.linalg.norm(contents[c.name], axis=-1)
+    for v in manifest.dataset.vectors if manifest.dataset else ():
+        if v.energy is not None and not v.polar:
+            contents[v.energy] = np.linalg.norm(np.stack([contents[name] for name in v.moving]), axis=0)
+    return Raw(BATCH, counts, contents)
+
+
+def _event(manifest: Described, raw: Raw, i: int) -> Raw:
+    counts = {k: v[i : i + 1] for k, v in raw.counts.items()}
+    contents: dict[str, NDArray[Any]] = {}
+    for c in manifest.columns:
+        dim = manifest.ragged_dim(c.dims)
+        lo, hi = (
+            (i, i + 1)
+            if dim is None
+            else (int(raw.counts[dim.name][:i].sum()), int(raw.counts[dim.name][: i + 1].sum()))
+        )
+        contents[c.name] = raw.contents[c.name][lo:hi]
+    return Raw(1, counts, contents)

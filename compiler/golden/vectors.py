@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Golden vectors: events, and what the reference interpreter gives for them in float64.
+
+An event is left out as decided by rounding, say by a near-tie between neighbours, only if the interpreter itself, on
+inputs perturbed by a few float32 rounding errors (``perturbed``), moves beyond the tolerance. Compiled code is never
+asked. Also left out is what the program refuses, and what is infinite or exceeds float32 on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.compiler.golden.cost import WANTED
+from hepq.compiler.golden.events import candidates, join
+from hepq.compiler.golden.perturbed import ERRORS, largest_move, perturbed
+from hepq.compiler.ir.interpret import evaluate, run_event
+from hepq.compiler.ir.node import Module
+from hepq.core.diagnostics.catalogue import diag
+from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.core.errors import DataError
+from hepq.runtime.artifact.golden import Golden
+from hepq.runtime.artifact.manifest import Described, EventSchema, GoldenInfo
+from hepq.runtime.engine import outputs
+from hepq.runtime.events.batch import Batch, prepare
+from hepq.runtime.events.columns import Raw
+
+TOLERANCE = 1e-5
+#: tried in turn, from a model's own on: until rounding moves no more than half of the events beyond it
+TOLERANCES = (1e-5, 1e-4, 1e-3)
+#: of models whose circuits turn by what compiled code computes in float32: support vectors add up many small errors
+CIRCUIT_TOLERANCE = 1e-4
+#: events that may be unfit for other reasons than rounding, for each that is wanted
+PATIENCE = 8
+Weights = Mapping[str, NDArray[Any]]
+
+
+def golden_vectors(
+    module: Module, weights: Weights, manifest: Described, data: Path | None, folder: Path,
+    wanted: int = WANTED, seed: int = 0,
+) -> tuple[Golden, GoldenInfo]:  # fmt: skip
+    """Up to ``wanted`` events (fewer where the files hold fewer) with their reference outputs, and how many were left
+    out. ``data``, ``folder``: where events come from, as ``golden_events.candidates`` has it.
+
+    The tolerance is ``manifest.golden``'s, or the next of ``TOLERANCES`` beyond which rounding moves at most half of
+    the events: pairs of light particles in ParT keep few digits of float32. Raises HepqError HQ0766 where there is
+    none, DataError HQ0850 or HQ0852 for circuits whose states do not fit in memory.
+    """
+    events, made_up = candidates(manifest, data, folder, np.random.default_rng(seed))
+    moves = ((raw, _move(module, weights, manifest, raw)) for raw in events)
+    drawn: list[tuple[Raw, float | None]] = []
+    finest = manifest.golden.tolerance
+    for tolerance in (t for t in TOLERANCES if t >= finest):
+        kept, rounding, unfit = _select(drawn, moves, wanted, tolerance)
+        if rounding <= len(kept):
+            break
+    else:
+        raise HepqError(
+            [diag("HQ0766", name=module.name, count=rounding, tried=rounding + len(kept), errors=ERRORS,
+                  tolerance=f"{tolerance:g}")]
+        )  # fmt: skip
+    joined = join(manifest, kept)
+    found = reference(module, weights, manifest, joined, np.float64)
+    info = GoldenInfo(events=len(kept), tolerance=tolerance, rounding=rounding, unfit=unfit, made_up=made_up,
+                      exceeded=finest if tolerance > finest else None)  # fmt: skip
+    return Golden(joined, {k: v.astype(np.float32) for k, v in found.items()}), info
+
+
+def reference(module: Module, weights: Weights, manifest: Described, raw: Raw, dtype: Any) -> dict[str, NDArray[Any]]:
+    """The interpreter's outputs for raw events, laid out as the engine's."""
+    batch = prepare(manifest, raw)
+    rows: dict[str, list[NDArray[Any]]] = {o.name: [] for o in manifest.outputs}
+    for i in range(raw.events):
+        result = run_event(module, inputs_of(module, manifest, batch, i), weights, dtype)
+        for name, value in result.items():
+            rows[name].append(value)
+    computed = {o.name: _assemble(manifest, o, rows[o.name]).astype(dtype) for o in manifest.outputs}
+    return outputs.scatter(manifest, batch, computed)
+
+
+def inputs_of(module: Module, manifest: EventSchema, batch: Batch, i: int) -> dict[str, NDArray[Any]]:
+    """One event's inputs, at its true multiplicity."""
+    found: dict[str, NDArray[Any]] = {}
+    for value in manifest.inputs:
+        dim, shape = manifest.ragged_dim(value.dims), manifest.static_shape(value.dims)
+        content = batch.contents[value.name]
+        width = manifest.width(value.dims)
+        lo, hi = (i, i + 1) if dim is None else (batch.offsets[dim.name][i], batch.offsets[dim.name][i + 1])
+        flat = content.reshape(-1)[lo * width : hi * width]
+        found[value.name] = flat.reshape(shape if dim is None else (hi - lo, *shape)).astype(np.float64)
+    return found
+
+
+def _assemble(manifest: Described, output: Any, values: list[NDArray[Any]]) -> NDArray[Any]:
+    shape = manifest.static_shape(output.dims)
+    if manifest.ragged_dim(output.dims) is None:
+        return np.stack(values).reshape(len(values), *shape) if values else np.zeros((0, *shape))
+    return np.concatenate(values) if values else np.zeros((0, *shape))
+
+
+def _exact(module: Module, weights: Weights, inputs: Weights) -> dict[str, NDArray[Any]] | None:
+    """The interpreter's outputs of one event; None where numbers leave float32's range on the way."""
+    values = evaluate(module, module.outputs.values(), inputs, weights)
+    largest = float(np.finfo(np.float32).max)
+    for value in values.values():
+        if value.dtype.kind == "f" and (np.isfinite(value) & (np.abs(value) > largest)).any():
+            return None
+    found = {name: values[node] for name, node in module.outputs.items()}
+    return None if any(np.isinf(value).any() for value in found.values() if value.dtype.kind == "f") else found
+
+
+def _select(
+    drawn: list[tuple[Raw, float | None]], moves: Iterator[tuple[Raw, float | None]], wanted: int, tolerance: float
+) -> tuple[list[Raw], int, int]:
+    """The events that stay within the tolerance, how many do not, how many are unfit: of those ``drawn``, and more."""
+    kept: list[Raw] = []
+    rounding = unfit = 0
+    place = 0
+    while len(kept) < wanted and rounding <= wanted and unfit <= PATIENCE * wanted:
+        if place == len(drawn):
+            drawn.extend(islice(moves, 1))
+            if place == len(drawn):
+                break
+        raw, move = drawn[place]
+        place += 1
+        if move is None:
+            unfit += 1
+        elif move > tolerance:
+            rounding += 1
+        else:
+            kept.append(raw)
+    return kept, rounding, unfit
+
+
+def _move(module: Module, weights: Weights, manifest: Described, raw: Raw) -> float | None:
+    """How far rounding moves the reference of one event, no further than the last tolerance; None of one unfit."""
+    try:
+        batch = prepare(manifest, raw)
+    except DataError:  # the program refuses it
+        return None
+    if batch.unscored[0]:  # NaN whatever the interpreter gives
+        return 0.0
+    inputs = inputs_of(module, manifest, batch, 0)
+    exact = _exact(module, weights, inputs)
+    if exact is None:
+        return None
+    largest = 0.0
+    for moved in perturbed(module, inputs, weights):
+        largest = max(largest, largest_move(exact, moved))
+        if largest > TOLERANCES[-1]:
+            break
+    return largest

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models with circuits: cut in two, and their kernels."""

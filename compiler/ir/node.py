@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The IR on one page: immutable SSA nodes over tensors with named dims.
+
+One event is implicit everywhere. ``type.dims`` is the memory order (row-major, last contiguous).
+A ragged dim has, in each event, as many entries as the event has; no node ever sees padding.
+Operands of elementwise ops are aligned by dim *name* and broadcast to the node's dims.
+
+=========  ==============================  ======================================================
+group      op (operands)                   attrs; meaning
+=========  ==============================  ======================================================
+leaf       input ()                        name
+           param ()                        path, init (a tuple, see ``INITS``), trainable
+           const ()                        value: float | int | bool (a scalar)
+           iota ()                         dim; int[dim] = 0, 1, 2 …
+           count ()                        dim; int, entries of dim in this event (its size if static)
+unary      UNARY (x)                       elementwise; bool for ``not``
+binary     BINARY (a, b)                   elementwise; comparisons give bool
+select     where (cond, a, b)              elementwise
+cast       cast (x)                        to type.elem (bool -> 0/1, int -> real, real -> int truncates)
+shape      rename (x)                      src, dst: the same data, dim src now called dst (``part`` -> ``part'``)
+           transpose (x)                   same dims, node's order
+           stack (x0, x1, …)               dim (new, last); operands broadcast to the union of their dims
+           concat (x0, x1, …)              along: one dim per operand, dim: the joined dim (last)
+           pick (x)                        dim, index: one entry, dim dropped
+           slice (x)                       dim, start, dst: dst.size entries from start; dst takes dim's place
+           unflatten (x)                   dim, into: (outer, inner), row-major, in dim's place
+           flatten (x)                     dims: (outer, inner), adjacent, dst: in their place
+contract   contract (a, b)                 over: dims; sum of products, other dims aligned by name
+reduce     sum mean max min any all (x)    over: dims. Of nothing (no particle): 0, 0, 0, 0, false, true
+knn        knn (pos)                       over: the points' dim, coord: dims summed in the distance, nbr: Dim(size k),
+                                           short: "zero" | "self". index(over)[over, nbr]: the k nearest *other* points,
+                                           nearest first; squared distance by differences; ties to the lower index.
+                                           With fewer than k others, the rest is -1 ("zero") or the point ("self")
+gather     gather (x, idx)                 x's dim ``idx.type.into`` is looked up by idx; -1 gives 0. Result dims are
+                                           those of idx, then x's others; a dim in both is aligned by name
+window     window (x)                      dim, win: Dim(size w), stride, pad, dst: y[…, dst=t, …, win=j] =
+                                           x[dim = t*stride + j - pad], 0 outside 0..n; win goes last
+norm       batch_norm (x, w, b, mean, var) channel, eps, momentum: (x - mean) / sqrt(var + eps) * w + b; w, b, mean
+                                           and var are [channel]. In training: statistics over the batch
+           dropout (x)                     p; identity outside training
+           stop_gradient (x)               identity whose derivative is 0
+quantum    fidelity (a, b)                 left, right: Circuit. |<right(b)|left(a)>|², each run on |0…0>. The last
+                                           dim of a and b is their circuit's slots; other dims are aligned by name
+           expect (a)                      circuit, observables: per observable (coefficient, ((wire, "X"|"Y"|"Z"), …))
+                                           terms, added; dim: of the observables, last; None: one, no dim
+           probs (a)                       circuit, dim: Dim(size 2^wires), last: of bit strings, wire i is bit i
+           sample (a)                      circuit, dim, shots: as probs; a device estimates them from that many shots
+=========  ==============================  ======================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hepq.core.source import Span
+from hepq.core.types import Dim, Type
+
+UNARY = frozenset(
+    "neg abs exp log log1p expm1 sqrt sin cos tan asin acos atan sinh cosh tanh asinh sigmoid erf "
+    "floor ceil sign not".split()
+)
+COMPARE = frozenset("eq ne lt le gt ge".split())
+BINARY = frozenset("add sub mul div mod pow min max atan2 hypot and or".split()) | COMPARE
+#: names differ from the elementwise min and max: ``reduce_max``
+REDUCE = frozenset("reduce_sum reduce_mean reduce_max reduce_min reduce_any reduce_all".split())
+ELEMENTWISE = UNARY | BINARY | {"where", "cast"}
+QUANTUM = frozenset("fidelity expect probs sample".split())
+#: param initialisers: ("constant", v) ("uniform", lo, hi) ("normal", mean, std)
+#: ("xavier_uniform",) ("kaiming_uniform",): fans: its first and second dim
+INITS = frozenset("constant uniform normal xavier_uniform kaiming_uniform".split())
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One value. Identity is object identity; see ``passes/cse.py`` for structural equality."""
+
+    op: str
+    operands: tuple[Node, ...]
+    attrs: Mapping[str, Hashable]
+    type: Type
+    span: Span | None = field(default=None, repr=False)
+
+    def __getitem__(self, attr: str) -> Any:
+        return self.attrs[attr]
+
+
+@dataclass(frozen=True)
+class Module:
+    """What is compiled: named outputs over named inputs; params are found by walking.
+
+    ``weights`` are values for param paths; passes that fold constants may replace params.
+    ``inputs`` lists every declared input, also one that no output uses.
+    """
+
+    name: str
+    inputs: tuple[Node, ...]
+    outputs: Mapping[str, Node]
+
+    def walk(self) -> Iterator[Node]:
+        """Every node once, operands before users."""
+        return topological(self.outputs.values())
+
+    @property
+    def params(self) -> dict[str, Node]:
+        return {n["path"]: n for n in self.walk() if n.op == "param"}
+
+    @property
+    def ragged_dims(self) -> tuple[Dim, ...]:
+        """Unprimed ragged dims of the inputs, in order of first appearance."""
+        seen: dict[tuple[str, int], Dim] = {}
+        for node in self.inputs:
+            for dim in node.type.dims:
+                if dim.ragged:
+                    seen.setdefault(dim.base.key, dim.base)
+        return tuple(seen.values())
+
+
+def topological(roots: Any) -> Iterator[Node]:
+    done: set[int] = set()
+    stack = [(n, False) for n in reversed(list(roots))]
+    while stack:
+        node, ready = stack.pop()
+        if id(node) in done:
+            continue
+        if ready:
+            done.add(id(node))
+            yield node
+        else:
+            stack.append((node, True))
+            stack.extend((o, False) for o in reversed(node.operands))

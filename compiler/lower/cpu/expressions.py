@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The value of a node at an index, as an expression: loads of stored nodes, arithmetic for inlined ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tvm import tirx
+
+from hepq.compiler.ir.node import BINARY, UNARY, Node
+from hepq.compiler.lower.cpu import mathfn
+from hepq.compiler.lower.cpu.context import At, Context, Lanes
+from hepq.compiler.lower.cpu.layout import is_int
+from hepq.compiler.lower.cpu.tir import (
+    Expr,
+    bind,
+    both,
+    cast,
+    const,
+    i32,
+    larger,
+    level,
+    quotient,
+    remainder,
+    select,
+    smaller,
+)
+
+DTYPE = {"real": "float32", "bool": "bool", "int": "int32", "index": "int32"}
+
+
+def value(ctx: Context, node: Node, at: At) -> Expr:
+    """``node`` at an index; a vector if the index is one and the node has that dim, else a scalar."""
+    if node in ctx.given:
+        return ctx.given[node](at)
+    if ctx.plan.inlining.stored(node):
+        return ctx.load(node, at)
+    return compute(ctx, node, at)
+
+
+def compute(ctx: Context, node: Node, at: At) -> Expr:
+    """As ``value``, from the operands."""
+    return RULES[node.op](ctx, node, at)
+
+
+def _const(ctx: Context, node: Node, at: At) -> Expr:
+    return const(node["value"], DTYPE[node.type.elem])
+
+
+def _iota(ctx: Context, node: Node, at: At) -> Expr:
+    return at.expr(node["dim"].key)
+
+
+def _count(ctx: Context, node: Node, at: At) -> Expr:
+    return i32(ctx.extent(node["dim"]))
+
+
+def _unary(ctx: Context, node: Node, at: At) -> Expr:
+    return mathfn.UNARY[node.op](value(ctx, node.operands[0], at))
+
+
+def _binary(ctx: Context, node: Node, at: At) -> Expr:
+    a, b = (value(ctx, o, at) for o in node.operands)
+    if node.op in ("min", "max") and "const" in (node.operands[0].op, node.operands[1].op):
+        a, b = (b, a) if node.operands[0].op == "const" else (a, b)  # NaN stays where it is the first
+        return (larger if node.op == "max" else smaller)(a, b)
+    if node.op == "pow" and node.operands[1].op == "const":
+        return mathfn.power(a, b)
+    return mathfn.BINARY[node.op](*level(a, b))
+
+
+def _where(ctx: Context, node: Node, at: At) -> Expr:
+    cond, a, b = (value(ctx, o, at) for o in node.operands)
+    if node.type.elem == "bool":
+        return cast(select(cond, cast(a, "int32"), cast(b, "int32")), "bool")
+    return select(cond, a, b)
+
+
+def _cast(ctx: Context, node: Node, at: At) -> Expr:
+    return cast(value(ctx, node.operands[0], at), DTYPE[node.type.elem])
+
+
+def _rename(ctx: Context, node: Node, at: At) -> Expr:
+    dst = node["dst"].key
+    return value(ctx, node.operands[0], at.drop(dst).set(node["src"].key, at.index[dst]))
+
+
+def _transpose(ctx: Context, node: Node, at: At) -> Expr:
+    return value(ctx, node.operands[0], at)
+
+
+def _pick(ctx: Context, node: Node, at: At) -> Expr:
+    (x,) = node.operands
+    if x.op == "stack" and not ctx.plan.inlining.stored(x) and x["dim"].key == node["dim"].key:
+        return value(ctx, x.operands[node["index"]], at)
+    return value(ctx, x, at.set(node["dim"].key, node["index"]))
+
+
+def _slice(ctx: Context, node: Node, at: At) -> Expr:
+    entry, start = at.index[node["dst"].key], node["start"]
+    if isinstance(entry, Lanes):
+        moved: Expr | Lanes = Lanes(entry.base + start, entry.lanes, entry.aligned and start % entry.lanes == 0)
+    else:
+        moved = entry + start
+    return value(ctx, node.operands[0], at.drop(node["dst"].key).set(node["dim"].key, moved))
+
+
+def _flatten(ctx: Context, node: Node, at: At) -> Expr:
+    outer, inner = node["dims"]
+    entry = at.index[node["dst"].key]
+    if isinstance(entry, Lanes) and entry.aligned and inner.size % entry.lanes == 0:
+        base = bind(i32(entry.base))
+        split: tuple[object, object] = (
+            quotient(base, inner.size),
+            Lanes(remainder(base, inner.size), entry.lanes),
+        )
+    else:
+        e = at.expr(node["dst"].key)
+        if isinstance(entry, Lanes):
+            e = tirx.min(*level(e, const(outer.size * inner.size - 1)))
+        e = bind(e)
+        split = (quotient(e, inner.size), remainder(e, inner.size))
+    return value(ctx, node.operands[0], at.drop(node["dst"].key).set(outer.key, split[0]).set(inner.key, split[1]))
+
+
+def _unflatten(ctx: Context, node: Node, at: At) -> Expr:
+    outer, inner = node["into"]
+    row, entry = at.index[outer.key], at.index[inner.key]
+    if isinstance(entry, Lanes) and not isinstance(row, Lanes):
+        joined: Expr | Lanes = Lanes(
+            i32(row) * inner.size + entry.base, entry.lanes, entry.aligned and inner.size % entry.lanes == 0
+        )
+    else:
+        joined = at.expr(outer.key) * inner.size + at.expr(inner.key)
+    if not isinstance(joined, Lanes) and (isinstance(entry, Lanes) or isinstance(row, Lanes)):
+        joined = tirx.min(*level(joined, const(outer.size * inner.size - 1)))
+    return value(ctx, node.operands[0], at.drop(outer.key, inner.key).set(node["dim"].key, joined))
+
+
+def _never_absent(node: Node) -> bool:
+    """Is this neighbour list always full?"""
+    while node.op in ("rename", "transpose", "pick", "slice"):
+        node = node.operands[0]
+    return node.op == "knn" and node["short"] == "self"
+
+
+def _gather(ctx: Context, node: Node, at: At) -> Expr:
+    x, idx = node.operands
+    into = idx.type.into
+    assert into is not None, "an index says what it numbers"
+    found = bind(value(ctx, idx, at))
+    # lanes beyond the last entry hold anything: keep them inside the operand
+    last = i32(ctx.extent(into)) - 1
+    safe = bind(tirx.max(*level(tirx.min(*level(found, last)), const(0))))
+    inner = At({k: v for k, v in at.index.items() if any(k == d.key for d in x.type.dims)}).set(into.key, safe)
+    got = value(ctx, x, inner)
+    return got if _never_absent(idx) else _zero_unless(found >= level(const(0), found)[0], got, node)
+
+
+def _zero_unless(cond: Expr, got: Expr, node: Node) -> Expr:
+    if node.type.elem == "bool":
+        return both(cond, got)
+    return select(cond, got, const(0, "int32" if is_int(node) else "float32"))
+
+
+def _window(ctx: Context, node: Node, at: At) -> Expr:
+    dim, dst, win = node["dim"], node["dst"], node["win"]
+    where = bind(sum(level(at.expr(dst.key) * node["stride"], at.expr(win.key) - node["pad"])[::-1], const(0)))
+    last = i32(ctx.extent(dim)) - 1
+    inside = both(where >= level(const(0), where)[0], where <= level(last, where)[0])
+    safe = bind(tirx.max(*level(tirx.min(*level(where, last)), const(0))))
+    got = value(ctx, node.operands[0], at.drop(dst.key, win.key).set(dim.key, safe))
+    return _zero_unless(inside, got, node)
+
+
+#: op of an inlined (or elementwise) node -> its value at an index
+RULES: dict[str, Callable[[Context, Node, At], Expr]] = {
+    "const": _const,
+    "iota": _iota,
+    "count": _count,
+    **dict.fromkeys(UNARY, _unary),
+    **dict.fromkeys(BINARY, _binary),
+    "where": _where,
+    "cast": _cast,
+    "rename": _rename,
+    "transpose": _transpose,
+    "pick": _pick,
+    "slice": _slice,
+    "flatten": _flatten,
+    "unflatten": _unflatten,
+    "gather": _gather,
+    "window": _window,
+}

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How values lie in scratch memory: row-major, last dim padded to whole vectors, true sizes of ragged dims."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from hepq.compiler.ir.node import Node
+from hepq.core.types import Dim
+
+#: floats between the starts of two values: one cache line
+LINE = 16
+
+
+def capacity(dim: Dim) -> int:
+    """The most entries an event has."""
+    size = dim.size if dim.size is not None else dim.bound
+    if size is None:
+        raise ValueError(f"dim {dim} is open")
+    return size
+
+
+def lanes_for(dim: Dim, width: int) -> int:
+    """Numbers per vector along ``dim`` on a machine with ``width`` per register: no more than it can fill."""
+    return width if dim.ragged else min(width, 1 << (capacity(dim) - 1).bit_length())
+
+
+def round_up(n: int, multiple: int) -> int:
+    return -(-n // multiple) * multiple
+
+
+def pitch_capacity(dim: Dim, width: int) -> int:
+    """The most floats a row along ``dim`` takes."""
+    return round_up(capacity(dim), lanes_for(dim, width))
+
+
+def floats(dims: Sequence[Dim], width: int, rows: int | None = None) -> int:
+    """Numbers a value takes at most, with ``rows`` entries of its first dim instead of all."""
+    if not dims:
+        return 1
+    sizes = [*(capacity(d) for d in dims[:-1]), pitch_capacity(dims[-1], width)]
+    if rows is not None:
+        sizes[0] = rows if len(dims) > 1 else round_up(rows, lanes_for(dims[0], width))
+    return prod(sizes)
+
+
+def is_int(node: Node) -> bool:
+    """Kept as int32; bool is kept as float32 0 or 1."""
+    return node.type.elem in ("int", "index")

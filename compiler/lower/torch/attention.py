@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Attention, arXiv:1706.03762, in one step: two products of matrices and what is between them.
+
+Its weights are the largest values of a transformer, one for each head and pair. Node by node there would be half a
+dozen of such values to make, and three to keep until they are differentiated; here there are two, and one to keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hepq.compiler.ir.formulas import softmax_of
+from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.lower.torch.fused import Fused
+from hepq.compiler.lower.torch.ops import dropped, kept
+from hepq.compiler.lower.torch.values import BATCH, Batch, Value
+from hepq.core.types import Dim
+
+
+@dataclass(frozen=True)
+class Attention:
+    """``node``, the sum over ``key`` of v times softmax(scale q . k + bias), of which a fraction ``p`` is dropped.
+
+    ``q`` is over ``groups``, ``queries`` and ``over``; ``k`` over groups, ``key`` and ``over``; ``v`` over groups,
+    ``key`` and ``found``; ``bias``, if there is one, over any of groups, queries and ``key``.
+    """
+
+    node: Node
+    q: Node
+    k: Node
+    v: Node
+    bias: Node | None
+    scale: float
+    p: float
+    groups: tuple[Dim, ...]
+    queries: tuple[Dim, ...]
+    key: Dim
+    over: tuple[Dim, ...]
+    found: tuple[Dim, ...]
+
+    @staticmethod
+    def of(node: Node) -> Attention | None:
+        """None if ``node`` is none."""
+        if node.op != "contract" or len(node["over"]) != 1:
+            return None
+        for weights, v in permutations(node.operands):
+            p, inner = (weights["p"], weights.operands[0]) if weights.op == "dropout" else (0.0, weights)
+            softmax = softmax_of(inner)
+            if softmax is None or softmax[1].key != node["over"][0].key:
+                continue
+            logits, key = softmax
+            for product, bias in _sums(logits):
+                scale, product = _scaled(product)
+                if product.op == "contract":
+                    for q, k in permutations(product.operands):
+                        made = _matched(node, q, k, v, bias, scale, p, key, product["over"])
+                        if made is not None:
+                            return made
+        return None
+
+    @property
+    def operands(self) -> tuple[Node, ...]:
+        return (self.q, self.k, self.v, *([self.bias] if self.bias else []))
+
+    def __call__(self, args: Sequence[Value], batch: Batch) -> Value:
+        groups = (BATCH, *self.groups)
+        q = _full(batch.fill(args[0], 0, self.over), (*groups, *self.queries, *self.over), batch)
+        k = _full(args[1], (*groups, *self.over, self.key), batch)
+        v = _full(batch.fill(args[2], 0, [self.key]), (*groups, self.key, *self.found), batch)
+        g, n, o, m, c = (
+            prod(batch.extent(d) for d in dims) for dims in (groups, self.queries, self.over, (self.key,), self.found)
+        )
+        shape = [batch.extent(d) for d in (*groups, *self.queries, self.key)]
+        bias = args[3].align((*groups, *self.queries, self.key)) if self.bias else None
+        valid = batch.valid([self.key])
+        padding = None if valid is None else ~valid.align((*groups, *self.queries, self.key))
+        p = self.p if batch.training else 0.0
+        flat = (self.scale * q).reshape(g, n, o), k.reshape(g, o, m), v.reshape(g, m, c)
+        made = attend(*flat, bias, padding, shape, p)
+        dims = (*groups, *self.queries, *self.found)
+        wanted = (BATCH, *self.node.type.dims)
+        return Value(Value(made.reshape([batch.extent(d) for d in dims]), dims).permute(wanted), wanted)
+
+
+def attentions(module: Module) -> dict[Node, Fused]:
+    """Contractions of ``module`` that are the last step of attention."""
+    found = (Attention.of(node) for node in module.walk())
+    return {a.node: Fused(a.operands, a, (a.key,), padded=True) for a in found if a is not None}
+
+
+def _sums(logits: Node) -> list[tuple[Node, Node | None]]:
+    """``logits`` as a product and what is added to it."""
+    if logits.op == "add":
+        a, b = logits.operands
+        return [(a, b), (b, a)]
+    return [(logits, None)]
+
+
+def _scaled(x: Node) -> tuple[float, Node]:
+    """``x`` as a number times a node."""
+    if x.op == "div" and x.operands[1].op == "const":
+        return 1 / x.operands[1]["value"], x.operands[0]
+    for number, other in permutations(x.operands) if x.op == "mul" else ():
+        if number.op == "const":
+            return number["value"], other
+    return 1.0, x
+
+
+def _matched(
+    node: Node, q: Node, k: Node, v: Node, bias: Node | None, scale: float, p: float, key: Dim, over: tuple[Dim, ...]
+) -> Attention | None:
+    """None if the products are not of these shapes, or one for each particle, which are better packed."""
+    mine, theirs, values = ({d.key for d in x.type.dims} for x in (q, k, v))
+    summed = {d.key for d in over}
+    groups = tuple(d for d in q.type.dims if d.key in theirs - summed)
+    queries = tuple(d for d in q.type.dims if d.key not in theirs)
+    shared = {d.key for d in groups}
+    found = tuple(d for d in v.type.dims if d.key not in shared | {key.key})
+    fits = (
+        theirs - mine == {key.key}
+        and not any(d.ragged for d in groups)
+        and values >= shared | {key.key}
+        and not {d.key for d in found} & {d.key for d in queries}
+        and (bias is None or {d.key for d in bias.type.dims} <= shared | {key.key} | {d.key for d in queries})
+        and all(x.type.elem == "real" for x in (q, k, v))
+    )
+    return Attention(node, q, k, v, bias, scale, p, groups, queries, key, over, found) if fits else None
+
+
+def _full(x: Value, dims: Sequence[Dim], batch: Batch) -> Tensor:
+    """``x`` over exactly ``dims``, for each event."""
+    return x.align(dims).expand([batch.extent(d) for d in dims])
+
+
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, padding: Tensor | None, shape: list[int], p: float
+) -> Tensor:
+    """dropout(softmax(q k + bias)) v, with q [groups, n, o], k [groups, o, m], v [groups, m, c].
+
+    ``bias`` and ``padding``, which says where there is no key, broadcast to ``shape``, which is [groups, n, m] with
+    more axes; a fraction ``p`` is dropped.
+    """
+    if q.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
+        made: Tensor = _Attend.apply(q, k, v, bias, padding, shape, p)  # type: ignore[no-untyped-call]
+        return made
+    logits = (q @ k).reshape(shape)
+    logits = logits if bias is None else logits + bias
+    logits = logits if padding is None else logits.masked_fill(padding, torch.finfo(logits.dtype).min)
+    a = torch.softmax(logits, -1)
+    return (dropped(a, p) if p else a).reshape(len(q), -1, shape[-1]) @ v
+
+
+class _Attend(torch.autograd.Function):
+    """``attend``, with gradients as in arXiv:2205.14135, appendix B.
+
+    The sum over keys of a weight times its derivative is that over ``c`` of the result times its own.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        bias: Tensor | None,
+        padding: Tensor | None,
+        shape: list[int],
+        p: float,
+    ) -> Tensor:
+        logits = torch.bmm(q, k)
+        full = logits.view(shape)
+        if bias is not None:
+            full += bias
+        if padding is not None:
+            full.masked_fill_(padding, torch.finfo(full.dtype).min)
+        a = torch.softmax(logits, -1, out=logits)
+        keep, factor = kept(a, p) if p else (None, 1.0)
+        y = torch.bmm(_masked(a, keep), v).mul_(factor)
+        ctx.save_for_backward(q, k, v, a, keep, y)
+        ctx.bias, ctx.shape, ctx.factor = None if bias is None else bias.shape, shape, factor
+        return y
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
+        q, k, v, a, keep, y = ctx.saved_tensors
+        g_v = torch.bmm(_masked(a, keep).transpose(1, 2), g).mul_(ctx.factor)
+        g_a = torch.bmm(g, v.transpose(1, 2) * ctx.factor)
+        if keep is not None:
+            g_a *= keep
+        g_logits = g_a.sub_((g * y).sum(-1, keepdim=True)).mul_(a)
+        g_bias = None if ctx.bias is None else g_logits.view(ctx.shape).sum_to_size(ctx.bias)
+        g_q, g_k = torch.bmm(g_logits, k.transpose(1, 2)), torch.bmm(q.transpose(1, 2), g_logits)
+        return g_q, g_k, g_v, g_bias, None, None, None
+
+
+def _masked(a: Tensor, keep: Tensor | None) -> Tensor:
+    return a if keep is None else torch.empty_like(a).copy_(keep).mul_(a)

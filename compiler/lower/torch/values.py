@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Batched values with named dims and hidden padding: what the torch lowering computes with.
+
+The batch is one more named dim, so that broadcasting, contraction and gather treat it like any other.
+A value may also be packed: its first dim is then ``Rows``, which stands for the batch and its ragged dims.
+Values at padded positions are unspecified but always finite, and so are the derivatives there: inputs
+are zeroed, ops with a singular point see a harmless number, and whatever sums or picks over a ragged
+dim looks at valid entries only. So no NaN arises there to leak through ``0 * NaN`` in a backward pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+
+import torch
+from torch import Tensor
+
+from hepq.compiler.ir.matmul_dims import positions
+from hepq.core.types import Dim
+
+#: not a name that the language can write
+BATCH = Dim("<batch>")
+
+
+@dataclass(frozen=True)
+class Rows(Dim):
+    """The real entries of a batch over ragged dims ``of``: events one after another, the last dim fastest.
+
+    ``half``: of two copies of a dim, only pairs whose second place is not after the first.
+    """
+
+    of: tuple[Dim, ...] = ()
+    half: bool = False
+
+    @staticmethod
+    def over(dims: Sequence[Dim], half: bool = False) -> Rows:
+        """One order of dims for all values over the same ones."""
+        of = tuple(sorted(dims, key=lambda d: d.key))
+        return Rows(f"<{'half the' if half else 'the'} rows of {', '.join(map(str, of))}>", of=of, half=half)
+
+    def renamed(self, src: Dim, dst: Dim) -> Rows | None:
+        """With ``dst`` for ``src``, if that is one of their dims; None if the rows would be in another order."""
+        if all(d.key != src.key for d in self.of):
+            return self
+        if self.half:
+            return None
+        of = tuple(dst if d.key == src.key else d for d in self.of)
+        rows = Rows.over(of)
+        return rows if [d.key for d in rows.of] == [d.key for d in of] else None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Of each row: its ``event``, its ``positions`` along each dim of ``rows``, its ``place`` among padded entries."""
+
+    rows: Rows
+    event: Tensor
+    positions: tuple[Tensor, ...]
+    place: Tensor
+
+    def position(self, dim: Dim) -> Tensor:
+        return self.positions[[d.key for d in self.rows.of].index(dim.key)]
+
+    @property
+    def mirrored(self) -> tuple[Tensor, ...]:
+        """``positions`` of the same pairs in half the rows: the larger first."""
+        i, j = self.positions
+        return torch.maximum(i, j), torch.minimum(i, j)
+
+
+@dataclass(frozen=True)
+class Value:
+    """``dims`` name the tensor's axes; ``BATCH`` comes first where the value differs between events, or ``Rows``.
+
+    ``parts``: what a stack was made of, so that circuits see which of their angles all events share.
+    """
+
+    tensor: Tensor
+    dims: tuple[Dim, ...]
+    parts: tuple[Value, ...] = ()
+
+    @property
+    def batched(self) -> bool:
+        return bool(self.dims) and self.dims[0] is BATCH
+
+    @property
+    def rows(self) -> Rows | None:
+        return self.dims[0] if self.dims and isinstance(self.dims[0], Rows) else None
+
+    @property
+    def varies(self) -> bool:
+        """Does it depend on the event, or on the place along a ragged dim?"""
+        return self.rows is not None or any(d is BATCH or d.ragged for d in self.dims)
+
+    def axis(self, dim: Dim) -> int:
+        return positions(self.dims, [dim])[0]
+
+    def permute(self, dims: Sequence[Dim]) -> Tensor:
+        order = positions(self.dims, dims)
+        return self.tensor if order == tuple(range(len(order))) else self.tensor.permute(order)
+
+    def align(self, wanted: Sequence[Dim]) -> Tensor:
+        """In ``wanted``'s order, with axes of size 1 for the dims it lacks."""
+        keys = {d.key for d in self.dims}
+        tensor = self.permute([d for d in wanted if d.key in keys])
+        for i, dim in enumerate(wanted):
+            if dim.key not in keys:
+                tensor = tensor.unsqueeze(i)
+        return tensor
+
+
+def with_batch(dims: Sequence[Dim], *values: Value) -> tuple[Dim, ...]:
+    """The dims of what is made of ``values`` and has dims ``dims`` in each event."""
+    rows = next((v.rows for v in values if v.rows), None)
+    if rows is not None:
+        return (rows, *(d for d in dims if not d.ragged))
+    return (BATCH, *dims) if any(v.batched for v in values) else tuple(dims)
+
+
+@dataclass
+class Batch:
+    """One call's events: their number, the padded size and the true counts of each ragged dim."""
+
+    size: int
+    padded: Mapping[str, int]
+    counts: Mapping[str, Tensor]
+    inputs: Mapping[str, Tensor]
+    dtype: torch.dtype
+    device: torch.device
+    training: bool
+    _valid: dict[tuple[tuple[str, int], ...], Value] = field(default_factory=dict)
+    _tables: dict[Rows, Table] = field(default_factory=dict)
+    _lookups: dict[tuple[Rows, Rows], Tensor] = field(default_factory=dict)
+    _converted: dict[int, tuple[Value, dict[Rows | None, Value]]] = field(default_factory=dict)
+
+    def extent(self, dim: Dim) -> int:
+        if dim is BATCH:
+            return self.size
+        if isinstance(dim, Rows):
+            return len(self.table(dim).event)
+        return dim.size if dim.size is not None else self.padded[dim.name]
+
+    def count(self, dims: Sequence[Dim]) -> Value:
+        """Number of entries over ``dims`` per event."""
+        ragged = [d for d in dims if d.ragged]
+        static = torch.tensor([d.size for d in dims if not d.ragged], dtype=torch.int64).prod()
+        if not ragged:
+            return Value(static.to(self.device), ())
+        return Value(reduce(torch.mul, (self.counts[d.name] for d in ragged)) * static.to(self.device), (BATCH,))
+
+    def valid(self, dims: Sequence[Dim]) -> Value | None:
+        """True where an entry is real: [batch, ragged dims of ``dims``]; None if no dim is ragged."""
+        ragged = tuple(d for d in dims if d.ragged)
+        key = tuple(d.key for d in ragged)
+        if key and key not in self._valid:
+            parts = [
+                Value(torch.arange(self.padded[d.name], device=self.device) < self.counts[d.name][:, None], (BATCH, d))
+                for d in ragged
+            ]
+            full = (BATCH, *ragged)
+            self._valid[key] = Value(reduce(torch.logical_and, (p.align(full) for p in parts)), full)
+        return self._valid.get(key)
+
+    def table(self, rows: Rows) -> Table:
+        if rows not in self._tables:
+            valid = self.valid(rows.of)
+            assert valid is not None
+            there = valid.tensor.tril() if rows.half else valid.tensor
+            event, *positions = there.nonzero(as_tuple=True)
+            place = there.flatten().nonzero().flatten()
+            self._tables[rows] = Table(rows, event, tuple(positions), place)
+        return self._tables[rows]
+
+    def multiplicity(self, rows: Rows) -> Value | None:
+        """How many entries each of ``rows`` stands for; None where it is one for all."""
+        if not rows.half:
+            return None
+        i, j = self.table(rows).positions
+        return Value(2 - (i == j).long(), (rows,))
+
+    def lookup(self, rows: Rows, among: Rows, find: Callable[[], Tensor]) -> Tensor:
+        """What ``find`` says of the two, asked once."""
+        if (rows, among) not in self._lookups:
+            self._lookups[rows, among] = find()
+        return self._lookups[rows, among]
+
+    def converted(self, x: Value, rows: Rows | None, convert: Callable[[], Value]) -> Value:
+        """``x`` in another layout, converted once however many nodes want it."""
+        # x is kept so that nothing else gets its id
+        _, found = self._converted.setdefault(id(x), (x, {}))
+        if rows not in found:
+            found[rows] = convert()
+        return found[rows]
+
+    def forget(self, x: Value) -> None:
+        """Nobody needs ``x`` any more: nor its other layouts."""
+        self._converted.pop(id(x), None)
+
+    def fill(self, x: Value, value: float, dims: Sequence[Dim] | None = None) -> Value:
+        """``value`` at the entries of x that are padding in one of ``dims`` (default: all of x's)."""
+        valid = self.valid(x.dims if dims is None else dims)
+        if valid is None:
+            return x
+        wanted = with_batch([d for d in x.dims if d is not BATCH], valid)
+        filler = torch.tensor(value, dtype=x.tensor.dtype, device=x.tensor.device)
+        return Value(torch.where(valid.align(wanted), x.align(wanted), filler), wanted)

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The passes of a compilation for inference, in order."""
+
+from __future__ import annotations
+
+from hepq.compiler.passes.base import Pass
+from hepq.compiler.passes.cse import MergeEqual
+from hepq.compiler.passes.dce import DropUnused
+from hepq.compiler.passes.fold_batch_norm import FoldBatchNorm
+from hepq.compiler.passes.fold_constants import FoldConstants
+from hepq.compiler.passes.linear_gather import LinearGather
+from hepq.compiler.passes.reassociate_bias import SinkBias
+from hepq.compiler.passes.remove_training import RemoveTraining
+
+INFERENCE: tuple[Pass, ...] = (
+    RemoveTraining(),
+    FoldConstants(),
+    MergeEqual(),
+    FoldBatchNorm(),
+    LinearGather(),
+    SinkBias(),
+    FoldConstants(),
+    MergeEqual(),
+    DropUnused(),
+)

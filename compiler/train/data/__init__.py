@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Events to train on: read once, split, weighted, batched."""

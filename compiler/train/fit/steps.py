@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What moves which weights: the loss and the optimiser of each step of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hepq.compiler.driver.build_training import loss_name
+from hepq.compiler.lower.torch.module import TorchModule
+from hepq.compiler.train.fit.group import Group
+from hepq.compiler.train.fit.optimisers import make_optimiser
+from hepq.compiler.train.fit.warm_start import matches, rate_factor
+from hepq.compiler.train.recipe import Resolved
+from hepq.core.diagnostics.catalogue import diag
+from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.lang.declarations.train import TrainPlan
+from hepq.lang.declarations.train_settings import Spec
+
+
+@dataclass
+class Step:
+    """``loss``: the output of the module that is made small, None for what suits the labels.
+
+    ``others``: weights that other steps move, and not this one.
+    """
+
+    loss: str | None
+    weights: Mapping[str, Tensor]
+    optimiser: Any
+    spec: Spec
+    others: tuple[Tensor, ...] = ()
+
+    def move(self, loss: Tensor, rate: float, clip: float | None, group: Group) -> None:
+        """One step down; ``rate`` multiplies the learning rate. ``loss`` is this process's part of the batch's."""
+        for weight in self.weights.values():
+            weight.grad = None
+        loss.backward()  # type: ignore[no-untyped-call]
+        for weight in self.weights.values():
+            if weight.grad is None:  # what the loss does not depend on stays where it is
+                weight.grad = torch.zeros_like(weight)
+        group.add(w.grad for w in self.weights.values() if w.grad is not None)
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_(list(self.weights.values()), clip)
+        for entry in self.optimiser.param_groups:
+            entry["lr"] = self.spec["lr"] * entry["factor"] * rate
+        self.optimiser.step()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Inside, derivatives are taken by this step's weights only."""
+        for weight in self.others:
+            weight.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for weight in self.others:
+                weight.requires_grad_(True)
+
+
+def make_steps(net: TorchModule, plan: TrainPlan | None, recipe: Resolved) -> list[Step]:
+    """In the program's order; one for all weights without any. Raises HepqError HQ0745 if a step moves nothing."""
+    made = []
+    for wanted in plan.steps if plan is not None and plan.steps else (None,):
+        over = wanted.over if wanted is not None else ()
+        spec = (wanted.optimiser if wanted is not None else None) or recipe.optimiser
+        weights = {
+            path: w for path, w in net.named_parameters()
+            if (not over or matches(path, over)) and rate_factor(path, recipe) > 0
+        }  # fmt: skip
+        if not weights:
+            raise HepqError([diag("HQ0745", model=net.ir.name)])
+        factors = sorted({rate_factor(path, recipe) for path in weights})
+        groups = [
+            {"params": [w for path, w in weights.items() if rate_factor(path, recipe) == f], "factor": f}
+            for f in factors
+        ]
+        loss = None if wanted is None else loss_name(wanted.name)
+        made.append(Step(loss, weights, make_optimiser(spec, groups), spec))
+    moved = {path: w for step in made for path, w in step.weights.items()}
+    for step in made:
+        step.others = tuple(w for path, w in moved.items() if path not in step.weights)
+    return made

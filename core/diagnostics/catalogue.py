@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The closed catalogue of diagnostics: every message a user can get has a code and an entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from string import Formatter
+
+from hepq.core.diagnostics.diagnostic import Diagnostic, Label, Severity
+from hepq.core.source import Span
+
+
+@dataclass(frozen=True)
+class Entry:
+    """``title`` and ``help`` are templates; ``why`` explains the rule on the code's page."""
+
+    title: str
+    why: str
+    help: str | None = None
+    severity: Severity = "error"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the template fields, in order of first use."""
+        text = self.title + (self.help or "")
+        return tuple(dict.fromkeys(name for _, name, _, _ in Formatter().parse(text) if name))
+
+
+#: names of more characters are not compared, and of more names than that, only some
+_LONG, _MANY = 80, 400
+#: characters of a field that are shown
+_SHOWN = 600
+
+
+@cache
+def entries() -> dict[str, Entry]:
+    """Every code with its entry, in order of code."""
+    from hepq.core.diagnostics.codes_check import CHECK
+    from hepq.core.diagnostics.codes_devices import DEVICES
+    from hepq.core.diagnostics.codes_modules import MODULES
+    from hepq.core.diagnostics.codes_onnx import ONNX
+    from hepq.core.diagnostics.codes_quantum import QUBITS
+    from hepq.core.diagnostics.codes_syntax import SYNTAX
+    from hepq.core.diagnostics.codes_train import TRAINING
+    from hepq.core.diagnostics.codes_use import USE
+
+    return dict(sorted((SYNTAX | MODULES | QUBITS | USE | DEVICES | TRAINING | ONNX | CHECK).items()))
+
+
+def diag(
+    code: str,
+    *labels: Label | Span,
+    notes: Sequence[str] = (),
+    help: str | None = None,
+    near: Sequence[str] = (),
+    **fields: object,
+) -> Diagnostic:
+    """The diagnostic of ``code`` with its templates filled in.
+
+    ``help`` replaces the entry's own help; ``near`` (names close to the one that was written)
+    replaces it by "did you mean". Raises KeyError for an unknown code or a missing template field.
+    """
+    entry = entries()[code]
+    fields = {key: _short(value) if isinstance(value, str) else value for key, value in fields.items()}
+    if help is None and near:
+        help = "did you mean " + " or ".join(f"`{name}`" for name in near) + "?"
+    if help is None and entry.help is not None:
+        help = entry.help.format(**fields)
+    return Diagnostic(
+        code=code,
+        title=entry.title.format(**fields),
+        labels=tuple(Label(label) if isinstance(label, Span) else label for label in labels),
+        notes=tuple(notes),
+        help=help,
+        severity=entry.severity,
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]} … {text[-_SHOWN // 2 :]}"
+
+
+def near(name: str, candidates: Iterable[str]) -> list[str]:
+    """The candidate closest to ``name``, if one is close; of many, the first that begin and end alike are compared."""
+    if len(name) > _LONG:
+        return []
+    pool = sorted(c for c in set(candidates) - {name} if abs(len(c) - len(name)) <= len(name) // 2 + 1)
+    if len(pool) > _MANY:
+        pool = [c for c in pool if c[:1].lower() == name[:1].lower() or c[-1:] == name[-1:]][:_MANY]
+    return [c for c in pool if c.lower() == name.lower()][:1] or get_close_matches(name, pool, n=1, cutoff=0.7)

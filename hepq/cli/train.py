@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`hepqc train`: weights from labelled events."""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hepq.cli.compile import Dataset, Dims, Model, Statics, options
+from hepq.cli.shared.backend_options import NAMES, Budgets, Copies, Ledger, Strict, chosen
+from hepq.cli.shared.console import err, example, next_to, out
+from hepq.cli.shared.numbers import LAST_SEED, MOST, MOST_AT_ONCE, MOST_REPEATS, MOST_SHOTS, real
+from hepq.cli.shared.reported import ReportFile, check_report, show_report, write_report
+from hepq.cli.shared.trust_options import Sha256, Trusted, opened
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from hepq.compiler.train import Trained
+    from hepq.runtime.quantum.backends.backend import Backend
+
+
+class ClassWeight(StrEnum):
+    none = "none"
+    balanced = "balanced"
+
+
+class Optimiser(StrEnum):
+    sgd = "sgd"
+    adam = "adam"
+    adamw = "adamw"
+    radam = "radam"
+    ranger = "ranger"
+
+
+class Schedule(StrEnum):
+    constant = "constant"
+    cosine = "cosine"
+    one_cycle = "one_cycle"
+    flat_decay = "flat_decay"
+
+
+class Precision(StrEnum):
+    single = "single"
+    mixed = "mixed"
+
+
+DESCENT, FINE, SVM = "Gradient descent", "Fine-tuning", "Support vector machines"
+
+
+@example(
+    "hepqc train top.hepq 'jets/*.root' -o top.safetensors",
+    "hepqc train top.hepq jets.root --epochs 50 --checkpoint run1 --resume   # goes on where it was killed",
+    "hepqc train top.hepq jets.root --trainings 5 --plots plots              # errors over five trainings",
+    "hepqc train hbb.hepq mine.root --start public.safetensors --replace head --freeze 'edge_conv*'",
+    "torchrun --nproc-per-node 4 -m hepq train top.hepq 'jets/*.root'         # four processes, one model",
+    "hepqc train qsvm.hepq jets.root --C 10 --events 2000                    # a support vector machine",
+    "hepqc train qsvm.hepq jets.root --kernel torino.hepqx --backend noisy --events 60 --checkpoint run",
+)
+def train(
+    program: Annotated[Path, typer.Argument(help="The [.hepq] file: a model, and a dataset with a label; or a train.")],
+    files: Annotated[list[str], typer.Argument(help="ROOT or Parquet files or glob patterns.", metavar="FILE...")],
+    out_path: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The weights; by default beside the program, [.safetensors].")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--train", help="Which training, if the program has several.")] = None,
+    validation: Annotated[
+        float | None,
+        typer.Option(
+            parser=real(0, 0.9), metavar="NUMBER", help="Fraction of each class held out.", show_default="0.2"
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LAST_SEED, help="Of first weights, the split, and the order of events.")
+    ] = 0,
+    trainings: Annotated[
+        int,
+        typer.Option(min=1, max=MOST_REPEATS, help="Train so often, each from a seed of its own; the best is kept."),
+    ] = 1,
+    class_weight: Annotated[
+        ClassWeight | None, typer.Option(help="balanced: every class counts the same, however many events it has.")
+    ] = None,
+    signal: Annotated[
+        str | None, typer.Option(help="The class that a single score stands for; by default the label's last.")
+    ] = None,
+    events: Annotated[
+        int | None, typer.Option(min=2, max=MOST, help="Use at most so many events, drawn by chance.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A folder for what a killed training, or its kernel matrix, continues from.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint, if there is one.")] = False,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=MOST_AT_ONCE, help="Threads to use; by default as many of those it may use as a step keeps busy."
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST, help="Passes over the events.", show_default="30", rich_help_panel=DESCENT),
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, max=MOST, help="Events a step.", show_default="64", rich_help_panel=DESCENT)
+    ] = None,
+    optimiser: Annotated[
+        Optimiser | None, typer.Option(help="How to step.", show_default="adam", rich_help_panel=DESCENT)
+    ] = None,
+    lr: Annotated[
+        float | None,
+        typer.Option(
+            parser=real(0, 1e6, above=True),
+            metavar="NUMBER",
+            help="Learning rate.",
+            show_default="0.001",
+            rich_help_panel=DESCENT,
+        ),
+    ] = None,
+    schedule: Annotated[
+        Schedule | None,
+        typer.Option(help="The learning rate's course.", show_default="constant", rich_help_panel=DESCENT),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=MOST, help="End after so many epochs without a better validation.", rich_help_panel=DESCENT
+        ),
+    ] = None,
+    clip: Annotated[
+        float | None,
+        typer.Option(
+            parser=real(0, 1e12, above=True),
+            metavar="NUMBER",
+            help="Largest norm of a gradient.",
+            rich_help_panel=DESCENT,
+        ),
+    ] = None,
+    precision: Annotated[
+        Precision | None,
+        typer.Option(help="mixed: products in bfloat16.", show_default="single", rich_help_panel=DESCENT),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, …; by default a GPU if there is one.", rich_help_panel=DESCENT)
+    ] = None,
+    log: Annotated[
+        Path | None, typer.Option(help="Write every epoch to this [.csv] file.", rich_help_panel=DESCENT)
+    ] = None,
+    start: Annotated[Path | None, typer.Option(help="First weights, [.safetensors].", rich_help_panel=FINE)] = None,
+    replace: Annotated[
+        list[str], typer.Option(help="Weights that start anew, such as head. Repeatable.", rich_help_panel=FINE)
+    ] = [],  # noqa: B006
+    freeze: Annotated[
+        list[str], typer.Option(help="Weights that stay, such as 'edge_conv*'. Repeatable.", rich_help_panel=FINE)
+    ] = [],  # noqa: B006
+    scale: Annotated[
+        list[str],
+        typer.Option(
+            metavar="WEIGHTS=FACTOR", help="A factor on some weights' learning rate. Repeatable.", rich_help_panel=FINE
+        ),
+    ] = [],  # noqa: B006
+    C: Annotated[
+        float | None,
+        typer.Option(
+            "--C",
+            parser=real(1e-9, 1e12),
+            metavar="NUMBER",
+            help="Penalty; by default the program's.",
+            rich_help_panel=SVM,
+        ),
+    ] = None,
+    kernel: Annotated[
+        Path | None,
+        typer.Option(help="The program compiled for a chip, [.hepqx], whose circuits are run.", rich_help_panel=SVM),
+    ] = None,
+    backend: Annotated[str, typer.Option(help=f"What runs them: {NAMES}.", rich_help_panel=SVM)] = "exact",
+    shots: Annotated[
+        int | None, typer.Option(min=1, max=MOST_SHOTS, help="Shots of a circuit.", rich_help_panel=SVM)
+    ] = None,
+    budget: Budgets = [],  # noqa: B006
+    ledger: Ledger = None,
+    strict: Strict = False,
+    copies: Copies = None,
+    sha256: Sha256 = None,
+    trusted: Trusted = None,
+    plots: Annotated[Path | None, typer.Option(help="A folder for the ROC curve and the scores' histogram.")] = None,
+    report: ReportFile = None,
+    model: Model = None,
+    dataset: Dataset = None,
+    dim: Dims = [],  # noqa: B006
+    set_: Statics = [],  # noqa: B006
+) -> None:
+    """Train a model on the labelled events of ROOT files, or what a train of the program says.
+
+    A model with an svm is fitted on its kernel matrix, any other by gradient descent, its circuits simulated exactly.
+    What is not said here is as the program's train has it.
+    """
+    from hepq.compiler.train import Recipe, main_process, train_file
+    from hepq.compiler.train.fit.memory import large_pages
+    from hepq.compiler.train.report import Live, Watch
+    from hepq.lang.declarations.train_settings import OPTIMISERS, SCHEDULES, Spec
+    from hepq.runtime.files import check_folder
+
+    check_report(report)
+    if plots is not None:
+        check_folder(plots)
+    if resume and checkpoint is None:
+        raise typer.BadParameter("--resume needs --checkpoint FOLDER")
+    runs: str | Backend = backend
+    kernel_sha256 = None
+    if kernel is not None:
+        held = opened(kernel, sha256, trusted)
+        kernel_sha256 = held.sha256
+        runs = chosen(held, backend, budget, ledger, strict, copies)
+    elif budget or ledger or strict or copies or sha256 or trusted:
+        options_ = "--budget, --ledger, --strict, --copies, --sha256 and --trusted"
+        raise typer.BadParameter(f"{options_} need --kernel, compiled for a device")
+    recipe = Recipe(
+        epochs=epochs, batch=batch, rate=lr, seed=seed, validation=validation,
+        optimiser=Spec.default(optimiser, OPTIMISERS) if optimiser else None,
+        schedule=Spec.default(schedule, SCHEDULES) if schedule else None,
+        class_weight=class_weight, precision=precision, patience=patience, clip=clip, device=device,
+        trainings=trainings, threads=threads,
+        signal=signal, events=events, checkpoint=checkpoint, resume=resume, start=str(start) if start else None,
+        replace=tuple(replace) or None, freeze=tuple(freeze) or None, scale=tuple(map(_factor, scale)) or None,
+        C=C, kernel=kernel, kernel_sha256=kernel_sha256, backend=runs, shots=shots,
+    )  # fmt: skip
+    target = out_path or next_to(program, ".safetensors")
+    main = main_process()
+    watch = Live(err(), log) if main else Watch()
+    large_pages()
+    try:
+        trained = train_file(program, files, target, recipe, options(model, dataset, False, dim, set_), watch, name)
+    finally:
+        watch.close()
+    if main:
+        write_report(report, trained.report, "train")
+        _summary(trained, target)
+    if main and plots is not None and len(trained.fitted.scores):
+        _plots(trained, plots)
+
+
+def _factor(text: str) -> tuple[str, float]:
+    weights, mark, number = text.partition("=")
+    try:
+        value = float(number)
+    except ValueError:
+        value = -1.0
+    if not (weights and mark and 0 <= value < math.inf):
+        raise typer.BadParameter(f"--scale: {text!r} is not WEIGHTS=FACTOR")
+    return weights, value
+
+
+def _summary(trained: Trained, target: Path) -> None:
+    data, fitted = trained.data, trained.fitted
+    count = sum(value.size for value in fitted.weights.values())
+    sizes = "".join(f", {name} = {size}" for name, size in fitted.dims.items())
+    held = f"{len(data.validation):,} held out" if len(data.validation) else "none held out: the AUC is of these"
+    quality = f"AUC {fitted.auc:.4f}" if len(fitted.scores) else f"loss {fitted.loss:.4g}"
+    out().print(
+        f"[bold]{target}[/]: {count:,} numbers{sizes}; {trained.by}, {len(data.training):,} events, {held}; {quality}"
+    )
+    show_report(trained.report)
+    if fitted.metrics:
+        out().print(_measured(trained))
+
+
+def _measured(trained: Trained) -> Table:
+    """The numbers of the events held out; of several trainings, their mean and standard deviation."""
+    from statistics import fmean, stdev
+
+    from rich.table import Table
+
+    table = Table(box=None)
+    values = {name: [run.metrics[name] for run in trained.all] for name in trained.fitted.metrics}
+    for name in values:
+        efficiency = name.removeprefix("rejection")
+        table.add_column(name if efficiency == name else f"1/ε_b({efficiency} %)", justify="right")
+    cells = []
+    for name, found in values.items():
+        digits = 1 if name.startswith("rejection") else 4
+        error = f" ± {stdev(found):.{digits}f}" if len(found) > 1 else ""
+        cells.append(f"{fmean(found):.{digits}f}{error}")
+    table.add_row(*cells)
+    return table
+
+
+def _plots(trained: Trained, folder: Path) -> None:
+    from hepq.compiler.train.report import pictures
+
+    data, fitted = trained.data, trained.fitted
+    others = ", ".join(c for i, c in enumerate(data.classes) if i != data.signal)
+    for path in pictures(
+        folder,
+        data.module.name,
+        fitted.scores,
+        fitted.is_signal,
+        (data.classes[data.signal], others),
+        fitted.event_weights,
+    ):
+        out().print(str(path))

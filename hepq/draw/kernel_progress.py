@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Progress of a kernel matrix: tiles, values a second, time left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from hepq.runtime.quantum.kernel.gram_scheduler import Progress
+
+
+@contextmanager
+def watched(console: Console, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """What to tell of a matrix's progress; says first what was found in the store."""
+    columns = (
+        TextColumn("tiles"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    start: list[Progress] = []
+    with Bar(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
+        task = bar.add_task("tiles", total=None, rate="")
+
+        def tell(now: Progress) -> None:
+            if not start:
+                start.append(now)
+                if now.found and not quiet:
+                    bar.console.print(f"{now.found:,} of {now.tiles:,} tiles are in the store")
+                bar.reset(task, total=now.tiles, completed=now.done, rate="")
+                return
+            done, seconds = now.values_done - start[0].values_done, now.seconds - start[0].seconds
+            bar.update(task, completed=now.done, rate=f"{done / max(seconds, 1e-9):,.0f} values/s")
+
+        yield tell

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Datasets: branches of a tree, and the expressions that make a model's inputs of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hepq.core.source import Span
+from hepq.core.types import UNITS, Dim, Type
+from hepq.lang.elaborate.context import Context, Frame, Reported
+from hepq.lang.elaborate.expressions import evaluate, known, lookup_dim
+from hepq.lang.elaborate.signature import annotate, concrete_type
+from hepq.lang.elaborate.statements import bind
+from hepq.lang.elaborate.values import UNKNOWN, Tensor, Value
+from hepq.lang.modules import name_span
+from hepq.lang.syntax import ast
+
+POLICIES: dict[str, tuple[str, ...]] = {
+    "nan": ("error", "drop", "zero"),
+    "overflow": ("truncate", "error"),
+    "empty": ("nan", "error", "score"),
+}
+
+
+@dataclass(frozen=True)
+class BranchPlan:
+    """``factor`` takes the file's numbers to base units (GeV, mm, ns, rad)."""
+
+    name: str
+    branch: str
+    type: Type
+    unit: str
+    factor: float
+
+
+@dataclass(frozen=True)
+class OrderPlan:
+    dim: Dim
+    key: Tensor
+    descending: bool
+
+
+@dataclass(frozen=True)
+class LabelPlan:
+    """``branches``: one truth value per entry of ``dim``, or one branch that numbers the entry."""
+
+    name: str
+    dim: Dim
+    branches: tuple[str, ...]
+
+
+@dataclass
+class DatasetPlan:
+    name: str
+    files: tuple[str, ...] = ()
+    tree: str | None = None
+    branches: dict[str, BranchPlan] = field(default_factory=dict)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    orders: list[OrderPlan] = field(default_factory=list)
+    policy: dict[str, str] = field(default_factory=lambda: {k: v[0] for k, v in POLICIES.items()})
+    label: LabelPlan | None = None
+    inputs: dict[str, Tensor] = field(default_factory=dict)
+    names: dict[str, Value] = field(default_factory=dict)  #: all that it binds
+    spans: dict[str, Span] = field(default_factory=dict)  #: where each input stands
+    failed: set[str] = field(default_factory=set)
+
+
+def feeds(dataset: ast.DatasetDecl, model: ast.FnDecl) -> bool:
+    """Whether the dataset has an input for every parameter of ``model``."""
+    inputs = {i.name for i in dataset.items if isinstance(i, ast.InputItem)}
+    return all(p.name in inputs or p.default is not None for p in model.params)
+
+
+def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> DatasetPlan:
+    """Check a dataset and emit its branches as inputs, its derived variables as operations."""
+    plan = DatasetPlan(decl.name)
+    ctx.frames.append(Frame(module, dataset=decl.name))
+    try:
+        for item in decl.items:
+            try:
+                _item(ctx, plan, item)
+            except Reported:
+                if isinstance(item, ast.InputItem):
+                    plan.failed.add(item.name)
+                names = item.targets if isinstance(item, ast.Bind) else (getattr(item, "name", ""),)
+                if isinstance(item, ast.BranchItem):
+                    names = tuple(n for n, _ in item.branches)
+                ctx.frame.locals.update(dict.fromkeys(names, UNKNOWN))
+        if not any(isinstance(item, ast.SourceItem) for item in decl.items):
+            ctx.error("HQ0602", name_span(decl.span, decl.name), name=decl.name)
+    finally:
+        plan.names = ctx.frames.pop().locals
+    return plan
+
+
+def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
+    match item:
+        case ast.SourceItem():
+            plan.files, plan.tree = _source(ctx, item)
+        case ast.BranchItem():
+            _branches(ctx, plan, item)
+        case ast.OrderItem():
+            plan.orders.append(_order(ctx, item))
+        case ast.PolicyItem():
+            _policy(ctx, plan, item)
+        case ast.InputItem():
+            value = known(evaluate(ctx, item.value))
+            if item.type is not None:
+                value = annotate(ctx, value, item.type, item.value.span, f"input `{item.name}`")
+            tensor = ctx.tensor(value, item.value.span)
+            if item.name in plan.inputs:
+                ctx.error("HQ0613", item.span, name=item.name)
+            plan.inputs[item.name] = ctx.frame.locals[item.name] = tensor
+            plan.spans[item.name] = item.span
+        case ast.LabelItem():
+            plan.label = _label(ctx, item)
+        case ast.Bind():
+            bind(ctx, item)
+
+
+def _source(ctx: Context, item: ast.SourceItem) -> tuple[tuple[str, ...], str | None]:
+    call = item.value
+    if not (isinstance(call, ast.Call) and isinstance(call.fn, ast.Name) and call.fn.id == "root"):
+        ctx.error("HQ0604", call.span, found=f"`{call.span.text[:60]}`")
+    files = [a.value.value for a in call.args if a.name is None and isinstance(a.value, ast.String)]
+    trees = [a.value.value for a in call.args if a.name == "tree" and isinstance(a.value, ast.String)]
+    if not files or len(files) + len(trees) != len(call.args):
+        ctx.error("HQ0604", call.span, found=f"`{call.span.text[:60]}`")
+    return tuple(files), trees[0] if trees else None
+
+
+def _branches(ctx: Context, plan: DatasetPlan, item: ast.BranchItem) -> None:
+    t = concrete_type(ctx, item.type)
+    ragged = [d for d in t.dims if d.ragged]
+    fine = t.elem in ("real", "int", "bool") and len(ragged) <= 1 and (not ragged or t.dims[0].ragged)
+    if not fine or item.type.name == "p4" or any(d.primes or d.open for d in t.dims):
+        ctx.error("HQ0611", item.type.span, found=t, help=_branch_help(item.type.name, t))
+    unit, factor = item.type.name, 1.0
+    if unit in UNITS:
+        factor = UNITS[unit][1] ** item.type.power
+        unit = unit if item.type.power == 1 else f"{unit}^{item.type.power}"
+    else:
+        unit = "1"
+    for name, branch in item.branches:
+        if name in plan.branches:
+            ctx.error("HQ0603", item.span, name=name)
+        plan.branches[name] = BranchPlan(name, branch, t, unit, factor)
+        plan.tensors[name] = ctx.frame.locals[name] = ctx.emit("input", (), t, item.span, name=name)
+
+
+def _branch_help(name: str, t: Type) -> str | None:
+    if name == "p4":
+        return "read its components as branches, and build it: `p = p4(px=px, py=py, pz=pz, energy=energy)`"
+    unsized = next((d for d in t.dims if d.open), None)
+    return f"give dim `{unsized}` a size" if unsized else None
+
+
+def _order(ctx: Context, item: ast.OrderItem) -> OrderPlan:
+    dim = lookup_dim(ctx, ast.Name(item.dim, span=item.span))
+    if not isinstance(dim, Dim) or not dim.ragged:
+        ctx.error("HQ0609", item.span, dim=item.dim)
+    key = ctx.tensor(known(evaluate(ctx, item.key)), item.key.span)
+    if [d.key for d in key.type.dims] != [dim.key] or key.type.elem == "index":
+        ctx.error("HQ0610", item.key.span, dim=dim, found=key.type)
+    return OrderPlan(dim, key, item.descending)
+
+
+def _policy(ctx: Context, plan: DatasetPlan, item: ast.PolicyItem) -> None:
+    allowed = POLICIES.get(item.name)
+    if allowed is None:
+        ctx.error("HQ0607", item.span, name=item.name, known=", ".join(POLICIES))
+    value = item.value.id if isinstance(item.value, ast.Name) else item.value.span.text
+    if value not in allowed:
+        ctx.error("HQ0608", item.value.span, name=item.name, value=value, known=", ".join(allowed))
+    plan.policy[item.name] = value
+
+
+def _label(ctx: Context, item: ast.LabelItem) -> LabelPlan:
+    dim = lookup_dim(ctx, ast.Name(item.dim, span=item.span))
+    if not isinstance(dim, Dim) or not dim.entries:
+        ctx.error("HQ0606", item.span, dim=item.dim, name=item.name)
+    if item.pattern.count("*") > 1:
+        ctx.error("HQ0605", item.span, pattern=item.pattern)
+    if "*" not in item.pattern:
+        return LabelPlan(item.name, dim, (item.pattern,))
+    return LabelPlan(item.name, dim, tuple(item.pattern.replace("*", e) for e in dim.entries))

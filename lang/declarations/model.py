@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Elaborating a whole model: from its dataset's branches, or its own parameters, to its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hepq.core.diagnostics.catalogue import diag, near
+from hepq.core.diagnostics.diagnostic import Label, Sink
+from hepq.core.types import Dim, Type
+from hepq.lang.declarations.dataset import DatasetPlan, elaborate_dataset
+from hepq.lang.elaborate.attributes import together
+from hepq.lang.elaborate.calls import call_function
+from hepq.lang.elaborate.context import Context, Frame, Instance, Reported, bounded
+from hepq.lang.elaborate.expressions import lookup_dim
+from hepq.lang.elaborate.signature import concrete_type, match, pattern
+from hepq.lang.elaborate.values import UNKNOWN, Function, Tensor, Value, describe
+from hepq.lang.modules import name_span
+from hepq.lang.syntax import ast
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """``inputs`` are what the compiled function reads: branches if there is a dataset.
+
+    ``fixed``: parameters that are four-vectors but that no branch of the dataset reaches.
+    ``shots``, ``budget``: what ``@shots`` and ``@budget`` say of its circuits.
+    """
+
+    name: str
+    module: str
+    inputs: Mapping[str, Tensor]
+    outputs: Mapping[str, Tensor]
+    dataset: DatasetPlan | None
+    instances: tuple[Instance, ...]
+    invariances: tuple[str, ...]
+    fixed: tuple[str, ...] = ()
+    shots: int | None = None
+    budget: Mapping[str, float] = field(default_factory=dict)
+
+
+def elaborate_model(
+    ctx: Context, decl: ast.FnDecl, module: str, dataset: ast.DatasetDecl | None, statics: Mapping[str, Value],
+) -> ModelPlan | None:  # fmt: skip
+    """The plan of ``decl``; None if errors were reported. ``ctx.open_dims`` sizes open dims."""
+    try:
+        plan = elaborate_dataset(ctx, dataset, module) if dataset is not None else None
+        ctx.frames.append(Frame(module, owns_params=True))
+        try:
+            with bounded(ctx, decl):
+                for p in decl.statics:
+                    if p.default is None and p.name not in statics:
+                        ctx.error("HQ0628", p.span, name=p.name, model=decl.name)
+                inputs = _from_dataset(ctx, decl, plan, statics) if plan is not None else _own_inputs(ctx, decl)
+                read = plan.tensors if plan is not None else inputs
+                ctx.collections = frozenset(d.name for t in read.values() for d in t.type.dims if d.ragged)
+                fn = Function(decl, module, tuple((k, (v, decl.span)) for k, v in statics.items()), instance="")
+                result = call_function(ctx, fn, [(n, t, decl.span) for n, t in inputs.items()], decl.span, entry=True)
+                outputs = _outputs(ctx, decl, result)
+                _check_invariances(ctx, decl, outputs)
+        finally:
+            ctx.frames.pop()
+    except Reported:
+        return None
+    measured = together(ctx.measuring, decl.attrs)
+    return ModelPlan(decl.name, module, read, outputs, plan, tuple(ctx.instances), _invariances(decl),
+                     _fixed(decl, inputs), measured.shots, measured.budget)  # fmt: skip
+
+
+def _own_inputs(ctx: Context, decl: ast.FnDecl) -> dict[str, Tensor]:
+    inputs: dict[str, Tensor] = {}
+    for p in decl.params:
+        if p.type is None:
+            ctx.error("HQ0630", p.span, name=p.name, model=decl.name)
+        t = concrete_type(ctx, p.type)
+        for dim in t.dims:
+            if dim.open:
+                ctx.error("HQ0216", p.type.span, dim=dim, name=decl.name)
+        _check_layout(ctx, t, p)
+        inputs[p.name] = ctx.emit("input", (), t, p.span, name=p.name)
+    return inputs
+
+
+def _check_layout(ctx: Context, t: Type, p: ast.Param) -> None:
+    ragged = [d for d in t.dims if d.ragged]
+    if len(ragged) > 1 or (ragged and not t.dims[0].ragged) or t.elem not in ("real", "int", "bool"):
+        ctx.error("HQ0611", p.span, found=t)
+
+
+def _from_dataset(ctx: Context, decl: ast.FnDecl, plan: DatasetPlan, statics: Mapping[str, Value]) -> dict[str, Tensor]:
+    inputs: dict[str, Tensor] = {}
+    frame = Frame(ctx.frame.module, locals=dict.fromkeys((p.name for p in decl.statics), UNKNOWN) | dict(statics))
+    failed = False
+    for p in decl.params:
+        try:
+            if p.name in plan.inputs:
+                inputs[p.name] = plan.inputs[p.name]
+                _check_fit(ctx, decl, p, plan, frame)
+            elif p.name in plan.failed:
+                failed = True
+            elif p.default is None:
+                ctx.error("HQ0625", p.span, name=p.name, dataset=plan.name, model=decl.name)
+        except Reported:
+            failed = True
+    if failed:
+        raise Reported
+    return inputs
+
+
+def _check_fit(ctx: Context, decl: ast.FnDecl, p: ast.Param, plan: DatasetPlan, frame: Frame) -> None:
+    """Report an input whose type is not that of the parameter it feeds."""
+    if p.type is None:
+        return
+    where, given = plan.spans[p.name], plan.inputs[p.name]
+    sink, ctx.sink = ctx.sink, Sink()
+    ctx.frames.append(frame)
+    try:
+        match(ctx, pattern(ctx, p.type), given, frame, where, lift=False, what=f"input `{p.name}`")
+    except Reported:
+        pass
+    finally:
+        ctx.frames.pop()
+        tried, ctx.sink = ctx.sink, sink
+    for problem in tried.errors[:1]:
+        ctx.error(
+            "HQ0626", where, Label(p.span, "expected here"), notes=[problem.title], help=problem.help,
+            name=p.name, found=given.type, model=decl.name, wanted=p.type.span.text,
+        )  # fmt: skip
+
+
+def warn_unused_inputs(ctx: Context, decl: ast.FnDecl, plan: DatasetPlan) -> None:
+    """Warn about inputs that feed no parameter of the model."""
+    names = [p.name for p in decl.params]
+    for name, span in plan.spans.items():
+        if name not in names:
+            ctx.sink.add(diag("HQ0627", span, model=decl.name, name=name, near=near(name, names)))
+
+
+def _outputs(ctx: Context, decl: ast.FnDecl, result: Value) -> dict[str, Tensor]:
+    items = result if isinstance(result, tuple) else (result,)
+    names = [f"output{i}" for i in range(len(items))] if len(items) > 1 else ["output"]
+    out: dict[str, Tensor] = {}
+    for name, item in zip(names, items, strict=True):
+        if not isinstance(item, Tensor):
+            ctx.error("HQ0629", name_span(decl.span, decl.name), model=decl.name, found=describe(item))
+        ragged = [d for d in item.type.dims if d.ragged]
+        if len(ragged) > 1 or item.type.elem == "index" or any(d.primes for d in item.type.dims):
+            ctx.error("HQ0629", name_span(decl.span, decl.name), model=decl.name, found=describe(item))
+        order = (*ragged, *(d for d in item.type.dims if not d.ragged))
+        if order != item.type.dims:
+            item = ctx.emit("transpose", [item], item.type.with_dims(order), decl.span)
+        out[name] = item
+    return out
+
+
+def _invariances(decl: ast.FnDecl) -> tuple[str, ...]:
+    found = [a for a in decl.attrs if a.name in ("invariant", "equivariant")]
+    return tuple(f"{a.name} {arg.value.span.text}" for a in found for arg in a.args)
+
+
+def _fixed(decl: ast.FnDecl, inputs: Mapping[str, Tensor]) -> tuple[str, ...]:
+    return tuple(p.name for p in decl.params if p.type is not None and p.type.name == "p4" and p.name not in inputs)
+
+
+def _check_invariances(ctx: Context, decl: ast.FnDecl, outputs: Mapping[str, Tensor]) -> None:
+    """An output with one entry per particle moves with the particles: it is equivariant, not invariant."""
+    for attr in decl.attrs:
+        for arg in attr.args:
+            call = arg.value
+            if attr.name == "invariant" and isinstance(call, ast.Call) and call.args:
+                name = call.args[0].value
+                moved = lookup_dim(ctx, name) if isinstance(name, ast.Name) else None
+                for tensor in outputs.values():
+                    if isinstance(moved, Dim) and tensor.type.dim(moved) is not None:
+                        ctx.error("HQ0631", attr.span, dim=moved, found=tensor.type)
+
+
+def sized(dims: Mapping[str, int]) -> dict[str, Dim]:
+    """Sizes given on the command line for open dims."""
+    return {name: Dim(name, size) for name, size in dims.items()}

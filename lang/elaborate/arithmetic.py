@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Typing and emission of elementwise operations: dims align by name, units must make sense."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import NoReturn
+
+from hepq.core.diagnostics.diagnostic import Label
+from hepq.core.source import Span
+from hepq.core.types import LORENTZ, ONE, Dim, Elem, Type, Unit, merge_dims
+from hepq.lang.elaborate.context import Context, Reported
+from hepq.lang.elaborate.phrasing import SYMBOLS, extent, named, pure_help, same_unit_help
+from hepq.lang.elaborate.values import STATIC_NUMBER, UNKNOWN, Quantity, Tensor, Value, describe, length
+from hepq.lang.elaborate.work import MAX_ITEMS, MAX_POWER
+
+OPS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "%": "mod", "==": "eq", "!=": "ne", "<": "lt", "<=": "le",
+       ">": "gt", ">=": "ge", "and": "and", "or": "or"}  # fmt: skip
+COMPARE = ("eq", "ne", "lt", "le", "gt", "ge")
+SAME_UNIT = ("add", "sub", "min", "max", "hypot", "atan2", "mod", *COMPARE)
+
+
+def align(ctx: Context, operands: Sequence[Tensor], spans: Sequence[Span]) -> tuple[Dim, ...]:
+    """Union of the operands' dims. Two operands may not each bring a static dim the other lacks, unless the two are
+    copies of one: that outer product is nearly always a mistake in a channel's size or name."""
+    types = [o.type for o in operands]
+    for i, a in enumerate(types):
+        for j, b in enumerate(types[:i]):
+            for dim in a.dims:
+                other = b.dim(dim)
+                if other is not None and not dim.fits(other):
+                    ctx.error(
+                        "HQ0203", spans[i], Label(spans[j], f"`{b}`"), dim=dim, left=extent(other), right=extent(dim)
+                    )
+            only_a, only_b = _apart(a, b), _apart(b, a)
+            if only_a and only_b:
+                ctx.error(
+                    "HQ0202", spans[i], Label(spans[j], f"`{b}`"), left=b, right=a, dim=only_b[0], other=only_a[0]
+                )
+    return merge_dims([t.dims for t in types])
+
+
+def _apart(a: Type, b: Type) -> list[Dim]:
+    """Static dims of ``a`` of which ``b`` has no copy."""
+    names = {d.name for d in b.dims}
+    return [d for d in a.dims if d.name not in names and not d.ragged and not _free(d)]
+
+
+def _free(dim: Dim) -> bool:
+    """A dim of a signature that a call may bind to a ragged one."""
+    return dim.open and not dim.anonymous
+
+
+def unary_minus(ctx: Context, value: Value, span: Span) -> Value:
+    match value:
+        case bool() | str() | tuple():
+            return ctx.error("HQ0301", span, found=describe(value))
+        case int() | float():
+            return -value
+        case Quantity(value=v, unit=u):
+            return Quantity(-v, u)
+    x = ctx.tensor(value, span)
+    return ctx.emit("neg", [x], _numeric(x.type), span)
+
+
+def logical_not(ctx: Context, value: Value, span: Span) -> Value:
+    if isinstance(value, bool):
+        return not value
+    x = _need_bool(ctx, ctx.tensor(value, span), span)
+    return ctx.emit("not", [x], x.type, span)
+
+
+def binary(ctx: Context, op: str, left: Value, right: Value, span: Span, lspan: Span, rspan: Span) -> Value:
+    """``left op right`` for the operators of the language; static when both sides are."""
+    if left is UNKNOWN or right is UNKNOWN:
+        raise Reported
+    if op == "^":
+        return power(ctx, left, right, span, lspan, rspan)
+    left, right = _size(ctx, left, lspan), _size(ctx, right, rspan)
+    if isinstance(left, STATIC_NUMBER) and isinstance(right, STATIC_NUMBER):
+        return _static(ctx, op, left, right, span)
+    if op == "+" and isinstance(left, (tuple, range)) and isinstance(right, (tuple, range)):
+        if length(left) + length(right) > MAX_ITEMS:
+            ctx.error("HQ0412", span, limit=MAX_ITEMS)
+        return (*ctx.listed(left, lspan), *ctx.listed(right, rspan))
+    if op in ("==", "!=") and not (isinstance(left, Tensor) or isinstance(right, Tensor)):
+        return _same(ctx, left, right, span) is (op == "==")
+    a, b = ctx.tensor(left, lspan), ctx.tensor(right, rspan)
+    name = OPS[op]
+    if name in ("and", "or"):
+        a, b = _need_bool(ctx, a, lspan), _need_bool(ctx, b, rspan)
+        return ctx.emit(name, [a, b], Type("bool", align(ctx, [a, b], [lspan, rspan])), span)
+    return elementwise(ctx, name, a, b, span, lspan, rspan)
+
+
+def _same(ctx: Context, left: Value, right: Value, span: Span) -> bool:
+    """Whether two static values are equal; lists item by item."""
+    waiting = [(left, right)]
+    while waiting:
+        ctx.spend(1, span)
+        a, b = waiting.pop()
+        if not (isinstance(a, (tuple, range)) and isinstance(b, (tuple, range))):
+            if isinstance(a, bool) is not isinstance(b, bool) or a != b:
+                return False
+        elif length(a) != length(b):
+            return False
+        elif isinstance(a, range) and isinstance(b, range):
+            if length(a) and a.start != b.start:
+                return False
+        else:
+            waiting += zip(ctx.listed(a, span), ctx.listed(b, span), strict=True)
+    return True
+
+
+def elementwise(ctx: Context, op: str, a: Tensor, b: Tensor, span: Span, lspan: Span, rspan: Span) -> Tensor:
+    """A binary IR op on tensors, with its unit and four-vector rules."""
+    for x, s in ((a, lspan), (b, rspan)):
+        if x.type.elem in ("index", "complex"):
+            ctx.error("HQ0304", s, found=x.type)
+    dims = align(ctx, [a, b], [lspan, rspan])
+    p4_a, p4_b = LORENTZ in a.type.dims, LORENTZ in b.type.dims
+    if p4_a or p4_b:
+        fine = (op in ("add", "sub") and p4_a and p4_b) or (op == "mul" and p4_a != p4_b) or (op == "div" and not p4_b)
+        if not fine:
+            ctx.error("HQ0305", span, op=SYMBOLS.get(op, op), left=a.type, right=b.type)
+    a, b = _align_units(ctx, op, a, b, span, lspan, rspan)
+    if op == "mul":
+        unit = a.type.unit * b.type.unit
+    elif op == "div":
+        unit = a.type.unit / b.type.unit
+    elif op == "atan2" or op in COMPARE:
+        unit = ONE
+    else:
+        unit = a.type.unit
+    elem: Elem = "bool" if op in COMPARE else "real"
+    if {a.type.elem, b.type.elem} <= {"int"} and op in ("add", "sub", "mul", "min", "max", "mod"):
+        elem = "int"
+    return ctx.emit(op, [a, b], Type(elem, dims, unit), span)
+
+
+def _align_units(
+    ctx: Context, op: str, a: Tensor, b: Tensor, span: Span, lspan: Span, rspan: Span
+) -> tuple[Tensor, Tensor]:
+    if op in SAME_UNIT and a.type.unit != b.type.unit:
+        units_differ(ctx, SYMBOLS.get(op, op), [a.type.unit, b.type.unit], span, [lspan, rspan])
+    return a, b
+
+
+def units_differ(ctx: Context, op: str, units: Sequence[Unit], span: Span, spans: Sequence[Span]) -> NoReturn:
+    labels = [Label(s, named(u)) for s, u in zip(spans, units, strict=True)]
+    ctx.error("HQ0302", span, *labels, op=op, left=named(units[0]), right=named(units[1]),
+              help=same_unit_help([s.text for s in spans], units))  # fmt: skip
+
+
+def power(ctx: Context, base: Value, exponent: Value, span: Span, bspan: Span, espan: Span) -> Value:
+    base, exponent = _size(ctx, base, bspan), _size(ctx, exponent, espan)
+    if isinstance(exponent, Tensor):
+        x = ctx.tensor(base, bspan)
+        for t, s in ((x, bspan), (exponent, espan)):
+            if not t.type.unit.dimensionless:
+                ctx.error("HQ0303", s, function="^", unit=t.type.unit, help=pure_help(s.text, t.type.unit))
+        return ctx.emit("pow", [x, exponent], Type("real", align(ctx, [x, exponent], [bspan, espan])), span)
+    if not isinstance(exponent, (int, float)) or isinstance(exponent, bool):
+        return ctx.error("HQ0404", espan, wanted="a static number as exponent", found=describe(exponent))
+    if isinstance(base, STATIC_NUMBER):
+        return _static(ctx, "^", base, exponent, span)
+    x = ctx.tensor(base, bspan)
+    if abs(exponent) > MAX_POWER:
+        ctx.error("HQ0405", span, expression=span.text[:60])
+    if LORENTZ in x.type.dims:
+        ctx.error("HQ0305", span, op="^", left=x.type, right=exponent)
+    unit = x.type.unit ** Fraction(exponent).limit_denominator(1000)
+    if exponent == 2:
+        x = ctx.cast(x, "real", bspan)
+        return ctx.emit("mul", [x, x], Type("real", x.type.dims, unit), span)
+    if exponent == 0.5:
+        return ctx.emit("sqrt", [x], Type("real", x.type.dims, unit), span)
+    e = ctx.tensor(float(exponent), espan)
+    return ctx.emit("pow", [x, e], Type("real", x.type.dims, unit), span)
+
+
+def where(ctx: Context, cond: Tensor, a: Value, b: Value, span: Span, cspan: Span, aspan: Span, bspan: Span) -> Tensor:
+    cond = _need_bool(ctx, cond, cspan)
+    x, y = ctx.tensor(a, aspan), ctx.tensor(b, bspan)
+    nothing = any(isinstance(v, Quantity) and v.value == 0 for v in (a, b))
+    if (LORENTZ in x.type.dims) != (LORENTZ in y.type.dims) and not nothing:
+        ctx.error("HQ0305", span, op="if … else a number", left=x.type, right=y.type)
+    if x.type.unit != y.type.unit:
+        units_differ(ctx, "if", [x.type.unit, y.type.unit], span, [aspan, bspan])
+    if x.type.elem == "bool" and y.type.elem == "bool":
+        elem: Elem = "bool"
+    else:
+        elem = "int" if {x.type.elem, y.type.elem} == {"int"} else "real"
+    dims = align(ctx, [cond, x, y], [cspan, aspan, bspan])
+    return ctx.emit("where", [cond, x, y], Type(elem, dims, x.type.unit), span)
+
+
+def _need_bool(ctx: Context, x: Tensor, span: Span) -> Tensor:
+    if x.type.elem != "bool":
+        ctx.error("HQ0306", span, found=x.type)
+    return x
+
+
+def _numeric(type: Type) -> Type:
+    return Type("int" if type.elem == "int" else "real", type.dims, type.unit)
+
+
+def _size(ctx: Context, value: Value, span: Span) -> Value:
+    """A dim in arithmetic stands for its size."""
+    if isinstance(value, Dim):
+        if value.ragged:
+            ctx.error("HQ0211", span, dim=value)
+        if value.size is None:
+            raise Reported
+        return value.size
+    return value
+
+
+def _static(ctx: Context, op: str, a: Value, b: Value, span: Span) -> Value:
+    if isinstance(a, bool) and isinstance(b, bool):
+        if op in ("and", "or"):
+            return (a and b) if op == "and" else (a or b)
+        if op not in ("==", "!="):
+            ctx.error("HQ0301", span, found=describe(a))
+    elif isinstance(a, bool) or isinstance(b, bool) or op in ("and", "or"):
+        ctx.error("HQ0306" if op in ("and", "or") else "HQ0301", span, found=describe(a if isinstance(b, bool) else b))
+    (x, u), (y, v) = _split(a), _split(b)
+    if op in ("+", "-", "%", "==", "!=", "<", "<=", ">", ">=") and u != v:
+        ctx.error("HQ0302", span, left=named(u), right=named(v), op=op)
+    try:
+        match op:
+            case "+":
+                return _join(x + y, u)
+            case "-":
+                return _join(x - y, u)
+            case "*":
+                return _join(x * y, u * v)
+            case "/":
+                whole = isinstance(x, int) and isinstance(y, int) and y != 0 and x % y == 0
+                return _join(x // y if whole else x / y, u / v)
+            case "%":
+                return _join(x % y, u)
+            case "^":
+                if abs(y) > MAX_POWER:
+                    raise OverflowError
+                return _join(x**y, u ** Fraction(y).limit_denominator(1000))
+            case "==":
+                return x == y
+            case "!=":
+                return x != y
+            case "<":
+                return x < y
+            case "<=":
+                return x <= y
+            case ">":
+                return x > y
+            case ">=":
+                return x >= y
+    except (ArithmeticError, ValueError):
+        pass
+    return ctx.error("HQ0405", span, expression=span.text[:60])  # fmt: skip
+
+
+def _split(value: int | float | Quantity) -> tuple[int | float, Unit]:
+    return (value.value, value.unit) if isinstance(value, Quantity) else (value, ONE)
+
+
+def _join(value: int | float | complex, unit: Unit) -> Value:
+    if isinstance(value, complex) or (isinstance(value, float) and not math.isfinite(value)) or abs(value) > 1e300:
+        raise ArithmeticError
+    if unit is not ONE and unit.degree > MAX_POWER:
+        raise ArithmeticError
+    return value if unit.dimensionless else Quantity(float(value), unit)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What elaboration needs of its back end: a place to put operations.
+
+The checker elaborates with ``NullBuilder`` (types only); the compiler with one that makes IR.
+So there is one set of typing rules, and a program that checks is a program that builds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Protocol
+
+from hepq.core.source import Span
+from hepq.core.types import Type
+
+
+class Builder(Protocol):
+    def emit(
+        self, op: str, operands: Sequence[Any], attrs: Mapping[str, Hashable], type: Type, span: Span | None
+    ) -> Any:
+        """Add one operation of the IR (``compiler/ir/node.py`` lists them); returns its handle."""
+
+
+class NullBuilder:
+    """Keeps nothing; handles only tell values apart."""
+
+    def emit(
+        self, op: str, operands: Sequence[Any], attrs: Mapping[str, Hashable], type: Type, span: Span | None
+    ) -> object:
+        return object()

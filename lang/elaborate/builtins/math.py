@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Elementwise functions, reductions, casts and initialisers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hepq.core.source import Span
+from hepq.core.types import LORENTZ, Dim, Type
+from hepq.lang.elaborate import arithmetic
+from hepq.lang.elaborate.arguments import in_tensor, read, unitless
+from hepq.lang.elaborate.context import Context, Reported
+from hepq.lang.elaborate.phrasing import pure_help, reduce_help
+from hepq.lang.elaborate.values import Builtin, Init, Quantity, Tensor, Value, describe, length
+from hepq.lang.syntax import ast
+
+#: functions of a pure number, with what computes them for static arguments
+FUNCTIONS: dict[str, Callable[[float], float]] = {
+    "exp": math.exp, "log": math.log, "log1p": math.log1p, "expm1": math.expm1, "sin": math.sin, "cos": math.cos,
+    "tan": math.tan, "asin": math.asin, "acos": math.acos, "atan": math.atan, "sinh": math.sinh, "cosh": math.cosh,
+    "tanh": math.tanh, "asinh": math.asinh, "sigmoid": lambda v: 1 / (1 + math.exp(-v)), "erf": math.erf,
+    "floor": math.floor, "ceil": math.ceil,
+}  # fmt: skip
+REDUCTIONS = ("sum", "mean", "min", "max", "any", "all")
+
+
+def _function(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+    a = read(ctx, fn, args, span, ["x"])
+    value = a.value("x")
+    if isinstance(value, Quantity):
+        help = pure_help(a.where("x").text, value.unit)
+        ctx.error("HQ0303", a.where("x"), function=fn.name, unit=value.unit, help=help)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            return float(FUNCTIONS[fn.name](value))
+        except (ValueError, OverflowError):
+            ctx.error("HQ0405", span, expression=span.text[:60])
+    x = unitless(ctx, a.tensor("x"), a.where("x"), fn.name)
+    if LORENTZ in x.type.dims:
+        ctx.error("HQ0305", a.where("x"), op=fn.name, left=x.type, right="")
+    return ctx.emit(fn.name, [x], _real(x), span)
+
+
+def _real(x: Tensor) -> Type:
+    return Type("real", x.type.dims, x.type.unit)
+
+
+def _keep_unit(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+    """abs, sign, sqrt: defined for quantities."""
+    a = read(ctx, fn, args, span, ["x"])
+    value = a.value("x")
+    if fn.name == "sqrt":
+        return arithmetic.power(ctx, value, 0.5, span, a.where("x"), span)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return abs(value) if fn.name == "abs" else (value > 0) - (value < 0)
+    x = a.tensor("x")
+    if LORENTZ in x.type.dims or x.type.elem not in ("real", "int"):
+        ctx.error(
+            "HQ0305" if LORENTZ in x.type.dims else "HQ0304",
+            a.where("x"),
+            op=fn.name,
+            left=x.type,
+            right="",
+            found=x.type,
+        )
+    t = x.type if fn.name == "abs" else Type(x.type.elem, x.type.dims)
+    return ctx.emit(fn.name, [x], t, span)
+
+
+def _pairwise(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+    """``hypot(a, b)``, ``atan2(y, x)``"""
+    a = read(ctx, fn, args, span, ["a", "b"])
+    return _elementwise(ctx, fn.name, [(a.value(k), a.where(k)) for k in ("a", "b")], span)
+
+
+def _elementwise(ctx: Context, op: str, items: Sequence[tuple[Value, Span]], span: Span) -> Value:
+    if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v, _ in items):
+        static: dict[str, Callable[..., Any]] = {"min": min, "max": max, "hypot": math.hypot, "atan2": math.atan2}
+        return static[op](*(v for v, _ in items))
+    out = ctx.tensor(*items[0])
+    for value, where in items[1:]:
+        out = arithmetic.elementwise(ctx, op, out, ctx.tensor(value, where), span, items[0][1], where)
+    return out
+
+
+def _reduce(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+    """``sum(x, over=part)``; ``min`` and ``max`` of several values are elementwise."""
+    positional = [arg for arg in args if arg.name is None]
+    if fn.name in ("min", "max") and len(positional) > 1 and not any(arg.name == "over" for arg in args):
+        a = read(ctx, fn, args, span, [], variadic=True)
+        return _elementwise(ctx, fn.name, a.rest, span)
+    a = read(ctx, fn, args, span, ["x", "over"], dims=["over"])
+    x = a.tensor("x")
+    if "over" not in a:
+        ctx.error("HQ0423", span, name=fn.name, found=x.type, help=reduce_help(fn.name, a.where("x").text, x.type))
+    over = tuple(in_tensor(ctx, d, x, a.where("over")) for d in a.dims("over"))
+    if LORENTZ in over or (LORENTZ in x.type.dims and fn.name not in ("sum", "mean")):
+        ctx.error("HQ0305", span, op=fn.name, left=x.type, right="")
+    if fn.name in ("any", "all") and x.type.elem != "bool":
+        ctx.error("HQ0306", a.where("x"), found=x.type)
+    if x.type.elem == "index":
+        ctx.error("HQ0304", a.where("x"), found=x.type)
+    keys = {d.key for d in over}
+    elem = x.type.elem
+    if fn.name == "mean" or (elem == "bool" and fn.name not in ("any", "all")):
+        elem = "real"
+    t = Type(elem, tuple(d for d in x.type.dims if d.key not in keys), x.type.unit)
+    return ctx.emit(f"reduce_{fn.name}", [x], t, span, over=over)
+
+
+def _cast(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+    """``real(flag)``, ``int(x)``"""
+    a = read(ctx, fn, args, span, ["x"])
+    value = a.value("x")
+    if isinstance(value, (bool, int, float)):
+        if not math.isfinite(value) and fn.name == "int":
+            ctx.error("HQ0405", span, expression=span.text[:60])
+        return float(value) if fn.name == "real" else int(value)
+    x = a.tensor("x")
+    if x.type.elem == "index":
+        ctx.error("HQ0304", a.where("x"), found=x.type)
+    if fn.name == "int":
+        unitless(ctx, x, a.where("x"), fn.name)
+    return ctx.emit("cast", [x], Type("real" if fn.name == "real" else "int", x.type.dims, x.type.unit), span)
+
+
+#: name -> (initialiser of the IR, its parameters with defaults)
+INITIALISERS: dict[str, tuple[str, dict[str, float]]] = {
+    "zeros": ("constant", {}), "ones": ("constant", {}), "constant": ("constant", {"value": 0.0}),
+    "uniform": ("uniform", {"low": -1.0, "high": 1.0}), "normal": ("normal", {"mean": 0.0, "std": 1.0}),
+    "xavier_uniform": ("xavier_uniform", {}), "kaiming_uniform": ("kaiming_uniform", {}),
+}  # fmt: skip
+
+
+def _initialiser(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+    kind, params = INITIALISERS[fn.name]
+    a = read(ctx, fn, args, span, list(params))
+    values = tuple(a.number(k, default) for k, default in params.items())
+    return Init(kind, {"zeros": (0.0,), "ones": (1.0,)}.get(fn.name, values))
+
+
+def _size(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+    """``size(dim)``: a static dim's size, or a list's length."""
+    a = read(ctx, fn, args, span, ["dim"], dims=["dim"])
+    value = a.value("dim")
+    if isinstance(value, (tuple, range)):
+        return length(value)
+    if not isinstance(value, Dim):
+        ctx.error("HQ0201", a.where("dim"), found=describe(value))
+    if value.ragged:
+        ctx.error("HQ0211", a.where("dim"), dim=value)
+    if value.size is None:
+        raise Reported
+    return value.size
+
+
+MATH = {
+    **dict.fromkeys(FUNCTIONS, _function),
+    **dict.fromkeys(("abs", "sign", "sqrt"), _keep_unit),
+    **dict.fromkeys(("hypot", "atan2"), _pairwise),
+    **dict.fromkeys(REDUCTIONS, _reduce),
+    **dict.fromkeys(("real", "int"), _cast),
+    **dict.fromkeys(INITIALISERS, _initialiser),
+    "size": _size,
+}

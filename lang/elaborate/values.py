@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an expression can be while a program is elaborated.
+
+Static values are Python's own ``int float bool str``, ``tuple`` (a list), plus the classes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from hepq.core.types import Dim, Type, Unit
+from hepq.lang.elaborate.circuits.gatelist import State
+from hepq.lang.syntax import ast
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A value known only at run time."""
+
+    handle: Any = field(compare=False)
+    type: Type
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A static number with a unit, in base units (GeV, mm, ns)."""
+
+    value: float
+    unit: Unit
+
+
+@dataclass(frozen=True)
+class Init:
+    """How a param starts: ``normal(0, 1)``."""
+
+    kind: str
+    args: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Function:
+    """A ``fn``, ``block`` or ``model`` with the static arguments given so far.
+
+    ``instance``: path of the weights once a block has been bound to a name, so that
+    applying the same bound block twice shares them.
+    """
+
+    decl: ast.FnDecl
+    module: str
+    statics: tuple[tuple[str, Any], ...] = ()
+    name: str | None = None
+    instance: str | None = None
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """A circuit with the static arguments given so far."""
+
+    decl: ast.CircuitDecl
+    module: str
+    statics: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class GateName:
+    """A gate as a static argument: ``entangler = cz``."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Register:
+    """The qubits of a circuit while its body is elaborated; ``wires`` is None while their number is not known."""
+
+    name: str
+    wires: tuple[int, ...] | None
+
+
+@dataclass(frozen=True)
+class Builtin:
+    """A primitive, with the static arguments given so far (``knn[16]``)."""
+
+    name: str
+    statics: tuple[tuple[str | None, Any, ast.Arg], ...] = ()
+
+
+class _Unknown:
+    """Stands for a value whose error has been reported, or that a generic check cannot know."""
+
+    def __repr__(self) -> str:
+        return "unknown"
+
+
+UNKNOWN: Final = _Unknown()
+
+Value = Any
+STATIC_NUMBER = (int, float, Quantity)
+
+
+def length(items: Sequence[Value]) -> int:
+    """Of a list or a range, however long."""
+    return max(0, items.stop - items.start) if isinstance(items, range) else len(items)
+
+
+def describe(value: Value) -> str:
+    """A few words for diagnostics."""
+    match value:
+        case Tensor(type=t):
+            return f"a value of type `{t}`"
+        case bool():
+            return f"the truth value `{str(value).lower()}`"
+        case int():
+            return f"the whole number {value}"
+        case float():
+            return f"the number {value}"
+        case Quantity(value=v, unit=u):
+            return f"the quantity {v:g} {u}"
+        case str():
+            return f'the text "{value}"'
+        case tuple() | range():
+            return f"a list of {length(value)}"
+        case Dim():
+            return f"the dim `{value}`"
+        case Function(decl=d):
+            return f"the {d.kind} `{d.name}`"
+        case Circuit(decl=d):
+            return f"the circuit `{d.name}`"
+        case GateName(name=n):
+            return f"the gate `{n}`"
+        case State(register=d):
+            return "a state" + (f" of {d.size} qubit{'s' * (d.size != 1)}" if d.size is not None else "")
+        case Register(name=n):
+            return f"the qubits `{n}`"
+        case Builtin(name=n):
+            return f"the built-in `{n}`"
+        case Type():
+            return f"the type `{value}`"
+        case Init():
+            return "an initialiser"
+    return "an unknown value"

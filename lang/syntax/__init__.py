@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From text to a syntax tree, whatever the text is."""

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The syntax tree. Spans and comments do not take part in equality: ``parse(fmt(p)) == p``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from hepq.lang.syntax.ast_expr import Arg as Arg
+from hepq.lang.syntax.ast_expr import Binary as Binary
+from hepq.lang.syntax.ast_expr import Bool as Bool
+from hepq.lang.syntax.ast_expr import Call as Call
+from hepq.lang.syntax.ast_expr import Expr as Expr
+from hepq.lang.syntax.ast_expr import Field as Field
+from hepq.lang.syntax.ast_expr import Float as Float
+from hepq.lang.syntax.ast_expr import If as If
+from hepq.lang.syntax.ast_expr import Index as Index
+from hepq.lang.syntax.ast_expr import Int as Int
+from hepq.lang.syntax.ast_expr import ListExpr as ListExpr
+from hepq.lang.syntax.ast_expr import Name as Name
+from hepq.lang.syntax.ast_expr import Node as Node
+from hepq.lang.syntax.ast_expr import Pipe as Pipe
+from hepq.lang.syntax.ast_expr import Quantity as Quantity
+from hepq.lang.syntax.ast_expr import Range as Range
+from hepq.lang.syntax.ast_expr import String as String
+from hepq.lang.syntax.ast_expr import TupleExpr as TupleExpr
+from hepq.lang.syntax.ast_expr import Unary as Unary
+
+# --- types, parameters ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TypeExpr(Node):
+    """``real[part, feat]``, ``GeV^2``, ``real[..., chan]`` (``rest``: any further dims come first)."""
+
+    name: str
+    power: int = 1
+    dims: tuple[Expr, ...] = ()
+    rest: bool = False
+
+
+@dataclass(frozen=True)
+class Param(Node):
+    name: str
+    type: TypeExpr | None
+    default: Expr | None
+
+
+# --- statements -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Bind(Node):
+    """``a, b: type = value``"""
+
+    targets: tuple[str, ...]
+    type: TypeExpr | None
+    value: Expr
+
+
+@dataclass(frozen=True)
+class ParamDecl(Node):
+    """``param w: real[in, out] ~ normal(0, 1)``; ``buffer`` instead of ``param``: not trained."""
+
+    name: str
+    type: TypeExpr
+    init: Expr | None
+    buffer: bool = False
+
+
+@dataclass(frozen=True)
+class LocalDim(Node):
+    """``dim head = 8`` inside a body."""
+
+    name: str
+    size: Expr
+
+
+@dataclass(frozen=True)
+class For(Node):
+    targets: tuple[str, ...]
+    iter: Expr
+    body: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True)
+class Return(Node):
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Do(Node):
+    """A call for its effect: a gate, ``cx(q[0], q[1])``."""
+
+    call: Expr
+
+
+Stmt = Bind | ParamDecl | LocalDim | For | Return | Do
+
+
+# --- declarations ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Attr(Node):
+    """``@invariant(permute(part))``"""
+
+    name: str
+    args: tuple[Arg, ...]
+
+
+@dataclass(frozen=True)
+class Import(Node):
+    """``import a.b as c``"""
+
+    path: tuple[str, ...]
+    alias: str | None
+
+
+@dataclass(frozen=True)
+class FromImport(Node):
+    """``from a.b import x, y``"""
+
+    path: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DimDecl(Node):
+    """``dim a, b`` (open), ``dim xy = 2``, ``dim part <= 128`` (ragged), ``dim cls = [QCD, Hbb]``."""
+
+    names: tuple[str, ...]
+    op: Literal["=", "<="] | None
+    value: Expr | None
+
+
+@dataclass(frozen=True)
+class ConstDecl(Node):
+    name: str
+    type: TypeExpr | None
+    value: Expr
+
+
+@dataclass(frozen=True)
+class FnDecl(Node):
+    """``fn``, ``block`` or ``model``; ``body`` is a single expression (``= e``) or statements."""
+
+    kind: Literal["fn", "block", "model"]
+    name: str
+    statics: tuple[Param, ...]
+    params: tuple[Param, ...]
+    ret: TypeExpr | None
+    body: Expr | tuple[Stmt, ...]
+    attrs: tuple[Attr, ...] = ()
+
+
+@dataclass(frozen=True)
+class CircuitDecl(Node):
+    """``circuit A[reps: int = 2](x: real[wire]) on q: qubit[wire] { … }``"""
+
+    name: str
+    statics: tuple[Param, ...]
+    params: tuple[Param, ...]
+    register: Param
+    body: tuple[Stmt, ...]
+    attrs: tuple[Attr, ...] = ()
+
+
+@dataclass(frozen=True)
+class SourceItem(Node):
+    """``source jets = root("jets/*.root", tree="tree")``"""
+
+    name: str
+    value: Expr
+
+
+@dataclass(frozen=True)
+class BranchItem(Node):
+    """``branch px = "part_px", part_py: GeV[part]``: (name in the program, name in the file) pairs."""
+
+    branches: tuple[tuple[str, str], ...]
+    type: TypeExpr
+
+
+@dataclass(frozen=True)
+class OrderItem(Node):
+    """``order part by hypot(px, py) desc``: sorted so, then cut at the dim's bound."""
+
+    dim: str
+    key: Expr
+    descending: bool
+
+
+@dataclass(frozen=True)
+class PolicyItem(Node):
+    """``policy nan = drop``"""
+
+    name: str
+    value: Expr
+
+
+@dataclass(frozen=True)
+class InputItem(Node):
+    """``input x: real[part, feat] = stack(…)``: feeds the model's parameter of that name."""
+
+    name: str
+    type: TypeExpr | None
+    value: Expr
+
+
+@dataclass(frozen=True)
+class LabelItem(Node):
+    """``label y: cls = "label_*"``: one branch per entry of the dim, ``*`` stands for the entry."""
+
+    name: str
+    dim: str
+    pattern: str
+
+
+DatasetEntry = SourceItem | BranchItem | OrderItem | PolicyItem | InputItem | LabelItem | Bind
+
+
+@dataclass(frozen=True)
+class DatasetDecl(Node):
+    name: str
+    items: tuple[DatasetEntry, ...]
+    attrs: tuple[Attr, ...] = ()
+
+
+@dataclass(frozen=True)
+class MapEntry(Node):
+    """``"edge_convs.{i}.sc.weight" -> "edge_conv{i}.dense3.weight"``"""
+
+    theirs: str
+    ours: str
+
+
+@dataclass(frozen=True)
+class CheckpointDecl(Node):
+    """``checkpoint weaver for ParticleNet { … }``: how a published state_dict names the block's weights."""
+
+    name: str
+    block: str
+    entries: tuple[MapEntry, ...]
+    attrs: tuple[Attr, ...] = ()
+
+
+@dataclass(frozen=True)
+class NoiseItem(Node):
+    """``noise z: real[latent] ~ normal()``: new numbers for each event, each time it is seen."""
+
+    name: str
+    type: TypeExpr
+    init: Expr
+
+
+@dataclass(frozen=True)
+class StepItem(Node):
+    """``step critic { loss = … }``: what the weights of one block are moved by."""
+
+    name: str
+    items: tuple[Bind, ...]
+
+
+TrainEntry = NoiseItem | StepItem | Bind
+
+
+@dataclass(frozen=True)
+class TrainDecl(Node):
+    """``train Top { … }``: a dataset, a loss, and how to make it small."""
+
+    name: str
+    items: tuple[TrainEntry, ...]
+    attrs: tuple[Attr, ...] = ()
+
+
+Decl = (
+    Import | FromImport | DimDecl | ConstDecl | FnDecl | CircuitDecl | DatasetDecl | CheckpointDecl | TrainDecl
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Comment(Node):
+    """``# text``; ``own_line`` when nothing precedes it on its line."""
+
+    text: str
+    own_line: bool
+
+
+@dataclass(frozen=True)
+class File(Node):
+    decls: tuple[Decl, ...]
+    comments: tuple[Comment, ...] = field(default=(), compare=False)
+    lost: frozenset[str] = field(default=frozenset(), compare=False)  #: names of declarations with syntax errors

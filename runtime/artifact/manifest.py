@@ -1,0 +1,397 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The schema of an artifact's ``manifest.json``: what goes in, what comes out, how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, JsonValue, model_validator
+
+from hepq.runtime.artifact.bounded import MOST_ENTRIES, MOST_NUMBERS, Frozen, Name
+from hepq.runtime.events.ordering import Instruction, check
+
+FORMAT_VERSION = 3
+
+
+class Dim(Frozen):
+    """``size`` of a static dim, or ``bound`` of a ragged one (an event has 0..bound entries)."""
+
+    name: Name
+    size: int | None = Field(default=None, ge=0, le=MOST_ENTRIES)
+    bound: int | None = Field(default=None, ge=1, le=MOST_ENTRIES)
+    entries: tuple[Name, ...] = ()
+
+    @property
+    def ragged(self) -> bool:
+        return self.bound is not None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.size is None) == (self.bound is None):
+            raise ValueError(f"dim {self.name} needs either a size or a bound")
+        if self.entries and len(self.entries) != self.size:
+            raise ValueError(f"dim {self.name} of size {self.size} names {len(self.entries)} entries")
+        if len(set(self.entries)) != len(self.entries):
+            raise ValueError(f"dim {self.name} names an entry twice")
+        return self
+
+
+class Value(Frozen):
+    """An input of the compiled function: float32, row-major in ``dims``; only the first dim may be ragged."""
+
+    name: Name
+    elem: Literal["real", "int", "bool"] = "real"
+    dims: tuple[str, ...] = ()
+    unit: str = "1"
+
+
+class Output(Frozen):
+    """An output of the compiled function; ``entries`` name the last dim's entries, if it names them."""
+
+    name: Name
+    elem: Literal["real", "int", "bool", "index"] = "real"
+    dims: tuple[str, ...] = ()
+    unit: str = "1"
+    entries: tuple[Name, ...] = ()
+
+
+class Branch(Value):
+    """Where a value comes from: ``branch`` in the file, times ``factor``, is ``name`` in ``unit``."""
+
+    branch: str
+    factor: float = 1.0
+
+
+class Order(Frozen):
+    """Sort a ragged dim's entries by ``key`` (ties keep their order), before cutting at the bound."""
+
+    dim: str
+    descending: bool = True
+    key: tuple[Instruction, ...] = Field(min_length=1)
+
+
+class FourVector(Frozen):
+    """A four-vector that the program makes of branches of one shape.
+
+    ``columns``: px, py, pz; or pt, eta, phi if ``polar``. ``energy``: its branch; None if it is computed, as from
+    a mass.
+    ``components``: px, py, pz and energy as the program computes them.
+    """
+
+    columns: tuple[str, str, str]
+    polar: bool = False
+    energy: str | None = None
+    components: tuple[tuple[Instruction, ...], ...] = Field(min_length=4, max_length=4)
+
+    @property
+    def moving(self) -> tuple[str, ...]:
+        """Branches whose values a Lorentz transformation changes."""
+        return (*self.columns, *([self.energy] if self.energy is not None else []))
+
+    @property
+    def read(self) -> set[str]:
+        """Every branch it is made of."""
+        return {a for key in self.components for step in key for a in step.args if isinstance(a, str)}
+
+
+class Policy(Frozen):
+    """What to do about trouble.
+
+    nan: ``error``, ``drop`` (the particle; or, for a per-event branch, score NaN) or ``zero``.
+    overflow, more entries than the bound: ``truncate`` (after ordering) or ``error``.
+    empty, no entry in any ragged dim: score ``nan``, ``error``, or ``score`` it like any other.
+    """
+
+    nan: Literal["error", "drop", "zero"] = "error"
+    overflow: Literal["truncate", "error"] = "truncate"
+    empty: Literal["nan", "error", "score"] = "nan"
+
+
+class Label(Frozen):
+    """The truth: one branch per entry of ``dim``, or one that numbers the entry from 0."""
+
+    name: str
+    dim: str
+    branches: tuple[str, ...]
+
+
+class Dataset(Frozen):
+    """How a tree's branches become inputs. Branches that no input bears the name of serve ``order``.
+
+    ``vectors``: the four-vectors made of branches. ``unmoved``: why a Lorentz transformation of the branches would not
+    be one of all four-vectors; empty if it would.
+    """
+
+    name: str
+    files: tuple[str, ...] = ()
+    tree: str | None = None
+    branches: tuple[Branch, ...]
+    order: tuple[Order, ...] = ()
+    policy: Policy = Policy()
+    label: Label | None = None
+    vectors: tuple[FourVector, ...] = ()
+    unmoved: str = ""
+
+
+class EventSchema(Frozen):
+    """What is needed to turn events into inputs. ``inputs`` are in the order the compiled function takes them."""
+
+    dims: tuple[Dim, ...]
+    inputs: tuple[Value, ...]
+    dataset: Dataset | None = None
+
+    @property
+    def columns(self) -> tuple[Branch, ...]:
+        """Everything to read: the dataset's branches, or the inputs themselves."""
+        if self.dataset is not None:
+            return self.dataset.branches
+        return tuple(Branch(branch=v.name, **v.model_dump()) for v in self.inputs)
+
+    @property
+    def policy(self) -> Policy:
+        """The dataset's; without one there is no order to truncate by, so overflow is an error."""
+        return self.dataset.policy if self.dataset is not None else Policy(overflow="error")
+
+    @property
+    def ragged(self) -> tuple[Dim, ...]:
+        """Every ragged dim."""
+        return tuple(d for d in self.dims if d.ragged)
+
+    @property
+    def offset_dims(self) -> tuple[Dim, ...]:
+        """Ragged dims in the order the compiled function takes their offsets: as they first appear in its inputs."""
+        found = [self.ragged_dim(v.dims) for v in self.inputs]
+        return tuple({d.name: d for d in found if d is not None}.values())
+
+    def dim(self, name: str) -> Dim:
+        """A dim by name; primes are ignored, and an anonymous dim is named by its size."""
+        base = name.rstrip("'")
+        for d in self.dims:
+            if d.name == base:
+                return d
+        if base.isdecimal() and base.isascii() and len(base) <= 10:
+            return Dim(name=base, size=int(base))
+        raise ValueError(f"no dim {name}")
+
+    def ragged_dim(self, dims: Sequence[str]) -> Dim | None:
+        """The leading ragged dim of a value, if it has one."""
+        return self.dim(dims[0]) if dims and self.dim(dims[0]).ragged else None
+
+    def static_shape(self, dims: Sequence[str]) -> tuple[int, ...]:
+        """Sizes of a value's static dims."""
+        return tuple(d.size for d in map(self.dim, dims) if d.size is not None)
+
+    def width(self, dims: Sequence[str]) -> int:
+        """Numbers per event, or per entry of the leading ragged dim."""
+        return prod(self.static_shape(dims))
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [d.name for d in self.dims]
+        if len(set(names)) != len(names):
+            raise ValueError("a dim is declared twice")
+        columns = {c.name: c for c in self.columns}
+        if len(columns) != len(self.columns) or len({v.name for v in self.inputs}) != len(self.inputs):
+            raise ValueError("two inputs or branches have the same name")
+        for value in (*self.inputs, *self.columns):
+            self._check_dims(value.name, value.dims)
+        for value in self.inputs:
+            if value.name not in columns or columns[value.name].dims != value.dims:
+                raise ValueError(f"input {value.name} has no branch of the same dims")
+        led = {c.dims[0] for c in self.columns if c.dims}
+        for d in self.ragged:
+            if d.name not in led:
+                raise ValueError(f"no input or branch is led by the ragged dim {d.name}")
+        for order in self.dataset.order if self.dataset else ():
+            if not self.dim(order.dim).ragged:
+                raise ValueError(f"order by a dim that is not ragged: {order.dim}")
+            allowed = {n for n, c in columns.items() if c.dims in ((), (order.dim,))}
+            check(order.key, allowed)
+        for vector in self.dataset.vectors if self.dataset else ():
+            if missing := (vector.read | {*vector.moving}) - columns.keys():
+                raise ValueError(f"a four-vector of {min(missing)}, which is no branch")
+            shapes = {columns[n].dims for n in vector.read | {*vector.moving}}
+            if len(shapes) != 1:
+                raise ValueError("a four-vector of branches of several shapes")
+            for key in vector.components:
+                check(key, columns)
+        if self.dataset and len({o.dim for o in self.dataset.order}) != len(self.dataset.order):
+            raise ValueError("a dim is ordered twice")
+        if self.dataset and (label := self.dataset.label) is not None:
+            size = self.dim(label.dim).size
+            if size is None or len(label.branches) not in (1, size):
+                raise ValueError(f"label {label.name}: {len(label.branches)} branches for {label.dim}")
+        return self
+
+    def _check_dims(self, name: str, dims: Sequence[str]) -> None:
+        if any([self.dim(d).ragged for d in dims][1:]):
+            raise ValueError(f"{name}: only the first dim may be ragged")
+        if (numbers := prod(max(1, self.dim(d).size or 1) for d in dims)) > MOST_NUMBERS:
+            raise ValueError(f"{name}: {numbers:,} numbers; at most {MOST_NUMBERS:,} are read")
+
+
+class Code(Frozen):
+    """The compiled function ``hepq_main`` and what it needs. ``features`` are CPU features in LLVM's names."""
+
+    target: str
+    mcpu: str
+    features: tuple[str, ...] = ()
+    library: str
+    packed: str
+    scratch_floats: int = Field(ge=0, le=MOST_ENTRIES)
+    iscratch_ints: int = Field(default=0, ge=0, le=MOST_ENTRIES)
+
+
+class Recipe(Frozen):
+    """One way a circuit was compiled. ``esp``: estimated success probability under the calibration."""
+
+    recipe: str
+    two_qubit: int
+    depth: int
+    duration: float | None = None
+    esp: float
+    seconds: float
+    check: str = ""
+    chosen: bool = False
+    note: str = ""
+
+
+class CompiledCircuit(Frozen):
+    """A circuit to be run, by its digest: what became of it on the target, and why that one."""
+
+    digest: str
+    qubits: int
+    slots: int
+    recipes: tuple[Recipe, ...] = ()
+    why: str = ""
+    qasm3: str | None = None
+
+
+class Kernel(Frozen):
+    """A kernel function, as a program over rows ``a`` and columns ``b``.
+
+    ``features``: which value of an event it takes: an input or what the compiled code gives; None: arrays only.
+    """
+
+    name: str
+    program: str = "kernel.json"
+    shape: tuple[Annotated[int, Field(ge=0, le=MOST_ENTRIES)], ...]
+    features: str | None = None
+    weights: str | None = None
+
+
+class Circuits(Frozen):
+    """What an artifact with circuits holds beside, or instead of, compiled code.
+
+    ``program`` takes the inputs and the values of ``stage``, which compiled code gives, and gives the outputs.
+    ``natives``: each circuit compiled for ``device``. ``shots`` and ``budget``: as the program declares them.
+    """
+
+    target: str
+    program: str | None = None
+    weights: str | None = None
+    stage: tuple[Output, ...] = ()
+    kernel: Kernel | None = None
+    natives: str | None = None
+    device: str | None = None
+    calibration: str | None = None
+    compiled: tuple[CompiledCircuit, ...] = ()
+    shots: int | None = Field(default=None, ge=1, le=10_000_000)
+    budget: dict[str, float] = Field(default={})
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Files of the artifact that these name."""
+        kernel = (self.kernel.program, self.kernel.weights) if self.kernel else ()
+        named = [self.program, self.weights, self.natives, self.device, *kernel]
+        return tuple(m for m in [*named, *(c.qasm3 for c in self.compiled)] if m is not None)
+
+
+class GoldenInfo(Frozen):
+    """Golden vectors: how many events; |difference| may reach ``tolerance * max(1, |reference|)``.
+
+    Events left out: ``rounding``, whose reference moves by more when the inputs are off by a few float32 rounding
+    errors; ``unfit``, which the program refuses or which leave float32's range. ``made_up``: not of any file.
+    ``exceeded``: a finer tolerance that was tried, beyond which rounding moved more than half of the events.
+    """
+
+    events: int = Field(ge=0)
+    tolerance: float = Field(ge=0)
+    rounding: int = Field(default=0, ge=0)
+    unfit: int = Field(default=0, ge=0)
+    made_up: bool = False
+    exceeded: float | None = Field(default=None, ge=0)
+
+
+class Provenance(Frozen):
+    """``dims``, ``statics``: sizes of open dims and static arguments of the model, as given when compiling."""
+
+    source_sha256: str
+    source: Literal["source.hepq"] = "source.hepq"
+    hepq: str
+    tvm: str = ""
+    llvm: str = ""
+    passes: tuple[str, ...] = ()
+    created: str
+    command: str = ""
+    dims: dict[str, Annotated[int, Field(ge=1, le=MOST_ENTRIES)]] = Field(default={})
+    statics: dict[str, JsonValue] = Field(default={})
+
+
+class Described(EventSchema):
+    """A compiled model: what goes in and comes out, what it promises, how it was made."""
+
+    format_version: int = FORMAT_VERSION
+    name: Name
+    outputs: tuple[Output, ...]
+    invariances: tuple[Name, ...] = ()
+    weights: dict[str, tuple[Annotated[int, Field(ge=0, le=MOST_ENTRIES)], ...]] = Field(default={})
+    golden: GoldenInfo
+    provenance: Provenance
+
+    @model_validator(mode="after")
+    def _outputs_consistent(self) -> Self:
+        for output in self.outputs:
+            self._check_dims(output.name, output.dims)
+            if output.entries and (not output.dims or self.dim(output.dims[-1]).size != len(output.entries)):
+                raise ValueError(f"output {output.name}: entries do not fit its last dim")
+        if len({o.name for o in self.outputs}) != len(self.outputs):
+            raise ValueError("two outputs have the same name")
+        return self
+
+
+class Manifest(Described):
+    """``members`` maps every other file in the artifact to its SHA-256; the writer fills it in."""
+
+    code: Code | None = None
+    circuits: Circuits | None = None
+    members: dict[str, str] = Field(default={})
+
+    @model_validator(mode="after")
+    def _runs(self) -> Self:
+        if self.code is None and (self.circuits is None or self.circuits.program is None):
+            raise ValueError("neither compiled code nor a program")
+        for output in self.circuits.stage if self.circuits else ():
+            self._check_dims(output.name, output.dims)
+        return self
+
+    @property
+    def own_members(self) -> tuple[str, ...]:
+        """Files of the artifact that code and circuits name."""
+        code = () if self.code is None else (self.code.library, self.code.packed)
+        return (*code, *(self.circuits.members if self.circuits else ()))
+
+
+class OnnxManifest(Described):
+    """What a ``.onnx`` file says of itself. ``counts``: ragged dim -> the input with each event's number of entries."""
+
+    opset: int
+    counts: dict[str, str] = Field(default={})
+
+    @model_validator(mode="after")
+    def _counts_of_every_ragged_dim(self) -> Self:
+        if self.counts.keys() != {d.name for d in self.ragged}:
+            raise ValueError("counts: one for each ragged dim")
+        return self

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running compiled code and programs over batches."""

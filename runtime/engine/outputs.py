@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Flat outputs to what a physicist wants: aligned with the events and particles that were given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import awkward as ak
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.core.errors import DataError
+from hepq.runtime.artifact.manifest import Described, Output
+from hepq.runtime.events.batch import Batch
+
+
+def scatter(manifest: Described, batch: Batch, computed: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+    """Outputs in the order of the raw events and their raw particles: float32 [events or raw rows, static dims].
+
+    NaN for particles that were dropped or cut, and for events not to be scored.
+    """
+    out: dict[str, NDArray[Any]] = {}
+    for output in manifest.outputs:
+        value, dim = computed[output.name], manifest.ragged_dim(output.dims)
+        unscored = batch.unscored
+        if dim is not None:
+            rows = batch.rows[dim.name]
+            if rows.kept is not None:
+                full = np.full((rows.total, *value.shape[1:]), np.nan, np.float32)
+                full[rows.kept] = value
+                value = full
+            unscored = np.repeat(unscored, rows.counts)
+        if unscored.any():
+            value[unscored] = np.nan
+        out[output.name] = value
+    return out
+
+
+def nan_events(manifest: Described, batch: Batch, computed: Mapping[str, NDArray[np.float32]]) -> NDArray[np.bool_]:
+    """[events]: which have NaN among what was computed, of whatever output and kept particle."""
+    found = np.zeros(batch.events, np.bool_)
+    for output in manifest.outputs:
+        value, dim = computed[output.name], manifest.ragged_dim(output.dims)
+        nan = np.isnan(value)
+        if not nan.any():
+            continue
+        rows = nan.reshape(len(value), -1).any(axis=1)
+        if dim is not None:
+            owner = np.repeat(np.arange(batch.events), np.diff(batch.offsets[dim.name]))
+            rows = np.bincount(owner[rows], minlength=batch.events) > 0
+        found |= rows
+    return found
+
+
+def present(manifest: Described, batch: Batch, scattered: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    """NumPy [events, static dims]; awkward where a dim is ragged, or where the last dim's entries have names."""
+    return {o.name: _present(manifest, batch, o, scattered[o.name]) for o in manifest.outputs}
+
+
+def _present(manifest: Described, batch: Batch, output: Output, value: NDArray[Any]) -> Any:
+    dim = manifest.ragged_dim(output.dims)
+    if dim is None and not output.entries:
+        return value
+    content: Any = value
+    if output.entries:
+        content = ak.zip({e: np.ascontiguousarray(value[..., i]) for i, e in enumerate(output.entries)})
+    if dim is None:
+        return content
+    return ak.unflatten(content, batch.rows[dim.name].counts)
+
+
+def columns(manifest: Described, presented: dict[str, Any]) -> dict[str, Any]:
+    """One column per output, or per named entry of it: ``score`` or ``score_Hbb``."""
+    table: dict[str, Any] = {}
+    for output in manifest.outputs:
+        value = presented[output.name]
+        if output.entries:
+            table |= {f"{output.name}_{e}": value[e] for e in output.entries}
+        else:
+            table[output.name] = value
+    return table
+
+
+def kinds(manifest: Described) -> dict[str, ak.types.Type]:
+    """The type of each of ``columns``, whatever the events."""
+    found: dict[str, ak.types.Type] = {}
+    for output in manifest.outputs:
+        shape = manifest.static_shape(output.dims)
+        kind: ak.types.Type = ak.types.NumpyType("float32")
+        for size in reversed(shape[:-1] if output.entries else shape):
+            kind = ak.types.RegularType(kind, size)
+        if manifest.ragged_dim(output.dims) is not None:
+            kind = ak.types.ListType(kind)
+        names = [f"{output.name}_{e}" for e in output.entries] if output.entries else [output.name]
+        for name in names:
+            if name in found:
+                why = "two results of the model, or their entries, come to the same name"
+                raise DataError("HQ0818", f'two columns "{name}"', why, "rename one of the model's results")
+            found[name] = kind
+    return found

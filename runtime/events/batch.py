@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Raw events to a batch: scale to the program's units, treat NaN, sort, cut at the bound.
+
+Everything works on flat contents; no Python code runs per event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.core.errors import DataError
+from hepq.runtime.artifact.manifest import Branch, Dim, EventSchema
+from hepq.runtime.engine.memory import aligned, aligned_copy
+from hepq.runtime.events.columns import Raw
+from hepq.runtime.events.ordering import evaluate
+from hepq.runtime.report.report import Entries, NotANumber, Report
+
+__all__ = ["Batch", "Report", "Rows", "prepare"]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The entries of a ragged dim: raw counts [events], and which raw row each kept row was (None: all, in order)."""
+
+    counts: NDArray[np.int64]
+    kept: NDArray[np.int64] | None
+
+    @property
+    def total(self) -> int:
+        return int(self.counts.sum())
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the compiled function takes: offsets int64 [events + 1] by ragged dim, float32 flat content by input.
+
+    All 64-byte aligned. ``unscored`` [events] marks events whose outputs are NaN.
+    """
+
+    events: int
+    offsets: dict[str, NDArray[np.int64]]
+    contents: dict[str, NDArray[np.float32]]
+    rows: dict[str, Rows]
+    unscored: NDArray[np.bool_]
+    report: Report
+
+
+def prepare(schema: EventSchema, raw: Raw, where: str = "the events", first: int = 0) -> Batch:
+    """Turn raw events into a batch, by the schema's units, order and policies.
+
+    ``first`` is the number of the first event in ``where``, for messages.
+    Raises DataError HQ0808 (NaN), HQ0810 (no particles), HQ0811 (too many), HQ0814 (large integer).
+    """
+    columns = {c.name: c for c in schema.columns}
+    values = {name: _scaled(column, raw.contents[name], where) for name, column in columns.items()}
+    owners = {d.name: np.repeat(np.arange(raw.events), raw.counts[d.name]) for d in schema.ragged}
+    keep, unscored, found = _treat_nan(schema, raw, values, owners, where, first)
+    rows, offsets, entries, over = {}, {}, {}, np.zeros(raw.events, np.bool_)
+    nothing = np.full(raw.events, bool(schema.ragged))
+    for dim in schema.ragged:
+        kept, counts = _survivors(raw, dim, keep.get(dim.name), owners[dim.name])
+        kept = _sorted(schema, dim, values, columns, owners[dim.name], kept)
+        long = _check_bound(schema, dim, counts, where, first)
+        over |= long
+        left = int(counts.sum())
+        kept, counts = _cut(dim, kept, counts)
+        read = int(raw.counts[dim.name].sum())
+        entries[dim.name] = Entries(read, read - left, left - int(counts.sum()), int(long.sum()))
+        nothing &= counts == 0
+        rows[dim.name] = Rows(raw.counts[dim.name], kept)
+        offsets[dim.name] = aligned(raw.events + 1, np.int64)
+        offsets[dim.name][0] = 0
+        np.cumsum(counts, out=offsets[dim.name][1:])
+    _check_empty(schema, nothing, where, first)
+    if schema.policy.empty == "nan":
+        unscored |= nothing
+    contents = {v.name: _taken(schema, columns[v.name], values[v.name], rows) for v in schema.inputs}
+    counted = (over, unscored, nothing)
+    truncated, blank, empty = (int(mask.sum()) for mask in counted)
+    dropped = sum(e.dropped for e in entries.values())
+    report = Report(raw.events, truncated, dropped, blank, empty, entries=entries, not_numbers=found)
+    return Batch(raw.events, offsets, contents, rows, unscored, report)
+
+
+def _scaled(column: Branch, content: NDArray[Any], where: str) -> NDArray[np.float32]:
+    """float32(content × factor), rounded once, on an aligned boundary."""
+    if column.elem == "int" and content.size:
+        size = np.abs(content.astype(np.float64))
+        large = np.flatnonzero((size > 2**24) & np.isfinite(size))
+        if large.size:
+            why = f"{column.branch} holds {content.flat[large[0]]}"
+            why += "; inputs are float32, which is exact for integers up to 16777216 only"
+            raise DataError("HQ0814", f'an integer of "{column.branch}" in {where} is too large', why)
+    out = aligned(content.size, np.float32).reshape(content.shape)
+    with np.errstate(all="ignore"):
+        if column.factor == 1.0:
+            np.copyto(out, content, casting="unsafe")
+        else:
+            np.multiply(content, column.factor, out=out, dtype=np.float64, casting="unsafe")
+    return out
+
+
+def _treat_nan(
+    schema: EventSchema,
+    raw: Raw,
+    values: dict[str, NDArray[np.float32]],
+    owners: dict[str, NDArray[np.int64]],
+    where: str,
+    first: int,
+) -> tuple[dict[str, NDArray[np.bool_]], NDArray[np.bool_], tuple[NotANumber, ...]]:
+    """Per ragged dim the particles to keep, the events not to score, and where NaN and infinity are."""
+    keep: dict[str, NDArray[np.bool_]] = {}
+    unscored = np.zeros(raw.events, np.bool_)
+    found = []
+    for column in schema.columns:
+        value = values[column.name]
+        finite = np.isfinite(value)
+        if finite.all():
+            continue
+        good: NDArray[np.bool_] = np.asarray(finite.reshape(len(value), -1).all(axis=1))
+        dim = schema.ragged_dim(column.dims)
+        seen = _seen(
+            column, np.logical_not(good), owners[dim.name] if dim else None, int((~finite).sum()), where, first
+        )
+        if schema.policy.nan == "error":
+            raise _nan_error(seen)
+        done = "zeroed" if schema.policy.nan == "zero" else "dropped" if dim else "unscored"
+        found.append(replace(seen, done=done))
+        value[~finite] = 0
+        if schema.policy.nan == "drop":
+            if dim:
+                keep[dim.name] = np.logical_and(keep.get(dim.name, True), good)
+            else:
+                unscored |= ~good
+    return keep, unscored, tuple(found)
+
+
+def _seen(
+    column: Branch, bad: NDArray[np.bool_], owner: NDArray[np.int64] | None, values: int, where: str, first: int
+) -> NotANumber:
+    """``bad`` [rows]; ``owner``: the event of each row, if rows are entries of a ragged dim."""
+    rows = np.flatnonzero(bad)
+    if owner is None:
+        return NotANumber("branch", column.branch, "", values, len(rows), where, first + int(rows[0]))
+    event = int(owner[rows[0]])
+    entry = int(rows[0] - np.searchsorted(owner, event))
+    events = len(np.unique(owner[rows]))
+    return NotANumber("branch", column.branch, "", values, events, where, first + event, entry)
+
+
+def _nan_error(seen: NotANumber) -> DataError:
+    entry = "" if seen.entry is None else f", entry {seen.entry}"
+    return DataError(
+        "HQ0808",
+        f'NaN or infinity in branch "{seen.name}" of {seen.file}',
+        f"first in event {seen.event}{entry}; {seen.values} value{'s' * (seen.values > 1)} in this batch",
+        "in the dataset, write `policy nan = drop` or `policy nan = zero` to go on",
+    )
+
+
+def _survivors(
+    raw: Raw, dim: Dim, keep: NDArray[np.bool_] | None, owner: NDArray[np.int64]
+) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
+    if keep is None or keep.all():
+        return None, raw.counts[dim.name]
+    return np.flatnonzero(keep), np.bincount(owner[keep], minlength=raw.events)
+
+
+def _sorted(
+    schema: EventSchema,
+    dim: Dim,
+    values: dict[str, NDArray[np.float32]],
+    columns: dict[str, Branch],
+    owner: NDArray[np.int64],
+    kept: NDArray[np.int64] | None,
+) -> NDArray[np.int64] | None:
+    order = next((o for o in (schema.dataset.order if schema.dataset else ()) if o.dim == dim.name), None)
+    if order is None:
+        return kept
+    used = {a for step in order.key for a in step.args if isinstance(a, str)}
+    key = evaluate(order.key, {n: values[n] if columns[n].dims else values[n][owner] for n in used}, len(owner))
+    key = -key if order.descending else key
+    if kept is not None:
+        key, owner = key[kept], owner[kept]
+    if ((key[1:] >= key[:-1]) | (owner[1:] != owner[:-1])).all():
+        return kept
+    permutation = np.lexsort((key, owner))
+    return permutation if kept is None else kept[permutation]
+
+
+def _check_bound(schema: EventSchema, dim: Dim, counts: NDArray[np.int64], where: str, first: int) -> NDArray[np.bool_]:
+    over: NDArray[np.bool_] = counts > (dim.bound or 0)
+    if schema.policy.overflow == "error" and over.any():
+        event = int(np.flatnonzero(over)[0])
+        title = f"event {first + event} of {where} has {counts[event]} entries in {dim.name}"
+        why = f"the program says `dim {dim.name} <= {dim.bound}`; {int(over.sum())} events in this batch have more"
+        help = f"raise the bound; or order {dim.name} in a dataset with `policy overflow = truncate`"
+        raise DataError("HQ0811", title, why, help)
+    return over
+
+
+def _cut(
+    dim: Dim, kept: NDArray[np.int64] | None, counts: NDArray[np.int64]
+) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
+    bound = dim.bound or 0
+    if not (counts > bound).any():
+        return kept, counts
+    starts = np.cumsum(counts) - counts
+    rank = np.arange(int(counts.sum())) - np.repeat(starts, counts)
+    inside = np.flatnonzero(rank < bound)
+    return (inside if kept is None else kept[inside]), np.minimum(counts, bound)
+
+
+def _check_empty(schema: EventSchema, nothing: NDArray[np.bool_], where: str, first: int) -> None:
+    if schema.policy.empty == "error" and nothing.any():
+        event = int(np.flatnonzero(nothing)[0])
+        dims = " and ".join(d.name for d in schema.ragged)
+        why = f"{int(nothing.sum())} such events in this batch"
+        help = "in the dataset, write `policy empty = nan` to score them NaN"
+        raise DataError("HQ0810", f"event {first + event} of {where} has nothing in {dims}", why, help)
+
+
+def _taken(
+    schema: EventSchema, column: Branch, value: NDArray[np.float32], rows: dict[str, Rows]
+) -> NDArray[np.float32]:
+    dim = schema.ragged_dim(column.dims)
+    kept = rows[dim.name].kept if dim else None
+    return aligned_copy(value[kept], np.float32) if kept is not None else value.reshape(-1)

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A user's arrays, checked and made flat: per ragged dim the counts, per branch the contents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import awkward as ak
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.core.errors import DataError, did_you_mean
+from hepq.runtime.artifact.manifest import Branch, EventSchema
+from hepq.runtime.events.plain import missing, plain
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Events as given: nothing scaled, dropped, sorted or cut.
+
+    ``counts``: ragged dim -> int64 [events]. ``contents``: branch's name in the program -> numbers
+    [rows, static dims] with rows = sum of the dim's counts, or events for a per-event branch.
+    """
+
+    events: int
+    counts: dict[str, NDArray[np.int64]]
+    contents: dict[str, NDArray[Any]]
+
+
+def field_names(data: Any) -> list[str] | None:
+    """Names of the columns ``data`` holds, or None if it is no table."""
+    if isinstance(data, Mapping):
+        return [str(k) for k in data]
+    if isinstance(data, ak.Array) and (data.fields or data.layout.is_record):
+        return list(data.fields)
+    return None
+
+
+def collect(schema: EventSchema, data: Any, where: str = "the events", first: int = 0) -> Raw:
+    """Check and flatten what ``schema`` needs from an awkward record array or a mapping of arrays.
+
+    ``where`` names the data in messages, ``first`` is the number of its first event. Without events, types are
+    checked all the same. Raises DataError HQ0805 to HQ0807, HQ0812, HQ0813, HQ0815, HQ0816.
+    """
+    names = field_names(data)
+    if names is None:
+        raise DataError(
+            "HQ0816",
+            f"cannot read events from a {type(data).__name__}",
+            "events are an awkward record array, a mapping of name to array, or the path of a ROOT file",
+        )
+    check_present([c.branch for c in schema.columns], names, where)
+    counts: dict[str, NDArray[np.int64]] = {}
+    contents: dict[str, NDArray[Any]] = {}
+    lengths: dict[str, int] = {}
+    owner: dict[str, Branch] = {}
+    for column in schema.columns:
+        array = _as_awkward(data[column.branch], column, where, first)
+        lengths[column.branch] = len(array)
+        _same_length(lengths, where)
+        if column.dims and (dim := schema.ragged_dim(column.dims)):
+            found, contents[column.name] = _jagged(schema, array, column, where)
+            leading = owner.setdefault(dim.name, column)
+            _same_counts(counts.setdefault(dim.name, found), found, leading, column, dim.name, where, first)
+        else:
+            contents[column.name] = _Column(array, column, where).numbers(
+                array, schema.static_shape(column.dims), _entries(schema, column)
+            )
+    return Raw(next(iter(lengths.values())) if lengths else _events(data), counts, contents)
+
+
+def one_number(events: Any, branch: str, where: str, first: int = 0) -> NDArray[Any]:
+    """A branch of one number for each event, [events]. Raises DataError HQ0806, HQ0807, HQ0815 for others, of which
+    ``first`` is the number of the first event in ``where``."""
+    column = Branch(name=branch, branch=branch)
+    array = _as_awkward(events[branch], column, where, first)
+    return _Column(array, column, where).numbers(array, ())
+
+
+def one_each(events: Any, branch: str, where: str, first: int = 0) -> NDArray[np.float64]:
+    """As ``one_number``, as float64. Raises HQ0808 for NaN or infinity, too."""
+    values = one_number(events, branch, where, first).astype(np.float64)
+    if len(bad := np.flatnonzero(~np.isfinite(values))):
+        why = f"first in event {first + int(bad[0])}; {len(bad)} value{'s' * (len(bad) > 1)} in this batch"
+        raise DataError("HQ0808", f'NaN or infinity in branch "{branch}" of {where}', why)
+    return values
+
+
+def _events(data: Any) -> int:
+    """How many events there are of which no column is needed."""
+    if isinstance(data, ak.Array):
+        return len(data)
+    return next((len(column) for column in data.values() if hasattr(column, "__len__")), 0)
+
+
+def check_present(needed: list[str], names: list[str], where: str, help: str = "") -> None:
+    """Raise HQ0805 for the first needed branch that ``names`` lacks."""
+    for branch in needed:
+        if branch not in names:
+            help = help or f'if the file calls it otherwise, write in the dataset: branch {branch} = "NAME IN FILE": …'
+            raise DataError("HQ0805", f'no branch "{branch}" in {where}', did_you_mean(branch, names), help)
+
+
+def _as_awkward(value: Any, column: Branch, where: str, first: int) -> ak.Array:
+    try:
+        if isinstance(value, ak.Array):
+            array = value
+        elif np.ma.is_masked(value):
+            lacking = np.ma.getmaskarray(value).reshape(len(value), -1).any(axis=1)
+            raise missing(column.branch, where, first + int(np.flatnonzero(lacking)[0]))
+        elif isinstance(value, np.ndarray) and value.dtype != object:
+            array = ak.Array(np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("=")))
+        else:
+            array = ak.Array(list(value))
+    except (TypeError, ValueError) as error:
+        raise DataError("HQ0807", f'"{column.branch}" in {where} is not an array of numbers', str(error)) from error
+    return plain(array, column.branch, where, first)
+
+
+def _jagged(schema: EventSchema, array: ak.Array, column: Branch, where: str) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    shape, whole = schema.static_shape(column.dims), _Column(array, column, where)
+    if not whole.is_numeric(array):
+        raise whole.type_error()
+    if array.ndim < 2:
+        if len(array) or not array.layout.is_unknown:
+            raise whole.shape_error()
+        return np.zeros(0, np.int64), np.zeros((0, *shape), np.float32)
+    counts = np.asarray(ak.to_numpy(ak.num(array, axis=1)), dtype=np.int64)
+    return counts, whole.numbers(ak.flatten(array, axis=1), shape, _entries(schema, column))
+
+
+def _entries(schema: EventSchema, column: Branch) -> tuple[str, ...]:
+    """Names under which a record holds the last dim's numbers: px, py, pz, energy of a four-vector."""
+    return schema.dim(column.dims[-1]).entries if schema.static_shape(column.dims) else ()
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column as it was given, which is what messages are about."""
+
+    given: ak.Array
+    column: Branch
+    where: str
+
+    def is_numeric(self, array: ak.Array) -> bool:
+        """Are there numbers at the bottom, or records (of numbers, or not)?"""
+        kind = array.type.content
+        while isinstance(kind, ak.types.ListType | ak.types.RegularType):
+            if "__array__" in kind.parameters:
+                return False
+            kind = kind.content
+        return not isinstance(kind, ak.types.NumpyType) or np.dtype(kind.primitive).kind in "biuf"
+
+    def numbers(self, array: ak.Array, shape: tuple[int, ...], entries: tuple[str, ...] = ()) -> NDArray[Any]:
+        """``array`` [rows], a part of the column, as numbers [rows, *shape]."""
+        if array.fields:
+            if not entries:
+                raise self.type_error()
+            help = f"give its records the fields {', '.join(entries)}"
+            check_present(list(entries), array.fields, f'"{self.column.branch}" in {self.where}', help)
+            return np.stack([self.numbers(array[e], shape[:-1]) for e in entries], axis=-1)
+        if not self.is_numeric(array):
+            raise self.type_error()
+        if len(array) == 0:
+            if not _can_hold(array.type.content, shape):
+                raise self.shape_error()
+            return np.zeros((0, *shape), np.float32)
+        try:
+            found: NDArray[Any] = np.asarray(ak.to_numpy(array))
+        except (ValueError, TypeError) as error:
+            raise self.shape_error() from error
+        if found.dtype.kind not in "biuf":
+            raise self.type_error()
+        if found.shape[1:] != shape:
+            raise self.shape_error()
+        return found
+
+    def type_error(self) -> DataError:
+        return DataError("HQ0807", f'branch "{self.column.branch}" in {self.where} does not hold numbers', self._why())
+
+    def shape_error(self) -> DataError:
+        return DataError("HQ0806", f'branch "{self.column.branch}" in {self.where} has the wrong shape', self._why())
+
+    def _why(self) -> str:
+        return f"it holds {self.given.type.content}, where {_wanted(self.column)} is needed"
+
+
+def _can_hold(kind: ak.types.Type, shape: tuple[int, ...]) -> bool:
+    """Can a column of this type, in which there is nothing yet, hold numbers of this shape?"""
+    for size in shape:
+        if isinstance(kind, ak.types.UnknownType):
+            return True
+        if not isinstance(kind, ak.types.ListType | ak.types.RegularType):
+            return False
+        if isinstance(kind, ak.types.RegularType) and kind.size != size:
+            return False
+        kind = kind.content
+    return isinstance(kind, ak.types.NumpyType | ak.types.UnknownType)
+
+
+def _wanted(column: Branch) -> str:
+    return f"{column.elem}[{', '.join(column.dims)}]" if column.dims else f"one {column.elem} an event"
+
+
+def _same_length(lengths: Mapping[str, int], where: str) -> None:
+    (first, n), (last, m) = next(iter(lengths.items())), list(lengths.items())[-1]
+    if n != m:
+        why = f'"{first}" has {n} events, "{last}" has {m}'
+        raise DataError("HQ0813", f"branches of {where} have different lengths", why)
+
+
+def _same_counts(
+    a: NDArray[np.int64], b: NDArray[np.int64], leading: Branch, other: Branch, dim: str, where: str, first: int
+) -> None:
+    if a is not b and not np.array_equal(a, b):
+        event = int(np.flatnonzero(a != b)[0])
+        why = f'in event {first + event}, "{leading.branch}" has {a[event]} entries and "{other.branch}" has {b[event]}'
+        raise DataError("HQ0812", f"branches of {where} disagree on the size of {dim}", why)

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which variable of a dataset is not a number, where a score is NaN though no branch is.
+
+Compiled code takes branches and gives scores; what is in between has no name there. An artifact therefore keeps the
+dataset's variables as a program for NumPy, too slow for all events and quick enough for those of NaN scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hepq.core.errors import ArtifactError
+from hepq.runtime.artifact.artifact import VARIABLES
+from hepq.runtime.artifact.manifest import EventSchema
+from hepq.runtime.engine.program import Array, Context, Program, Step, evaluate
+from hepq.runtime.report.report import NotANumber
+
+#: events evaluated at once
+SLICE = 256
+_LARGEST = float(np.finfo(np.float32).max)
+Events = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Events as flat arrays: by ragged dim offsets [events + 1], by input contents [rows, *static dims]."""
+
+    offsets: Mapping[str, NDArray[np.int64]]
+    contents: Mapping[str, NDArray[np.float32]]
+
+
+class Variables(BaseModel):
+    """``roles``: of each output of ``program``, whether it is a variable or an input of the model.
+
+    ``unchecked``: variables that such a program cannot compute.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    roles: dict[str, Literal["variable", "input"]]
+    program: Program
+    unchecked: tuple[str, ...] = ()
+
+    @staticmethod
+    def read(data: bytes, where: str, schema: EventSchema) -> Variables:
+        """Raises ArtifactError HQ0840 for a malformed member."""
+        try:
+            found = Variables.model_validate_json(data)
+        except ValidationError as error:
+            raise ArtifactError("HQ0840", f"malformed {VARIABLES} in {where}", error.errors()[0]["msg"]) from error
+        inputs = {v.name for v in schema.inputs}
+        odd = [n for n in found.program.inputs if n not in inputs]
+        odd += [str(s.attrs.get("name")) for s in found.program.steps if s.op == "input"
+                and s.attrs.get("name") not in found.program.inputs]  # fmt: skip
+        if odd or found.program.quantum or set(found.roles) != set(found.program.outputs):
+            why = f"no input {odd[0]}" if odd else "it does not say what its values are"
+            raise ArtifactError("HQ0840", f"malformed {VARIABLES} in {where}", why)
+        return found
+
+    def causes(
+        self, schema: EventSchema, rows: Rows, events: Events, model: str, where: str = "", first: int = 0
+    ) -> tuple[NotANumber, ...]:
+        """Of ``events`` whose scores are NaN: the first variable of each that is not finite, else the model itself.
+
+        ``where``, ``first``: the file, and the number in it of event 0.
+        """
+        counts = np.stack([np.diff(rows.offsets[d])[events] for d in self._ragged] or [np.zeros(len(events), int)], 1)
+        _, groups = np.unique(counts, axis=0, return_inverse=True)
+        found: dict[str | None, list[tuple[int, int]]] = {}
+        for group in range(int(groups.max(initial=-1)) + 1):
+            alike = events[groups.reshape(-1) == group]
+            for start in range(0, len(alike), SLICE):
+                for name, event, values in self._named(schema, rows, alike[start : start + SLICE]):
+                    found.setdefault(name, []).append((event, values))
+        hidden = f" or {', '.join(self.unchecked)}" if self.unchecked else ""
+        return tuple(
+            NotANumber(
+                "model" if name is None else self.roles[name], model + hidden if name is None else name, "scored NaN",
+                sum(v for _, v in seen), len(seen), where, first + min(e for e, _ in seen),
+            )
+            for name, seen in found.items()
+        )  # fmt: skip
+
+    @cached_property
+    def _ragged(self) -> tuple[str, ...]:
+        return tuple(sorted({d for dims in self.program.inputs.values() for d, size in dims if size is None}))
+
+    @cached_property
+    def _whole(self) -> Program:
+        """Every step is an output."""
+        return self.program.model_copy(update={"outputs": {str(i): i for i in range(len(self.program.steps))}})
+
+    @cached_property
+    def _below(self) -> tuple[int, ...]:
+        """Of each step, itself and the steps that it is made of, as bits."""
+        below: list[int] = []
+        for i, step in enumerate(self.program.steps):
+            bits = 1 << i
+            for arg in step.args:
+                bits |= below[arg]
+            below.append(bits)
+        return tuple(below)
+
+    def _named(self, schema: EventSchema, rows: Rows, events: Events) -> list[tuple[str | None, int, int]]:
+        """(variable, event, its numbers that are not finite), of events of the same multiplicities."""
+        given = {v.name: _taken(schema, v.name, v.dims, rows, events) for v in schema.inputs
+                 if v.name in self.program.inputs}  # fmt: skip
+        try:
+            values = evaluate(self._whole, given, {}, _no_circuit)
+        except MemoryError as error:
+            raise ArtifactError("HQ0840", f"malformed {VARIABLES}", "its values do not fit in memory") from error
+        steps = [values[str(i)] for i in range(len(self.program.steps))]
+        bad = np.stack([_events(_not_finite(v), len(events)) for v in steps])
+        nan = np.stack([_events(np.isnan(v), len(events)) for v in steps])
+        origin = np.where(nan.any(0), nan.argmax(0), np.where(bad.any(0), bad.argmax(0), -1))
+        for i in range(len(steps) - 1, -1, -1):  # back to what was not finite before it
+            for arg in self.program.steps[i].args:
+                origin[(origin == i) & bad[arg]] = arg
+        found: list[tuple[str | None, int, int]] = []
+        for event, at in zip(events, origin, strict=True):
+            name = self._holding(int(at)) if at >= 0 else None
+            value = steps[self.program.outputs[name]] if name is not None else None
+            number = int(np.flatnonzero(events == event)[0])
+            count = 0 if value is None else int(_not_finite(value[number if len(value) > 1 else 0]).sum())
+            found.append((name, int(event), count))
+        return found
+
+    def _holding(self, at: int) -> str | None:
+        """The first named value that is made of a step."""
+        held = [(i, name) for name, i in self.program.outputs.items() if self._below[i] >> at & 1]
+        return min(held)[1] if held else None
+
+
+def _taken(schema: EventSchema, name: str, dims: tuple[str, ...], rows: Rows, events: Events) -> Array:
+    dim, shape = schema.ragged_dim(dims), schema.static_shape(dims)
+    content = rows.contents[name].reshape(-1, *shape)
+    if dim is None:
+        return content[events].astype(np.float64)
+    starts, count = rows.offsets[dim.name][events], int(np.diff(rows.offsets[dim.name])[events[0]])
+    found: Array = content[starts[:, None] + np.arange(count)].astype(np.float64)
+    return found
+
+
+def _not_finite(value: Array) -> NDArray[np.bool_]:
+    """NaN, or beyond what compiled code, in float32, can hold."""
+    found: NDArray[np.bool_] = ~(np.abs(value) <= _LARGEST)
+    return found
+
+
+def _events(value: NDArray[np.bool_], events: int) -> NDArray[np.bool_]:
+    """[events]: whether any number of each is so."""
+    found: NDArray[np.bool_] = np.broadcast_to(value.reshape(len(value), -1).any(axis=1), (events,))
+    return found
+
+
+def _no_circuit(step: Step, operands: Sequence[Step], args: Sequence[Array], context: Context) -> Any:
+    raise ArtifactError("HQ0840", f"malformed {VARIABLES}", f"step {step.op} measures a circuit")

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files of events: found by name or pattern, and handed out as awkward arrays piece by piece. ROOT and Parquet."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hepq.core.errors import DataError
+from hepq.runtime.events import steps
+from hepq.runtime.events.columns import check_present
+from hepq.runtime.regular import unopened, why_not
+
+Files = str | Path | Sequence[str | Path]
+DEFAULT_STEP = steps.DEFAULT
+PARQUET = (".parquet", ".pq")
+#: what a file's name ends with, where a tree may follow
+_ENDINGS = (".root", *PARQUET)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file, the tree to read in it ("" in Parquet), and its number of events.
+
+    ``mark``: what ``writers`` left in it. ``pattern``: which matched it, if it was not named.
+    """
+
+    path: str
+    tree: str
+    events: int
+    branches: tuple[str, ...]
+    mark: str = ""
+    pattern: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.tree}" if self.tree else self.path
+
+    def check_present(self, branches: Collection[str], help: str = "") -> None:
+        """Raise DataError HQ0805 for the first of ``branches`` that it lacks."""
+        check_present(list(branches), list(self.branches), str(self), help or _matched(self.pattern))
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive events of one file; ``first`` is the number of the first."""
+
+    source: Source
+    first: int
+    events: Any
+
+
+def is_files(data: Any) -> bool:
+    """Does ``data`` name files (rather than hold events)?"""
+    if isinstance(data, str | os.PathLike):
+        return True
+    return isinstance(data, list | tuple) and bool(data) and all(isinstance(d, str | os.PathLike) for d in data)
+
+
+def find(files: Files, tree: str | None = None, absent: bool = False) -> list[Source]:
+    """Open every file once and find its tree. A name may be a pattern, and may end in ``:TREE`` or ``:FOLDER/TREE``;
+    a tree's name may end in its cycle, ``;1``. ``absent``: leave out names of no file.
+
+    Raises DataError HQ0801 to HQ0804.
+    """
+    return [opened(name, tree) for name in named(files, absent)]
+
+
+def mark_of(path: str) -> str:
+    """What ``writers`` left in a file, whatever its tree is called. Raises DataError HQ0803."""
+    from hepq.runtime.events import parquet, root
+
+    return parquet.source(path).mark if path.lower().endswith(PARQUET) else root.mark_of(path)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A file, before it is opened; ``tree``: as its name says. ``pattern``: which matches it, if it was not named."""
+
+    path: str
+    tree: str | None = None
+    pattern: str = ""
+
+
+def named(files: Files, absent: bool = False) -> Iterator[Named]:
+    """As ``find``, before any file is opened. Raises DataError HQ0801."""
+    for name in [files] if isinstance(files, str | os.PathLike) else list(files):
+        path, own = _split(str(name))
+        found = _matching(path)
+        if not found and not absent:
+            raise _no_file(path)
+        yield from (Named(f, own, "" if f == path else path) for f in found)
+
+
+def opened(name: Named, tree: str | None) -> Source:
+    """Its tree: as its name says, else ``tree``, else the only one. Raises DataError HQ0802 to HQ0804."""
+    try:
+        return replace(_opened(name.path, name.tree, tree), pattern=name.pattern)
+    except DataError as error:
+        if not name.pattern:
+            raise
+        help = f"{error.help}; {_matched(name.pattern)}" if error.help else _matched(name.pattern)
+        raise DataError(error.code, error.title, error.why, help) from error
+
+
+def _matched(pattern: str) -> str:
+    return f"{pattern} matches it too: name the files of events, if it is none" if pattern else ""
+
+
+def _opened(path: str, own: str | None, tree: str | None) -> Source:
+    from hepq.runtime.events import parquet, root
+
+    if not path.lower().endswith(PARQUET):
+        return root.source(path, own or tree)
+    if own is not None:
+        raise DataError("HQ0804", f'no tree "{own}" in {path}', "a Parquet file has no trees", f"name it {path}")
+    return parquet.source(path)
+
+
+def none_of(source: Source, branches: Collection[str]) -> Any:
+    """An awkward record array of no event, with the types that the file says ``branches`` have.
+
+    Raises DataError HQ0803, HQ0805, and HQ0807 for a branch of a kind that nothing can be made of.
+    """
+    from hepq.runtime.events import parquet, root
+
+    source.check_present(sorted(branches))
+    return (root if source.tree else parquet).none_of(source, set(branches))
+
+
+def iterate(source: Source, branches: Collection[str], step: int | str = DEFAULT_STEP) -> Iterator[Chunk]:
+    """The file's events, ``step`` of them at a time, with ``branches``; one empty chunk if there are none.
+
+    Raises DataError HQ0803 where the file cannot be read, HQ0805 for a branch it lacks, HQ0807 for one of a kind
+    that nothing can be made of, HQ0887 for a step that is none.
+    """
+    from hepq.runtime.events import parquet, root
+
+    source.check_present(sorted(branches))
+    try:
+        step = steps.checked(step)
+    except ValueError as error:
+        raise DataError("HQ0887", f"cannot read in steps of {step!r}", str(error)) from error
+    step = f"{steps.size(step)} B" if isinstance(step, str) else min(step, max(source.events, 1))
+    first = 0
+    for events in (root if source.tree else parquet).pieces(source, set(branches), step):
+        yield Chunk(source, first, events)
+        first += len(events)
+    if first != source.events:
+        raise damaged(source.path, EOFError(f"{first} of {source.events} events could be read"))
+
+
+def _split(name: str) -> tuple[str, str | None]:
+    """Path (or pattern, or address) and tree: the first ``:`` behind which no part of an existing path stands."""
+    if os.path.exists(name):
+        return name, None
+    begin = name.find("/", name.find("://") + 3) if "://" in name else 1
+    cuts = [i for i in range(max(begin, 1), len(name)) if name[i] == ":"]
+    there = (cut for cut in cuts if "://" not in name and any(map(os.path.isfile, glob.iglob(name[:cut]))))
+    ending = (cut for cut in cuts if name[:cut].lower().endswith(_ENDINGS))
+    last = (cut for cut in cuts[-1:] if "/" not in name[cut:])
+    cut = next(there, None) or next(ending, None) or next(last, None)
+    return (name, None) if cut is None else (name[:cut], name[cut + 1 :])
+
+
+def _matching(path: str) -> list[str]:
+    if "://" in path or os.path.isfile(path):
+        return [path]
+    return sorted(p for p in glob.glob(path, recursive=True) if os.path.isfile(p)) if glob.has_magic(path) else []
+
+
+def _no_file(path: str) -> DataError:
+    if glob.has_magic(path):
+        return DataError("HQ0801", f"no file matches {path}", f"looked from {os.getcwd()}")
+    help = "name ROOT or Parquet files, or a pattern such as 'jets/*.root'"
+    return DataError("HQ0801", unopened(path, why_not(path)), f"looked from {os.getcwd()}", help)
+
+
+def damaged(path: str, error: Exception) -> DataError:
+    why = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return DataError("HQ0803", f"{path} is truncated or damaged", why, "copy it again from where it came")

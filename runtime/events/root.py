@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ROOT files: TTrees and RNTuples by uproot."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from hepq.core.errors import DataError, did_you_mean
+from hepq.runtime.events.event_files import Source, damaged
+
+#: so many events where no branch is read, which takes no memory
+BLANK_STEP = 1 << 16
+
+
+def pieces(source: Source, branches: set[str], step: int | str) -> Iterator[Any]:
+    """Awkward arrays of ``step`` events each. Raises DataError HQ0803."""
+    with _opened(source.path) as file:
+        try:
+            tree = file[source.tree]
+            _check_readable(tree, source, branches)
+            if source.events == 0:
+                yield _none(tree, branches)
+                return
+            size = step if branches else BLANK_STEP
+            yield from tree.iterate(filter_name=branches.__contains__, step_size=size, library="ak")
+        except (DataError, KeyboardInterrupt, GeneratorExit):
+            raise
+        except Exception as error:
+            raise damaged(source.path, error) from error
+
+
+def none_of(source: Source, branches: set[str]) -> Any:
+    """No event, with the declared types. Raises DataError HQ0803, HQ0807."""
+    with _opened(source.path) as file:
+        try:
+            tree = file[source.tree]
+            _check_readable(tree, source, branches)
+            return _none(tree, branches)
+        except DataError:
+            raise
+        except Exception as error:
+            raise damaged(source.path, error) from error
+
+
+def _none(tree: Any, branches: set[str]) -> Any:
+    import awkward as ak
+
+    if not branches:
+        return ak.Array(ak.contents.RecordArray([], [], length=0))
+    return tree.arrays(filter_name=branches.__contains__, entry_stop=0, library="ak")
+
+
+def _check_readable(tree: Any, source: Source, branches: set[str]) -> None:
+    """Raise HQ0807 for a branch of objects that have no form as arrays."""
+    from uproot.behaviors.TBranch import HasBranches
+    from uproot.interpretation.objects import CannotBeAwkward
+
+    if not isinstance(tree, HasBranches):
+        return
+    for name in sorted(branches):
+        branch = tree[name]
+        try:
+            branch.interpretation.awkward_form(branch.file)
+        except (CannotBeAwkward, NotImplementedError, AttributeError) as error:
+            why = f"it holds {branch.typename or branch.classname}, of which no array can be made"
+            raise DataError("HQ0807", f'branch "{name}" in {source} does not hold numbers', why) from error
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[Any]:
+    import uproot
+
+    remote = "://" in path
+    if not remote:
+        _check_magic(path)
+    try:
+        file = uproot.open(path)
+    except Exception as error:
+        raise damaged(path, error) from error
+    with file:
+        size = None if remote else os.path.getsize(path)
+        if size is not None and file.file.fEND > size:
+            raise damaged(path, EOFError(f"it should have {file.file.fEND} bytes and has {size}"))
+        yield file
+
+
+def _check_magic(path: str) -> None:
+    try:
+        with open(path, "rb") as file:
+            head = file.read(4)
+    except OSError as error:
+        raise DataError("HQ0801", f"cannot open {path}", str(error)) from error
+    if head != b"root":
+        why = "the file is empty" if not head else f"it begins with {head!r}, a ROOT file with b'root'"
+        raise DataError("HQ0802", f"{path} is not a ROOT file", why)
+
+
+def mark_of(path: str) -> str:
+    """The title of the first TTree: what ``writers`` left there."""
+    with _opened(path) as file:
+        trees = (k for k, kind in file.classnames(recursive=False).items() if kind == "TTree")
+        return next((str(file.key(k).fTitle) for k in trees), "")
+
+
+def source(path: str, tree: str | None) -> Source:
+    """The file's only tree, or the one of that name (and cycle). Raises DataError HQ0802 to HQ0804."""
+    with _opened(path) as file:
+        try:
+            kinds = file.classnames(recursive=True)
+            cycles = [k for k, v in kinds.items() if v in ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple")]
+            trees = list(dict.fromkeys(k.rpartition(";")[0] for k in cycles))
+            tree = trees[0] if tree is None and len(trees) == 1 else (tree or "").strip("/")
+            if tree not in trees and tree not in cycles:
+                raise _no_tree(path, tree, cycles if ";" in tree else trees)
+            opened = file[tree]
+            branches = tuple(dict.fromkeys(opened.keys(recursive=True, full_paths=False)))
+            return Source(path, tree, int(opened.num_entries), branches, str(getattr(opened, "title", "")))
+        except DataError:
+            raise
+        except Exception as error:
+            raise damaged(path, error) from error
+
+
+def _no_tree(path: str, tree: str, trees: list[str]) -> DataError:
+    if not tree and trees:
+        return DataError("HQ0804", f"{path} has {len(trees)} trees", did_you_mean("", trees), "say which: tree=NAME")
+    title = f'no tree "{tree}" in {path}' if tree else f"no tree in {path}"
+    folder = next((t for t in trees if t.partition(";")[0].rpartition("/")[2] == tree.partition(";")[0]), None)
+    return DataError("HQ0804", title, did_you_mean(tree, trees), f'write "{folder}"' if folder else "")

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several copies of one compiled circuit side by side on a large chip: as many events with every shot.
+
+Copies stand on disjoint regions whose couplings the circuit can use as they are, and whose estimated success
+probability is near the best (quantum multiprogramming: Das et al., MICRO 2019, doi:10.1145/3352460.3358287).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.core.errors import DataError
+from hepq.runtime.quantum.backends.backend import Backend, Outcomes, Task
+from hepq.runtime.quantum.backends.embeddings import CAP, Uses, embeddings, scores
+from hepq.runtime.quantum.backends.remote import Remote
+from hepq.runtime.quantum.backends.tasks import native_of
+from hepq.runtime.quantum.circuit import Circuit, Op, remapped
+from hepq.runtime.quantum.device import Device
+from hepq.runtime.quantum.jobs.budget import Estimate
+from hepq.runtime.quantum.native import Native
+
+#: bits of an outcome's string
+BITS = 64
+#: where the search for the most copies stops: no time limit, so that equal arguments give equal places
+SEARCH = {"node_limit": 200, "mip_rel_gap": 0.02}
+
+
+@dataclass(frozen=True)
+class Packed:
+    """``places``: for each copy the qubits that it uses, in the order of ``native.used``; the best copy first.
+
+    ``esp``: of each copy, readout included.
+    """
+
+    native: Native
+    places: tuple[tuple[int, ...], ...]
+    esp: tuple[float, ...]
+
+    @property
+    def copies(self) -> int:
+        return len(self.places)
+
+    @cached_property
+    def natives(self) -> tuple[Native, ...]:
+        """Each copy by itself."""
+        return tuple(moved(self.native, place) for place in self.places)
+
+    def together(self, copies: int | None = None) -> Native:
+        """The first ``copies`` as one circuit; slots and classical bits of copy k stand after those of copy k - 1."""
+        ops, layout, measured = list[Op](), list[int](), list[int]()
+        chosen, slots = self.natives[:copies], self.native.circuit.slots
+        for k, copy in enumerate(chosen):
+            shifted = {s: s + k * slots for s in range(slots)}
+            ops += [remapped(op, slots=shifted) for op in copy.circuit.ops]
+            layout += copy.layout
+            measured += copy.measured
+        circuit = Circuit(self.native.circuit.qubits, slots * len(chosen), tuple(ops))
+        return Native(self.native.device, self.native.calibration, circuit, tuple(layout), tuple(measured))
+
+
+def pack(
+    native: Native, device: Device, *, copies: int | None = None, buffer: int = 1, keep: float = 0.9, cap: int = CAP
+) -> Packed:
+    """Place as many copies as can be, or ``copies``, each with at least ``keep`` of the best copy's ESP.
+
+    ``buffer``: 1 keeps couplings between copies unused and a qubit between them; 0 lets copies be neighbours.
+    Looks at ``cap`` embeddings. The same arguments give the same places. Raises DataError HQ0884 if ``copies`` do not
+    fit, or none does.
+    """
+    if native.device != device.name or native.circuit.qubits != device.size:
+        raise ValueError(f"a circuit for {native.device} cannot be packed on {device.name}")
+    uses = Uses.of(native, device)
+    places = embeddings(uses, device, cap)
+    if not len(places):
+        raise DataError("HQ0884", f"no region of {device.name} has the couplings that the circuit uses")
+    places, logs = _best_of_regions(places, scores(uses, device, places))
+    good = logs >= logs[0] + np.log(keep)
+    places, logs = places[good], logs[good]
+    chosen = _disjoint(places, np.exp(logs - logs[0]), device, buffer)
+    if copies is not None and len(chosen) < copies:
+        why = f"each with at least {100 * keep:.0f} % of the best one's ESP, {buffer} qubit apart"
+        title = f"{copies} copies asked for, {len(chosen)} fit on {device.name}"
+        raise DataError("HQ0884", title, why, "fewer copies, a smaller `keep`, or no buffer")
+    kept = chosen[:copies]
+    return Packed(native, tuple(tuple(map(int, places[i])) for i in kept), tuple(float(np.exp(logs[i])) for i in kept))
+
+
+def moved(native: Native, place: tuple[int, ...]) -> Native:
+    """``native`` on other qubits: ``place`` takes the places of ``native.used``."""
+    wires = dict(zip(native.used, place, strict=True))
+    ops = tuple(remapped(op, qubits=wires) for op in native.circuit.ops)
+    circuit = Circuit(native.circuit.qubits, native.circuit.slots, ops)
+    layout, measured = (tuple(wires[q] for q in found) for found in (native.layout, native.measured))
+    return Native(native.device, native.calibration, circuit, layout, measured)
+
+
+@dataclass(frozen=True)
+class PackedBackend:
+    """Runs every task on ``backend`` as ``copies`` copies (None: as many as fit) of it side by side.
+
+    Events are dealt to copies in turn, so that what copies differ by does not follow the order of events. The last
+    filling is made up with events that ran already; what those give once more is dropped. A string of outcomes has
+    64 bits: that bounds copies times measured qubits. Raises DataError HQ0877, HQ0884 and what ``backend`` raises.
+    """
+
+    backend: Backend
+    device: Device
+    copies: int | None = None
+    buffer: int = 1
+    keep: float = 0.9
+    _packed: dict[Native, Packed] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    exact = False
+
+    @property
+    def name(self) -> str:
+        return f"packed-{self.copies or 'all'}-{self.buffer}-{self.keep}:{self.backend.name}"
+
+    def run(self, task: Task, values: NDArray[np.float64], shots: int, seed: int | None = None) -> Outcomes:
+        together, copies = self._together(task, len(values))
+        bits, fillings = task.circuit.qubits, -(-len(values) // copies)
+        dealt = np.resize(np.arange(len(values)), fillings * copies).reshape(fillings, copies)
+        found = self.backend.run(together, values[dealt].reshape(fillings, -1), shots, seed)
+        alone = [[marginal(found, row, k * bits, bits) for k in range(copies)] for row in range(fillings)]
+        each = [alone[i // copies][i % copies] for i in range(len(values))]
+        return Outcomes(bits, tuple(s for s, _ in each), tuple(f for _, f in each))
+
+    def estimate(self, task: Task, rows: int, shots: int) -> Estimate:
+        """What running ``rows`` rows would cost where ``backend`` sends jobs."""
+        if not isinstance(self.backend, Remote):
+            return Estimate()
+        together, copies = self._together(task, rows)
+        return self.backend.estimate(together, -(-rows // copies), shots)
+
+    def _together(self, task: Task, rows: int) -> tuple[Task, int]:
+        """As many copies as fit and ``rows`` events need, as one task."""
+        native = native_of(task, self.device, self.name)
+        if native not in self._packed:
+            self._packed[native] = pack(native, self.device, copies=self.copies, buffer=self.buffer, keep=self.keep)
+        copies = max(1, min(self._packed[native].copies, BITS // len(native.measured), rows))
+        together = self._packed[native].together(copies)
+        wires = task.circuit.qubits * copies
+        return Task(Circuit(wires, together.circuit.slots, _repeated(task.circuit, copies)), together), copies
+
+
+def marginal(found: Outcomes, row: int, first: int, bits: int) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
+    """What one row gave on ``bits`` bits from ``first`` on, whatever the others were: strings, fractions."""
+    mask = np.uint64((1 << bits) - 1)
+    strings, place = np.unique((found.strings[row] >> np.uint64(first)) & mask, return_inverse=True)
+    fractions = np.zeros(len(strings))
+    np.add.at(fractions, place, found.fractions[row])
+    return strings, fractions
+
+
+def _repeated(circuit: Circuit, copies: int) -> tuple[Op, ...]:
+    """``circuit`` on as many sets of wires, each with its own slots."""
+    n, s = circuit.qubits, circuit.slots
+    return tuple(
+        remapped(op, slots={i: i + k * s for i in range(s)}, qubits={q: q + k * n for q in range(n)})
+        for k in range(copies)
+        for op in circuit.ops
+    )
+
+
+def _best_of_regions(
+    places: NDArray[np.int64], logs: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The best embedding on each set of qubits, best first; equal ones by their qubits."""
+    order = np.lexsort((*places.T[::-1], -logs))
+    places, logs = places[order], logs[order]
+    _, first = np.unique(np.sort(places, axis=1), axis=0, return_index=True)
+    first.sort()
+    return places[first], logs[first]
+
+
+def _disjoint(places: NDArray[np.int64], worth: NDArray[np.float64], device: Device, buffer: int) -> list[int]:
+    """A largest set of regions that do not meet; the better of equally large ones, best region first.
+
+    As an integer programme: each qubit, or with a buffer each coupling, touches one region at most. Where the search
+    stops early at less than taking regions by worth gives, that is taken.
+    """
+    from scipy.optimize import Bounds, LinearConstraint, milp
+    from scipy.sparse import csr_matrix
+
+    edges = [(c.a, c.b) for c in device.couplings] if buffer else []
+    edges += [(q, q) for q in range(device.size)]
+    touches = np.zeros((len(places), device.size), bool)
+    np.put_along_axis(touches, places, True, axis=1)
+    meets = csr_matrix(np.array([touches[:, a] | touches[:, b] for a, b in edges]).astype(float))
+    found = milp(
+        -(1.0 + worth / (len(worth) + 1)), integrality=np.ones(len(worth)), bounds=Bounds(0, 1),
+        constraints=LinearConstraint(meets, ub=1.0), options=SEARCH,
+    )  # fmt: skip
+    solved = [] if found.x is None else [int(i) for i in np.flatnonzero(found.x > 0.5)]
+    greedy, taken = list[int](), np.zeros(meets.shape[0])
+    for i in range(len(worth)):
+        column = meets[:, [i]].toarray()[:, 0]
+        if not (taken * column).any():
+            greedy.append(i)
+            taken += column
+    return solved if len(solved) >= len(greedy) else greedy

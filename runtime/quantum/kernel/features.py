@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a kernel takes of events: read from files, computed by the artifact's own code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.core.errors import ArtifactError, DataError
+from hepq.runtime.engine.cpu import Engine
+from hepq.runtime.events import event_files
+from hepq.runtime.events.batch import prepare
+from hepq.runtime.events.columns import Raw, collect
+from hepq.runtime.quantum.kernel.artifact_kernel import kernel_of
+from hepq.runtime.report.labels import held_label, truth_of
+from hepq.runtime.report.report import NotANumber, Report
+
+if TYPE_CHECKING:
+    from hepq.runtime.model import Model
+
+
+@dataclass(frozen=True)
+class KernelEvents:
+    """Features ``x`` [N, *shape], NaN for events that are not to be scored; ``labels`` [N], classes (-1: none), where
+    files hold them; ``report``: what became of the events.
+    """
+
+    x: NDArray[np.float64]
+    labels: NDArray[np.int64] | None
+    report: Report
+
+
+def kernel_events(model: Model, events: Any, limit: int | None, tree: str | None) -> KernelEvents:
+    """What a kernel takes of events. An array [N, *shape] is taken as the features themselves.
+
+    ``limit``: of the first so many events. Raises DataError HQ0842 for arrays that do not fit, and for the files.
+    """
+    info = kernel_of(model.artifact)
+    if isinstance(events, np.ndarray) and events.dtype.names is None:
+        if events.shape[1:] != info.shape:
+            title = f"kernel {info.name} takes events of shape {info.shape}, not {events.shape[1:]}"
+            raise DataError("HQ0842", title, help="give an array [events, *shape], or files")
+        if events.dtype.kind not in "fiub":
+            title = f"kernel {info.name} takes real numbers, not {events.dtype}"
+            raise DataError("HQ0842", title, help="give an array of floats")
+        given = events[:limit].astype(np.float64)
+        return KernelEvents(given, None, _not_finite(Report(len(events), selected=len(given)), given))
+    if info.features is None:
+        title = f"kernel {info.name} takes arrays, not files"
+        raise ArtifactError("HQ0842", title, "its program has no dataset", "write `dataset` and a model with `svm`")
+    if not event_files.is_files(events):
+        found, report = _features(model, info.features, collect(model.manifest, events), "the events", 0)
+        return KernelEvents(found[:limit], None, replace(report, selected=len(found[:limit])))
+    return _from_files(model, info.features, event_files.find(events, model.tree(tree)), limit)
+
+
+def _from_files(model: Model, features: str, sources: list[event_files.Source], limit: int | None) -> KernelEvents:
+    label = held_label(model.manifest, sources)
+    branches = [*model.branches(), *(label.branches if label is not None else ())]
+    rows: list[NDArray[np.float64]] = []
+    truth: list[NDArray[np.int64]] = []
+    report = Report()
+    left = limit
+    for source in sources:
+        for chunk in event_files.iterate(source, branches):
+            taken = chunk.events[:left]
+            where = (str(source), chunk.first)
+            found, done = _features(model, features, collect(model.manifest, taken, *where), *where)
+            rows.append(found)
+            report += done
+            if label is not None:
+                classes, labels = truth_of(taken, label, model.manifest, *where)
+                truth.append(classes)
+                report += Report(labels=labels)
+            left = None if left is None else left - len(taken)
+            if left == 0:
+                break
+        if left == 0:
+            break
+    if not sum(map(len, rows)):
+        raise DataError("HQ0809", "no events", "there is nothing to compute a kernel of")
+    report = replace(report, events=sum(s.events for s in sources))
+    return KernelEvents(np.concatenate(rows), np.concatenate(truth) if truth else None, report)
+
+
+def _features(model: Model, name: str, raw: Raw, where: str, first: int) -> tuple[NDArray[np.float64], Report]:
+    batch = prepare(model.manifest, raw, where, first)
+    if name in batch.contents:
+        found = batch.contents[name]
+    else:
+        compiled = model.engine if isinstance(model.engine, Engine) else model.engine.compiled
+        assert compiled is not None
+        found = compiled.run(batch)[name]
+    info = kernel_of(model.artifact)
+    out = np.array(found, np.float64).reshape(batch.events, *info.shape)
+    nan: NDArray[np.bool_] = np.logical_not(np.isfinite(out).all(axis=tuple(range(1, out.ndim))))
+    report = model.with_nan(batch, nan, where, first)
+    out[batch.unscored] = np.nan
+    return out, report
+
+
+def _not_finite(report: Report, x: NDArray[np.float64]) -> Report:
+    """With the events of an array that have no features."""
+    bad = np.flatnonzero(~np.isfinite(x).all(axis=tuple(range(1, x.ndim))))
+    if not len(bad):
+        return report
+    one = NotANumber("input", "array", "left out", int((~np.isfinite(x)).sum()), len(bad), "the array", int(bad[0]))
+    return replace(report, unscored=len(bad), not_numbers=(one,))

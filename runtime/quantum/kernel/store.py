@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tiles of kernel matrices on disk, by content: what was stored is never lost, damaged unnoticed, or computed again.
+
+``tiles/ab/abcd…`` holds tiles, ``claims/`` what processes work on now, ``damaged/`` tiles that were set aside.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.core.errors import DataError
+from hepq.runtime.files import replacing, sync
+from hepq.runtime.quantum.jobs.leases import Claims
+from hepq.runtime.quantum.kernel.tilefile import OVERHEAD, Damaged, Header, decode, encode, read_header
+
+MARK, FORMAT = "hepq-store", "hepq kernel store 1\n"
+
+
+class StoreWarning(UserWarning):
+    """A tile was damaged, set aside, and will be computed again."""
+
+
+def tile_key(kernel: str, rows: str, columns: str) -> str:
+    """The name of a tile: of its kernel's digest, and hashes of the events of its rows and columns."""
+    return hashlib.sha256(f"{kernel} {rows} {columns}".encode()).hexdigest()
+
+
+class Store:
+    """Tiles of any number of kernels; any number of processes may use it at once. A context: claims end with it.
+
+    Raises DataError HQ0858 if ``path`` holds something else, HQ0859 where it cannot be written (full, read-only).
+    """
+
+    def __init__(self, path: str | Path, *, create: bool = True) -> None:
+        self.path = Path(path)
+        self._tiles, self._aside = self.path / "tiles", self.path / "damaged"
+        self._claims = Claims(self.path / "claims")
+        self._open(create)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give up every claim. Tiles stay."""
+        self._claims.close()
+
+    def get(self, key: str) -> NDArray[np.float64] | None:
+        """The tile's values, checked; None if it is not there. A damaged one is set aside, with a StoreWarning."""
+        try:
+            return decode(self._tile(key).read_bytes(), key)[1]
+        except FileNotFoundError:
+            return None
+        except Damaged as error:
+            text = f"tile {key[:16]}… of {self.path} is damaged: {error}; "
+            warnings.warn(f"{text}moved to {self._set_aside(key)}, to be computed again", StoreWarning, stacklevel=2)
+            return None
+
+    def claim(self, key: str, numbers: int, about: int = 0) -> bool:
+        """Take the tile, to compute it, and room for so many numbers; False if another process has it.
+
+        ``about``: bytes of what the kernel says of itself. Look with ``get`` after claiming: the tile may have been
+        stored a moment before.
+        """
+        with self._writing():
+            return self._claims.take(key, 8 * numbers + OVERHEAD + about)
+
+    def release(self, key: str) -> None:
+        """Give up a claim without a result."""
+        self._claims.drop(key)
+
+    def put(self, header: Header, values: NDArray[np.float64]) -> None:
+        """Store a tile, durably: once this returns, no crash loses it. Ends the claim on it, if there is one."""
+        temporary, path = self._claims.path(header.key), self._tile(header.key)
+        data = encode(header, values)
+        try:
+            with self._writing():
+                with open(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o666), "wb") as file:
+                    file.write(data)
+                    file.truncate()
+                    file.flush()
+                    os.fsync(file.fileno())
+                if not path.parent.is_dir():
+                    path.parent.mkdir(exist_ok=True)
+                    sync(self._tiles)
+                temporary.rename(path)
+                sync(path.parent)
+        except BaseException:
+            self._claims.drop(header.key)
+            raise
+        self._claims.published(header.key)
+
+    def headers(self) -> Iterator[Header]:
+        """What every tile says of itself; damaged ones are left out."""
+        for path in sorted(self._tiles.glob("??/*")):
+            with suppress(Damaged, FileNotFoundError):
+                yield read_header(path)
+
+    def working(self) -> int:
+        """How many tiles are being computed now."""
+        return self._claims.working()
+
+    def damaged(self) -> int:
+        """How many damaged tiles were set aside."""
+        return sum(1 for _ in self._aside.glob("*"))
+
+    def _tile(self, key: str) -> Path:
+        return self._tiles / key[:2] / key
+
+    def _set_aside(self, key: str) -> Path:
+        aside = self._aside / f"{key}.{self._claims.owner}"
+        with self._writing():
+            self._aside.mkdir(exist_ok=True)
+            with suppress(FileNotFoundError):  # another process was quicker
+                self._tile(key).rename(aside)
+        return aside
+
+    def _open(self, create: bool) -> None:
+        mark = self.path / MARK
+        try:
+            if mark.read_text() != FORMAT:
+                raise DataError("HQ0858", f"{self.path} is a kernel store of another format", "a newer hepq made it")
+            return
+        except FileNotFoundError:
+            why = self._unfit(create)
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+        if why:
+            help = "name an empty or new directory, or one that an earlier `hepqc kernel --store` made"
+            raise DataError("HQ0858", f"{self.path} is not a kernel store", why, help)
+        with self._writing():
+            for folder in (self._tiles, self._claims.folder):
+                folder.mkdir(parents=True, exist_ok=True)
+            with replacing(mark) as temporary:
+                temporary.write_text(FORMAT)
+            sync(self.path)
+
+    def _unfit(self, create: bool) -> str:
+        """Why no store can be begun at ``path``; empty if it can. One that is just being begun is fit."""
+        if not self.path.exists():
+            return "" if create else "there is no such directory"
+        ours = {self._tiles.name, self._claims.folder.name}
+        if not create or any(p.name not in ours and MARK not in p.name for p in self.path.iterdir()):
+            return f"it holds no file {MARK}"
+        return ""
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Errors of writing as DataError HQ0859."""
+        try:
+            yield
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            title = f"the kernel store {self.path} is full" if full else f"cannot write the kernel store {self.path}"
+            why = f"{error.strerror or error}; all tiles stored so far are safe"
+            help = "make room, then run the same command again: it goes on from there" if full else ""
+            raise DataError("HQ0859", title, why, help) from error
+
+
+def utc() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scores beside the truth of a stream of files: classes beside labels, numbers beside the branch they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.core.errors import DataError, did_you_mean
+from hepq.runtime.artifact.manifest import Label, Manifest
+from hepq.runtime.events.columns import check_present, one_each
+from hepq.runtime.events.event_files import Chunk, Source, none_of
+from hepq.runtime.report.labels import LabelledScores, held_label, truth_of
+from hepq.runtime.report.metrics import regression
+from hepq.runtime.report.report import Metrics, Report
+from hepq.runtime.report.thinned import Thinned
+
+
+@dataclass
+class Targets:
+    """An ``output`` of a number, or a list of numbers such as quantiles, for each event, and what it should be:
+    ``branch`` of the files times ``factor``. ``entries``: names of the list's, none for a number.
+    """
+
+    output: str
+    entries: tuple[str, ...]
+    branch: str
+    factor: float
+    weight: str | None
+    rows: Thinned = field(default_factory=Thinned)
+
+    @staticmethod
+    def of(manifest: Manifest, sources: Sequence[Source], given: str, weight: str | None) -> Targets:
+        """``given``: ``OUTPUT=BRANCH`` or the branch. Raises DataError HQ0805, HQ0834."""
+        fit = {o.name: o for o in manifest.outputs
+               if len(o.dims) <= 1 and o.elem != "index" and manifest.ragged_dim(o.dims) is None}  # fmt: skip
+        name, mark, branch = given.partition("=")
+        output, branch = (name, branch) if mark else (next(iter(fit)) if len(fit) == 1 else "", given)
+        if output not in fit:
+            why = did_you_mean(output, fit) if output else f"it gives, of one list of numbers at most: {', '.join(fit)}"
+            title = f"no output of {manifest.name} to compare with {branch}"
+            raise DataError("HQ0834", title, why, "name it with --target OUTPUT=BRANCH")
+        for source in sources:
+            check_present([branch], list(source.branches), str(source), "a target is a branch of the files")
+        factor = next((c.factor for c in manifest.columns if c.branch == branch), 1.0)
+        found = fit[output]
+        entries = found.entries or tuple(map(str, range(manifest.width(found.dims)))) if found.dims else ()
+        return Targets(output, entries, branch, factor, weight)
+
+    def add(self, arrays: Mapping[str, NDArray[Any]], truth: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
+        scores = arrays[self.output].astype(np.float64)
+        self.rows.add(scores.reshape(len(scores), -1), truth * self.factor, weights)
+
+    def metrics(self) -> Metrics:
+        """What ``metrics.regression`` gives, of the number, or of each entry."""
+        found, truth, weights = self.rows.all(3)
+        known = ~np.isnan(found).any(axis=tuple(range(1, found.ndim)))
+        values: dict[str, Any] = {}
+        lacking = "" if known.any() else "none has a score"
+        if not lacking:
+            try:
+                each = [asdict(regression(column, truth[known], weights[known])) for column in found[known].T]
+                values = dict(zip(self.entries, each, strict=True)) if self.entries else each[0]
+            except DataError as error:
+                lacking = f"{error.title}: {error.why}"
+        return Metrics(
+            f"events, {self.output} less {self.branch}", int(known.sum()), values, self.weight,
+            float(weights[known].sum()), int((~known).sum()), self.rows.stride, lacking,
+        )  # fmt: skip
+
+
+@dataclass
+class Judged:
+    """What a stream of scores is compared with, if there is something in the files to compare with."""
+
+    manifest: Manifest
+    label: Label | None
+    labelled: LabelledScores | None
+    targets: Targets | None
+    weight: str | None
+    some: str = ""
+
+    @staticmethod
+    def of(manifest: Manifest, sources: Sequence[Source], weight: str | None, target: str | None) -> Judged:
+        """Raises DataError HQ0805 for a branch, HQ0834 for an output, or a weight with nothing to weigh."""
+        label, own = held_label(manifest, sources), manifest.dataset.label if manifest.dataset else None
+        odd = "" if label is None else _odd_kind(manifest, sources, label)
+        label = None if odd else label
+        labelled = None if label is None else LabelledScores.of(manifest, label, weight)
+        targets = None if target is None else Targets.of(manifest, sources, target, weight)
+        some = odd
+        if own is not None and label is None and not odd:
+            without = [s for s in sources if not set(own.branches) <= set(s.branches)]
+            some = f"{len(without)} of {len(sources)} files lack {', '.join(own.branches)}: {without[0]} is the first"
+        if weight is not None and labelled is None and targets is None:
+            why = some or "the files hold no labels that a score could be compared with"
+            raise DataError("HQ0834", f'no metric for "{weight}" to weigh', why, "name what to compare with: --target")
+        return Judged(manifest, label, labelled, targets, weight, some)
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """All that is read for it."""
+        more = (self.targets.branch if self.targets else None, self.weight)
+        return (*(self.label.branches if self.label else ()), *(b for b in more if b is not None))
+
+    def add(self, arrays: Mapping[str, NDArray[Any]], chunk: Chunk) -> Report:
+        """Take a batch; what its labels are. From the first odd label on there are no metrics of classes."""
+        where, events = str(chunk.source), chunk.events
+        weights = np.ones(len(events))
+        if self.weight is not None:
+            weights = one_each(events, self.weight, where, chunk.first)
+        if self.targets is not None:
+            self.targets.add(arrays, one_each(events, self.targets.branch, where, chunk.first), weights)
+        if self.label is None:
+            return Report()
+        try:
+            truth, labels = truth_of(events, self.label, self.manifest, where, chunk.first)
+        except DataError as error:
+            self.label, self.labelled, self.some = None, None, f"{error.title}: {error.why}"
+            return Report()
+        if self.labelled is not None:
+            self.labelled.add(arrays, truth, weights)
+        return Report(labels=labels)
+
+    def metrics(self) -> tuple[Metrics, ...]:
+        none = (Metrics("events with one label", 0, {}, self.weight, lacking=self.some),) if self.some else ()
+        return (*none, *(part.metrics() for part in (self.labelled, self.targets) if part is not None))
+
+
+def _odd_kind(manifest: Manifest, sources: Sequence[Source], label: Label) -> str:
+    """Why labels of this kind are of no use, if they are not."""
+    try:
+        for source in sources:
+            truth_of(none_of(source, label.branches), label, manifest, str(source))
+    except DataError as error:
+        return f"{error.title}: {error.why}"
+    return ""

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Truth labels beside scores, kept in bounded memory while files stream by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.core.errors import DataError
+from hepq.runtime.artifact.manifest import EventSchema, Label, Manifest
+from hepq.runtime.events.columns import one_number
+from hepq.runtime.events.event_files import Source
+from hepq.runtime.report.metrics import auc, discriminants
+from hepq.runtime.report.report import Labels, Metrics, fewer
+from hepq.runtime.report.thinned import Thinned
+
+Truth = NDArray[np.int64]
+
+
+def truth_of(
+    events: Any, label: Label, schema: EventSchema, where: str = "the events", first: int = 0
+) -> tuple[Truth, Labels]:
+    """Each event's class [events], -1 for none or several; and how many there are of each. Raises as ``classes_of``."""
+    dim = schema.dim(label.dim)
+    size = dim.size or 0
+    marks = _marks(events, label.branches, where, first)
+    truth = _classes(marks, size)
+    several, values = 0, dict[str, int]()
+    if len(label.branches) == 1 < size:
+        found, counts = np.unique(marks[truth < 0, 0], return_counts=True)
+        values = fewer({f"{v:g}": int(n) for v, n in zip(found, counts, strict=True)})
+    else:
+        several = int(((marks > 0).sum(axis=1) > 1).sum())
+    classes = {name: int((truth == i).sum()) for i, name in enumerate(dim.entries or map(str, range(size)))}
+    return truth, Labels(label.branches, classes, int((truth < 0).sum()) - several, several, values)
+
+
+def classes_of(events: Any, branches: Sequence[str], classes: int, where: str = "the events", first: int = 0) -> Truth:
+    """Each event's class, -1 for none: from one truth value per class, or from one branch that numbers it from 0.
+
+    ``first`` is the number of the first event in ``where``. Raises DataError HQ0815 for a missing label, HQ0806 or
+    HQ0807 for labels that are not one number an event.
+    """
+    return _classes(_marks(events, branches, where, first), classes)
+
+
+def _marks(events: Any, branches: Sequence[str], where: str, first: int) -> NDArray[np.float64]:
+    """[events, branches]"""
+    return np.stack([one_number(events, b, where, first).astype(np.float64) for b in branches], axis=1)
+
+
+def _classes(marks: NDArray[np.float64], classes: int) -> Truth:
+    if marks.shape[1] == 1 < classes:
+        number = marks[:, 0]
+        return np.where((number >= 0) & (number < classes) & (number == np.floor(number)), number, -1).astype(np.int64)
+    hot = marks > 0
+    return np.where((hot.sum(axis=1) == 1) & ~np.isnan(marks).any(axis=1), hot.argmax(axis=1), -1)
+
+
+@dataclass
+class LabelledScores:
+    """Scores [events, classes] of the output that shares the label's dim, and each event's class (-1: none).
+
+    A ``single`` score, such as a support vector machine's, stands for the last of two classes. ``weight``: the branch
+    that weighs events.
+    """
+
+    output: str
+    classes: tuple[str, ...]
+    weight: str | None = None
+    single: bool = False
+    rows: Thinned = field(default_factory=Thinned)
+
+    @staticmethod
+    def of(manifest: Manifest, label: Label, weight: str | None = None) -> LabelledScores | None:
+        """A collector, if an output is over the label's dim."""
+        dim = manifest.dim(label.dim)
+        output = next((o for o in manifest.outputs if o.dims == (label.dim,) and o.entries), None)
+        if output is None and dim.size == 2:
+            output = next((o for o in manifest.outputs if o.dims == () and o.elem == "real"), None)
+        if output is None or not dim.entries:
+            return None
+        return LabelledScores(output.name, dim.entries, weight, not output.dims)
+
+    def add(self, arrays: Mapping[str, NDArray[Any]], truth: Truth, weights: NDArray[np.float64]) -> None:
+        """Take a batch's scores, classes and weights, [events] each."""
+        scores = arrays[self.output]
+        self.rows.add(np.stack([-scores, scores], axis=1) if self.single else scores, truth, weights)
+
+    def metrics(self) -> Metrics:
+        """``auc``: class -> AUC of its discriminant against all other classes, of those that occur if two do."""
+        scores, truth, weights = self.rows.all(3)
+        labelled, nan = truth >= 0, np.isnan(scores).any(axis=tuple(range(1, scores.ndim)))
+        known = labelled & ~nan
+        scores, truth, weights = scores[known], truth[known].astype(np.int64), weights[known]
+        areas: dict[str, float] = {}
+        lacking = ""
+        if len(present := np.unique(truth)) < 2:
+            lacking = f"all are of {self.classes[present[0]]}" if len(present) else "none has a class and a score"
+        else:
+            likely = scores if self.single else discriminants(scores)
+            try:
+                areas = {self.classes[c]: auc(likely[:, c], truth == c, weights) for c in present}
+            except DataError as error:
+                lacking = f"{error.title}: {error.why}"
+        return Metrics(
+            "events with one label", len(truth), {"auc": areas}, self.weight, float(weights.sum()),
+            int((labelled & nan).sum()), self.rows.stride, lacking,
+        )  # fmt: skip
+
+
+def held_label(manifest: EventSchema, sources: Sequence[Source]) -> Label | None:
+    """The dataset's label, if every file holds its branches."""
+    label = manifest.dataset.label if manifest.dataset else None
+    held = label is not None and all(set(label.branches) <= set(s.branches) for s in sources)
+    return label if held else None

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Events to judge a model on: drawn by chance, with their classes; and the score that is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hepq.core.errors import DataError, did_you_mean
+from hepq.runtime.artifact.manifest import Manifest, Output
+from hepq.runtime.events import event_files
+from hepq.runtime.events.batch import Batch, prepare
+from hepq.runtime.events.columns import check_present, collect, field_names
+from hepq.runtime.report.labels import truth_of
+from hepq.runtime.report.metrics import accuracy, auc, discriminants
+from hepq.runtime.report.report import Report
+
+if TYPE_CHECKING:
+    from hepq.runtime.model import Model
+
+#: number of each event's class, -1 for none; or whether it is signal
+Truth = NDArray[np.int64] | NDArray[np.bool_]
+Outputs = Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number for each event: an entry of an output. ``signal``: the number of the class that it stands for.
+
+    ``sign``: -1 where the only score of two classes stands for the other one.
+    """
+
+    output: Output
+    entry: int | None
+    title: str
+    signal: int | None
+    sign: int = 1
+    classes: int = 0
+
+    def values(self, outputs: Outputs) -> NDArray[np.float64]:
+        """[events]: the number itself, or the discriminant of its class where there is one for each."""
+        found = outputs[self.output.name].astype(np.float64)
+        if self.entry is None:
+            return self.sign * found
+        values: NDArray[np.float64] = (discriminants(found) if self.classes else found)[:, self.entry]
+        return values
+
+    def metric(self, name: Literal["auc", "accuracy"], truth: Truth, batch: Batch) -> Callable[[Outputs], float]:
+        """What outputs are worth, on the events that are scored and have a class.
+
+        auc: of this score, its class against all others. accuracy: how often the largest score is the right one.
+        Raises DataError HQ0829 where that is not defined.
+        """
+        known = ~batch.unscored if truth.dtype == np.bool_ else ~batch.unscored & (truth >= 0)
+        if name == "accuracy":
+            if truth.dtype == np.bool_ or self.classes == 0:
+                title = f"no accuracy of {self.output.name}"
+                raise DataError("HQ0829", title, "it has not one score for each class of the label", "--metric auc")
+            return lambda outputs: accuracy(outputs[self.output.name][known], truth[known])
+        if truth.dtype != np.bool_ and self.signal is None:
+            help = "choose the score of a class, or give the truth of each event"
+            raise DataError("HQ0829", f"{self.title} is the score of no class", "the labels name no such class", help)
+        signal = truth[known] if truth.dtype == np.bool_ else truth[known] == self.signal
+        return lambda outputs: auc(self.values(outputs)[known], signal)
+
+
+def choose(manifest: Manifest, output: str | None = None, class_: str | None = None) -> Score:
+    """The score of ``output``'s entry ``class_``; by default of the output that the labels are about, and the last.
+
+    Raises DataError HQ0831 if there is no such output or class, or several to choose from.
+    """
+    label = manifest.dataset.label if manifest.dataset else None
+    names = manifest.dim(label.dim).entries if label else ()
+    single = {o.name: o for o in manifest.outputs if len(o.dims) <= 1 and manifest.ragged_dim(o.dims) is None}
+    if output is None:
+        about = [o.name for o in single.values() if label and o.dims == (label.dim,)] or list(single)
+        if len(about) != 1:
+            why = f"it gives {', '.join(single) or 'none'}"
+            raise DataError("HQ0831", f"which output of {manifest.name}, one number or one list an event?", why,
+                            "name it with --output")  # fmt: skip
+        output = about[0]
+    if output not in single:
+        raise DataError("HQ0831", f"no output {output} of {manifest.name} to attribute", did_you_mean(output, single))
+    found = single[output]
+    if not found.dims:
+        last = len(names) - 1
+        which = last if class_ is None else _index(class_, names, output)
+        sign = -1 if len(names) == 2 and which == 0 else 1
+        return Score(found, None, output, which if len(names) == 2 else None, sign)
+    size = manifest.width(found.dims)
+    entries = found.entries or tuple(map(str, range(size)))
+    entry = size - 1 if class_ is None else _index(class_, entries, output)
+    signal = names.index(entries[entry]) if entries[entry] in names else None
+    return Score(found, entry, f"{output}.{entries[entry]}", signal, classes=size if entries == names else 0)
+
+
+def _index(name: str, known: tuple[str, ...], output: str) -> int:
+    if name not in known:
+        raise DataError("HQ0831", f"no class {name} of {output}", did_you_mean(name, known))
+    return known.index(name)
+
+
+def drawn(
+    model: Model, events: Any, *, tree: str | None = None, limit: int | None = None, seed: int = 0,
+    truth: ArrayLike | None = None, labelled: bool = True,
+) -> tuple[Batch, Truth | None]:  # fmt: skip
+    """At most ``limit`` events, drawn by chance and in order, as the compiled function takes them, with a report of
+    what became of them; and their classes.
+
+    ``events``: files, or as for calling a model. ``truth``: of each event, its class's number, or whether it is
+    signal; by default what the dataset's labels say. Raises DataError HQ0809 for no events, HQ0829 without labels.
+    """
+    manifest = model.manifest
+    label = manifest.dataset.label if manifest.dataset else None
+    branches = model.branches()
+    if labelled and truth is None:
+        if label is None:
+            why, help = "its dataset has none", 'add `label truth: cls = "…"` to the dataset, or give the truth'
+            raise DataError("HQ0829", f"no labels of the events of {manifest.name}", why, help)
+        branches = list(dict.fromkeys([*branches, *label.branches]))
+    data, chosen, total = _drawn(model, events, branches, tree, limit, np.random.default_rng(seed))
+    batch = prepare(manifest, collect(manifest, data))
+    batch = replace(batch, report=replace(batch.report, events=total))
+    if batch.events == 0:
+        raise DataError("HQ0809", "no events to attribute scores of", "there is nothing to score")
+    if not labelled:
+        return batch, None
+    if truth is None:
+        assert label is not None
+        found, labels = truth_of(data, label, manifest)
+        return replace(batch, report=batch.report + Report(labels=labels)), found
+    given = np.asarray(truth)
+    if given.shape != (total,):
+        raise DataError("HQ0829", "events and truth differ in length", f"{total} events, truth of shape {given.shape}")
+    return batch, given[chosen] if given.dtype == np.bool_ else given[chosen].astype(np.int64)
+
+
+def _drawn(
+    model: Model, events: Any, branches: list[str], tree: str | None, limit: int | None, rng: np.random.Generator
+) -> tuple[Any, NDArray[np.int64], int]:
+    """The events drawn, with ``branches``; their numbers among all; how many there are."""
+    import awkward as ak
+
+    def some(total: int) -> NDArray[np.int64]:
+        every = np.arange(total)
+        return every if limit is None or total <= limit else np.sort(rng.choice(every, limit, replace=False))
+
+    if not event_files.is_files(events):
+        collect(model.manifest, events)  # says what is wrong with them
+        check_present(branches, field_names(events) or [], "the events")
+        columns = {b: events[b] if isinstance(events[b], ak.Array) else ak.Array(events[b]) for b in branches}
+        total = len(next(iter(columns.values()), ()))
+        chosen = some(total)
+        return {b: column[chosen] for b, column in columns.items()}, chosen, total
+    sources = event_files.find(events, model.tree(tree))
+    total = sum(s.events for s in sources)
+    chosen = some(total)
+    parts, first = [], 0
+    for source in sources:
+        for chunk in event_files.iterate(source, branches):
+            mine = chosen[(chosen >= first) & (chosen < first + len(chunk.events))] - first
+            parts.append(chunk.events[mine])
+            first += len(chunk.events)
+    return ak.concatenate(parts), chosen, total
