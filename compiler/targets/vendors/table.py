@@ -46,7 +46,7 @@ def imported(path: Path, vendor: str, name: str | None = None) -> Device:
     Raises HepqError HQ0723 for a file that is not what this vendor publishes.
     """
     data = parsed(path, "HQ0723", vendor=vendor)
-    read: Callable[[Mapping[str, Any], str], Device] = import_module(f"hepq.compiler.targets.vendor_{vendor}").read
+    read: Callable[[Mapping[str, Any], str], Device] = import_module(f"hepq.compiler.targets.vendors.{vendor}").read
     try:
         return read(data, f"{vendor}:{name or _own_name(data) or path.stem}".replace(" ", "-"))
     except Unfit as error:
