@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Seeded single faults planted in lang, compiler and runtime: do the tests that execute the line notice?
+"""Seeded single faults planted in core, lang, compiler and runtime: do the tests that execute the line notice?
 
 Each fault is planted in memory, in a child forked after the libraries are imported; no file is changed. A test that
 fails, a crash and a hang notice it. Which tests execute which line is recorded the first time, and again for test files
@@ -32,7 +32,7 @@ from benchmarks.forked import ROOT, Ended, run_all, run_pytest
 from benchmarks.line_tests import LineTests, Timed, record, selected
 from benchmarks.mutations import mutations, planted
 
-FOLDERS = ("lang", "compiler", "runtime")
+FOLDERS = ("core", "lang", "compiler", "runtime")
 TESTS = ("tests/lang", "tests/compiler", "tests/runtime", "tests/hepq", "tests/attributions", "tests/models", "tests")
 QUICK = ("tests/lang/test_format.py", "tests/lang/test_parser.py")
 #: files of words alone: the catalogue of diagnostics
