@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 from hepq.cli import app
 from hepq.compiler.driver.check import check_path
 from hepq.core.diagnostics.catalogue import entries
+from hepq.core.diagnostics.codes_data import DATA as CATALOGUE
 from hepq.core.diagnostics.diagnostic import Diagnostic
 from hepq.core.diagnostics.render import render_text
-from hepq.core.errors import CATALOGUE
 from hepq.lang.format.program import format_source
 from hepq.lang.syntax.limits import MAX_BYTES
 from tests.compiler.onnx.networks import save

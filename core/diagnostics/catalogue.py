@@ -1,33 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The closed catalogue of diagnostics: every message a user can get has a code and an entry here."""
+"""The closed catalogue of diagnostics: every message a user can get has a code, and an entry in ``codes_*.py``.
+
+Entries of data and artifacts (HQ08xx, ``codes_data.py``) are titles alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from string import Formatter
 
-from hepq.core.diagnostics.diagnostic import Diagnostic, Label, Severity
+from hepq.core.diagnostics.diagnostic import Diagnostic, Entry, Label
 from hepq.core.source import Span
-
-
-@dataclass(frozen=True)
-class Entry:
-    """``title`` and ``help`` are templates; ``why`` explains the rule on the code's page."""
-
-    title: str
-    why: str
-    help: str | None = None
-    severity: Severity = "error"
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """Names of the template fields, in order of first use."""
-        text = self.title + (self.help or "")
-        return tuple(dict.fromkeys(name for _, name, _, _ in Formatter().parse(text) if name))
-
 
 #: names of more characters are not compared, and of more names than that, only some
 _LONG, _MANY = 80, 400
@@ -37,17 +21,14 @@ _SHOWN = 600
 
 @cache
 def entries() -> dict[str, Entry]:
-    """Every code with its entry, in order of code."""
+    """Every code of a program's diagnostics with its entry, in order of code."""
     from hepq.core.diagnostics.codes_check import CHECK
-    from hepq.core.diagnostics.codes_devices import DEVICES
-    from hepq.core.diagnostics.codes_modules import MODULES
-    from hepq.core.diagnostics.codes_onnx import ONNX
-    from hepq.core.diagnostics.codes_quantum import QUBITS
+    from hepq.core.diagnostics.codes_compile import COMPILE
+    from hepq.core.diagnostics.codes_models import MODELS
+    from hepq.core.diagnostics.codes_quantum import QUANTUM
     from hepq.core.diagnostics.codes_syntax import SYNTAX
-    from hepq.core.diagnostics.codes_train import TRAINING
-    from hepq.core.diagnostics.codes_use import USE
 
-    return dict(sorted((SYNTAX | MODULES | QUBITS | USE | DEVICES | TRAINING | ONNX | CHECK).items()))
+    return SYNTAX | CHECK | QUANTUM | MODELS | COMPILE
 
 
 def diag(
@@ -67,15 +48,8 @@ def diag(
     fields = {key: _short(value) if isinstance(value, str) else value for key, value in fields.items()}
     if help is None and near:
         help = "did you mean " + " or ".join(f"`{name}`" for name in near) + "?"
-    if help is None and entry.help is not None:
-        help = entry.help.format(**fields)
-    return Diagnostic(
-        code=code,
-        title=entry.title.format(**fields),
-        labels=tuple(Label(label) if isinstance(label, Span) else label for label in labels),
-        notes=tuple(notes),
-        help=help,
-        severity=entry.severity,
+    return entry.filled(
+        code, [Label(label) if isinstance(label, Span) else label for label in labels], notes, help, **fields
     )
 
 

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from hepq.core.diagnostics.catalogue import Entry
+from hepq.core.diagnostics.diagnostic import Entry
 
-QUBITS: dict[str, Entry] = {
+QUANTUM: dict[str, Entry] = {
     "HQ0501": Entry(
         "qubit `{name}` is copied",
         "Qubits cannot be copied: a name for a qubit is used, never bound again.",

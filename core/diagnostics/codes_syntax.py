@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from hepq.core.diagnostics.catalogue import Entry
+from hepq.core.diagnostics.diagnostic import MORE, NOT_SHOWN, Entry
 
 SYNTAX = {
     "HQ0001": Entry("unexpected {found}", "The text does not follow the grammar at this point.", "expected {expected}"),
@@ -143,11 +143,7 @@ SYNTAX = {
         "Brackets inside the arguments of calls, again and again through many functions, are all open at one time.",
         "bind parts of the expressions to names",
     ),
-    "HQ0043": Entry(
-        "{more} more message{s}, not shown",
-        "The first mistakes of a text are worth mending before the others are read.",
-        "mend those above, and check again",
-    ),
+    MORE: NOT_SHOWN,
     "HQ0044": Entry(
         "`{path}` is not a regular file",
         "A device, a pipe or a socket may have no end.",

@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Diagnostics: what a user reads when a program or its data is wrong.
 
-A diagnostic is made from the closed catalogue (``core/diagnostics/catalogue.py``) by code, so that
-every message has a page in ``docs/diagnostics`` and a golden example.
+A diagnostic is made from an entry of the closed catalogue (``core/diagnostics/catalogue.py``) by code,
+so that every message has a page in ``docs/diagnostics`` and a golden example.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from string import Formatter
 from typing import Literal
 
 from hepq.core.source import Span
 
-#: the code that says how many more diagnostics there are
-MORE = "HQ0043"
 Severity = Literal["error", "warning"]
 
 
@@ -38,6 +37,40 @@ class Diagnostic:
     def __str__(self) -> str:
         where = f"{self.labels[0].span}: " if self.labels else ""
         return f"{where}{self.severity}[{self.code}]: {self.title}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """``title`` and ``help`` are templates; ``why`` explains the rule on the code's page."""
+
+    title: str
+    why: str
+    help: str | None = None
+    severity: Severity = "error"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the template fields, in order of first use."""
+        text = self.title + (self.help or "")
+        return tuple(dict.fromkeys(name for _, name, _, _ in Formatter().parse(text) if name))
+
+    def filled(
+        self, code: str, labels: Sequence[Label] = (), notes: Sequence[str] = (), help: str | None = None,
+        **fields: object,
+    ) -> Diagnostic:  # fmt: skip
+        """The diagnostic; ``help`` replaces the entry's own. Raises KeyError for a missing template field."""
+        if help is None and self.help is not None:
+            help = self.help.format(**fields)
+        return Diagnostic(code, self.title.format(**fields), tuple(labels), tuple(notes), help, self.severity)
+
+
+#: how many more diagnostics there are
+MORE = "HQ0043"
+NOT_SHOWN = Entry(
+    "{more} more message{s}, not shown",
+    "The first mistakes of a text are worth mending before the others are read.",
+    "mend those above, and check again",
+)
 
 
 class HepqError(Exception):
@@ -80,10 +113,8 @@ class Sink:
 
     def skip(self) -> None:
         """Count a diagnostic that is not shown."""
-        from hepq.core.diagnostics.catalogue import diag
-
         self.more += 1
-        self.items[self.limit :] = [diag(MORE, more=self.more, s="s" * (self.more > 1))]
+        self.items[self.limit :] = [NOT_SHOWN.filled(MORE, more=self.more, s="s" * (self.more > 1))]
 
     @property
     def errors(self) -> list[Diagnostic]:

@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HQ06xx and HQ07xx: datasets and models as a whole, weights and compiling.
-
-HQ08xx (data and artifacts at run time) stand in ``core/errors.py``, which must not import the compiler.
-"""
+"""HQ06xx: datasets, models, checkpoints and trainings as declared."""
 
 from __future__ import annotations
 
-from hepq.core.diagnostics.catalogue import Entry
+from hepq.core.diagnostics.diagnostic import Entry
 
-DATASETS = {
+MODELS = {
     "HQ0601": Entry(
         "dataset `{name}` has no branch `{branch}`",
         "Branches are declared before they are used.",
@@ -135,79 +132,45 @@ DATASETS = {
         "add a line for it",
         severity="warning",
     ),
-}
-
-WEIGHTS = {
-    "HQ0701": Entry("weights file not found: `{path}`", "The path given does not exist."),
-    "HQ0702": Entry(
-        "`{path}` cannot be read as weights: {reason}",
-        "Weights are safetensors, or a PyTorch state_dict, which is read without running code.",
+    "HQ0650": Entry(
+        "`{name}` is used nowhere, and nearly a setting",
+        "Settings of a training are bound like any name; one that is misspelt would change nothing.",
+        "correct it, or remove it",
     ),
-    "HQ0703": Entry("weight `{name}` is missing in `{path}`", "Every weight of the model must be in the file."),
-    "HQ0704": Entry(
-        "`{path}` has `{name}`, which the model does not",
-        "The file belongs to another model, or to another version of it.",
+    "HQ0651": Entry(
+        "expected {wanted}, found {found}",
+        "Each setting of a training takes one kind of value, known when the program is compiled.",
+        "see the settings of `train` in the language reference",
     ),
-    "HQ0705": Entry(
-        "weight `{name}` has shape {found}, the model needs {wanted}", "The file belongs to a model of other sizes."
+    "HQ0652": Entry("no {what} `{name}`", "Optimisers, schedules and their arguments have fixed names."),
+    "HQ0653": Entry(
+        "a loss or weight is one pure number for each event, not `{found}`",
+        "The training averages the losses of a batch's events; over what an event is made of, the program says how.",
+        "sum or average it: `mean(loss, over=dim)`; divide a quantity by its unit",
     ),
-    "HQ0706": Entry("weight `{name}` holds NaN or infinity", "Such a model would give no usable score."),
-    "HQ0707": Entry(
-        "no checkpoint table `{name}`",
-        "Foreign state_dicts are mapped by a `checkpoint` declaration.",
-        "tables are: {known}",
+    "HQ0654": Entry(
+        "step `{name}` moves no weights",
+        "A step has the name of a block that is bound above it, whose weights it moves.",
+        "bind a block: `{name} = …`, or name several: `weights = [a, b]`",
     ),
-    "HQ0708": Entry("unknown target `{name}`", "Targets are where the compiled code runs.", "targets are: {known}"),
-    "HQ0709": Entry("`{op}` cannot be compiled for `{target}`", "The target lacks this operation."),
-    "HQ0711": Entry(
-        "model `{name}` has no weights",
-        "Compiling needs trained weights, or an explicit wish for random ones.",
-        "pass `--weights FILE.safetensors`, or `--init SEED` for random weights",
+    "HQ0655": Entry(
+        "nothing to train in `{train}`: {what}",
+        "A training needs a dataset, and a loss: its own, or the one that suits a model's result and a label.",
+        "choose with `data = …` and `model = …`, or write a `loss`",
     ),
-    "HQ0730": Entry(
-        "a circuit on {wanted} wires does not fit `{name}`",
-        "Wires that gates join need qubits that work and hang together; groups of wires may be on several pieces.",
-        "choose a larger device: `hepqc targets` lists them",
+    "HQ0656": Entry(
+        "step `{name}` needs a loss, and has no other setting than `optimiser`",
+        "A step says what its weights are moved by; all else holds for the whole training.",
+        "write `loss = …` in it, and other settings outside",
     ),
-    "HQ0731": Entry(
-        "no circuit can be written in the gates of `{name}`: {found}",
-        "A device needs turns about two axes and one of cz, cx, ecr, rzz, iswap and ms.",
-        "choose another device; or, if a file of yours describes it, name all of its native gates there",
+    "HQ0657": Entry(
+        "a loss beside steps",
+        "With steps, each says its own loss.",
+        "put it into a step",
     ),
-    "HQ0732": Entry(
-        "no recipe gave a circuit for `{name}`: {found}",
-        "Every one failed, or gave a circuit that is not the source and was discarded.",
-    ),
-    "HQ0733": Entry(
-        "no format `{name}` of circuits", "Circuits are written in formats that others read.", "formats are: {known}"
-    ),
-    "HQ0734": Entry(
-        "`{name}` has no open angles",
-        "Only qasm3, qpy and tket can leave rotations open.",
-        "name a file of events to fill it with, or choose qasm3, qpy or tket",
-    ),
-    "HQ0735": Entry(
-        "`{name}` has no gate `{gate}` of `{device}`",
-        "A circuit is written in the gates of its device, or not at all.",
-        "choose another format: qasm3 has all gates",
-    ),
-    "HQ0736": Entry(
-        "the circuit written as `{name}` does not read back as the same: {found}",
-        "All that is written is read again by another program and compared.",
-    ),
-    "HQ0750": Entry(
-        "the classical and the quantum part of `{name}` cannot be told apart: {found}",
-        "Particles are dealt with by compiled code before the circuits; what follows the circuits cannot use it.",
-        "reduce over particles before the circuit, or let the circuit give one value per event or particle",
-    ),
-    "HQ0751": Entry(
-        "`{name}` is no kernel: of two events it gives {found}", "A kernel gives one number for each pair of events."
-    ),
-    "HQ0752": Entry(
-        "model `{name}` has no circuit to run on `{target}`",
-        "Quantum devices run circuits; all else is compiled for a CPU.",
-        "compile it with `--target cpu`",
+    "HQ0658": Entry(
+        "{found}",
+        "One training is run at a time.",
+        "choose one with `--train NAME`",
     ),
 }
-
-USE = DATASETS | WEIGHTS
