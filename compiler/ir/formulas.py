@@ -1,23 +1,60 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Functions of the library found again in the IR, by their formulas."""
+"""Functions of the library, found again in the IR by their formulas; whoever changes one in ``std.nn`` changes it here.
+
+Each is written as in ``std.nn``; what it captures has the names that its docstring or comment gives.
+"""
 
 from __future__ import annotations
 
-from hepq.compiler.ir.node import Node
-from hepq.core.types import Dim
+from math import isclose, sqrt
+
+from hepq.compiler.ir.match import Found, Pattern, capture, number, op
+
+#: a floor under a probability, there to keep its logarithm finite
+FLOOR = 1e-20
+
+_x, _over = capture("x"), capture("over")
+_one = _over.where(lambda found: len(found["over"]) == 1)
 
 
-def softmax_of(node: Node) -> tuple[Node, Dim] | None:
-    """x and dim, if ``node`` is exp(x - max(x)) / sum(exp(x - max(x))) over one dim."""
-    if node.op != "div":
-        return None
-    e, total = node.operands
-    if e.op != "exp" or total.op != "reduce_sum" or total.operands[0] is not e or len(total["over"]) != 1:
-        return None
-    difference = e.operands[0]
-    if difference.op != "sub":
-        return None
-    x, top = difference.operands
-    if top.op != "reduce_max" or top.operands[0] is not x or top["over"] != total["over"]:
-        return None
-    return x, total["over"][0]
+def _softmax(x: Pattern) -> Pattern:
+    shifted = (x - op("reduce_max", x, over=_one)).named("shifted")
+    e = op("exp", shifted).named("e")
+    return e / op("reduce_sum", e, over=_over).named("total")
+
+
+def _layer_norm() -> Pattern:
+    d = (_x - op("reduce_mean", _x, over=_one)).named("d")
+    variance = op("reduce_mean", d * d, over=_over)
+    return d / op("sqrt", variance + number("eps")) * capture("weight") + capture("bias")
+
+
+def _attention() -> Pattern:
+    product = op("contract", capture("q"), capture("k"), over=capture("summed"))
+    scaled = product | product * number("factor") | product / number("divisor")
+    softmax = _softmax((scaled | scaled + capture("bias")).named("logits"))
+    weights = softmax | op("dropout", softmax, p=capture("p"))
+    return op("contract", weights, capture("v"), over=capture("keys")).where(_over_its_keys)
+
+
+def _over_its_keys(found: Found) -> bool:
+    return [d.key for d in found["keys"]] == [d.key for d in found["over"]]
+
+
+#: max(x, 0)
+RELU = op("max", _x, 0)
+#: x (1 + erf(x / sqrt(2))) / 2, arXiv:1606.08415
+GELU = (_x * 0.5 * (op("erf", _x / number("root")) + 1)).where(lambda f: isclose(f["root"], sqrt(2), rel_tol=1e-12))
+#: exp(shifted) / total with shifted = x - max(x), total = sum(exp(shifted)), all ``over`` one dim
+SOFTMAX = _softmax(_x)
+#: log(softmax(x)), or of its maximum with a tiny number
+LOG_SOFTMAX = op("log", SOFTMAX | op("max", SOFTMAX, number("floor")).where(lambda f: 0 < f["floor"] <= FLOOR))
+#: (x - mean) / sqrt(mean((x - mean)^2) + eps) * weight + bias ``over`` one dim, arXiv:1607.06450
+LAYER_NORM = _layer_norm()
+#: the sum over ``keys``, one dim, of v times softmax(q . k / divisor + bias): the sum of q times k ``summed`` over some
+#: dims, which may have a ``factor`` instead, or neither; of the weights a fraction p may be dropped. arXiv:1706.03762
+ATTENTION = _attention()
+#: x W^T + b over one dim
+LINEAR = op("contract", _x, op("param").named("weight"), over=_one).named("product") + op("param").named("bias")
+#: what is x itself
+IDENTITIES = _x + 0 | _x - 0 | _x * 1 | _x / 1 | _x**1 | op("neg", op("neg", _x))

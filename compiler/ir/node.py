@@ -66,6 +66,8 @@ BINARY = frozenset("add sub mul div mod pow min max atan2 hypot and or".split())
 #: names differ from the elementwise min and max: ``reduce_max``
 REDUCE = frozenset("reduce_sum reduce_mean reduce_max reduce_min reduce_any reduce_all".split())
 ELEMENTWISE = UNARY | BINARY | {"where", "cast"}
+#: their operands may be exchanged
+COMMUTATIVE = frozenset("add mul min max hypot and or eq ne contract".split())
 QUANTUM = frozenset("fidelity expect probs sample".split())
 #: param initialisers: ("constant", v) ("uniform", lo, hi) ("normal", mean, std)
 #: ("xavier_uniform",) ("kaiming_uniform",): fans: its first and second dim

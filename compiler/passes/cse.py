@@ -7,10 +7,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.ir.node import COMMUTATIVE, Module, Node
 from hepq.compiler.passes.base import Uses, Weights, rewrite
-
-_COMMUTATIVE = frozenset("add mul min max hypot and or eq ne".split())
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class MergeEqual:
 
 def _key(node: Node) -> Hashable:
     operands = [id(o) for o in node.operands]
-    if node.op in _COMMUTATIVE:
+    if node.op in COMMUTATIVE:
         operands.sort()
     # repr, because 0.0 == -0.0 but 1 / 0.0 != 1 / -0.0
     attrs = frozenset((k, repr(v) if k == "value" else v) for k, v in node.attrs.items())

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from hepq.compiler.ir.formulas import IDENTITIES
 from hepq.compiler.ir.infer import make, same_dims
 from hepq.compiler.ir.interpret import evaluate
 from hepq.compiler.ir.node import Module, Node, topological
@@ -62,13 +63,11 @@ class _Folder:
 
 def simplify(node: Node) -> Node | None:
     """An older node equal to ``node`` or a cheaper one, if an identity says so."""
-    if node.op in _NEUTRAL:
-        return _drop_neutral(node)
+    if (found := IDENTITIES.match(node)) is not None:
+        return _as(found["x"], node)
     if not node.operands:
         return None
     x = node.operands[0]
-    if node.op == "neg" and x.op == "neg":
-        return _as(x.operands[0], node)
     if node.op == "cast" and x.type.elem == node.type.elem:
         return _as(x, node)
     if node.op == "transpose":
@@ -78,22 +77,6 @@ def simplify(node: Node) -> Node | None:
     if node.op == "pick" and x.op == "stack" and x["dim"].key == node["dim"].key:
         return _stacked(x.operands[node["index"]], node)
     return None
-
-
-#: op -> (neutral element, the operands that may be it)
-_NEUTRAL = {"add": (0, (0, 1)), "sub": (0, (1,)), "mul": (1, (0, 1)), "div": (1, (1,)), "pow": (1, (1,))}
-
-
-def _drop_neutral(node: Node) -> Node | None:
-    neutral, slots = _NEUTRAL[node.op]
-    for slot in slots:
-        if _is_const(node.operands[slot], neutral):
-            return _as(node.operands[1 - slot], node)
-    return None
-
-
-def _is_const(node: Node, value: Any) -> bool:
-    return node.op == "const" and node["value"] == value
 
 
 def _as(x: Node, node: Node, changed: bool = True) -> Node | None:

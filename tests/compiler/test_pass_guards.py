@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hepq.compiler.ir.formulas import FLOOR
 from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.passes.base import Pass
@@ -15,7 +16,7 @@ from hepq.compiler.passes.cse import MergeEqual
 from hepq.compiler.passes.fold_batch_norm import FoldBatchNorm
 from hepq.compiler.passes.fold_constants import FoldConstants
 from hepq.compiler.passes.linear_gather import LinearGather
-from hepq.compiler.passes.log_softmax import FLOOR, LogSoftmax
+from hepq.compiler.passes.log_softmax import LogSoftmax
 from hepq.compiler.passes.reassociate_bias import SinkBias
 from hepq.core.types import Dim, Type
 from tests.compiler.test_passes import (

@@ -147,7 +147,7 @@ def test_symmetric_formulas_are_found(expression: str, symmetric: bool) -> None:
     ("name", "count"), [("gelu", 1), ("softmax", 1), ("LayerNorm", 1), ("Dense", 1), ("SelfAttention", 6)]
 )
 def test_functions_of_the_library_are_computed_in_one_pass(name: str, count: int) -> None:
-    """They are known by their formulas: whoever changes a formula in std.nn changes torch_fused.py."""
+    """They are known by their formulas: whoever changes a formula in std.nn changes ir/formulas.py."""
     model = to_torch(module_of("nn", name))
     assert len(model._fused) == count
     assert len(model._plan_of(None).nodes) < len(list(model.ir.walk()))

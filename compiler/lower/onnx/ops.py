@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from hepq.compiler.ir import node as ir
+from hepq.compiler.ir.formulas import RELU
 from hepq.compiler.ir.matmul_dims import MatMul
 from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.onnx import elementwise
@@ -43,15 +44,11 @@ def _apply(node: Node, args: list[str], batch: Batch) -> str:
     if node.op == "where":
         mask, x, other = args
         return select(graph, mask, x, other, node.type.elem)
-    if node.op == "max" and node.type.elem == "real" and _is_zero(node.operands[1]):
-        return graph.op("Relu", args[0])
+    if node.type.elem == "real" and (found := RELU.match(node)) is not None:
+        return graph.op("Relu", args[node.operands.index(found["x"])])
     if node.op in ("eq", "ne") and operand == "bool":
         return graph.op("Xor", args[0], args[1] if node.op == "ne" else graph.op("Not", args[1]))
     return elementwise.apply(graph, node.op, args, DTYPES[operand])
-
-
-def _is_zero(node: Node) -> bool:
-    return node.op == "const" and node["value"] == 0
 
 
 def _same(node: Node, args: Sequence[Value], batch: Batch) -> Value:

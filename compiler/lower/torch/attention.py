@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import permutations
 from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from hepq.compiler.ir.formulas import softmax_of
+from hepq.compiler.ir.formulas import ATTENTION
+from hepq.compiler.ir.match import Found
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.torch.fused import Fused
 from hepq.compiler.lower.torch.ops import dropped, kept
@@ -48,22 +48,7 @@ class Attention:
     @staticmethod
     def of(node: Node) -> Attention | None:
         """None if ``node`` is none."""
-        if node.op != "contract" or len(node["over"]) != 1:
-            return None
-        for weights, v in permutations(node.operands):
-            p, inner = (weights["p"], weights.operands[0]) if weights.op == "dropout" else (0.0, weights)
-            softmax = softmax_of(inner)
-            if softmax is None or softmax[1].key != node["over"][0].key:
-                continue
-            logits, key = softmax
-            for product, bias in _sums(logits):
-                scale, product = _scaled(product)
-                if product.op == "contract":
-                    for q, k in permutations(product.operands):
-                        made = _matched(node, q, k, v, bias, scale, p, key, product["over"])
-                        if made is not None:
-                            return made
-        return None
+        return next(filter(None, (_matched(node, found) for found in ATTENTION.matches(node))), None)
 
     @property
     def operands(self) -> tuple[Node, ...]:
@@ -95,43 +80,27 @@ def attentions(module: Module) -> dict[Node, Fused]:
     return {a.node: Fused(a.operands, a, (a.key,), padded=True) for a in found if a is not None}
 
 
-def _sums(logits: Node) -> list[tuple[Node, Node | None]]:
-    """``logits`` as a product and what is added to it."""
-    if logits.op == "add":
-        a, b = logits.operands
-        return [(a, b), (b, a)]
-    return [(logits, None)]
-
-
-def _scaled(x: Node) -> tuple[float, Node]:
-    """``x`` as a number times a node."""
-    if x.op == "div" and x.operands[1].op == "const":
-        return 1 / x.operands[1]["value"], x.operands[0]
-    for number, other in permutations(x.operands) if x.op == "mul" else ():
-        if number.op == "const":
-            return number["value"], other
-    return 1.0, x
-
-
-def _matched(
-    node: Node, q: Node, k: Node, v: Node, bias: Node | None, scale: float, p: float, key: Dim, over: tuple[Dim, ...]
-) -> Attention | None:
+def _matched(node: Node, found: Found) -> Attention | None:
     """None if the products are not of these shapes, or one for each particle, which are better packed."""
+    q, k, v, bias, (key,), over = (found.get(name) for name in ("q", "k", "v", "bias", "over", "summed"))
+    scale = found.get("factor", 1 / found.get("divisor", 1))
     mine, theirs, values = ({d.key for d in x.type.dims} for x in (q, k, v))
     summed = {d.key for d in over}
     groups = tuple(d for d in q.type.dims if d.key in theirs - summed)
     queries = tuple(d for d in q.type.dims if d.key not in theirs)
     shared = {d.key for d in groups}
-    found = tuple(d for d in v.type.dims if d.key not in shared | {key.key})
+    made = tuple(d for d in v.type.dims if d.key not in shared | {key.key})
     fits = (
         theirs - mine == {key.key}
         and not any(d.ragged for d in groups)
         and values >= shared | {key.key}
-        and not {d.key for d in found} & {d.key for d in queries}
+        and not {d.key for d in made} & {d.key for d in queries}
         and (bias is None or {d.key for d in bias.type.dims} <= shared | {key.key} | {d.key for d in queries})
         and all(x.type.elem == "real" for x in (q, k, v))
     )
-    return Attention(node, q, k, v, bias, scale, p, groups, queries, key, over, found) if fits else None
+    return (
+        Attention(node, q, k, v, bias, scale, found.get("p", 0.0), groups, queries, key, over, made) if fits else None
+    )
 
 
 def _full(x: Value, dims: Sequence[Dim], batch: Batch) -> Tensor:

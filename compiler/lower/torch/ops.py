@@ -87,18 +87,11 @@ def _elementwise(node: Node, args: Sequence[Value], batch: Batch) -> Value:
 
 
 def _apply(node: Node, args: Sequence[Tensor], batch: Batch) -> Tensor:
-    if _is_relu(node):
-        return torch.relu(args[0])
     if node.op == "cast":
         return args[0].to(dtype_of(node.type.elem, batch.dtype))
     if node.op == "where":
         return torch.where(args[0], args[1], args[2])
     return UNARY[node.op](args[0]) if node.op in UNARY else BINARY[node.op](args[0], args[1])
-
-
-def _is_relu(node: Node) -> bool:
-    """``max(x, 0)``: torch differentiates its relu in one pass over the tensor, its maximum in four."""
-    return node.op == "max" and node.operands[1].op == "const" and node.operands[1]["value"] == 0
 
 
 def _rename(node: Node, args: Sequence[Value], batch: Batch) -> Value:

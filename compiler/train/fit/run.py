@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hepq.compiler.driver.build_training import LOSS, WEIGHT
-from hepq.compiler.ir.formulas import softmax_of
+from hepq.compiler.ir.formulas import SOFTMAX
 from hepq.compiler.ir.node import Module
 from hepq.compiler.ir.print import print_ir
 from hepq.compiler.lower.torch.module import TorchModule, to_torch
@@ -287,8 +287,8 @@ class Run:
 
 def _with_logits(module: Module, target: Objective | None) -> Module:
     """With what a softmax that is compared with labels is taken of: its logarithm has better derivatives."""
-    found = softmax_of(module.outputs[target.output]) if target is not None else None
-    return module if found is None else replace(module, outputs={**module.outputs, LOGITS: found[0]})
+    found = SOFTMAX.match(module.outputs[target.output]) if target is not None else None
+    return module if found is None else replace(module, outputs={**module.outputs, LOGITS: found["x"]})
 
 
 def _target(data: Labelled) -> Objective | None:
