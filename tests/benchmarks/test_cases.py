@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import cases
+from benchmarks.robustness import cases
 
 TESTS = """
 import pytest

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import circuits, random_circuits
-from benchmarks.circuit_peers import SEEDS, bounded
-from benchmarks.circuits import Figures, Row
-from benchmarks.quantum_circuits import angles, feature_map, filled, kernel, qft, vqc
+from benchmarks.quantum import circuits, random_circuits
+from benchmarks.quantum.circuit_peers import SEEDS, bounded
+from benchmarks.quantum.circuits import Figures, Row
+from benchmarks.quantum.quantum_circuits import angles, feature_map, filled, kernel, qft, vqc
 from hepq.runtime.quantum.circuit import Gate
-from tests.compiler.circuit.families import overlap, state_after
+from tests.support.families import overlap, state_after
 
 X = np.random.default_rng(0).uniform(0, 2 * np.pi, (2, 3))
 

@@ -33,7 +33,8 @@ def test_an_unknown_name_is_wrong_usage(root: Path) -> None:
 def test_absent_data_has_its_own_status(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from benchmarks import __main__, data
+    from benchmarks import __main__
+    from benchmarks.shared import data
 
     monkeypatch.setattr(data, "SHARED", tmp_path)
     assert __main__.run(["parity", "--quick"]) == 3
@@ -41,7 +42,7 @@ def test_absent_data_has_its_own_status(
 
 
 def test_drift_is_compared_in_fraction_and_in_size() -> None:
-    from benchmarks.parity import Drift
+    from benchmarks.taggers.parity import Drift
 
     zero = np.zeros((4, 2))
     small, large = zero.copy(), zero.copy()

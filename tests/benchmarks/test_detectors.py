@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import uproot
 
-from benchmarks import detectors
-from benchmarks.detector_events import MAKERS, write
+from benchmarks.training import detectors
+from benchmarks.training.detector_events import MAKERS, write
 
 
 @pytest.mark.parametrize("kind", MAKERS)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.generators import SUBJECTS, Showers, distance, measure, unrestored
+from benchmarks.training.generators import SUBJECTS, Showers, distance, measure, unrestored
 from hepq.compiler.driver.compilation import build_file
 from hepq.compiler.driver.options import Options
 from hepq.compiler.lower.torch.module import TorchModule, to_torch
-from tests.models.showers import EXAMPLES, make, read
+from tests.stdlib.generative.showers import EXAMPLES, make, read
 
 
 def untrained(program: str, model: str) -> TorchModule:

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from benchmarks import hostile_child, hostile_commands
-from benchmarks.hostile_child import Action, Result, pause, start
-from benchmarks.hostile_forge import changed, damaged, forged, members, tensors
-from benchmarks.hostile_inputs import KINDS
+from benchmarks.robustness import hostile_child, hostile_commands
+from benchmarks.robustness.hostile_child import Action, Result, pause, start
+from benchmarks.robustness.hostile_forge import changed, damaged, forged, members, tensors
+from benchmarks.robustness.hostile_inputs import KINDS
 from hepq.core.errors import ArtifactError
 from hepq.runtime.artifact.artifact import Artifact
-from tests.runtime import tiny_artifact
+from tests.support import tiny_artifact
 
 
 def ended(action: Action) -> Result:

@@ -14,10 +14,10 @@ def _from_the_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_contestants_take_turns_as_often_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    from benchmarks import interleaved
+    from benchmarks.shared import interleaved
 
     clock, calls, cost = [0.0], list[str](), {"a": [9.0, 3.0, 2.0, 4.0], "b": [5.0]}
-    monkeypatch.setattr("benchmarks.interleaved.time.process_time", lambda: clock[0])
+    monkeypatch.setattr("benchmarks.shared.interleaved.time.process_time", lambda: clock[0])
 
     def run(name: str) -> str:
         calls.append(name)
@@ -39,7 +39,8 @@ def test_contestants_take_turns_as_often_as_asked(monkeypatch: pytest.MonkeyPatc
 def test_a_missing_peer_ends_with_its_own_status(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from benchmarks import __main__, interleaved
+    from benchmarks import __main__
+    from benchmarks.shared import interleaved
 
     monkeypatch.setattr(interleaved, "find_spec", lambda name: None)
     for name in ("gram", "gradients"):
@@ -50,7 +51,7 @@ def test_a_missing_peer_ends_with_its_own_status(
 def test_one_thread_and_then_as_before() -> None:
     import torch
 
-    from benchmarks.interleaved import one_thread
+    from benchmarks.shared.interleaved import one_thread
 
     before = torch.get_num_threads()
     with one_thread():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.kept import kept
+from benchmarks.shared.kept import kept
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import kills
+from benchmarks.quantum import kills
 from hepq.runtime.quantum.kernel.store import Store
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks import forked, line_tests, mutants
-from benchmarks.line_tests import Timed, body_lines, selected
-from benchmarks.mutants import Fault, Kept, Verdict
-from benchmarks.mutations import mutations, planted
+from benchmarks.robustness import forked, line_tests, mutants
+from benchmarks.robustness.line_tests import Timed, body_lines, selected
+from benchmarks.robustness.mutants import Fault, Kept, Verdict
+from benchmarks.robustness.mutations import mutations, planted
 
 
 def found(source: str) -> set[str]:

@@ -6,14 +6,14 @@ import multiprocessing
 import pytest
 import torch
 
-from benchmarks.small_training import busy, least
+from benchmarks.training.small_training import busy, least
 
 
 def test_the_least_of_rounds_run_in_turns_without_the_first_two(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, said = [0.0], []
     costs = {"a": iter([9.0, 9.0, 5.0, 3.0, 4.0]), "b": iter([1.0, 1.0, 7.0, 8.0, 6.0])}
-    monkeypatch.setattr("benchmarks.small_training.time.process_time", lambda: clock[0])
-    monkeypatch.setattr("benchmarks.small_training.time.perf_counter", lambda: 2 * clock[0])
+    monkeypatch.setattr("benchmarks.training.small_training.time.process_time", lambda: clock[0])
+    monkeypatch.setattr("benchmarks.training.small_training.time.perf_counter", lambda: 2 * clock[0])
 
     def run(name: str) -> None:
         said.append((name, torch.get_num_threads()))

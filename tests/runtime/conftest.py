@@ -12,7 +12,7 @@ import uproot
 
 from hepq.runtime.artifact.artifact import Artifact
 from hepq.runtime.model import Model
-from tests.runtime import tiny_artifact
+from tests.support import tiny_artifact
 
 
 @pytest.fixture(scope="session")

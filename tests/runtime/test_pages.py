@@ -14,9 +14,9 @@ import uproot
 from typer.testing import CliRunner
 
 from hepq.cli import app
-from tests.diagnostic_page import Page
-from tests.runtime import tiny_artifact
 from tests.runtime.conftest import make_events
+from tests.support import tiny_artifact
+from tests.support.diagnostic_page import Page
 
 Events = dict[str, Any]
 

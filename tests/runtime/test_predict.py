@@ -20,8 +20,8 @@ from hepq.runtime.events import event_files
 from hepq.runtime.events.writers import open_writer
 from hepq.runtime.model import Model
 from hepq.runtime.report import labels
-from tests.runtime import tiny_artifact
 from tests.runtime.conftest import make_events
+from tests.support import tiny_artifact
 
 Write = Callable[..., Path]
 COLUMNS = {"tot_A", "tot_B", "z", "scale"}

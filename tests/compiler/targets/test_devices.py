@@ -20,7 +20,7 @@ from hepq.compiler.targets.usability import MAX_ONE_QUBIT, MAX_READOUT, MAX_TWO_
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.gates import GATES
-from tests.compiler.circuit.families import kernel
+from tests.support.families import kernel
 
 NAMED = {
     "ibm:torino", "ibm:fez", "ibm:marrakesh", "ibm:kingston", "ibm:boston", "ibm:miami", "ibm:sherbrooke",

@@ -12,7 +12,7 @@ from hepq.compiler.circuits.portfolio.recipes import laid_out
 from hepq.compiler.targets.quantum import device
 from hepq.compiler.targets.stored import to_json, to_toml
 from hepq.core.diagnostics.diagnostic import HepqError
-from tests.compiler.circuit.families import feature_map
+from tests.support.families import feature_map
 
 GOOD = """\
 name = "lab:six"

@@ -16,7 +16,7 @@ from hepq.compiler.train.fit.objective import Objective
 from hepq.compiler.train.measures import measures
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.report.report import Labels
-from tests.runtime.test_metrics import pairs
+from tests.runtime.report.test_metrics import pairs
 
 PROGRAM = """
 from std.nn import Dense

@@ -13,7 +13,7 @@ from hepq.runtime.quantum.bind import _formula, bound, instruction, open_rotatio
 from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
 from hepq.runtime.quantum.gates import GATES, matrix
 from hepq.runtime.quantum.native import Native
-from tests.runtime.quantum.qiskit_native import compiled, torino, zz_kernel
+from tests.support.qiskit_native import compiled, torino, zz_kernel
 
 SOURCE = zz_kernel(3)
 

@@ -14,7 +14,7 @@ from hepq.compiler.ir.interpret import run_event
 from hepq.compiler.ir.node import Module
 from hepq.compiler.lower.program import to_program
 from hepq.runtime.quantum.slot_formulas import _applied, _Symbol, _symbol, slot_formulas
-from tests.lang.circuits import measured, module
+from tests.support.circuits import measured, module
 
 TEXT = """
 dim wire = 2

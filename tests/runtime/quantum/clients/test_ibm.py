@@ -12,7 +12,7 @@ from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError, IBMRuntimeError
 from qiskit_ibm_runtime.fake_provider import FakeSherbrooke, FakeTorino
 
-from benchmarks.quantum_circuits import kernel, qaoa, qft, vqc
+from benchmarks.quantum.quantum_circuits import kernel, qaoa, qft, vqc
 from hepq.compiler.circuits.portfolio.recipes import LeftOut, tries
 from hepq.compiler.circuits.synthesis.structure import structure_aware
 from hepq.compiler.targets.quantum import device as named_device
@@ -27,7 +27,7 @@ from hepq.runtime.quantum.clients.base import Batch, Denied, Lost, Refused, Tran
 from hepq.runtime.quantum.clients.ibm import IBM
 from hepq.runtime.quantum.clients.local import Local
 from hepq.runtime.quantum.native import Native
-from tests.runtime.quantum.qiskit_native import compiled, device_of, line, zz_kernel
+from tests.support.qiskit_native import compiled, device_of, line, zz_kernel
 
 FAKES = {"ibm:torino": FakeTorino, "ibm:sherbrooke": FakeSherbrooke}
 #: the secret of these tests

@@ -21,7 +21,7 @@ from hepq.runtime.quantum.clients.origin import Origin
 from hepq.runtime.quantum.clients.text import qasm2
 from hepq.runtime.quantum.jobs.ledger import Ledger
 from tests.runtime.quantum.clients.test_quafu import exactly
-from tests.runtime.quantum.qiskit_native import compiled, line, zz_kernel
+from tests.support.qiskit_native import compiled, line, zz_kernel
 
 KEY = "origin-test-key-90fe"
 SOURCE = zz_kernel(3)

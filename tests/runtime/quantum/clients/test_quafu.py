@@ -25,7 +25,7 @@ from hepq.runtime.quantum.jobs.ledger import Ledger, State
 from hepq.runtime.quantum.jobs.retry import Patience
 from tests.runtime.quantum.clients import quafu_server
 from tests.runtime.quantum.clients.quafu_server import TOKEN
-from tests.runtime.quantum.qiskit_native import compiled, line, zz_kernel
+from tests.support.qiskit_native import compiled, line, zz_kernel
 
 SOURCE = zz_kernel(3)
 DEVICE: Device = line(4).model_copy(update={"one_qubit": ("rx", "ry", "rz"), "name": "quafu:baihua"})

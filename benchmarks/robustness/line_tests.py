@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which tests execute a line, and how long each takes: recorded for each test file, kept while that file is the same.
+
+When a source changes, what was recorded of it is moved along with its unchanged lines.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.robustness.forked import ROOT, Ended, run_all, run_pytest
+
+KEPT = ROOT / "build/mutants"
+#: seconds that one test file may take, with its lines recorded
+PATIENCE = 600.0
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+@dataclass
+class _Recorder:
+    """A plugin of pytest: the lines that each test executes in these folders, from after the imports on."""
+
+    folders: Sequence[str]
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    failed: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        import coverage
+
+        include = [str(ROOT / folder / "*") for folder in self.folders]
+        self.coverage = coverage.Coverage(data_file=None, config_file=False, include=include)
+
+    def pytest_collection_finish(self) -> None:
+        self.coverage.start()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[Any]:
+        self.coverage.switch_context(item.nodeid)
+        return (yield)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.seconds[report.nodeid] += report.duration
+        if not report.passed:
+            self.failed.add(report.nodeid)
+
+    def found(self) -> dict[str, Any]:
+        self.coverage.stop()
+        data, tests = self.coverage.get_data(), dict[str, dict[str, list[int]]]()
+        for path in sorted(data.measured_files()):
+            for line, contexts in data.contexts_by_lineno(path).items():
+                for test in contexts:
+                    if test and test not in self.failed:
+                        name = Path(path).relative_to(ROOT).as_posix()
+                        tests.setdefault(test, {}).setdefault(name, []).append(line)
+        return {t: {"seconds": round(self.seconds[t], 3), "lines": lines} for t, lines in tests.items()}
+
+
+def _record(file: str, folders: Sequence[str]) -> dict[str, Any]:
+    """In a child."""
+    recorder = _Recorder(folders)
+    run_pytest([file], [recorder])
+    return recorder.found()
+
+
+def record(files: Iterable[Path], folders: Sequence[str], workers: int) -> Iterator[tuple[str, Ended]]:
+    """Those of ``files`` that are new or changed since they were last recorded; yields each and how it ended."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    wanted = [p for p in files if _kept(p).get("test") != digest(p)]
+    names = [p.relative_to(ROOT).as_posix() for p in wanted]
+    jobs = [(partial(_record, name, folders), PATIENCE) for name in names]
+    for place, ended in run_all(jobs, workers, KEPT):
+        tests = ended.value or {}
+        sources = {s for test in tests.values() for s in test["lines"]}
+        texts = {s: digest(ROOT / s) for s in sources}
+        for source, version in texts.items():
+            (KEPT / f"{version}.py").write_bytes((ROOT / source).read_bytes())
+        entry = {"test": digest(wanted[place]), "sources": texts, "tests": tests, "why": ended.why}
+        _place(wanted[place]).write_text(json.dumps(entry))
+        yield names[place], ended
+
+
+def _place(test_file: Path) -> Path:
+    return KEPT / (test_file.relative_to(ROOT).as_posix().replace("/", "--") + ".json")
+
+
+def _kept(test_file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(_place(test_file).read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+@cache
+def _moved(source: str, version: str) -> dict[int, int]:
+    """Line of a recorded version of a source -> line of it now."""
+    old = (KEPT / f"{version}.py").read_text().splitlines()
+    new = (ROOT / source).read_text().splitlines()
+    blocks = difflib.SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
+    return {a + i + 1: b + i + 1 for a, b, size in blocks for i in range(size)}
+
+
+def body_lines(source: str) -> dict[int, int]:
+    """Line -> the first line of its statement, for lines inside functions: what runs only when they are called.
+
+    What a function takes by default is looked at with its first statement, though it is computed before.
+    """
+    found = dict[int, int]()
+    for function in ast.walk(ast.parse(source)):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        first = function.body[1 if len(function.body) > 1 and ast.get_docstring(function) else 0]
+        found.update(dict.fromkeys(range(function.lineno, function.body[0].lineno), first.lineno))
+        for top in function.body:
+            for node in ast.walk(top):
+                if isinstance(node, ast.stmt):
+                    last = node.body[0].lineno - 1 if hasattr(node, "body") else node.end_lineno or node.lineno
+                    found.update(dict.fromkeys(range(node.lineno, last + 1), node.lineno))
+    return found
+
+
+@dataclass(frozen=True)
+class Timed:
+    """``size``: how many lines it executes in all."""
+
+    id: str
+    seconds: float
+    size: int
+
+
+class LineTests:
+    """The tests that were recorded, by line of the sources as they are now."""
+
+    def __init__(self, test_files: Iterable[Path]) -> None:
+        self._by_line: dict[str, dict[int, list[Timed]]] = defaultdict(lambda: defaultdict(list))
+        #: test files that could not be recorded
+        self.failed: list[str] = []
+        for path in test_files:
+            entry = _kept(path)
+            if entry.get("why"):
+                self.failed.append(path.relative_to(ROOT).as_posix())
+            for name, test in entry.get("tests", {}).items():
+                one = Timed(name, test["seconds"], sum(map(len, test["lines"].values())))
+                for source, lines in test["lines"].items():
+                    if not (ROOT / source).is_file():
+                        continue
+                    version = entry["sources"][source]
+                    moved = _moved(source, version) if digest(ROOT / source) != version else {n: n for n in lines}
+                    for line in {moved[n] for n in lines if n in moved}:
+                        self._by_line[source][line].append(one)
+
+    def of(self, source: str, line: int) -> list[Timed]:
+        """Tests that execute a line; of a line that runs at import, those that execute anything else of the file."""
+        lines = self._by_line[source]
+        body = body_lines((ROOT / source).read_text())
+        if line in body:
+            # a statement over several lines may be recorded by any of them
+            return list({t for n, start in body.items() if start == body[line] for t in lines[n]})
+        return list({t for tests in lines.values() for t in tests})
+
+    def executed(self, source: str) -> set[int]:
+        return {line for line, tests in self._by_line[source].items() if tests}
+
+
+def selected(tests: Sequence[Timed], budget: float, source: str) -> list[Timed]:
+    """In the order to run them: those of the file named after the source; then one of each test function in turn,
+    quick and narrow ones first, while time lasts.
+    """
+    own = f"/test_{Path(source).stem}.py::"
+    functions: dict[str, list[Timed]] = defaultdict(list)
+    for test in sorted(tests, key=lambda t: (t.seconds + t.size / 2000, t.id)):
+        functions[test.id.partition("[")[0]].append(test)
+    turns = sorted(
+        (own not in t.id, turn, t.seconds + t.size / 2000, t.id, t)
+        for same in functions.values()
+        for turn, t in enumerate(same)
+    )
+    chosen, spent = list[Timed](), 0.0
+    for *_, test in turns:
+        if not chosen or spent + test.seconds <= budget:
+            chosen.append(test)
+            spent += test.seconds
+    return chosen
