@@ -6,7 +6,7 @@ Each is written as in ``std.nn``; what it captures has the names that its docstr
 
 from __future__ import annotations
 
-from math import isclose, sqrt
+from math import isclose, pi, sqrt
 
 from hepq.compiler.ir.match import Found, Pattern, capture, number, op
 
@@ -37,6 +37,12 @@ def _attention() -> Pattern:
     return op("contract", weights, capture("v"), over=capture("keys")).where(_over_its_keys)
 
 
+def _wrapped() -> Pattern:
+    turn = number("turn")
+    wrapped = _x - op("floor", (_x + number("half")) / turn) * turn
+    return wrapped.where(lambda f: isclose(f["turn"], 2 * pi) and isclose(f["half"], pi))
+
+
 def _over_its_keys(found: Found) -> bool:
     return [d.key for d in found["keys"]] == [d.key for d in found["over"]]
 
@@ -56,5 +62,7 @@ LAYER_NORM = _layer_norm()
 ATTENTION = _attention()
 #: x W^T + b over one dim
 LINEAR = op("contract", _x, op("param").named("weight"), over=_one).named("product") + op("param").named("bias")
+#: x - 2π floor((x + π) / 2π): an angle in -π..π. But for its ends, an odd function
+WRAPPED = _wrapped()
 #: what is x itself
 IDENTITIES = _x + 0 | _x - 0 | _x * 1 | _x / 1 | _x**1 | op("neg", op("neg", _x))

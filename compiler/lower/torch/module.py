@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.ir.symmetry import halved
 from hepq.compiler.lower.torch.attention import attentions
 from hepq.compiler.lower.torch.convolution import convolutions
 from hepq.compiler.lower.torch.fused import find, needed
@@ -19,7 +20,6 @@ from hepq.compiler.lower.torch.ops import RULES, dtype_of
 from hepq.compiler.lower.torch.packed import arrange, dense, summed
 from hepq.compiler.lower.torch.plan import Plan, plan
 from hepq.compiler.lower.torch.record import Recorder, Replay
-from hepq.compiler.lower.torch.symmetry import halved
 from hepq.compiler.lower.torch.values import BATCH, Batch, Value
 from hepq.compiler.weights.initialise import initial_weights
 

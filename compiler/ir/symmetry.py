@@ -3,7 +3,7 @@
 
 A value is symmetric if its formula is the same once the two dims have changed places. Formulas are compared by
 structure: sums, products and the like do not mind the order of their operands, and a difference that only its absolute
-value is used of changes nothing but its sign.
+value is used of, perhaps through odd functions, changes nothing but its sign.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hepq.compiler.ir.node import ELEMENTWISE, Node
+from hepq.compiler.ir.formulas import WRAPPED
+from hepq.compiler.ir.node import COMMUTATIVE, ELEMENTWISE, Node
 from hepq.core.types import Dim
 
-_COMMUTATIVE = frozenset("add mul min max hypot and or eq ne contract".split())
 _EVEN = frozenset("abs cos cosh hypot".split())
+#: up to its sign, what they make of operands is decided by those up to their signs
+_ODD = frozenset("neg mul div sin tan asin atan sinh tanh asinh erf sign".split())
 #: ops whose entry for a pair depends on that pair's entries of their operands alone. Not dropout: (i, j) may be dropped
 #: where (j, i) is not
 PAIRWISE = ELEMENTWISE | frozenset(
@@ -25,13 +27,18 @@ PAIRWISE = ELEMENTWISE | frozenset(
 Places = Mapping[tuple[str, int], int]
 
 
+def symmetric(nodes: Iterable[Node]) -> frozenset[Node]:
+    """Those of ``nodes`` that are over pairs (i, j) and equal themselves exchanged, whatever the weights."""
+    formulas = _Formulas()
+    return frozenset(node for node in nodes if formulas.symmetric(node))
+
+
 def halved(plan: Sequence[Node], operands: Mapping[Node, Sequence[Node]]) -> frozenset[Node]:
     """Nodes of ``plan`` over pairs of which half are enough: symmetric ones, and what is read for those alone.
 
     ``operands``: what each node is computed from.
     """
-    formulas = _Formulas()
-    symmetric = {node for node in plan if formulas.symmetric(node)}
+    same = symmetric(plan)
     users: dict[Node, list[Node]] = {}
     for node in plan:
         for operand in operands[node]:
@@ -42,7 +49,7 @@ def halved(plan: Sequence[Node], operands: Mapping[Node, Sequence[Node]]) -> fro
         if pair is None or node.op not in PAIRWISE:
             continue
         mine = users.get(node, [])
-        if node in symmetric or (mine and all(u in found and pair_of(u) == pair for u in mine)):
+        if node in same or (mine and all(u in found and pair_of(u) == pair for u in mine)):
             found.add(node)
     return frozenset(found)
 
@@ -81,14 +88,17 @@ class _Formulas:
     def _formula(self, node: Node, places: Places, even: bool) -> object:
         """``even``: up to its sign."""
         if not places:
-            return node
+            return (repr(node["value"]), node.type) if node.op == "const" else node
+        if even and (wrapped := WRAPPED.match(node)):
+            return "wrapped", self._of(wrapped["x"], _within(places, wrapped["x"]) or {}, even)
         inside = [_within(places, o) for o in node.operands]
         if node.op not in PAIRWISE or None in inside:
             return node, tuple(sorted(places.items()))
         pairs = [(o, within or {}) for o, within in zip(node.operands, inside, strict=True)]
         square = node.op == "mul" and self._of(*pairs[0]) == self._of(*pairs[1])
-        parts: Iterable[int] = [self._of(*pair, node.op in _EVEN or square) for pair in pairs]
-        if node.op in _COMMUTATIVE or (node.op == "sub" and even):
+        signless = node.op in _EVEN or square or (even and node.op in _ODD)
+        parts: Iterable[int] = [self._of(*pair, signless) for pair in pairs]
+        if node.op in COMMUTATIVE or (node.op == "sub" and even):
             parts = sorted(parts)
         return node.op, even and node.op == "sub", tuple(node.attrs.items()), tuple(parts)
 
