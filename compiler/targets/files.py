@@ -1,24 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Devices that users describe in files: TOML or JSON, every mistake a diagnostic in words."""
+"""Devices as JSON or TOML: a short row for each qubit and coupling, or one figure for all; mistakes as diagnostics."""
 
 from __future__ import annotations
 
 import json
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from hepq.compiler.targets.stored import COUPLING, QUBIT, from_data, unsourced
+from hepq.compiler.targets.lattices import Pair, Place, lattice, places
 from hepq.core.diagnostics.catalogue import diag, near
 from hepq.core.diagnostics.diagnostic import Diagnostic, HepqError
 from hepq.runtime.artifact.sealed import digest
-from hepq.runtime.quantum.device import Device
+from hepq.runtime.quantum.device import FIGURES, Device
 from hepq.runtime.regular import read
 
+FOLDER = Path(__file__).parents[1] / "calibrations"
+QUBIT = ("error", "readout_error", "t1", "t2", "usable", "readout_errors")
+COUPLING = ("a", "b", "gate", "error", "duration", "usable")
+#: figure -> the fields it is stated in
+_STATED = {"gate_errors": ("error",), "readout_errors": ("readout_error", "readout_errors"), "coherence": ("t1", "t2")}
 _FIELDS = {
     "qubits": QUBIT, "couplings": COUPLING, "sources": ("source", "date", "status"),
     "durations": ("gate", "readout", "reset"), "": (*Device.model_fields, "source"),
@@ -113,3 +118,141 @@ def _where(where: Sequence[Any]) -> str:
 
 def _lower(text: str) -> str:
     return text[:1].lower() + text[1:]
+
+
+def to_json(device: Device) -> str:
+    """Rows on lines of their own, in the order of ``QUBIT`` and ``COUPLING``; figures to 5 digits."""
+    lines = [f"{json.dumps(k)}: {json.dumps(v, ensure_ascii=False)}" for k, v in _head(device).items()]
+    for name, rows, keys in (("qubits", device.qubits, QUBIT), ("couplings", device.couplings, COUPLING)):
+        written = ",\n ".join(json.dumps(_trimmed([_short(getattr(row, k)) for k in keys])) for row in rows)
+        lines.append(f'"{name}": [\n {written}\n]')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def to_toml(device: Device) -> str:
+    """The same as TOML, for users to edit."""
+    head = _head(device)
+    sources = head.pop("sources")
+    lines = [f"{k} = {_toml(v)}" for k, v in head.items()]
+    for name, rows, keys in (("qubits", device.qubits, QUBIT), ("couplings", device.couplings, COUPLING)):
+        fields = [{k: _short(getattr(row, k)) for k in keys if getattr(row, k) is not None} for row in rows]
+        lines += [f"{name} = [", *(f"  {_toml(_without_usable(row))}," for row in fields), "]"]
+    lines += ["", "[sources]"]
+    lines += [f"{k} = {_toml(v)}".replace(f'"{v["date"]}"', v["date"]) for k, v in sources.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _trimmed(row: list[Any]) -> list[Any]:
+    while row and row[-1] is None:
+        row = row[:-1]
+    return row
+
+
+def _head(device: Device) -> dict[str, Any]:
+    data = device.model_dump(mode="json", exclude={"qubits", "couplings"}, exclude_none=True)
+    data["durations"] = {k: _short(v) for k, v in data["durations"].items()}
+    if "positions" in data:
+        data["positions"] = [[int(x) if x == int(x) else _short(x) for x in place] for place in data["positions"]]
+    return data
+
+
+def _without_usable(row: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in row.items() if k != "usable" or not v}
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_short(v) for v in value]
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def from_data(data: Mapping[str, Any]) -> Device:
+    """A device from what a file holds.
+
+    ``qubits``, ``couplings``: lists of rows (lists in the order of ``QUBIT``, ``COUPLING``, or tables); or one
+    table with the figures of all, with ``count`` of qubits and ``pairs`` of couplings: a list of pairs or the name
+    of a lattice (``line``, ``ring``, ``full``, ``grid:RxC``). ``source``: of the figures that ``sources`` leaves out.
+    Raises pydantic's ValidationError, and ValueError for what it cannot say.
+    """
+    data = dict(data)
+    at: tuple[Place, ...] | None = None
+    qubits, couplings = data.get("qubits"), data.get("couplings")
+    if isinstance(qubits, Mapping):
+        qubits = [{k: v for k, v in qubits.items() if k != "count"}] * _count(qubits)
+    if isinstance(couplings, Mapping):
+        pairs, at = _pairs(couplings.get("pairs"), len(qubits or ()))
+        same = {k: v for k, v in couplings.items() if k != "pairs"}
+        couplings = [{**same, "a": a, "b": b} for a, b in pairs]
+    if isinstance(qubits, list):
+        data["qubits"] = [_row(row, QUBIT, f"qubit {i}") for i, row in enumerate(qubits)]
+    if isinstance(couplings, list):
+        data["couplings"] = [_row(row, COUPLING, f"coupling {i}") for i, row in enumerate(couplings)]
+    if at is not None:
+        data.setdefault("positions", at)
+    common = data.pop("source", None)
+    if common is not None:
+        data["sources"] = dict.fromkeys(stated(data), common) | dict(data.get("sources") or {})
+    return Device.model_validate(data)
+
+
+def _count(qubits: Mapping[str, Any]) -> int:
+    count = qubits.get("count")
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise ValueError("`qubits` should be a list of tables, or one table with their `count`")
+    return count
+
+
+def _pairs(pairs: Any, size: int) -> tuple[list[Pair], tuple[Place, ...] | None]:
+    if isinstance(pairs, str):
+        found = lattice(pairs if ":" in pairs else f"{pairs}:{size}")
+        if found is None:
+            raise ValueError(f"`pairs` of couplings: no lattice {pairs!r}; there are line, ring, full and grid:RxC")
+        if found.size != size:
+            raise ValueError(f"`pairs` of couplings: {pairs} has {found.size} qubits, not {size}")
+        return list(found.pairs), found.places
+    if isinstance(pairs, list) and all(
+        isinstance(p, list) and len(p) == 2 and all(isinstance(q, int) for q in p) for p in pairs
+    ):
+        return [(p[0], p[1]) for p in pairs], None
+    raise ValueError("`couplings` should be a list of tables, or one table with their `pairs`, e.g. [[0, 1], [1, 2]]")
+
+
+def _row(row: Any, keys: tuple[str, ...], what: str) -> Any:
+    if not isinstance(row, list):
+        return row
+    if len(row) > len(keys):
+        raise ValueError(f"{what} has {len(row)} figures, at most {len(keys)} are known: {', '.join(keys)}")
+    return dict(zip(keys, row, strict=False))
+
+
+def stated(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which of ``FIGURES`` a device states: these need sources."""
+    rows = [r for name in ("qubits", "couplings") for r in data.get(name, ()) if isinstance(r, Mapping)]
+    found = {f for f, keys in _STATED.items() if any(r.get(k) is not None for r in rows for k in keys)}
+    found.add("topology")
+    if data.get("durations") or any(r.get("duration") is not None for r in rows):
+        found.add("durations")
+    return tuple(f for f in FIGURES if f in found)
+
+
+def unsourced(device: Device) -> tuple[str, ...]:
+    """Figures that the device states without a source."""
+    return tuple(f for f in stated(device.model_dump()) if f not in device.sources)
+
+
+def stored(name: str) -> Device:
+    """A device that comes with hepq, by its file's name."""
+    return from_data(json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")))
+
+
+def drawn(device: Device) -> tuple[Place, ...]:
+    """Where to draw each qubit."""
+    return device.positions or places(device.size, ((c.a, c.b) for c in device.couplings))

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lattices of qubits by name: lines, rings, grids, all to all; and where to draw a lattice that has no name."""
+"""Lattices of qubits by name: lines, rings, grids, all to all; as devices; and where to draw others."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from math import cos, pi, sin
+
+from hepq.runtime.quantum.device import FIGURES, Coupling, Device, Qubit, Source
 
 Pair = tuple[int, int]
 Place = tuple[float, float]
@@ -101,3 +104,29 @@ def _in_rows(size: int, edges: Sequence[Pair]) -> tuple[Place, ...] | None:
         abs(at[a][0] - at[b][0]) + abs(at[a][1] - at[b][1]) == 1 for a, b in edges
     )
     return tuple((float(at[q][0]), float(-at[q][1])) for q in range(size)) if good else None
+
+
+_ASSUMED = Source(source="hepq: no device has these figures", date=date(2026, 11, 1), status="assumed")
+#: errors of a small, noisy chip (line, ring), and of a large one that is as good as today's best (grid, full)
+SMALL = {"two": 0.03, "one": 3e-3, "readout": 0.06}
+LARGE = {"two": 0.006, "one": 5e-4, "readout": 0.02}
+
+
+def abstract(name: str) -> Device | None:
+    """``line:6`` ``ring:8`` ``grid:10x13`` ``full:12``; None for another name.
+
+    Raises ValueError for no qubits or too many.
+    """
+    found = lattice(name)
+    if found is None:
+        return None
+    errors = SMALL if name.startswith(("line", "ring")) else LARGE
+    return Device(
+        name=found.name, title=f"abstract {found.name}", vendor="none", one_qubit=("rz", "sx", "x"),
+        qubits=(Qubit(error=errors["one"], readout_error=errors["readout"]),) * found.size,
+        couplings=tuple(
+            Coupling.model_construct(a=a, b=b, gate="cz", error=errors["two"], duration=60e-9) for a, b in found.pairs
+        ),
+        durations={"gate": 30e-9, "readout": 1e-6}, positions=found.places,
+        sources=dict.fromkeys((f for f in FIGURES if f != "coherence"), _ASSUMED),
+    )  # fmt: skip

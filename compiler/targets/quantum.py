@@ -8,23 +8,16 @@ from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 
-from hepq.compiler.targets.abstract import abstract
-from hepq.compiler.targets.files import from_file
-from hepq.compiler.targets.stored import FOLDER, stored
+from hepq.compiler.targets.files import FOLDER, from_file, stored
+from hepq.compiler.targets.lattices import abstract
 from hepq.core.diagnostics.catalogue import diag, near
 from hepq.core.diagnostics.diagnostic import Diagnostic, HepqError
+from hepq.core.vendors import VENDORS, called
 from hepq.runtime.quantum.device import Device
 
-#: what a vendor's bare name means. IBM's: of the Herons the one that papers on circuit compilers most often use
-DEFAULTS = {
-    "ibm": "ibm:torino", "iqm": "iqm:garnet", "quantinuum": "quantinuum:h2", "ionq": "ionq:forte",
-    "rigetti": "rigetti:ankaa3", "origin": "origin:wukong", "quafu": "quafu:baihua", "tianyan": "tianyan:zuchongzhi2",
-}  # fmt: skip
-ALIASES = {
-    "origin:kf_c6_130": "origin:wuyuan", "origin:kf_c72_300": "origin:wukong", "origin:72": "origin:wukong",
-    "origin:origin_wukong": "origin:wukong", "quantinuum:h2-1": "quantinuum:h2", "rigetti:ankaa-3": "rigetti:ankaa3",
-    "tianyan:tianyan176": "tianyan:zuchongzhi2", "tianyan:tianyan-287": "tianyan:zuchongzhi3",
-}  # fmt: skip
+#: what a vendor's bare name means; other names of devices
+DEFAULTS = {v.name: v.target for v in VENDORS.values()}
+ALIASES = {alias: name for v in VENDORS.values() for alias, name in v.aliases.items()}
 #: abstract targets, and what each is
 ABSTRACT = {
     "line:N": "a chain", "ring:N": "a closed chain", "grid:RxC": "a square lattice, R rows of C",
@@ -62,10 +55,11 @@ def device(target: str) -> Device:
         return from_file(Path(target))
     name = target.lower().replace("×", "x")
     name = DEFAULTS.get(name, ALIASES.get(name, name))
-    if name.startswith("ibm:ibm_"):
-        from hepq.compiler.targets.ibm import live
-
-        return live(name.removeprefix("ibm:"))
+    kind, _, chip = name.partition(":")
+    maker = VENDORS.get(kind)
+    if maker and maker.live and chip.startswith(maker.live_prefix):
+        found: Device = called(maker.live)(chip)
+        return found
     if name in known():
         return _stored(name)
     try:
@@ -113,8 +107,11 @@ def staleness(device: Device, today: date) -> Diagnostic | None:
     days = [s.date for f, s in device.sources.items() if s.status == "calibrated" and f != "topology"]
     if not days or today - (day := max(days)) <= STALE:
         return None
-    live = f"`--target ibm:ibm_{device.name.removeprefix('ibm:')}`" if device.vendor == "IBM" else None
-    help = f"for a job on the device, compile for it as it is now: {live}" if live else None
+    kind, _, chip = device.name.partition(":")
+    help = None
+    if (maker := VENDORS.get(kind)) and maker.live:
+        live = f"`--target {kind}:{maker.live_prefix}{chip.removeprefix(maker.live_prefix)}`"
+        help = f"for a job on the device, compile for it as it is now: {live}"
     return diag("HQ0725", name=device.name, day=day, age=(today - day).days, help=help)
 
 

@@ -14,6 +14,7 @@ from hepq.cli.compile import Effort
 from hepq.cli.shared.console import example, out
 from hepq.cli.shared.numbers import MOST
 from hepq.cli.shared.trust_options import Sha256, Trusted, opened
+from hepq.core.vendors import FORMATS
 
 if TYPE_CHECKING:
     from hepq.runtime.artifact.artifact import Artifact as Opened
@@ -22,13 +23,11 @@ if TYPE_CHECKING:
     from hepq.runtime.quantum.native import Native
 
 
-class Format(StrEnum):
-    qasm3 = "qasm3"
-    qasm2 = "qasm2"
-    qpy = "qpy"
-    tket = "tket"
-    originir = "originir"
-    qcis = "qcis"
+if TYPE_CHECKING:
+    Format = str
+else:
+    Format = StrEnum("Format", [(f, f) for f in FORMATS])
+QASM3 = Format("qasm3")
 
 
 @example(
@@ -43,7 +42,7 @@ def export(
         list[str] | None, typer.Argument(help="ROOT files: circuits are filled with their events.", metavar="FILE...")
     ] = None,
     folder: Annotated[Path, typer.Option("--out", "-o", help="The folder to write to.")] = Path("circuits"),
-    format_: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.qasm3,
+    format_: Annotated[Format, typer.Option("--format", help="What to write.")] = QASM3,
     events: Annotated[
         int, typer.Option(min=1, max=MOST, help="How many events; a kernel takes each pair of them.")
     ] = 4,
@@ -63,8 +62,7 @@ def export(
         raise typer.BadParameter("--anew compiles events' circuits: give files of events")
     import numpy as np
 
-    from hepq.compiler.circuits.formats.export import FORMATS
-    from hepq.compiler.circuits.formats.export import export as written
+    from hepq.compiler.circuits.formats import export as formats
     from hepq.core.errors import ArtifactError
     from hepq.runtime.files import replacing
     from hepq.runtime.quantum.engine import Compiled
@@ -77,7 +75,7 @@ def export(
         help = "hepqc compile PROGRAM --target DEVICE"
         raise ArtifactError("HQ0843", f"{artifact.name} holds no native circuit", why, help)
     folder.mkdir(parents=True, exist_ok=True)
-    suffix = FORMATS[format_.value].suffix
+    suffix = formats.FORMATS[format_].suffix
     natives, slots = compiled.natives, compiled.slots
     wanted: list[tuple[str, Native, Any, tuple[str, ...]]] = [
         (digest[:8], native, None, slots.get(digest, ())) for digest, native in natives.items()
@@ -91,10 +89,10 @@ def export(
                 for (_, (circuit, row)), (name, native, _, _) in zip(rows, wanted, strict=True)
             ]
     for name, native, values, said in wanted:
-        text = written(native, device, format_.value, values, said)
+        text = formats.export(native, device, format_, values, said)
         with replacing(folder / f"{name}{suffix}") as temporary:
             temporary.write_bytes(text if isinstance(text, bytes) else text.encode())
-    out().print(f"{folder}: {len(wanted)} circuits for {device.name} in {format_.value}")
+    out().print(f"{folder}: {len(wanted)} circuits for {device.name} in {format_}")
 
 
 def _better(circuit: Circuit, native: Native, values: Any, device: Device, effort: str, name: str) -> Native:

@@ -34,7 +34,7 @@ def fetch(
     ledger: Where = None,
 ) -> None:
     """Ask the services for finished jobs and store what they gave."""
-    from hepq.runtime.quantum.clients.named import client
+    from hepq.runtime.quantum.backends.named import client
     from hepq.runtime.quantum.jobs.job_sender import fetch as fetch_job
     from hepq.runtime.quantum.jobs.ledger import State
     from hepq.runtime.quantum.jobs.retry import Patience
@@ -55,8 +55,8 @@ def cancel(keys: Keys, ledger: Where = None) -> None:
     from functools import partial
 
     from hepq.core.errors import DataError
+    from hepq.runtime.quantum.backends.named import client
     from hepq.runtime.quantum.clients.base import ServiceError
-    from hepq.runtime.quantum.clients.named import client
     from hepq.runtime.quantum.jobs.ledger import State, utc
     from hepq.runtime.quantum.jobs.retry import Patience
 

@@ -20,6 +20,7 @@ from hepq.cli.shared.console import err, example, out
 from hepq.cli.shared.numbers import LAST_SEED, MOST, MOST_AT_ONCE, MOST_SHOTS
 from hepq.cli.shared.reported import ReportFile, check_report, show_report, write_report
 from hepq.cli.shared.trust_options import Sha256, Trusted
+from hepq.runtime.quantum.backends.named import is_local
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 #: the largest matrix whose smallest eigenvalue is computed unasked
 SPECTRUM = 4000
-#: backends that workers can share: the others send jobs, whose budget is kept by one process
-LOCAL = ("exact", "noisy", "fake")
 
 
 class Repair(StrEnum):
@@ -111,7 +110,7 @@ def kernel(
         raise typer.BadParameter("--tree is of ROOT files: leave it out")
     if dask is not None and workers is not None:
         raise typer.BadParameter("--workers are of this machine, --dask of a cluster: leave one out")
-    if backend.partition(":")[0] not in LOCAL and (dask is not None or (workers or 1) > 1):
+    if not is_local(backend) and (dask is not None or (workers or 1) > 1):
         raise typer.BadParameter(f"jobs on {backend} are sent by one process: leave out --workers and --dask")
     from hepq.api import load
     from hepq.draw.kernel_progress import watched

@@ -10,21 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hepq.cli.shared.console import err, examples, next_to, out
+from hepq.core.vendors import READERS, VENDORS
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from hepq.compiler.targets.quantum import Entry
 
+if TYPE_CHECKING:
+    Vendor = str
+else:
+    Vendor = StrEnum("Vendor", [(v, v) for v in READERS])
 app = typer.Typer(help="List targets; show a quantum device; read a vendor's calibration.")
-
-
-class Vendor(StrEnum):
-    ibm = "ibm"
-    origin = "origin"
-    quafu = "quafu"
-    tianyan = "tianyan"
-    iqm = "iqm"
 
 
 @app.callback(
@@ -51,7 +48,8 @@ def targets(ctx: typer.Context) -> None:
     console.print(f"\nBy default {meant}.")
     shapes = ", ".join(f"[bold]{name}[/] {what}" for name, what in ABSTRACT.items())
     console.print(f"Any topology: {shapes}; all figures assumed.")
-    console.print("A live device, [bold]ibm:ibm_NAME[/]. A device of yours, [bold]FILE.toml[/]: docs/devices.md.")
+    live = ", ".join(f"[bold]{v.name}:{v.live_prefix}NAME[/]" for v in VENDORS.values() if v.live)
+    console.print(f"A live device, {live}. A device of yours, [bold]FILE.toml[/]: docs/devices.md.")
 
 
 def _cpus(best: str) -> Table:
@@ -143,8 +141,7 @@ def import_(
     name: Annotated[str | None, typer.Option(help="What the vendor calls the device.")] = None,
 ) -> None:
     """Turn a vendor's calibration into a device of yours, a target of [bold]hepqc compile[/]."""
-    from hepq.compiler.targets.files import marked
-    from hepq.compiler.targets.stored import to_json, to_toml
+    from hepq.compiler.targets.files import marked, to_json, to_toml
     from hepq.compiler.targets.vendors.table import imported
     from hepq.core.errors import DataError
     from hepq.runtime.files import replacing
@@ -152,7 +149,7 @@ def import_(
     target = out_path or next_to(calibration, ".toml")
     if target.suffix not in (".toml", ".json"):
         raise DataError("HQ0817", f"cannot write {target}", "the name should end in .toml or .json")
-    chip = imported(calibration, vendor.value, name)
+    chip = imported(calibration, vendor, name)
     with replacing(target) as temporary:
         temporary.write_text(marked((to_json if target.suffix == ".json" else to_toml)(chip)), encoding="utf-8")
     working = sum(q.usable for q in chip.qubits)

@@ -14,7 +14,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from hepq.compiler.targets.stored import drawn
+from hepq.compiler.targets.files import drawn
 from hepq.core.errors import DataError
 from hepq.runtime.files import replacing
 from hepq.runtime.quantum.device import Device

@@ -188,12 +188,12 @@ class Compiled:
         """
         from hepq.runtime.quantum.backends.exact import Exact
         from hepq.runtime.quantum.backends.named import backend as named
+        from hepq.runtime.quantum.backends.named import sends_jobs
         from hepq.runtime.quantum.backends.sampled import Sampled
         from hepq.runtime.quantum.measurer import DEFAULT_SHOTS
 
         if isinstance(backend, str):
-            sends = backend.partition(":")[0] not in ("exact", "noisy")
-            limits: dict[str, Any] = {"budget": self._circuits.budget} if sends else {}
+            limits: dict[str, Any] = {"budget": self._circuits.budget} if sends_jobs(backend) else {}
             backend = named(backend, device=self.device, **limits)
         if shots is not None and isinstance(backend, Exact):
             backend = Sampled(backend)

@@ -3,18 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.circuits.formats import originir, qasm2, qcis
-from hepq.compiler.circuits.formats import qiskit_files as qiskit
-from hepq.compiler.circuits.formats import tket_json as tket
-from hepq.compiler.circuits.formats.flat import Flat, difference, flat
+from hepq.compiler.circuits.formats.flat import Format, difference, flat
+from hepq.core import vendors
 from hepq.core.diagnostics.catalogue import diag, near
 from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.core.vendors import called
 from hepq.runtime.quantum.circuit import Gate
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
@@ -22,27 +20,7 @@ from hepq.runtime.quantum.native import Native
 TOLERANCE = 1e-8
 
 
-@dataclass(frozen=True)
-class Format:
-    """``write``: of a native circuit, one event's slots or None, and where ``open`` what the slots are, as lines.
-
-    ``open``: angles may be left open. ``spelled``: a gate as the format writes it, None if it cannot."""
-
-    suffix: str
-    write: Callable[..., str | bytes]
-    read: Callable[[str | bytes, int], Flat]
-    open: bool
-    spelled: Callable[[Gate], Gate | None] = lambda gate: gate
-
-
-FORMATS = {
-    "qasm3": Format(".qasm", qiskit.write_qasm3, qiskit.read_qasm3, True),
-    "qasm2": Format(".qasm", qasm2.write_qasm2, qasm2.read_qasm2, False),
-    "qpy": Format(".qpy", qiskit.write_qpy, qiskit.read_qpy, True),
-    "tket": Format(".json", tket.write_tket, tket.read_tket, True, tket.spelled),
-    "originir": Format(".ir", originir.write_originir, originir.read_originir, False, originir.spelled),
-    "qcis": Format(".qcis", qcis.write_qcis, qcis.read_qcis, False, qcis.spelled),
-}
+FORMATS: dict[str, Format] = {name: called(where) for name, where in vendors.FORMATS.items()}
 
 
 def export(

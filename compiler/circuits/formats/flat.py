@@ -7,6 +7,7 @@ qubit by qubit, gate by gate, by their matrices up to a phase.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,19 @@ class Flat:
     @property
     def rotations(self) -> int:
         return sum(len(g.angles) for g in self.gates if isinstance(g, Gate))
+
+
+@dataclass(frozen=True)
+class Format:
+    """``write``: of a native circuit, one event's slots or None, and where ``open`` what the slots are, as lines.
+
+    ``open``: angles may be left open. ``spelled``: a gate as the format writes it, None if it cannot."""
+
+    suffix: str
+    write: Callable[..., str | bytes]
+    read: Callable[[str | bytes, int], Flat]
+    open: bool
+    spelled: Callable[[Gate], Gate | None] = lambda gate: gate
 
 
 def flat(native: Native, values: NDArray[np.float64] | None) -> Flat:

@@ -9,7 +9,7 @@ from math import pi
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.circuits.formats.flat import Flat, flat
+from hepq.compiler.circuits.formats.flat import Flat, Format, flat
 from hepq.compiler.circuits.formats.text import angles, number
 from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
 from hepq.runtime.quantum.native import Native
@@ -70,3 +70,6 @@ def read_originir(text: str | bytes, size: int) -> Flat:
             continue
         gates.append(Gate(_OURS[parts[1]], wires, angles(parts[3].split(",") if parts[3] else [])))
     return Flat(size, tuple(gates), tuple(measured[bit] for bit in sorted(measured)))
+
+
+FORMAT = Format(".ir", write_originir, read_originir, False, spelled)

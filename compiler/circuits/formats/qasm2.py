@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.circuits.formats.flat import Flat, flat
+from hepq.compiler.circuits.formats.flat import Flat, Format, flat
 from hepq.compiler.circuits.formats.qiskit_files import flat_of
 from hepq.compiler.circuits.formats.text import number
 from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
@@ -70,3 +70,6 @@ def read_qasm2(text: str | bytes, size: int) -> Flat:
     from qiskit import qasm2
 
     return flat_of(qasm2.loads(text.decode() if isinstance(text, bytes) else text), size, _OURS)
+
+
+FORMAT = Format(".qasm", write_qasm2, read_qasm2, False)

@@ -8,7 +8,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.circuits.formats.flat import Flat, flat
+from hepq.compiler.circuits.formats.flat import Flat, Format, flat
 from hepq.compiler.circuits.formats.text import angles, number
 from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
 from hepq.runtime.quantum.native import Native
@@ -65,3 +65,6 @@ def read_qcis(text: str | bytes, size: int) -> Flat:
         given = angles(parts[3].split())
         gates.append(Gate(_OURS[parts[1]], wires, given[::-1] if parts[1] == "RXY" else given))
     return Flat(size, tuple(gates), tuple(measured))
+
+
+FORMAT = Format(".qcis", write_qcis, read_qcis, False, spelled)

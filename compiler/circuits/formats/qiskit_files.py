@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.circuits.formats.flat import Flat, open_angle
+from hepq.compiler.circuits.formats.flat import Flat, Format, open_angle
 from hepq.runtime.quantum.bind import angle_formulas, bound, parameterized
 from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
 from hepq.runtime.quantum.gates import GATES
@@ -91,3 +91,7 @@ def _gates(operation: Any, qubits: tuple[int, ...], ours: Mapping[str, str]) -> 
 
 def _angle(value: Any) -> Angle:
     return open_angle(value.name) if getattr(value, "parameters", None) else Angle(float(value))
+
+
+QASM3 = Format(".qasm", write_qasm3, read_qasm3, True)
+QPY = Format(".qpy", write_qpy, read_qpy, True)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.circuits.formats.flat import Flat, flat, open_angle
+from hepq.compiler.circuits.formats.flat import Flat, Format, flat, open_angle
 from hepq.runtime.quantum.bind import angle_formulas, parameter_names
 from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
 from hepq.runtime.quantum.native import Native
@@ -82,3 +82,6 @@ def _ordered(gate: Gate, back: bool = False) -> tuple[Angle, ...]:
 def _radians(value: Any) -> Angle:
     symbols = getattr(value, "free_symbols", None)
     return open_angle(str(symbols.pop())) if symbols else Angle(float(value) * pi)
+
+
+FORMAT = Format(".json", write_tket, read_tket, True, spelled)

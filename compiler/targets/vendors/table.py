@@ -6,28 +6,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from hepq.compiler.targets.files import parsed
+from hepq.compiler.targets.files import parsed, stated
 from hepq.compiler.targets.lattices import Pair, places
-from hepq.compiler.targets.stored import stated
-from hepq.compiler.targets.usability import judged
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.core.vendors import VENDORS, called
 from hepq.runtime.quantum.device import Coupling, Device, Qubit, Source
 
-#: vendor -> what it calls its file, for help texts
-VENDORS = {
-    "ibm": "properties, and configuration if there, as BackendProperties.to_dict() gives them",
-    "origin": "QuantumChipArch of Pilot OS, or adjJSON and gateJSON of the cloud",
-    "quafu": "chip_info: qubits_info with couplers_info or topological_structure",
-    "tianyan": "what download_config() of cqlib gives",
-    "iqm": "observations of a calibration's quality metrics",
-}
+#: errors above these are dead: vendors state 1, or a fidelity of 0, for what failed calibration
+MAX_TWO_QUBIT, MAX_READOUT, MAX_ONE_QUBIT = 0.05, 0.15, 0.01
 
 
 class Lenient(BaseModel):
@@ -46,7 +38,7 @@ def imported(path: Path, vendor: str, name: str | None = None) -> Device:
     Raises HepqError HQ0723 for a file that is not what this vendor publishes.
     """
     data = parsed(path, "HQ0723", vendor=vendor)
-    read: Callable[[Mapping[str, Any], str], Device] = import_module(f"hepq.compiler.targets.vendors.{vendor}").read
+    read: Callable[[Mapping[str, Any], str], Device] = called(VENDORS[vendor].reader)
     try:
         return read(data, f"{vendor}:{name or _own_name(data) or path.stem}".replace(" ", "-"))
     except Unfit as error:
@@ -66,7 +58,7 @@ def _own_name(data: Mapping[str, Any]) -> str | None:
 
 
 def _unfit(path: Path, vendor: str, found: str) -> Any:
-    help = f"`--vendor {vendor}` reads {VENDORS[vendor]}"
+    help = f"`--vendor {vendor}` reads {VENDORS[vendor].calibration}"
     return diag("HQ0723", path=path, vendor=vendor, found=found, help=help)
 
 
@@ -135,3 +127,22 @@ def day_of(value: str | float | datetime | None) -> date:
         return datetime.fromisoformat(str(value).strip()).date()
     except ValueError:
         raise Unfit(f"it has no date of its calibration: {value!r}" if value else "it has no date") from None
+
+
+def judged(
+    qubits: Iterable[Qubit], couplings: Iterable[Coupling], *, unknown_is_dead: bool
+) -> tuple[tuple[Qubit, ...], tuple[Coupling, ...]]:
+    """The same with ``usable`` false where an error is too large, or not known and that means dead."""
+
+    def good(error: float | None, most: float) -> bool:
+        return not unknown_is_dead if error is None else error <= most
+
+    return (
+        tuple(
+            q.model_copy(update={"usable": False})
+            if not (good(q.error, MAX_ONE_QUBIT) and good(q.readout_error, MAX_READOUT))
+            else q
+            for q in qubits
+        ),
+        tuple(c if good(c.error, MAX_TWO_QUBIT) else c.model_copy(update={"usable": False}) for c in couplings),
+    )

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hepq.core.vendors import SERVICES, VENDORS
+from hepq.runtime.quantum.backends.named import BACKENDS, sends_jobs
+
 if TYPE_CHECKING:
     from hepq.runtime.artifact.artifact import Artifact
     from hepq.runtime.quantum.backends.backend import Backend
 
-#: of backends, for help texts; ``runtime.quantum.backends`` has what each is
-NAMES = "exact, exact:single, noisy, fake, ibm, origin, quafu (or ibm:NAME …)"
+#: of backends, for help texts
+_SERVICE = VENDORS[SERVICES[0]]
+NAMES = f"exact, exact:single, {', '.join(BACKENDS[1:])} (or {_SERVICE.name}:{_SERVICE.chip} …)"
 Budgets = Annotated[
     list[str],
     typer.Option("--budget", metavar="NAME=MOST", help="Most circuits, shots, jobs or seconds to send. Repeatable."),
@@ -25,8 +29,6 @@ Strict = Annotated[bool, typer.Option("--strict", help="Refuse to run on a devic
 Copies = Annotated[
     str | None, typer.Option(metavar="N", help="Copies of each circuit to run side by side, or all that fit.")
 ]
-#: backends that send nothing
-SIMULATORS = ("exact", "noisy")
 
 
 def chosen(
@@ -38,7 +40,7 @@ def chosen(
         raise typer.BadParameter("backend exact has no chip to run --copies on: leave them out")
     if copies is not None:
         options["copies"] = _copies(copies)
-    if name.partition(":")[0] not in SIMULATORS:
+    if sends_jobs(name):
         options |= {k: v for k, v in {"ledger": ledger, "strict": strict}.items() if v}
         if budget:
             options["budget"] = dict(map(_limit, budget))
@@ -49,7 +51,7 @@ def chosen(
     from hepq.runtime.quantum.backends.named import backend
     from hepq.runtime.quantum.engine import Compiled, circuits_of
 
-    if name.partition(":")[0] not in SIMULATORS:
+    if sends_jobs(name):
         options["budget"] = {**circuits_of(artifact).budget, **options.get("budget", {})}
     return backend(name, device=Compiled(artifact).device, **options)
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.runtime.optional import optional
 from hepq.runtime.quantum.circuit import Barrier, Circuit, Gate
-from hepq.runtime.quantum.clients.base import vendor
 from hepq.runtime.quantum.gates import matrix
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def aer_circuit(circuit: Circuit, bits: int = 0) -> QuantumCircuit:
     from qiskit.circuit import Parameter
     from qiskit.circuit.library import UnitaryGate, get_standard_gate_name_mapping
 
-    vendor("qiskit_aer", "noise")  # gives circuits what `save_probabilities` and others are
+    optional("qiskit_aer", "noise")  # gives circuits what `save_probabilities` and others are
     known = get_standard_gate_name_mapping()
     made, place = QuantumCircuit(circuit.qubits, bits), 0
     for op in circuit.ops:
@@ -67,7 +67,7 @@ class Simulation:
 
     def run(self, circuit: QuantumCircuit, angles: NDArray[np.float64]) -> Iterator[dict[str, Any]]:
         """What Aer saved for each row of ``angles`` [N, angles]."""
-        aer = vendor("qiskit_aer", "noise")
+        aer = optional("qiskit_aer", "noise")
         simulator = aer.AerSimulator(method=self.method, noise_model=self.noise, seed_simulator=self.seed)
         for lo in range(0, len(angles), CHUNK):
             rows = angles[lo : lo + CHUNK]

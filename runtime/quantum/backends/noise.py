@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.core.errors import DataError
+from hepq.runtime.optional import optional
 from hepq.runtime.quantum.backends.aer import Simulation, aer_circuit, aer_name
 from hepq.runtime.quantum.backends.backend import Outcomes, Task
 from hepq.runtime.quantum.backends.components import Part, parts
 from hepq.runtime.quantum.backends.tasks import finite, native_of
-from hepq.runtime.quantum.clients.base import vendor
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.simulate.memory import AMPLITUDE, ask
 
@@ -85,7 +85,7 @@ class Noisy:
 
     def _probabilities(self, part: Part, values: Array) -> Array:
         """Of every string of the part's bits, [N, 2^bits], readout errors included."""
-        vendor("qiskit_aer", "noise")  # its import gives circuits their save_probabilities
+        optional("qiskit_aer", "noise")  # its import gives circuits their save_probabilities
         circuit = aer_circuit(part.circuit)
         circuit.save_probabilities(part.wires)
         simulation = Simulation("density_matrix", noise_model(self.device, part.numbered), 1, 0)

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.core.vendors import VENDORS
 from hepq.runtime.optional import optional
 from hepq.runtime.quantum.backends.backend import Outcomes
 from hepq.runtime.quantum.native import Native
@@ -168,11 +169,11 @@ def redacted(text: str, secrets: Iterable[str | None]) -> str:
     return text
 
 
-def environment(*names: str) -> str | None:
-    """The first of these environment variables that is set."""
-    return next((os.environ[n] for n in names if os.environ.get(n)), None)
+def token(vendor: str) -> str | None:
+    """The user's, from the environment variable of that vendor; None where that is not set."""
+    return os.environ.get(VENDORS[vendor].token) or None
 
 
-def vendor(module: str, extra: str) -> ModuleType:
-    """A vendor's package. Raises DataError HQ0871 where it is not installed."""
-    return optional(module, extra)
+def package(vendor: str, part: str = "") -> ModuleType:
+    """A vendor's package, or ``part`` of it. Raises DataError HQ0871 where it is not installed."""
+    return optional(VENDORS[vendor].package + part, vendor)

@@ -25,13 +25,29 @@ from hepq.runtime.quantum.clients.base import (
     ServiceError,
     Status,
     Transient,
-    environment,
     outcomes,
+    package,
     redacted,
-    vendor,
+    token,
 )
+from hepq.runtime.quantum.device import Device
 
 STATUS = {"DONE": Status.done, "ERROR": Status.failed, "CANCELLED": Status.cancelled, "RUNNING": Status.running}
+
+
+#: gates of any angle that IBM calls fractional
+FRACTIONAL = frozenset({"rx", "rzz"})
+
+
+def client(chip: str, device: Device | None) -> IBM:
+    """``chip`` with or without the ``ibm_`` of IBM's names."""
+    fractional = device is not None and not FRACTIONAL.isdisjoint((*device.one_qubit, *device.two_qubit))
+    return IBM(named(chip), fractional=fractional)
+
+
+def named(chip: str) -> str:
+    """As IBM names it."""
+    return chip if chip.startswith("ibm_") else f"ibm_{chip}"
 
 
 class IBM:
@@ -64,7 +80,7 @@ class IBM:
         return Costs(2.0, 250e-6, "IBM Quantum documentation, Workload usage")
 
     def submit(self, batch: Batch) -> str:
-        runtime = vendor("qiskit_ibm_runtime", "ibm")
+        runtime = package("ibm")
         native = batch.native
         filled = pub(native, batch.values)
         pubs = [filled] if filled[0].num_parameters else [filled[:1]] * len(batch.values)
@@ -114,7 +130,7 @@ class IBM:
 
     def _connected(self) -> Any:
         if self._service is None:
-            self._service = vendor("qiskit_ibm_runtime", "ibm").QiskitRuntimeService()
+            self._service = package("ibm").QiskitRuntimeService()
         return self._service
 
     def _device(self) -> Any:
@@ -131,7 +147,7 @@ class IBM:
     def _safe(self, text: str) -> str:
         """Without credentials."""
         account: dict[str, str] = getattr(self._service, "active_account", dict)() or {}
-        return redacted(text, [environment("QISKIT_IBM_TOKEN"), account.get("token")])
+        return redacted(text, [token("ibm"), account.get("token")])
 
     @contextmanager
     def _errors(self, sending: bool = False) -> Iterator[None]:

@@ -8,8 +8,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hepq.core.errors import DataError
+from hepq.runtime.optional import optional
 from hepq.runtime.quantum.backends.noise import SYMMETRIC, noise_model
-from hepq.runtime.quantum.clients.base import Lost, vendor
+from hepq.runtime.quantum.clients.base import Lost, package
+from hepq.runtime.quantum.clients.ibm import IBM, named
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 
@@ -51,6 +53,10 @@ class Local:
         return []
 
 
+def fake(chip: str, device: Device, noise: bool) -> IBM:
+    return IBM(named(chip), Local(device, noise))
+
+
 @cache
 def _chip_class() -> type[Any]:
     """A backend that is no simulator to SamplerV2, which checks the circuits of real devices alone."""
@@ -72,14 +78,14 @@ def _chip_class() -> type[Any]:
             return Options()
 
         def run(self, circuits: Any, **options: Any) -> Any:
-            return vendor("qiskit_aer", "noise").AerSimulator().run(circuits, **options)
+            return optional("qiskit_aer", "noise").AerSimulator().run(circuits, **options)
 
     return Chip
 
 
 def _snapshot(chip: str) -> Any:
     """IBM's fake backend of a chip, e.g. of ``ibm_torino``; None if it has none."""
-    provider = vendor("qiskit_ibm_runtime.fake_provider", "ibm")
+    provider = package("ibm", ".fake_provider")
     wanted = "fake" + chip.removeprefix("ibm_").replace("_", "")
     made = next((c for name, c in vars(provider).items() if name.lower() in (wanted, wanted + "v2")), None)
     return None if made is None else made()

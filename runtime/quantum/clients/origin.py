@@ -23,17 +23,22 @@ from hepq.runtime.quantum.clients.base import (
     Status,
     Transient,
     Untagged,
-    environment,
     outcomes,
+    package,
     redacted,
-    vendor,
+    token,
 )
 from hepq.runtime.quantum.clients.text import qasm2
+from hepq.runtime.quantum.device import Device
 
 STATUS = {"FINISHED": Status.done, "FAILED": Status.failed, "COMPUTING": Status.running}
 _DENIED = ("api key", "api_key", "apikey", "token", "unauthorized", "permission")
 _PASSING = ("timeout", "timed out", "connect", "network", "curl", "too many", "busy", "502", "503", "504")
 _LOST = ("not exist", "not found", "no such")
+
+
+def client(chip: str, device: Device | None) -> Origin:
+    return Origin(chip)
 
 
 class Origin(Untagged):
@@ -52,8 +57,8 @@ class Origin(Untagged):
         return Limits(circuits=50, pending=5)
 
     def submit(self, batch: Batch) -> str:
-        compiler = vendor("pyqpanda3.intermediate_compiler", "origin")
-        service, cloud = self._connected(), vendor("pyqpanda3.qcloud", "origin")
+        compiler = package("origin", ".intermediate_compiler")
+        service, cloud = self._connected(), package("origin", ".qcloud")
         programs = [compiler.convert_qasm_string_to_qprog(qasm2(batch.native, row)) for row in batch.values]
         options = cloud.QCloudOptions()
         for switch in (options.set_mapping, options.set_optimization, options.set_amend):
@@ -89,11 +94,11 @@ class Origin(Untagged):
 
     def _job(self, job: str) -> Any:
         self._connected()
-        return vendor("pyqpanda3.qcloud", "origin").QCloudJob(job)
+        return package("origin", ".qcloud").QCloudJob(job)
 
     def _connected(self) -> Any:
         if self._service is None:
-            cloud, key = vendor("pyqpanda3.qcloud", "origin"), environment("ORIGIN_API_KEY")
+            cloud, key = package("origin", ".qcloud"), token("origin")
             if key is None:
                 raise Denied("no API key: ORIGIN_API_KEY is not set")
             with self._errors():
@@ -101,7 +106,7 @@ class Origin(Untagged):
         return self._service
 
     def _safe(self, text: str) -> str:
-        return redacted(text, [environment("ORIGIN_API_KEY")])
+        return redacted(text, [token("origin")])
 
     @contextmanager
     def _errors(self, sending: bool = False) -> Iterator[None]:

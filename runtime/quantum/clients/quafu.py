@@ -25,16 +25,21 @@ from hepq.runtime.quantum.clients.base import (
     Transient,
     Unreadable,
     Untagged,
-    environment,
     outcomes,
+    token,
 )
 from hepq.runtime.quantum.clients.text import qasm2
 from hepq.runtime.quantum.clients.transport import Transport
+from hepq.runtime.quantum.device import Device
 
 URL = "https://quafu.baqis.ac.cn/"
 STATUS = (Status.queued, Status.running, Status.done, Status.cancelled, Status.failed, Status.queued)
 #: codes of the service's answers (pyquafu ``exceptions/utils.py``)
 _DENIED, _REFUSED, _BUSY = (201, 205), (400, 5001, 5004), (5003,)
+
+
+def client(chip: str, device: Device | None) -> Quafu:
+    return Quafu(chip)
 
 
 class Quafu(Untagged):
@@ -111,8 +116,8 @@ class Quafu(Untagged):
 
     def _post(self, path: str, fields: dict[str, Any], *, sending: bool = False, task: bool = False) -> dict[str, Any]:
         if self._transport is None:
-            token, url = credentials()
-            headers = {"api_token": token, "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8"}
+            secret, url = credentials()
+            headers = {"api_token": secret, "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8"}
             self._transport = Transport(self.url or url, headers)
         answer = self._transport.post(path, fields, sending=sending)
         code = answer.get("status", answer.get("code"))
@@ -128,7 +133,7 @@ class Quafu(Untagged):
 
 def credentials() -> tuple[str, str]:
     """The API token, and the service's address. Raises Denied where there is none."""
-    if given := environment("QUAFU_API_TOKEN"):
+    if given := token("quafu"):
         return given, URL
     path = Path.home() / ".quafu/api"
     try:

@@ -18,13 +18,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from hepq.core.errors import DataError
 from hepq.runtime.artifact.sealed import seal_text, unseal_text
-from hepq.runtime.files import replacing, sync
+from hepq.runtime.files import Scratch, replacing, sync
 from hepq.runtime.quantum.backends.backend import Outcomes
 from hepq.runtime.quantum.clients.base import Batch
 
@@ -96,7 +97,20 @@ class Ledger:
 
     def __init__(self, path: str | Path, *, create: bool = True) -> None:
         self.path = Path(path)
+        self._scratch: Scratch | None = None
         self._open(create)
+
+    @classmethod
+    def passing(cls) -> Ledger:
+        """A ledger in a temporary folder, which goes with it."""
+        scratch = Scratch("hepq-jobs")
+        made = cls(scratch.path)
+        made._scratch = scratch
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy in another process opens the folder, and leaves it there."""
+        return Ledger, (self.path,)
 
     def get(self, key: str) -> Record | None:
         path = self.path / "records" / f"{key}.json"

@@ -12,11 +12,11 @@ import pytest
 
 from hepq.compiler.circuits.check.equivalence import verify_native
 from hepq.compiler.circuits.synthesis.structure import structure_aware
-from hepq.compiler.targets import ibm
+from hepq.compiler.targets.files import drawn, unsourced
 from hepq.compiler.targets.lattices import places
 from hepq.compiler.targets.quantum import device, known, listed
-from hepq.compiler.targets.stored import drawn, unsourced
-from hepq.compiler.targets.usability import MAX_ONE_QUBIT, MAX_READOUT, MAX_TWO_QUBIT
+from hepq.compiler.targets.vendors import ibm
+from hepq.compiler.targets.vendors.table import MAX_ONE_QUBIT, MAX_READOUT, MAX_TWO_QUBIT
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.gates import GATES

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from hepq.compiler.circuits.portfolio.recipes import laid_out
+from hepq.compiler.targets.files import to_json, to_toml
 from hepq.compiler.targets.quantum import device
-from hepq.compiler.targets.stored import to_json, to_toml
 from hepq.core.diagnostics.diagnostic import HepqError
 from tests.support.families import feature_map
 

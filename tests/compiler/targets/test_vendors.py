@@ -4,19 +4,22 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hepq.compiler.targets.quantum import device
-from hepq.compiler.targets.stored import to_toml
-from hepq.compiler.targets.vendors import origin
-from hepq.compiler.targets.vendors.table import VENDORS, imported
+from hepq.compiler.targets.files import to_toml
+from hepq.compiler.targets.quantum import device, known, staleness
+from hepq.compiler.targets.vendors import ibm, origin
+from hepq.compiler.targets.vendors.table import imported
 from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.core.vendors import READERS, VENDORS, Vendor, called
 from hepq.runtime.quantum.device import Device, Qubit
 
+ROOT = Path(__file__).resolve().parents[3]
 QUARK = {
     "calibration_time": "2026-05-03 21:12:46",
     "global_info": {"one_qubit_gate_length": 3e-8, "two_qubit_gate_length": 2.1e-7, "two_qubit_gate_basis": "CZ"},
@@ -264,7 +267,7 @@ def test_a_file_that_is_not_the_vendors(vendor: str, data: Any, words: str, tmp_
 def test_broken_and_missing_files(tmp_path: Path) -> None:
     (tmp_path / "broken.json").write_text("{")
     for name, words in (("broken.json", "not JSON"), ("none.json", "no such file")):
-        for vendor in VENDORS:
+        for vendor in READERS:
             with pytest.raises(HepqError) as caught:
                 imported(tmp_path / name, vendor)
             assert words in caught.value.diagnostics[0].title
@@ -305,3 +308,28 @@ def stated(qubit: Qubit) -> tuple[float | None, ...]:
     """In the order of the figures above, to nine digits."""
     figures = (qubit.t1, qubit.t2, qubit.error, qubit.readout_error)
     return tuple(None if f is None else round(f, 9) for f in figures)
+
+
+@pytest.mark.parametrize("vendor", VENDORS.values(), ids=VENDORS)
+def test_records_name_what_is_there(vendor: Vendor) -> None:
+    assert vendor.target in known()
+    assert set(vendor.aliases.values()) <= set(known())
+    assert bool(vendor.calibration) == bool(vendor.reader)
+    for where in (vendor.reader, vendor.live, vendor.client, *vendor.formats.values()):
+        assert not where or called(where)
+    if vendor.package:
+        extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+        assert extras[vendor.name][0].replace("-", "_").startswith(vendor.package)
+
+
+def test_every_device_has_a_vendor() -> None:
+    assert {name.partition(":")[0] for name in known()} == set(VENDORS)
+
+
+def test_the_live_device_that_a_stale_calibration_points_to() -> None:
+    properties = {"backend_name": "ibm_torino", "last_update_date": "2025-01-01T00:00:00", "gates": [
+        {"gate": "cz", "qubits": [0, 1], "parameters": [{"name": "gate_error", "value": 0.01}]},
+    ], "qubits": [[], []]}  # fmt: skip
+    warning = staleness(ibm.read(properties, "ibm:ibm_torino"), date(2026, 1, 1))
+    assert warning is not None
+    assert str(warning.help).endswith("`--target ibm:ibm_torino`")

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from hepq.cli.jobs import app
 from hepq.core.errors import DataError
-from hepq.runtime.quantum.clients import named
+from hepq.runtime.quantum.backends import named
 from hepq.runtime.quantum.clients.base import Client
 from hepq.runtime.quantum.jobs.ledger import Ledger, State
 from tests.runtime.quantum.backends.test_remote import expected, remote, run

@@ -16,7 +16,7 @@ from hepq.core.errors import DataError
 from hepq.runtime.quantum.backends.backend import Task
 from hepq.runtime.quantum.backends.exact import Exact
 from hepq.runtime.quantum.backends.remote import Remote
-from hepq.runtime.quantum.clients.base import Denied, Lost, Transient, vendor
+from hepq.runtime.quantum.clients.base import Denied, Lost, Transient, package
 from hepq.runtime.quantum.clients.origin import Origin
 from hepq.runtime.quantum.clients.text import qasm2
 from hepq.runtime.quantum.jobs.ledger import Ledger
@@ -147,7 +147,7 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyqpanda3", None)
     monkeypatch.delitem(sys.modules, "pyqpanda3.qcloud", raising=False)
     with pytest.raises(DataError, match=r"HQ0871.*not installed\n.*\n  help: pip install 'hepq\[origin\]'"):
-        vendor("pyqpanda3.qcloud", "origin")
+        package("origin", ".qcloud")
 
 
 def test_pyqpanda3_reads_what_is_sent() -> None:
