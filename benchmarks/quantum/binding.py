@@ -27,8 +27,8 @@ from benchmarks.quantum.quantum_circuits import angles, filled, kernel
 from benchmarks.shared.interleaved import need
 from hepq.compiler.circuits.portfolio.search import compile_circuit
 from hepq.compiler.targets.quantum import device
+from hepq.core.circuits import Circuit
 from hepq.runtime.quantum.bind import bound, pub
-from hepq.runtime.quantum.circuit import Circuit, remapped
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 from hepq.runtime.quantum.simulate import state
@@ -68,7 +68,7 @@ def pairs_of(x: NDArray[np.float64]) -> NDArray[np.float64]:
 def entry(native: Native, values: NDArray[np.float64]) -> float:
     """The chance of all zeros: the kernel's entry."""
     place = {q: i for i, q in enumerate(native.used)}
-    ops = tuple(remapped(op, qubits=place) for op in native.circuit.ops)
+    ops = tuple(op.on(place) for op in native.circuit.ops)
     small = Circuit(len(place), native.circuit.slots, ops)
     chances = state.states(small, _tensor(values[None])).abs().square().numpy()[0]
     mask = sum(1 << place[q] for q in native.measured)

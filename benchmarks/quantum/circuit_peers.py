@@ -14,7 +14,7 @@ from hepq.compiler.circuits.formats.tket_convert import to_tket
 from hepq.compiler.circuits.layout.regions import chosen, costs
 from hepq.compiler.circuits.native.gates import best_couplings, turns_any_angle
 from hepq.compiler.circuits.native.polish import polished
-from hepq.runtime.quantum.circuit import Angle, Circuit, Gate, remapped
+from hepq.core.circuits import Angle, Circuit, Gate
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 
@@ -73,7 +73,7 @@ def tket_default(circuit: Circuit, device: Device) -> Native:
     ]).apply(unit)  # fmt: skip
     places = {q: unit.final_map[q] for q in simpler.qubits}
     measured = tuple(coupled[places[simpler.qubits[end]].index[0]] for end in ends)
-    gates = tuple(remapped(g, qubits=dict(enumerate(coupled))) for g in _gates(unit.circuit))
+    gates = tuple(g.on(coupled) for g in _gates(unit.circuit))
     made = Native(device.name, device.calibration, Circuit(device.size, 0, gates), measured, measured)
     return polished(made, device) if own is OpType.ECR else made  # pytket does not mind the direction of ecr
 

@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op
+from hepq.core.circuits import Angle, Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.kernel.gram import gram
 from hepq.runtime.quantum.kernel.kernel import content
 from hepq.runtime.quantum.kernel.store import Store, tile_key

@@ -8,7 +8,7 @@ from math import pi
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.quantum.circuit import Angle, Circuit, Gate, Op
+from hepq.core.circuits import Angle, Circuit, Gate, Op
 
 
 def pairs(n: int, pattern: str) -> list[tuple[int, int]]:

@@ -27,7 +27,7 @@ from hepq.compiler.circuits.check.equivalence import verify_native
 from hepq.compiler.circuits.portfolio.score import score
 from hepq.compiler.circuits.portfolio.search import compile_circuit
 from hepq.compiler.targets.quantum import device
-from hepq.runtime.quantum.circuit import Angle, Circuit, Gate, Op
+from hepq.core.circuits import Angle, Circuit, Gate, Op
 
 #: on ions, whose gates fail once in a thousand, all compilers reach the same ESP within half a per cent
 DEVICES = ("ibm:fez", "ibm:kingston", "ibm:berlin", "full:10")

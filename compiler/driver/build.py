@@ -17,32 +17,19 @@ from hepq.core.types import Type
 from hepq.lang.declarations.dataset import feeds
 from hepq.lang.declarations.model import ModelPlan, elaborate_model, sized
 from hepq.lang.declarations.train import TrainPlan
-from hepq.lang.elaborate.circuits.gatelist import GateList
-from hepq.lang.elaborate.circuits.gates import BARRIER
 from hepq.lang.elaborate.context import Context
 from hepq.lang.modules import Program
 from hepq.lang.syntax import ast
-from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Gate
 
 
 class NodeBuilder:
     def emit(
         self, op: str, operands: Sequence[Any], attrs: Mapping[str, Hashable], type: Type, span: Span | None
     ) -> Node:
-        attrs = {name: _circuit(v) if isinstance(v, GateList) else v for name, v in attrs.items()}
         if op == "cast" and operands[0].op == "const":
             value = {"real": float, "int": int, "bool": bool}[type.elem](operands[0]["value"])
             return Node("const", (), MappingProxyType({"value": value}), type, span)
-        return Node(op, tuple(operands), MappingProxyType(attrs), type, span)
-
-
-def _circuit(found: GateList) -> Circuit:
-    """The language's gates as the run time's."""
-    ops = (
-        Barrier(wires) if name == BARRIER else Gate(name, wires, tuple(Angle(c, terms) for c, terms in angles))
-        for name, wires, angles in found.gates
-    )
-    return Circuit(found.wires, found.slots, tuple(ops))
+        return Node(op, tuple(operands), MappingProxyType(dict(attrs)), type, span)
 
 
 @dataclass(frozen=True)

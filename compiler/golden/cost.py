@@ -9,9 +9,9 @@ from math import prod
 from hepq.compiler.golden.perturbed import PATTERNS
 from hepq.compiler.ir.interpret_quantum import CACHED, COPIES
 from hepq.compiler.ir.node import Module, Node, topological
+from hepq.core.circuits import Barrier, Circuit, Diagonal
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
-from hepq.runtime.quantum.circuit import Barrier, Circuit, Diagonal
 from hepq.runtime.quantum.simulate.memory import AMPLITUDE, amount, ask
 
 #: amplitudes that the interpreter turns in a second

@@ -17,11 +17,11 @@ from hepq.compiler.hybrid.partition import CannotSplit, Parts, partition
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.program import NotStraight, to_program
 from hepq.compiler.passes.base import Weights
+from hepq.core.circuits import Circuit
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import Diagnostic, HepqError
 from hepq.runtime.artifact import manifest as m
 from hepq.runtime.engine.program import Program
-from hepq.runtime.quantum.circuit import Circuit
 from hepq.runtime.quantum.measurer import to_run
 from hepq.runtime.quantum.slot_formulas import slot_formulas
 

@@ -16,9 +16,9 @@ from hepq.compiler.ir import type_rules as rules
 from hepq.compiler.ir import type_rules_quantum as quantum
 from hepq.compiler.ir.node import Node
 from hepq.compiler.ir.type_rules import Attrs, Rule, RuleError, require, same_dims
+from hepq.core.circuits import Circuit
 from hepq.core.source import Span
 from hepq.core.types import Dim, Type
-from hepq.runtime.quantum.circuit import Circuit
 
 __all__ = ["RULES", "RuleError", "infer", "make", "same_dims"]
 

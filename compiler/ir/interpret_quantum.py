@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.compiler.ir.node import Node
+from hepq.core.circuits import Barrier, Circuit, Diagonal
 from hepq.core.types import Dim
-from hepq.runtime.quantum.circuit import Barrier, Circuit, Diagonal
-from hepq.runtime.quantum.gates import matrix
+from hepq.runtime.quantum.matrices import matrix
 from hepq.runtime.quantum.simulate.memory import AMPLITUDE, ask
 
 State = NDArray[np.complex128]

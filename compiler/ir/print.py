@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from hepq.compiler.ir.node import Module, Node
+from hepq.core.circuits import Circuit
 from hepq.core.types import Dim
-from hepq.runtime.quantum.circuit import Circuit
 
 
 def print_ir(module: Module) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from hepq.compiler.ir.node import Node
 from hepq.compiler.ir.type_rules import Attrs, require
+from hepq.core.circuits import Circuit
 from hepq.core.types import Dim, Type, merge_dims
-from hepq.runtime.quantum.circuit import Circuit
 
 
 def fidelity(operands: Sequence[Node], attrs: Attrs, declared: Type | None) -> Type:

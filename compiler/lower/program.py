@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from hepq.compiler.ir.node import Module, Node
+from hepq.core.circuits import Circuit
 from hepq.core.types import Dim
 from hepq.runtime.engine import program as p
-from hepq.runtime.quantum.circuit import Circuit
 
 
 class NotStraight(Exception):

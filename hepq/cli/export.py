@@ -17,8 +17,8 @@ from hepq.cli.shared.trust_options import Sha256, Trusted, opened
 from hepq.core.vendors import FORMATS
 
 if TYPE_CHECKING:
+    from hepq.core.circuits import Circuit
     from hepq.runtime.artifact.artifact import Artifact as Opened
-    from hepq.runtime.quantum.circuit import Circuit
     from hepq.runtime.quantum.device import Device
     from hepq.runtime.quantum.native import Native
 

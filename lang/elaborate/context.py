@@ -21,7 +21,7 @@ from hepq.core.source import Span
 from hepq.core.types import ONE, Dim, Elem, Type, Unit
 from hepq.lang.elaborate.builder import Builder
 from hepq.lang.elaborate.circuits.angles import AngleTable
-from hepq.lang.elaborate.circuits.gatelist import State
+from hepq.lang.elaborate.circuits.states import State
 from hepq.lang.elaborate.coerce import wanted_elems
 from hepq.lang.elaborate.values import (
     UNKNOWN,

@@ -9,7 +9,7 @@ from hepq.core.diagnostics.catalogue import near
 from hepq.core.source import Span
 from hepq.core.types import ENERGY, LORENTZ, UNITS, Dim, Type, anonymous
 from hepq.lang.elaborate import arithmetic
-from hepq.lang.elaborate.circuits.gatelist import State
+from hepq.lang.elaborate.circuits.states import State
 from hepq.lang.elaborate.context import Context, Reported
 from hepq.lang.elaborate.phrasing import entries_of
 from hepq.lang.elaborate.unknown import unknown_name

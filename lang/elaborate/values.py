@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from hepq.core.types import Dim, Type, Unit
-from hepq.lang.elaborate.circuits.gatelist import State
+from hepq.lang.elaborate.circuits.states import State
 from hepq.lang.syntax import ast
 
 

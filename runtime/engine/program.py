@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, JsonValue, model_validator
 
+from hepq.core.circuits import Circuit
 from hepq.core.errors import ArtifactError
 from hepq.runtime.engine.program_check import check
 from hepq.runtime.events.elementwise import BINARY, UNARY
-from hepq.runtime.quantum.circuit import Circuit
 
 Array = NDArray[Any]
 #: a dim: its name with primes, and its size; None where events differ

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
+from hepq.core.circuits import Angle, Barrier, Gate
 from hepq.runtime.quantum.native import Native
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from hepq.runtime.quantum.gates import GATES
+from hepq.core.gates import ARITIES
 
 Chance = Annotated[float, Field(ge=0, le=1)]
 Status = Literal["calibrated", "published", "assumed"]
@@ -143,10 +143,10 @@ class Device(_Frozen):
         for c in self.couplings:
             if not (0 <= c.a < n and 0 <= c.b < n and c.a != c.b):
                 raise ValueError(f"coupling {c.a}-{c.b}: qubits are numbered 0 to {n - 1}")
-            if GATES.get(c.gate, (0, 0))[1] != 2:
+            if ARITIES.get(c.gate, (0, 0))[1] != 2:
                 raise ValueError(f"coupling {c.a}-{c.b}: no two-qubit gate {c.gate}")
         for name in self.one_qubit:
-            if GATES.get(name, (0, 0))[1] != 1:
+            if ARITIES.get(name, (0, 0))[1] != 1:
                 raise ValueError(f"no one-qubit gate {name}")
         for name, seconds in self.durations.items():
             if not 0 <= seconds < inf:

@@ -9,8 +9,8 @@ from math import pi
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.core.circuits import Angle, Circuit, Gate
 from hepq.runtime.quantum.backends.backend import Outcomes
-from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
 
 #: a Pauli string, as (wire, "X" | "Y" | "Z") pairs
 Pauli = tuple[tuple[int, str], ...]

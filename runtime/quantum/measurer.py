@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.core.circuits import Circuit
 from hepq.runtime.engine.program import Context, Dim, Program, Step, aligned
 from hepq.runtime.quantum.backends.backend import Backend, Outcomes, Task
 from hepq.runtime.quantum.backends.exact import Exact
 from hepq.runtime.quantum.backends.sampled import Sampled
-from hepq.runtime.quantum.circuit import Circuit
 from hepq.runtime.quantum.measure import Observable, expectation_circuits, expectations, fidelity_circuit
 from hepq.runtime.quantum.native import Native
 

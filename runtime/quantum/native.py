@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.quantum.circuit import Circuit, Diagonal, affine
+from hepq.core.circuits import Circuit, Diagonal
+from hepq.runtime.quantum.matrices import affine
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.core.circuits import Circuit
 from hepq.runtime.artifact.artifact import Artifact
-from hepq.runtime.quantum.circuit import Circuit, remapped
 from hepq.runtime.quantum.engine import Compiled, circuits_of, read_program
 from hepq.runtime.quantum.measurer import to_run
 from hepq.runtime.quantum.native import Native
@@ -39,7 +39,7 @@ def difference(native: Native, source: Circuit, values: NDArray[np.float64]) -> 
     wanted = _probabilities(source, values)
     used = native.used
     place = {q: i for i, q in enumerate(used)}
-    ops: Any = tuple(remapped(op, qubits=place) for op in native.circuit.ops)
+    ops: Any = tuple(op.on(place) for op in native.circuit.ops)
     found = _probabilities(Circuit(len(used), native.circuit.slots, ops), values)
     strings = np.arange(found.shape[1])
     read = sum(((strings >> place[q]) & 1) << i for i, q in enumerate(native.measured))

@@ -15,7 +15,7 @@ from benchmarks.quantum import circuits, random_circuits
 from benchmarks.quantum.circuit_peers import SEEDS, bounded
 from benchmarks.quantum.circuits import Figures, Row
 from benchmarks.quantum.quantum_circuits import angles, feature_map, filled, kernel, qft, vqc
-from hepq.runtime.quantum.circuit import Gate
+from hepq.core.circuits import Gate
 from tests.support.families import overlap, state_after
 
 X = np.random.default_rng(0).uniform(0, 2 * np.pi, (2, 3))

@@ -13,10 +13,10 @@ from hepq.compiler.driver.build import build
 from hepq.compiler.ir.interpret import run_event
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.ir.verify import verify
+from hepq.core.circuits import Circuit
 from hepq.core.diagnostics.diagnostic import HepqError, Sink
 from hepq.lang.checker import check
 from hepq.lang.modules import load
-from hepq.runtime.quantum.circuit import Circuit
 from tests.support.qiskit_states import in_qiskit
 
 Array = NDArray[Any]

@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.quantum.circuit import Circuit, Gate, remapped
+from hepq.core.circuits import Circuit, Gate
 from hepq.runtime.quantum.device import Coupling, Device, Qubit
 from hepq.runtime.quantum.native import Native
 from tests.support.families import state_after
@@ -54,7 +54,7 @@ def native_ok(native: Native, on: Device) -> bool:
 def distribution(native: Native, slots: NDArray[np.float64]) -> NDArray[np.float64]:
     """Probabilities of the measured bits; bit i is read from ``measured[i]``."""
     at = {q: k for k, q in enumerate(native.used)}
-    small = Circuit(len(at), native.circuit.slots, tuple(remapped(op, qubits=at) for op in native.circuit.ops))
+    small = Circuit(len(at), native.circuit.slots, tuple(op.on(at) for op in native.circuit.ops))
     chances = abs(state_after(small, slots)) ** 2
     index = np.arange(len(chances))
     read = sum(((index >> at[q]) & 1) << i for i, q in enumerate(native.measured))

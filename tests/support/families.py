@@ -8,8 +8,9 @@ from math import pi
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op
-from hepq.runtime.quantum.gates import GATES, matrix
+from hepq.core.circuits import Angle, Circuit, Diagonal, Gate, Op
+from hepq.core.gates import ARITIES
+from hepq.runtime.quantum.matrices import matrix
 
 State = NDArray[np.complex128]
 
@@ -93,12 +94,12 @@ def vqc(n: int, reps: int = 2) -> Circuit:
 
 def random_gates(rng: np.random.Generator, qubits: int, slots: int, count: int, names: str = "") -> Circuit:
     """Gates by name, many of them Clifford or followed by their inverse."""
-    known = [g for g in names.split() or sorted(set(GATES) - {"ms"}) if GATES[g][1] <= qubits]
+    known = [g for g in names.split() or sorted(set(ARITIES) - {"ms"}) if ARITIES[g][1] <= qubits]
     ops: list[Op] = []
     for _ in range(count):
         name = str(rng.choice(known))
-        wires = tuple(int(q) for q in rng.permutation(qubits)[: GATES[name][1]])
-        gate = Gate(name, wires, tuple(_angle(rng, slots) for _ in range(GATES[name][0])))
+        wires = tuple(int(q) for q in rng.permutation(qubits)[: ARITIES[name][1]])
+        gate = Gate(name, wires, tuple(_angle(rng, slots) for _ in range(ARITIES[name][0])))
         ops += [gate, gate.inverse()] if rng.random() < 0.25 and name != "iswap" else [gate]
     return Circuit(qubits, slots, tuple(ops))
 

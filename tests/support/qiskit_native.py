@@ -12,7 +12,7 @@ import numpy as np
 from qiskit import QuantumCircuit, transpile
 from qiskit.circuit import ParameterVector
 
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op
+from hepq.core.circuits import Angle, Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.device import FIGURES, Coupling, Device, Qubit, Source
 from hepq.runtime.quantum.native import Native
 

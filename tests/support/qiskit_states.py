@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import Statevector
 
-from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Diagonal, Gate, Op
-from hepq.runtime.quantum.gates import GATES
+from hepq.core.circuits import Angle, Barrier, Circuit, Diagonal, Gate, Op
+from hepq.core.gates import ARITIES
 
 #: gates that Qiskit has under the same name
-SHARED = sorted(set(GATES) - {"gpi", "gpi2", "ms"})
+SHARED = sorted(set(ARITIES) - {"gpi", "gpi2", "ms"})
 
 
 def random_circuit(rng: np.random.Generator, qubits: int, slots: int, depth: int) -> Circuit:
     """``depth`` random gates and diagonal layers."""
-    usable = [name for name in SHARED if GATES[name][1] <= qubits]
+    usable = [name for name in SHARED if ARITIES[name][1] <= qubits]
     ops: list[Op] = []
     for _ in range(depth):
         if rng.random() < 0.15:
@@ -28,7 +28,7 @@ def random_circuit(rng: np.random.Generator, qubits: int, slots: int, depth: int
             ops.append(Diagonal(tuple((s, random_angle(rng, slots)) for s in sorted(subsets))))
         else:
             name = str(rng.choice(usable))
-            angles, wires = GATES[name]
+            angles, wires = ARITIES[name]
             on = tuple(int(q) for q in rng.permutation(qubits)[:wires])
             ops.append(Gate(name, on, tuple(random_angle(rng, slots) for _ in range(angles))))
     return Circuit(qubits, slots, tuple(ops))

@@ -12,8 +12,7 @@ from math import pi
 
 from hepq.compiler.circuits.canonical.peephole import cancelled
 from hepq.compiler.circuits.canonical.phases import LINEAR, Region, phase_terms
-from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Diagonal, Gate, Op
-from hepq.runtime.quantum.gates import DIAGONAL
+from hepq.core.circuits import Angle, Barrier, Circuit, Diagonal, Gate, Op
 
 _ROUNDS = 50
 
@@ -59,7 +58,7 @@ def _levelled(ops: Iterable[Op], qubits: int, sampled: bool) -> tuple[Op, ...]:
     for op in ops:
         if isinstance(op, Diagonal) and not op.terms:
             continue
-        phase = not isinstance(op, Barrier) and (isinstance(op, Diagonal) or op.name in DIAGONAL or op.name in LINEAR)
+        phase = not isinstance(op, Barrier) and (isinstance(op, Diagonal) or op.spec.diagonal or op.name in LINEAR)
         if isinstance(op, Gate) and op.name == "x" and level[op.qubits[0]] % 2 == 0:
             phase = False
         for part in (op,) if isinstance(op, Barrier) or not phase or _linear(op) else phase_terms(op):

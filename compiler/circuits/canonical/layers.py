@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op, remapped
+from hepq.core.circuits import Angle, Circuit, Diagonal, Gate, Op
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def layered(circuit: Circuit) -> LayeredCircuit | None:
             a, b = op.qubits
             wire[a], wire[b] = wire[b], wire[a]
             continue
-        moved: Op = remapped(op, qubits=dict(enumerate(wire)))
+        moved: Op = op.on(wire)
         if isinstance(moved, Diagonal):
             if any(len(s) > 2 for s, _ in moved.terms):
                 return None

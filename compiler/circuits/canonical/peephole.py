@@ -6,14 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import pi, remainder, tau
 
-from hepq.runtime.quantum.circuit import Angle, Gate, Op
+from hepq.core.circuits import Angle, Gate, Op
 
-#: rotations whose angles add
-_ADDITIVE = frozenset("p rx ry rz rxx ryy rzz cp crx cry crz".split())
-_SYMMETRIC = frozenset("cz swap rxx ryy rzz cp".split())
-#: controlled rotations turn over after 4π: their half turn is no global phase
-_DOUBLE = frozenset(("crx", "cry", "crz"))
-_SQUARES = {"sx": "x", "sxdg": "x", "s": "z", "sdg": "z", "t": "s", "tdg": "sdg"}
 _CLOSE = 1e-12
 
 
@@ -69,32 +63,24 @@ def cancelled(ops: Iterable[Op]) -> tuple[Op, ...]:
 def _nothing(op: Gate) -> bool:
     if op.name == "id":
         return True
-    if op.name not in _ADDITIVE or not op.angles[0].fixed:
+    if op.spec.period is None or not op.angles[0].fixed:
         return False
-    angle = op.angles[0].constant
-    return turns(angle / 2 if op.name in _DOUBLE else angle) == 0.0
+    return turns(op.angles[0].constant * (tau / op.spec.period)) == 0.0
 
 
 def _together(before: Gate, op: Gate) -> tuple[Gate, ...] | None:
     """What two neighbours on the same wires come to, if less than two gates."""
-    if before.name == op.name in _ADDITIVE:
+    if before.name == op.name and op.spec.period is not None:
         return (Gate(op.name, op.qubits, (before.angles[0] + op.angles[0],)),)
-    if before.name == op.name in _SQUARES:
-        return (Gate(_SQUARES[op.name], op.qubits),)
-    if op.name != "iswap" and _undoes(before, op):
-        return ()
-    return None
-
-
-def _undoes(before: Gate, op: Gate) -> bool:
-    inverse = op.inverse()
-    if before.name != inverse.name or not _same_wires(before, op):
-        return False
-    gaps = [a + -b for a, b in zip(before.angles, inverse.angles, strict=True)]
-    return all(gap == Angle() for gap in gaps)
+    if before.name == op.name and op.spec.square is not None:
+        return (Gate(op.spec.square, op.qubits),)
+    if before.name != op.spec.inverse:
+        return None
+    gaps = [a - b for a, b in zip(before.angles, op.inverse().angles, strict=True)]
+    return () if all(gap == Angle() for gap in gaps) else None
 
 
 def _same_wires(a: Gate, b: Op | None) -> bool:
     if not isinstance(b, Gate):
         return False
-    return a.qubits == b.qubits or (a.name == b.name in _SYMMETRIC and set(a.qubits) == set(b.qubits))
+    return a.qubits == b.qubits or (a.name == b.name and a.spec.symmetric and set(a.qubits) == set(b.qubits))

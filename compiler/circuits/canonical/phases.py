@@ -11,10 +11,9 @@ from collections.abc import Collection, Iterable, Sequence
 from math import pi
 
 from hepq.compiler.circuits.canonical.peephole import turns
-from hepq.runtime.quantum.circuit import Angle, Diagonal, Gate, Op, Unitary
+from hepq.core.circuits import Angle, Diagonal, Gate, Op, Unitary
 
 LINEAR = frozenset(("cx", "swap", "x"))
-_ONE_WIRE = {"z": pi, "s": pi / 2, "sdg": -pi / 2, "t": pi / 4, "tdg": -pi / 4, "id": 0.0}
 
 
 def phase_terms(op: Unitary) -> tuple[Diagonal, ...]:
@@ -31,7 +30,7 @@ def phase_terms(op: Unitary) -> tuple[Diagonal, ...]:
         case "crz":
             found = [(wires[1:], op.angles[0] * 0.5), (pair, op.angles[0] * -0.5)]
         case _:
-            found = [(wires, Angle(_ONE_WIRE[op.name]))]
+            found = [(wires, Angle(op.spec.phase or 0.0))]
     return tuple(Diagonal((term,)) for term in found)
 
 

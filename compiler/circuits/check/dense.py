@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Diagonal, Gate
-from hepq.runtime.quantum.gates import matrix
+from hepq.core.circuits import Angle, Barrier, Circuit, Diagonal, Gate
+from hepq.runtime.quantum.matrices import matrix
 from hepq.runtime.quantum.simulate.memory import ask
 
 #: most wires of one matrix

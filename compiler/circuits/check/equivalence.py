@@ -14,7 +14,7 @@ from hepq.compiler.circuits.check.dense import probabilities
 from hepq.compiler.circuits.check.light_cones import compare
 from hepq.compiler.circuits.formats.qiskit_convert import to_qiskit
 from hepq.compiler.circuits.native.gates import writes_phases
-from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Gate, Op, numbered, remapped
+from hepq.core.circuits import Angle, Barrier, Circuit, Gate, Op, numbered
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 
@@ -61,7 +61,7 @@ def verify_native(
     if writes_phases(device):
         source, native = _probed(source), replace(native, circuit=_probed(native.circuit))
     used = {q: i for i, q in enumerate(native.used)}
-    small = Circuit(len(used), source.slots, tuple(remapped(op, qubits=used) for op in native.circuit.ops))
+    small = Circuit(len(used), source.slots, tuple(op.on(used) for op in native.circuit.ops))
     sides = ((source, list(range(source.qubits))), (small, [used[q] for q in native.measured]))
     if len(used) <= MAX_EXACT:
         return _simulated(sides, rng.uniform(-pi, pi, (3 if len(used) <= 12 else 1, source.slots)), tolerance)

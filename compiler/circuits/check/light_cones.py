@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.compiler.circuits.check.dense import probabilities
-from hepq.runtime.quantum.circuit import Circuit
+from hepq.core.circuits import Circuit
 
 #: light cones of at most so many wires are simulated; at most so many wires are read at once
 WIDEST, READ = 18, 10

@@ -7,8 +7,8 @@ from math import pi
 from pathlib import Path
 from typing import Any
 
+from hepq.core.circuits import Angle, Barrier, Circuit, Diagonal, Op
 from hepq.runtime.files import replacing
-from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Diagonal, Op
 
 #: beyond this, only the first and the last gates are drawn
 MAX_OPS = 120

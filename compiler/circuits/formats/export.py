@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from hepq.compiler.circuits.formats.flat import Format, difference, flat
 from hepq.core import vendors
+from hepq.core.circuits import Gate
 from hepq.core.diagnostics.catalogue import diag, near
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.core.vendors import called
-from hepq.runtime.quantum.circuit import Gate
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 

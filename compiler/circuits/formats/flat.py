@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
-from hepq.runtime.quantum.gates import Matrix, matrix
+from hepq.core.circuits import Angle, Barrier, Gate
+from hepq.runtime.quantum.matrices import Matrix, matrix
 from hepq.runtime.quantum.native import Native
 
 #: stands in a strand for a barrier: no gate's matrix

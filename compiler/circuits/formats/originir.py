@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hepq.compiler.circuits.formats.flat import Flat, Format, flat
 from hepq.compiler.circuits.formats.text import angles, number
-from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
+from hepq.core.circuits import Angle, Barrier, Gate
 from hepq.runtime.quantum.native import Native
 
 _NAMES = {

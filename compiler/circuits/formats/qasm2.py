@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hepq.compiler.circuits.formats.flat import Flat, Format, flat
 from hepq.compiler.circuits.formats.qiskit_files import flat_of
 from hepq.compiler.circuits.formats.text import number
-from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
+from hepq.core.circuits import Angle, Barrier, Gate
 from hepq.runtime.quantum.native import Native
 
 #: our name -> that of qelib1.inc

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from hepq.compiler.circuits.native.gates import best_couplings, natively
-from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Diagonal, Gate, Op
+from hepq.core.circuits import Angle, Barrier, Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 from hepq.runtime.quantum.simulate.elementary import elementary

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.compiler.circuits.formats.flat import Flat, Format, open_angle
+from hepq.core.circuits import Angle, Barrier, Gate
+from hepq.core.gates import GATES
 from hepq.runtime.quantum.bind import angle_formulas, bound, parameterized
-from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
-from hepq.runtime.quantum.gates import GATES
 from hepq.runtime.quantum.native import Native
 
 Values = NDArray[np.float64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from math import remainder, tau
 
-from hepq.runtime.quantum.circuit import Angle
+from hepq.core.circuits import Angle
 
 
 def number(angle: Angle) -> str:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from math import pi
 from typing import Any
 
-from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Diagonal, Gate, Op
+from hepq.core.circuits import Angle, Barrier, Circuit, Diagonal, Gate, Op
 
 #: our name -> pytket's ``OpType``
 _TYPES = {

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.compiler.circuits.formats.flat import Flat, Format, flat, open_angle
+from hepq.core.circuits import Angle, Barrier, Gate
 from hepq.runtime.quantum.bind import angle_formulas, parameter_names
-from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
 from hepq.runtime.quantum.native import Native
 
 #: our name -> pytket's ``OpType``, the same matrix up to a phase

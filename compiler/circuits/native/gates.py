@@ -8,16 +8,16 @@ from math import pi
 
 from hepq.compiler.circuits.canonical.peephole import turns
 from hepq.compiler.circuits.native.one_qubit import is_x, joined, rotations
-from hepq.runtime.quantum.circuit import Angle, Barrier, Gate
+from hepq.core.circuits import Angle, Barrier, Gate
+from hepq.core.gates import GATES
 from hepq.runtime.quantum.device import Coupling, Device
 
-#: native two-qubit gates that a cx can be written with; the diagonal ones let phases pass
+#: native two-qubit gates that a cx can be written with
 SUPPORTED = frozenset(("cz", "cx", "ecr", "rzz", "rxx", "ms", "iswap"))
 #: those that give an rzz of any angle: by one gate, or an iswap by two
 _ANY_ANGLE = frozenset(("rzz", "rxx", "ms", "iswap"))
-_DIAGONAL = frozenset(("cz", "rzz"))
 #: those that phases pass, unchanged or as a turn of the gate's own axes
-_PASSED = _DIAGONAL | {"ms"}
+_PASSED = frozenset(name for name in SUPPORTED if GATES[name].diagonal) | {"ms"}
 _H = [Angle(pi / 2), Angle(pi / 2)]
 _ZERO = Angle()
 _PHASES = frozenset(("rz", "p"))
@@ -43,9 +43,8 @@ def turns_any_angle(device: Device) -> bool:
 
 def writable(device: Device) -> bool:
     """Whether the device's one-qubit gates are among those written here."""
-    has = set(device.one_qubit)
-    return bool("u" in has or (has & _TURNS and has & _PHASES)) or (
-        bool(has & {"r", "gpi2"}) and {c.gate for c in best_couplings(device).values()} <= _PASSED
+    return writes_phases(device) or (
+        not {"r", "gpi2"}.isdisjoint(device.one_qubit) and {c.gate for c in best_couplings(device).values()} <= _PASSED
     )
 
 
@@ -160,7 +159,7 @@ class _Writer:
 
     def _emit(self, link: Coupling, *angles: Angle) -> None:
         for q in (link.a, link.b):
-            self._flush(q, phases=link.gate not in _DIAGONAL)
+            self._flush(q, phases=not GATES[link.gate].diagonal)
         self._out.append(Gate(link.gate, (link.a, link.b), angles))
 
     def _flush(self, q: int, *, phases: bool) -> None:

@@ -11,20 +11,19 @@ from math import atan2, pi
 import numpy as np
 
 from hepq.compiler.circuits.canonical.peephole import turns
-from hepq.runtime.quantum.circuit import Angle, Gate
-from hepq.runtime.quantum.gates import DIAGONAL, Matrix, matrix
+from hepq.core.circuits import Angle, Gate
+from hepq.runtime.quantum.matrices import Matrix, matrix
 
 _CLOSE = 1e-9
 _HALF = Angle(pi / 2)
 _ZERO = Angle()
 _SX = matrix("sx")
-_PHASES = {"z": pi, "s": pi / 2, "sdg": -pi / 2, "t": pi / 4, "tdg": -pi / 4, "id": 0.0}
 
 
 def rotations(gate: Gate) -> list[Angle] | None:
     """rz angles a₀ … aₖ of the gate as rz(a₀) sx rz(a₁) … sx rz(aₖ), in time order; None: not known symbolically."""
-    if gate.name in DIAGONAL:
-        return [gate.angles[0] if gate.angles else Angle(_PHASES[gate.name])]
+    if gate.spec.diagonal:
+        return [gate.angles[0] if gate.angles else Angle(gate.spec.phase or 0.0)]
     match gate.name, gate.angles:
         case "h", _:
             return [_HALF, _HALF]

@@ -11,7 +11,7 @@ from math import pi
 from hepq.compiler.circuits.layout.regions import costs, stand_graph, within
 from hepq.compiler.circuits.native.gates import best_couplings, natively
 from hepq.compiler.circuits.portfolio.score import score
-from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Diagonal, Gate, Op, remapped
+from hepq.core.circuits import Angle, Barrier, Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.device import Coupling, Device
 from hepq.runtime.quantum.native import Native
 
@@ -53,7 +53,7 @@ def _moved(native: Native, where: Mapping[int, int]) -> Native:
     circuit = native.circuit
     return replace(
         native,
-        circuit=Circuit(circuit.qubits, circuit.slots, tuple(remapped(op, qubits=where) for op in circuit.ops)),
+        circuit=Circuit(circuit.qubits, circuit.slots, tuple(op.on(where) for op in circuit.ops)),
         layout=tuple(where[q] for q in native.layout),
         measured=tuple(where[q] for q in native.measured),
     )

@@ -13,9 +13,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from hepq.core.circuits import Circuit
 from hepq.runtime.artifact.sealed import seal_text, unseal_text
 from hepq.runtime.files import replacing
-from hepq.runtime.quantum.circuit import Circuit
 from hepq.runtime.quantum.device import Device
 
 _COMPILERS = ("hepq", "qiskit", "pytket")

@@ -17,7 +17,7 @@ from hepq.compiler.circuits.native.polish import placed, with_cx
 from hepq.compiler.circuits.portfolio.score import score
 from hepq.compiler.circuits.synthesis.pair_blocks import Rewritten, shortened
 from hepq.compiler.circuits.synthesis.structure import structure_aware
-from hepq.runtime.quantum.circuit import Circuit, Diagonal, Gate, Op
+from hepq.core.circuits import Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import exp, log1p
 
-from hepq.runtime.quantum.circuit import Barrier, Gate
+from hepq.core.circuits import Barrier, Gate
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 

@@ -21,10 +21,10 @@ from hepq.compiler.circuits.native.gates import best_couplings, writable
 from hepq.compiler.circuits.portfolio import cache as store
 from hepq.compiler.circuits.portfolio.recipes import LeftOut, Recipe, first_seeds, tries
 from hepq.compiler.circuits.portfolio.score import score
+from hepq.core.circuits import Circuit, Diagonal, Gate, numbered
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.engine.threads import available
-from hepq.runtime.quantum.circuit import Circuit, Diagonal, Gate, numbered
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 

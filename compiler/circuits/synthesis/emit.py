@@ -9,7 +9,7 @@ from itertools import pairwise
 from hepq.compiler.circuits.canonical.layers import Layer, LayeredCircuit
 from hepq.compiler.circuits.synthesis.parity_networks import Network, Tree
 from hepq.compiler.circuits.synthesis.routing import Place, held_at, place_of
-from hepq.runtime.quantum.circuit import Gate
+from hepq.core.circuits import Gate
 
 
 def emitted(

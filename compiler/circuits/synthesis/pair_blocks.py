@@ -17,7 +17,7 @@ from math import pi, remainder
 
 import numpy as np
 
-from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Diagonal, Gate, Op, remapped
+from hepq.core.circuits import Angle, Barrier, Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.simulate.elementary import elementary
 
 #: Pauli strings on two wires: 4 * second + first, of 0 1 2 3 = I X Y Z
@@ -79,7 +79,7 @@ def shortened(circuit: Circuit, *, exchange: bool, any_angle: bool) -> Rewritten
             ops, swapped = made
         else:
             swapped = False
-        out += [remapped(op, qubits=dict(enumerate(wire))) for op in ops]
+        out += [op.on(wire) for op in ops]
         if swapped:
             a, b = run.wires
             wire[a], wire[b] = wire[b], wire[a]

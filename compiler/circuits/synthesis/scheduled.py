@@ -9,7 +9,7 @@ import networkx as nx
 
 from hepq.compiler.circuits.canonical.layers import Layer, LayeredCircuit
 from hepq.compiler.circuits.native.gates import natively, turns_any_angle
-from hepq.runtime.quantum.circuit import Circuit, Gate
+from hepq.core.circuits import Circuit, Gate
 from hepq.runtime.quantum.device import Coupling, Device
 from hepq.runtime.quantum.native import Native
 

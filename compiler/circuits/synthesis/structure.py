@@ -16,7 +16,7 @@ from hepq.compiler.circuits.synthesis.emit import emitted
 from hepq.compiler.circuits.synthesis.parity_networks import MAX_WIRES, Beam, Tree
 from hepq.compiler.circuits.synthesis.routing import Place, beams, plan
 from hepq.compiler.circuits.synthesis.scheduled import all_to_all, scheduled
-from hepq.runtime.quantum.circuit import Circuit, Gate
+from hepq.core.circuits import Circuit, Gate
 from hepq.runtime.quantum.device import Coupling, Device
 from hepq.runtime.quantum.native import Native
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.torch.values import BATCH, Batch, Value
+from hepq.core.circuits import Circuit
 from hepq.core.types import Dim
-from hepq.runtime.quantum.circuit import Circuit
 from hepq.runtime.quantum.simulate import state
 
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}

@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from hepq.core import circuits
 from hepq.core.diagnostics.diagnostic import Label
 from hepq.core.source import Span
 from hepq.core.types import Dim, Type, anonymous, merge_dims
 from hepq.lang.elaborate.arguments import Arguments, read
-from hepq.lang.elaborate.circuits.gatelist import GateList, Slot, State, inverse, plain
 from hepq.lang.elaborate.circuits.observables import WRONG_ORDER, mentions_pauli, observables
+from hepq.lang.elaborate.circuits.states import State
 from hepq.lang.elaborate.context import Context, Reported
 from hepq.lang.elaborate.phrasing import extent
 from hepq.lang.elaborate.values import Builtin, Circuit, Tensor, Value, describe
@@ -88,7 +89,7 @@ def _adjoint(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> 
     """``adjoint(A(x))``: what undoes the circuit, as a state of its own or after ``|>``."""
     a = read(ctx, fn, args, span, ["state"])
     state = _state(ctx, a, "state")
-    return State(state.register, None if state.gates is None else inverse(state.gates), state.dims)
+    return State(state.register, None if state.gates is None else circuits.inverse(state.gates), state.dims)
 
 
 def _state(ctx: Context, a: Arguments, key: str) -> State:
@@ -120,18 +121,17 @@ def _with(ctx: Context, state: State, dim: Dim | None, span: Span) -> Type:
     return Type("real", (*state.dims, *([] if dim is None else [dim])))
 
 
-def measured(ctx: Context, state: State, span: Span) -> tuple[GateList, Tensor]:
+def measured(ctx: Context, state: State, span: Span) -> tuple[circuits.Circuit, Tensor]:
     """The circuit and the values of its slots, ``real[…, slots]``, as operands of a quantum op."""
     assert state.gates is not None
-    assert state.register.size is not None
     ctx.spend(len(state.gates) // 4, span)
-    slots: tuple[Slot, ...] = state.slots
+    slots = state.slots
     _same_sizes(ctx, [s.tensor.type.dims for s in slots], span)
     with ctx.shared():
         values = [s.tensor for s in slots] or [ctx.emit("const", (), Type("real"), span, value=0.0)]
         dim = Dim(_SLOTS, len(values))
         angles = ctx.emit("stack", values, Type("real", (*state.dims, dim)), span, dim=dim)
-    return plain(state.gates, state.register.size, slots), angles
+    return state.circuit, angles
 
 
 def _same_sizes(ctx: Context, operands: Sequence[Sequence[Dim]], span: Span) -> None:

@@ -10,7 +10,7 @@ from hepq.core.source import Span
 from hepq.core.types import ENERGY, LORENTZ, Dim, Elem, Type, anonymous, merge_dims
 from hepq.lang.elaborate import arithmetic
 from hepq.lang.elaborate.arguments import in_tensor, read
-from hepq.lang.elaborate.circuits.gatelist import Slot, State
+from hepq.lang.elaborate.circuits.states import Slot, State
 from hepq.lang.elaborate.context import Context, Reported
 from hepq.lang.elaborate.phrasing import convert_help, kind
 from hepq.lang.elaborate.signature import rename

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+from hepq.core.circuits import Angle
 from hepq.core.types import Type
-from hepq.lang.elaborate.circuits.gatelist import Angle, Slot
+from hepq.lang.elaborate.circuits.states import Slot
 from hepq.lang.elaborate.values import Tensor
 
 #: differ each time they are emitted, or are made once anyway
@@ -52,11 +53,11 @@ class AngleTable:
     def angle(self, x: Tensor) -> Angle:
         """``x`` as a constant and a multiple of one slot, if it is that; else as a slot of its own."""
         form = self._form(x)
-        return form if len(form.terms) < 2 else Angle(0.0, ((self._slot(x), 1.0),))
+        return form if len(form.terms) < 2 else Angle.slot(self._slot(x))
 
     def _form(self, x: Tensor) -> Angle:
         known = self._forms.get(id(x.handle)) if x.handle is not None else None
-        return known[1] if known is not None else Angle(0.0, ((self._slot(x), 1.0),))
+        return known[1] if known is not None else Angle.slot(self._slot(x))
 
     def _slot(self, x: Tensor) -> Slot:
         return Slot(x) if x.handle is None else self._slots.setdefault(id(x.handle), Slot(x))

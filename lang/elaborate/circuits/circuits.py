@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hepq.core.circuits import Barrier, Op
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.source import Span
 from hepq.core.types import Dim, merge_dims
@@ -18,9 +19,8 @@ from hepq.lang.elaborate.binding import (
     default_statics,
     match_args,
 )
-from hepq.lang.elaborate.circuits.gatelist import Gate, State, dims_of
-from hepq.lang.elaborate.circuits.gates import BARRIER
 from hepq.lang.elaborate.circuits.statements import Body
+from hepq.lang.elaborate.circuits.states import State, dims_of
 from hepq.lang.elaborate.context import Context, Frame, Reported, in_library
 from hepq.lang.elaborate.expressions import lookup_dim
 from hepq.lang.elaborate.signature import dim_of, evaluate_dim
@@ -34,7 +34,7 @@ class Elaborated:
     """``gates`` is None while they are not known; ``lifted``: further dims of the arguments."""
 
     register: Dim
-    gates: tuple[Gate, ...] | None
+    gates: tuple[Op, ...] | None
     lifted: tuple[Dim, ...]
 
 
@@ -85,7 +85,7 @@ def elaborate(ctx: Context, circuit: Circuit, args: Sequence[Given], span: Span,
             ctx.frames.pop()
 
 
-def _run(ctx: Context, decl: ast.CircuitDecl, dim: Dim, lifted: tuple[Dim, ...]) -> tuple[Gate, ...] | None:
+def _run(ctx: Context, decl: ast.CircuitDecl, dim: Dim, lifted: tuple[Dim, ...]) -> tuple[Op, ...] | None:
     wires = None if dim.size is None else tuple(range(dim.size))
     ctx.frame.locals[decl.register.name] = Register(decl.register.name, wires)
     body = Body(ctx, lifted, wires)
@@ -94,7 +94,7 @@ def _run(ctx: Context, decl: ast.CircuitDecl, dim: Dim, lifted: tuple[Dim, ...])
         ctx.error("HQ0503", decl.register.span, name=decl.register.name)
     if wires is None or not body.known:
         return None
-    idle = sorted(set(wires) - {w for g in body.gates if g.name != BARRIER for w in g.wires})
+    idle = sorted(set(wires) - {w for op in body.gates if not isinstance(op, Barrier) for w in op.qubits})
     if idle and not in_library(decl.span):
         which = f"qubit{'s' * (len(idle) > 1)} {', '.join(map(str, idle))}"
         ctx.sink.add(diag("HQ0515", decl.register.span, name=decl.register.name, which=which))

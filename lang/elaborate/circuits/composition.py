@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from hepq.core.circuits import inverse
 from hepq.core.source import Span
 from hepq.lang.elaborate.calls import apply
 from hepq.lang.elaborate.circuits.circuits import elaborate, joined, prepare
-from hepq.lang.elaborate.circuits.gatelist import State, inverse
+from hepq.lang.elaborate.circuits.states import State
 from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.expressions import evaluate, known
 from hepq.lang.elaborate.values import Builtin, Circuit, Value, describe

@@ -10,29 +10,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import pi
 
-from hepq.lang.elaborate.circuits.gatelist import Angle, Gate
-
-_STDGATES = {"x": "cx", "y": "cy", "z": "cz", "h": "ch", "p": "cp", "rx": "crx", "ry": "cry", "rz": "crz", "cx": "ccx",
-             "swap": "cswap"}  # fmt: skip
-_PHASES = {"s": pi / 2, "sdg": -pi / 2, "t": pi / 4, "tdg": -pi / 4}
+from hepq.core.circuits import Angle, Barrier, Gate, Op, inverse
 
 
-def controlled(gates: Iterable[Gate], control: int) -> tuple[Gate, ...]:
+def controlled(ops: Iterable[Op], control: int) -> tuple[Op, ...]:
     """The gates, each controlled by one more wire."""
-    return tuple(out for gate in gates for out in _controlled(gate, control))
+    return tuple(out for op in ops for out in _controlled(op, control))
 
 
-def _controlled(gate: Gate, c: int) -> tuple[Gate, ...]:
-    name, wires, angles = gate.name, gate.wires, gate.angles
-    if name in _STDGATES:
-        return (Gate(_STDGATES[name], (c, *wires), angles),)
-    if name in _PHASES:
-        return (Gate("cp", (c, *wires), (Angle(_PHASES[name]),)),)
+def _controlled(op: Op, c: int) -> tuple[Op, ...]:
+    if isinstance(op, Barrier):
+        return (Barrier((c, *op.qubits)),)
+    assert isinstance(op, Gate)
+    name, wires, angles = op.name, op.qubits, op.angles
+    if op.spec.controlled is not None:
+        return (Gate(op.spec.controlled, (c, *wires), angles),)
+    if op.spec.phase and len(wires) == 1:
+        return (Gate("cp", (c, *wires), (Angle(op.spec.phase),)),)
     match name, wires, angles:
-        case "id", (a,), _:
-            return (gate,)
-        case "barrier", _, _:
-            return (Gate(name, (c, *wires)),)
+        case "id", _, _:
+            return (op,)
         case (("sx" | "sxdg"), (a,), _):  # sx = exp(iπ/4) rx(π/2)
             sign = 1 if name == "sx" else -1
             return Gate("p", (c,), (Angle(sign * pi / 4),)), Gate("crx", (c, a), (Angle(sign * pi / 2),))
@@ -58,14 +55,14 @@ def _controlled(gate: Gate, c: int) -> tuple[Gate, ...]:
             return _around([Gate("h", (t,))], controlled(_phase(Angle(pi), a, b, t), c))
         case "cswap", (a, s, t), _:
             return _around([Gate("cx", (t, s))], controlled([Gate("ccx", (a, s, t))], c))
-    raise AssertionError(gate)
+    raise AssertionError(op)
 
 
-def _around(before: list[Gate], inside: Iterable[Gate]) -> tuple[Gate, ...]:
-    return *before, *inside, *(g.inverse() for g in reversed(before))
+def _around(before: list[Gate], inside: Iterable[Op]) -> tuple[Op, ...]:
+    return *before, *inside, *inverse(before)
 
 
-def _phase(theta: Angle, c: int, a: int, b: int) -> tuple[Gate, ...]:
+def _phase(theta: Angle, c: int, a: int, b: int) -> tuple[Op, ...]:
     """exp(iθ) on |111>: θ/2 · b · (a − (a ⊕ c) + c)"""
     half = theta * 0.5
     flip = Gate("cx", (c, a))
@@ -74,7 +71,7 @@ def _phase(theta: Angle, c: int, a: int, b: int) -> tuple[Gate, ...]:
     )  # fmt: skip
 
 
-def _pauli_rotation(name: str, theta: Angle, a: int, b: int, c: int) -> tuple[Gate, ...]:
+def _pauli_rotation(name: str, theta: Angle, a: int, b: int, c: int) -> tuple[Op, ...]:
     before = [Gate("cx", (a, b))]
     if name == "rxx":
         before = [Gate("h", (a,)), Gate("h", (b,)), *before]
@@ -83,7 +80,7 @@ def _pauli_rotation(name: str, theta: Angle, a: int, b: int, c: int) -> tuple[Ga
     return _around(before, [Gate("crz", (c, b), (theta,))])
 
 
-def _cu(theta: Angle, phi: Angle, lam: Angle, gamma: Angle, a: int, b: int, c: int) -> tuple[Gate, ...]:
+def _cu(theta: Angle, phi: Angle, lam: Angle, gamma: Angle, a: int, b: int, c: int) -> tuple[Op, ...]:
     """A X B X C with A B C = 1 and a phase: only the X and the phase need both controls."""
     flip = Gate("ccx", (c, a, b))
     return (

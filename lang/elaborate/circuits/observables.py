@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from hepq.core.source import Span
-from hepq.lang.elaborate.circuits.gatelist import State
+from hepq.lang.elaborate.circuits.states import State
 from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.expressions import evaluate, known, static_int
 from hepq.lang.elaborate.values import Value, describe

@@ -7,11 +7,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from hepq.core.circuits import Angle, Gate, Op, inverse
 from hepq.core.diagnostics.catalogue import near
 from hepq.core.source import Span
 from hepq.core.types import LORENTZ, Dim
 from hepq.lang.elaborate.circuits.controlled import controlled
-from hepq.lang.elaborate.circuits.gatelist import Angle, Gate, inverse
 from hepq.lang.elaborate.circuits.gates import ALIASES, BARRIER, FOREIGN, GATES
 from hepq.lang.elaborate.context import Context, Reported
 from hepq.lang.elaborate.expressions import evaluate, known
@@ -19,7 +19,7 @@ from hepq.lang.elaborate.values import UNKNOWN, Circuit, GateName, Quantity, Ten
 from hepq.lang.elaborate.work import MAX_GATES
 from hepq.lang.syntax import ast
 
-Gates = tuple[Gate, ...]
+Gates = tuple[Op, ...]
 #: words that make one operation of another
 MAKERS = ("adjoint", "controlled")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hepq.core.circuits import Barrier, Op
 from hepq.core.source import Span
 from hepq.core.types import Dim
 from hepq.lang.elaborate.builtins.lists import PATTERNS
-from hepq.lang.elaborate.circuits.gatelist import Gate
 from hepq.lang.elaborate.circuits.gates import BARRIER, GATES
 from hepq.lang.elaborate.circuits.operations import Operation, applied, callee, operand, operation, with_controls, word
 from hepq.lang.elaborate.circuits.qubits import Wires, joined, names_qubits, wires_of
@@ -30,7 +30,7 @@ class Body:
 
     def __init__(self, ctx: Context, lifted: Sequence[Dim], wires: Wires) -> None:
         self.ctx, self.lifted, self.wires = ctx, lifted, wires
-        self.gates: list[Gate] = []
+        self.gates: list[Op] = []
         self.known = True
         self.applied = 0
 
@@ -97,7 +97,7 @@ class Body:
         wires = joined([wires_of(self.ctx, a.value) for a in call.args]) if call.args else self.wires
         self._distinct(BARRIER, wires, call.span)
         if wires != ():
-            barrier = Operation(BARRIER, None, lambda n: (Gate(BARRIER, tuple(range(n))),))
+            barrier = Operation(BARRIER, None, lambda n: (Barrier(tuple(range(n))),))
             self._place(barrier, wires, call.span)
 
     def _count(self, called: Circuit | GateName, angles: Sequence[ast.Arg], qubits: int, span: Span) -> None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.core.circuits import Barrier, Circuit, Gate
 from hepq.runtime.optional import optional
-from hepq.runtime.quantum.circuit import Barrier, Circuit, Gate
-from hepq.runtime.quantum.gates import matrix
+from hepq.runtime.quantum.matrices import matrix
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.quantum.circuit import Circuit
+from hepq.core.circuits import Circuit
 from hepq.runtime.quantum.native import Native
 
 

@@ -11,7 +11,8 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.quantum.circuit import Barrier, Circuit, Gate, affine, remapped
+from hepq.core.circuits import Barrier, Circuit, Gate
+from hepq.runtime.quantum.matrices import affine
 from hepq.runtime.quantum.native import Native
 
 
@@ -66,6 +67,6 @@ def gates(native: Native) -> Iterator[Gate]:
 
 def _part(native: Native, qubits: tuple[int, ...]) -> Part:
     wires = {q: i for i, q in enumerate(qubits)}
-    ops = tuple(remapped(g, qubits=wires) for g in gates(native) if g.qubits[0] in wires)
+    ops = tuple(g.on(wires) for g in gates(native) if g.qubits[0] in wires)
     bits = tuple(i for i, q in enumerate(native.measured) if q in wires)
     return Part(Circuit(len(qubits), native.circuit.slots, ops), qubits, tuple(native.measured[i] for i in bits), bits)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.core.circuits import Circuit
 from hepq.core.errors import DataError
 from hepq.runtime.quantum.backends.backend import Outcomes, Task
-from hepq.runtime.quantum.circuit import Circuit
 from hepq.runtime.quantum.measure import Observable
 
 if TYPE_CHECKING:

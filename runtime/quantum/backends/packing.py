@@ -13,12 +13,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.core.circuits import Circuit, Op
 from hepq.core.errors import DataError
 from hepq.runtime.quantum.backends.backend import Backend, Outcomes, Task
 from hepq.runtime.quantum.backends.embeddings import CAP, Uses, embeddings, scores
 from hepq.runtime.quantum.backends.remote import Remote
 from hepq.runtime.quantum.backends.tasks import native_of
-from hepq.runtime.quantum.circuit import Circuit, Op, remapped
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.jobs.budget import Estimate
 from hepq.runtime.quantum.native import Native
@@ -54,8 +54,8 @@ class Packed:
         ops, layout, measured = list[Op](), list[int](), list[int]()
         chosen, slots = self.natives[:copies], self.native.circuit.slots
         for k, copy in enumerate(chosen):
-            shifted = {s: s + k * slots for s in range(slots)}
-            ops += [remapped(op, slots=shifted) for op in copy.circuit.ops]
+            shifted = range(k * slots, (k + 1) * slots)
+            ops += [op.turned(lambda a, to=shifted: a.renumbered(to)) for op in copy.circuit.ops]
             layout += copy.layout
             measured += copy.measured
         circuit = Circuit(self.native.circuit.qubits, slots * len(chosen), tuple(ops))
@@ -92,7 +92,7 @@ def pack(
 def moved(native: Native, place: tuple[int, ...]) -> Native:
     """``native`` on other qubits: ``place`` takes the places of ``native.used``."""
     wires = dict(zip(native.used, place, strict=True))
-    ops = tuple(remapped(op, qubits=wires) for op in native.circuit.ops)
+    ops = tuple(op.on(wires) for op in native.circuit.ops)
     circuit = Circuit(native.circuit.qubits, native.circuit.slots, ops)
     layout, measured = (tuple(wires[q] for q in found) for found in (native.layout, native.measured))
     return Native(native.device, native.calibration, circuit, layout, measured)
@@ -160,7 +160,7 @@ def _repeated(circuit: Circuit, copies: int) -> tuple[Op, ...]:
     """``circuit`` on as many sets of wires, each with its own slots."""
     n, s = circuit.qubits, circuit.slots
     return tuple(
-        remapped(op, slots={i: i + k * s for i in range(s)}, qubits={q: q + k * n for q in range(n)})
+        op.on(range(k * n, (k + 1) * n)).turned(lambda a, k=k: a.renumbered(range(k * s, (k + 1) * s)))
         for k in range(copies)
         for op in circuit.ops
     )

@@ -11,12 +11,11 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations
 from math import pi
 
-from hepq.runtime.quantum.circuit import Angle, Barrier, Diagonal, Gate, Op, Unitary
+from hepq.core.circuits import Angle, Barrier, Diagonal, Gate, Op, Unitary
+from hepq.core.gates import GATES
 
 #: what ``elementary`` gives, besides ``Diagonal``
 KEPT = frozenset("h rx ry x cx swap".split())
-#: phase of |1…1>, of gates whose only entry that is not 1 is that one
-_ONES = {"z": pi, "s": pi / 2, "sdg": -pi / 2, "t": pi / 4, "tdg": -pi / 4, "cz": pi}
 
 
 def elementary(ops: Iterable[Op]) -> Iterator[Unitary]:
@@ -26,8 +25,8 @@ def elementary(ops: Iterable[Op]) -> Iterator[Unitary]:
             continue
         if isinstance(op, Diagonal) or op.name in KEPT:
             yield op
-        elif op.name in _ONES:
-            yield _ones(op.qubits, Angle(_ONES[op.name]))
+        elif (spec := GATES.get(op.name)) and spec.phase:
+            yield _ones(op.qubits, Angle(spec.phase))
         else:
             yield from elementary(_rewritten(op))
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import pi
 
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op, Unitary
+from hepq.core.circuits import Angle, Circuit, Diagonal, Gate, Op, Unitary
 from hepq.runtime.quantum.simulate.elementary import elementary
 
 #: wire q's new bit: parity of the old index & mask, flipped or not

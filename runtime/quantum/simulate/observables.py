@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hepq.runtime.quantum.circuit import Barrier, Circuit, Diagonal, Op, remapped
+from hepq.core.circuits import Barrier, Circuit, Diagonal, Op
 from hepq.runtime.quantum.measure import Observable
 from hepq.runtime.quantum.simulate.tables import signs
 
@@ -98,5 +98,5 @@ def cone(circuit: Circuit, wires: set[int]) -> tuple[Circuit, dict[int, int]]:
             seen.update(op.qubits)
             kept.append(op)
     numbers = {wire: i for i, wire in enumerate(sorted(seen))}
-    ops = tuple(remapped(op, qubits=numbers) for op in reversed(kept))
+    ops = tuple(op.on(numbers) for op in reversed(kept))
     return Circuit(len(numbers), circuit.slots, ops), numbers

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hepq.runtime.quantum.circuit import Circuit
+from hepq.core.circuits import Circuit
 from hepq.runtime.quantum.measure import Observable
 from hepq.runtime.quantum.simulate.memory import ask
 from hepq.runtime.quantum.simulate.observables import support

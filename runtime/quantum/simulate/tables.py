@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hepq.runtime.quantum.circuit import Angle, Circuit, affine
+from hepq.core.circuits import Angle, Circuit
+from hepq.runtime.quantum.matrices import affine
 from hepq.runtime.quantum.simulate.fuse import Bit, Phases, Turn, fused
 
 #: phase tables larger than this, in bytes, are kept as two factors over half the wires each

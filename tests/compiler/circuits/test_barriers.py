@@ -20,10 +20,10 @@ from hepq.compiler.circuits.portfolio.score import score
 from hepq.compiler.circuits.portfolio.search import compile_circuit
 from hepq.compiler.circuits.synthesis.structure import structure_aware
 from hepq.compiler.ir.interpret_quantum import state
+from hepq.core.circuits import Angle, Barrier, Circuit, Gate, Op, check
 from hepq.runtime.quantum.backends.aer import aer_circuit
 from hepq.runtime.quantum.backends.components import parts
 from hepq.runtime.quantum.bind import bound
-from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Gate, Op, check
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 from hepq.runtime.quantum.simulate import state as simulate

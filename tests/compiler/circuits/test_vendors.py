@@ -8,7 +8,7 @@ import pytest
 
 from hepq.compiler.circuits.check.equivalence import verify_native
 from hepq.compiler.circuits.portfolio.recipes import Recipe
-from hepq.runtime.quantum.circuit import Circuit, Gate
+from hepq.core.circuits import Circuit, Gate
 from hepq.runtime.quantum.device import Device
 from tests.support.devices import device, distribution, everyone, line
 from tests.support.families import kernel, qaoa, state_after, vqc

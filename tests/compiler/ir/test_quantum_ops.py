@@ -12,8 +12,8 @@ from hepq.compiler.ir.interpret import run_event
 from hepq.compiler.ir.interpret_quantum import state
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.ir.verify import verify
+from hepq.core.circuits import Angle, Circuit, Gate
 from hepq.core.types import Dim, Type
-from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
 from tests.support.qiskit_states import in_qiskit, random_circuit, same_state, statevector
 
 SLOT, EVENT = Dim("5", 5), Dim("part", bound=6)

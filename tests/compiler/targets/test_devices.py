@@ -18,8 +18,8 @@ from hepq.compiler.targets.quantum import device, known, listed
 from hepq.compiler.targets.vendors import ibm
 from hepq.compiler.targets.vendors.table import MAX_ONE_QUBIT, MAX_READOUT, MAX_TWO_QUBIT
 from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.core.gates import ARITIES
 from hepq.runtime.quantum.device import Device
-from hepq.runtime.quantum.gates import GATES
 from tests.support.families import kernel
 
 NAMED = {
@@ -53,7 +53,7 @@ def test_device_is_whole(name: str) -> None:
     chip = device(name)
     assert chip.name == name
     assert unsourced(chip) == ()
-    assert set(chip.free) <= set(chip.one_qubit) <= set(GATES)
+    assert set(chip.free) <= set(chip.one_qubit) <= set(ARITIES)
     assert len(drawn(chip)) == len(set(drawn(chip))) == chip.size
     assert all(c.error is not None for c in chip.couplings)
     assert all(q.error is not None and q.readout_error is not None for q in chip.qubits if q.usable)

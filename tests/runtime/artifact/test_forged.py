@@ -19,12 +19,12 @@ from typer.testing import CliRunner
 import hepq
 from benchmarks.robustness.hostile_forge import members, packed
 from hepq.cli import app
+from hepq.core.circuits import Circuit
 from hepq.core.errors import ArtifactError
 from hepq.runtime.artifact import archive
 from hepq.runtime.artifact.artifact import Artifact, hashed
 from hepq.runtime.engine import cpu
 from hepq.runtime.engine.program import Program
-from hepq.runtime.quantum.circuit import Circuit
 from tests.support import tiny_artifact
 
 Members = dict[str, bytes]

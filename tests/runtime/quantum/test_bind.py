@@ -9,9 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hepq.core.circuits import Angle, Circuit, Gate
+from hepq.core.gates import ARITIES
 from hepq.runtime.quantum.bind import _formula, bound, instruction, open_rotations, parameterized, pub
-from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
-from hepq.runtime.quantum.gates import GATES, matrix
+from hepq.runtime.quantum.matrices import matrix
 from hepq.runtime.quantum.native import Native
 from tests.support.qiskit_native import compiled, torino, zz_kernel
 
@@ -23,11 +24,11 @@ def native() -> Native:
     return compiled(SOURCE, torino(), (5, 4, 6))
 
 
-@pytest.mark.parametrize("name", GATES)
+@pytest.mark.parametrize("name", ARITIES)
 def test_instructions_are_our_gates(name: str) -> None:
     from qiskit.quantum_info import Operator
 
-    angles = [0.3 + k for k in range(GATES[name][0])]
+    angles = [0.3 + k for k in range(ARITIES[name][0])]
     theirs, ours = Operator(instruction(name, angles)).data, matrix(name, *angles)
     assert abs(np.vdot(theirs, ours)) == pytest.approx(len(ours))
 

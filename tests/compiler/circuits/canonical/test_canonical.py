@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hepq.compiler.circuits.canonical.form import canonical
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, check
+from hepq.core.circuits import Angle, Circuit, Diagonal, Gate, check
 from tests.support.families import (
     feature_map,
     kernel,

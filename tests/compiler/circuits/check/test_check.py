@@ -15,7 +15,7 @@ from hepq.compiler.circuits.check.equivalence import verify_native
 from hepq.compiler.circuits.portfolio.recipes import laid_out
 from hepq.compiler.circuits.portfolio.score import score
 from hepq.compiler.circuits.synthesis.structure import structure_aware
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op
+from hepq.core.circuits import Angle, Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 from tests.support.devices import device, everyone, line, success

@@ -9,15 +9,15 @@ import pytest
 from hepq.compiler.circuits.formats.qiskit_convert import affine_of, from_qiskit, target_of, to_qiskit
 from hepq.compiler.circuits.formats.tket_convert import from_tket, to_tket
 from hepq.compiler.circuits.native.polish import polished
-from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Diagonal, Gate
-from hepq.runtime.quantum.gates import GATES
+from hepq.core.circuits import Angle, Barrier, Circuit, Diagonal, Gate
+from hepq.core.gates import ARITIES
 from hepq.runtime.quantum.native import Native
 from tests.support.devices import device, distribution, everyone, line
 from tests.support.families import kernel, overlap, random_gates, random_state, state_after
 
 RNG = np.random.default_rng(5)
-QISKIT = sorted(set(GATES) - {"gpi", "gpi2", "ms"})
-PYTKET = sorted(set(GATES) - {"gpi", "gpi2", "ms", "iswap", "cu"})
+QISKIT = sorted(set(ARITIES) - {"gpi", "gpi2", "ms"})
+PYTKET = sorted(set(ARITIES) - {"gpi", "gpi2", "ms", "iswap", "cu"})
 LAYER = Diagonal(
     (((), Angle.slot(0)), ((0,), Angle.slot(0)), ((0, 2), Angle.slot(1, 2.0)), ((0, 1, 2), Angle(0.5, ((2, -1.0),))))
 )
@@ -27,7 +27,7 @@ def every_gate(names: list[str]) -> Circuit:
     """Each gate once, angles fixed or open, on wires in any order, a layer of phases between."""
     ops = []
     for name in names:
-        angles, wires = GATES[name]
+        angles, wires = ARITIES[name]
         qubits = tuple(int(q) for q in RNG.permutation(3)[:wires])
         ops.append(Gate(name, qubits, tuple(Angle(0.2 * k, ((k % 3, 1.5),)) for k in range(angles))))
     return Circuit(3, 3, (*ops[::2], LAYER, *ops[1::2]))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hepq.compiler.circuits.formats.draw import MAX_OPS, formula, picture, text
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate
+from hepq.core.circuits import Angle, Circuit, Diagonal, Gate
 
 CIRCUIT = Circuit(
     3, 2, (Gate("h", (0,)), Gate("ry", (1,), (Angle(pi / 2, ((0, 2.0), (1, -1.0))),)),

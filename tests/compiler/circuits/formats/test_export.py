@@ -16,16 +16,17 @@ from hepq.compiler.circuits.formats.export import FORMATS, export
 from hepq.compiler.circuits.formats.flat import Flat, difference, flat
 from hepq.compiler.targets.quantum import device as named_device
 from hepq.compiler.targets.quantum import known as targets
+from hepq.core.circuits import Angle, Circuit, Gate
 from hepq.core.diagnostics.diagnostic import HepqError
-from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
-from hepq.runtime.quantum.gates import GATES, matrix
+from hepq.core.gates import ARITIES
+from hepq.runtime.quantum.matrices import matrix
 from hepq.runtime.quantum.native import Native
 from tests.support.devices import device, line
 
 CHIP = device(5, line(5))
 COMMON = "x y z h s t rx ry rz sx sxdg sdg tdg r cz".split()
 WRITES = {
-    "qasm3": list(GATES), "qasm2": list(GATES), "qpy": list(GATES), "tket": sorted(set(GATES) - {"cu"}),
+    "qasm3": list(ARITIES), "qasm2": list(ARITIES), "qpy": list(ARITIES), "tket": sorted(set(ARITIES) - {"cu"}),
     "originir": [*COMMON, *"id p u gpi gpi2 cx swap iswap cp rxx ryy rzz ccx".split()],
     "qcis": [*COMMON, *"id p gpi gpi2".split()],
 }  # fmt: skip
@@ -36,7 +37,7 @@ def native(names: list[str], seed: int = 0) -> Native:
     rng = np.random.default_rng(seed)
     ops = []
     for name in names:
-        angles, wires = GATES[name]
+        angles, wires = ARITIES[name]
         qubits = tuple(int(q) for q in rng.permutation([1, 3, 4])[:wires])
         given = [Angle(0.3 * k, ((k, 0.7), (k + 1, -2.0))) for k in range(angles)]
         ops.append(Gate(name, qubits, tuple(given)))
@@ -102,18 +103,18 @@ def test_mistakes_are_told(fmt: str, names: list[str], values: Any, code: str) -
 
 @pytest.mark.parametrize("module", [originir, qcis])
 def test_gates_are_spelled_as_equals_up_to_a_phase(module: Any) -> None:
-    for name, (angles, wires) in GATES.items():
+    for name, (angles, wires) in ARITIES.items():
         gate = Gate(name, (0, 1, 2)[:wires], tuple(Angle(0.4 + k) for k in range(angles)))
         if (made := module.spelled(gate)) is not None:
             assert difference(Flat(3, (gate,), ()), Flat(3, (made,), ())) < 1e-9
 
 
-@pytest.mark.parametrize("name", sorted(set(GATES) - {"cu"}))
+@pytest.mark.parametrize("name", sorted(set(ARITIES) - {"cu"}))
 def test_pytkets_gates_are_ours(name: str) -> None:
     """pytket's own unitary, whose first qubit is the most significant."""
     from pytket import Circuit as Tket
 
-    angles, wires = GATES[name]
+    angles, wires = ARITIES[name]
     gate = Gate(name, tuple(range(wires)), tuple(Angle(0.4 + k) for k in range(angles)))
     made = Native("test", "now", Circuit(wires, 0, (gate,)), (0,), (0,))
     circuit = Tket.from_dict(json.loads(tket_json.write_tket(made, None)))
@@ -153,14 +154,14 @@ def test_qasm3_says_what_open_angles_are() -> None:
 
 
 @pytest.mark.case("qasm2_sx")
-@pytest.mark.parametrize("name", sorted(GATES))
+@pytest.mark.parametrize("name", sorted(ARITIES))
 def test_openqasm_2_is_read_without_knowing_more_than_its_papers_gates(name: str) -> None:
     """Of Qiskit's own unitary; its reader's legacy mode and pytket's reader take the file too."""
     from pytket.qasm.qasm import circuit_from_qasm_str
     from qiskit import qasm2
     from qiskit.quantum_info import Operator
 
-    angles, wires = GATES[name]
+    angles, wires = ARITIES[name]
     gate = Gate(name, tuple(range(wires)), tuple(Angle(0.4 + k) for k in range(angles)))
     made = Native("test", "now", Circuit(wires, 0, (gate,)), (0,), (0,))
     text = export(made, device(wires, line(wires)), "qasm2", np.zeros(0))
@@ -176,9 +177,9 @@ def test_openqasm_2_is_read_without_knowing_more_than_its_papers_gates(name: str
 def test_every_device_in_every_format(target: str) -> None:
     """Its native gates are written and read again by the foreign tool, or refused by name (ions and iswap in QCIS)."""
     chip = named_device(target)
-    ops = [Gate(n, (0,), tuple(Angle(0.3 + k) for k in range(GATES[n][0]))) for n in chip.one_qubit]
+    ops = [Gate(n, (0,), tuple(Angle(0.3 + k) for k in range(ARITIES[n][0]))) for n in chip.one_qubit]
     seen = {c.gate: c for c in chip.usable}
-    ops += [Gate(g, (c.a, c.b), tuple(Angle(0.5 + k) for k in range(GATES[g][0]))) for g, c in seen.items()]
+    ops += [Gate(g, (c.a, c.b), tuple(Angle(0.5 + k) for k in range(ARITIES[g][0]))) for g, c in seen.items()]
     first = chip.usable[0]
     made = Native(chip.name, chip.calibration, Circuit(chip.size, 0, tuple(ops)), (first.a,), (first.a,))
     for fmt, form in FORMATS.items():

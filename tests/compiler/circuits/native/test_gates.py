@@ -11,7 +11,7 @@ import pytest
 
 from hepq.compiler.circuits.check.equivalence import verify_native
 from hepq.compiler.circuits.native.gates import best_couplings, natively
-from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
+from hepq.core.circuits import Angle, Circuit, Gate
 from hepq.runtime.quantum.native import Native
 from tests.support.devices import device, line
 

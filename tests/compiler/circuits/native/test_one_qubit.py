@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from hepq.compiler.circuits.native.one_qubit import is_x, joined, rotations
-from hepq.runtime.quantum.circuit import Angle, Gate
-from hepq.runtime.quantum.gates import Matrix, matrix
+from hepq.core.circuits import Angle, Gate
+from hepq.runtime.quantum.matrices import Matrix, matrix
 
 A, B = Angle.slot(0), Angle.slot(1)
 SLOTS = np.array([0.7, -1.9])

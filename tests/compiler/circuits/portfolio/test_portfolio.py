@@ -18,8 +18,8 @@ from hepq.compiler.circuits.portfolio import recipes, search
 from hepq.compiler.circuits.portfolio.recipes import Recipe
 from hepq.compiler.circuits.portfolio.search import Compiled, RecipeRow, compile_circuit
 from hepq.compiler.targets.quantum import device as named_device
+from hepq.core.circuits import Angle, Circuit, Gate
 from hepq.core.diagnostics.diagnostic import HepqError
-from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 from tests.support.devices import device, grid, line

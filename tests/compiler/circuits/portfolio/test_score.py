@@ -8,7 +8,7 @@ from math import exp, log
 import pytest
 
 from hepq.compiler.circuits.portfolio.score import score
-from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Gate, Op
+from hepq.core.circuits import Angle, Barrier, Circuit, Gate, Op
 from hepq.runtime.quantum.device import Coupling, Device, Qubit
 from hepq.runtime.quantum.native import Native
 

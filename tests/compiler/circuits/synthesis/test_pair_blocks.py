@@ -11,11 +11,11 @@ import pytest
 from hepq.compiler.circuits.check.dense import probabilities
 from hepq.compiler.circuits.synthesis import pair_blocks
 from hepq.compiler.circuits.synthesis.pair_blocks import shortened
-from hepq.runtime.quantum.circuit import Angle, Barrier, Circuit, Gate, Op
-from hepq.runtime.quantum.gates import GATES
+from hepq.core.circuits import Angle, Barrier, Circuit, Gate, Op
+from hepq.core.gates import ARITIES
 
 A, B = Angle.slot(0), Angle.slot(1, -0.7) + 0.2
-NAMES = sorted(n for n in GATES if n not in ("ccx", "cswap"))
+NAMES = sorted(n for n in ARITIES if n not in ("ccx", "cswap"))
 
 
 def cost(circuit: Circuit, any_angle: bool = False) -> int:
@@ -39,8 +39,8 @@ def test_random_circuits(exchange: bool, any_angle: bool) -> None:
         ops: list[Op] = [Gate("h", (0,)), Gate("ry", (1,), (A,))]
         for _ in range(14):
             name = str(rng.choice(NAMES))
-            angles = tuple((A, B, Angle(pi / 2), Angle(0.3))[rng.integers(4)] for _ in range(GATES[name][0]))
-            ops.append(Gate(name, tuple(int(q) for q in rng.permutation(3)[: GATES[name][1]]), angles))
+            angles = tuple((A, B, Angle(pi / 2), Angle(0.3))[rng.integers(4)] for _ in range(ARITIES[name][0]))
+            ops.append(Gate(name, tuple(int(q) for q in rng.permutation(3)[: ARITIES[name][1]]), angles))
         source = Circuit(3, 2, (*ops[:8], Barrier((int(rng.integers(3)),)), *ops[8:]))
         made = shortened(source, exchange=exchange, any_angle=any_angle)
         assert same(source, made.circuit, made.outputs)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hepq.compiler.circuits.synthesis.structure import structure_aware
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate
+from hepq.core.circuits import Angle, Circuit, Diagonal, Gate
 from hepq.runtime.quantum.device import Device
 from tests.support.devices import device, distribution, everyone, grid, line, native_ok, two_qubit
 from tests.support.families import kernel, pairs, qaoa, random_gates, state_after, vqc

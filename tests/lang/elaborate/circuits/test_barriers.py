@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
+from hepq.core.circuits import Barrier, Circuit, Gate
 from hepq.lang.format.program import format_source
-from hepq.runtime.quantum.circuit import Barrier, Circuit, Gate
 from tests.support.circuits import codes, state
 
 

@@ -12,8 +12,8 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import library
 from qiskit.quantum_info import Operator
 
+from hepq.core.circuits import Angle
 from hepq.core.diagnostics.diagnostic import HepqError
-from hepq.runtime.quantum.circuit import Angle
 from tests.support.circuits import codes, measured, module, of_body, state, unitary
 
 ZZ = """

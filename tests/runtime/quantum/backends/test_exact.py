@@ -8,11 +8,11 @@ from math import pi
 import numpy as np
 import pytest
 
+from hepq.core.circuits import Angle, Circuit, Diagonal, Gate, Op
 from hepq.core.errors import DataError
 from hepq.runtime.quantum.backends.backend import Backend, Task
 from hepq.runtime.quantum.backends.exact import Exact
 from hepq.runtime.quantum.backends.named import backend
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.simulate import memory, state
 
 BELL = Circuit(2, 1, (Gate("ry", (0,), (Angle.slot(0),)), Gate("cx", (0, 1))))

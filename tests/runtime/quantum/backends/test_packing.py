@@ -10,6 +10,7 @@ import pytest
 
 from hepq.compiler.circuits.synthesis.structure import structure_aware
 from hepq.compiler.targets.quantum import device as named_device
+from hepq.core.circuits import Circuit, Gate
 from hepq.core.errors import DataError
 from hepq.runtime.quantum.backends.backend import Task
 from hepq.runtime.quantum.backends.embeddings import Uses, embeddings, scores
@@ -18,7 +19,6 @@ from hepq.runtime.quantum.backends.named import backend
 from hepq.runtime.quantum.backends.noise import Noisy
 from hepq.runtime.quantum.backends.packing import PackedBackend, moved, pack
 from hepq.runtime.quantum.backends.remote import Remote
-from hepq.runtime.quantum.circuit import Circuit, Gate
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 from tests.support.qiskit_native import compiled, line, torino, zz_kernel

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hepq.core.circuits import Angle, Circuit, Gate
 from hepq.core.errors import DataError
 from hepq.runtime.quantum.backends.backend import Task
 from hepq.runtime.quantum.backends.remote import CalibrationWarning, Remote
-from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
 from hepq.runtime.quantum.clients.base import Denied, Limits, Refused, Report, Status, Transient
 from hepq.runtime.quantum.jobs.budget import Budget
 from hepq.runtime.quantum.jobs.ledger import Ledger, State

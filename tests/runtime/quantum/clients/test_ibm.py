@@ -16,13 +16,13 @@ from benchmarks.quantum.quantum_circuits import kernel, qaoa, qft, vqc
 from hepq.compiler.circuits.portfolio.recipes import LeftOut, tries
 from hepq.compiler.circuits.synthesis.structure import structure_aware
 from hepq.compiler.targets.quantum import device as named_device
+from hepq.core.circuits import Circuit, Gate
 from hepq.core.errors import DataError
 from hepq.runtime.quantum.backends.backend import Task
 from hepq.runtime.quantum.backends.exact import Exact
 from hepq.runtime.quantum.backends.named import backend
 from hepq.runtime.quantum.backends.noise import Noisy
 from hepq.runtime.quantum.backends.remote import Remote
-from hepq.runtime.quantum.circuit import Circuit, Gate
 from hepq.runtime.quantum.clients.base import Batch, Denied, Lost, Refused, Transient
 from hepq.runtime.quantum.clients.ibm import IBM
 from hepq.runtime.quantum.clients.local import Local

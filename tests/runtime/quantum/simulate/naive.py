@@ -6,8 +6,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate, Op
-from hepq.runtime.quantum.gates import GATES, matrix
+from hepq.core.circuits import Angle, Circuit, Diagonal, Gate, Op
+from hepq.core.gates import ARITIES
+from hepq.runtime.quantum.matrices import matrix
 
 
 def state(circuit: Circuit, slots: NDArray[np.float64]) -> NDArray[np.complex128]:
@@ -59,13 +60,13 @@ def random_circuit(rng: np.random.Generator, wires: int, slots: int, gates: int)
         return tuple(rng.choice(wires, size=count, replace=False).tolist())
 
     ops: list[Op] = []
-    names = [name for name, (_, qubits) in GATES.items() if qubits <= wires]
+    names = [name for name, (_, qubits) in ARITIES.items() if qubits <= wires]
     for _ in range(gates):
         if rng.random() < 0.15:
             sets = {tuple(sorted(some(int(rng.integers(wires + 1))))) for _ in range(3)}
             ops.append(Diagonal(tuple((s, angle()) for s in sorted(sets))))
         else:
             name = str(rng.choice(names))
-            angles, qubits = GATES[name]
+            angles, qubits = ARITIES[name]
             ops.append(Gate(name, some(qubits), tuple(angle() for _ in range(angles))))
     return Circuit(wires, slots, tuple(ops))

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hepq.runtime.quantum.circuit import Angle, Circuit, Diagonal, Gate
-from hepq.runtime.quantum.gates import GATES
+from hepq.core.circuits import Angle, Circuit, Diagonal, Gate
+from hepq.core.gates import ARITIES
 from hepq.runtime.quantum.simulate.elementary import KEPT, elementary
 from hepq.runtime.quantum.simulate.fuse import fused
 from tests.runtime.quantum.simulate import naive
@@ -19,9 +19,9 @@ def rows_of_unitary(circuit: Circuit, values: np.ndarray) -> np.ndarray:
     return np.array([naive.state(Circuit(circuit.qubits, circuit.slots, s + circuit.ops), values) for s in starts])
 
 
-@pytest.mark.parametrize("name", GATES)
+@pytest.mark.parametrize("name", ARITIES)
 def test_elementary_gates_equal_the_gate_phase_included(name: str) -> None:
-    angles, qubits = GATES[name]
+    angles, qubits = ARITIES[name]
     gate = Gate(name, tuple(reversed(range(qubits))), tuple(Angle.slot(i, 0.5 + i) for i in range(angles)))
     made = tuple(elementary([gate]))
     assert all(isinstance(op, Diagonal) or op.name in KEPT for op in made)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
+from hepq.core.circuits import Angle, Circuit, Gate
 from hepq.runtime.quantum.simulate import state
 from tests.runtime.quantum.simulate import naive
 

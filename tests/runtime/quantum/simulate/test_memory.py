@@ -13,9 +13,9 @@ import torch
 
 from hepq.compiler.circuits.check import dense
 from hepq.compiler.ir import interpret_quantum
+from hepq.core.circuits import Angle, Circuit, Gate
 from hepq.core.errors import DataError
 from hepq.runtime.quantum.backends.exact import Exact
-from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
 from hepq.runtime.quantum.simulate import memory, state
 
 GIB = 1 << 30

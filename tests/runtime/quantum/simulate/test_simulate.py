@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
-from hepq.runtime.quantum.gates import GATES
+from hepq.core.circuits import Angle, Circuit, Gate
+from hepq.core.gates import ARITIES
 from hepq.runtime.quantum.simulate import state, tables
 from tests.runtime.quantum.simulate import naive
 
@@ -49,10 +49,10 @@ def qiskit_states(circuit: Circuit, values: np.ndarray) -> np.ndarray:
     return np.array(states)
 
 
-@pytest.mark.parametrize("name", [g for g in GATES if g not in ("gpi", "gpi2", "ms")])
+@pytest.mark.parametrize("name", [g for g in ARITIES if g not in ("gpi", "gpi2", "ms")])
 def test_every_gate_is_qiskits(name: str) -> None:
     """On a state with no symmetry, on wires out of order, phase included."""
-    angles, qubits = GATES[name]
+    angles, qubits = ARITIES[name]
     start = tuple(Gate("u", (q,), (Angle(0.3 + q), Angle(0.5 * q + 0.1), Angle(0.7))) for q in range(4))
     gate = Gate(name, (2, 0, 3)[:qubits], tuple(Angle(0.2 + i, ((i, 1.5),)) for i in range(angles)))
     circuit = Circuit(4, angles, (*start, gate, Gate("cx", (3, 1))))

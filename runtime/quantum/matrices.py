@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gates: OpenQASM 3's stdgates and those that devices offer, with their matrices.
+"""Circuits in arrays: the matrices of gates, and of angles as functions of the slots.
 
 A matrix acts on the gate's qubits with the *first* qubit as the least significant bit of the index
 (Qiskit's order). Angles are in radians.
@@ -7,25 +7,17 @@ A matrix acts on the gate's qubits with the *first* qubit as the least significa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Matrix = NDArray[np.complex128]
+from hepq.core.circuits import Angle
+from hepq.core.gates import GATES
 
-#: name -> (angles, qubits)
-GATES: dict[str, tuple[int, int]] = {
-    **dict.fromkeys("id x y z h s sdg t tdg sx sxdg".split(), (0, 1)),
-    **dict.fromkeys("p rx ry rz gpi gpi2".split(), (1, 1)), "r": (2, 1), "u": (3, 1),
-    **dict.fromkeys("cx cy cz ch swap ecr iswap".split(), (0, 2)),
-    **dict.fromkeys("cp crx cry crz rxx ryy rzz".split(), (1, 2)), "cu": (4, 2), "ms": (3, 2),
-    **dict.fromkeys("ccx cswap".split(), (0, 3)),
-}  # fmt: skip
-#: gates that are diagonal in the computational basis
-DIAGONAL = frozenset("id z s sdg t tdg p rz cz cp crz rzz".split())
+Matrix = NDArray[np.complex128]
 
 _I, _Z = np.diag([1, 1]).astype(complex), np.diag([1, -1]).astype(complex)
 _X, _Y = np.array([[0, 1], [1, 0]], complex), np.array([[0, -1j], [1j, 0]])
@@ -76,30 +68,36 @@ _ECR = np.array([[0, 1, 0, 1j], [1, 0, -1j, 0], [0, 1j, 0, 1], [-1j, 0, 1, 0]]) 
 _FIXED: dict[str, NDArray[Any]] = {
     "id": _I, "x": _X, "y": _Y, "z": _Z, "h": _H, "s": np.diag([1, 1j]), "sdg": np.diag([1, -1j]),
     "t": np.diag([1, np.exp(0.25j * np.pi)]), "tdg": np.diag([1, np.exp(-0.25j * np.pi)]), "sx": _SX,
-    "sxdg": _SX.conj().T, "cx": _controlled(_X), "cy": _controlled(_Y), "cz": _controlled(_Z),
-    "ch": _controlled(_H), "swap": _SWAP, "ecr": _ECR, "iswap": _ISWAP,
-    "ccx": _controlled(_controlled(_X)), "cswap": _controlled(_SWAP),
+    "sxdg": _SX.conj().T, "swap": _SWAP, "ecr": _ECR, "iswap": _ISWAP,
 }  # fmt: skip
 _ANGLED: dict[str, Callable[..., Matrix]] = {
     "p": lambda a: np.diag([1, np.exp(1j * a)]), "rx": _rotation(_X), "ry": _rotation(_Y), "rz": _rotation(_Z),
-    "r": _r, "u": _u, "gpi": lambda a: _r(np.pi, a) * 1j, "gpi2": lambda a: _r(np.pi / 2, a),
-    "cp": lambda a: np.diag([1, 1, 1, np.exp(1j * a)]), "crx": lambda a: _controlled(_rotation(_X)(a)),
-    "cry": lambda a: _controlled(_rotation(_Y)(a)), "crz": lambda a: _controlled(_rotation(_Z)(a)), "cu": _cu,
+    "r": _r, "u": _u, "gpi": lambda a: _r(np.pi, a) * 1j, "gpi2": lambda a: _r(np.pi / 2, a), "cu": _cu,
     "rxx": _rotation(np.kron(_X, _X)), "ryy": _rotation(np.kron(_Y, _Y)), "rzz": _rotation(np.kron(_Z, _Z)), "ms": _ms,
 }  # fmt: skip
+#: gates that are another with one more control
+_CONTROLLED = {gate.controlled: gate.name for gate in GATES.values() if gate.controlled}
 
 
 def matrix(name: str, *angles: float) -> Matrix:
     """The unitary of a gate, [2^qubits, 2^qubits]; Qiskit's, phase included."""
-    return _ANGLED[name](*angles) if angles else _fixed(name)
+    if not angles:
+        return _fixed(name)
+    return _controlled(matrix(_CONTROLLED[name], *angles)) if name in _CONTROLLED else _ANGLED[name](*angles)
 
 
 @cache
 def _fixed(name: str) -> Matrix:
-    value = _FIXED[name].astype(complex)
+    value = _controlled(_fixed(_CONTROLLED[name])) if name in _CONTROLLED else _FIXED[name].astype(complex)
     value.setflags(write=False)
     return value
 
 
-#: gate -> what undoes it; with angles: all negated (``r``, ``u``, ``cu``, ``gpi2``, ``ms``: see circuit.py)
-INVERSE = {"s": "sdg", "sdg": "s", "t": "tdg", "tdg": "t", "sx": "sxdg", "sxdg": "sx"}
+def affine(angles: Iterable[Angle], slots: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(matrix [angles, slots], constants [angles]): all angles of N events are ``values @ matrix.T + constants``."""
+    found = list(angles)
+    made, constants = np.zeros((len(found), slots)), np.array([a.constant for a in found])
+    for row, angle in zip(made, found, strict=True):
+        for slot, coefficient in angle.terms:
+            row[slot] = coefficient
+    return made, constants

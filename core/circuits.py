@@ -9,20 +9,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
-from math import isfinite, pi
-from typing import Any
+from math import isfinite
+from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from hepq.runtime.quantum.gates import GATES, INVERSE
+from hepq.core.gates import ARITIES, GATES, GateSpec
 
 #: the largest that is read: wires, slots, and angles times slots
 WIRES, SLOTS, TABLE = 1 << 16, 1 << 20, 1 << 26
+
+#: its number; while a program is elaborated, the value itself, which has no order
+Slot = Any
+#: where each wire goes
+Wires = Mapping[int, int] | Sequence[int]
+
+
+class Numbers(Protocol):
+    """A list or an array."""
+
+    def __getitem__(self, index: int, /) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -30,11 +38,11 @@ class Angle:
     """``constant + Σ coefficient · slot``, radians; each slot at most once, in ascending order."""
 
     constant: float = 0.0
-    terms: tuple[tuple[int, float], ...] = ()
+    terms: tuple[tuple[Slot, float], ...] = ()
 
     @staticmethod
-    def slot(index: int, coefficient: float = 1.0) -> Angle:
-        return Angle(0.0, ((index, coefficient),))
+    def slot(slot: Slot, coefficient: float = 1.0) -> Angle:
+        return Angle(0.0, ((slot, coefficient),))
 
     def __add__(self, other: Angle | float) -> Angle:
         if not isinstance(other, Angle):
@@ -50,17 +58,17 @@ class Angle:
     def __neg__(self) -> Angle:
         return self * -1.0
 
+    def __sub__(self, other: Angle) -> Angle:
+        return self + -other
+
     @property
     def fixed(self) -> bool:
         return not self.terms
 
-    def renumbered(self, slots: Mapping[int, int]) -> Angle:
-        out = Angle(self.constant)
-        for slot, coefficient in self.terms:
-            out = out + Angle.slot(slots[slot], coefficient)
-        return out
+    def renumbered(self, slots: Mapping[Slot, Slot] | Sequence[Slot]) -> Angle:
+        return sum((Angle.slot(slots[s], c) for s, c in self.terms), Angle(self.constant))
 
-    def value(self, slots: Sequence[float] | NDArray[np.float64]) -> float:
+    def value(self, slots: Numbers) -> float:
         return self.constant + sum(c * float(slots[s]) for s, c in self.terms)
 
 
@@ -72,23 +80,26 @@ class Gate:
     qubits: tuple[int, ...]
     angles: tuple[Angle, ...] = ()
 
+    @property
+    def spec(self) -> GateSpec:
+        return GATES[self.name]
+
     def inverse(self) -> Gate:
-        match self.name, self.angles:
-            case "u", (theta, phi, lam):
-                return Gate("u", self.qubits, (-theta, -lam, -phi))
-            case "cu", (theta, phi, lam, gamma):
-                return Gate("cu", self.qubits, (-theta, -lam, -phi, -gamma))
-            case "r", (theta, phi):
-                return Gate("r", self.qubits, (-theta, phi))
-            case "gpi", _:
-                return self
-            case "ms", (first, second, theta):
-                return Gate("ms", self.qubits, (first, second, -theta))
-            case "gpi2", (phi,):
-                return Gate("gpi2", self.qubits, (phi + pi,))
-            case ("iswap", _):
-                raise ValueError("iswap has no inverse among the gates")
-        return Gate(INVERSE.get(self.name, self.name), self.qubits, tuple(-a for a in self.angles))
+        """Raises ValueError for a gate that none undoes."""
+        if self.spec.inverse is None:
+            raise ValueError(f"{self.name} has no inverse among the gates")
+        return Gate(self.spec.inverse, self.qubits, self.spec.undone(*self.angles))
+
+    def on(self, wires: Wires) -> Gate:
+        """The same with wire i moved to ``wires[i]``."""
+        return Gate(self.name, tuple([wires[q] for q in self.qubits]), self.angles)
+
+    def turned(self, made: Callable[[Angle], Angle]) -> Gate:
+        """The same with what is made of each angle."""
+        return Gate(self.name, self.qubits, tuple(map(made, self.angles)))
+
+    def to_json(self) -> list[Any]:
+        return [self.name, list(self.qubits), *map(_angle_to_json, self.angles)]
 
 
 @dataclass(frozen=True)
@@ -97,12 +108,25 @@ class Diagonal:
 
     terms: tuple[tuple[tuple[int, ...], Angle], ...]
 
-    def inverse(self) -> Diagonal:
-        return Diagonal(tuple((s, -a) for s, a in self.terms))
-
     @property
     def qubits(self) -> tuple[int, ...]:
         return tuple(sorted({q for s, _ in self.terms for q in s}))
+
+    @property
+    def angles(self) -> tuple[Angle, ...]:
+        return tuple(a for _, a in self.terms)
+
+    def inverse(self) -> Diagonal:
+        return self.turned(Angle.__neg__)
+
+    def on(self, wires: Wires) -> Diagonal:
+        return Diagonal(tuple((tuple(sorted(wires[q] for q in s)), a) for s, a in self.terms))
+
+    def turned(self, made: Callable[[Angle], Angle]) -> Diagonal:
+        return Diagonal(tuple((s, made(a)) for s, a in self.terms))
+
+    def to_json(self) -> list[Any]:
+        return ["diagonal", *([list(s), _angle_to_json(a)] for s, a in self.terms)]
 
 
 @dataclass(frozen=True)
@@ -115,12 +139,29 @@ class Barrier:
     qubits: tuple[int, ...]
     number: int = 0
 
+    @property
+    def angles(self) -> tuple[Angle, ...]:
+        return ()
+
     def inverse(self) -> Barrier:
         return self
+
+    def on(self, wires: Wires) -> Barrier:
+        return Barrier(tuple(wires[q] for q in self.qubits), self.number)
+
+    def turned(self, made: Callable[[Angle], Angle]) -> Barrier:
+        return self
+
+    def to_json(self) -> list[Any]:
+        return ["barrier", list(self.qubits), self.number]
 
 
 Unitary = Gate | Diagonal
 Op = Unitary | Barrier
+
+
+def inverse(ops: Sequence[Op]) -> tuple[Op, ...]:
+    return tuple(op.inverse() for op in reversed(ops))
 
 
 @dataclass(frozen=True)
@@ -132,36 +173,24 @@ class Circuit:
     ops: tuple[Op, ...] = ()
 
     def adjoint(self) -> Circuit:
-        return Circuit(self.qubits, self.slots, tuple(op.inverse() for op in reversed(self.ops)))
+        return Circuit(self.qubits, self.slots, inverse(self.ops))
 
     def then(self, other: Circuit) -> Circuit:
         """First this, then ``other``, whose slots are numbered after this one's."""
         if other.qubits != self.qubits:
             raise ValueError(f"circuits on {self.qubits} and {other.qubits} wires")
-        moved = {s: s + self.slots for s in range(other.slots)}
-        ops = tuple(remapped(op, slots=moved) for op in other.ops)
+        moved = range(self.slots, self.slots + other.slots)
+        ops = tuple(op.turned(lambda a: a.renumbered(moved)) for op in other.ops)
         return Circuit(self.qubits, self.slots + other.slots, self.ops + ops)
 
-    def filled(self, values: Sequence[float] | NDArray[np.float64]) -> Circuit:
+    def filled(self, values: Numbers) -> Circuit:
         """The circuit of one event: with numbers, ``values`` [slots], and no slots."""
-        ops: list[Op] = []
-        for op in self.ops:
-            if isinstance(op, Gate):
-                ops.append(Gate(op.name, op.qubits, tuple(Angle(a.value(values)) for a in op.angles)))
-            elif isinstance(op, Diagonal):
-                ops.append(Diagonal(tuple((s, Angle(a.value(values))) for s, a in op.terms)))
-            else:
-                ops.append(op)
-        return Circuit(self.qubits, 0, tuple(ops))
+        return Circuit(self.qubits, 0, tuple(op.turned(lambda a: Angle(a.value(values))) for op in self.ops))
 
     @property
     def angles(self) -> Iterator[Angle]:
         """Every angle, in order."""
-        for op in self.ops:
-            if isinstance(op, Gate):
-                yield from op.angles
-            elif isinstance(op, Diagonal):
-                yield from (a for _, a in op.terms)
+        return (angle for op in self.ops for angle in op.angles)
 
     @property
     def barriers(self) -> tuple[Barrier, ...]:
@@ -173,7 +202,7 @@ class Circuit:
         return hashlib.sha256(json.dumps(self.to_json(), separators=(",", ":")).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
-        return {"qubits": self.qubits, "slots": self.slots, "ops": [_op_to_json(op) for op in self.ops]}
+        return {"qubits": self.qubits, "slots": self.slots, "ops": [op.to_json() for op in self.ops]}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Circuit:
@@ -193,16 +222,6 @@ class Circuit:
         return circuit
 
 
-def affine(angles: Iterable[Angle], slots: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(matrix [angles, slots], constants [angles]): all angles of N events are ``values @ matrix.T + constants``."""
-    found = list(angles)
-    matrix, constants = np.zeros((len(found), slots)), np.array([a.constant for a in found])
-    for row, angle in zip(matrix, found, strict=True):
-        for slot, coefficient in angle.terms:
-            row[slot] = coefficient
-    return matrix, constants
-
-
 def numbered(circuit: Circuit) -> Circuit:
     """``circuit`` with its barriers numbered in order."""
     number = count()
@@ -210,27 +229,11 @@ def numbered(circuit: Circuit) -> Circuit:
     return Circuit(circuit.qubits, circuit.slots, ops)
 
 
-def remapped(op: Op, *, slots: Mapping[int, int] | None = None, qubits: Mapping[int, int] | None = None) -> Op:
-    """``op`` with other slots or on other wires."""
-
-    def moved(angle: Angle) -> Angle:
-        return angle if slots is None else angle.renumbered(slots)
-
-    def wires(found: Iterable[int]) -> tuple[int, ...]:
-        return tuple(found if qubits is None else (qubits[q] for q in found))
-
-    if isinstance(op, Gate):
-        return Gate(op.name, wires(op.qubits), tuple(map(moved, op.angles)))
-    if isinstance(op, Barrier):
-        return Barrier(wires(op.qubits), op.number)
-    return Diagonal(tuple((tuple(sorted(wires(s))), moved(a)) for s, a in op.terms))
-
-
 def check(circuit: Circuit) -> None:
     """Raise ValueError unless every gate, wire and slot exists."""
     for op in circuit.ops:
         groups = [s for s, _ in op.terms] if isinstance(op, Diagonal) else [op.qubits]
-        if isinstance(op, Gate) and (len(op.angles), len(op.qubits)) != GATES.get(op.name):
+        if isinstance(op, Gate) and (len(op.angles), len(op.qubits)) != ARITIES.get(op.name):
             raise ValueError(f"gate {op.name} on {len(op.qubits)} qubits with {len(op.angles)} angles")
         if any(len(set(g)) < len(g) or not all(0 <= q < circuit.qubits for q in g) for g in groups):
             raise ValueError(f"{op}: wires must be distinct and below {circuit.qubits}")
@@ -246,14 +249,6 @@ def _angle_from_json(data: Any) -> Angle:
     if isinstance(data, (int, float)):
         return Angle(float(data))
     return Angle(float(data[0]), tuple((int(s), float(c)) for s, c in data[1:]))
-
-
-def _op_to_json(op: Op) -> list[Any]:
-    if isinstance(op, Gate):
-        return [op.name, list(op.qubits), *map(_angle_to_json, op.angles)]
-    if isinstance(op, Barrier):
-        return ["barrier", list(op.qubits), op.number]
-    return ["diagonal", *([list(s), _angle_to_json(a)] for s, a in op.terms)]
 
 
 def _op_from_json(data: Sequence[Any]) -> Op:
