@@ -12,7 +12,7 @@ from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.match import Pattern, capture, number, op
 from hepq.compiler.ir.node import Node
 from hepq.core.types import Dim
-from tests.compiler.test_passes import CHAN, OUT, PART, X, const, param
+from tests.compiler.passes.test_passes import CHAN, OUT, PART, X, const, param
 
 x, y = capture("x"), capture("y")
 TANH, SIN = make("tanh", X), make("sin", X)
