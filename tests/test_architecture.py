@@ -1,34 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shape of the code base: which way imports run, what is imported lazily, how long files are."""
+"""The shape of the code base: layers, cycles, what is imported lazily, how large files and folders are."""
 
 from __future__ import annotations
 
-import ast
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("core", "grammar", "lang", "compiler", "runtime", "stdlib", "hepq")
-FILES = [path for folder in PACKAGES for path in sorted((ROOT / folder).rglob("*.py"))]
-SOURCES = [
-    path
-    for folder in (*PACKAGES, "benchmarks", "docs", "examples", "tests")
-    for path in sorted((ROOT / folder).rglob("*"))
-    if path.suffix in (".py", ".hepq", ".lark")
-]
-MAX_LINES = 400
+from tests.support.modules import ROOT, files, graph, imports
 
-#: package -> other packages of ours that it must not import
-FORBIDDEN = {
-    "core": {"hepq.lang", "hepq.compiler", "hepq.runtime", "hepq.cli", "hepq.draw", "hepq.api"},
-    "lang": {"hepq.compiler", "hepq.runtime", "hepq.cli", "hepq.draw", "hepq.api"},
-    "runtime": {"hepq.lang", "hepq.compiler", "hepq.cli", "hepq.draw", "hepq.api"},
-    "compiler": {"hepq.cli", "hepq.draw", "hepq.api"},
+#: package -> those of ours that it may import
+LAYERS = {
+    "core": {"core"},
+    "lang": {"core", "lang"},
+    "runtime": {"core", "runtime"},
+    "compiler": {"core", "lang", "runtime", "compiler"},
+}
+#: package -> its folders and files, from the lowest: none imports one to its right; those not listed are free
+ORDER = {
+    "lang": "syntax modules elaborate declarations format checker",
+    "compiler": "ir passes circuits targets golden lower schema weights hybrid driver train importers",
+    "runtime": "artifact events engine report quantum",
+    "hepq": "draw cli",
+}
+#: what still goes against that order
+AGAINST_ORDER = {
+    "compiler": {"schema driver", "hybrid driver", "weights driver", "lower driver", "lower hybrid", "lower weights",
+                 "lower schema"},
+    "runtime": {"artifact events", "events engine", "events report", "engine quantum"},
+    "hepq": {"draw cli"},
+}  # fmt: skip
+#: where modules still import each other -> how many at most, and how many with imports for type checkers
+CYCLES = {
+    "hepq.lang.elaborate": (19, 19),
+    "hepq.runtime.events": (3, 3),
+    "hepq.cli": (2, 2),
+    "hepq.runtime.engine": (0, 2),
+    "hepq.runtime.model": (0, 4),
 }
 #: heavy library -> folders whose files may import it
 CONFINED = {
@@ -45,37 +57,75 @@ HEAVY = {
     "awkward", "matplotlib", "numpy", "onnx", "onnxruntime", "pyarrow", "pytket", "qiskit", "sklearn", "torch", "tvm",
     "uproot",
 }  # fmt: skip
+MAX_LINES = 800
+MAX_ENTRIES = 22
+#: folders of many small things of one kind
+MANY = {
+    "compiler/calibrations", "compiler/passes", "core/ops", "docs/diagnostics", "docs/images", "examples", "stdlib",
+    "tests/bad", "tests/good",
+}  # fmt: skip
+OURS = {module: path for module, path in files().items() if module.split(".")[0] == "hepq" and "docs" not in path.parts}
 
 
 def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def imports(path: Path, *, types_too: bool = True) -> Iterator[str]:
-    """Modules that a file names in import statements, at any depth."""
-    tree = ast.parse(path.read_text())
-    skipped: set[ast.AST] = set()
-    for node in ast.walk(tree):
-        if not types_too and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            skipped |= {inner for statement in node.body for inner in ast.walk(statement)}
-    for node in ast.walk(tree):
-        if node in skipped:
-            continue
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            here = ["hepq", *path.relative_to(ROOT).parent.parts][: -node.level + 1 or None] if node.level else []
-            yield from (".".join([*here, *filter(None, [node.module]), alias.name]) for alias in node.names)
+def parts(module: str) -> tuple[str, ...]:
+    """Of its path in the repository."""
+    return OURS[module].relative_to(ROOT).with_suffix("").parts
 
 
-@pytest.mark.parametrize("package", FORBIDDEN)
-def test_imports_run_one_way(package: str) -> None:
+def test_imports_run_one_way() -> None:
     wrong = [
-        f"{name(path)} imports {module}"
-        for path in sorted((ROOT / package).rglob("*.py"))
-        for module in imports(path)
-        if any(module == other or module.startswith(other + ".") for other in FORBIDDEN[package])
+        f"{module} imports {other}"
+        for module, others in graph(typed=True).items()
+        if module in OURS
+        for other in others
+        if other not in OURS or parts(other)[0] not in LAYERS.get(parts(module)[0], {parts(other)[0]})
     ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("package", ORDER)
+def test_folders_stand_on_those_below(package: str) -> None:
+    order = ORDER[package].split()
+    assert all((ROOT / package / part).exists() or (ROOT / package / f"{part}.py").exists() for part in order)
+    found: dict[str, list[str]] = {}
+    for module, others in graph(typed=False).items():
+        for other in others & set(OURS):
+            if module in OURS and parts(module)[0] == parts(other)[0] == package:
+                here, there = parts(module)[1], parts(other)[1]
+                if here in order and there in order[order.index(here) + 1 :]:
+                    found.setdefault(f"{here} {there}", []).append(f"{module} imports {other}")
+    known = AGAINST_ORDER.get(package, set())
+    assert not {pair: edges for pair, edges in found.items() if pair not in known}
+    assert not known - set(found), "these are gone: take them out of AGAINST_ORDER"
+
+
+@pytest.mark.parametrize("typed", [False, True], ids=["run", "types"])
+def test_no_import_cycles(typed: bool) -> None:
+    left = {place: counts[typed] for place, counts in CYCLES.items() if counts[typed]}
+    wrong = []
+    for cycle in nx.strongly_connected_components(nx.DiGraph(graph(typed=typed)).subgraph(OURS)):
+        place = next((p for p in CYCLES if len(cycle) > 1 and any(m.startswith(p) for m in cycle)), None)
+        if len(cycle) > 1 and (place is None or len(cycle) > CYCLES[place][typed]):
+            wrong.append(sorted(cycle))
+        left.pop(place or "", None)
+    assert not wrong
+    assert not left, "these are gone: take them out of CYCLES"
+
+
+def test_the_ground_floor_is_pure_python() -> None:
+    """Quick commands import it. rich draws diagnostics."""
+    allowed = {"hepq", "rich", *sys.stdlib_module_names}
+    wrong = {
+        f"{module} imports {one.name}"
+        for module, path in OURS.items()
+        if parts(module)[0] == "core"
+        for one in imports(path)
+        if one.name.split(".")[0] not in allowed
+    }
     assert not wrong
 
 
@@ -83,8 +133,8 @@ def test_imports_run_one_way(package: str) -> None:
 def test_heavy_libraries_stay_where_they_are_needed(library: str) -> None:
     wrong = [
         name(path)
-        for path in FILES
-        if library in {module.split(".")[0] for module in imports(path, types_too=False)}
+        for path in OURS.values()
+        if library in {one.name.split(".")[0] for one in imports(path) if not one.typed}
         and not any(path.is_relative_to(ROOT / place) for place in CONFINED[library])
     ]
     assert not wrong
@@ -128,9 +178,28 @@ def test_an_artifact_needs_neither_language_nor_compiler() -> None:
     assert not [m for m in loaded if m.startswith(("hepq.lang", "hepq.compiler"))]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_licence_and_length(path: Path) -> None:
-    lines = path.read_text().splitlines()
-    if path.suffix != ".hepq" or not path.is_relative_to(ROOT / "tests"):
-        assert any("SPDX-License-Identifier: Apache-2.0" in line for line in lines[:2]), "no licence line"
-    assert len(lines) <= MAX_LINES, f"{len(lines)} lines"
+PLACES = ("core", "grammar", "lang", "compiler", "runtime", "stdlib", "hepq", "benchmarks", "docs", "examples", "tests")
+
+
+def test_licences_and_lengths() -> None:
+    wrong = []
+    for path in sorted(path for place in PLACES for path in (ROOT / place).rglob("*")):
+        if path.suffix not in (".py", ".hepq", ".lark"):
+            continue
+        lines = path.read_text().splitlines()
+        free = path.suffix == ".hepq" and path.is_relative_to(ROOT / "tests")
+        if not free and not any("SPDX-License-Identifier: Apache-2.0" in line for line in lines[:2]):
+            wrong.append(f"{name(path)}: no licence line")
+        if len(lines) > MAX_LINES:
+            wrong.append(f"{name(path)}: {len(lines)} lines")
+    assert not wrong
+
+
+def test_folders_are_read_at_a_glance() -> None:
+    folders = {path.parent for place in PLACES for path in (ROOT / place).rglob("*")}
+    counts = {
+        name(folder): sum(path.name != "__pycache__" and not path.name.startswith(".") for path in folder.iterdir())
+        for folder in folders
+        if "__pycache__" not in folder.parts and name(folder) not in MANY
+    }
+    assert not {folder: count for folder, count in counts.items() if count > MAX_ENTRIES}
