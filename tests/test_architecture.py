@@ -31,7 +31,7 @@ ORDER = {
 AGAINST_ORDER = {
     "compiler": {"schema driver", "hybrid driver", "weights driver", "lower driver", "lower hybrid", "lower weights",
                  "lower schema"},
-    "runtime": {"artifact events", "events engine", "events report", "engine quantum"},
+    "runtime": {"artifact events", "events engine", "events report"},
     "hepq": {"draw cli"},
 }  # fmt: skip
 #: where modules still import each other -> how many at most, and how many with imports for type checkers

@@ -9,7 +9,7 @@ import pytest
 from hepq.compiler.ir.interpret import evaluate
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.ir.symmetry import halved, pair_of, symmetric
-from tests.lang.test_elaborate import built
+from tests.lang.elaborate.test_elaborate import built
 
 PROGRAM = """from std.hep import deltaR, deltaPhi, deltaEta, deltaR_rapidity, minkowski, pt, mass, wrap_phi, phi
 model M(p: p4[part]) -> real[part] {
