@@ -29,7 +29,7 @@ from hepq.runtime.engine.threads import available, limited, sleep_when_idle
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from hepq.compiler.train.fit.run import Run
+    from hepq.compiler.train.fit.gradient import Run
 
 PROGRAM = Path(__file__).with_suffix(".hepq")
 LABELS = ("QCD", "Tbqq")
@@ -42,9 +42,9 @@ Times = tuple[float, float]
 def ours(name: str, jets: int) -> Run:
     """A training of ours, ready to begin."""
     from hepq.compiler.driver.options import Options
-    from hepq.compiler.train.data.split import labelled, read_events, resolved
-    from hepq.compiler.train.fit.group import Group
-    from hepq.compiler.train.fit.run import Run
+    from hepq.compiler.train.data.events import labelled, read_events, resolved
+    from hepq.compiler.train.fit.gradient import Run
+    from hepq.compiler.train.fit.machine import Group
     from hepq.compiler.train.recipe import Recipe
 
     found = read_events(PROGRAM, [str(data.jets_file(label)) for label in LABELS], Options(), name)

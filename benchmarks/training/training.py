@@ -56,9 +56,9 @@ class Result:
 def measure(tagger: str, jets: int, epochs: int, seed: int, bar: Progress) -> Result:
     """Train both, epoch by epoch in turn."""
     from hepq.compiler.driver.options import Options
-    from hepq.compiler.train.data.split import labelled, read_events, resolved
-    from hepq.compiler.train.fit.group import Group
-    from hepq.compiler.train.fit.run import Run
+    from hepq.compiler.train.data.events import labelled, read_events, resolved
+    from hepq.compiler.train.fit.gradient import Run
+    from hepq.compiler.train.fit.machine import Group
     from hepq.compiler.train.recipe import Recipe
     from hepq.compiler.train.report import Watch
     from hepq.lang.declarations.train_settings import OPTIMISERS, SCHEDULES, Spec
@@ -121,7 +121,7 @@ def fill(page: Path, rows: list[list[str]]) -> None:
 
 
 def main(argv: list[str]) -> int:
-    from hepq.compiler.train.fit.memory import large_pages
+    from hepq.compiler.train import large_pages
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks training", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="PFN and P-CNN, 2 epochs of 1,000 jets")

@@ -14,13 +14,12 @@ from hepq.compiler.train.recipe import Recipe
 from hepq.runtime.engine.threads import limited, sleep_when_idle
 
 if TYPE_CHECKING:
-    from hepq.compiler.train.data.events import TrainingSet
-    from hepq.compiler.train.data.split import Labelled
+    from hepq.compiler.train.data.events import Labelled, TrainingSet
     from hepq.compiler.train.fit.gradient import Fitted
     from hepq.compiler.train.report import Watch
     from hepq.runtime.report.report import Report
 
-__all__ = ["Recipe", "Trained", "main_process", "train_file"]
+__all__ = ["Recipe", "Trained", "large_pages", "main_process", "train_file"]
 
 
 #: sizes of dims that training will find
@@ -55,7 +54,7 @@ def train_file(
     Raises HepqError for the program and the recipe, DataError for the files.
     """
     sleep_when_idle()
-    from hepq.compiler.train.data.split import read_events
+    from hepq.compiler.train.data.events import read_events
     from hepq.compiler.train.report import Watch
     from hepq.compiler.weights.files import save_weights
     from hepq.runtime.files import check_folder, check_writable
@@ -65,7 +64,7 @@ def train_file(
     if recipe.checkpoint is not None:
         check_folder(recipe.checkpoint)
     if recipe.device is not None:
-        from hepq.compiler.train.fit.devices import device
+        from hepq.compiler.train.fit.machine import device
 
         device(recipe.device)
     options = options or Options()
@@ -85,9 +84,18 @@ def main_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def large_pages() -> None:
+    """For large tensors, for the rest of the process, if torch has made none yet; elsewhere than on Linux, nothing.
+
+    The pages of a tensor of some MB, which a step of training makes hundreds of, are cleared one by one by the kernel:
+    up to half the step's time with pages of 4 kB.
+    """
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+
+
 def _fitted(events: TrainingSet, recipe: Recipe, watch: Watch) -> Trained:
     from hepq.compiler.hybrid.kernel import find_kernel
-    from hepq.compiler.train.data.split import labelled, resolved
+    from hepq.compiler.train.data.events import labelled, resolved
 
     decided = resolved(recipe, events.built)
     data = labelled(events, decided)

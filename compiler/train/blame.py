@@ -1,36 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why a loss is not a finite number: the events, by the dataset's first variable that is not, or the steps."""
+"""Why something is not a finite number: the dataset's first variable that is not, or the model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from hepq.compiler.ir.node import Module
 from hepq.compiler.schema.derived import variables
 from hepq.compiler.schema.events import event_schema, read_inputs
-from hepq.compiler.train.data.split import Labelled
-from hepq.compiler.train.fit.run import Run
+from hepq.compiler.train.data.events import Labelled
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.events.derived import Rows
 from hepq.runtime.report.report import NotANumber, Report, named
-
-
-def not_finite(run: Run, weights: Mapping[str, Tensor], what: str) -> HepqError:
-    """``what`` is not a number, though it was with ``weights``, or at the very beginning.
-
-    HQ0754 where a variable of the dataset is not a number, whatever the weights; else HQ0746.
-    """
-    run.load(weights)
-    data = run.data
-    bad = run.not_finite(np.sort(np.concatenate([data.training, data.validation])))
-    if not len(bad):
-        return HepqError([diag("HQ0746", what=what)])
-    return input_error(data, data.known[bad], what)
 
 
 def input_error(data: Labelled, rows: NDArray[np.int64], what: str) -> HepqError:

@@ -24,7 +24,6 @@ from hepq.compiler.driver.compilation import build_file
 from hepq.compiler.driver.options import Options
 from hepq.compiler.ir.node import Module
 from hepq.compiler.schema.events import event_schema, read_inputs
-from hepq.compiler.train.data.events import Piece, read_batches
 from hepq.compiler.train.recipe import Recipe
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
@@ -32,7 +31,7 @@ from hepq.runtime.engine.threads import limited, sleep_when_idle
 from hepq.runtime.report.report import Metrics, Report
 
 if TYPE_CHECKING:
-    from hepq.compiler.train.data.split import Labelled
+    from hepq.compiler.train.data.events import Labelled
     from hepq.compiler.train.report import Watch
 
 #: streams of random numbers beside those of ``train.data``
@@ -79,10 +78,9 @@ def compare_files(
     sleep_when_idle()
     import torch
 
-    from hepq.compiler.train.data.split import resolved
-    from hepq.compiler.train.fit.gradient import fit_gradient
-    from hepq.compiler.train.fit.group import Group
-    from hepq.compiler.train.fit.run import Run
+    from hepq.compiler.train.data.events import resolved
+    from hepq.compiler.train.fit.gradient import Run, fit_gradient
+    from hepq.compiler.train.fit.machine import Group
     from hepq.compiler.train.report import Watch
 
     recipe = replace(recipe or Recipe(), class_weight="balanced")
@@ -145,23 +143,13 @@ def _labelled(
     """The events, the sample that each is of for its class; the half of each sample that is not for training; and what
     became of the events of each.
     """
-    from hepq.compiler.train.data.split import Labelled, odd
-    from hepq.compiler.train.data.table import TableWriter
+    from hepq.compiler.train.data.events import Labelled, odd, read_table
 
     if built.plan.dataset is None:
         raise HepqError([diag("HQ0790", found=f"model `{built.plan.name}` has no dataset")])
     module = read_inputs(built.module)
     schema = event_schema(built, Module(module.name, module.inputs, module.outputs))
-    truth, pieces, reports = [], list[Piece](), [Report(), Report()]
-    with TableWriter(schema) as writer:
-        for number, files in enumerate(samples):
-            for chunk, batch in read_batches(schema, files):
-                writer.add(batch)
-                begin = pieces[-1].end if pieces else 0
-                pieces.append(Piece(str(chunk.source), chunk.first, begin, begin + batch.events))
-                reports[number] += batch.report
-                truth.append(np.where(batch.unscored, -1, number))
-    table, found = writer.finish(), np.concatenate(truth)
+    table, found, pieces, reports = read_table(schema, samples)
     known = np.flatnonzero(found >= 0)
     counts = _counts(found[known])
     if min(counts) < FEWEST:
@@ -181,7 +169,7 @@ def _labelled(
     held, checked, trained = (np.sort(np.concatenate(part)) for part in parts)
     data = Labelled(
         built, module, table, known, found[known], min(dims, default=""), ("first", "second"), 1, trained,
-        checked, sum(reports, Report()), tuple(pieces),
+        checked, sum(reports, Report()), pieces,
     )  # fmt: skip
     for which, name in ((trained, "training"), (checked, "validation"), (held, "tested")):
         reports = [replace(r, parts={**r.parts, name: n})

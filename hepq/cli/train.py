@@ -198,8 +198,7 @@ def train(
     A model with an svm is fitted on its kernel matrix, any other by gradient descent, its circuits simulated exactly.
     What is not said here is as the program's train has it.
     """
-    from hepq.compiler.train import Recipe, main_process, train_file
-    from hepq.compiler.train.fit.memory import large_pages
+    from hepq.compiler.train import Recipe, large_pages, main_process, train_file
     from hepq.compiler.train.report import Live, Watch
     from hepq.lang.declarations.train_settings import OPTIMISERS, SCHEDULES, Spec
     from hepq.runtime.files import check_folder

@@ -1,33 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events to train on: what a training computes with and its truth, read the way its dataset says."""
+"""Events to train on: read the way a dataset says, labelled, weighed, and split for training and validation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import hashlib
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from hepq.compiler.driver.build import Built
-from hepq.compiler.driver.build_training import build_training_file
+from hepq.compiler.driver.build_training import WEIGHT, build_training_file
 from hepq.compiler.driver.options import Options
-from hepq.compiler.ir.node import Module
+from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.lower.torch.module import to_torch
 from hepq.compiler.schema.events import event_schema, read_inputs
-from hepq.core.diagnostics.catalogue import diag
+from hepq.compiler.train.data.table import Inputs, Pick, Table, table_of
+from hepq.compiler.train.recipe import Recipe, Resolved
+from hepq.core.diagnostics.catalogue import diag, near
 from hepq.core.diagnostics.diagnostic import HepqError
-from hepq.runtime.artifact.manifest import Dim, EventSchema
-from hepq.runtime.events import event_files
+from hepq.lang.syntax import ast
+from hepq.runtime.artifact.manifest import Dim, EventSchema, Label
 from hepq.runtime.events.batch import Batch, prepare
 from hepq.runtime.events.columns import check_present, collect
+from hepq.runtime.events.event_files import find, iterate
 from hepq.runtime.report.labels import truth_of
-from hepq.runtime.report.report import Report
+from hepq.runtime.report.report import Report, label_words
 
-if TYPE_CHECKING:
-    from hepq.compiler.train.data.table import Table
+#: streams of random numbers that one seed feeds
+SPLIT, ORDER, NOISE = 0, 1, 2
+#: events that are weighed at a time
+EVENTS = 4096
+Weights = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -71,8 +81,6 @@ def training_set(
     ``files``: paths or patterns. Raises HepqError if the program is wrong or there is nothing to train on; DataError
     for the files.
     """
-    from hepq.compiler.train.data.table import TableWriter
-
     built = build_training_file(program, options, train)
     module = read_inputs(built.module)
     read = {} if built.plan.dataset is None else built.plan.dataset.tensors
@@ -82,33 +90,230 @@ def training_set(
         raise HepqError([diag("HQ0632", model=built.plan.name)])
     label = schema.dataset.label
     dim = None if label is None else schema.dim(label.dim)
-    truth, report, pieces = [], Report(), list[Piece]()
-    with TableWriter(schema) as writer:
-        for chunk, batch in read_batches(schema, files, label.branches if label else ()):
-            writer.add(batch)
-            where = (str(chunk.source), chunk.first)
-            report += batch.report
-            pieces.append(Piece(*where, report.events - batch.events, report.events))
-            found = np.zeros(batch.events, np.int64)
-            if label is not None:
-                found, labels = truth_of(chunk.events, label, schema, *where)
-                report += Report(labels=labels)
-            truth.append(np.where(batch.unscored, -1, found))
-    return TrainingSet(module, writer.finish(), np.concatenate(truth), built, dim, report, tuple(pieces))
+    table, truth, pieces, (report,) = read_table(schema, [files], label)
+    return TrainingSet(module, table, truth, built, dim, report, pieces)
 
 
-def read_batches(
-    schema: EventSchema, files: Sequence[str | Path], labels: Sequence[str] = ()
-) -> Iterator[tuple[event_files.Chunk, Batch]]:
-    """Chunks of the events of ``files``, as they are, with the branches of labels too, and prepared.
+def read_table(
+    schema: EventSchema, samples: Sequence[Sequence[str | Path]], label: Label | None = None
+) -> tuple[Table, NDArray[np.int64], tuple[Piece, ...], list[Report]]:
+    """The events of some samples, and of each: its class, where it is from; and what became of those of each sample.
 
+    The class is what ``label`` says, else the number of the sample; -1 for none, or for events that are not scored.
     Raises DataError for the files.
     """
     assert schema.dataset is not None
-    names = [*(c.branch for c in schema.columns), *labels]
+    labels, tree = label.branches if label else (), schema.dataset.tree
     help = "the dataset's `label` says how the branches of classes are called, its dim which classes there are"
-    for source in event_files.find(list(files), schema.dataset.tree):
-        check_present(list(labels), list(source.branches), str(source), help)
-        for chunk in event_files.iterate(source, names):
-            raw = collect(schema, chunk.events, str(source), chunk.first)
-            yield chunk, prepare(schema, raw, str(source), chunk.first)
+    truth, pieces, reports = list[NDArray[np.int64]](), list[Piece](), [Report() for _ in samples]
+
+    def batches() -> Iterator[Batch]:
+        for number, source in ((i, source) for i, files in enumerate(samples) for source in find(list(files), tree)):
+            check_present(list(labels), list(source.branches), str(source), help)
+            for chunk in iterate(source, [*(c.branch for c in schema.columns), *labels]):
+                where = (str(source), chunk.first)
+                batch = prepare(schema, collect(schema, chunk.events, *where), *where)
+                reports[number] += batch.report
+                begin = pieces[-1].end if pieces else 0
+                pieces.append(Piece(*where, begin, begin + batch.events))
+                found = np.full(batch.events, number)
+                if label is not None:
+                    found, classes = truth_of(chunk.events, label, schema, *where)
+                    reports[number] += Report(labels=classes)
+                truth.append(np.where(batch.unscored, -1, found))
+                yield batch
+
+    return table_of(batches(), schema), np.concatenate(truth), tuple(pieces), reports
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """``known``: the rows of ``table`` that are used. Of each, by number: ``truth``, its class; ``training`` and
+    ``validation`` are such numbers. ``signal``: of a class. Without a label there are no ``classes``. ``report``: what
+    became of all events; ``pieces``: where the rows of the table are from."""
+
+    built: Built
+    module: Module
+    table: Table
+    known: NDArray[np.int64]
+    truth: NDArray[np.int64]
+    dim: str
+    classes: tuple[str, ...]
+    signal: int
+    training: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    report: Report = field(default_factory=Report)
+    pieces: tuple[Piece, ...] = ()
+
+    def inputs(
+        self, nodes: Sequence[Node], table: Table, pick: Pick, seed: int, stream: Sequence[int], dtype: torch.dtype,
+        share: slice = slice(None),
+    ) -> tuple[Inputs, Inputs]:  # fmt: skip
+        """(inputs, counts) of the events ``pick`` for ``nodes``: columns of ``table``, one-hot labels, and noise, which
+        ``seed`` and ``stream`` decide. Of a ``share`` of the events alone, with the noise that they have among all.
+        """
+        plan, mine = self.built.training, pick[share]
+        read = tuple(n for n in nodes if n["name"] in table.contents)
+        inputs, counts = table.batch(read, self.known[mine], dtype)
+        for node in nodes:
+            name = node["name"]
+            if name in inputs or plan is None:
+                continue
+            if name in plan.noises:
+                noise = plan.noises[name]
+                shape = [int(counts[d.name].max()) if d.ragged else d.size or 0 for d in node.type.dims]
+                rng = np.random.default_rng([seed, NOISE, *stream, zlib.crc32(name.encode())])
+                value = getattr(rng, noise.kind)(*noise.args, (len(pick), *shape))[share]
+            else:
+                value = np.eye(len(self.classes))[self.truth[mine]]
+            inputs[name] = torch.from_numpy(value).to(dtype)
+        return inputs, counts
+
+    @cached_property
+    def events(self) -> list[dict[str, NDArray[Any]]]:
+        """What ``module`` reads of each event, at true multiplicity."""
+        return [self.table.event(i) for i in self.known]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the events, their classes, and which are for what."""
+        found = hashlib.sha256(self.table.digest.encode())
+        for array in (self.known, self.truth, self.training, self.validation):
+            found.update(array.tobytes())
+        return found.hexdigest()
+
+    def place(self, row: int) -> str:
+        """Where a row of the table is from."""
+        piece = next((p for p in self.pieces if p.begin <= row < p.end), None)
+        return f"row {row:,}" if piece is None else f"event {piece.first + row - piece.begin:,} of {piece.where}"
+
+    def is_signal(self, which: NDArray[np.int64]) -> NDArray[np.bool_]:
+        found: NDArray[np.bool_] = self.truth[which] == self.signal
+        return found
+
+    def class_weights(self, kind: str, weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """A weight for each class: 1, or what makes the ``weights`` [events] (default: 1 each) of the training events
+        sum to the same for every class, and to what they did. Raises HepqError HQ0753 for a sum that is not above 0.
+        """
+        if kind == "none" or not self.classes:
+            return np.ones(max(1, len(self.classes)))
+        mine = self.truth[self.training]
+        given = np.ones(len(mine)) if weights is None else weights[self.training]
+        sums = np.bincount(mine, given, minlength=len(self.classes))
+        there = np.bincount(mine, minlength=len(self.classes)) > 0
+        for c in np.flatnonzero(there & (sums <= 0)):
+            raise HepqError([diag("HQ0753", what=f"the training events of {self.classes[c]}", found=f"{sums[c]:.6g}")])
+        balanced: NDArray[np.float64] = sums.sum() / (there.sum() * np.where(there, sums, 1))
+        return balanced
+
+
+def read_events(program: Path, files: Sequence[str | Path], options: Options, train: str | None = None) -> TrainingSet:
+    """What training needs of ``files``. Raises as ``training_set``, and HQ0738 if no event is left."""
+    found = training_set(program, files, options, train)
+    if not (found.truth >= 0).any():
+        raise HepqError([diag("HQ0738", found="; ".join([f"{len(found.truth):,} events", *odd(found.report)]))])
+    return found
+
+
+def labelled(found: TrainingSet, recipe: Resolved) -> Labelled:
+    """The events that are used, a fraction of each class held out for validation.
+
+    Raises HepqError HQ0740 where fewer than two classes occur, HQ0741 for an unknown signal.
+    """
+    known = np.flatnonzero(found.truth >= 0)
+    rng = np.random.default_rng([recipe.seed, SPLIT])
+    if recipe.events is not None and recipe.events < len(known):
+        known = np.sort(rng.permutation(known)[: recipe.events])
+    truth = found.truth[known]
+    classes = found.label.entries if found.label is not None else ()
+    if classes:
+        counts = {name: int((truth == i).sum()) for i, name in enumerate(classes)}
+        if sum(n > 0 for n in counts.values()) < 2:
+            said = "; ".join([", ".join(f"{n} of {name}" for name, n in counts.items()), *odd(found.report)])
+            raise HepqError([diag("HQ0740", model=found.built.plan.name, found=said)])
+    training, validation = _split(truth, recipe.validation, rng)
+    parts = {"training": len(training), "validation": len(validation)}
+    limit = found.report.events if recipe.events is None else min(recipe.events, found.report.events)
+    report = replace(found.report, selected=limit, parts=parts)
+    return Labelled(
+        found.built, found.module, found.table, known, truth, found.label.name if found.label else "", classes,
+        _signal(classes, recipe.signal), training, validation, report, found.pieces,
+    )  # fmt: skip
+
+
+def odd(report: Report) -> list[str]:
+    """Why events are not trained on."""
+    unscored = [f"{report.unscored:,} not scored, by the dataset's policies"] if report.unscored else []
+    return [*unscored, *label_words(report.labels)]
+
+
+def resolved(recipe: Recipe, built: Built) -> Resolved:
+    """The recipe with the program's settings."""
+    return recipe.resolved({} if built.training is None else built.training.settings)
+
+
+def _signal(classes: Sequence[str], name: str | None) -> int:
+    if name is not None and name not in classes:
+        close = near(name, classes)
+        help = None if close else f"classes are: {', '.join(classes)}"
+        raise HepqError([diag("HQ0741", name=name, near=close, help=help)])
+    return len(classes) - 1 if name is None else classes.index(name)
+
+
+def _split(
+    truth: NDArray[np.int64], fraction: float, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Training and validation events; every class gives the same fraction, and at least one event to train on."""
+    held = []
+    for c in np.unique(truth):
+        mine = rng.permutation(np.flatnonzero(truth == c))
+        held.append(mine[: min(round(fraction * len(mine)), len(mine) - 1)])
+    validation = np.sort(np.concatenate(held))
+    return np.setdiff1d(np.arange(len(truth)), validation), validation
+
+
+def weight_words(built: Built) -> str | None:
+    """How the program writes the weight, if it has one."""
+    decls = built.program.main.file.decls
+    for decl in decls:
+        if isinstance(decl, ast.TrainDecl) and built.training is not None and decl.name == built.training.name:
+            for item in decl.items:
+                if isinstance(item, ast.Bind) and item.targets == ("weight",):
+                    return item.value.span.text
+    return None
+
+
+def event_weights(data: Labelled, params: Mapping[str, Any], seed: int = 0) -> Weights:
+    """Of each event that is used, by number; 1 without a weight. ``params``: weights of the model, if it reads some.
+
+    Raises HepqError HQ0755 for weights that are not finite, HQ0753 for those of the training events, or of the events
+    held out, that do not sum to more than 0.
+    """
+    node = data.module.outputs.get(WEIGHT)
+    if node is None:
+        return np.ones(len(data.known))
+    module = read_inputs(Module(data.module.name, data.module.inputs, {WEIGHT: node}))
+    net = to_torch(module, {path: params[path] for path in module.params}).eval()
+    found = []
+    for start in range(0, len(data.known), EVENTS):
+        pick = np.arange(start, min(start + EVENTS, len(data.known)))
+        inputs, counts = data.inputs(module.inputs, data.table, pick, seed, (start,), torch.float64)
+        with torch.no_grad():
+            found.append(net(inputs, counts)[WEIGHT].expand(len(pick)).double().numpy())
+    weights: Weights = np.concatenate(found)
+    _check(data, weights)
+    return weights
+
+
+def refuse(data: Labelled, bad: NDArray[np.bool_], what: str) -> None:
+    """Raises HepqError HQ0755 where there is an event of such a weight."""
+    if len(which := np.flatnonzero(bad)):
+        place = data.place(int(data.known[which[0]]))
+        raise HepqError([diag("HQ0755", count=f"{len(which):,}", total=f"{len(bad):,}", what=what, place=place)])
+
+
+def _check(data: Labelled, weights: Weights) -> None:
+    refuse(data, ~np.isfinite(weights), "not a finite number")
+    for what, which in (("the training events", data.training), ("the events held out", data.validation)):
+        if len(which) and (total := float(weights[which].sum())) <= 0:
+            raise HepqError([diag("HQ0753", what=what, found=f"{total:.6g}")])

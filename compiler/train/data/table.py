@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events to train on, read once: flat on disk and mapped into memory, so that their number is not limited by it."""
+"""Events to train on, read once: flat on disk and mapped into memory, so that their number is not limited by it.
+
+Batches of them are made ready while the model computes.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +26,11 @@ from hepq.runtime.events.batch import Batch
 from hepq.runtime.files import Scratch
 
 Inputs = dict[str, Tensor]
+Pick = NDArray[np.int64]
+T = TypeVar("T")
+
+#: batches made ready ahead
+AHEAD = 2
 
 
 @dataclass(frozen=True)
@@ -52,13 +61,9 @@ class Table:
             found[name] = value[0] if dim is None else value
         return found
 
-    def counts(self, dim: str, pick: NDArray[np.int64]) -> NDArray[np.int64]:
-        offsets = self.offsets[dim]
-        return offsets[pick + 1] - offsets[pick]
-
     def batch(self, nodes: tuple[Node, ...], pick: NDArray[np.int64], dtype: torch.dtype) -> tuple[Inputs, Inputs]:
         """(inputs, counts) of the events ``pick`` as ``TorchModule.forward`` takes them, padded to their longest."""
-        counts = {dim: self.counts(dim, pick) for dim in self.offsets}
+        counts = {dim: offsets[pick + 1] - offsets[pick] for dim, offsets in self.offsets.items()}
         inputs = {}
         for node in nodes:
             name = node["name"]
@@ -81,25 +86,33 @@ class Table:
         return found.hexdigest()
 
 
-@dataclass(frozen=True)
-class Written:
-    """``arrays``: mapped files of ``folder``."""
+def table_of(batches: Iterable[Batch], schema: EventSchema) -> Table:
+    """The events of ``batches``, one after the other. Raises OSError where the disk is full."""
+    counts: dict[str, list[NDArray[np.int64]]] = {d.name: [] for d in schema.ragged}
 
-    arrays: Mapping[str, NDArray[np.float32]]
-    folder: object
+    def pieces() -> Iterator[Mapping[str, NDArray[Any]]]:
+        for batch in batches:
+            for dim, found in counts.items():
+                found.append(np.diff(batch.offsets[dim]))
+            yield batch.contents
+
+    contents, folder = written(pieces(), {v.name: schema.static_shape(v.dims) for v in schema.inputs})
+    offsets = {dim: np.cumsum([0, *np.concatenate([[], *n])], dtype=np.int64) for dim, n in counts.items()}
+    dims = {v.name: d.name if (d := schema.ragged_dim(v.dims)) else None for v in schema.inputs}
+    return Table(offsets, contents, dims, folder)
 
 
 def written(
-    pieces: Iterable[Mapping[str, NDArray[np.float32]]], shapes: Mapping[str, tuple[int, ...]]
-) -> Written:  # fmt: skip
-    """``pieces`` one after the other, [rows, *shape] by name, in files."""
+    pieces: Iterable[Mapping[str, NDArray[Any]]], shapes: Mapping[str, tuple[int, ...]]
+) -> tuple[dict[str, NDArray[np.float32]], object]:
+    """``pieces`` one after the other, float32 [rows, *shape] by name; and the owner of the files that they are in."""
     folder = Scratch("hepq-train")
     with ExitStack() as stack:
         files = {name: stack.enter_context((folder.path / f"{i}.f32").open("wb")) for i, name in enumerate(shapes)}
         for piece in pieces:
             for name, file in files.items():
                 file.write(np.ascontiguousarray(piece[name], np.float32).data)
-    return Written({name: _mapped(Path(file.name), shapes[name]) for name, file in files.items()}, folder)
+    return {name: _mapped(Path(file.name), shapes[name]) for name, file in files.items()}, folder
 
 
 def _mapped(file: Path, shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -108,35 +121,26 @@ def _mapped(file: Path, shape: tuple[int, ...]) -> NDArray[np.float32]:
     return np.asarray(flat).reshape((-1, *shape))
 
 
-class TableWriter:
-    """Takes prepared batches one after the other, in a ``with`` statement; after it, ``finish``."""
+def batches(events: Pick, size: int, rng: np.random.Generator) -> list[Pick]:
+    """All ``events`` once, in random batches of ``size``.
 
-    def __init__(self, schema: EventSchema) -> None:
-        self.schema = schema
-        self._folder = Scratch("hepq-train")
-        self._files: dict[str, BinaryIO] = {
-            v.name: (self._folder.path / f"{i}.f32").open("wb") for i, v in enumerate(schema.inputs)
-        }
-        self._counts: dict[str, list[NDArray[np.int64]]] = {d.name: [] for d in schema.ragged}
+    Events of like multiplicity are not brought together, which would save padding: multiplicity tells classes apart,
+    and the statistics of batch normalisation would be those of each kind in training, of all kinds later.
+    """
+    order = rng.permutation(events)
+    return [order[i : i + size] for i in range(0, len(order), size)]
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *error: object) -> None:
-        for file in self._files.values():
-            file.close()
-
-    def add(self, batch: Batch) -> None:
-        for name, file in self._files.items():
-            file.write(np.ascontiguousarray(batch.contents[name], np.float32).data)
-        for dim, counts in self._counts.items():
-            counts.append(np.diff(batch.offsets[dim]))
-
-    def finish(self) -> Table:
-        contents = {
-            value.name: _mapped(Path(self._files[value.name].name), self.schema.static_shape(value.dims))
-            for value in self.schema.inputs
-        }
-        offsets = {dim: np.cumsum([0, *np.concatenate([[], *n])], dtype=np.int64) for dim, n in self._counts.items()}
-        dims = {v.name: d.name if (d := self.schema.ragged_dim(v.dims)) else None for v in self.schema.inputs}
-        return Table(offsets, contents, dims, self._folder)
+def ahead(items: Sequence[Pick], make: Callable[[int, Pick], T], thread: bool = True) -> Iterator[tuple[Pick, T]]:
+    """Each item with what ``make(number, item)`` gives, made in a ``thread`` while the one before is used."""
+    if not thread:
+        for i, item in enumerate(items):
+            yield item, make(i, item)
+        return
+    with ThreadPoolExecutor(1, "hepq-batches") as pool:
+        waiting = [pool.submit(make, i, item) for i, item in enumerate(items[:AHEAD])]
+        for i, item in enumerate(items):
+            made = waiting.pop(0).result()
+            if i + AHEAD < len(items):
+                waiting.append(pool.submit(make, i + AHEAD, items[i + AHEAD]))
+            yield item, made

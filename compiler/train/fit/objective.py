@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hepq.compiler.ir.node import Node
-from hepq.compiler.train.data.split import Labelled
+from hepq.compiler.train.data.events import Labelled
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
-from hepq.runtime.report.metrics import accuracy, discriminants
+from hepq.core.errors import DataError
+from hepq.runtime.report.metrics import accuracy, auc, discriminants, rejection
 
 #: values and is_signal, both [events], to losses [events]
 _SINGLE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -110,3 +111,22 @@ def _size(node: Node) -> int | None:
 def _probabilities(values: Tensor) -> bool:
     detached = values.detach()
     return bool((detached >= 0).all()) and bool(((detached.sum(-1) - 1).abs() < 1e-3).all())
+
+
+#: signal efficiencies, percent, at which background rejection is told
+EFFICIENCIES = (30, 50, 70)
+
+
+def measures(
+    target: Objective, values: NDArray[np.float64], truth: NDArray[np.int64], is_signal: NDArray[np.bool_],
+    weight: NDArray[np.float64],
+) -> tuple[dict[str, float], str]:  # fmt: skip
+    """``accuracy``, ``auc``, ``rejection30`` (1/ε_b at ε_s = 0.3) and so on, of weighted events, as
+    ``runtime.metrics`` defines them; or nothing, and why: events of one class have none.
+    """
+    scores = target.signal_scores(values)
+    try:
+        found = {"accuracy": target.accuracy(values, truth, weight), "auc": auc(scores, is_signal, weight)}
+        return found | {f"rejection{e}": rejection(scores, is_signal, e / 100, weight).value for e in EFFICIENCIES}, ""
+    except DataError as error:
+        return {}, ": ".join(filter(None, (error.title, error.why)))

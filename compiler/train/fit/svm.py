@@ -20,10 +20,8 @@ from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.pipelines import INFERENCE
 from hepq.compiler.schema.events import read_inputs
 from hepq.compiler.train.blame import input_error
-from hepq.compiler.train.data.event_weights import event_weights, refuse, weight_words
-from hepq.compiler.train.data.split import Labelled
-from hepq.compiler.train.fit.gradient import Fitted
-from hepq.compiler.train.fit.run import SCORED
+from hepq.compiler.train.data.events import Labelled, event_weights, refuse, weight_words
+from hepq.compiler.train.fit.gradient import SCORED, Fitted
 from hepq.compiler.train.recipe import Resolved
 from hepq.compiler.train.report import Watch
 from hepq.core.diagnostics.catalogue import diag

@@ -6,8 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hepq.compiler.train.fit.objective import Objective
-from hepq.compiler.train.measures import measures
+from hepq.compiler.train.fit.objective import Objective, measures
 
 SINGLE = Objective("score", "logit", 1)
 #: ten of signal, 9.5 8.5 … 0.5, and twenty of background, 9.25 8.75 … at -0.25

@@ -16,11 +16,11 @@ from safetensors.numpy import load_file
 
 from hepq.compiler.driver.options import Options
 from hepq.compiler.train import train_file
-from hepq.compiler.train.data.split import labelled, read_events
+from hepq.compiler.train.data.events import labelled, read_events
 from hepq.compiler.train.fit import checkpoint
 from hepq.compiler.train.fit.checkpoint import FREE, NAME, State
-from hepq.compiler.train.fit.group import Group
-from hepq.compiler.train.fit.run import Run
+from hepq.compiler.train.fit.gradient import Run
+from hepq.compiler.train.fit.machine import Group
 from hepq.compiler.train.recipe import Recipe
 from hepq.compiler.train.report import Live
 from hepq.compiler.weights.files import read_tensors, save_weights

@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 
 from hepq.compiler.driver.options import Options
 from hepq.compiler.train import Recipe, train_file
-from hepq.compiler.train.data.split import Labelled, labelled, read_events
+from hepq.compiler.train.data.events import Labelled, labelled, read_events
 from hepq.compiler.train.fit.checkpoint import NAME
 from hepq.compiler.train.fit.objective import Objective, objective
 from hepq.compiler.train.report import Watch, pictures

@@ -15,7 +15,7 @@ import torch.distributed as dist
 from safetensors.numpy import load_file
 
 from hepq.compiler.train import Recipe, train_file
-from hepq.compiler.train.fit.group import Group, joined
+from hepq.compiler.train.fit.machine import Group, joined
 from tests.compiler.train.programs import EVENTS, GAN, written
 
 

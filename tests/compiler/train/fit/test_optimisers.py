@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from hepq.compiler.train.data.batches import ahead, batches
+from hepq.compiler.train.data.table import ahead, batches
 from hepq.compiler.train.fit.optimisers import Lookahead, factor, make_optimiser
 from hepq.lang.declarations.train_settings import OPTIMISERS, SCHEDULES, Spec
 

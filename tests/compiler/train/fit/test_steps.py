@@ -11,8 +11,8 @@ import torch
 from hepq.compiler.driver.build_training import build_training_file
 from hepq.compiler.lower.torch.module import TorchModule, to_torch
 from hepq.compiler.train import Recipe
-from hepq.compiler.train.data.split import resolved
-from hepq.compiler.train.fit.group import Group
+from hepq.compiler.train.data.events import resolved
+from hepq.compiler.train.fit.machine import Group
 from hepq.compiler.train.fit.steps import Step, make_steps
 from tests.compiler.train.programs import GAN, TAG, written
 

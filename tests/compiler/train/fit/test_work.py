@@ -9,7 +9,7 @@ from hepq.compiler.driver.compilation import build_file
 from hepq.compiler.driver.options import Options
 from hepq.compiler.ir.node import Module
 from hepq.compiler.train import Recipe, train_file
-from hepq.compiler.train.fit import work
+from hepq.compiler.train.fit import machine as work
 from hepq.compiler.train.report import Watch
 from tests.compiler.train.programs import EVENTS, TAG, written
 
