@@ -8,7 +8,6 @@ dozen of such values to make, and three to keep until they are differentiated; h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -18,89 +17,57 @@ from torch import Tensor
 from hepq.compiler.ir.formulas import ATTENTION
 from hepq.compiler.ir.match import Found
 from hepq.compiler.ir.node import Module, Node
-from hepq.compiler.lower.torch.fused import Fused
+from hepq.compiler.lower.torch.fused import Fused, found_in
 from hepq.compiler.lower.torch.ops import dropped, kept
 from hepq.compiler.lower.torch.values import BATCH, Batch, Value
 from hepq.core.types import Dim
 
 
-@dataclass(frozen=True)
-class Attention:
-    """``node``, the sum over ``key`` of v times softmax(scale q . k + bias), of which a fraction ``p`` is dropped.
-
-    ``q`` is over ``groups``, ``queries`` and ``over``; ``k`` over groups, ``key`` and ``over``; ``v`` over groups,
-    ``key`` and ``found``; ``bias``, if there is one, over any of groups, queries and ``key``.
-    """
-
-    node: Node
-    q: Node
-    k: Node
-    v: Node
-    bias: Node | None
-    scale: float
-    p: float
-    groups: tuple[Dim, ...]
-    queries: tuple[Dim, ...]
-    key: Dim
-    over: tuple[Dim, ...]
-    found: tuple[Dim, ...]
-
-    @staticmethod
-    def of(node: Node) -> Attention | None:
-        """None if ``node`` is none."""
-        return next(filter(None, (_matched(node, found) for found in ATTENTION.matches(node))), None)
-
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        return (self.q, self.k, self.v, *([self.bias] if self.bias else []))
-
-    def __call__(self, args: Sequence[Value], batch: Batch) -> Value:
-        groups = (BATCH, *self.groups)
-        q = _full(batch.fill(args[0], 0, self.over), (*groups, *self.queries, *self.over), batch)
-        k = _full(args[1], (*groups, *self.over, self.key), batch)
-        v = _full(batch.fill(args[2], 0, [self.key]), (*groups, self.key, *self.found), batch)
-        g, n, o, m, c = (
-            prod(batch.extent(d) for d in dims) for dims in (groups, self.queries, self.over, (self.key,), self.found)
-        )
-        shape = [batch.extent(d) for d in (*groups, *self.queries, self.key)]
-        bias = args[3].align((*groups, *self.queries, self.key)) if self.bias else None
-        valid = batch.valid([self.key])
-        padding = None if valid is None else ~valid.align((*groups, *self.queries, self.key))
-        p = self.p if batch.training else 0.0
-        flat = (self.scale * q).reshape(g, n, o), k.reshape(g, o, m), v.reshape(g, m, c)
-        made = attend(*flat, bias, padding, shape, p)
-        dims = (*groups, *self.queries, *self.found)
-        wanted = (BATCH, *self.node.type.dims)
-        return Value(Value(made.reshape([batch.extent(d) for d in dims]), dims).permute(wanted), wanted)
-
-
 def attentions(module: Module) -> dict[Node, Fused]:
     """Contractions of ``module`` that are the last step of attention."""
-    found = (Attention.of(node) for node in module.walk())
-    return {a.node: Fused(a.operands, a, (a.key,), padded=True) for a in found if a is not None}
+    return found_in(module, [(ATTENTION, _attention)])
 
 
-def _matched(node: Node, found: Found) -> Attention | None:
-    """None if the products are not of these shapes, or one for each particle, which are better packed."""
-    q, k, v, bias, (key,), over = (found.get(name) for name in ("q", "k", "v", "bias", "over", "summed"))
-    scale = found.get("factor", 1 / found.get("divisor", 1))
-    mine, theirs, values = ({d.key for d in x.type.dims} for x in (q, k, v))
-    summed = {d.key for d in over}
-    groups = tuple(d for d in q.type.dims if d.key in theirs - summed)
-    queries = tuple(d for d in q.type.dims if d.key not in theirs)
-    shared = {d.key for d in groups}
-    made = tuple(d for d in v.type.dims if d.key not in shared | {key.key})
+def _attention(node: Node, captured: Found) -> Fused | None:
+    """None if the products are not of these shapes, or one for each particle, which are better packed.
+
+    ``q`` is over ``groups``, ``queries`` and ``over``; ``k`` over groups, ``key`` and ``over``; ``v`` over groups,
+    ``key`` and ``found``; the bias, if there is one, over any of groups, queries and ``key``.
+    """
+    operands = tuple(captured[name] for name in ("q", "k", "v", "bias") if name in captured)
+    (key,), over = captured["over"], captured["summed"]
+    scale, p = captured.get("factor", 1 / captured.get("divisor", 1)), captured.get("p", 0.0)
+    mine, theirs, values, *biased = ({d.key for d in x.type.dims} for x in operands)
+    of_q, of_v = operands[0].type.dims, operands[2].type.dims
+    groups = tuple(d for d in of_q if d.key in theirs - {d.key for d in over})
+    queries = tuple(d for d in of_q if d.key not in theirs)
+    shared = {d.key for d in (*groups, key)}
+    found = tuple(d for d in of_v if d.key not in shared)
     fits = (
         theirs - mine == {key.key}
         and not any(d.ragged for d in groups)
-        and values >= shared | {key.key}
-        and not {d.key for d in made} & {d.key for d in queries}
-        and (bias is None or {d.key for d in bias.type.dims} <= shared | {key.key} | {d.key for d in queries})
-        and all(x.type.elem == "real" for x in (q, k, v))
+        and values >= shared
+        and not {d.key for d in found} & {d.key for d in queries}
+        and all(keys <= shared | {d.key for d in queries} for keys in biased)
+        and all(x.type.elem == "real" for x in operands)
     )
-    return (
-        Attention(node, q, k, v, bias, scale, found.get("p", 0.0), groups, queries, key, over, made) if fits else None
-    )
+
+    def apply(args: Sequence[Value], batch: Batch) -> Value:
+        each = (BATCH, *groups)
+        q = _full(batch.fill(args[0], 0, over), (*each, *queries, *over), batch)
+        k = _full(args[1], (*each, *over, key), batch)
+        v = _full(batch.fill(args[2], 0, [key]), (*each, key, *found), batch)
+        g, n, o, m, c = (prod(map(batch.extent, dims)) for dims in (each, queries, over, (key,), found))
+        logits = (*each, *queries, key)
+        bias = args[3].align(logits) if biased else None
+        valid = batch.valid([key])
+        padding = None if valid is None else ~valid.align(logits)
+        flat = (scale * q).reshape(g, n, o), k.reshape(g, o, m), v.reshape(g, m, c)
+        made = attend(*flat, bias, padding, [*map(batch.extent, logits)], p if batch.training else 0.0)
+        dims, wanted = (*each, *queries, *found), (BATCH, *node.type.dims)
+        return Value(Value(made.reshape([*map(batch.extent, dims)]), dims).permute(wanted), wanted)
+
+    return Fused(operands, apply, (key,), padded=True) if fits else None
 
 
 def _full(x: Value, dims: Sequence[Dim], batch: Batch) -> Tensor:

@@ -4,62 +4,71 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from math import prod
 
 import torch.nn.functional as F
 from torch import Tensor
 
+from hepq.compiler.ir.match import Found, Pattern, capture, op
 from hepq.compiler.ir.node import Module, Node
-from hepq.compiler.lower.torch.fused import Fused
+from hepq.compiler.lower.torch.fused import Fused, found_in
 from hepq.compiler.lower.torch.values import Batch, Value, with_batch
 from hepq.compiler.passes.base import Static
 
 _CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 
-@dataclass(frozen=True)
-class Convolution:
-    """``node``, a contraction of ``weight`` and ``windows`` of ``x``, each along a dim of x, over their win dims."""
+def _windows(depth: int) -> Pattern:
+    """A sum of weights times windows of windows … of x: ``window0`` is next to x."""
+    windows = capture("x")
+    for i in range(depth):
+        windows = op("window", windows).named(f"window{i}")
+    return op("contract", windows, capture("weight"), over=capture("over"))
 
-    node: Node
-    x: Node
-    windows: tuple[Node, ...]
-    weight: Node
 
-    @staticmethod
-    def of(node: Node, static: Static) -> Convolution | None:
-        """None if ``node`` is none: weights that vary with the place or event, windows that are not summed."""
-        if node.op != "contract" or node.type.elem != "real":
-            return None
-        for x, weight in (node.operands, node.operands[::-1]):
-            windows: list[Node] = []
-            while x.op == "window" and len(windows) < len(_CONV):
-                windows.insert(0, x)
-                x = x.operands[0]
-            if windows and static(weight) and _is_convolution(node, x, windows, weight):
-                return Convolution(node, x, tuple(windows), weight)
-        return None
+def convolutions(module: Module) -> dict[Node, Fused]:
+    """Contractions of ``module`` of weights and windows of a value, each along a dim of it, over their win dims."""
+    static = Static()
+    return found_in(module, [(_windows(depth), partial(_convolution, static)) for depth in sorted(_CONV, reverse=True)])
 
-    def __call__(self, args: Sequence[Value], batch: Batch) -> Value:
-        along, wins, dst = ([w[key] for w in self.windows] for key in ("dim", "win", "dst"))
+
+def _convolution(static: Static, node: Node, found: Found) -> Fused | None:
+    """None for weights that vary with the place or event, and windows that are not summed."""
+    source, weight = found["x"], found["weight"]
+    windows = [found[f"window{i}"] for i in range(len(_CONV)) if f"window{i}" in found]
+    along, wins, dst = ([w[key] for w in windows] for key in ("dim", "win", "dst"))
+    of_weight, summed = {d.key for d in weight.type.dims}, {d.key for d in found["over"]}
+    fits = (
+        source.type.elem == weight.type.elem == node.type.elem == "real"
+        and static(weight)
+        and (source.op != "window" or len(windows) == len(_CONV))
+        and not any(d.ragged for d in weight.type.dims)
+        and of_weight >= summed >= {d.key for d in wins}
+        and len({d.key for d in along}) == len(along)
+        and all(source.type.dim(d) for d in along)
+        and not of_weight & {d.key for d in (*along, *dst)}
+    )
+
+    def apply(args: Sequence[Value], batch: Batch) -> Value:
         x, weight = batch.fill(args[0], 0, along), args[1]
-        kept, theirs = ({d.key for d in dims} for dims in (self.node.type.dims, x.dims))
+        kept, theirs = ({d.key for d in dims} for dims in (node.type.dims, x.dims))
         groups = [d for d in weight.dims if d.key in kept & theirs]
         out = [d for d in weight.dims if d.key in kept - theirs]
         chan = [d for d in weight.dims if d.key in theirs - kept]
         used = {d.key for d in (*groups, *chan, *along)}
         outer = [d for d in x.dims if d.key not in used]
 
-        n, g, o, c = (prod(batch.extent(d) for d in dims) for dims in (outer, groups, out, chan))
+        n, g, o, c = (prod(map(batch.extent, dims)) for dims in (outer, groups, out, chan))
         image = x.permute((*outer, *groups, *chan, *along)).reshape(n, g * c, *map(batch.extent, along))
         kernel = weight.permute((*groups, *out, *chan, *wins)).reshape(g * o, c, *map(batch.extent, wins))
-        image, padding = _pad(image, self.windows, batch)
-        stride = [w["stride"] for w in self.windows]
-        made = _convolved(image, kernel, stride, padding, g)
+        image, padding = _pad(image, windows, batch)
+        made = _convolved(image, kernel, [w["stride"] for w in windows], padding, g)
         dims = (*outer, *groups, *out, *dst)
-        wanted = with_batch(self.node.type.dims, x)
+        wanted = with_batch(node.type.dims, x)
         return Value(Value(made.reshape([*map(batch.extent, dims)]), dims).permute(wanted), wanted)
+
+    return Fused((source, weight), apply, padded=True) if fits else None
 
 
 def _convolved(image: Tensor, kernel: Tensor, stride: list[int], padding: list[int], groups: int) -> Tensor:
@@ -70,29 +79,7 @@ def _convolved(image: Tensor, kernel: Tensor, stride: list[int], padding: list[i
     return wide.squeeze(2)
 
 
-def convolutions(module: Module) -> dict[Node, Fused]:
-    """Contractions of ``module`` that are convolutions."""
-    static = Static()
-    found = (Convolution.of(node, static) for node in module.walk())
-    return {one.node: Fused((one.x, one.weight), one, padded=True) for one in found if one is not None}
-
-
-def _is_convolution(node: Node, x: Node, windows: list[Node], weight: Node) -> bool:
-    over = {d.key for d in node["over"]}
-    along, wins, dst = ([w[key].key for w in windows] for key in ("dim", "win", "dst"))
-    theirs = {d.key for d in weight.type.dims}
-    return (
-        x.type.elem == weight.type.elem == "real"
-        and not any(d.ragged for d in weight.type.dims)
-        and over.issuperset(wins)
-        and theirs.issuperset(over)
-        and len(set(along)) == len(along)
-        and all(x.type.dim(w["dim"]) for w in windows)
-        and not theirs & {*along, *dst}
-    )
-
-
-def _pad(image: Tensor, windows: tuple[Node, ...], batch: Batch) -> tuple[Tensor, list[int]]:
+def _pad(image: Tensor, windows: Sequence[Node], batch: Batch) -> tuple[Tensor, list[int]]:
     """The image, padded or cut where both sides are not padded alike, and what the convolution is to pad."""
     sides = []
     for w in windows:

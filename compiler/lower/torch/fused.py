@@ -35,13 +35,17 @@ class Fused:
 
 
 def find(module: Module) -> dict[Node, Fused]:
-    """Nodes of ``module`` that are made at once of nodes above them."""
+    """Nodes of ``module`` that are made at once of nodes above them, entry by entry or along one dim."""
+    return found_in(module, _RULES)
+
+
+def found_in(module: Module, rules: Sequence[tuple[Pattern, Rule]]) -> dict[Node, Fused]:
+    """What the rules make of the first match of a formula that they take."""
     found = {}
     for node in module.walk():
-        for formula, rule in _RULES.get(node.op, ()):
-            fused = next(filter(None, (rule(node, captured) for captured in formula.matches(node))), None)
-            if fused is not None:
-                found[node] = fused
+        made = (rule(node, captured) for formula, rule in rules for captured in formula.matches(node))
+        if (fused := next(filter(None, made), None)) is not None:
+            found[node] = fused
     return found
 
 
@@ -126,9 +130,10 @@ def by_stride(tensor: Tensor) -> list[int]:
     return sorted(range(tensor.dim()), key=lambda i: -strides[i])
 
 
-_RULES: dict[str, Sequence[tuple[Pattern, Rule]]] = {
-    "max": ((RELU, _entrywise(torch.relu)),),
-    "mul": ((GELU, _entrywise(F.gelu)),),
-    "div": ((SOFTMAX, _softmax),),
-    "add": ((LAYER_NORM, _layer_norm), (LINEAR, _linear)),
-}
+_RULES: Sequence[tuple[Pattern, Rule]] = (
+    (RELU, _entrywise(torch.relu)),
+    (GELU, _entrywise(F.gelu)),
+    (SOFTMAX, _softmax),
+    (LAYER_NORM, _layer_norm),
+    (LINEAR, _linear),
+)
