@@ -20,12 +20,16 @@ class Unit:
     time: Fraction = Fraction(0)
 
     def __mul__(self, other: Unit) -> Unit:
+        if self.dimensionless or other.dimensionless:
+            return other if self.dimensionless else self
         return Unit(self.energy + other.energy, self.length + other.length, self.time + other.time)
 
     def __truediv__(self, other: Unit) -> Unit:
         return self * other**-1
 
     def __pow__(self, n: Fraction | int) -> Unit:
+        if n == 1 or self.dimensionless:
+            return self
         return Unit(self.energy * n, self.length * n, self.time * n)
 
     @property
@@ -85,7 +89,7 @@ class Dim:
 
     @property
     def base(self) -> Dim:
-        return replace(self, primes=0)
+        return replace(self, primes=0) if self.primes else self
 
     @property
     def key(self) -> tuple[str, int]:
@@ -98,7 +102,7 @@ class Dim:
         return (self.size, self.bound) == (other.size, other.bound) and (not named or self.entries == other.entries)
 
     def prime(self, n: int = 1) -> Dim:
-        return replace(self, primes=self.primes + n)
+        return replace(self, primes=self.primes + n) if n else self
 
     def __str__(self) -> str:
         return self.name + "'" * self.primes
@@ -128,7 +132,7 @@ class Type:
         return next((d for d in self.dims if d.key == key.key), None)
 
     def with_dims(self, dims: Iterable[Dim]) -> Type:
-        return replace(self, dims=tuple(dims))
+        return Type(self.elem, tuple(dims), self.unit, self.into)
 
     def __str__(self) -> str:
         dims, name = self.dims, str(self.elem)
@@ -148,19 +152,18 @@ def merge_dims(operands: Sequence[Sequence[Dim]]) -> tuple[Dim, ...]:
     ``[part, c]`` with ``[part', c]`` gives ``[part, part', c]``. If the operands' orders
     contradict each other, the earlier operand wins.
     """
-    order: list[Dim] = []
+    left: dict[tuple[str, int], Dim] = {}
     for dims in operands:
-        order += [d for d in dims if all(d.key != o.key for o in order)]
-    queues = [list(dims) for dims in operands]
+        for d in dims:
+            left.setdefault(d.key, d)
+    queues = set(tuple(d.key for d in dims) for dims in operands)
+    if len(queues) == 1:
+        return tuple(left.values())
     out: list[Dim] = []
-    while len(out) < len(order):
-        left = [d for d in order if all(d.key != o.key for o in out)]
-        free = [d for d in left if all(not _behind(d, queue) for queue in queues)] or left[:1]
-        pick = next((d for d in free if d.ragged), free[0])
-        out.append(pick)
-        queues = [[d for d in queue if d.key != pick.key] for queue in queues]
+    while left:
+        behind = {key for queue in queues for key in queue[1:]}
+        free = [key for key in left if key not in behind] or list(left)[:1]
+        pick = next((key for key in free if left[key].ragged), free[0])
+        out.append(left.pop(pick))
+        queues = {tuple(key for key in queue if key != pick) for queue in queues}
     return tuple(out)
-
-
-def _behind(dim: Dim, queue: list[Dim]) -> bool:
-    return any(d.key == dim.key for d in queue[1:])

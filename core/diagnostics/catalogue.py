@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 
 from hepq.core.diagnostics.diagnostic import Diagnostic, Entry, Label
 from hepq.core.source import Span
@@ -59,9 +59,12 @@ def _short(text: str) -> str:
 
 def near(name: str, candidates: Iterable[str]) -> list[str]:
     """The candidate closest to ``name``, if one is close; of many, the first that begin and end alike are compared."""
-    if len(name) > _LONG:
-        return []
-    pool = sorted(c for c in set(candidates) - {name} if abs(len(c) - len(name)) <= len(name) // 2 + 1)
+    return [] if len(name) > _LONG else list(_near(name, frozenset(candidates)))
+
+
+@lru_cache
+def _near(name: str, candidates: frozenset[str]) -> Sequence[str]:
+    pool = sorted(c for c in candidates - {name} if abs(len(c) - len(name)) <= len(name) // 2 + 1)
     if len(pool) > _MANY:
         pool = [c for c in pool if c[:1].lower() == name[:1].lower() or c[-1:] == name[-1:]][:_MANY]
     return [c for c in pool if c.lower() == name.lower()][:1] or get_close_matches(name, pool, n=1, cutoff=0.7)

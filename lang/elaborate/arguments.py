@@ -55,9 +55,11 @@ class Arguments:
         value = self.value(key)
         items = value if isinstance(value, tuple) else (value,)
         dims = tuple(dim_of(self.ctx, v, self.where(key)) for v in items)
-        for i, dim in enumerate(dims):
-            if distinct and any(dim.key == d.key for d in dims[:i]) and not dim.anonymous:
+        seen: set[tuple[str, int]] = set()
+        for dim in dims:
+            if distinct and dim.key in seen and not dim.anonymous:
                 self.ctx.error("HQ0204", self.where(key), dim=dim)
+            seen.add(dim.key)
         return dims
 
     def dim_in(self, key: str, tensor: Tensor) -> Dim:

@@ -28,8 +28,11 @@ def align(ctx: Context, operands: Sequence[Tensor], spans: Sequence[Span]) -> tu
     types = [o.type for o in operands]
     for i, a in enumerate(types):
         for j, b in enumerate(types[:i]):
+            if a.dims == b.dims:
+                continue
+            theirs = {d.key: d for d in b.dims}
             for dim in a.dims:
-                other = b.dim(dim)
+                other = theirs.get(dim.key)
                 if other is not None and not dim.fits(other):
                     ctx.error(
                         "HQ0203", spans[i], Label(spans[j], f"`{b}`"), dim=dim, left=extent(other), right=extent(dim)

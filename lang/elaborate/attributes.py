@@ -55,6 +55,8 @@ def note_measuring(ctx: Context, attrs: Sequence[ast.Attr], *, once: bool = Fals
 
     ``once``: however often it is applied, as a circuit is twice in one kernel.
     """
+    if not attrs:
+        return
     shots, budget = None, {}
     with suppress(Reported):  # mistakes are reported where they are declared
         for attr in attrs:
@@ -63,6 +65,7 @@ def note_measuring(ctx: Context, attrs: Sequence[ast.Attr], *, once: bool = Fals
             if attr.name == "budget":
                 budget = _budget(ctx, attr)
     found = Measuring(shots, budget)
+    ctx.spend(len(ctx.measuring) // 32 if once else 0, attrs[0].span)
     if (shots is not None or budget) and not (once and found in ctx.measuring):
         ctx.measuring.append(found)
 

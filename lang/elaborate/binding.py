@@ -37,8 +37,8 @@ def with_statics(
     if isinstance(fn, Builtin):
         return replace(fn, statics=(*fn.statics, *((a.name, evaluate(ctx, a.value), a) for a in args)))
     statics = dict(fn.statics)
-    params = [p.name for p in fn.decl.statics]
-    free = [p for p in params if p not in statics]
+    params = {p.name: p for p in fn.decl.statics}
+    free = {p: None for p in params if p not in statics}
     owner = isinstance(fn, Function) and fn.decl.kind != "fn"
     name = None
     for arg in args:
@@ -46,7 +46,7 @@ def with_statics(
         if arg.name == "name" and "name" not in params and owner:
             name = _weight_name(ctx, value, arg.span)
             continue
-        key = arg.name or (free[0] if free else None)
+        key = arg.name or next(iter(free), None)
         if key is None:
             wanted = counted(len(params), "argument")
             help = "values go in `( )`, after the static arguments"
@@ -56,8 +56,7 @@ def with_statics(
                       wanted=", ".join(params) or "none")  # fmt: skip
         if key in statics:
             ctx.error("HQ0402", arg.span, name=key, what=fn.decl.name)
-        if key in free:
-            free.remove(key)
+        free.pop(key, None)
         statics[key] = (value, arg.span)
     given = replace(fn, statics=tuple(statics.items()))
     return replace(given, name=name) if name is not None and isinstance(given, Function) else given
@@ -159,16 +158,17 @@ def _static_help(kind: str, value: Value, span: Span) -> str | None:
 
 def match_args(ctx: Context, decl: Declared, args: Sequence[Given], span: Span) -> dict[str, tuple[Value, Span]]:
     out: dict[str, tuple[Value, Span]] = {}
-    names = [p.name for p in decl.params]
+    names = {p.name: p for p in decl.params}
+    free = iter(names)
     for name, value, where in args:
         if name is None:
-            name = next((n for n in names if n not in out), None)
+            name = next((n for n in free if n not in out), None)
             if name is None:
                 ctx.error("HQ0413", where, what=decl.name, wanted=counted(len(names), "argument"), found=len(args))
         elif name not in names:
             if name in [p.name for p in decl.statics]:
                 ctx.error("HQ0414", where, name=name, what=decl.name)
-            ctx.error("HQ0403", where, name=name, what=decl.name, near=_near(name, names), wanted=", ".join(names))
+            ctx.error("HQ0403", where, name=name, what=decl.name, near=near(name, names), wanted=", ".join(names))
         if name in out:
             ctx.error("HQ0402", where, name=name, what=decl.name)
         out[name] = (value, where)
@@ -209,7 +209,8 @@ def bind_params(
         tensor = match(ctx, wanted, ctx.tensor(value, where), frame, where, lift=lift,
                        what=f"`{p.name}` of `{decl.name}`", caller=caller)  # fmt: skip
         frame.locals[p.name] = in_order(ctx, wanted, tensor, frame, where)
-        extra = [d for d in tensor.type.dims if d.key not in named_dims(wanted, frame) and d.name != "p4"]
+        named = set(named_dims(wanted, frame))
+        extra = [d for d in tensor.type.dims if d.key not in named and d.name != "p4"]
         if wanted.rest:
             further.rest += extra
         else:

@@ -25,7 +25,7 @@ from hepq.lang.elaborate.numbering import check_numbering, note_numbered
 from hepq.lang.elaborate.signature import STATIC_KINDS, in_order, match, named_dims, pattern
 from hepq.lang.elaborate.statements import run_body
 from hepq.lang.elaborate.values import UNKNOWN, Builtin, Circuit, Function, GateName, Tensor, Value, describe
-from hepq.lang.elaborate.work import MAX_CALL_DEPTH, MAX_ENTRIES
+from hepq.lang.elaborate.work import CALL_STEPS, CHARACTERS_A_STEP, MAX_CALL_DEPTH, MAX_ENTRIES
 from hepq.lang.syntax import ast
 
 #: of consts and dims; deeper than calls, so that a recursion is found in the call
@@ -53,6 +53,7 @@ def apply(ctx: Context, fn: Value, args: Sequence[ast.Arg], span: Span, fspan: S
 def call_function(ctx: Context, fn: Function, args: Sequence[Given], span: Span, *, entry: bool = False) -> Value:
     """Elaborate the body of ``fn`` for these arguments. ``entry``: nothing in the program calls it."""
     decl = fn.decl
+    ctx.spend(CALL_STEPS, span)
     if len(ctx.frames) > MAX_CALL_DEPTH:
         ctx.too_deep(decl, decl.name, span, MAX_CALL_DEPTH)
     if decl.kind != "fn" and any(f.dataset for f in ctx.frames):
@@ -73,6 +74,7 @@ def call_function(ctx: Context, fn: Function, args: Sequence[Given], span: Span,
         frame.scope = caller.scope
     else:
         frame.scope = WeightScope(_instance_path(ctx, fn, caller, span))
+        ctx.spend(len(frame.scope.prefix) // CHARACTERS_A_STEP, span)
         frame.owns_params = True
     ctx.frames.append(frame)
     try:
@@ -123,7 +125,7 @@ def check_result(ctx: Context, decl: ast.FnDecl, result: Value, lifted: list[Seq
     free = tensor.type.with_dims(d for d in tensor.type.dims if d.key not in have)
     frame = Frame(ctx.frame.module, dims=dict(ctx.frame.dims))
     checked = match(
-        ctx, wanted, replace(tensor, type=free), frame, where, lift=False, what=f"the result of `{decl.name}`"
+        ctx, wanted, Tensor(tensor.handle, free), frame, where, lift=False, what=f"the result of `{decl.name}`"
     )
     for key in named_dims(wanted, frame):
         if twice := next((d for d in ctx.frame.rest if d.key == key), None):

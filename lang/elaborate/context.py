@@ -12,6 +12,7 @@ import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from math import prod
 from typing import Any, NoReturn
 
@@ -35,7 +36,17 @@ from hepq.lang.elaborate.values import (
     describe,
     length,
 )
-from hepq.lang.elaborate.work import MAX_DIMS, MAX_ITEMS, MAX_NODES, MAX_NUMBERS, MAX_POWER, MAX_STEPS, Work
+from hepq.lang.elaborate.work import (
+    CHARACTERS_A_STEP,
+    ERROR_STEPS,
+    MAX_DIMS,
+    MAX_ITEMS,
+    MAX_NODES,
+    MAX_NUMBERS,
+    MAX_POWER,
+    MAX_STEPS,
+    Work,
+)
 from hepq.lang.modules import Program
 from hepq.lang.syntax import ast
 
@@ -142,6 +153,7 @@ class Context:
     def error(self, code: str, span: Span, *labels: Label, notes: Sequence[str] = (), **fields: object) -> NoReturn:
         """Report and unwind. Inside the library, the user's call is the primary place."""
         self.go_on()
+        self.work.left -= ERROR_STEPS
         chain = [Label(span), *labels]
         calls = [f.call_span for f in reversed(self.frames) if f.call_span]
         if in_library(span):
@@ -259,6 +271,7 @@ class Context:
     def weight(self, name: str, type: Type, init: Init, trainable: bool, span: Span) -> Tensor:
         prefix = self.frame.scope.prefix
         path = f"{prefix}.{name}" if prefix else name
+        self.spend(len(path) // CHARACTERS_A_STEP, span)
         known = self.params.get(path)
         if known is None:
             attrs: Mapping[str, Any] = {"path": path, "init": (init.kind, *init.args), "trainable": trainable}
@@ -281,6 +294,7 @@ def in_library(span: Span) -> bool:
     return span.source.path.startswith("std/")
 
 
+@lru_cache
 def snake_case(name: str) -> str:
     """``EdgeConv`` -> ``edge_conv``, ``PFN`` -> ``pfn``."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

@@ -25,7 +25,7 @@ from hepq.lang.elaborate.values import (
     describe,
     length,
 )
-from hepq.lang.elaborate.work import MAX_POWER
+from hepq.lang.elaborate.work import MAX_POWER, NAMES_A_STEP
 from hepq.lang.syntax import ast
 
 #: other spellings of what a four-vector has
@@ -105,11 +105,13 @@ def lookup(ctx: Context, e: ast.Name, *, dim: bool = False) -> Value:
     if name in ctx.program.modules[frame.module].file.lost:
         raise Reported
     names = [*frame.locals, *ctx.program.modules[frame.module].scope, *BUILTINS, *CONSTANTS]
+    ctx.spend(len(names) // NAMES_A_STEP, e.span)
     return unknown_name(ctx, name, names, e.span, dim=dim)
 
 
 def lookup_dim(ctx: Context, e: ast.Name) -> Value:
     """A name where a dim is wanted; ``part'`` is a primed copy of ``part``."""
+    ctx.spend(1, e.span)
     base = e.id.rstrip("'")
     primes = len(e.id) - len(base)
     value = lookup(ctx, ast.Name(base, span=e.span), dim=True)
@@ -201,6 +203,7 @@ def field_of(ctx: Context, value: Value, name: str, span: Span) -> Value:
     if not isinstance(value, Tensor):
         ctx.error("HQ0310", span, name=name, found=describe(value), near=[])
     for dim in reversed(value.type.dims):
+        ctx.spend(len(dim.entries) // NAMES_A_STEP, span)
         if name in dim.entries:
             rest = [d for d in value.type.dims if d.key != dim.key]
             return ctx.emit("pick", [value], value.type.with_dims(rest), span, dim=dim, index=dim.entries.index(name))
@@ -215,6 +218,7 @@ def field_of(ctx: Context, value: Value, name: str, span: Span) -> Value:
     names = [n for d in value.type.dims for n in d.entries]
     if is_p4 and "std.hep" in ctx.program.modules:
         names += [n for n, b in ctx.program.modules["std.hep"].scope.items() if isinstance(b.decl, ast.FnDecl)]
+    ctx.spend(len(names) // NAMES_A_STEP, span)
     close = [_COMPONENTS[name]] if is_p4 and name in _COMPONENTS else near(name, names)
     return ctx.error("HQ0310", span, name=name, found=describe(value), near=close,
                      help=None if close else entries_of(value.type.dims))  # fmt: skip

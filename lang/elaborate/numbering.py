@@ -24,9 +24,9 @@ def check_numbering(ctx: Context, decl: ast.FnDecl) -> None:
     """At the end of a body: report blocks that another one makes for the same numbers, in another order."""
     for key, made in ctx.frame.numbered.items():
         numbers, span = tuple(n for n, _ in made), made[0][1]
-        known = ctx.work.numbered.setdefault(key, [])
+        known = ctx.work.numbered.setdefault((*key, tuple(sorted(numbers))), [])
         for other, theirs, where in known:
-            if numbers != theirs and sorted(numbers) == sorted(theirs) and len(set(numbers)) == len(numbers):
+            if numbers != theirs and len(set(numbers)) == len(numbers):
                 ctx.error(
                     "HQ0225", span, Label(where, f"`{key[1]}0` is of number {theirs[0]} here"),
                     made=f"{key[1]}0", number=numbers[0], other=other, theirs=theirs[0],

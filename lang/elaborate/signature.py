@@ -69,13 +69,13 @@ def pattern(ctx: Context, t: ast.TypeExpr) -> Pattern:
         ctx.error("HQ0404", t.span, wanted="the dims of an index, such as `index[part, nbr]`", found="none")
     if len(t.dims) > MAX_DIMS:
         ctx.error("HQ0218", t.span, count=len(t.dims), limit=MAX_DIMS)
-    dims: list[Dim] = []
+    dims: dict[tuple[str, int], Dim] = {}
     for e in t.dims:
         dim = dim_of(ctx, evaluate_dim(ctx, e), e.span)
-        if any(d.key == dim.key for d in dims):
+        if dim.key in dims:
             ctx.error("HQ0204", e.span, dim=dim)
-        dims.append(dim)
-    return Pattern(elem, tuple(dims), unit, t.rest, lorentz)
+        dims[dim.key] = dim
+    return Pattern(elem, tuple(dims.values()), unit, t.rest, lorentz)
 
 
 def evaluate_dim(ctx: Context, e: ast.Expr) -> Value:
@@ -113,6 +113,7 @@ def match(
 
     A variable takes the dim of its own name only if ``caller`` means the same by that name."""
     t = actual.type
+    ctx.spend(len(p.dims), span)
     _match_element(ctx, p, t, span, what)
     actual = ctx.cast(actual, p.elem, span)
     dims = list(t.dims[:-1] if p.lorentz else t.dims)
@@ -170,7 +171,8 @@ def in_order(ctx: Context, p: Pattern, x: Tensor, frame: Frame, span: Span) -> T
     """
     keys = named_dims(p, frame)
     dims = [d for d in x.type.dims if d != LORENTZ]
-    named = [d for k in keys for d in dims if d.key == k]
+    by_key = {d.key: d for d in dims}
+    named = [by_key[k] for k in keys if k in by_key]
     if not named or ([d for d in dims if d.key in keys] == named and dims[-1] == named[-1]):
         return x
     front = sorted([*(d for d in dims if d.key not in keys), *named[:-1]], key=lambda d: not d.ragged)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NoReturn
 
 from hepq.core.diagnostics.catalogue import near
@@ -58,6 +59,7 @@ def unknown_name(ctx: Context, name: str, known: Sequence[str], span: Span, *, d
     ctx.error("HQ0101", span, name=name, near=near(name, _homes()))
 
 
+@cache
 def _homes() -> dict[str, str]:
     """Each name that a library module declares itself, and the module."""
     homes: dict[str, str] = {}

@@ -9,8 +9,15 @@ from typing import Any
 
 from hepq.core.source import Span
 
-#: expressions evaluated and statements run, over all declarations; the largest model of the library takes a sixth
+#: expressions evaluated, statements run and dims looked up and matched, over all declarations; what takes longer counts
+#: as several, so that a step is some ten microseconds. The largest model of the library takes a quarter
 MAX_STEPS = 200_000
+#: of a function, block or circuit that is applied, beyond those of its body
+CALL_STEPS = 4
+#: of an error that is reported, perhaps again and again by a loop
+ERROR_STEPS = 8
+#: names that are compared with an unknown one or entries of a dim that are searched, characters of a path of weights
+NAMES_A_STEP, CHARACTERS_A_STEP = 256, 1024
 MAX_CALL_DEPTH = 48
 #: of one loop; loops of a circuit may be as long as its gates are many
 MAX_ITERATIONS = 4096
@@ -44,6 +51,8 @@ class Work:
 
     left: int = MAX_STEPS
     stopped: bool = False
-    #: (block, name) -> (where it is made in a loop, for which numbers, in order)
-    numbered: dict[tuple[int, str], list[tuple[str, tuple[int, ...], Span]]] = field(default_factory=dict)
+    #: (block, name, ascending numbers for which a loop makes it) -> (where, the numbers in order)
+    numbered: dict[tuple[int, str, tuple[int, ...]], list[tuple[str, tuple[int, ...], Span]]] = field(
+        default_factory=dict
+    )
     defined: dict[Hashable, Any] = field(default_factory=dict)

@@ -18,6 +18,8 @@ from hepq.lang.elaborate.values import Tensor
 
 #: differ each time they are emitted, or are made once anyway
 _UNIQUE = frozenset(("dropout", "param", "input"))
+#: of a sum that may come to one slot again, as in ``x + y - y``
+_MAX_TERMS = 64
 Key = tuple[Any, ...]
 
 
@@ -47,7 +49,7 @@ class AngleTable:
                 self._stacked[id(result.handle)] = (result, tuple(operands))
             form = self._affine(op, operands, attrs)
             # slots stand in one array: ``m / (2 GeV)`` is one, not a multiple of an ``m`` in GeV
-            if form is not None and all(slot.tensor.type.unit == result.type.unit for slot, _ in form.terms):
+            if form is not None and len(form.terms) <= _MAX_TERMS and all(slot.tensor.type.unit == result.type.unit for slot, _ in form.terms):
                 self._forms[id(result.handle)] = (result, form)
 
     def angle(self, x: Tensor) -> Angle:

@@ -25,7 +25,7 @@ from hepq.lang.elaborate.context import Context, Frame, Reported, in_library
 from hepq.lang.elaborate.expressions import lookup_dim
 from hepq.lang.elaborate.signature import dim_of, evaluate_dim
 from hepq.lang.elaborate.values import UNKNOWN, Circuit, Register
-from hepq.lang.elaborate.work import MAX_CALL_DEPTH, MAX_GATES, MAX_WIRES
+from hepq.lang.elaborate.work import CALL_STEPS, MAX_CALL_DEPTH, MAX_GATES, MAX_WIRES
 from hepq.lang.syntax import ast
 
 
@@ -66,6 +66,7 @@ def joined(ctx: Context, state: State, after: State, span: Span) -> State:
 def elaborate(ctx: Context, circuit: Circuit, args: Sequence[Given], span: Span, on: Dim | None) -> Elaborated:
     """The gates of a circuit for these arguments; ``on``: the dim of the qubits it is applied to, if there are any."""
     decl = circuit.decl
+    ctx.spend(CALL_STEPS, span)
     if len(ctx.frames) > MAX_CALL_DEPTH:
         ctx.too_deep(decl, decl.name, span, MAX_CALL_DEPTH)
     frame, caller = Frame(circuit.module, call_span=span, decl=decl), ctx.frame
