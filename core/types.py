@@ -156,7 +156,7 @@ def merge_dims(operands: Sequence[Sequence[Dim]]) -> tuple[Dim, ...]:
     for dims in operands:
         for d in dims:
             left.setdefault(d.key, d)
-    queues = set(tuple(d.key for d in dims) for dims in operands)
+    queues = {tuple(d.key for d in dims) for dims in operands}
     if len(queues) == 1:
         return tuple(left.values())
     out: list[Dim] = []

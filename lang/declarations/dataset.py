@@ -94,6 +94,7 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
 
 
 def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
+    ctx.spend(1, item.span)
     match item:
         case ast.SourceItem():
             plan.files, plan.tree = _source(ctx, item)

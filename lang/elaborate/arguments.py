@@ -54,6 +54,7 @@ class Arguments:
 
         value = self.value(key)
         items = value if isinstance(value, tuple) else (value,)
+        self.ctx.spend(len(items), self.where(key))
         dims = tuple(dim_of(self.ctx, v, self.where(key)) for v in items)
         seen: set[tuple[str, int]] = set()
         for dim in dims:

@@ -38,7 +38,7 @@ def with_statics(
         return replace(fn, statics=(*fn.statics, *((a.name, evaluate(ctx, a.value), a) for a in args)))
     statics = dict(fn.statics)
     params = {p.name: p for p in fn.decl.statics}
-    free = {p: None for p in params if p not in statics}
+    free = iter(params)
     owner = isinstance(fn, Function) and fn.decl.kind != "fn"
     name = None
     for arg in args:
@@ -46,7 +46,7 @@ def with_statics(
         if arg.name == "name" and "name" not in params and owner:
             name = _weight_name(ctx, value, arg.span)
             continue
-        key = arg.name or next(iter(free), None)
+        key = arg.name or next((p for p in free if p not in statics), None)
         if key is None:
             wanted = counted(len(params), "argument")
             help = "values go in `( )`, after the static arguments"
@@ -56,7 +56,6 @@ def with_statics(
                       wanted=", ".join(params) or "none")  # fmt: skip
         if key in statics:
             ctx.error("HQ0402", arg.span, name=key, what=fn.decl.name)
-        free.pop(key, None)
         statics[key] = (value, arg.span)
     given = replace(fn, statics=tuple(statics.items()))
     return replace(given, name=name) if name is not None and isinstance(given, Function) else given

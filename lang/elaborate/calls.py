@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from hepq.core.source import Span
 from hepq.core.types import Dim, Type, merge_dims

@@ -64,6 +64,7 @@ def element(ctx: Context, t: ast.TypeExpr) -> tuple[Elem, Unit, bool]:
 
 
 def pattern(ctx: Context, t: ast.TypeExpr) -> Pattern:
+    ctx.spend(1, t.span)
     elem, unit, lorentz = element(ctx, t)
     if elem == "index" and not (t.dims or t.rest):
         ctx.error("HQ0404", t.span, wanted="the dims of an index, such as `index[part, nbr]`", found="none")
@@ -113,7 +114,7 @@ def match(
 
     A variable takes the dim of its own name only if ``caller`` means the same by that name."""
     t = actual.type
-    ctx.spend(len(p.dims), span)
+    ctx.spend(1 + len(p.dims), span)
     _match_element(ctx, p, t, span, what)
     actual = ctx.cast(actual, p.elem, span)
     dims = list(t.dims[:-1] if p.lorentz else t.dims)

@@ -9,15 +9,16 @@ from typing import Any
 
 from hepq.core.source import Span
 
-#: expressions evaluated, statements run and dims looked up and matched, over all declarations; what takes longer counts
-#: as several, so that a step is some ten microseconds. The largest model of the library takes a quarter
+#: expressions evaluated, statements run, types read and matched with their dims, over all declarations; what takes
+#: longer counts as several, so that a step is some ten microseconds. The largest model of the library takes a quarter
 MAX_STEPS = 200_000
 #: of a function, block or circuit that is applied, beyond those of its body
-CALL_STEPS = 4
+CALL_STEPS = 3
 #: of an error that is reported, perhaps again and again by a loop
 ERROR_STEPS = 8
 #: names that are compared with an unknown one or entries of a dim that are searched, characters of a path of weights
-NAMES_A_STEP, CHARACTERS_A_STEP = 256, 1024
+NAMES_A_STEP, CHARACTERS_A_STEP = 128, 1024
+#: of calls in each other
 MAX_CALL_DEPTH = 48
 #: of one loop; loops of a circuit may be as long as its gates are many
 MAX_ITERATIONS = 4096

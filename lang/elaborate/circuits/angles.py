@@ -48,8 +48,10 @@ class AngleTable:
             if op == "stack":
                 self._stacked[id(result.handle)] = (result, tuple(operands))
             form = self._affine(op, operands, attrs)
+            if form is None or len(form.terms) > _MAX_TERMS:
+                return
             # slots stand in one array: ``m / (2 GeV)`` is one, not a multiple of an ``m`` in GeV
-            if form is not None and len(form.terms) <= _MAX_TERMS and all(slot.tensor.type.unit == result.type.unit for slot, _ in form.terms):
+            if all(slot.tensor.type.unit == result.type.unit for slot, _ in form.terms):
                 self._forms[id(result.handle)] = (result, form)
 
     def angle(self, x: Tensor) -> Angle:
@@ -88,5 +90,5 @@ class AngleTable:
 
 def _key(op: str, operands: Sequence[Tensor], type: Type, attrs: Mapping[str, Hashable]) -> Key:
     """Operands, attributes, the element type and, of a constant, the unit decide the rest of a type."""
-    given = repr(sorted(attrs.items())) if attrs else ""
+    given = tuple([(name, repr(value) if isinstance(value, float) else value) for name, value in sorted(attrs.items())])
     return op, tuple([id(x.handle) for x in operands]), type.elem, type.unit, given
