@@ -20,6 +20,19 @@ BODY = "fn f(x: real) -> real {{\n  {}\n  return x\n}}\n"
 VECTOR = "dim c = 3\nfn f(x: real[c]) -> real[c] {{\n  {}\n  return x\n}}\n"
 
 
+LOOPS = "for i in 0..4000 {{ for j in 0..4000 {{ {} }} }}"
+#: sixteen dims, as many as a value may have
+MANY = "\n".join(f"dim d{i} = {2 if i < 14 else 1}" for i in range(16))
+WIDE = "real[" + ", ".join(f"d{i}" for i in range(16)) + "]"
+OPEN = ", ".join(f"o{i}" for i in range(16))
+ENTRIES = "dim e = [" + ", ".join(f"e{i}" for i in range(4096)) + "]"
+
+
+def looped(head: str, inputs: str, statement: str) -> str:
+    """A function of ``inputs`` that runs a statement again and again."""
+    return f"{head}\nfn last({inputs}) -> real {{\n  {LOOPS.format(statement)}\n  return 1\n}}\n"
+
+
 def body(*statements: str) -> str:
     return BODY.format("\n  ".join(statements))
 
@@ -128,5 +141,47 @@ PROGRAMS: dict[str, Hostile] = {
         "dataset D {\n  source s = root(\"x.root\", tree=\"t\")\n"
         + lines(1500, lambda i: f"  branch b{i}: real\n  input b{i} = b{i}") + "\n}\n"
         + lines(1500, lambda i: f"model M{i}(b{i}: real) -> real = b{i}"), ("HQ0412",),
+    ),
+    "values of many dims": (looped(MANY, f"x: {WIDE}, y: {WIDE}", "x = if x < y then x else y"), ("HQ0412",)),
+    "types of many dims": (looped(MANY, f"x: {WIDE}", f"x: {WIDE} = x"), ("HQ0412",)),
+    "calls with many dims": (
+        looped(f"{MANY}\nfn g(x: {WIDE}) -> {WIDE} = x", f"x: {WIDE}", "x = g(x)"), ("HQ0412",)
+    ),
+    "calls that bind many dims": (
+        looped(f"{MANY}\ndim {OPEN}\nfn g(x: real[{OPEN}]) -> real[{OPEN}] = x", f"x: {WIDE}", "x = g(x)"), ("HQ0412",)
+    ),
+    "a list of dims": (
+        "dim a = 2\nfn f(x: real[a]) -> real {\n  l = reverse(1..100000)\n  for i in 0..4000 { y = sum(x, over=l) }\n"
+        "  return 1\n}", ("HQ0412",),
+    ),
+    "an entry of many": (looped(ENTRIES, "x: real[e]", "y = x.e4095"), ("HQ0412",)),
+    "an entry that is none of many": (looped(ENTRIES, "x: real[e]", "y = x.e4096"), ("HQ0310", "HQ0412")),
+    "an unknown name in loops": (looped("", "x: real", "y = exq(x)"), ("HQ0412", "HQ0101")),
+    "angles that add up": (
+        "dim k = 2000\ncircuit C(x: real[k]) on q: qubit[1] {\n  t = 0\n  for i in 0..2000 { t = t + x[i] }\n  rx(t, q)\n"
+        "  for i in 0..2000 { t = t + i }\n  ry(t, q)\n}", ("HQ0412",),
+    ),
+    "shots of many circuits": (
+        looped("@shots(n)\ncircuit C[n: int]() on q: qubit[1] { h(q) }", "x: real", "y = C[i * 4000 + j + 1]()"),
+        ("HQ0101", "HQ0412"),
+    ),
+    "blocks for many numbers": (
+        "block B(x: real) -> real {\n  param w: real\n  return w * x\n}\n"
+        "block F[k: int](x: real) -> real {\n  for i in k..k + 3 { b = B }\n  return x\n}\n"
+        "block G(x: real) -> real {\n  for i in 0..4000 { for j in 0..10 { y = F[i * 10 + j](x) } }\n  return x\n}",
+        ("HQ0412",),
+    ),
+    "long names of blocks": (
+        f"block {'b' * 5000}0(x: real) -> real {{ param w: real\n return w * x }}\n"
+        + lines(16, lambda i: f"block {'b' * 5000}{i}(x: real) -> real = {'b' * 5000}{i - 1}({'b' * 5000}{i - 1}(x))"),
+        ("HQ0412",),
+    ),
+    "functions of many parameters": (
+        "fn g(" + ", ".join(f"a{i}: real" for i in range(4000)) + ") -> real = a0\nfn f(x: real) -> real {\n"
+        "  for i in 0..4000 { y = g(" + ", ".join("x" for _ in range(4000)) + ") }\n  return 1\n}", ("HQ0412",),
+    ),
+    "functions of many static arguments": (
+        "fn g[" + ", ".join(f"a{i}: int" for i in range(4000)) + "](x: real) -> real = x\nfn f(x: real) -> real {\n"
+        "  for i in 0..4000 { y = g[" + ", ".join("1" for _ in range(4000)) + "](x) }\n  return 1\n}", ("HQ0412",),
     ),
 }  # fmt: skip

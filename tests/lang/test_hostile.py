@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from tests.lang.hostile import PROGRAMS, lines
 
 #: CPU time; the longest take two or three seconds on a machine of 2020
 SECONDS = 10
+#: calls of functions a step, of so many steps
+CALLS_A_STEP, STEPS = 40, 10_000
 
 
 def diagnosed(text: str, steps: int = MAX_STEPS) -> tuple[str, ...]:
@@ -37,6 +40,25 @@ def test_ends(name: str) -> None:
     assert len(text) <= MAX_BYTES
     steps = MAX_STEPS if "HQ0042" in codes else MAX_STEPS // 10  # so that tests are quick
     assert diagnosed(text, steps) == codes
+
+
+@pytest.mark.parametrize("name", [name for name, (_, codes) in PROGRAMS.items() if "HQ0412" in codes])
+def test_steps_are_short(name: str) -> None:
+    """Whatever takes long is counted: a step is some calls of Python's functions, however large its values."""
+    sink, work, calls = Sink(), Work(STEPS), 0
+    program = load(None, PROGRAMS[name][0], sink)
+    check(program, Sink(), Work(100))  # what is made once
+
+    def count(_frame: object, event: str, _arg: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        check(program, sink, work)
+    finally:
+        sys.setprofile(None)
+    assert calls < CALLS_A_STEP * (STEPS - work.left) + 10_000
 
 
 @pytest.mark.case("check_exponential")
