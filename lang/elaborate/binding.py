@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -77,7 +77,7 @@ def _weight_name(ctx: Context, value: Value, span: Span) -> str:
     return str(value)
 
 
-def _near(name: str | None, names: Sequence[str]) -> list[str]:
+def _near(name: str | None, names: Iterable[str]) -> list[str]:
     return near(name, names) if name else []
 
 
