@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import prod
 
 from hepq.compiler.golden.perturbed import PATTERNS
-from hepq.compiler.ir.interpret_quantum import CACHED, COPIES
 from hepq.compiler.ir.node import Module, Node, topological
+from hepq.compiler.ir.state_vector import CACHED, COPIES
 from hepq.core.circuits import Barrier, Circuit, Diagonal
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError

@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hepq.compiler.ir.node import QUANTUM, Module, Node, topological
+from hepq.compiler.ir.node import Module, Node, topological
 from hepq.compiler.passes.base import Static, substitute
 from hepq.compiler.schema.events import read_inputs
+from hepq.core.ops.table import QUANTUM
 from hepq.runtime.engine.program import RULES
 
 

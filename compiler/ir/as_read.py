@@ -8,10 +8,9 @@ for rounding to decide, however regular the grid that they lie on: compiled code
 from __future__ import annotations
 
 from hepq.compiler.ir.node import Node, topological
-
-_MOVED = frozenset("input rename transpose stack concat pick slice unflatten flatten".split())
+from hepq.core.ops.table import SHAPE
 
 
 def as_read(node: Node) -> bool:
     """Is every number of ``node`` one of an input's?"""
-    return all(n.op in _MOVED for n in topological([node]))
+    return all(n.op == "input" or n.op in SHAPE for n in topological([node]))

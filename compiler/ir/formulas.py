@@ -6,9 +6,12 @@ Each is written as in ``std.nn``; what it captures has the names that its docstr
 
 from __future__ import annotations
 
+from functools import reduce
 from math import isclose, pi, sqrt
+from operator import or_
 
 from hepq.compiler.ir.match import Found, Pattern, capture, number, op
+from hepq.core.ops.table import OPS
 
 #: a floor under a probability, there to keep its logarithm finite
 FLOOR = 1e-20
@@ -65,4 +68,6 @@ LINEAR = op("contract", _x, op("param").named("weight"), over=_one).named("produ
 #: x - 2π floor((x + π) / 2π): an angle in -π..π. But for its ends, an odd function
 WRAPPED = _wrapped()
 #: what is x itself
-IDENTITIES = _x + 0 | _x - 0 | _x * 1 | _x / 1 | _x**1 | op("neg", op("neg", _x))
+IDENTITIES = reduce(
+    or_, (op(o.name, _x, o.neutral) for o in OPS.values() if o.neutral is not None), op("neg", op("neg", _x))
+)

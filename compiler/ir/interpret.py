@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from hepq.compiler.ir import interpret_quantum as quantum
 from hepq.compiler.ir.matmul_dims import MatMul, positions
-from hepq.compiler.ir.node import ELEMENTWISE, Module, Node, topological
+from hepq.compiler.ir.node import Module, Node, topological
+from hepq.compiler.ir.state_vector import expectation, states
+from hepq.core.ops.rules import Rules
+from hepq.core.ops.table import OPS, REDUCE
 from hepq.core.types import Dim, Type
-from hepq.runtime.events.elementwise import BINARY, UNARY
+from hepq.runtime.events.elementwise import NUMPY
 
 Array = np.ndarray[Any, Any]
 Arrays = Mapping[str, Array]
@@ -123,12 +125,16 @@ def _operands(node: Node, args: Sequence[Array], wanted: Sequence[Dim]) -> list[
 
 
 Rule = Callable[[Node, Sequence[Array], Context], Any]
+#: op -> (node, operand values, event) -> value
+RULES: Rules[Rule] = Rules("reference")
 
 
+@RULES("input")
 def _input(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     return ctx.inputs[node["name"]]
 
 
+@RULES("param")
 def _param(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     if node["path"] not in ctx.weights:
         raise ValueError(f"weight {node['path']} is missing")
@@ -138,29 +144,49 @@ def _param(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     return value
 
 
+@RULES("const")
+def _const(node: Node, args: Sequence[Array], ctx: Context) -> Any:
+    return node["value"]
+
+
+@RULES("iota")
+def _iota(node: Node, args: Sequence[Array], ctx: Context) -> Any:
+    return np.arange(ctx.size(node["dim"]))
+
+
+@RULES("count")
+def _count(node: Node, args: Sequence[Array], ctx: Context) -> Any:
+    return ctx.size(node["dim"])
+
+
+@RULES(*NUMPY, "where", "cast")
 def _elementwise(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     aligned = _operands(node, args, node.type.dims)
     if node.op == "cast":
         return np.trunc(aligned[0]) if node.type.elem == "int" else aligned[0]
     if node.op == "where":
         return np.where(*aligned)
-    return UNARY[node.op](aligned[0]) if node.op in UNARY else BINARY[node.op](*aligned)
+    return NUMPY[node.op](*aligned)
 
 
-def _rename(node: Node, args: Sequence[Array], ctx: Context) -> Any:
+@RULES("rename", "dropout", "stop_gradient")
+def _same(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     return args[0]
 
 
+@RULES("transpose")
 def _transpose(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     return args[0].transpose(positions(node.operands[0].type.dims, node.type.dims))
 
 
+@RULES("stack")
 def _stack(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     shared = node.type.dims[:-1]
     shape = ctx.shape(shared)
     return np.stack([np.broadcast_to(a, shape) for a in _operands(node, args, shared)], axis=-1)
 
 
+@RULES("concat")
 def _concat(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     shared = node.type.dims[:-1]
     parts = []
@@ -177,19 +203,23 @@ def _axis(node: Node, dim: Dim) -> int:
     return positions(node.operands[0].type.dims, [dim])[0]
 
 
+@RULES("pick")
 def _pick(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     return np.take(args[0], node["index"], axis=_axis(node, node["dim"]))
 
 
+@RULES("slice")
 def _slice(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     entries = np.arange(node["start"], node["start"] + node["dst"].size)
     return np.take(args[0], entries, axis=_axis(node, node["dim"]))
 
 
+@RULES("unflatten", "flatten")
 def _reshape(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     return args[0].reshape(ctx.shape(node.type.dims))
 
 
+@RULES("contract")
 def _contract(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     (a, b), (x, y) = args, node.operands
     plan = MatMul.of(x.type.dims, y.type.dims, node["over"])
@@ -201,12 +231,10 @@ def _contract(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     return product.reshape((*batch, *rows, *cols)).transpose(positions(made, node.type.dims))
 
 
-_REDUCE: dict[str, Callable[..., Any]] = {
-    "reduce_sum": np.sum, "reduce_mean": np.mean, "reduce_max": np.max, "reduce_min": np.min,
-    "reduce_any": np.any, "reduce_all": np.all,
-}  # fmt: skip
+_REDUCE: dict[str, Callable[..., Any]] = {op: getattr(np, OPS[op].numpy or "") for op in REDUCE}
 
 
+@RULES(*_REDUCE)
 def _reduce(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     axes = positions(node.operands[0].type.dims, node["over"])
     if prod(ctx.shape(node["over"])) == 0:
@@ -214,6 +242,7 @@ def _reduce(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     return _REDUCE[node.op](args[0], axis=axes)
 
 
+@RULES("knn")
 def _knn(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     over, coord, nbr = node["over"], node["coord"], node["nbr"]
     pos = _align(args[0], node.operands[0].type.dims, (over, coord))
@@ -230,6 +259,7 @@ def _knn(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     return absent
 
 
+@RULES("gather")
 def _gather(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     (x, idx), (x_node, i_node) = args, node.operands
     into: Dim = i_node.type.into  # type: ignore[assignment]
@@ -243,6 +273,7 @@ def _gather(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     return x[(idx, *along)]
 
 
+@RULES("window")
 def _window(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     dim, win, dst = node["dim"], node["win"], node["dst"]
     x = np.moveaxis(args[0], _axis(node, dim), 0)
@@ -253,6 +284,7 @@ def _window(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     return np.moveaxis(np.moveaxis(y, 1, -1), 0, _axis(node, dim))
 
 
+@RULES("batch_norm")
 def _batch_norm(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     x, w, b, mean, var = args
     dims, channel = node.type.dims, [node["channel"]]
@@ -261,32 +293,29 @@ def _batch_norm(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     return (x - mean) / np.sqrt(var + eps) * w + b
 
 
-#: op -> (node, operand values, event) -> value
-RULES: dict[str, Rule] = {
-    "input": _input,
-    "param": _param,
-    "const": lambda node, args, ctx: node["value"],
-    "iota": lambda node, args, ctx: np.arange(ctx.size(node["dim"])),
-    "count": lambda node, args, ctx: ctx.size(node["dim"]),
-    **dict.fromkeys(ELEMENTWISE, _elementwise),
-    "rename": _rename,
-    "transpose": _transpose,
-    "stack": _stack,
-    "concat": _concat,
-    "pick": _pick,
-    "slice": _slice,
-    "unflatten": _reshape,
-    "flatten": _reshape,
-    "contract": _contract,
-    **dict.fromkeys(_REDUCE, _reduce),
-    "knn": _knn,
-    "gather": _gather,
-    "window": _window,
-    "batch_norm": _batch_norm,
-    "dropout": lambda node, args, ctx: args[0],
-    "stop_gradient": lambda node, args, ctx: args[0],
-    "fidelity": quantum.fidelity,
-    "expect": quantum.expect,
-    "probs": quantum.probs,
-    "sample": quantum.probs,
-}
+# --- circuits
+
+_AMPLITUDES = Dim("<amplitudes>")
+
+
+@RULES("fidelity")
+def _fidelity(node: Node, args: Sequence[Array], ctx: Context) -> Any:
+    sides = [states(node[side], angles) for side, angles in zip(("left", "right"), args, strict=True)]
+    wanted = (*node.type.dims, _AMPLITUDES)
+    left, right = (
+        _align(psi, (*o.type.dims[:-1], _AMPLITUDES), wanted) for psi, o in zip(sides, node.operands, strict=True)
+    )
+    return np.abs((np.conj(right) * left).sum(-1)) ** 2
+
+
+@RULES("expect")
+def _expect(node: Node, args: Sequence[Array], ctx: Context) -> Any:
+    psi = states(node["circuit"], args[0])
+    values = [expectation(psi, terms) for terms in node["observables"]]
+    return values[0] if node["dim"] is None else np.stack(values, -1)
+
+
+@RULES("probs", "sample")
+def _probs(node: Node, args: Sequence[Array], ctx: Context) -> Any:
+    """A sample's estimate tends to them."""
+    return np.abs(states(node["circuit"], args[0])) ** 2

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
-from hepq.compiler.ir.node import COMMUTATIVE, Node
+from hepq.compiler.ir.node import Node
+from hepq.core.ops.table import COMMUTATIVE
 
 #: nodes and attributes by the names they are captured under
 Found = Mapping[str, Any]

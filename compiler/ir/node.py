@@ -57,22 +57,6 @@ from typing import Any
 from hepq.core.source import Span
 from hepq.core.types import Dim, Type
 
-UNARY = frozenset(
-    "neg abs exp log log1p expm1 sqrt sin cos tan asin acos atan sinh cosh tanh asinh sigmoid erf "
-    "floor ceil sign not".split()
-)
-COMPARE = frozenset("eq ne lt le gt ge".split())
-BINARY = frozenset("add sub mul div mod pow min max atan2 hypot and or".split()) | COMPARE
-#: names differ from the elementwise min and max: ``reduce_max``
-REDUCE = frozenset("reduce_sum reduce_mean reduce_max reduce_min reduce_any reduce_all".split())
-ELEMENTWISE = UNARY | BINARY | {"where", "cast"}
-#: their operands may be exchanged
-COMMUTATIVE = frozenset("add mul min max hypot and or eq ne contract".split())
-QUANTUM = frozenset("fidelity expect probs sample".split())
-#: param initialisers: ("constant", v) ("uniform", lo, hi) ("normal", mean, std)
-#: ("xavier_uniform",) ("kaiming_uniform",): fans: its first and second dim
-INITS = frozenset("constant uniform normal xavier_uniform kaiming_uniform".split())
-
 
 @dataclass(frozen=True, eq=False)
 class Node:

@@ -12,17 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hepq.compiler.ir.formulas import WRAPPED
-from hepq.compiler.ir.node import COMMUTATIVE, ELEMENTWISE, Node
+from hepq.compiler.ir.node import Node
+from hepq.core.ops.table import COMMUTATIVE, ELEMENTWISE, OPS, SHAPE
 from hepq.core.types import Dim
 
-_EVEN = frozenset("abs cos cosh hypot".split())
-#: up to its sign, what they make of operands is decided by those up to their signs
-_ODD = frozenset("neg mul div sin tan asin atan sinh tanh asinh erf sign".split())
 #: ops whose entry for a pair depends on that pair's entries of their operands alone. Not dropout: (i, j) may be dropped
 #: where (j, i) is not
-PAIRWISE = ELEMENTWISE | frozenset(
-    "rename stack concat pick slice unflatten flatten transpose contract batch_norm".split()
-)
+PAIRWISE = ELEMENTWISE | SHAPE | {"contract", "batch_norm"}
 
 Places = Mapping[tuple[str, int], int]
 
@@ -96,7 +92,7 @@ class _Formulas:
             return node, tuple(sorted(places.items()))
         pairs = [(o, within or {}) for o, within in zip(node.operands, inside, strict=True)]
         square = node.op == "mul" and self._of(*pairs[0]) == self._of(*pairs[1])
-        signless = node.op in _EVEN or square or (even and node.op in _ODD)
+        signless = OPS[node.op].even or square or (even and OPS[node.op].odd)
         parts: Iterable[int] = [self._of(*pair, signless) for pair in pairs]
         if node.op in COMMUTATIVE or (node.op == "sub" and even):
             parts = sorted(parts)

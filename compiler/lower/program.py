@@ -7,7 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.passes.base import run_pipeline
+from hepq.compiler.passes.pipelines import LEGALISE
 from hepq.core.circuits import Circuit
+from hepq.core.ops.table import QUANTUM, REDUCE
 from hepq.core.types import Dim
 from hepq.runtime.engine import program as p
 
@@ -25,6 +28,7 @@ def to_program(module: Module) -> p.Program:
     def number(circuit: Circuit) -> int:
         return circuits.setdefault(circuit.digest, (len(circuits), circuit))[0]
 
+    module, _ = run_pipeline(LEGALISE, module, {})
     for node in module.walk():
         where[node] = len(steps)
         steps.append(_step(node, tuple(where[o] for o in node.operands), number))
@@ -41,7 +45,7 @@ def _dims(dims: tuple[Dim, ...]) -> tuple[p.Dim, ...]:
 
 
 def _step(node: Node, args: tuple[int, ...], number: Callable[[Circuit], int]) -> p.Step:
-    if node.op not in p.RULES and node.op not in p.QUANTUM:
+    if node.op not in p.RULES and node.op not in QUANTUM:
         raise NotStraight(node.op)
     elem: Any = node.type.elem
     return p.Step(op=node.op, args=args, elem=elem, dims=_dims(node.type.dims), attrs=_attrs(node, number))
@@ -63,10 +67,8 @@ def _attrs(node: Node, number: Callable[[Circuit], int]) -> dict[str, Any]:
             return {"dim": str(node["dim"]), "start": node["index"]}
         case "slice":
             return {"dim": str(node["dim"]), "start": node["start"], "size": node["dst"].size}
-        case "contract":
+        case op if op == "contract" or op in REDUCE:
             return {"over": [str(d) for d in node["over"]]}
-        case "batch_norm":
-            return {"eps": node["eps"]}
         case "fidelity":
             return {"left": number(node["left"]), "right": number(node["right"])}
         case "expect":
@@ -76,6 +78,4 @@ def _attrs(node: Node, number: Callable[[Circuit], int]) -> dict[str, Any]:
             return {"circuit": number(node["circuit"])}
         case "sample":
             return {"circuit": number(node["circuit"]), "shots": node["shots"]}
-        case op if op.startswith("reduce_"):
-            return {"over": [str(d) for d in node["over"]]}
     return {}

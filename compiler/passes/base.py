@@ -13,6 +13,7 @@ import numpy as np
 
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.ir.verify import verify
+from hepq.core.ops.table import RANDOM
 
 Weights = Mapping[str, np.ndarray[Any, Any]]
 
@@ -97,7 +98,7 @@ class Static:
         if node not in self._known:
             if node.op in ("iota", "count"):
                 self._known[node] = not node["dim"].ragged
-            elif node.op in ("input", "dropout"):
+            elif node.op == "input" or node.op in RANDOM:
                 self._known[node] = False
             else:
                 self._known[node] = all(self(o) for o in node.operands)

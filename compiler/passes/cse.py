@@ -7,8 +7,9 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hepq.compiler.ir.node import COMMUTATIVE, Module, Node
+from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.passes.base import Uses, Weights, rewrite
+from hepq.core.ops.table import COMMUTATIVE, RANDOM
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class MergeEqual:
         first: dict[Hashable, Node] = {}
 
         def rule(node: Node, uses: Uses) -> Node:
-            return node if node.op in ("input", "dropout") else first.setdefault(_key(node), node)
+            return node if node.op == "input" or node.op in RANDOM else first.setdefault(_key(node), node)
 
         return rewrite(module, rule), weights
 

@@ -25,9 +25,13 @@ class FoldConstants:
     name: ClassVar[str] = "fold-constants"
 
     def __call__(self, module: Module, weights: Weights) -> tuple[Module, Weights]:
-        module = rewrite(module, lambda node, uses: simplify(node))
-        folder = _Folder(module, weights)
-        return substitute(module, {node: folder.fold(node) for node in folder.wanted}), folder.weights
+        return folded(rewrite(module, lambda node, uses: simplify(node)), weights)
+
+
+def folded(module: Module, weights: Weights) -> tuple[Module, Weights]:
+    """With what depends on given weights and constants alone computed."""
+    folder = _Folder(module, weights)
+    return substitute(module, {node: folder.fold(node) for node in folder.wanted}), folder.weights
 
 
 class _Folder:

@@ -23,3 +23,6 @@ INFERENCE: tuple[Pass, ...] = (
     MergeEqual(),
     DropUnused(),
 )
+
+#: what takes away the operations that no back end for inference has a rule for
+LEGALISE: tuple[Pass, ...] = (RemoveTraining(), FoldBatchNorm())

@@ -8,8 +8,7 @@ from typing import ClassVar
 
 from hepq.compiler.ir.node import Module
 from hepq.compiler.passes.base import Weights, rewrite
-
-IDENTITIES = frozenset(("dropout", "stop_gradient"))
+from hepq.core.ops.table import IDENTITY
 
 
 @dataclass(frozen=True)
@@ -17,4 +16,4 @@ class RemoveTraining:
     name: ClassVar[str] = "remove-training"
 
     def __call__(self, module: Module, weights: Weights) -> tuple[Module, Weights]:
-        return rewrite(module, lambda node, uses: node.operands[0] if node.op in IDENTITIES else None), weights
+        return rewrite(module, lambda node, uses: node.operands[0] if node.op in IDENTITY else None), weights

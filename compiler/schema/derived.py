@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from hepq.compiler.driver.build import Built
 from hepq.compiler.ir.node import Module, Node, topological
 from hepq.compiler.lower.program import NotStraight, to_program
+from hepq.core.ops.table import QUANTUM
 from hepq.lang.elaborate.values import Tensor
 from hepq.runtime.events.derived import Variables
 
@@ -39,7 +40,7 @@ def _alone(module: Module, outputs: Mapping[str, Node]) -> Module:
 def _straight(node: Node) -> bool:
     """Whether it is made of branches alone, by what such a program can do."""
     behind = list(topological([node]))
-    if any(n.op in ("param", "fidelity", "expect", "probs", "sample") for n in behind):
+    if any(n.op == "param" or n.op in QUANTUM for n in behind):
         return False
     try:
         to_program(Module("", (), {"": node}))

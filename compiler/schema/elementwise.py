@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from hepq.compiler.ir.node import ELEMENTWISE, Node, topological
+from hepq.compiler.ir.node import Node, topological
+from hepq.core.ops.table import ELEMENTWISE
 from hepq.runtime.events.ordering import Instruction
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import networkx as nx
 
 from hepq.compiler.driver.build import Built
-from hepq.compiler.ir.node import QUANTUM, Node
+from hepq.compiler.ir.node import Node
+from hepq.core.ops.table import QUANTUM
 
 _WORDS = {"reduce_" + name: name for name in ("sum", "mean", "max", "min", "any", "all")}
 

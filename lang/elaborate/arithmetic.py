@@ -9,17 +9,15 @@ from fractions import Fraction
 from typing import NoReturn
 
 from hepq.core.diagnostics.diagnostic import Label
+from hepq.core.ops.table import BINARY, OPS
 from hepq.core.source import Span
 from hepq.core.types import LORENTZ, ONE, Dim, Elem, Type, Unit, merge_dims
 from hepq.lang.elaborate.context import Context, Reported
-from hepq.lang.elaborate.phrasing import SYMBOLS, extent, named, pure_help, same_unit_help
+from hepq.lang.elaborate.phrasing import extent, named, pure_help, same_unit_help
 from hepq.lang.elaborate.values import STATIC_NUMBER, UNKNOWN, Quantity, Tensor, Value, describe, length
 from hepq.lang.elaborate.work import MAX_ITEMS, MAX_POWER
 
-OPS = {"+": "add", "-": "sub", "*": "mul", "/": "div", "%": "mod", "==": "eq", "!=": "ne", "<": "lt", "<=": "le",
-       ">": "gt", ">=": "ge", "and": "and", "or": "or"}  # fmt: skip
-COMPARE = ("eq", "ne", "lt", "le", "gt", "ge")
-SAME_UNIT = ("add", "sub", "min", "max", "hypot", "atan2", "mod", *COMPARE)
+_OPERATORS = {OPS[op].symbol: op for op in BINARY}
 
 
 def align(ctx: Context, operands: Sequence[Tensor], spans: Sequence[Span]) -> tuple[Dim, ...]:
@@ -91,7 +89,7 @@ def binary(ctx: Context, op: str, left: Value, right: Value, span: Span, lspan: 
     if op in ("==", "!=") and not (isinstance(left, Tensor) or isinstance(right, Tensor)):
         return _same(ctx, left, right, span) is (op == "==")
     a, b = ctx.tensor(left, lspan), ctx.tensor(right, rspan)
-    name = OPS[op]
+    name = _OPERATORS[op]
     if name in ("and", "or"):
         a, b = _need_bool(ctx, a, lspan), _need_bool(ctx, b, rspan)
         return ctx.emit(name, [a, b], Type("bool", align(ctx, [a, b], [lspan, rspan])), span)
@@ -119,6 +117,7 @@ def _same(ctx: Context, left: Value, right: Value, span: Span) -> bool:
 
 def elementwise(ctx: Context, op: str, a: Tensor, b: Tensor, span: Span, lspan: Span, rspan: Span) -> Tensor:
     """A binary IR op on tensors, with its unit and four-vector rules."""
+    row = OPS[op]
     for x, s in ((a, lspan), (b, rspan)):
         if x.type.elem in ("index", "complex"):
             ctx.error("HQ0304", s, found=x.type)
@@ -127,28 +126,18 @@ def elementwise(ctx: Context, op: str, a: Tensor, b: Tensor, span: Span, lspan: 
     if p4_a or p4_b:
         fine = (op in ("add", "sub") and p4_a and p4_b) or (op == "mul" and p4_a != p4_b) or (op == "div" and not p4_b)
         if not fine:
-            ctx.error("HQ0305", span, op=SYMBOLS.get(op, op), left=a.type, right=b.type)
-    a, b = _align_units(ctx, op, a, b, span, lspan, rspan)
-    if op == "mul":
-        unit = a.type.unit * b.type.unit
-    elif op == "div":
-        unit = a.type.unit / b.type.unit
-    elif op == "atan2" or op in COMPARE:
-        unit = ONE
+            ctx.error("HQ0305", span, op=row.symbol or op, left=a.type, right=b.type)
+    units = a.type.unit, b.type.unit
+    if row.unit in ("kept", "none") and units[0] != units[1]:
+        units_differ(ctx, row.symbol or op, units, span, [lspan, rspan])
+    if row.unit == "product":
+        unit = units[0] * units[1]
+    elif row.unit == "quotient":
+        unit = units[0] / units[1]
     else:
-        unit = a.type.unit
-    elem: Elem = "bool" if op in COMPARE else "real"
-    if {a.type.elem, b.type.elem} <= {"int"} and op in ("add", "sub", "mul", "min", "max", "mod"):
-        elem = "int"
+        unit = ONE if row.unit == "none" else units[0]
+    elem: Elem = row.gives or ("int" if {a.type.elem, b.type.elem} <= {"int"} and "int" in row.takes else "real")
     return ctx.emit(op, [a, b], Type(elem, dims, unit), span)
-
-
-def _align_units(
-    ctx: Context, op: str, a: Tensor, b: Tensor, span: Span, lspan: Span, rspan: Span
-) -> tuple[Tensor, Tensor]:
-    if op in SAME_UNIT and a.type.unit != b.type.unit:
-        units_differ(ctx, SYMBOLS.get(op, op), [a.type.unit, b.type.unit], span, [lspan, rspan])
-    return a, b
 
 
 def units_differ(ctx: Context, op: str, units: Sequence[Unit], span: Span, spans: Sequence[Span]) -> NoReturn:

@@ -8,9 +8,6 @@ from collections.abc import Sequence
 
 from hepq.core.types import Dim, Type, Unit
 
-SYMBOLS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "mod": "%", "eq": "==", "ne": "!=", "lt": "<", "le": "<=",
-           "gt": ">", "ge": ">="}  # fmt: skip
-
 _NUMBER = re.compile(r"-?\d[\d.eE+-]*")
 
 

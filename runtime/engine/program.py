@@ -18,13 +18,14 @@ from pydantic import BaseModel, ConfigDict, JsonValue, model_validator
 
 from hepq.core.circuits import Circuit
 from hepq.core.errors import ArtifactError
+from hepq.core.ops.rules import Rules
+from hepq.core.ops.table import OPS, QUANTUM, REDUCE
 from hepq.runtime.engine.program_check import check
-from hepq.runtime.events.elementwise import BINARY, UNARY
+from hepq.runtime.events.elementwise import NUMPY
 
 Array = NDArray[Any]
 #: a dim: its name with primes, and its size; None where events differ
 Dim = tuple[str, int | None]
-QUANTUM = frozenset("fidelity expect probs sample".split())
 
 
 class _Frozen(BaseModel):
@@ -56,7 +57,7 @@ class Program(_Frozen):
                 raise ValueError(f"step {i}: no operation {step.op}")
             if not all(0 <= a < i for a in step.args):
                 raise ValueError(f"step {i} uses a later one")
-            for key in ("left", "right") if step.op == "fidelity" else ("circuit",) if step.op in QUANTUM else ():
+            for key in OPS[step.op].circuits:
                 number = step.attrs.get(key)
                 if not (isinstance(number, int) and 0 <= number < len(self.circuits)):
                     raise ValueError(f"step {i}: no circuit {number}")
@@ -97,11 +98,15 @@ class Context:
         return tuple(self.size(d) for d in dims)
 
 
-Quantum = Callable[[Step, Sequence[Step], Sequence[Array], Context], Array]
+Rule = Callable[[Step, Sequence[Step], Sequence[Array], Context], Any]
+#: op -> (step, operands' steps, operands' values, context) -> value; what ``evaluate`` is given measures circuits
+RULES: Rules[Rule] = Rules(
+    "program", illegal=("knn", "gather", "window", "batch_norm", "dropout", "stop_gradient"), elsewhere=QUANTUM
+)
 
 
 def evaluate(
-    program: Program, inputs: Mapping[str, Array], weights: Mapping[str, Array], measure: Quantum
+    program: Program, inputs: Mapping[str, Array], weights: Mapping[str, Array], measure: Rule
 ) -> dict[str, Array]:
     """Outputs by name, [events or 1, *dims], in float64. ``inputs``: [events, *dims] each.
 
@@ -151,6 +156,7 @@ def aligned(value: Array, dims: Sequence[Dim], wanted: Sequence[Dim]) -> Array:
     return np.expand_dims(value, tuple(1 + i for i, (d, _) in enumerate(wanted) if d not in names))
 
 
+@RULES("input", "param", "const", "iota", "count")
 def _leaf(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Context) -> Any:
     match step.op:
         case "input":
@@ -164,27 +170,32 @@ def _leaf(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Cont
     return np.array([ctx.size(_dim(step.attrs["dim"]))])
 
 
+@RULES(*NUMPY, "where", "cast")
 def _elementwise(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Context) -> Any:
     values = [aligned(a, o.dims, step.dims) for a, o in zip(args, operands, strict=True)]
     if step.op == "cast":
         return np.trunc(values[0]) if step.elem == "int" else values[0]
     if step.op == "where":
         return np.where(*values)
-    return UNARY[step.op](values[0]) if step.op in UNARY else BINARY[step.op](*values)
+    return NUMPY[step.op](*values)
 
 
+@RULES("rename")
 def _same(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Context) -> Any:
     return args[0]
 
 
+@RULES("transpose")
 def _transpose(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Context) -> Any:
     return aligned(args[0], operands[0].dims, step.dims)
 
 
+@RULES("unflatten", "flatten")
 def _reshape(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Context) -> Any:
     return args[0].reshape(len(args[0]), *ctx.shape(step.dims))
 
 
+@RULES("stack", "concat")
 def _join(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Context) -> Any:
     shared = step.dims[:-1]
     if step.op == "stack":
@@ -202,6 +213,7 @@ def _join(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Cont
     return np.concatenate([np.broadcast_to(p, (*shape, p.shape[-1])) for p in parts], axis=-1)
 
 
+@RULES("pick", "slice")
 def _part(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Context) -> Any:
     axis = 1 + [d for d, _ in operands[0].dims].index(str(step.attrs["dim"]))
     start: Any = step.attrs["start"]
@@ -210,6 +222,7 @@ def _part(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Cont
     return np.take(args[0], np.arange(start, start + step.attrs["size"]), axis=axis)
 
 
+@RULES("contract")
 def _contract(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Context) -> Any:
     over: Any = step.attrs["over"]
     (a, b), (x, y) = args, operands
@@ -226,12 +239,10 @@ def _contract(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: 
     return aligned(made, (*shared, *rows, *cols), step.dims)
 
 
-_REDUCE: dict[str, Callable[..., Any]] = {
-    "reduce_sum": np.sum, "reduce_mean": np.mean, "reduce_max": np.max, "reduce_min": np.min,
-    "reduce_any": np.any, "reduce_all": np.all,
-}  # fmt: skip
+_REDUCE: dict[str, Callable[..., Any]] = {op: getattr(np, OPS[op].numpy or "") for op in REDUCE}
 
 
+@RULES(*_REDUCE)
 def _reduce(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Context) -> Any:
     over: Any = step.attrs["over"]
     axes = tuple(1 + i for i, (d, _) in enumerate(operands[0].dims) if d in over)
@@ -240,20 +251,5 @@ def _reduce(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Co
     return _REDUCE[step.op](args[0], axis=axes)
 
 
-def _batch_norm(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Context) -> Any:
-    x, w, b, mean, var = (aligned(a, o.dims, step.dims) for a, o in zip(args, operands, strict=True))
-    return (x - mean) / np.sqrt(var + step.attrs["eps"]) * w + b
-
-
 def _dim(value: Any) -> Dim:
     return (str(value[0]), value[1])
-
-
-#: op -> (step, operands' steps, operands' values, context) -> value
-RULES: dict[str, Quantum] = {
-    **dict.fromkeys("input param const iota count".split(), _leaf),
-    **dict.fromkeys([*UNARY, *BINARY, "where", "cast"], _elementwise),
-    "rename": _same, "transpose": _transpose, "unflatten": _reshape, "flatten": _reshape, "stack": _join,
-    "concat": _join, "pick": _part, "slice": _part, "contract": _contract, **dict.fromkeys(_REDUCE, _reduce),
-    "batch_norm": _batch_norm,
-}  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from hepq.runtime.events.ordering import ARITY
+from hepq.core.ops.table import ELEMENTWISE, OPS, QUANTUM, REDUCE
 
 if TYPE_CHECKING:
     from hepq.runtime.engine.program import Dim, Program, Step
@@ -25,7 +25,9 @@ def check(program: Program) -> None:
         operands = [program.steps[a] for a in step.args]
         try:
             total += _size(step.dims)
-            _rule(step.op)(program, step, operands)
+            arity = OPS[step.op].arity
+            _need(arity in (None, len(operands)), f"{len(operands)} operands, not {arity}")
+            _RULES[step.op](program, step, operands)
         except (KeyError, TypeError, IndexError) as error:
             raise ValueError(f"step {i}, {step.op}: its attributes are not what it needs: {error}") from error
         except ValueError as error:
@@ -52,10 +54,6 @@ def _need(right: bool, why: str) -> None:
         raise ValueError(why)
 
 
-def _count(operands: Sequence[Step], count: int) -> None:
-    _need(len(operands) == count, f"{len(operands)} operands, not {count}")
-
-
 def _within(dims: Sequence[Dim], wanted: Sequence[Dim]) -> None:
     _need(set(dims) <= set(wanted), f"an operand over {list(dims)} in a value over {list(wanted)}")
 
@@ -71,7 +69,6 @@ def _whole(value: Any, below: int) -> int:
 
 
 def _leaf(program: Program, step: Step, operands: Sequence[Step]) -> None:
-    _count(operands, 0)
     match step.op:
         case "input":
             wanted = program.inputs.get(str(step.attrs["name"]), step.dims)
@@ -90,26 +87,20 @@ def _leaf(program: Program, step: Step, operands: Sequence[Step]) -> None:
 
 
 def _elementwise(program: Program, step: Step, operands: Sequence[Step]) -> None:
-    _count(operands, 5 if step.op == "batch_norm" else ARITY[step.op])
     for operand in operands:
         _within(operand.dims, step.dims)
-    if step.op == "batch_norm":
-        _need(isinstance(step.attrs["eps"], (int, float)), "eps is a number")
     _equal(step, list({d for o in operands for d in o.dims}))
 
 
 def _rename(program: Program, step: Step, operands: Sequence[Step]) -> None:
-    _count(operands, 1)
     _need([s for _, s in step.dims] == [s for _, s in operands[0].dims], "it changes sizes")
 
 
 def _transpose(program: Program, step: Step, operands: Sequence[Step]) -> None:
-    _count(operands, 1)
     _equal(step, operands[0].dims)
 
 
 def _reshape(program: Program, step: Step, operands: Sequence[Step]) -> None:
-    _count(operands, 1)
     (one,), ragged = operands, [[n for n, s in dims if s is None] for dims in (step.dims, operands[0].dims)]
     _need(_size(step.dims) == _size(one.dims) and ragged[0] == ragged[1], "it changes how many numbers there are")
 
@@ -130,7 +121,6 @@ def _concat(program: Program, step: Step, operands: Sequence[Step]) -> None:
 
 
 def _part(program: Program, step: Step, operands: Sequence[Step]) -> None:
-    _count(operands, 1)
     name, dims = step.attrs["dim"], operands[0].dims
     sizes = dict(dims)
     size = sizes[str(name)]
@@ -147,7 +137,6 @@ def _part(program: Program, step: Step, operands: Sequence[Step]) -> None:
 
 
 def _contract(program: Program, step: Step, operands: Sequence[Step]) -> None:
-    _count(operands, 2)
     over: Any = step.attrs["over"]
     x, y = (o.dims for o in operands)
     sizes = dict(x)
@@ -159,14 +148,12 @@ def _contract(program: Program, step: Step, operands: Sequence[Step]) -> None:
 
 
 def _reduce(program: Program, step: Step, operands: Sequence[Step]) -> None:
-    _count(operands, 1)
     over: Any = step.attrs["over"]
     _need(isinstance(over, list) and set(over) <= {n for n, _ in operands[0].dims}, "it reduces over a dim it has")
     _need(step.dims == tuple(d for d in operands[0].dims if d[0] not in over), "its dims are those that are left")
 
 
 def _measured(program: Program, step: Step, operands: Sequence[Step]) -> None:
-    _count(operands, 2 if step.op == "fidelity" else 1)
     rest = [o.dims[:-1] for o in operands]
     if step.op == "fidelity":
         _equal(step, list({d for dims in rest for d in dims}))
@@ -181,12 +168,8 @@ def _measured(program: Program, step: Step, operands: Sequence[Step]) -> None:
 
 
 _RULES: Mapping[str, Callable[[Any, Any, Any], None]] = {
-    **dict.fromkeys(("input", "param", "const", "iota", "count"), _leaf),
+    **dict.fromkeys(("input", "param", "const", "iota", "count"), _leaf), **dict.fromkeys(ELEMENTWISE, _elementwise),
     "rename": _rename, "transpose": _transpose, "unflatten": _reshape, "flatten": _reshape, "stack": _stack,
-    "concat": _concat, "pick": _part, "slice": _part, "contract": _contract, "batch_norm": _elementwise,
-    **dict.fromkeys(("fidelity", "expect", "probs", "sample"), _measured),
+    "concat": _concat, "pick": _part, "slice": _part, "contract": _contract, **dict.fromkeys(REDUCE, _reduce),
+    **dict.fromkeys(QUANTUM, _measured),
 }  # fmt: skip
-
-
-def _rule(op: str) -> Callable[[Any, Any, Any], None]:
-    return _reduce if op.startswith("reduce_") else _RULES.get(op, _elementwise)

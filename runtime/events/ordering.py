@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from hepq.runtime.events.elementwise import BINARY, UNARY
+from hepq.core.ops.table import ELEMENTWISE, OPS
+from hepq.runtime.events.elementwise import NUMPY
 
-#: op -> number of arguments. ``cast`` gives float64 (of a bool 0 or 1) and also reads a branch as it is
-ARITY: dict[str, int] = {
-    **dict.fromkeys(UNARY, 1), **dict.fromkeys(BINARY, 2), "const": 0, "cast": 1, "where": 3,
-}  # fmt: skip
+#: ``cast`` gives float64 (of a bool 0 or 1) and also reads a branch as it is
+_KNOWN = ELEMENTWISE | {"const"}
 
 
 class Instruction(BaseModel):
@@ -31,7 +30,11 @@ class Instruction(BaseModel):
 def check(key: Sequence[Instruction], names: Collection[str]) -> None:
     """Raise ValueError unless ``evaluate`` can run ``key`` over branches ``names``."""
     for i, step in enumerate(key):
-        if ARITY.get(step.op) != len(step.args) or (step.op == "const") != (step.value is not None):
+        if (
+            step.op not in _KNOWN
+            or OPS[step.op].arity != len(step.args)
+            or (step.op == "const") != (step.value is not None)
+        ):
             raise ValueError(f"ordering key: bad instruction {i}: {step.op}")
         for arg in step.args:
             if arg not in names if isinstance(arg, str) else not 0 <= arg < i:
@@ -56,7 +59,5 @@ def _apply(step: Instruction, args: list[Any]) -> Any:
             return np.asarray(args[0], dtype=np.float64)
         case "where":
             return np.where(*args)
-        case op if op in UNARY:
-            return UNARY[op](*args)
         case op:
-            return BINARY[op](*args)
+            return NUMPY[op](*args)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.core.circuits import Circuit
+from hepq.core.ops.table import OPS
 from hepq.runtime.engine.program import Context, Dim, Program, Step, aligned
 from hepq.runtime.quantum.backends.backend import Backend, Outcomes, Task
 from hepq.runtime.quantum.backends.exact import Exact
@@ -78,8 +79,7 @@ def to_run(program: Program) -> dict[str, Circuit]:
     """
     circuits, found = program.compiled, list[Circuit]()
     for step in (program.steps[i] for i in program.quantum):
-        sides = ("left", "right") if step.op == "fidelity" else ("circuit",)
-        measured = [circuits[_int(step, side)] for side in sides]
+        measured = [circuits[_int(step, side)] for side in OPS[step.op].circuits]
         operands = [program.steps[a] for a in step.args]
         if [c.slots for c in measured] != [o.dims[-1][1] if o.dims else None for o in operands]:
             raise ValueError(f"step {step.op}: its operands do not fill its circuits' slots")

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.core.errors import ArtifactError
-from hepq.runtime.engine.program import QUANTUM, RULES, Context, Dim, Program, Step, aligned
-from hepq.runtime.events.elementwise import BINARY, UNARY
+from hepq.core.ops.table import BINARY, ELEMENTWISE, OPS, QUANTUM
+from hepq.runtime.engine.program import RULES, Context, Dim, Program, Step, aligned
+from hepq.runtime.events.elementwise import NUMPY
 from hepq.runtime.quantum.measurer import to_run
 
 #: characters of all formulas of a circuit, and entries of a batch of circuits, that are still written out
@@ -24,10 +25,9 @@ LONGEST, ENTRIES = 200_000, 64
 #: events down and across a kernel matrix, of which a formula needs one each
 _EVENTS = ("<row>", "<col>")
 _WRITTEN = {
-    "neg": "-{0}", "add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0} * {1}", "div": "{0} / {1}", "mod": "{0} % {1}",
-    "pow": "{0} ** {1}", "eq": "{0} == {1}", "ne": "{0} != {1}", "lt": "{0} < {1}", "le": "{0} <= {1}",
-    "gt": "{0} > {1}", "ge": "{0} >= {1}", "and": "{0} and {1}", "or": "{0} or {1}", "not": "not {0}",
-    "sign": "({0} > 0) - ({0} < 0)", "sigmoid": "1 / (1 + exp(-{0}))",
+    **{op.name: f"{{0}} {op.symbol} {{1}}" for op in OPS.values() if op.symbol and op.name in BINARY},
+    "neg": "-{0}", "not": "not {0}", "pow": "{0} ** {1}", "sign": "({0} > 0) - ({0} < 0)",
+    "sigmoid": "1 / (1 + exp(-{0}))",
 }  # fmt: skip
 
 
@@ -60,12 +60,11 @@ def _symbol(value: Any) -> _Symbol:
 def _applied(op: str, *args: _Symbol) -> _Symbol:
     known = [a.value for a in args]
     if None not in known:
-        return _symbol((UNARY.get(op) or BINARY[op])(*known))
-    match op, known:
-        case ("add", [0.0, None]) | ("mul", [1.0, None]):
-            return args[1]
-        case ("add" | "sub", [None, 0.0]) | ("mul" | "div" | "pow", [None, 1.0]):
-            return args[0]
+        return _symbol(NUMPY[op](*known))
+    row = OPS[op]
+    for place in (0, 1) if row.commutative else (1,):
+        if row.neutral is not None and known[place] is not None and known[place] == row.neutral:
+            return args[1 - place]
     written = _WRITTEN.get(op)
     if written is None:
         return _Symbol(f"{op}({', '.join(a.text.strip() for a in args)})")
@@ -136,7 +135,7 @@ def _named(name: str, dims: Sequence[Dim]) -> NDArray[Any]:
 
 
 def _done(step: Step, operands: Sequence[Step], args: Sequence[Any], context: Context) -> NDArray[Any]:
-    if step.op in ("where", "cast") or step.op in UNARY or step.op in BINARY:
+    if step.op in ELEMENTWISE:
         values = [aligned(a, o.dims, step.dims) for a, o in zip(args, operands, strict=True)]
         if step.op == "cast":
             return _each(lambda x: _Symbol(f"trunc({x.text})") if step.elem == "int" else x, *values)

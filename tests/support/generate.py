@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 import numpy as np
 from hypothesis import strategies as st
 
-from hepq.compiler.ir import node as ir
 from hepq.compiler.ir.infer import RuleError, make
-from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.ir.node import Module, Node, topological
+from hepq.core.ops import table as ir
 from hepq.core.types import Dim, Type
 from tests.support import graph_recipes
 
@@ -115,7 +115,7 @@ class Builder:
             self.pool.append(made)
 
     def finish(self) -> Module:
-        used = {id(o) for n in ir.topological(self.pool) for o in n.operands}
+        used = {id(o) for n in topological(self.pool) for o in n.operands}
         ends = [n for n in self.pool if id(n) not in used and n.op != "input"] or self.pool[-1:]
         return Module("random", tuple(self.inputs), {f"y{i}": n for i, n in enumerate(ends)})
 

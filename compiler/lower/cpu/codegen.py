@@ -6,7 +6,7 @@ In one function, LLVM's optimisation would take time that grows with the square 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -16,16 +16,18 @@ from tvm import tirx
 from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
 
-from hepq.compiler.ir.node import ELEMENTWISE, Module, Node
+from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.cpu.context import Context, Packer, Tile
 from hepq.compiler.lower.cpu.emit_knn import emit_knn
 from hepq.compiler.lower.cpu.emit_map import emit_concat, emit_input, emit_map, emit_output, emit_stack
 from hepq.compiler.lower.cpu.emit_reduce import emit_contract, emit_reduce
+from hepq.compiler.lower.cpu.expressions import RULES
 from hepq.compiler.lower.cpu.gemm import emit_product
-from hepq.compiler.lower.cpu.inline import ACCESS
 from hepq.compiler.lower.cpu.plan import Plan, Stage, make_plan
 from hepq.compiler.lower.cpu.prepare import Weights, prepare
 from hepq.compiler.lower.cpu.tir import Expr, bind, cast, ceildiv, const, i32, serial
+from hepq.core.ops.rules import Rules
+from hepq.core.ops.table import QUANTUM, REDUCE
 from hepq.core.types import Dim
 from hepq.runtime.engine import layout
 
@@ -168,17 +170,17 @@ def _emit(ctx: Context, node: Node) -> None:
     product = ctx.plan.inlining.product(node)
     if product is not None:
         emit_product(ctx, node, product)
-    else:
+    elif node.op != "input":
         EMITTERS[node.op](ctx, node)
 
 
-#: op -> how a node of its own is computed
-EMITTERS: Mapping[str, Any] = {
-    "input": lambda ctx, node: None,
-    **dict.fromkeys((*ELEMENTWISE, *ACCESS), emit_map),
-    "stack": emit_stack,
-    "concat": emit_concat,
-    "contract": emit_contract,
-    **dict.fromkeys(("reduce_sum", "reduce_mean", "reduce_max", "reduce_min", "reduce_any", "reduce_all"), emit_reduce),
-    "knn": emit_knn,
-}
+#: op -> how a node of its own is computed; inputs are copied before, weights packed at compile time
+EMITTERS: Rules[Callable[[Context, Node], None]] = Rules(
+    "cpu", illegal=("batch_norm", "dropout", "stop_gradient", *QUANTUM), elsewhere=("input", "param")
+)
+EMITTERS(*RULES)(emit_map)
+EMITTERS("stack")(emit_stack)
+EMITTERS("concat")(emit_concat)
+EMITTERS("contract")(emit_contract)
+EMITTERS(*REDUCE)(emit_reduce)
+EMITTERS("knn")(emit_knn)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tvm import tirx
 
-from hepq.compiler.ir.node import BINARY, UNARY, Node
+from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.cpu import mathfn
 from hepq.compiler.lower.cpu.context import At, Context, Lanes
 from hepq.compiler.lower.cpu.layout import is_int
@@ -25,8 +25,13 @@ from hepq.compiler.lower.cpu.tir import (
     select,
     smaller,
 )
+from hepq.core.ops.rules import Rules
 
 DTYPE = {"real": "float32", "bool": "bool", "int": "int32", "index": "int32"}
+
+
+#: op of an inlined (or elementwise) node -> its value at an index
+RULES: Rules[Callable[[Context, Node, At], Expr]] = Rules("cpu")
 
 
 def value(ctx: Context, node: Node, at: At) -> Expr:
@@ -43,32 +48,33 @@ def compute(ctx: Context, node: Node, at: At) -> Expr:
     return RULES[node.op](ctx, node, at)
 
 
+@RULES("const")
 def _const(ctx: Context, node: Node, at: At) -> Expr:
     return const(node["value"], DTYPE[node.type.elem])
 
 
+@RULES("iota")
 def _iota(ctx: Context, node: Node, at: At) -> Expr:
     return at.expr(node["dim"].key)
 
 
+@RULES("count")
 def _count(ctx: Context, node: Node, at: At) -> Expr:
     return i32(ctx.extent(node["dim"]))
 
 
-def _unary(ctx: Context, node: Node, at: At) -> Expr:
-    return mathfn.UNARY[node.op](value(ctx, node.operands[0], at))
-
-
-def _binary(ctx: Context, node: Node, at: At) -> Expr:
-    a, b = (value(ctx, o, at) for o in node.operands)
-    if node.op in ("min", "max") and "const" in (node.operands[0].op, node.operands[1].op):
-        a, b = (b, a) if node.operands[0].op == "const" else (a, b)  # NaN stays where it is the first
+@RULES(*mathfn.FUNCTIONS)
+def _elementwise(ctx: Context, node: Node, at: At) -> Expr:
+    args = [value(ctx, o, at) for o in node.operands]
+    constant = [o.op == "const" for o in node.operands]
+    if node.op in ("min", "max") and any(constant):
+        a, b = args[::-1] if constant[0] else args  # NaN stays where it is the first
         return (larger if node.op == "max" else smaller)(a, b)
-    if node.op == "pow" and node.operands[1].op == "const":
-        return mathfn.power(a, b)
-    return mathfn.BINARY[node.op](*level(a, b))
+    # an exponent is looked at
+    return mathfn.FUNCTIONS[node.op](*(args if node.op == "pow" and constant[1] else level(*args)))
 
 
+@RULES("where")
 def _where(ctx: Context, node: Node, at: At) -> Expr:
     cond, a, b = (value(ctx, o, at) for o in node.operands)
     if node.type.elem == "bool":
@@ -76,19 +82,23 @@ def _where(ctx: Context, node: Node, at: At) -> Expr:
     return select(cond, a, b)
 
 
+@RULES("cast")
 def _cast(ctx: Context, node: Node, at: At) -> Expr:
     return cast(value(ctx, node.operands[0], at), DTYPE[node.type.elem])
 
 
+@RULES("rename")
 def _rename(ctx: Context, node: Node, at: At) -> Expr:
     dst = node["dst"].key
     return value(ctx, node.operands[0], at.drop(dst).set(node["src"].key, at.index[dst]))
 
 
+@RULES("transpose")
 def _transpose(ctx: Context, node: Node, at: At) -> Expr:
     return value(ctx, node.operands[0], at)
 
 
+@RULES("pick")
 def _pick(ctx: Context, node: Node, at: At) -> Expr:
     (x,) = node.operands
     if x.op == "stack" and not ctx.plan.inlining.stored(x) and x["dim"].key == node["dim"].key:
@@ -96,6 +106,7 @@ def _pick(ctx: Context, node: Node, at: At) -> Expr:
     return value(ctx, x, at.set(node["dim"].key, node["index"]))
 
 
+@RULES("slice")
 def _slice(ctx: Context, node: Node, at: At) -> Expr:
     entry, start = at.index[node["dst"].key], node["start"]
     if isinstance(entry, Lanes):
@@ -105,6 +116,7 @@ def _slice(ctx: Context, node: Node, at: At) -> Expr:
     return value(ctx, node.operands[0], at.drop(node["dst"].key).set(node["dim"].key, moved))
 
 
+@RULES("flatten")
 def _flatten(ctx: Context, node: Node, at: At) -> Expr:
     outer, inner = node["dims"]
     entry = at.index[node["dst"].key]
@@ -123,6 +135,7 @@ def _flatten(ctx: Context, node: Node, at: At) -> Expr:
     return value(ctx, node.operands[0], at.drop(node["dst"].key).set(outer.key, split[0]).set(inner.key, split[1]))
 
 
+@RULES("unflatten")
 def _unflatten(ctx: Context, node: Node, at: At) -> Expr:
     outer, inner = node["into"]
     row, entry = at.index[outer.key], at.index[inner.key]
@@ -144,6 +157,7 @@ def _never_absent(node: Node) -> bool:
     return node.op == "knn" and node["short"] == "self"
 
 
+@RULES("gather")
 def _gather(ctx: Context, node: Node, at: At) -> Expr:
     x, idx = node.operands
     into = idx.type.into
@@ -163,6 +177,7 @@ def _zero_unless(cond: Expr, got: Expr, node: Node) -> Expr:
     return select(cond, got, const(0, "int32" if is_int(node) else "float32"))
 
 
+@RULES("window")
 def _window(ctx: Context, node: Node, at: At) -> Expr:
     dim, dst, win = node["dim"], node["dst"], node["win"]
     where = bind(sum(level(at.expr(dst.key) * node["stride"], at.expr(win.key) - node["pad"])[::-1], const(0)))
@@ -171,23 +186,3 @@ def _window(ctx: Context, node: Node, at: At) -> Expr:
     safe = bind(tirx.max(*level(tirx.min(*level(where, last)), const(0))))
     got = value(ctx, node.operands[0], at.drop(dst.key, win.key).set(dim.key, safe))
     return _zero_unless(inside, got, node)
-
-
-#: op of an inlined (or elementwise) node -> its value at an index
-RULES: dict[str, Callable[[Context, Node, At], Expr]] = {
-    "const": _const,
-    "iota": _iota,
-    "count": _count,
-    **dict.fromkeys(UNARY, _unary),
-    **dict.fromkeys(BINARY, _binary),
-    "where": _where,
-    "cast": _cast,
-    "rename": _rename,
-    "transpose": _transpose,
-    "pick": _pick,
-    "slice": _slice,
-    "flatten": _flatten,
-    "unflatten": _unflatten,
-    "gather": _gather,
-    "window": _window,
-}

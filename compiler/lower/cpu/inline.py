@@ -6,14 +6,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from hepq.compiler.ir.node import ELEMENTWISE, Module, Node
-from hepq.compiler.lower.cpu.mathfn import CHEAP
+from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.cpu.prepare import matrix_product
-
-#: no memory: the value is known from the index alone
-LEAVES = frozenset({"const", "iota", "count"})
-#: the operand's values at other indices
-ACCESS = frozenset({"rename", "transpose", "pick", "slice", "unflatten", "flatten", "gather", "window"})
+from hepq.core.ops.table import ACCESS, ELEMENTWISE, OPS, REDUCE
 
 #: elementwise nodes inside each other
 DEEPEST = 100
@@ -57,7 +52,7 @@ class Inlining:
         return self.hosts.get(node, node if matrix_product(node) else None)
 
     def _decide(self, node: Node, users: list[Node], output: bool) -> None:
-        if node.op in LEAVES:
+        if _is_leaf(node):
             self.inlined.add(node)
         elif node.op in ACCESS:
             if all(self._reachable(o) for o in node.operands) and not (node.op == "window" and _feeds_product(users)):
@@ -70,13 +65,13 @@ class Inlining:
             self._follow(node, users[0])
 
     def _reachable(self, node: Node) -> bool:
-        return self.stored(node) or node.op in ACCESS or node.op in LEAVES or node.op == "stack"
+        return self.stored(node) or node.op in ACCESS or _is_leaf(node) or node.op == "stack"
 
     def _follow(self, node: Node, user: Node) -> None:
         """Inline an elementwise node or a matrix product into its only user, if nothing is computed twice."""
         product = self.product(node)
         if product is not None:
-            if user.op in CHEAP and _keys(user) == _keys(node) and user not in self.hosts:
+            if OPS[user.op].cheap and _keys(user) == _keys(node) and user not in self.hosts:
                 self.hosts[user] = product
                 self.inlined.add(node)
         elif node.op in ELEMENTWISE and _same_loop(node, user):
@@ -86,10 +81,15 @@ class Inlining:
         """Nothing expensive inside the unrolled tail of a matrix product."""
         for operand in node.operands:
             if operand in self.inlined and operand.op in ELEMENTWISE:
-                if operand.op in CHEAP:
+                if OPS[operand.op].cheap:
                     self._unload(operand)
                 else:
                     self.inlined.remove(operand)
+
+
+def _is_leaf(node: Node) -> bool:
+    """Known from the index alone: no memory."""
+    return node.op in ("const", "iota", "count")
 
 
 def _keys(node: Node) -> list[tuple[str, int]]:
@@ -103,7 +103,7 @@ def _same_loop(node: Node, user: Node) -> bool:
     if user.op == "concat":
         along = {d.key for o, d in zip(user.operands, user["along"], strict=True) if o is node}
         return set(_keys(user)[:-1]) | along == set(_keys(node)) and len(along) == 1
-    return user.op.startswith("reduce_")
+    return user.op in REDUCE
 
 
 def _feeds_product(users: list[Node]) -> bool:

@@ -8,6 +8,7 @@ Polynomials are those of Cephes (Moshier, netlib.org/cephes, single precision) w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import add, mul, sub, truediv
 
 from tvm import tirx
 from tvm.script.ir_builder import tirx as T
@@ -27,6 +28,11 @@ from hepq.compiler.lower.cpu.tir import (
     select,
     smaller,
 )
+from hepq.core.ops.rules import Rules
+from hepq.core.ops.table import OPS
+
+#: op -> its value of operands' values
+FUNCTIONS: Rules[Callable[..., Expr]] = Rules("cpu")
 
 LN2_HIGH, LN2_LOW = 0.693359375, -2.12194440e-4
 
@@ -52,10 +58,6 @@ def is_nan(x: Expr) -> Expr:
     return (bits(x, "int32") & level(const(0x7FFFFFFF), x)[0]) > level(const(0x7F800000), x)[0]
 
 
-def _int_abs(x: Expr) -> Expr:
-    return larger(x, const(0) - x)
-
-
 def with_sign(magnitude: Expr, sign: Expr) -> Expr:
     mask = level(const(-(2**31)), sign)[0]
     return bits(bits(magnitude, "int32") | (bits(sign, "int32") & mask), "float32")
@@ -76,6 +78,7 @@ def _reduced(x: Expr) -> tuple[Expr, Expr]:
 _EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
 
 
+@FUNCTIONS("exp")
 def exp(x: Expr) -> Expr:
     x = bind(x)
     safe = bind(smaller(larger(x, _f(-104.0)), _f(89.0)))
@@ -87,6 +90,7 @@ def exp(x: Expr) -> Expr:
     return bind(y * _power_of_two(half) * _power_of_two(n - half))
 
 
+@FUNCTIONS("expm1")
 def expm1(x: Expr) -> Expr:
     x = bind(x)
     small = horner(x, _EXP) * (x * x) + x
@@ -105,6 +109,7 @@ def _log_near_one(m: Expr) -> tuple[Expr, Expr]:
     return m, bind(horner(m, _LOG) * m * square - square * _f(0.5))
 
 
+@FUNCTIONS("log")
 def log(x: Expr) -> Expr:
     x = bind(x)
     tiny = x < _f(1.17549435e-38)
@@ -121,6 +126,7 @@ def log(x: Expr) -> Expr:
     return bind(select(either(x > _f(3.4028234663852886e38), is_nan(x)), x, y))
 
 
+@FUNCTIONS("log1p")
 def log1p(x: Expr) -> Expr:
     x = bind(x)
     head, tail = _log_near_one(x)
@@ -131,6 +137,7 @@ def log1p(x: Expr) -> Expr:
 _TANH = (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
 
 
+@FUNCTIONS("tanh")
 def tanh(x: Expr) -> Expr:
     x = bind(x)
     a = bind(fabs(x))
@@ -140,6 +147,7 @@ def tanh(x: Expr) -> Expr:
     return bind(select(a < _f(0.625), small * square * x + x, with_sign(large, x)))
 
 
+@FUNCTIONS("sigmoid")
 def sigmoid(x: Expr) -> Expr:
     return bind(_f(1.0) / (_f(1.0) + exp(-x)))
 
@@ -155,6 +163,7 @@ _ERF_FAR = (
 )  # fmt: skip
 
 
+@FUNCTIONS("erf")
 def erf(x: Expr) -> Expr:
     x = bind(x)
     a = bind(fabs(x))
@@ -165,6 +174,7 @@ def erf(x: Expr) -> Expr:
     return bind(select(a < _f(1.0), near, with_sign(far, x)))
 
 
+@FUNCTIONS("sign")
 def sign(x: Expr) -> Expr:
     x = bind(x)
     zero = const(0, dtype_of(x))
@@ -172,6 +182,7 @@ def sign(x: Expr) -> Expr:
     return bind(select(is_nan(x), x, y) if dtype_of(x) == "float32" else y)
 
 
+@FUNCTIONS("mod")
 def mod(a: Expr, b: Expr) -> Expr:
     """Python's and NumPy's: the result has the sign of ``b``."""
     a, b = map(bind, level(a, b))
@@ -188,6 +199,7 @@ def libm(name: str, *args: Expr) -> Expr:
     return per_lane(lambda *scalars: T.call_pure_extern("float32", name, *scalars), *map(bind, args))
 
 
+@FUNCTIONS("pow")
 def power(a: Expr, b: Expr) -> Expr:
     """Small constant exponents are multiplications."""
     if isinstance(b, tirx.FloatImm):
@@ -201,33 +213,17 @@ def power(a: Expr, b: Expr) -> Expr:
     return libm("powf", a, b)
 
 
-def _floor_like(name: str) -> Callable[[Expr], Expr]:
-    return lambda x: bind(getattr(tirx, name)(x))
+@FUNCTIONS("neg")
+def _negative(x: Expr) -> Expr:
+    return const(0) - x if dtype_of(x) == "int32" else x * _f(-1.0)
 
 
-UNARY: dict[str, Callable[[Expr], Expr]] = {
-    "neg": lambda x: const(0, dtype_of(x)) - x if dtype_of(x) == "int32" else x * _f(-1.0),
-    "abs": lambda x: _int_abs(bind(x)) if dtype_of(x) == "int32" else fabs(x),
-    "exp": exp,
-    "log": log,
-    "log1p": log1p,
-    "expm1": expm1,
-    "sqrt": _floor_like("sqrt"),
-    "floor": _floor_like("floor"),
-    "ceil": _floor_like("ceil"),
-    "tanh": tanh,
-    "sigmoid": sigmoid,
-    "erf": erf,
-    "sign": sign,
-    "not": tirx.Not,
-    **{
-        op: lambda x, name=name: libm(name, x)  # type: ignore[misc]
-        for op, name in {
-            "sin": "sinf", "cos": "cosf", "tan": "tanf", "asin": "asinf", "acos": "acosf", "atan": "atanf",
-            "sinh": "sinhf", "cosh": "coshf", "asinh": "asinhf",
-        }.items()
-    },
-}  # fmt: skip
+@FUNCTIONS("abs")
+def _absolute(x: Expr) -> Expr:
+    if dtype_of(x) == "float32":
+        return fabs(x)
+    x = bind(x)
+    return larger(x, const(0) - x)
 
 
 def _compare(make: Callable[[Expr, Expr], Expr]) -> Callable[[Expr, Expr], Expr]:
@@ -245,11 +241,13 @@ def _differ(a: Expr, b: Expr) -> Expr:
     return either(different, either(is_nan(a), is_nan(b))) if dtype_of(a) == "float32" else different
 
 
+@FUNCTIONS("max")
 def maximum(a: Expr, b: Expr) -> Expr:
     """NaN where either is."""
     return _keeping_nan(larger, a, b)
 
 
+@FUNCTIONS("min")
 def minimum(a: Expr, b: Expr) -> Expr:
     return _keeping_nan(smaller, a, b)
 
@@ -260,28 +258,18 @@ def _keeping_nan(rule: Callable[[Expr, Expr], Expr], a: Expr, b: Expr) -> Expr:
     return bind(select(is_nan(b), b, rule(a, b))) if dtype_of(a) == "float32" else rule(a, b)
 
 
-BINARY: dict[str, Callable[[Expr, Expr], Expr]] = {
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
-    "div": lambda a, b: a / b,
-    "mod": mod,
-    "pow": power,
-    "max": maximum,
-    "min": minimum,
-    "atan2": lambda a, b: libm("atan2f", a, b),
-    "hypot": lambda a, b: libm("hypotf", a, b),
-    "and": both,
-    "or": either,
-    "eq": _compare(tirx.EQ),
-    "ne": _compare(_differ),
-    "lt": _compare(tirx.LT),
-    "le": _compare(tirx.LE),
-    "gt": _compare(tirx.GT),
-    "ge": _compare(tirx.GE),
-}
+def _bound(name: str) -> Callable[[Expr], Expr]:
+    return lambda x: bind(getattr(tirx, name)(x))
 
-#: operations of one or two instructions: worth doing on values that are still in registers
-CHEAP = frozenset(
-    "neg abs sqrt floor ceil sign not add sub mul div max min and or eq ne lt le gt ge where cast".split()
-)
+
+def _library(name: str) -> Callable[..., Expr]:
+    return lambda *args: libm(name, *args)
+
+
+FUNCTIONS.update((op.name, _library(op.c)) for op in OPS.values() if op.c)
+FUNCTIONS.update((name, _bound(name)) for name in ("sqrt", "floor", "ceil"))
+FUNCTIONS.update({
+    "add": add, "sub": sub, "mul": mul, "div": truediv, "and": both, "or": either, "not": tirx.Not,
+    "eq": _compare(tirx.EQ), "ne": _compare(_differ), "lt": _compare(tirx.LT), "le": _compare(tirx.LE),
+    "gt": _compare(tirx.GT), "ge": _compare(tirx.GE),
+})  # fmt: skip

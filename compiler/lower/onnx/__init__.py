@@ -16,12 +16,15 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, TensorProto, ValueInfoProto, checker, helper, shape_inference
 
-from hepq.compiler.ir.node import QUANTUM, Module, Node
+from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.onnx.errors import OnnxError
 from hepq.compiler.lower.onnx.events import Events, Source, columns
 from hepq.compiler.lower.onnx.graph import IR_VERSION, OPSET, Graph
 from hepq.compiler.lower.onnx.ops import RULES
 from hepq.compiler.lower.onnx.values import DTYPES, Value
+from hepq.compiler.passes.base import run_pipeline
+from hepq.compiler.passes.pipelines import LEGALISE
+from hepq.core.ops.table import QUANTUM
 from hepq.core.types import Dim
 from hepq.runtime.artifact.manifest import EventSchema
 
@@ -46,6 +49,9 @@ def lower(module: Module, weights: Mapping[str, np.ndarray[Any, Any]], schema: E
 
     Raises OnnxError for circuits, and for names that collide.
     """
+    if any(node.op in QUANTUM for node in module.walk()):
+        raise OnnxError("a circuit")
+    module, _ = run_pipeline(LEGALISE, module, {})
     graph = Graph()
     source = columns(module, schema)
     counts = _count_names(source)
@@ -69,8 +75,6 @@ def _lowered(node: Node, values: Mapping[Node, Value], events: Events, weights: 
         return events.inputs[node["name"]]
     if node.op == "param":
         return Value(events.graph.constant(weights[node["path"]], DTYPES["real"], node["path"]), node.type.dims)
-    if node.op in QUANTUM:
-        raise OnnxError("a circuit")
     return RULES[node.op](node, [values[o] for o in node.operands], events.batch)
 
 

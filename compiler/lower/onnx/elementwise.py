@@ -11,6 +11,10 @@ from typing import Any
 import numpy as np
 
 from hepq.compiler.lower.onnx.graph import Graph
+from hepq.core.ops.rules import Rules
+from hepq.core.ops.table import OPS
+
+Rule = Callable[..., str]
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,27 @@ class Arithmetic:
         return value if isinstance(value, str) else self.graph.constant(value, self.dtype)
 
 
+def _named(kind: str) -> Rule:
+    return lambda m, *args: m(kind, *args)
+
+
+#: IR name -> (arithmetic, operands) -> result
+RULES: Rules[Rule] = Rules("onnx")
+RULES.update((op.name, _named(op.onnx)) for op in OPS.values() if op.onnx)
+
+
+@RULES("ne")
+def _differ(m: Arithmetic, a: str, b: str) -> str:
+    return m("Not", m("Equal", a, b))
+
+
+@RULES("sigmoid")
 def _sigmoid(m: Arithmetic, x: str) -> str:
     """Not ONNX's own, which onnxruntime cuts at 1.5e-8: a ratio of small probabilities would be lost."""
     return m("Div", 1, m("Add", 1, m("Exp", m("Neg", x))))
 
 
+@RULES("log1p")
 def _log1p(m: Arithmetic, x: str) -> str:
     """x log(u) / (u - 1) with u = 1 + x rounded: the errors of both factors cancel (Kahan)."""
     u = m("Add", 1, x)
@@ -42,6 +62,7 @@ def _log1p(m: Arithmetic, x: str) -> str:
     return m("Where", exact, m("Where", m("Equal", u, np.inf), u, x), scaled)
 
 
+@RULES("expm1")
 def _expm1(m: Arithmetic, x: str) -> str:
     """(u - 1) x / log(u) with u = exp(x) rounded (Kahan); u - 1 itself far from 0."""
     u = m("Exp", x)
@@ -51,6 +72,7 @@ def _expm1(m: Arithmetic, x: str) -> str:
     return m("Where", near, scaled, m("Where", m("Equal", less, 0), x, less))
 
 
+@RULES("sinh")
 def _sinh(m: Arithmetic, x: str) -> str:
     """(e + e / (e + 1)) / 2 with e = expm1(|x|), which is exact near 0."""
     size = m("Abs", x)
@@ -61,12 +83,14 @@ def _sinh(m: Arithmetic, x: str) -> str:
     return m("Mul", m("Sign", x), m("Where", m("Less", size, 40), near, far))
 
 
+@RULES("cosh")
 def _cosh(m: Arithmetic, x: str) -> str:
     half = m("Exp", m("Mul", 0.5, m("Abs", x)))
     small = m("Mul", 0.5, half)
     return m("Add", m("Mul", small, half), m("Div", 0.5, m("Mul", half, half)))
 
 
+@RULES("asinh")
 def _asinh(m: Arithmetic, x: str) -> str:
     """log1p(a + a² / (1 + sqrt(1 + a²))) with a = |x|; log(2 a) where a² is too large."""
     a = m("Abs", x)
@@ -78,6 +102,7 @@ def _asinh(m: Arithmetic, x: str) -> str:
     return m("Mul", m("Sign", x), m("Where", m("Greater", a, 1e9), large, small))
 
 
+@RULES("hypot")
 def _hypot(m: Arithmetic, a: str, b: str) -> str:
     """Scaled by the larger, so that no square overflows."""
     a, b = m("Abs", a), m("Abs", b)
@@ -93,6 +118,7 @@ def _is_negative(m: Arithmetic, x: str) -> str:
     return m("Less", m("Where", m("Equal", x, 0), m("Div", 1, x), x), 0)
 
 
+@RULES("atan2")
 def _atan2(m: Arithmetic, y: str, x: str) -> str:
     """atan(|y| / |x|), or its complement so that the ratio is at most 1, in the quadrant that the signs tell."""
     up, across = m("Abs", y), m("Abs", x)
@@ -106,6 +132,7 @@ def _atan2(m: Arithmetic, y: str, x: str) -> str:
     return m("Where", _is_negative(m, y), m("Neg", angle), angle)
 
 
+@RULES("mod")
 def _mod(m: Arithmetic, a: str, b: str) -> str:
     """With the sign of the divisor, 0 included."""
     rest = m("Mod", a, b, fmod=1)
@@ -117,28 +144,6 @@ def _int_mod(m: Arithmetic, a: str, b: str) -> str:
     """NumPy gives 0 where the divisor is 0; processors stop there."""
     none = m("Equal", b, 0)
     return m("Where", none, 0, m("Mod", a, m("Where", none, 1, b)))
-
-
-def _named(kind: str) -> Callable[..., str]:
-    return lambda m, *args: m(kind, *args)
-
-
-def _negated(kind: str) -> Callable[..., str]:
-    return lambda m, *args: m("Not", m(kind, *args))
-
-
-#: IR name -> (arithmetic, operands) -> result
-RULES: dict[str, Callable[..., str]] = {
-    **{op: _named(kind) for op, kind in {
-        "neg": "Neg", "abs": "Abs", "exp": "Exp", "log": "Log", "sqrt": "Sqrt", "sin": "Sin", "cos": "Cos",
-        "tan": "Tan", "asin": "Asin", "acos": "Acos", "atan": "Atan", "tanh": "Tanh", "erf": "Erf", "floor": "Floor",
-        "ceil": "Ceil", "sign": "Sign", "not": "Not", "add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div",
-        "pow": "Pow", "min": "Min", "max": "Max", "eq": "Equal", "lt": "Less", "le": "LessOrEqual", "gt": "Greater",
-        "ge": "GreaterOrEqual", "and": "And", "or": "Or",
-    }.items()},
-    "ne": _negated("Equal"), "sigmoid": _sigmoid, "log1p": _log1p, "expm1": _expm1, "sinh": _sinh, "cosh": _cosh,
-    "asinh": _asinh, "hypot": _hypot, "atan2": _atan2, "mod": _mod,
-}  # fmt: skip
 
 
 def apply(graph: Graph, op: str, args: list[str], dtype: Any) -> str:

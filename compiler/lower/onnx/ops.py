@@ -7,30 +7,39 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from hepq.compiler.ir import node as ir
 from hepq.compiler.ir.formulas import RELU
 from hepq.compiler.ir.matmul_dims import MatMul
 from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.onnx import elementwise
 from hepq.compiler.lower.onnx.neighbours import knn
 from hepq.compiler.lower.onnx.values import DTYPES, Batch, Value, select, with_batch
+from hepq.core.ops.rules import Rules
+from hepq.core.ops.table import QUANTUM, REDUCE
 from hepq.core.types import Dim
 
 Rule = Callable[[Node, Sequence[Value], Batch], Value]
+#: op -> (node, operand values, batch) -> value
+RULES: Rules[Rule] = Rules(
+    "onnx", illegal=("batch_norm", "dropout", "stop_gradient", *QUANTUM), elsewhere=("input", "param")
+)
 
 
+@RULES("const")
 def _const(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return batch.constant(node["value"], node.type.elem)
 
 
+@RULES("iota")
 def _iota(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return Value(batch.graph.iota(batch.extent(node["dim"])), (node["dim"],), "int")
 
 
+@RULES("count")
 def _count(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return batch.count([node["dim"]])
 
 
+@RULES(*elementwise.RULES, "where", "cast")
 def _elementwise(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     dims = with_batch(node.type.dims, *args)
     aligned = [batch.align(a, dims) for a in args]
@@ -51,25 +60,25 @@ def _apply(node: Node, args: list[str], batch: Batch) -> str:
     return elementwise.apply(graph, node.op, args, DTYPES[operand])
 
 
-def _same(node: Node, args: Sequence[Value], batch: Batch) -> Value:
-    return args[0]
-
-
+@RULES("rename")
 def _rename(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return Value(args[0].name, with_batch(node.type.dims, args[0]), args[0].elem)
 
 
+@RULES("transpose")
 def _transpose(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     dims = with_batch(node.type.dims, args[0])
     return Value(batch.permute(args[0], dims), dims, args[0].elem)
 
 
+@RULES("stack")
 def _stack(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     shared = with_batch(node.type.dims[:-1], *args)
     parts = [batch.graph.unsqueeze(batch.expand(a, shared), [len(shared)]) for a in args]
     return Value(batch.graph.op("Concat", *parts, axis=-1), (*shared, node["dim"]), node.type.elem)
 
 
+@RULES("concat")
 def _concat(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     shared = with_batch(node.type.dims[:-1], *args)
     parts = []
@@ -80,6 +89,7 @@ def _concat(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return Value(batch.graph.op("Concat", *parts, axis=-1), (*shared, node["dim"]), node.type.elem)
 
 
+@RULES("pick")
 def _pick(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     (x,) = args
     index = batch.graph.constant(node["index"], np.int64)
@@ -87,17 +97,20 @@ def _pick(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return Value(made, with_batch(node.type.dims, x), x.elem)
 
 
+@RULES("slice")
 def _slice(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     (x,), start = args, node["start"]
     ends = [batch.graph.ints(n) for n in (start, start + node["dst"].size, x.axis(node["dim"]))]
     return Value(batch.graph.op("Slice", x.name, *ends), with_batch(node.type.dims, x), x.elem)
 
 
+@RULES("unflatten", "flatten")
 def _reshape(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     dims = with_batch(node.type.dims, args[0])
     return Value(batch.graph.reshape(args[0].name, batch.extents(dims)), dims, args[0].elem)
 
 
+@RULES("contract")
 def _contract(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     ragged = [d for d in node["over"] if d.ragged]
     # both: 0 times an infinite value at a padded position is no 0
@@ -127,6 +140,7 @@ _REDUCE = {
 }  # fmt: skip
 
 
+@RULES(*REDUCE)
 def _reduce(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     graph, op, elem = batch.graph, node.op, node.type.elem
     over: tuple[Dim, ...] = node["over"]
@@ -162,6 +176,7 @@ def _neutral(op: str, elem: str) -> float:
     return info.min if op == "reduce_max" else info.max
 
 
+@RULES("gather")
 def _gather(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     x, idx = args
     into: Dim = node.operands[1].type.into  # type: ignore[assignment]
@@ -182,6 +197,7 @@ def _with_zero(batch: Batch, x: Value, dim: Dim) -> str:
     return batch.graph.op("Concat", x.name, zeros, axis=x.dims.index(dim))
 
 
+@RULES("window")
 def _window(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     graph, dim, win = batch.graph, node["dim"], node["win"]
     x = batch.fill(args[0], 0, [dim])
@@ -198,33 +214,4 @@ def _window(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return Value(graph.transpose(found, axes), with_batch(node.type.dims, x), x.elem)
 
 
-def _batch_norm(node: Node, args: Sequence[Value], batch: Batch) -> Value:
-    m = elementwise.Arithmetic(batch.graph)
-    x, (w, b, mean, var) = args[0], (batch.align(a, args[0].dims) for a in args[1:])
-    scale = m("Div", w, m("Sqrt", m("Add", var, node["eps"])))
-    return Value(m("Add", m("Mul", m("Sub", x.name, mean), scale), b), x.dims)
-
-
-#: op -> (node, operand values, batch) -> value; ``input`` and ``param`` are given
-RULES: dict[str, Rule] = {
-    "const": _const,
-    "iota": _iota,
-    "count": _count,
-    **dict.fromkeys(ir.ELEMENTWISE, _elementwise),
-    "rename": _rename,
-    "transpose": _transpose,
-    "stack": _stack,
-    "concat": _concat,
-    "pick": _pick,
-    "slice": _slice,
-    "unflatten": _reshape,
-    "flatten": _reshape,
-    "contract": _contract,
-    **dict.fromkeys(ir.REDUCE, _reduce),
-    "knn": knn,
-    "gather": _gather,
-    "window": _window,
-    "batch_norm": _batch_norm,
-    "dropout": _same,
-    "stop_gradient": _same,
-}
+RULES("knn")(knn)

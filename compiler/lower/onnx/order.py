@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from hepq.compiler.ir.node import COMPARE
 from hepq.compiler.lower.onnx import elementwise
 from hepq.compiler.lower.onnx.graph import Graph
 from hepq.compiler.lower.onnx.values import Value, select
+from hepq.core.ops.table import COMPARE, OPS
 from hepq.runtime.artifact.manifest import Order
 from hepq.runtime.events.ordering import Instruction
 
@@ -19,7 +19,6 @@ from hepq.runtime.events.ordering import Instruction
 _DOUBLE = COMPARE | set(
     "const cast where neg abs sqrt exp log floor add sub mul div pow min max hypot and or not".split()
 )
-_LOGIC = frozenset("and or not".split())
 
 
 def sort_key(graph: Graph, order: Order, values: Mapping[str, Value]) -> tuple[str, Any]:
@@ -49,7 +48,7 @@ def _step(graph: Graph, step: Instruction, args: list[tuple[str, bool]], kind: A
         case "where":
             mask, *choices = _flag(graph, args[0], kind), *(_number(graph, a, kind) for a in args[1:])
             return select(graph, mask, *choices), False
-        case op if op in _LOGIC:
+        case op if OPS[op].takes == ("bool",):
             return elementwise.apply(graph, op, [_flag(graph, a, kind) for a in args], kind), True
         case op:
             return elementwise.apply(graph, op, [_number(graph, a, kind) for a in args], kind), op in COMPARE

@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hepq.compiler.ir import node as ir
 from hepq.compiler.ir.matmul_dims import MatMul
 from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.torch import quantum
@@ -18,9 +17,13 @@ from hepq.compiler.lower.torch.fused import by_stride
 from hepq.compiler.lower.torch.norm import batch_norm
 from hepq.compiler.lower.torch.packed import SUMS, pack, segments
 from hepq.compiler.lower.torch.values import BATCH, Batch, Rows, Value, with_batch
+from hepq.core.ops.rules import Rules
+from hepq.core.ops.table import OPS, REDUCE
 from hepq.core.types import Dim
 
 Rule = Callable[[Node, Sequence[Value], Batch], Value]
+#: op -> (node, operand values, batch) -> value; the module looks weights up
+RULES: Rules[Rule] = Rules("torch", elsewhere=("param",))
 
 
 def _sqrt(x: Tensor) -> Tensor:
@@ -35,22 +38,9 @@ def _hypot(a: Tensor, b: Tensor) -> Tensor:
     return torch.where(zero, 0, torch.hypot(torch.where(zero, 1, a), b))
 
 
-UNARY: dict[str, Callable[[Tensor], Tensor]] = {
-    **{op: getattr(torch, op) for op in ir.UNARY - {"not"}},
-    "not": torch.logical_not,
-    "sqrt": _sqrt,
-}
-BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    **{op: getattr(torch, op) for op in ("add", "sub", "mul", "div", "pow", "atan2", *ir.COMPARE)},
-    "hypot": _hypot,
-    "mod": torch.remainder, "min": torch.minimum, "max": torch.maximum,
-    "and": torch.logical_and, "or": torch.logical_or,
+_FUNCTIONS: dict[str, Callable[..., Tensor]] = {
+    **{op.name: getattr(torch, op.torch) for op in OPS.values() if op.torch}, "sqrt": _sqrt, "hypot": _hypot,
 }  # fmt: skip
-#: singular or quickly growing somewhere: padding is replaced by a point where they are not
-_GUARDED = {
-    **dict.fromkeys("exp expm1 sinh cosh tan log log1p sqrt asin acos".split(), 0.5),
-    **dict.fromkeys("div mod pow atan2 hypot".split(), 1),
-}
 _DTYPES = {"bool": torch.bool, "int": torch.int64, "index": torch.int64}
 
 
@@ -58,6 +48,7 @@ def dtype_of(elem: str, real: torch.dtype) -> torch.dtype:
     return _DTYPES.get(elem, real)
 
 
+@RULES("input")
 def _input(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     tensor = batch.inputs[node["name"]].to(device=batch.device, dtype=dtype_of(node.type.elem, batch.dtype))
     value, ragged = Value(tensor, (BATCH, *node.type.dims)), [d for d in node.type.dims if d.ragged]
@@ -66,22 +57,26 @@ def _input(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return pack(value, Rows.over(ragged), batch) if ragged else value
 
 
+@RULES("const")
 def _const(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     dtype = dtype_of(node.type.elem, batch.dtype)
     return Value(torch.tensor(node["value"], dtype=dtype, device=batch.device), ())
 
 
+@RULES("iota")
 def _iota(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return Value(torch.arange(batch.extent(node["dim"]), device=batch.device), (node["dim"],))
 
 
+@RULES("count")
 def _count(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return batch.count([node["dim"]])
 
 
+@RULES(*_FUNCTIONS, "where", "cast")
 def _elementwise(node: Node, args: Sequence[Value], batch: Batch) -> Value:
-    if node.op in _GUARDED:
-        args = [batch.fill(a, _GUARDED[node.op]) for a in args]
+    if (regular := OPS[node.op].regular) is not None:  # at padding too
+        args = [batch.fill(a, regular) for a in args]
     dims = with_batch(node.type.dims, *args)
     return Value(_apply(node, [a.align(dims) for a in args], batch), dims)
 
@@ -91,9 +86,10 @@ def _apply(node: Node, args: Sequence[Tensor], batch: Batch) -> Tensor:
         return args[0].to(dtype_of(node.type.elem, batch.dtype))
     if node.op == "where":
         return torch.where(args[0], args[1], args[2])
-    return UNARY[node.op](args[0]) if node.op in UNARY else BINARY[node.op](args[0], args[1])
+    return _FUNCTIONS[node.op](*args)
 
 
+@RULES("rename")
 def _rename(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     (x,) = args
     rows = x.rows.renamed(node["src"], node["dst"]) if x.rows else None
@@ -102,11 +98,13 @@ def _rename(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return Value(x.tensor, with_batch(node.type.dims, x))
 
 
+@RULES("transpose")
 def _transpose(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     dims = with_batch(node.type.dims, args[0])
     return Value(args[0].permute(dims), dims)
 
 
+@RULES("stack")
 def _stack(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     shared = with_batch(node.type.dims[:-1], *args)
     extents = [batch.extent(d) for d in shared]
@@ -114,6 +112,7 @@ def _stack(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return Value(torch.stack(tensors, -1), (*shared, node["dim"]), tuple(args))
 
 
+@RULES("concat")
 def _concat(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     shared = with_batch(node.type.dims[:-1], *args)
     joined = Dim("<joined>")
@@ -125,29 +124,34 @@ def _concat(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return Value(torch.cat(parts, -1), (*shared, node["dim"]))
 
 
+@RULES("pick")
 def _pick(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     (x,) = args
     return Value(x.tensor.select(x.axis(node["dim"]), node["index"]), with_batch(node.type.dims, x))
 
 
+@RULES("slice")
 def _slice(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     (x,) = args
     tensor = x.tensor.narrow(x.axis(node["dim"]), node["start"], node["dst"].size)
     return Value(tensor, with_batch(node.type.dims, x))
 
 
+@RULES("unflatten")
 def _unflatten(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     (x,) = args
     dims = with_batch(node.type.dims, x)
     return Value(x.tensor.reshape([batch.extent(d) for d in dims]), dims)
 
 
+@RULES("flatten")
 def _flatten(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     (x,) = args
     at = x.axis(node["dims"][0])
     return Value(x.tensor.flatten(at, at + 1), with_batch(node.type.dims, x))
 
 
+@RULES("contract")
 def _contract(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     a, b = args
     ragged = [d for d in node["over"] if d.ragged]
@@ -169,6 +173,7 @@ def _contract(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return Value(made.permute(dims), dims)
 
 
+@RULES(*REDUCE)
 def _reduce(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     over, op = node["over"], node.op
     if op in SUMS:
@@ -221,6 +226,7 @@ def _squared_distances(pos: Tensor) -> Tensor:
     return distance
 
 
+@RULES("knn")
 @torch.no_grad()
 def _knn(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     over, coord, nbr = node["over"], node["coord"], node["nbr"]
@@ -243,6 +249,7 @@ def _knn(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return batch.fill(Value(index, dims), -1)
 
 
+@RULES("gather")
 def _gather(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     x, idx = args
     into: Dim = node.operands[1].type.into  # type: ignore[assignment]
@@ -265,6 +272,7 @@ def _gather(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return Value(result.permute(dims), dims)
 
 
+@RULES("window")
 def _window(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     dim, win = node["dim"], node["win"]
     x = batch.fill(args[0], 0, [dim])
@@ -276,6 +284,7 @@ def _window(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return Value(padded.unfold(axis, win.size, node["stride"]), with_batch(node.type.dims, x))
 
 
+@RULES("dropout")
 def _dropout(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     (x,) = args
     return Value(dropped(x.tensor, node["p"]) if batch.training and node["p"] else x.tensor, x.dims)
@@ -299,35 +308,12 @@ def kept(x: Tensor, p: float) -> tuple[Tensor, float]:
     return keep, 2**16 / (2**16 - lost)
 
 
+@RULES("stop_gradient")
 def _stop_gradient(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return Value(args[0].tensor.detach(), args[0].dims)
 
 
-#: op -> (node, operand values, batch) -> value; ``param`` is looked up by the module
-RULES: dict[str, Rule] = {
-    "input": _input,
-    "const": _const,
-    "iota": _iota,
-    "count": _count,
-    **dict.fromkeys(ir.ELEMENTWISE, _elementwise),
-    "rename": _rename,
-    "transpose": _transpose,
-    "stack": _stack,
-    "concat": _concat,
-    "pick": _pick,
-    "slice": _slice,
-    "unflatten": _unflatten,
-    "flatten": _flatten,
-    "contract": _contract,
-    **dict.fromkeys(ir.REDUCE, _reduce),
-    "knn": _knn,
-    "gather": _gather,
-    "window": _window,
-    "batch_norm": batch_norm,
-    "dropout": _dropout,
-    "stop_gradient": _stop_gradient,
-    "fidelity": quantum.fidelity,
-    "expect": quantum.expect,
-    "probs": quantum.probs,
-    "sample": quantum.probs,
-}
+RULES("batch_norm")(batch_norm)
+RULES("fidelity")(quantum.fidelity)
+RULES("expect")(quantum.expect)
+RULES("probs", "sample")(quantum.probs)

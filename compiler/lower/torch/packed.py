@@ -15,16 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hepq.compiler.ir.node import ELEMENTWISE, QUANTUM, REDUCE, Node
+from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.torch.values import BATCH, Batch, Rows, Table, Value
+from hepq.core.ops.table import ELEMENTWISE, IDENTITY, QUANTUM, REDUCE, SHAPE
 from hepq.core.types import Dim
 
 #: ops that treat every entry alone, if what they sum over is not ragged; they keep the layout of their operands
-_ENTRYWISE = (
-    ELEMENTWISE
-    | REDUCE
-    | frozenset("rename transpose stack concat pick slice unflatten flatten dropout stop_gradient".split())
-)
+_ENTRYWISE = ELEMENTWISE | REDUCE | SHAPE | IDENTITY
 
 #: reductions of packed values, row by row, whatever they are over
 SUMS = frozenset(("reduce_sum", "reduce_mean"))

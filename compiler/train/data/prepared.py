@@ -14,15 +14,16 @@ import torch
 from numpy.typing import NDArray
 
 from hepq.compiler.ir.infer import make
-from hepq.compiler.ir.node import ELEMENTWISE, REDUCE, Module, Node
+from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.torch.module import to_torch
 from hepq.compiler.passes.base import substitute
 from hepq.compiler.schema.events import read_inputs
 from hepq.compiler.train.data.table import Table, written
+from hepq.core.ops.table import ELEMENTWISE, REDUCE, SHAPE
 from hepq.core.types import Type
 
 #: what depends on its operands alone
-_PURE = ELEMENTWISE | REDUCE | frozenset("rename transpose stack concat pick slice unflatten flatten contract".split())
+_PURE = ELEMENTWISE | REDUCE | SHAPE | {"contract"}
 #: how many times the numbers that it is made of a stored value may have, a particle being taken for one of so many
 GROWTH, ENTRIES = 4, 30
 #: events computed at a time

@@ -19,9 +19,10 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hepq.compiler.ir.node import QUANTUM, Module, Node
+from hepq.compiler.ir.node import Module, Node
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.core.ops.table import OPS, QUANTUM
 from hepq.core.types import Dim
 from hepq.runtime.engine.threads import available
 
@@ -29,7 +30,6 @@ from hepq.runtime.engine.threads import available
 PRODUCTS, NUMBER = 25e9, 1e-9
 #: seconds of a forward pass on one core that make another thread worth waiting for, in some hundred operations
 ENOUGH = 0.015
-_LEAVES = frozenset("input param const iota count rename".split())
 
 
 @dataclass(frozen=True)
@@ -101,13 +101,13 @@ def seconds(module: Module, events: int, entries: Mapping[str, float]) -> float:
 
 
 def _cost(node: Node, entries: Mapping[str, float]) -> float:
-    if node.op in _LEAVES:
+    if not node.operands or node.op == "rename":
         return 0.0
     made = _size(node.type.dims, entries)
     if node.op == "contract":
         return made * _size(node["over"], entries) / PRODUCTS
     if node.op in QUANTUM:
-        circuits = [node[side] for side in (("left", "right") if node.op == "fidelity" else ("circuit",))]
+        circuits = [node[side] for side in OPS[node.op].circuits]
         runs = _size(node.operands[0].type.dims[:-1], entries)
         gates: float = sum(len(c.ops) * 2**c.qubits for c in circuits)
         return runs * gates * NUMBER

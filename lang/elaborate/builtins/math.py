@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hepq.core.ops.row import Op
+from hepq.core.ops.table import OPS, REDUCE
 from hepq.core.source import Span
 from hepq.core.types import LORENTZ, Dim, Type
 from hepq.lang.elaborate import arithmetic
@@ -15,15 +17,6 @@ from hepq.lang.elaborate.context import Context, Reported
 from hepq.lang.elaborate.phrasing import pure_help, reduce_help
 from hepq.lang.elaborate.values import Builtin, Init, Quantity, Tensor, Value, describe, length
 from hepq.lang.syntax import ast
-
-#: functions of a pure number, with what computes them for static arguments
-FUNCTIONS: dict[str, Callable[[float], float]] = {
-    "exp": math.exp, "log": math.log, "log1p": math.log1p, "expm1": math.expm1, "sin": math.sin, "cos": math.cos,
-    "tan": math.tan, "asin": math.asin, "acos": math.acos, "atan": math.atan, "sinh": math.sinh, "cosh": math.cosh,
-    "tanh": math.tanh, "asinh": math.asinh, "sigmoid": lambda v: 1 / (1 + math.exp(-v)), "erf": math.erf,
-    "floor": math.floor, "ceil": math.ceil,
-}  # fmt: skip
-REDUCTIONS = ("sum", "mean", "min", "max", "any", "all")
 
 
 def _function(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
@@ -34,13 +27,19 @@ def _function(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) ->
         ctx.error("HQ0303", a.where("x"), function=fn.name, unit=value.unit, help=help)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         try:
-            return float(FUNCTIONS[fn.name](value))
+            return float(_static(fn.name, value))
         except (ValueError, OverflowError):
             ctx.error("HQ0405", span, expression=span.text[:60])
     x = unitless(ctx, a.tensor("x"), a.where("x"), fn.name)
     if LORENTZ in x.type.dims:
         ctx.error("HQ0305", a.where("x"), op=fn.name, left=x.type, right="")
     return ctx.emit(fn.name, [x], _real(x), span)
+
+
+def _static(op: str, *values: Any) -> Any:
+    evaluate = OPS[op].static
+    assert evaluate is not None, op
+    return evaluate(*values)
 
 
 def _real(x: Tensor) -> Type:
@@ -54,7 +53,7 @@ def _keep_unit(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -
     if fn.name == "sqrt":
         return arithmetic.power(ctx, value, 0.5, span, a.where("x"), span)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return abs(value) if fn.name == "abs" else (value > 0) - (value < 0)
+        return _static(fn.name, value)
     x = a.tensor("x")
     if LORENTZ in x.type.dims or x.type.elem not in ("real", "int"):
         ctx.error(
@@ -77,8 +76,7 @@ def _pairwise(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) ->
 
 def _elementwise(ctx: Context, op: str, items: Sequence[tuple[Value, Span]], span: Span) -> Value:
     if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v, _ in items):
-        static: dict[str, Callable[..., Any]] = {"min": min, "max": max, "hypot": math.hypot, "atan2": math.atan2}
-        return static[op](*(v for v, _ in items))
+        return _static(op, *(v for v, _ in items))
     out = ctx.tensor(*items[0])
     for value, where in items[1:]:
         out = arithmetic.elementwise(ctx, op, out, ctx.tensor(value, where), span, items[0][1], where)
@@ -156,11 +154,15 @@ def _size(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Val
     return value.size
 
 
+def _called(op: Op) -> Callable[..., Value]:
+    if op.group == "binary":
+        return _pairwise
+    return _function if op.unit == "number" else _keep_unit
+
+
 MATH = {
-    **dict.fromkeys(FUNCTIONS, _function),
-    **dict.fromkeys(("abs", "sign", "sqrt"), _keep_unit),
-    **dict.fromkeys(("hypot", "atan2"), _pairwise),
-    **dict.fromkeys(REDUCTIONS, _reduce),
+    **{name: _called(op) for name, op in OPS.items() if op.static is not None},
+    **{op.removeprefix("reduce_"): _reduce for op in OPS if op in REDUCE},
     **dict.fromkeys(("real", "int"), _cast),
     **dict.fromkeys(INITIALISERS, _initialiser),
     "size": _size,

@@ -12,12 +12,13 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from hepq.core.circuits import Angle
+from hepq.core.ops.table import RANDOM
 from hepq.core.types import Type
 from hepq.lang.elaborate.circuits.states import Slot
 from hepq.lang.elaborate.values import Tensor
 
 #: differ each time they are emitted, or are made once anyway
-_UNIQUE = frozenset(("dropout", "param", "input"))
+_UNIQUE = RANDOM | {"param", "input"}
 #: of a sum that may come to one slot again, as in ``x + y - y``
 _MAX_TERMS = 64
 Key = tuple[Any, ...]

@@ -19,7 +19,7 @@ from hepq.compiler.circuits.portfolio.recipes import LeftOut, Recipe, tries
 from hepq.compiler.circuits.portfolio.score import score
 from hepq.compiler.circuits.portfolio.search import compile_circuit
 from hepq.compiler.circuits.synthesis.structure import structure_aware
-from hepq.compiler.ir.interpret_quantum import state
+from hepq.compiler.ir.state_vector import state
 from hepq.core.circuits import Angle, Barrier, Circuit, Gate, Op, check
 from hepq.runtime.quantum.backends.aer import aer_circuit
 from hepq.runtime.quantum.backends.components import parts

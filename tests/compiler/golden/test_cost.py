@@ -14,8 +14,8 @@ from hepq.compiler.driver.compilation import build_file, compile_file
 from hepq.compiler.driver.options import Options
 from hepq.compiler.golden import cost as golden_cost
 from hepq.compiler.golden.cost import affordable, cost
-from hepq.compiler.ir.interpret_quantum import COPIES
 from hepq.compiler.ir.node import Module
+from hepq.compiler.ir.state_vector import COPIES
 from hepq.core.diagnostics.diagnostic import HepqError
 
 

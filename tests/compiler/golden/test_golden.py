@@ -91,8 +91,8 @@ def test_what_leaves_float32_is_unfit(tmp_path: Path) -> None:
 
 @pytest.mark.case("verify_own_artifact")
 def test_a_fault_of_an_emitter_makes_compile_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tanh = mathfn.UNARY["tanh"]
-    monkeypatch.setitem(mathfn.UNARY, "tanh", lambda x: tanh(x) + const(1e-3, "float32"))
+    tanh = mathfn.FUNCTIONS["tanh"]
+    monkeypatch.setitem(mathfn.FUNCTIONS, "tanh", lambda x: tanh(x) + const(1e-3, "float32"))
     with pytest.raises(HepqError, match=r"HQ0765.*output output of golden event \d+ by 1\.0e-03"):
         compiled(tmp_path, "model M(x: real[3]) -> real[3] = tanh(x)\n")
     assert list(tmp_path.iterdir()) == [tmp_path / "m.hepq"]

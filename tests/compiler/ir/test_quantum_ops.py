@@ -9,8 +9,8 @@ from qiskit.quantum_info import SparsePauliOp, Statevector
 
 from hepq.compiler.ir.infer import RuleError, make
 from hepq.compiler.ir.interpret import run_event
-from hepq.compiler.ir.interpret_quantum import state
 from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.ir.state_vector import state
 from hepq.compiler.ir.verify import verify
 from hepq.core.circuits import Angle, Circuit, Gate
 from hepq.core.types import Dim, Type

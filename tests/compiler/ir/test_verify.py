@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from hepq.compiler.ir import node as ir
 from hepq.compiler.ir.infer import RULES, RuleError, make
 from hepq.compiler.ir.interpret import RULES as INTERPRETED
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.ir.verify import VerifyError, verify
+from hepq.core.ops import table as ir
 from hepq.core.types import ENERGY, ONE, Dim, Type
 from tests.support.generate import modules
 from tests.support.graphs import particle_net

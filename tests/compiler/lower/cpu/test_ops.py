@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from hepq.compiler.ir import interpret
-from hepq.compiler.ir import node as ir
 from hepq.compiler.ir.infer import RULES, make
-from hepq.compiler.ir.node import QUANTUM, Module, Node
+from hepq.compiler.ir.node import Module, Node
+from hepq.core.ops import table as ir
+from hepq.core.ops.table import QUANTUM
 from hepq.core.types import Dim, Type
 from tests.support.flat import flat_outputs
 from tests.support.generate import modules, random_events, random_weights, seeded_module

@@ -10,15 +10,15 @@ import pytest
 
 from benchmarks.compiled.agreement import OWN_LOSS, difference, is_stable
 from benchmarks.shared.stdlib_programs import module_of
-from hepq.compiler.ir import node
 from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.interpret import run
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.onnx import OnnxError, lower
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.pipelines import INFERENCE
+from hepq.core.ops import table
 from hepq.core.types import Dim, Type
-from hepq.runtime.events.elementwise import BINARY, UNARY
+from hepq.runtime.events.elementwise import NUMPY
 from tests.support.generate import random_events, random_weights, seeded_module
 from tests.support.graphs import grid_neighbours
 from tests.support.ort_call import Loaded
@@ -45,7 +45,7 @@ def test_random_modules(seed: int) -> None:
 def elementwise(*ops: str) -> Module:
     bound = Dim("part", bound=100_000)
     a, b = (make("input", name=n, type=Type("real", (bound,))) for n in "ab")
-    return Module("m", (a, b), {op: make(op, *((a, b) if op in node.BINARY else (a,))) for op in ops})
+    return Module("m", (a, b), {op: make(op, *((a, b) if op in table.BINARY else (a,))) for op in ops})
 
 
 def numbers(rng: np.random.Generator) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -59,7 +59,7 @@ def numbers(rng: np.random.Generator) -> tuple[np.ndarray[Any, Any], np.ndarray[
     return a.astype(np.float32), b.astype(np.float32)
 
 
-FUNCTIONS = sorted((node.UNARY - {"not"}) | {"mod", "pow", "atan2", "hypot", "div", "min", "max"})
+FUNCTIONS = sorted((table.UNARY - {"not"}) | {"mod", "pow", "atan2", "hypot", "div", "min", "max"})
 
 
 def test_functions_are_accurate_everywhere() -> None:
@@ -68,7 +68,7 @@ def test_functions_are_accurate_everywhere() -> None:
     for op in FUNCTIONS:
         x, y = a.astype(np.float64), b.astype(np.float64)
         with np.errstate(all="ignore"):
-            exact = UNARY[op](x) if op in UNARY else BINARY[op](x, y)
+            exact = NUMPY[op](x) if op in table.UNARY else NUMPY[op](x, y)
             kept = np.isfinite(exact.astype(np.float32)) & (np.abs(exact) > 1e-37)
         np.testing.assert_allclose(got[op][0][kept], exact[kept], rtol=5e-7, err_msg=op)
 
@@ -79,7 +79,7 @@ def test_functions_at_the_edges() -> None:
     got = Loaded(elementwise(*FUNCTIONS), {})([{"a": a, "b": b}])
     for op in FUNCTIONS:
         with np.errstate(all="ignore"):
-            wanted = UNARY[op](a) if op in UNARY else BINARY[op](a, b)
+            wanted = NUMPY[op](a) if op in table.UNARY else NUMPY[op](a, b)
         kept = np.isnan(a) <= (op != "hypot")  # C's hypot of NaN and infinity is infinite, ours NaN
         kept &= np.isnan(b) <= (op != "hypot")
         np.testing.assert_allclose(got[op][0][kept], wanted[kept], rtol=1e-6, err_msg=op)

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from hepq.compiler.circuits.check import dense
-from hepq.compiler.ir import interpret_quantum
+from hepq.compiler.ir import state_vector
 from hepq.core.circuits import Angle, Circuit, Gate
 from hepq.core.errors import DataError
 from hepq.runtime.quantum.backends.exact import Exact
@@ -96,7 +96,7 @@ def test_what_fits_is_let_through_and_small_states_need_no_look(monkeypatch: pyt
         lambda c: Exact().probabilities(c, np.zeros((1, 1))),
         lambda c: Exact().means(c, np.zeros((1, 1)), [tuple((1.0, ((q, "Z"),)) for q in range(c.qubits))]),
         lambda c: state.states(c, torch.zeros(1, 1)),
-        lambda c: interpret_quantum.state(c, np.zeros(1)),
+        lambda c: state_vector.state(c, np.zeros(1)),
         lambda c: dense.probabilities(c, np.zeros(1), range(c.qubits)),
     ],
 )

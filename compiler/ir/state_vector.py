@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.ir.node import Node
 from hepq.core.circuits import Barrier, Circuit, Diagonal
-from hepq.core.types import Dim
 from hepq.runtime.quantum.matrices import matrix
 from hepq.runtime.quantum.simulate.memory import AMPLITUDE, ask
 
@@ -99,28 +97,8 @@ def _signs(wires: tuple[int, ...], qubits: int) -> NDArray[np.int8]:
     return found
 
 
-def fidelity(node: Node, args: Sequence[NDArray[Any]], ctx: Any) -> NDArray[Any]:
-    a, b = (states(node[side], x) for side, x in zip(("left", "right"), args, strict=True))
-    left, right = (_aligned(s, o.type.dims[:-1], node.type.dims) for s, o in zip((a, b), node.operands, strict=True))
-    overlap: NDArray[Any] = np.abs((np.conj(right) * left).sum(-1)) ** 2
-    return overlap
-
-
-def _aligned(states: State, dims: Sequence[Dim], wanted: Sequence[Dim]) -> State:
-    own = [d for d in wanted if any(d.key == o.key for o in dims)]
-    keys = [d.key for d in dims]
-    states = states.transpose([*(keys.index(d.key) for d in own), len(dims)])
-    shape = [states.shape[own.index(d)] if d in own else 1 for d in wanted]
-    return states.reshape(*shape, states.shape[-1])
-
-
-def expect(node: Node, args: Sequence[NDArray[Any]], ctx: Any) -> NDArray[Any]:
-    psi = states(node["circuit"], args[0])
-    values = [_expectation(psi, terms) for terms in node["observables"]]
-    return values[0] if node["dim"] is None else np.stack(values, -1)
-
-
-def _expectation(psi: State, terms: Sequence[tuple[float, Sequence[tuple[int, str]]]]) -> NDArray[Any]:
+def expectation(psi: State, terms: Sequence[tuple[float, Sequence[tuple[int, str]]]]) -> NDArray[Any]:
+    """Of each state: ``terms`` are a coefficient and Paulis by wire, added."""
     total = np.zeros(psi.shape[:-1])
     for coefficient, paulis in terms:
         moved = psi.reshape(-1, psi.shape[-1])
@@ -128,8 +106,3 @@ def _expectation(psi: State, terms: Sequence[tuple[float, Sequence[tuple[int, st
             moved = _apply(moved, matrix(name.lower())[None], [wire])
         total = total + coefficient * (np.conj(psi) * moved.reshape(psi.shape)).sum(-1).real
     return total
-
-
-def probs(node: Node, args: Sequence[NDArray[Any]], ctx: Any) -> NDArray[Any]:
-    """Probabilities; also of ``sample``, whose estimate tends to them."""
-    return np.abs(states(node["circuit"], args[0])) ** 2

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every operation of the IR. A new one needs its row here, and a rule where a back end has no default for it.
+
+``tests/compiler/test_op_table.py`` names what is missing; ``python -m tests.docs.update`` renews the documentation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+from hepq.core.ops.row import Op
+from hepq.core.types import Elem
+
+_NUMBERS: tuple[Elem, ...] = ("real", "int")
+_ANY: tuple[Elem, ...] = ("real", "int", "bool")
+
+#: of a pure number
+_function = partial(Op, group="unary", operands="x", takes=("real",), unit="number", coerce="real")
+_unary = partial(Op, group="unary", operands="x", takes=_NUMBERS, coerce="number", cheap=True)
+_binary = partial(Op, group="binary", operands="a, b", takes=_NUMBERS, coerce="number", cheap=True)
+_compare = partial(_binary, gives="bool", unit="none")
+_logic = partial(Op, group="binary", operands="a, b", takes=("bool",), commutative=True, cheap=True)
+_move = partial(Op, group="shape", operands="x")
+_reduce = partial(Op, group="reduce", operands="x", attrs={"over": "dims"})
+_circuit = partial(Op, group="quantum", operands="a")
+
+_ROWS = (
+    Op("input", "leaf", attrs={"name": "text"}, doc="name"),
+    Op("param", "leaf", attrs={"path": "text", "init": "init", "trainable": "flag"},
+       doc="path, init (a tuple, see ``INITS`` in ``infer.py``), trainable"),
+    Op("const", "leaf", attrs={"value": "value"}, doc="value: float | int | bool (a scalar)"),
+    Op("iota", "leaf", attrs={"dim": "dim"}, doc="dim; int[dim] = 0, 1, 2 …"),
+    Op("count", "leaf", attrs={"dim": "dim"}, doc="dim; int, entries of dim in this event (its size if static)"),
+
+    _function("exp", static=math.exp, regular=0.5, numpy="exp", torch="exp", onnx="Exp"),
+    _function("log", static=math.log, regular=0.5, numpy="log", torch="log", onnx="Log"),
+    _function("log1p", static=math.log1p, regular=0.5, numpy="log1p", torch="log1p"),
+    _function("expm1", static=math.expm1, regular=0.5, numpy="expm1", torch="expm1"),
+    _function("sin", static=math.sin, odd=True, numpy="sin", torch="sin", onnx="Sin", c="sinf"),
+    _function("cos", static=math.cos, even=True, numpy="cos", torch="cos", onnx="Cos", c="cosf"),
+    _function("tan", static=math.tan, odd=True, regular=0.5, numpy="tan", torch="tan", onnx="Tan", c="tanf"),
+    _function("asin", static=math.asin, odd=True, regular=0.5, numpy="arcsin", torch="asin", onnx="Asin", c="asinf"),
+    _function("acos", static=math.acos, regular=0.5, numpy="arccos", torch="acos", onnx="Acos", c="acosf"),
+    _function("atan", static=math.atan, odd=True, numpy="arctan", torch="atan", onnx="Atan", c="atanf"),
+    _function("sinh", static=math.sinh, odd=True, regular=0.5, numpy="sinh", torch="sinh", onnx="Sinh", c="sinhf"),
+    _function("cosh", static=math.cosh, regular=0.5, even=True, numpy="cosh", torch="cosh", onnx="Cosh", c="coshf"),
+    _function("tanh", static=math.tanh, odd=True, numpy="tanh", torch="tanh", onnx="Tanh"),
+    _function("asinh", static=math.asinh, odd=True, numpy="arcsinh", torch="asinh", onnx="Asinh", c="asinhf"),
+    _function("sigmoid", static=lambda v: 1 / (1 + math.exp(-v)), doc="1 / (1 + e⁻ˣ)", torch="sigmoid", onnx="Sigmoid"),
+    _function("erf", static=math.erf, odd=True, torch="erf", onnx="Erf"),
+    _function("floor", static=math.floor, cheap=True, numpy="floor", torch="floor", onnx="Floor"),
+    _function("ceil", static=math.ceil, cheap=True, numpy="ceil", torch="ceil", onnx="Ceil"),
+    _unary("neg", symbol="-", odd=True, numpy="negative", torch="neg", onnx="Neg"),
+    _unary("abs", static=abs, even=True, numpy="abs", torch="abs", onnx="Abs"),
+    _unary("sign", static=lambda v: (v > 0) - (v < 0), odd=True, doc="−1, 0 or 1", unit="none",
+           numpy="sign", torch="sign", onnx="Sign"),
+    _unary("sqrt", takes=("real",), coerce="real", unit="root", static=math.sqrt, regular=0.5,
+           doc="of half the unit's power", numpy="sqrt", onnx="Sqrt"),
+    _unary("not", takes=("bool",), coerce=None, unit="number", symbol="not",
+           numpy="logical_not", torch="logical_not", onnx="Not"),
+
+    _binary("add", symbol="+", commutative=True, neutral=0, numpy="add", torch="add", onnx="Add"),
+    _binary("sub", symbol="-", neutral=0, numpy="subtract", torch="sub", onnx="Sub"),
+    _binary("mul", symbol="*", odd=True, unit="product", commutative=True, neutral=1,
+            numpy="multiply", torch="mul", onnx="Mul"),
+    _binary("div", symbol="/", odd=True, unit="quotient", takes=("real",), coerce="real", neutral=1, regular=1,
+            numpy="divide", torch="div", onnx="Div"),
+    _binary("mod", symbol="%", cheap=False, regular=1, numpy="mod", torch="remainder"),
+    _binary("pow", symbol="^", unit="power", takes=("real",), coerce="real", neutral=1, cheap=False, regular=1,
+            numpy="power", torch="pow", onnx="Pow"),
+    _binary("min", static=min, commutative=True, numpy="minimum", torch="minimum", onnx="Min"),
+    _binary("max", static=max, commutative=True, numpy="maximum", torch="maximum", onnx="Max"),
+    _binary("atan2", static=math.atan2, operands="y, x", takes=("real",), coerce="real", unit="none", cheap=False,
+            regular=1, numpy="arctan2", torch="atan2", c="atan2f"),
+    _binary("hypot", static=math.hypot, takes=("real",), coerce="real", commutative=True, even=True, cheap=False,
+            regular=1, numpy="hypot", c="hypotf"),
+    _compare("eq", symbol="==", takes=_ANY, coerce="alike", commutative=True, numpy="equal", torch="eq", onnx="Equal"),
+    _compare("ne", symbol="!=", takes=_ANY, coerce="alike", commutative=True, numpy="not_equal", torch="ne"),
+    _compare("lt", symbol="<", numpy="less", torch="lt", onnx="Less"),
+    _compare("le", symbol="<=", numpy="less_equal", torch="le", onnx="LessOrEqual"),
+    _compare("gt", symbol=">", numpy="greater", torch="gt", onnx="Greater"),
+    _compare("ge", symbol=">=", numpy="greater_equal", torch="ge", onnx="GreaterOrEqual"),
+    _logic("and", symbol="and", numpy="logical_and", torch="logical_and", onnx="And"),
+    _logic("or", symbol="or", numpy="logical_or", torch="logical_or", onnx="Or"),
+
+    Op("where", "select", "cond, a, b", takes=("bool",), cheap=True, doc="elementwise"),
+    Op("cast", "cast", "x", cheap=True, doc="to type.elem (bool -> 0/1, int -> real, real -> int truncates)"),
+
+    _move("rename", attrs={"src": "dim", "dst": "dim"},
+          doc="src, dst: the same data, dim src now called dst (``part`` -> ``part'``)"),
+    _move("transpose", doc="same dims, node's order"),
+    _move("stack", operands="x0, x1, …", attrs={"dim": "dim"}, takes=_ANY, coerce="alike",
+          doc="dim (new, last); operands broadcast to the union of their dims"),
+    _move("concat", operands="x0, x1, …", attrs={"along": "dim of each", "dim": "dim"}, takes=_ANY, coerce="alike",
+          doc="along: one dim per operand, dim: the joined dim (last)"),
+    _move("pick", attrs={"dim": "dim", "index": "int"}, doc="dim, index: one entry, dim dropped"),
+    _move("slice", attrs={"dim": "dim", "start": "int", "dst": "dim"},
+          doc="dim, start, dst: dst.size entries from start; dst takes dim's place"),
+    _move("unflatten", attrs={"dim": "dim", "into": "two dims"},
+          doc="dim, into: (outer, inner), row-major, in dim's place"),
+    _move("flatten", attrs={"dims": "two dims", "dst": "dim"},
+          doc="dims: (outer, inner), adjacent, dst: in their place"),
+
+    Op("contract", "contract", "a, b", {"over": "dims"}, takes=_NUMBERS, coerce="real", commutative=True,
+       doc="over: dims; sum of products, other dims aligned by name"),
+    _reduce("reduce_sum", takes=_NUMBERS, coerce="number", numpy="sum"),
+    _reduce("reduce_mean", takes=("real",), coerce="real", numpy="mean"),
+    _reduce("reduce_max", takes=_NUMBERS, coerce="number", numpy="max"),
+    _reduce("reduce_min", takes=_NUMBERS, coerce="number", numpy="min"),
+    _reduce("reduce_any", takes=("bool",), numpy="any"),
+    _reduce("reduce_all", takes=("bool",), numpy="all"),
+
+    Op("knn", "knn", "pos", {"over": "dim", "coord": "dim", "nbr": "dim", "short": "text"}, takes=("real",),
+       coerce="real", doc="over: the points' dim, coord: dims summed in the distance, nbr: Dim(size k), short: "
+       "\"zero\" | \"self\". index(over)[over, nbr]: the k nearest *other* points, nearest first; squared distance by "
+       "differences; ties to the lower index. With fewer than k others, the rest is -1 (\"zero\") or the point "
+       "(\"self\")"),
+    Op("gather", "gather", "x, idx", takes=_ANY,
+       doc="x's dim ``idx.type.into`` is looked up by idx; -1 gives 0. Result dims are those of idx, then x's others; "
+       "a dim in both is aligned by name"),
+    Op("window", "window", "x", {"dim": "dim", "win": "dim", "stride": "int", "pad": "int", "dst": "dim"}, takes=_ANY,
+       doc="dim, win: Dim(size w), stride, pad, dst: y[…, dst=t, …, win=j] = x[dim = t*stride + j - pad], 0 outside "
+       "0..n; win goes last"),
+
+    Op("batch_norm", "training", "x, w, b, mean, var", {"channel": "dim", "eps": "number", "momentum": "number"},
+       coerce="real", doc="channel, eps, momentum: (x - mean) / sqrt(var + eps) * w + b; w, b, mean and var are "
+       "[channel]. In training: statistics over the batch"),
+    Op("dropout", "training", "x", {"p": "number"}, takes=("real",), coerce="real", identity=True, random=True,
+       doc="p; identity outside training"),
+    Op("stop_gradient", "training", "x", identity=True, doc="identity whose derivative is 0"),
+
+    Op("fidelity", "quantum", "a, b", {"left": "circuit", "right": "circuit"},
+       doc="left, right: Circuit. |<right(b)|left(a)>|², each run on |0…0>. The last dim of a and b is their "
+       "circuit's slots; other dims are aligned by name"),
+    _circuit("expect", attrs={"circuit": "circuit", "observables": "observables", "dim": "dim or none"},
+             doc="circuit, observables: per observable (coefficient, ((wire, \"X\"|\"Y\"|\"Z\"), …)) terms, added; "
+             "dim: of the observables, last; None: one, no dim"),
+    _circuit("probs", attrs={"circuit": "circuit", "dim": "dim"},
+             doc="circuit, dim: Dim(size 2^wires), last: of bit strings, wire i is bit i"),
+    _circuit("sample", attrs={"circuit": "circuit", "dim": "dim", "shots": "int"},
+             doc="circuit, dim, shots: as probs; a device estimates them from that many shots"),
+)  # fmt: skip
+
+OPS = {row.name: row for row in _ROWS}
+
+
+def _where(fact: Callable[[Op], object]) -> frozenset[str]:
+    return frozenset(row.name for row in _ROWS if fact(row))
+
+
+UNARY = _where(lambda op: op.group == "unary")
+BINARY = _where(lambda op: op.group == "binary")
+COMPARE = _where(lambda op: op.gives == "bool")
+ELEMENTWISE = UNARY | BINARY | {"where", "cast"}
+#: the numbers of other values, moved about
+SHAPE = _where(lambda op: op.group == "shape")
+#: one operand's numbers at other indices
+ACCESS = _where(lambda op: op.name in SHAPE and op.arity == 1) | {"gather", "window"}
+#: names differ from the elementwise min and max: ``reduce_max``
+REDUCE = _where(lambda op: op.group == "reduce")
+QUANTUM = _where(lambda op: op.group == "quantum")
+IDENTITY = _where(lambda op: op.identity)
+RANDOM = _where(lambda op: op.random)
+COMMUTATIVE = _where(lambda op: op.commutative)
