@@ -13,6 +13,7 @@ from hepq.compiler.importers import onnx_axes as axes
 from hepq.compiler.importers.network import Operation, Unfit
 from hepq.compiler.importers.onnx_conv import conv
 from hepq.compiler.importers.program import Term, Writer, literal
+from hepq.core.ops.table import OPS, UNARY
 
 Rule = Callable[[Writer, Operation], Term]
 
@@ -161,11 +162,8 @@ RULES: dict[str, Rule] = {
     "Gemm": _gemm, "MatMul": _gemm, "BatchNormalization": _batch_norm, "Softmax": partial(_softmax, "softmax"),
     "LogSoftmax": partial(_softmax, "log_softmax"), "Clip": _clip, "Concat": _concat, "Dropout": _same,
     "Identity": _same, "Cast": _cast, "Conv": conv, "LayerNormalization": _layer_norm, **axes.RULES,
-    **{kind: partial(_stage, name) for kind, name in {
-        "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "Exp": "exp", "Log": "log",
-        "Sqrt": "sqrt", "Abs": "abs", "Erf": "erf", "Sin": "sin", "Cos": "cos", "Sinh": "sinh", "Cosh": "cosh",
-        "Asinh": "asinh", "Floor": "floor", "Ceil": "ceil", "Sign": "sign",
-    }.items()},
+    "Relu": partial(_stage, "relu"), "Softplus": partial(_stage, "softplus"),
+    **{op.onnx: partial(_stage, op.name) for op in OPS.values() if op.onnx and op.name in UNARY and op.static},
     "LeakyRelu": partial(_stage, "leaky_relu({alpha})", alpha=0.01), "Elu": partial(_stage, "elu({alpha})", alpha=1.0),
     "Gelu": _gelu, "PRelu": _prelu,
     "Selu": partial(_formula, "{gamma} * elu({x}, {alpha})", alpha=1.6732632, gamma=1.050701),

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hepq.compiler.importers.network import Array, Network, Operation, Unfit
+from hepq.core.ops.table import OPS
 from hepq.lang.syntax.messages import RESERVED
 
 #: names that programs made here use, and so give to nothing else
-_USED = frozenset(
-    "BatchNorm Dense LayerNorm Linear param buffer relu leaky_relu elu gelu softplus clip softmax log_softmax sigmoid "
-    "tanh exp log sqrt abs erf sin cos sinh cosh asinh floor ceil sign concat min max inf pi real zeros".split()
+_USED = {op.name for op in OPS.values() if op.static} | set(
+    "BatchNorm Dense LayerNorm Linear param buffer relu leaky_relu elu gelu softplus clip softmax log_softmax concat "
+    "inf pi real zeros".split()
 )
 
 

@@ -80,9 +80,10 @@ OTHER_AXES = ("Conv", "Squeeze", "Unsqueeze")
 
 
 KINDS = (
-    "Abs Add Asinh BatchNormalization Cast Ceil Clip Concat Cos Cosh Div Dropout Elu Erf Exp Flatten Floor Gelu Gemm "
-    "HardSigmoid HardSwish Identity LayerNormalization LeakyRelu Log LogSoftmax MatMul Max Min Mish Mul Neg PRelu Pow "
-    "Reciprocal Relu Reshape Selu Sigmoid Sign Sin Sinh Softmax Softplus Softsign Sqrt Sub Sum Tanh Transpose"
+    "Abs Acos Add Asin Asinh Atan BatchNormalization Cast Ceil Clip Concat Cos Cosh Div Dropout Elu Erf Exp Flatten "
+    "Floor Gelu Gemm HardSigmoid HardSwish Identity LayerNormalization LeakyRelu Log LogSoftmax MatMul Max Min Mish "
+    "Mul Neg PRelu Pow Reciprocal Relu Reshape Selu Sigmoid Sign Sin Sinh Softmax Softplus Softsign Sqrt Sub Sum "
+    "Tan Tanh Transpose"
 ).split()
 
 
