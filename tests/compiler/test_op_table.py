@@ -20,11 +20,11 @@ from hepq.compiler.lower.program import NotStraight, to_program
 from hepq.compiler.lower.torch import ops as torch
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.pipelines import LEGALISE
+from hepq.core.circuits import Angle, Circuit, Gate
 from hepq.core.ops.rules import Rules
 from hepq.core.ops.table import OPS, QUANTUM
 from hepq.core.types import Dim, Type
 from hepq.runtime.engine import program
-from hepq.runtime.quantum.circuit import Angle, Circuit, Gate
 from tests.support.generate import random_weights
 
 BACKENDS: tuple[Rules[Callable[..., object]], ...] = (
