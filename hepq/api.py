@@ -37,6 +37,7 @@ def load(
     Raises ArtifactError if the file is missing, damaged, changed, too new, not trusted, or for another CPU; HepqError
     if it cannot be rebuilt.
     """
+    from hepq.draw.progress import bar
     from hepq.runtime.arguments import whole
     from hepq.runtime.artifact.artifact import Artifact
     from hepq.runtime.artifact.trust import Trust
@@ -48,7 +49,9 @@ def load(
         from hepq.compiler.driver.rebuilt import recompiled
 
         artifact = recompiled(artifact)
-    return Model(artifact, threads, backend, shots, seed)
+    model = Model(artifact, threads, backend, shots, seed)
+    model.bar = bar
+    return model
 
 
 def attributions(

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that appear whole or not at all, and folders that pass: what is temporary goes with the process that made it.
+"""Files of ours: they appear whole or not at all, or pass with the process that made them; damage is noticed.
 
-Both are named after this machine and held by a lock, which ends with the process however it ends. Whoever next makes
-one in the same place removes those that nobody holds: leftovers of processes that were killed.
+What is temporary is named after this machine and held by a lock, which ends with the process however it ends. Whoever
+next makes one in the same place removes those that nobody holds: leftovers of processes that were killed. What is read
+again carries the SHA-256 of its content. Only regular files are read: a pipe or a device is not waited for.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import platform
 import secrets
 import shutil
+import stat
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator
@@ -26,6 +28,16 @@ _MARK = f"hepq-{hashlib.sha256(platform.node().encode()).hexdigest()[:8]}-"
 _SUFFIX = ".tmp"
 #: folders that were looked through for leftovers
 _swept: set[str] = set()
+ABSENT = "no such file"
+_KINDS = (
+    (stat.S_ISDIR, "it is a directory"),
+    (stat.S_ISFIFO, "it is a pipe"),
+    (stat.S_ISSOCK, "it is a socket"),
+    (stat.S_ISCHR, "it is a device"),
+    (stat.S_ISBLK, "it is a device"),
+)
+MAGIC = b"hepq sealed 1 "
+_HASH = 64
 
 
 def check_writable(path: Path, endings: tuple[str, ...] = (), why: str = "") -> None:
@@ -145,3 +157,65 @@ def _remove_unheld(path: Path) -> None:
 def _remove_folder(path: Path, lock: int) -> None:
     shutil.rmtree(path, ignore_errors=True)
     os.close(lock)
+
+
+def why_not(path: str | Path) -> str:
+    """Why ``path`` is no regular file that can be opened, in words; empty for one that is."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return ABSENT
+    except (OSError, ValueError) as error:
+        return (getattr(error, "strerror", None) or str(error)).lower()
+    if stat.S_ISREG(mode):
+        return "" if os.access(path, os.R_OK) else "permission denied"
+    return next((words for fits, words in _KINDS if fits(mode)), "it is not a regular file")
+
+
+def unopened(path: str | Path, why: str) -> str:
+    """The title of what is said of a file for which ``why_not`` gave a reason."""
+    return f"{ABSENT}: {path}" if why == ABSENT else f"cannot open {path}: {why}"
+
+
+def read(path: Path, most: int) -> bytes:
+    """The bytes of a regular file. Raises OSError, saying why, for anything else and for more than ``most`` bytes."""
+    if why := why_not(path):
+        raise OSError(why)
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(f"it is larger than {most >> 20} MiB")
+    return data
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def seal(content: bytes) -> bytes:
+    """A line with the hash, then ``content``."""
+    return MAGIC + digest(content).encode() + b"\n" + content
+
+
+def unseal(data: bytes) -> bytes:
+    """The content of what ``seal`` made. Raises ValueError, saying why, for anything else."""
+    start = len(MAGIC) + _HASH + 1
+    if data[: len(MAGIC)] != MAGIC:
+        raise ValueError("it has no checksum: it is damaged, or an earlier hepq wrote it")
+    content = data[start:]
+    if data[len(MAGIC) : start] != digest(content).encode() + b"\n":
+        raise ValueError("its checksum does not fit: it is damaged")
+    return content
+
+
+def seal_text(text: str) -> str:
+    """``text``, then its hash on a line of its own."""
+    return f"{text}\n{digest(text.encode())}"
+
+
+def unseal_text(text: str) -> str:
+    """As ``unseal``, of what ``seal_text`` made."""
+    content, _, found = text.rstrip("\n").rpartition("\n")
+    if found != digest(content.encode()):
+        raise ValueError("its checksum does not fit: it is damaged")
+    return content

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Imports of packages that load others which are not needed here."""
+"""Packages that are imported where they are asked for: those of extras, and one that would load others."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.abc import MetaPathFinder
 from types import ModuleType
 from typing import Any
+
+from hepq.core.errors import DataError
 
 
 class _Absent(MetaPathFinder):
@@ -44,3 +47,14 @@ def tvm_ffi() -> Any:
         with without("torch"):
             import tvm_ffi  # noqa: F401
     return sys.modules["tvm_ffi"]
+
+
+def optional(module: str, extra: str) -> ModuleType:
+    """Raises DataError HQ0871 where the package is not installed."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        raise DataError(
+            "HQ0871", f"the package {package} is not installed", str(error), f"pip install 'hepq[{extra}]'"
+        ) from error

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,38 +12,26 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.artifact.artifact import VARIABLES, Artifact
-from hepq.runtime.artifact.manifest import Manifest
-from hepq.runtime.engine import outputs
-from hepq.runtime.engine.cpu import Engine
 from hepq.runtime.events import event_files
-from hepq.runtime.events.batch import Batch, Report, prepare
 from hepq.runtime.events.columns import Raw, collect, field_names
-from hepq.runtime.report.report import NotANumber
+from hepq.runtime.events.source import DEFAULT_STEP
+from hepq.runtime.predict import Summary, predict
+from hepq.runtime.report.report import Report
+from hepq.runtime.scorer import Scorer
+from hepq.runtime.verify import Verification, verify
 
 if TYPE_CHECKING:
-    from hepq.runtime.events.derived import Variables
-    from hepq.runtime.predict import Summary
     from hepq.runtime.quantum.backends.backend import Backend
-    from hepq.runtime.quantum.engine import HybridEngine
     from hepq.runtime.quantum.kernel.artifact_kernel import ArtifactKernel
     from hepq.runtime.quantum.kernel.features import KernelEvents
-    from hepq.runtime.verify import Verification
 
 #: arrays longer than this are scored piece by piece, so that working memory stays bounded
 SLICE = 16384
+#: what shows progress: (name, whether to show it) -> a context that gives what to tell (done, total)
+Bar = Callable[[str, bool], AbstractContextManager[Callable[[int, int], None]]]
 
 
-@dataclass(frozen=True)
-class Scores:
-    """``arrays``: flat, see ``outputs.scatter``. ``outputs``: as users get them. ``report``: what was done."""
-
-    arrays: dict[str, NDArray[Any]]
-    outputs: dict[str, Any]
-    report: Report
-
-
-class Model:
+class Model(Scorer):
     """A compiled tagger. Safe to call from many threads at once.
 
     ``model(events)`` returns the output, or a dict of them if the model has several, one entry per event:
@@ -54,14 +42,8 @@ class Model:
     - awkward records, where the last dim's entries have names: ``model(events).Hbb``.
     """
 
-    def __init__(
-        self, artifact: Artifact, threads: int | None = None, backend: str | Backend = "exact",
-        shots: int | None = None, seed: int | None = 0,
-    ) -> None:  # fmt: skip
-        self.artifact = artifact
-        self.manifest: Manifest = artifact.manifest
-        self._variables = _variables(artifact)
-        self.engine = _engine(artifact, threads, backend, shots, seed)
+    #: shows the progress of ``predict``
+    bar: Bar | None = None
 
     def __call__(self, events: Any, *, tree: str | None = None) -> Any:
         """Score an awkward record array, a mapping of arrays, or ROOT files (path, glob or list of them).
@@ -80,30 +62,6 @@ class Model:
             return parts[0].outputs, report
         return {o.name: _joined([p.outputs[o.name] for p in parts]) for o in self.manifest.outputs}, report
 
-    def score_raw(self, raw: Raw, where: str = "the events", first: int = 0) -> Scores:
-        """Score one batch of flat raw events."""
-        batch: Batch = prepare(self.manifest, raw, where, first)
-        computed = self.engine.run(batch)
-        report = self.with_nan(batch, outputs.nan_events(self.manifest, batch, computed), where, first)
-        arrays = outputs.scatter(self.manifest, batch, computed)
-        return Scores(arrays, outputs.present(self.manifest, batch, arrays), report)
-
-    def with_nan(self, batch: Batch, nan: NDArray[np.bool_], where: str, first: int) -> Report:
-        """The batch's report, with events that score NaN, ``nan`` [events], though nothing read is; and why."""
-        events = np.flatnonzero(nan & ~batch.unscored)
-        if not len(events):
-            return batch.report
-        name = self.manifest.name
-        if self._variables is None:
-            low = first + int(events[0])
-            why: tuple[NotANumber, ...] = (NotANumber("model", name, "scored NaN", 0, len(events), where, low),)
-        else:
-            from hepq.runtime.events.derived import Rows
-
-            rows = Rows(batch.offsets, batch.contents)
-            why = self._variables.causes(self.manifest, rows, events, name, where, first)
-        return replace(batch.report, nan_scores=len(events), not_numbers=(*batch.report.not_numbers, *why))
-
     def predict(
         self,
         files: event_files.Files,
@@ -111,24 +69,21 @@ class Model:
         *,
         tree: str | None = None,
         keep: Sequence[str] = (),
-        step: int | str = event_files.DEFAULT_STEP,
+        step: int | str = DEFAULT_STEP,
         progress: bool = True,
         out_tree: str = "tree",
         weight: str | None = None,
         target: str | None = None,
     ) -> Summary:
         """Score ROOT files of any size into a ROOT TTree or a Parquet file; see ``runtime.predict.predict``."""
-        from hepq.runtime.predict import predict
-
-        return predict(
-            self, files, out, tree=tree, keep=keep, step=step, progress=progress, out_tree=out_tree, weight=weight,
-            target=target,
-        )  # fmt: skip
+        with nullcontext() if self.bar is None else self.bar(self.manifest.name, progress) as tell:
+            return predict(
+                self, files, out, tree=tree, keep=keep, step=step, progress=tell, out_tree=out_tree, weight=weight,
+                target=target,
+            )  # fmt: skip
 
     def verify(self) -> Verification:
         """Replay the artifact's golden vectors on this machine."""
-        from hepq.runtime.verify import verify
-
         return verify(self)
 
     def kernel(
@@ -171,14 +126,6 @@ class Model:
         bounds = [f"{d.name} <= {d.bound}" for d in self.manifest.ragged]
         return "\n".join(described + ([f"  dims {', '.join(bounds)}"] if bounds else []))
 
-    def branches(self) -> list[str]:
-        """The branches a file must have."""
-        return list(dict.fromkeys(c.branch for c in self.manifest.columns))
-
-    def tree(self, tree: str | None) -> str | None:
-        """The tree to read: as asked, else the dataset's."""
-        return tree or (self.manifest.dataset.tree if self.manifest.dataset else None)
-
     def _pieces(self, events: Any, tree: str | None) -> Iterator[tuple[Raw, str, int]]:
         if event_files.is_files(events):
             for source in event_files.find(events, self.tree(tree)):
@@ -192,25 +139,6 @@ class Model:
         for first in range(0, size, SLICE):
             part = {b: events[b][first : first + SLICE] for b in self.branches()}
             yield collect(self.manifest, part, "the events", first), "the events", first
-
-
-def _variables(artifact: Artifact) -> Variables | None:
-    """The dataset's variables, if the artifact has them; those made before hepq kept them do not."""
-    if (data := artifact.members.get(VARIABLES)) is None:
-        return None
-    from hepq.runtime.events.derived import Variables
-
-    return Variables.read(data, str(artifact.path), artifact.manifest)
-
-
-def _engine(
-    artifact: Artifact, threads: int | None, backend: str | Backend, shots: int | None, seed: int | None
-) -> Engine | HybridEngine:
-    if artifact.manifest.circuits is None or artifact.manifest.circuits.program is None:
-        return Engine(artifact, threads)
-    from hepq.runtime.quantum.engine import Compiled, HybridEngine
-
-    return HybridEngine(artifact, Compiled(artifact).measurer(backend, shots, seed), threads)
 
 
 def _length(events: Any, branches: Collection[str]) -> int | None:

@@ -5,26 +5,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from hepq.core.errors import DataError
 from hepq.runtime.artifact.artifact import WEIGHTS
 from hepq.runtime.engine import outputs
 from hepq.runtime.events import event_files
-from hepq.runtime.events.columns import collect
+from hepq.runtime.events.columns import collect, plain
 from hepq.runtime.events.copied import Kind, kinds
-from hepq.runtime.events.plain import plain
+from hepq.runtime.events.source import DEFAULT_STEP, Source
 from hepq.runtime.events.writers import open_writer
 from hepq.runtime.report.judged import Judged
 from hepq.runtime.report.report import Report
-
-if TYPE_CHECKING:
-    from hepq.runtime.model import Model
-
+from hepq.runtime.scorer import Scorer
 
 #: how the mark of scores begins
 _OURS = "hepq: scores of "
@@ -56,14 +51,14 @@ class Summary:
 
 
 def predict(
-    model: Model,
+    model: Scorer,
     files: event_files.Files,
     out: str | Path,
     *,
     tree: str | None = None,
     keep: Sequence[str] = (),
-    step: int | str = event_files.DEFAULT_STEP,
-    progress: bool = True,
+    step: int | str = DEFAULT_STEP,
+    progress: Callable[[int, int], None] | None = None,
     out_tree: str = "tree",
     weight: str | None = None,
     target: str | None = None,
@@ -73,8 +68,8 @@ def predict(
     ``out`` ends in .root (a TTree called ``out_tree``) or .parquet, and appears only when all is done. A TTree has
     an output of several numbers for each particle as ``output_0``, ``output_1``, …. ``keep``
     names branches to copy along, labels for example. ``step`` is how much is held at once, as a number of events
-    or as ``"32 MB"``. ``weight``: a branch that weighs events in the metrics. ``target``: ``OUTPUT=BRANCH``, or the
-    branch alone: what an output of one number should be. A kept
+    or as ``"32 MB"``. ``progress`` is told (events done, of all). ``weight``: a branch that weighs events in the
+    metrics. ``target``: ``OUTPUT=BRANCH``, or the branch alone: what an output of one number should be. A kept
     branch has the widest of its types in the files. Raises DataError; then nothing is left behind.
     """
     start = time.monotonic()
@@ -90,10 +85,8 @@ def predict(
     judged = Judged.of(model.manifest, sources, weight, target)
     wanted = {*model.branches(), *keep, *judged.branches}
     report = Report()
-    with (
-        open_writer(out, columns, out_tree, _mark(model)) as writer,
-        _bar(total, model.manifest.name, progress) as advance,
-    ):
+    done = 0
+    with open_writer(out, columns, out_tree, _mark(model)) as writer:
         for source in sources:
             where = str(source)
             for chunk in event_files.iterate(source, wanted, step):
@@ -102,18 +95,20 @@ def predict(
                 kept = {b: plain(chunk.events[b], b, where, chunk.first) for b in keep}
                 writer.write(outputs.columns(model.manifest, scores.outputs) | kept)
                 report += scores.report + judged.add(scores.arrays, chunk)
-                advance(len(chunk.events))
+                done += len(chunk.events)
+                if progress is not None:
+                    progress(done, total)
     report = replace(report, metrics=judged.metrics(), labels=report.labels if judged.label else None)
     return Summary(Path(out), len(sources), report, time.monotonic() - start, tuple(columns), own)
 
 
-def _mark(model: Model) -> str:
+def _mark(model: Scorer) -> str:
     return f"{_OURS}{model.manifest.name}, weights {model.manifest.members[WEIGHTS][:32]}"
 
 
 def _sources(
-    model: Model, files: event_files.Files, out: str | Path, tree: str | None
-) -> tuple[list[event_files.Source], tuple[str, ...]]:
+    model: Scorer, files: event_files.Files, out: str | Path, tree: str | None
+) -> tuple[list[Source], tuple[str, ...]]:
     """What to read, and the files that a pattern matches too but an earlier run wrote: ``out``, or of the same model.
 
     Raises DataError HQ0817 where ``out`` is an input, HQ0888 for scores of the same model that are named.
@@ -139,7 +134,7 @@ def _sources(
     return found, tuple(own)
 
 
-def _columns(model: Model, sources: Sequence[event_files.Source], keep: Sequence[str]) -> dict[str, Kind]:
+def _columns(model: Scorer, sources: Sequence[Source], keep: Sequence[str]) -> dict[str, Kind]:
     """What is written, by name: results and what is kept."""
     found = outputs.kinds(model.manifest)
     for branch in keep:
@@ -147,14 +142,3 @@ def _columns(model: Model, sources: Sequence[event_files.Source], keep: Sequence
             why = "an output has the same name"
             raise DataError("HQ0818", f'cannot keep "{branch}"', why, "rename the model's output")
     return found | kinds(sources, keep)
-
-
-@contextmanager
-def _bar(total: int, name: str, shown: bool) -> Iterator[Any]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not shown) as bar:
-        task = bar.add_task(name, total=total)
-        yield lambda n: bar.advance(task, n)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,7 @@ from hepq.runtime.artifact.golden import Golden
 from hepq.runtime.artifact.manifest import Described
 from hepq.runtime.events import lorentz
 from hepq.runtime.events.columns import Raw
-
-if TYPE_CHECKING:
-    from hepq.runtime.model import Model
+from hepq.runtime.scorer import Scorer
 
 #: how often momenta are rounded anew
 TRIALS = 4
@@ -67,7 +65,7 @@ class Verification:
 Score = Callable[[Raw, str], Mapping[str, NDArray[Any]]]
 
 
-def verify(model: Model, seed: int = 0) -> Verification:
+def verify(model: Scorer, seed: int = 0) -> Verification:
     """Replay the golden vectors, as ``replay`` does, and the circuits."""
     golden = Golden.from_bytes(model.artifact.members[GOLDEN])
     replayed = replay(model.manifest, golden, lambda raw, where: model.score_raw(raw, where).arrays, seed)
@@ -164,7 +162,7 @@ def _movable(manifest: Described, raw: Raw) -> NDArray[np.bool_]:
     return valid
 
 
-def _natives(model: Model, tolerance: float) -> list[Difference]:
+def _natives(model: Scorer, tolerance: float) -> list[Difference]:
     """Circuits compiled for a device against what they were compiled from."""
     if model.manifest.circuits is None or model.manifest.circuits.natives is None:
         return []

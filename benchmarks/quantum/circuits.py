@@ -37,7 +37,7 @@ from hepq.compiler.circuits.portfolio.score import score
 from hepq.compiler.circuits.portfolio.search import compile_circuit
 from hepq.compiler.targets.quantum import device
 from hepq.core.circuits import Circuit
-from hepq.runtime.artifact.sealed import digest
+from hepq.runtime.files import digest
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from hepq.runtime.artifact.sealed import digest
+from hepq.runtime.files import digest
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -16,8 +16,8 @@ from hepq.compiler.importers.network import Network, Unfit, with_biases, with_la
 from hepq.compiler.importers.program import Writer
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError, Sink
-from hepq.runtime.optional import optional
-from hepq.runtime.regular import why_not
+from hepq.runtime.files import why_not
+from hepq.runtime.imports import optional
 
 #: largest difference that is still rounding
 TOLERANCE = 1e-4

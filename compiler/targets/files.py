@@ -15,9 +15,8 @@ from pydantic import ValidationError
 from hepq.compiler.targets.lattices import Pair, Place, lattice, places
 from hepq.core.diagnostics.catalogue import diag, near
 from hepq.core.diagnostics.diagnostic import Diagnostic, HepqError
-from hepq.runtime.artifact.sealed import digest
+from hepq.runtime.files import digest, read
 from hepq.runtime.quantum.device import FIGURES, Device
-from hepq.runtime.regular import read
 
 FOLDER = Path(__file__).parents[1] / "calibrations"
 QUBIT = ("error", "readout_error", "t1", "t2", "usable", "readout_errors")

@@ -15,6 +15,10 @@ Pair = tuple[int, int]
 Place = tuple[float, float]
 MAX_QUBITS = 1000
 _NAME = re.compile(r"(line|ring|full):(\d{1,6})|(grid):(\d{1,6})[x×](\d{1,6})")
+_ASSUMED = Source(source="hepq: no device has these figures", date=date(2026, 11, 1), status="assumed")
+#: errors of a small, noisy chip (line, ring), and of a large one that is as good as today's best (grid, full)
+SMALL = {"two": 0.03, "one": 3e-3, "readout": 0.06}
+LARGE = {"two": 0.006, "one": 5e-4, "readout": 0.02}
 
 
 @dataclass(frozen=True)
@@ -104,12 +108,6 @@ def _in_rows(size: int, edges: Sequence[Pair]) -> tuple[Place, ...] | None:
         abs(at[a][0] - at[b][0]) + abs(at[a][1] - at[b][1]) == 1 for a, b in edges
     )
     return tuple((float(at[q][0]), float(-at[q][1])) for q in range(size)) if good else None
-
-
-_ASSUMED = Source(source="hepq: no device has these figures", date=date(2026, 11, 1), status="assumed")
-#: errors of a small, noisy chip (line, ring), and of a large one that is as good as today's best (grid, full)
-SMALL = {"two": 0.03, "one": 3e-3, "readout": 0.06}
-LARGE = {"two": 0.006, "one": 5e-4, "readout": 0.02}
 
 
 def abstract(name: str) -> Device | None:

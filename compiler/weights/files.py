@@ -23,7 +23,7 @@ from hepq.compiler.weights.tensor_files import unwrapped
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import Diagnostic, HepqError
 from hepq.lang.syntax import ast
-from hepq.runtime.regular import ABSENT, why_not
+from hepq.runtime.files import ABSENT, why_not
 
 Weights = dict[str, NDArray[np.float32]]
 Tensors = dict[str, NDArray[Any]]

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from math import floor, inf, log10
 from pathlib import Path
@@ -19,7 +17,7 @@ from hepq.cli.shared.reported import ReportFile, check_report, show_report, writ
 from hepq.cli.shared.trust_options import Sha256, Trusted
 
 if TYPE_CHECKING:
-    from hepq.runtime.report.attributions import Attributions, Progress
+    from hepq.runtime.report.attributions import Attributions
 
 
 class By(StrEnum):
@@ -89,6 +87,7 @@ def attribute(
     """
     from hepq.api import attributions, load
     from hepq.draw.attributions import check, draw
+    from hepq.draw.progress import bar
     from hepq.runtime.engine.threads import limited
     from hepq.runtime.files import check_writable
 
@@ -101,7 +100,7 @@ def attribute(
         raise typer.BadParameter("--together is for --by permutation: features have gradients of their own")
     model = load(artifact, threads, sha256=sha256, trusted=trusted)
     groups = [tuple(n.strip() for n in group.split(",") if n.strip()) for group in together]
-    with limited(threads), _watched(quiet, by.value) as progress:
+    with limited(threads), bar(by.value, err().is_terminal and not quiet) as progress:
         found = attributions(
             model, files, by=by.value, output=output, class_=class_, metric=metric.value, repeats=repeats, seed=seed,
             limit=events, tree=tree, ragged=ragged.value, together=groups, baseline=baseline.value, steps=steps,
@@ -115,17 +114,6 @@ def attribute(
     if not quiet:
         _show(found)
         show_report(found.report)
-
-
-@contextmanager
-def _watched(quiet: bool, what: str) -> Iterator[Progress]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = err()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _show(found: Attributions) -> None:

@@ -113,7 +113,7 @@ def kernel(
     if not is_local(backend) and (dask is not None or (workers or 1) > 1):
         raise typer.BadParameter(f"jobs on {backend} are sent by one process: leave out --workers and --dask")
     from hepq.api import load
-    from hepq.draw.kernel_progress import watched
+    from hepq.draw.progress import watched
     from hepq.runtime.engine.threads import limited
     from hepq.runtime.quantum.kernel import export
     from hepq.runtime.quantum.kernel import psd as repairs
@@ -179,7 +179,7 @@ def _array(path: str) -> Any:
     import numpy as np
 
     from hepq.core.errors import DataError
-    from hepq.runtime.regular import unopened, why_not
+    from hepq.runtime.files import unopened, why_not
 
     if why := why_not(path):
         raise DataError("HQ0801", unopened(path, why), f"looked from {Path.cwd()}")

@@ -70,6 +70,8 @@ def _devices(entries: tuple[Entry, ...], titles: bool) -> Table:
     """``titles``: with what makers call them, where there is room; names are never cut short."""
     from rich.table import Table
 
+    from hepq.draw.device import status
+
     table = Table(box=None, collapse_padding=True)
     for heading, right in (
         ("--target", False), *[("device", False)] * titles, ("qubits", True), ("work", True), ("2-qubit", False),
@@ -82,11 +84,6 @@ def _devices(entries: tuple[Entry, ...], titles: bool) -> Table:
             status(e.statuses.get("topology")), status(e.statuses.get("gate_errors")), e.date.isoformat(),
         )  # fmt: skip
     return table
-
-
-def status(word: str | None) -> str:
-    """A status in its colour."""
-    return f"[{ {'calibrated': 'green', 'published': 'cyan'}.get(word or '', 'yellow') }]{word or 'not known'}[/]"
 
 
 @app.command(

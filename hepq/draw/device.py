@@ -83,12 +83,15 @@ def _histogram(errors: Sequence[float]) -> RenderableType:
 def _sources(chip: Device) -> RenderableType:
     from rich.table import Table
 
-    from hepq.cli.targets import status
-
     table = Table("figures", "status", "as of", "from", box=None)
     for name, source in chip.sources.items():
         table.add_row(name.replace("_", " "), status(source.status), source.date.isoformat(), source.source)
     return table
+
+
+def status(word: str | None) -> str:
+    """A status in its colour."""
+    return f"[{ {'calibrated': 'green', 'published': 'cyan'}.get(word or '', 'yellow') }]{word or 'not known'}[/]"
 
 
 def _error(value: float) -> str:

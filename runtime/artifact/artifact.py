@@ -26,8 +26,7 @@ from hepq.core.errors import ArtifactError
 from hepq.runtime.artifact import archive, tensors
 from hepq.runtime.artifact.manifest import FORMAT_VERSION, Code, Manifest
 from hepq.runtime.artifact.trust import Trust
-from hepq.runtime.files import replacing
-from hepq.runtime.regular import unopened, why_not
+from hepq.runtime.files import replacing, unopened, why_not
 
 MANIFEST, WEIGHTS, SOURCE, GOLDEN = "manifest.json", "weights.safetensors", "source.hepq", "golden.safetensors"
 #: which an artifact may have

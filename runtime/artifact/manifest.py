@@ -7,12 +7,29 @@ from collections.abc import Sequence
 from math import prod
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from hepq.runtime.artifact.bounded import MOST_ENTRIES, MOST_NUMBERS, Frozen, Name
 from hepq.runtime.events.ordering import Instruction, check
 
+#: bounds of what is read: entries of a dim, numbers of a value for an event, length of a name
+MOST_ENTRIES, MOST_NUMBERS, LONGEST = 2**31 - 1, 1 << 28, 500
 FORMAT_VERSION = 3
+
+
+def _is_name(text: str) -> str:
+    if not text or len(text) > LONGEST or not text.isprintable():
+        raise ValueError(f"no name: {text[:50]!r}")
+    return text
+
+
+#: of a dim, a value or an entry
+Name = Annotated[str, AfterValidator(_is_name)]
+
+
+class Frozen(BaseModel):
+    """Refuses unknown fields, NaN and infinity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Dim(Frozen):

@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hepq.core.errors import ArtifactError, DataError
-from hepq.runtime.files import replacing
-from hepq.runtime.regular import read, unopened, why_not
+from hepq.runtime.files import read, replacing, unopened, why_not
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

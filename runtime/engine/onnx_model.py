@@ -18,8 +18,8 @@ from hepq.runtime.artifact.golden import Golden
 from hepq.runtime.artifact.manifest import FORMAT_VERSION, OnnxManifest
 from hepq.runtime.artifact.trust import Trust
 from hepq.runtime.events.columns import Raw
-from hepq.runtime.optional import optional
-from hepq.runtime.regular import unopened, why_not
+from hepq.runtime.files import unopened, why_not
+from hepq.runtime.imports import optional
 from hepq.runtime.verify import Verification, replay
 
 #: keys of the model's metadata

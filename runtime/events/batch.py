@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hepq.core.errors import DataError
 from hepq.runtime.artifact.manifest import Branch, Dim, EventSchema
-from hepq.runtime.engine.memory import aligned, aligned_copy
+from hepq.runtime.engine.layout import aligned, aligned_copy
 from hepq.runtime.events.columns import Raw
 from hepq.runtime.events.ordering import evaluate
 from hepq.runtime.report.report import Entries, NotANumber, Report

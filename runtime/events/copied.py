@@ -11,8 +11,8 @@ import numpy as np
 
 from hepq.core.errors import DataError
 from hepq.runtime.events import event_files
-from hepq.runtime.events.event_files import Source
-from hepq.runtime.events.plain import plain
+from hepq.runtime.events.columns import plain
+from hepq.runtime.events.source import Source
 
 #: an awkward type
 Kind: TypeAlias = Any

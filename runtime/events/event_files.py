@@ -11,46 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from hepq.core.errors import DataError
-from hepq.runtime.events import steps
-from hepq.runtime.events.columns import check_present
-from hepq.runtime.regular import unopened, why_not
+from hepq.runtime.events import parquet, root
+from hepq.runtime.events.source import DEFAULT_STEP, Chunk, Source, checked_step, damaged, matched, size
+from hepq.runtime.files import unopened, why_not
 
 Files = str | Path | Sequence[str | Path]
-DEFAULT_STEP = steps.DEFAULT
 PARQUET = (".parquet", ".pq")
 #: what a file's name ends with, where a tree may follow
 _ENDINGS = (".root", *PARQUET)
-
-
-@dataclass(frozen=True)
-class Source:
-    """One file, the tree to read in it ("" in Parquet), and its number of events.
-
-    ``mark``: what ``writers`` left in it. ``pattern``: which matched it, if it was not named.
-    """
-
-    path: str
-    tree: str
-    events: int
-    branches: tuple[str, ...]
-    mark: str = ""
-    pattern: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.tree}" if self.tree else self.path
-
-    def check_present(self, branches: Collection[str], help: str = "") -> None:
-        """Raise DataError HQ0805 for the first of ``branches`` that it lacks."""
-        check_present(list(branches), list(self.branches), str(self), help or _matched(self.pattern))
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Consecutive events of one file; ``first`` is the number of the first."""
-
-    source: Source
-    first: int
-    events: Any
 
 
 def is_files(data: Any) -> bool:
@@ -71,8 +39,6 @@ def find(files: Files, tree: str | None = None, absent: bool = False) -> list[So
 
 def mark_of(path: str) -> str:
     """What ``writers`` left in a file, whatever its tree is called. Raises DataError HQ0803."""
-    from hepq.runtime.events import parquet, root
-
     return parquet.source(path).mark if path.lower().endswith(PARQUET) else root.mark_of(path)
 
 
@@ -102,17 +68,11 @@ def opened(name: Named, tree: str | None) -> Source:
     except DataError as error:
         if not name.pattern:
             raise
-        help = f"{error.help}; {_matched(name.pattern)}" if error.help else _matched(name.pattern)
+        help = f"{error.help}; {matched(name.pattern)}" if error.help else matched(name.pattern)
         raise DataError(error.code, error.title, error.why, help) from error
 
 
-def _matched(pattern: str) -> str:
-    return f"{pattern} matches it too: name the files of events, if it is none" if pattern else ""
-
-
 def _opened(path: str, own: str | None, tree: str | None) -> Source:
-    from hepq.runtime.events import parquet, root
-
     if not path.lower().endswith(PARQUET):
         return root.source(path, own or tree)
     if own is not None:
@@ -125,8 +85,6 @@ def none_of(source: Source, branches: Collection[str]) -> Any:
 
     Raises DataError HQ0803, HQ0805, and HQ0807 for a branch of a kind that nothing can be made of.
     """
-    from hepq.runtime.events import parquet, root
-
     source.check_present(sorted(branches))
     return (root if source.tree else parquet).none_of(source, set(branches))
 
@@ -137,14 +95,12 @@ def iterate(source: Source, branches: Collection[str], step: int | str = DEFAULT
     Raises DataError HQ0803 where the file cannot be read, HQ0805 for a branch it lacks, HQ0807 for one of a kind
     that nothing can be made of, HQ0887 for a step that is none.
     """
-    from hepq.runtime.events import parquet, root
-
     source.check_present(sorted(branches))
     try:
-        step = steps.checked(step)
+        step = checked_step(step)
     except ValueError as error:
         raise DataError("HQ0887", f"cannot read in steps of {step!r}", str(error)) from error
-    step = f"{steps.size(step)} B" if isinstance(step, str) else min(step, max(source.events, 1))
+    step = f"{size(step)} B" if isinstance(step, str) else min(step, max(source.events, 1))
     first = 0
     for events in (root if source.tree else parquet).pieces(source, set(branches), step):
         yield Chunk(source, first, events)
@@ -177,8 +133,3 @@ def _no_file(path: str) -> DataError:
         return DataError("HQ0801", f"no file matches {path}", f"looked from {os.getcwd()}")
     help = "name ROOT or Parquet files, or a pattern such as 'jets/*.root'"
     return DataError("HQ0801", unopened(path, why_not(path)), f"looked from {os.getcwd()}", help)
-
-
-def damaged(path: str, error: Exception) -> DataError:
-    why = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return DataError("HQ0803", f"{path} is truncated or damaged", why, "copy it again from where it came")

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from hepq.core.errors import DataError
-from hepq.runtime.events import steps
-from hepq.runtime.events.event_files import Source, damaged
+from hepq.runtime.events.source import Source, damaged, size
 from hepq.runtime.events.writers import MARK
 
 
@@ -75,9 +74,9 @@ def _rows(file: Any, columns: list[str], step: str) -> int:
     groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
     found = [group.column(i) for group in groups for i in range(group.num_columns)]
     mine = tuple(f"{name}." for name in columns)
-    size = sum(c.total_uncompressed_size for c in found if f"{c.path_in_schema}.".startswith(mine))
+    total = sum(c.total_uncompressed_size for c in found if f"{c.path_in_schema}.".startswith(mine))
     rows = int(file.metadata.num_rows)
-    return max(1, min(rows, steps.size(step) * rows // max(int(size), 1)))
+    return max(1, min(rows, size(step) * rows // max(int(total), 1)))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from hepq.core.errors import DataError, did_you_mean
-from hepq.runtime.events.event_files import Source, damaged
+from hepq.runtime.events.source import Source, damaged
 
 #: so many events where no branch is read, which takes no memory
 BLANK_STEP = 1 << 16

@@ -116,7 +116,7 @@ class _Parquet:
 def open_writer(path: str | Path, kinds: Kinds, tree: str = "tree", mark: str = "") -> Iterator[Writer]:
     """A writer for ``path``, by its ending: .root (a TTree), .parquet. The file appears only if the body succeeds.
 
-    ``mark``: what the file is, as the tree's title or in the metadata; ``event_files.Source`` has it.
+    ``mark``: what the file is, as the tree's title or in the metadata; ``Source`` has it.
 
     Raises DataError HQ0817, HQ0818.
     """

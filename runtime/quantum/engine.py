@@ -16,7 +16,7 @@ from hepq.core.errors import ArtifactError
 from hepq.runtime.artifact.artifact import Artifact
 from hepq.runtime.artifact.manifest import Circuits, Manifest
 from hepq.runtime.engine.cpu import Engine
-from hepq.runtime.engine.memory import aligned
+from hepq.runtime.engine.layout import aligned
 from hepq.runtime.engine.program import Dim, Program, evaluate
 from hepq.runtime.events.batch import Batch
 from hepq.runtime.quantum.backends.backend import Backend

@@ -10,20 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hepq.core.errors import DataError, did_you_mean
-from hepq.runtime.engine.memory import aligned_copy
+from hepq.runtime.engine.layout import aligned_copy
 from hepq.runtime.engine.outputs import nan_events
 from hepq.runtime.events.batch import Batch
 from hepq.runtime.report.report import Metrics, Report
 from hepq.runtime.report.scored import Score, Truth
-
-if TYPE_CHECKING:
-    from hepq.runtime.model import Model
+from hepq.runtime.scorer import Scorer
 
 Ragged = Literal["lists", "ranks"]
 #: done, of
@@ -68,7 +66,7 @@ class Variable:
     parts: tuple[tuple[str, int | None], ...]
 
 
-def variables(model: Model, together: Sequence[Sequence[str]] = ()) -> tuple[Variable, ...]:
+def variables(model: Scorer, together: Sequence[Sequence[str]] = ()) -> tuple[Variable, ...]:
     """What can be permuted: each input that the model reads, or each entry of one's only static dim.
 
     Those named ``together`` are one variable. Raises DataError HQ0833 for an unknown name, or one that is named twice.
@@ -100,7 +98,7 @@ def _named(name: str, single: Mapping[str, Variable]) -> list[str]:
 
 
 def permutation(
-    model: Model, batch: Batch, truth: Truth, score: Score, *, metric: Literal["auc", "accuracy"] = "auc",
+    model: Scorer, batch: Batch, truth: Truth, score: Score, *, metric: Literal["auc", "accuracy"] = "auc",
     repeats: int = 5, seed: int = 0, ragged: Ragged = "lists", together: Sequence[Sequence[str]] = (),
     progress: Progress | None = None,
 ) -> Attributions:  # fmt: skip
@@ -129,7 +127,7 @@ def permutation(
 
 
 def _report(
-    model: Model, batch: Batch, computed: Mapping[str, NDArray[np.float32]], truth: Truth, metric: str
+    model: Scorer, batch: Batch, computed: Mapping[str, NDArray[np.float32]], truth: Truth, metric: str
 ) -> Report:
     """What became of the events drawn, numbered in the order they were drawn in, and which the metric is of."""
     nan = nan_events(model.manifest, batch, computed)
@@ -141,7 +139,7 @@ def _report(
     return replace(report, metrics=(one,))
 
 
-def _permuted(model: Model, batch: Batch, variable: Variable, ragged: Ragged, rng: np.random.Generator) -> Batch:
+def _permuted(model: Scorer, batch: Batch, variable: Variable, ragged: Ragged, rng: np.random.Generator) -> Batch:
     """All parts of a variable move alike; over several dims, events do."""
     manifest = model.manifest
     values = {v.name: v for v in manifest.inputs}

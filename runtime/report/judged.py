@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from hepq.core.errors import DataError, did_you_mean
 from hepq.runtime.artifact.manifest import Label, Manifest
 from hepq.runtime.events.columns import check_present, one_each
-from hepq.runtime.events.event_files import Chunk, Source, none_of
+from hepq.runtime.events.event_files import none_of
+from hepq.runtime.events.source import Chunk, Source
 from hepq.runtime.report.labels import LabelledScores, held_label, truth_of
 from hepq.runtime.report.metrics import regression
 from hepq.runtime.report.report import Metrics, Report

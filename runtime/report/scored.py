@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,9 +18,7 @@ from hepq.runtime.events.columns import check_present, collect, field_names
 from hepq.runtime.report.labels import truth_of
 from hepq.runtime.report.metrics import accuracy, auc, discriminants
 from hepq.runtime.report.report import Report
-
-if TYPE_CHECKING:
-    from hepq.runtime.model import Model
+from hepq.runtime.scorer import Scorer
 
 #: number of each event's class, -1 for none; or whether it is signal
 Truth = NDArray[np.int64] | NDArray[np.bool_]
@@ -105,7 +103,7 @@ def _index(name: str, known: tuple[str, ...], output: str) -> int:
 
 
 def drawn(
-    model: Model, events: Any, *, tree: str | None = None, limit: int | None = None, seed: int = 0,
+    model: Scorer, events: Any, *, tree: str | None = None, limit: int | None = None, seed: int = 0,
     truth: ArrayLike | None = None, labelled: bool = True,
 ) -> tuple[Batch, Truth | None]:  # fmt: skip
     """At most ``limit`` events, drawn by chance and in order, as the compiled function takes them, with a report of
@@ -140,7 +138,7 @@ def drawn(
 
 
 def _drawn(
-    model: Model, events: Any, branches: list[str], tree: str | None, limit: int | None, rng: np.random.Generator
+    model: Scorer, events: Any, branches: list[str], tree: str | None, limit: int | None, rng: np.random.Generator
 ) -> tuple[Any, NDArray[np.int64], int]:
     """The events drawn, with ``branches``; their numbers among all; how many there are."""
     import awkward as ak

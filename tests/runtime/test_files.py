@@ -20,7 +20,7 @@ from hepq.runtime.files import Scratch, replacing
 HOLD = """
 import sys, time
 from pathlib import Path
-from hepq import process
+from hepq.cli import process
 from hepq.runtime.files import Scratch, replacing
 process.begin()
 folder = Scratch("hepq-train")

@@ -21,9 +21,8 @@ from hepq.runtime.artifact.artifact import Artifact
 from hepq.runtime.artifact.trust import Trust
 from hepq.runtime.engine.onnx_model import OnnxModel
 from hepq.runtime.events import event_files
-from hepq.runtime.files import check_folder
+from hepq.runtime.files import check_folder, read, why_not
 from hepq.runtime.quantum.kernel import export
-from hepq.runtime.regular import read, why_not
 
 READERS: dict[str, Callable[[Path], Any]] = {
     "device": from_file,

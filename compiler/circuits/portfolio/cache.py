@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hepq.core.circuits import Circuit
-from hepq.runtime.artifact.sealed import seal_text, unseal_text
-from hepq.runtime.files import replacing
+from hepq.runtime.files import replacing, seal_text, unseal_text
 from hepq.runtime.quantum.device import Device
 
 _COMPILERS = ("hepq", "qiskit", "pytket")

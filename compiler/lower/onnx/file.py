@@ -16,7 +16,7 @@ from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.artifact import manifest as m
 from hepq.runtime.artifact.golden import Golden
-from hepq.runtime.optional import optional
+from hepq.runtime.imports import optional
 
 if TYPE_CHECKING:
     from pathlib import Path

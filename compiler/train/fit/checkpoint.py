@@ -14,9 +14,7 @@ from torch import Tensor
 
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
-from hepq.runtime.artifact.sealed import seal, unseal
-from hepq.runtime.files import replacing
-from hepq.runtime.regular import ABSENT, why_not
+from hepq.runtime.files import ABSENT, replacing, seal, unseal, why_not
 
 NAME = "training.pt"
 #: settings that a training may be resumed with other values of. All others are in its mark

@@ -35,9 +35,9 @@ def real(low: float, high: float = math.inf, *, above: bool = False) -> Callable
 
 def step_size(text: str) -> int | str:
     """A parser of a number of events, or of an amount of memory."""
-    from hepq.runtime.events.steps import checked
+    from hepq.runtime.events.source import checked_step
 
     try:
-        return checked(int(text) if text.isdecimal() else text)
+        return checked_step(int(text) if text.isdecimal() else text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error

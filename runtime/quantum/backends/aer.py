@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.core.circuits import Barrier, Circuit, Gate
-from hepq.runtime.optional import optional
+from hepq.runtime.imports import optional
 from hepq.runtime.quantum.matrices import matrix
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.core.errors import DataError
-from hepq.runtime.optional import optional
+from hepq.runtime.imports import optional
 from hepq.runtime.quantum.backends.aer import Simulation, aer_circuit, aer_name
 from hepq.runtime.quantum.backends.backend import Outcomes, Task
 from hepq.runtime.quantum.backends.components import Part, parts

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.core.vendors import VENDORS
-from hepq.runtime.optional import optional
+from hepq.runtime.imports import optional
 from hepq.runtime.quantum.backends.backend import Outcomes
 from hepq.runtime.quantum.native import Native
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hepq.core.errors import DataError
-from hepq.runtime.optional import optional
+from hepq.runtime.imports import optional
 from hepq.runtime.quantum.backends.noise import SYMMETRIC, noise_model
 from hepq.runtime.quantum.clients.base import Lost, package
 from hepq.runtime.quantum.clients.ibm import IBM, named

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who computes which tile, among processes that share a store: claims, which die with their owners.
+"""Who computes which tile, among processes that share a store: claims (leases), which die with their owners.
 
 A claim is the file that the tile will be: its room is taken before anything is measured, and renaming it publishes
 the tile and ends the claim in one step. Two processes that claim one tile at the same moment both see the other's
@@ -8,22 +8,63 @@ file, and both withdraw, so that no lock is ever waited for.
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import os
+import socket
 import threading
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
-
-from hepq.runtime.quantum.jobs import owners
 
 #: seconds between signs of life, and after how many without one a claim from another machine counts no more
 SIGN, SILENCE = 30.0, 600.0
+_serial = itertools.count()
+
+
+def new_owner() -> str:
+    """A name that no other owner has or will have: machine, process, its start, a serial number."""
+    pid = os.getpid()
+    return f"{machine()}-{pid}-{_start(pid)}-{next(_serial)}"
+
+
+def lives(owner: str) -> bool | None:
+    """Whether the owner's process runs; None if it ran on another machine."""
+    where, pid, start, _ = owner.split("-")
+    if where != machine():
+        return None
+    return _start(int(pid)) == start
+
+
+@cache
+def machine() -> str:
+    """Tells apart hosts, boots of a host, and containers: wherever process numbers mean something else."""
+    boot = _text(Path("/proc/sys/kernel/random/boot_id"))
+    try:
+        space = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        space = ""
+    return hashlib.sha256(f"{socket.gethostname()} {boot} {space}".encode()).hexdigest()[:12]
+
+
+def _start(pid: int) -> str:
+    """When a process started, in clock ticks since boot; empty if it is gone or dead (proc_pid_stat(5), field 22)."""
+    state, *fields = _text(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split() or ["X"]
+    return "" if state in "ZX" else fields[18]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
 
 
 class Claims:
     """Files ``KEY.OWNER`` in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.owner = folder, owners.new_owner()
+        self.folder, self.owner = folder, new_owner()
         self._held: set[Path] = set()
         self._closed = threading.Event()
         self._signs: threading.Thread | None = None
@@ -69,11 +110,11 @@ class Claims:
 
     def working(self) -> int:
         """How many claims there are of processes that live, or may."""
-        return sum(owners.lives(p.name.partition(".")[2]) is not False for p in self.folder.glob("*.*"))
+        return sum(lives(p.name.partition(".")[2]) is not False for p in self.folder.glob("*.*"))
 
     def _holds(self, other: Path, mine: Path) -> bool:
         """Whether another's claim holds; if its owner is dead it is removed."""
-        living = owners.lives(other.name.partition(".")[2])
+        living = lives(other.name.partition(".")[2])
         try:
             if living is None:  # on another machine; both times are by the file system's clock
                 living = mine.stat().st_mtime - other.stat().st_mtime < SILENCE

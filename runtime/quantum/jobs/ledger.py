@@ -24,8 +24,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from hepq.core.errors import DataError
-from hepq.runtime.artifact.sealed import seal_text, unseal_text
-from hepq.runtime.files import Scratch, replacing, sync
+from hepq.runtime.files import Scratch, replacing, seal_text, sync, unseal_text
 from hepq.runtime.quantum.backends.backend import Outcomes
 from hepq.runtime.quantum.clients.base import Batch
 

@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.core.errors import DataError
-from hepq.runtime.files import check_writable, replacing
+from hepq.runtime.files import check_writable, replacing, unopened, why_not
 from hepq.runtime.quantum.kernel.kernel import Described, KernelFunction, content
 from hepq.runtime.quantum.kernel.store import utc
-from hepq.runtime.regular import unopened, why_not
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,11 @@ from hepq.runtime.engine.cpu import Engine
 from hepq.runtime.events import event_files
 from hepq.runtime.events.batch import prepare
 from hepq.runtime.events.columns import Raw, collect
+from hepq.runtime.events.source import Source
 from hepq.runtime.quantum.kernel.artifact_kernel import kernel_of
 from hepq.runtime.report.labels import held_label, truth_of
 from hepq.runtime.report.report import NotANumber, Report
-
-if TYPE_CHECKING:
-    from hepq.runtime.model import Model
+from hepq.runtime.scorer import Scorer
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class KernelEvents:
     report: Report
 
 
-def kernel_events(model: Model, events: Any, limit: int | None, tree: str | None) -> KernelEvents:
+def kernel_events(model: Scorer, events: Any, limit: int | None, tree: str | None) -> KernelEvents:
     """What a kernel takes of events. An array [N, *shape] is taken as the features themselves.
 
     ``limit``: of the first so many events. Raises DataError HQ0842 for arrays that do not fit, and for the files.
@@ -57,7 +56,7 @@ def kernel_events(model: Model, events: Any, limit: int | None, tree: str | None
     return _from_files(model, info.features, event_files.find(events, model.tree(tree)), limit)
 
 
-def _from_files(model: Model, features: str, sources: list[event_files.Source], limit: int | None) -> KernelEvents:
+def _from_files(model: Scorer, features: str, sources: list[Source], limit: int | None) -> KernelEvents:
     label = held_label(model.manifest, sources)
     branches = [*model.branches(), *(label.branches if label is not None else ())]
     rows: list[NDArray[np.float64]] = []
@@ -86,7 +85,7 @@ def _from_files(model: Model, features: str, sources: list[event_files.Source], 
     return KernelEvents(np.concatenate(rows), np.concatenate(truth) if truth else None, report)
 
 
-def _features(model: Model, name: str, raw: Raw, where: str, first: int) -> tuple[NDArray[np.float64], Report]:
+def _features(model: Scorer, name: str, raw: Raw, where: str, first: int) -> tuple[NDArray[np.float64], Report]:
     batch = prepare(model.manifest, raw, where, first)
     if name in batch.contents:
         found = batch.contents[name]

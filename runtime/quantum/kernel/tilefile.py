@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
 
-from hepq.runtime.regular import why_not
+from hepq.runtime.files import why_not
 
 MAGIC = b"hepq-tile 1 "
 _HASH = 64

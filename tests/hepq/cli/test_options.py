@@ -14,7 +14,7 @@ from typer.models import OptionInfo
 from typer.testing import CliRunner
 
 from hepq.cli import _COMMANDS, app, jobs, targets, weights
-from hepq.runtime.events import steps
+from hepq.runtime.events.source import size
 
 
 def commands() -> Iterator[Any]:
@@ -82,7 +82,7 @@ def test_a_step_that_is_none_is_wrong_usage(value: str) -> None:
     ("given", "held"), [("32 MB", 32_000_000), ("1kB", 1000), (" 0.5 gb ", 5 * 10**8), ("1e3 B", 1000)]
 )
 def test_sizes(given: str, held: int) -> None:
-    assert steps.size(given) == held
+    assert size(given) == held
 
 
 def test_factors_are_finite_numbers() -> None:

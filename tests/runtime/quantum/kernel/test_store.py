@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from hepq.core.errors import DataError
-from hepq.runtime.quantum.jobs import leases, owners
+from hepq.runtime.quantum.jobs import leases
 from hepq.runtime.quantum.kernel.gram import gram
 from hepq.runtime.quantum.kernel.store import MARK, Store, StoreWarning, tile_key
 from hepq.runtime.quantum.kernel.tilefile import Damaged, Header, decode, encode
@@ -209,9 +209,9 @@ def test_claims_of_dead_processes_do_not_count(store: Store) -> None:
 
 
 def test_a_process_number_used_again_is_another_process(store: Store) -> None:
-    where, pid, start, _ = owners.new_owner().split("-")
-    assert owners.lives(f"{where}-{pid}-{start}-0") is True
-    assert owners.lives(f"{where}-{pid}-{int(start) - 1}-0") is False
+    where, pid, start, _ = leases.new_owner().split("-")
+    assert leases.lives(f"{where}-{pid}-{start}-0") is True
+    assert leases.lives(f"{where}-{pid}-{int(start) - 1}-0") is False
     (store.path / "claims" / f"{KEY}.{where}-{pid}-{int(start) - 1}-0").touch()
     assert store.claim(KEY, 6)
 
@@ -219,7 +219,7 @@ def test_a_process_number_used_again_is_another_process(store: Store) -> None:
 def test_claims_from_another_machine_count_while_they_give_signs(store: Store) -> None:
     theirs = store.path / "claims" / f"{KEY}.0123456789ab-1-1-0"
     theirs.touch()
-    assert owners.lives(theirs.name.partition(".")[2]) is None
+    assert leases.lives(theirs.name.partition(".")[2]) is None
     assert not store.claim(KEY, 6)
     then = time.time() - leases.SILENCE - 1
     os.utime(theirs, (then, then))

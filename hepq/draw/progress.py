@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Progress of a kernel matrix: tiles, values a second, time left."""
+"""Progress bars on standard error: of events or evaluations, and of a kernel matrix."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from hepq.runtime.quantum.kernel.gram_scheduler import Progress
+
+
+@contextmanager
+def bar(name: str, shown: bool) -> Iterator[Callable[[int, int], None]]:
+    """What to tell how much of how many is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), disable=not shown) as shows:
+        task = shows.add_task(name, total=None)
+        yield lambda done, total: shows.update(task, completed=done, total=total)
 
 
 @contextmanager

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One file of events, a piece of it, and how much of it is held at once: a number of events, or an amount of memory."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hepq.core.errors import DataError
+from hepq.runtime.events.columns import check_present
+
+DEFAULT_STEP = "32 MB"
+_UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_AMOUNT = re.compile(r"\s*([0-9.]+(?:e[0-9]+)?)\s*([kmgt]?b)\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file, the tree to read in it ("" in Parquet), and its number of events.
+
+    ``mark``: what ``writers`` left in it. ``pattern``: which matched it, if it was not named.
+    """
+
+    path: str
+    tree: str
+    events: int
+    branches: tuple[str, ...]
+    mark: str = ""
+    pattern: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.tree}" if self.tree else self.path
+
+    def check_present(self, branches: Collection[str], help: str = "") -> None:
+        """Raise DataError HQ0805 for the first of ``branches`` that it lacks."""
+        check_present(list(branches), list(self.branches), str(self), help or matched(self.pattern))
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Consecutive events of one file; ``first`` is the number of the first."""
+
+    source: Source
+    first: int
+    events: Any
+
+
+def matched(pattern: str) -> str:
+    return f"{pattern} matches it too: name the files of events, if it is none" if pattern else ""
+
+
+def checked_step(step: object) -> int | str:
+    """``step``. Raises ValueError for one that is no number of events above 0, and no amount such as "32 MB"."""
+    if isinstance(step, str):
+        size(step)
+        return step
+    if isinstance(step, bool) or not isinstance(step, int | np.integer) or step < 1:
+        raise ValueError(f"{step!r} is not a number of events: give 1 or more, or a size such as '32 MB'")
+    return int(step)
+
+
+def size(step: str) -> int:
+    """Bytes of an amount of memory, 1 or more."""
+    found = _AMOUNT.fullmatch(step)
+    try:
+        amount = float(found[1]) * _UNITS[found[2].lower()] if found else 0.0
+    except ValueError:
+        amount = 0.0
+    if not 1 <= amount < math.inf:
+        raise ValueError(f"{step!r} is neither a number of events nor a size such as '32 MB'")
+    return int(amount)
+
+
+def damaged(path: str, error: Exception) -> DataError:
+    why = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return DataError("HQ0803", f"{path} is truncated or damaged", why, "copy it again from where it came")

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An artifact ready to score batches of events: what predicting, verifying and judging a model share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.runtime.artifact.artifact import VARIABLES, Artifact
+from hepq.runtime.artifact.manifest import Manifest
+from hepq.runtime.engine import outputs
+from hepq.runtime.engine.cpu import Engine
+from hepq.runtime.events.batch import Batch, Report, prepare
+from hepq.runtime.events.columns import Raw
+from hepq.runtime.report.report import NotANumber
+
+if TYPE_CHECKING:
+    from hepq.runtime.events.derived import Variables
+    from hepq.runtime.quantum.backends.backend import Backend
+    from hepq.runtime.quantum.engine import HybridEngine
+
+
+@dataclass(frozen=True)
+class Scores:
+    """``arrays``: flat, see ``outputs.scatter``. ``outputs``: as users get them. ``report``: what was done."""
+
+    arrays: dict[str, NDArray[Any]]
+    outputs: dict[str, Any]
+    report: Report
+
+
+class Scorer:
+    """A compiled tagger. Safe to call from many threads at once."""
+
+    def __init__(
+        self, artifact: Artifact, threads: int | None = None, backend: str | Backend = "exact",
+        shots: int | None = None, seed: int | None = 0,
+    ) -> None:  # fmt: skip
+        self.artifact = artifact
+        self.manifest: Manifest = artifact.manifest
+        self._variables = _variables(artifact)
+        self.engine = _engine(artifact, threads, backend, shots, seed)
+
+    def score_raw(self, raw: Raw, where: str = "the events", first: int = 0) -> Scores:
+        """Score one batch of flat raw events."""
+        batch: Batch = prepare(self.manifest, raw, where, first)
+        computed = self.engine.run(batch)
+        report = self.with_nan(batch, outputs.nan_events(self.manifest, batch, computed), where, first)
+        arrays = outputs.scatter(self.manifest, batch, computed)
+        return Scores(arrays, outputs.present(self.manifest, batch, arrays), report)
+
+    def with_nan(self, batch: Batch, nan: NDArray[np.bool_], where: str, first: int) -> Report:
+        """The batch's report, with events that score NaN, ``nan`` [events], though nothing read is; and why."""
+        events = np.flatnonzero(nan & ~batch.unscored)
+        if not len(events):
+            return batch.report
+        name = self.manifest.name
+        if self._variables is None:
+            low = first + int(events[0])
+            why: tuple[NotANumber, ...] = (NotANumber("model", name, "scored NaN", 0, len(events), where, low),)
+        else:
+            from hepq.runtime.events.derived import Rows
+
+            rows = Rows(batch.offsets, batch.contents)
+            why = self._variables.causes(self.manifest, rows, events, name, where, first)
+        return replace(batch.report, nan_scores=len(events), not_numbers=(*batch.report.not_numbers, *why))
+
+    def branches(self) -> list[str]:
+        """The branches a file must have."""
+        return list(dict.fromkeys(c.branch for c in self.manifest.columns))
+
+    def tree(self, tree: str | None) -> str | None:
+        """The tree to read: as asked, else the dataset's."""
+        return tree or (self.manifest.dataset.tree if self.manifest.dataset else None)
+
+
+def _variables(artifact: Artifact) -> Variables | None:
+    """The dataset's variables, if the artifact has them; those made before hepq kept them do not."""
+    if (data := artifact.members.get(VARIABLES)) is None:
+        return None
+    from hepq.runtime.events.derived import Variables
+
+    return Variables.read(data, str(artifact.path), artifact.manifest)
+
+
+def _engine(
+    artifact: Artifact, threads: int | None, backend: str | Backend, shots: int | None, seed: int | None
+) -> Engine | HybridEngine:
+    if artifact.manifest.circuits is None or artifact.manifest.circuits.program is None:
+        return Engine(artifact, threads)
+    from hepq.runtime.quantum.engine import Compiled, HybridEngine
+
+    return HybridEngine(artifact, Compiled(artifact).measurer(backend, shots, seed), threads)
