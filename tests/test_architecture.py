@@ -37,10 +37,7 @@ AGAINST_ORDER = {
 #: where modules still import each other -> how many at most, and how many with imports for type checkers
 CYCLES = {
     "hepq.lang.elaborate": (19, 19),
-    "hepq.runtime.events": (3, 3),
-    "hepq.cli": (2, 2),
     "hepq.runtime.engine": (0, 2),
-    "hepq.runtime.model": (0, 4),
 }
 #: heavy library -> folders whose files may import it
 CONFINED = {
