@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count
-from math import isfinite
+from itertools import count, pairwise
+from math import isfinite, pi, remainder, tau
 from typing import Any, Protocol
 
 from hepq.core.gates import ARITIES, GATES, GateSpec
 
+_CLOSE = 1e-12
 #: the largest that is read: wires, slots, and angles times slots
 WIRES, SLOTS, TABLE = 1 << 16, 1 << 20, 1 << 26
 
@@ -65,11 +66,24 @@ class Angle:
     def fixed(self) -> bool:
         return not self.terms
 
+    @property
+    def idle(self) -> bool:
+        """Whether it turns nothing but a global phase, as an angle of exp(-iθP/2), P² = 1."""
+        return not self.terms and turns(self.constant) == 0.0
+
     def renumbered(self, slots: Mapping[Slot, Slot] | Sequence[Slot]) -> Angle:
         return sum((Angle.slot(slots[s], c) for s, c in self.terms), Angle(self.constant))
 
     def value(self, slots: Numbers) -> float:
         return self.constant + sum(c * float(slots[s]) for s, c in self.terms)
+
+
+def turns(angle: float) -> float:
+    """A fixed angle of exp(-iθP/2), P² = 1, brought to (-π, π]: whole turns are a global phase."""
+    rest = remainder(angle, tau)
+    if abs(rest) < _CLOSE:
+        return 0.0
+    return pi if abs(abs(rest) - pi) < _CLOSE else rest
 
 
 @dataclass(frozen=True)
@@ -179,9 +193,12 @@ class Circuit:
         """First this, then ``other``, whose slots are numbered after this one's."""
         if other.qubits != self.qubits:
             raise ValueError(f"circuits on {self.qubits} and {other.qubits} wires")
-        moved = range(self.slots, self.slots + other.slots)
-        ops = tuple(op.turned(lambda a: a.renumbered(moved)) for op in other.ops)
-        return Circuit(self.qubits, self.slots + other.slots, self.ops + ops)
+        return Circuit(self.qubits, self.slots + other.slots, self.ops + other.ops_with_slots_from(self.slots))
+
+    def ops_with_slots_from(self, first: int) -> tuple[Op, ...]:
+        """Its ops with slots numbered ``first`` … instead of 0 …"""
+        moved = range(first, first + self.slots)
+        return tuple(op.turned(lambda a: a.renumbered(moved)) for op in self.ops)
 
     def filled(self, values: Numbers) -> Circuit:
         """The circuit of one event: with numbers, ``values`` [slots], and no slots."""
@@ -227,6 +244,20 @@ def numbered(circuit: Circuit) -> Circuit:
     number = count()
     ops = tuple(Barrier(op.qubits, next(number)) if isinstance(op, Barrier) else op for op in circuit.ops)
     return Circuit(circuit.qubits, circuit.slots, ops)
+
+
+def plain(ops: Iterable[Op]) -> Iterator[Gate | Barrier]:
+    """Layers as rz, rzz and, on more wires, an rz on the last between ladders of cx; up to a global phase."""
+    for op in ops:
+        if not isinstance(op, Diagonal):
+            yield op
+            continue
+        for wires, angle in op.terms:
+            if len(wires) == 2:
+                yield Gate("rzz", wires, (angle,))
+            elif wires:
+                ladder = [Gate("cx", step) for step in pairwise(wires)]
+                yield from (*ladder, Gate("rz", wires[-1:], (angle,)), *reversed(ladder))
 
 
 def check(circuit: Circuit) -> None:

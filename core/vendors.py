@@ -82,10 +82,10 @@ READERS = tuple(v.name for v in _RECORDS if v.reader)
 SERVICES = tuple(v.name for v in _RECORDS if v.client)
 #: what circuits are exported to -> where it is written and read
 FORMATS = {
-    "qasm3": "hepq.compiler.circuits.formats.qiskit_files:QASM3",
+    "qasm3": "hepq.compiler.circuits.formats.qiskit:QASM3",
     "qasm2": "hepq.compiler.circuits.formats.qasm2:FORMAT",
-    "qpy": "hepq.compiler.circuits.formats.qiskit_files:QPY",
-    "tket": "hepq.compiler.circuits.formats.tket_json:FORMAT",
+    "qpy": "hepq.compiler.circuits.formats.qiskit:QPY",
+    "tket": "hepq.compiler.circuits.formats.tket:FORMAT",
     **{name: where for v in _RECORDS for name, where in v.formats.items()},
 }
 

@@ -68,8 +68,7 @@ def pairs_of(x: NDArray[np.float64]) -> NDArray[np.float64]:
 def entry(native: Native, values: NDArray[np.float64]) -> float:
     """The chance of all zeros: the kernel's entry."""
     place = {q: i for i, q in enumerate(native.used)}
-    ops = tuple(op.on(place) for op in native.circuit.ops)
-    small = Circuit(len(place), native.circuit.slots, ops)
+    small = Circuit(len(place), native.circuit.slots, tuple(op.on(place) for op in native.circuit.ops))
     chances = state.states(small, _tensor(values[None])).abs().square().numpy()[0]
     mask = sum(1 << place[q] for q in native.measured)
     return float(chances[np.arange(len(chances)) & mask == 0].sum())

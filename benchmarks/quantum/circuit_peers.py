@@ -9,11 +9,10 @@ from math import pi
 from typing import Any
 
 from benchmarks.shared.data import Absent
-from hepq.compiler.circuits.formats.qiskit_convert import from_qiskit, target_of, to_qiskit
-from hepq.compiler.circuits.formats.tket_convert import to_tket
-from hepq.compiler.circuits.layout.regions import chosen, costs
-from hepq.compiler.circuits.native.gates import best_couplings, turns_any_angle
-from hepq.compiler.circuits.native.polish import polished
+from hepq.compiler.circuits.formats.qiskit import from_qiskit, target_of, to_qiskit
+from hepq.compiler.circuits.formats.tket import to_tket
+from hepq.compiler.circuits.layout import chosen, costs
+from hepq.compiler.circuits.native import best_couplings, polished, turns_any_angle
 from hepq.core.circuits import Angle, Circuit, Gate
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native

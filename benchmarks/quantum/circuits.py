@@ -32,9 +32,9 @@ from benchmarks.quantum import random_circuits
 from benchmarks.quantum.circuit_peers import SEEDS, bounded, greedy, qiskit_o3, tket_default
 from benchmarks.quantum.quantum_circuits import filled, kernel, qaoa, qft, vqc
 from benchmarks.shared.interleaved import need
-from hepq.compiler.circuits.check.equivalence import verify_native
-from hepq.compiler.circuits.portfolio.score import score
+from hepq.compiler.circuits.check import verify_native
 from hepq.compiler.circuits.portfolio.search import compile_circuit
+from hepq.compiler.circuits.score import score
 from hepq.compiler.targets.quantum import device
 from hepq.core.circuits import Circuit
 from hepq.runtime.files import digest

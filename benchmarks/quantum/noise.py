@@ -24,8 +24,8 @@ from rich.table import Table
 from benchmarks.quantum.circuit_peers import SEEDS, qiskit_o3
 from benchmarks.quantum.quantum_circuits import angles, filled, kernel
 from benchmarks.shared.data import Absent
-from hepq.compiler.circuits.portfolio.score import score
 from hepq.compiler.circuits.portfolio.search import compile_circuit
+from hepq.compiler.circuits.score import score
 from hepq.compiler.targets.quantum import device as named_device
 from hepq.runtime.quantum.backends.backend import Task
 from hepq.runtime.quantum.backends.exact import Exact

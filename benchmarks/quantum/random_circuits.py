@@ -23,9 +23,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from benchmarks.quantum.circuit_peers import SEEDS, qiskit_o3
 from benchmarks.quantum.quantum_circuits import filled, pairs
 from benchmarks.shared.kept import kept
-from hepq.compiler.circuits.check.equivalence import verify_native
-from hepq.compiler.circuits.portfolio.score import score
+from hepq.compiler.circuits.check import verify_native
 from hepq.compiler.circuits.portfolio.search import compile_circuit
+from hepq.compiler.circuits.score import score
 from hepq.compiler.targets.quantum import device
 from hepq.core.circuits import Angle, Circuit, Gate, Op
 

@@ -97,8 +97,8 @@ def export(
 
 def _better(circuit: Circuit, native: Native, values: Any, device: Device, effort: str, name: str) -> Native:
     """The circuit of one event: compiled with its numbers, or the one for all events if that has no lower ESP."""
-    from hepq.compiler.circuits.portfolio.score import score
     from hepq.compiler.circuits.portfolio.search import compile_circuit
+    from hepq.compiler.circuits.score import score
 
     numbers = replace(native, circuit=native.circuit.filled(values))
     made = compile_circuit(circuit.filled(values), device, effort=effort).native

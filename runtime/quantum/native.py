@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.core.circuits import Circuit, Diagonal
+from hepq.core.circuits import Circuit, Diagonal, Wires
 from hepq.runtime.quantum.matrices import affine
 
 
@@ -34,6 +34,12 @@ class Native:
         """The device's qubits that take part, ascending."""
         gates = {q for op in self.circuit.ops for q in op.qubits}
         return tuple(sorted(gates | set(self.layout) | set(self.measured)))
+
+    def on(self, wires: Wires) -> Native:
+        """On other qubits of the device: ``wires[q]`` takes the place of q."""
+        circuit = replace(self.circuit, ops=tuple(op.on(wires) for op in self.circuit.ops))
+        layout, measured = (tuple(wires[q] for q in found) for found in (self.layout, self.measured))
+        return replace(self, circuit=circuit, layout=layout, measured=measured)
 
     @cached_property
     def _affine(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

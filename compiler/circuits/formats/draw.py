@@ -9,6 +9,7 @@ from typing import Any
 
 from hepq.core.circuits import Angle, Barrier, Circuit, Diagonal, Op
 from hepq.runtime.files import replacing
+from hepq.runtime.quantum.bind import instruction
 
 #: beyond this, only the first and the last gates are drawn
 MAX_OPS = 120
@@ -51,10 +52,8 @@ def _drawn(circuit: Circuit) -> Any:
                     out.append(Boxed(f"R{'Z' * len(wires)}", len(wires), [value]), wires)
         elif isinstance(op, Barrier):
             out.barrier(op.qubits)
-        elif hasattr(out, op.name):
-            getattr(out, op.name)(*(_parameter(a, names, Parameter) for a in op.angles), *op.qubits)
         else:
-            out.append(Boxed(op.name, len(op.qubits), [_parameter(a, names, Parameter) for a in op.angles]), op.qubits)
+            out.append(instruction(op.name, [_parameter(a, names, Parameter) for a in op.angles]), op.qubits)
     return out
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import remainder, tau
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +44,7 @@ class Format:
 
     suffix: str
     write: Callable[..., str | bytes]
-    read: Callable[[str | bytes, int], Flat]
+    read: Callable[[Any, int], Flat]
     open: bool
     spelled: Callable[[Gate], Gate | None] = lambda gate: gate
 
@@ -97,3 +99,13 @@ def _apart(a: Matrix, b: Matrix) -> float:
     overlap = np.vdot(a, b)
     phase = overlap / abs(overlap) if abs(overlap) > 1e-9 else 1.0
     return float(np.abs(a * phase - b).max())
+
+
+def number(angle: Angle) -> str:
+    """Between -π and π, which differs at most by a phase; no exponents."""
+    text = f"{remainder(angle.constant, tau):.15f}".rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def angles(texts: list[str]) -> tuple[Angle, ...]:
+    return tuple(Angle(float(t)) for t in texts)

@@ -9,8 +9,7 @@ from math import pi
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.circuits.formats.flat import Flat, Format, flat
-from hepq.compiler.circuits.formats.text import angles, number
+from hepq.compiler.circuits.formats.flat import Flat, Format, angles, flat, number
 from hepq.core.circuits import Angle, Barrier, Gate
 from hepq.runtime.quantum.native import Native
 
@@ -51,11 +50,11 @@ def write_originir(native: Native, values: NDArray[np.float64] | None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def read_originir(text: str | bytes, size: int) -> Flat:
+def read_originir(text: str, size: int) -> Flat:
     """Gates and terminal measurements; no DAGGER or CONTROL blocks. Raises ValueError for anything else."""
     gates: list[Gate | Barrier] = []
     measured: dict[int, int] = {}
-    for line in (text.decode() if isinstance(text, bytes) else text).splitlines():
+    for line in text.splitlines():
         if not line.strip() or line.startswith(("QINIT", "CREG")):
             continue
         if found := re.fullmatch(r"MEASURE q\[(\d+)\],c\[(\d+)\]", line):

@@ -9,9 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.circuits.formats.flat import Flat, Format, flat
-from hepq.compiler.circuits.formats.qiskit_files import flat_of
-from hepq.compiler.circuits.formats.text import number
+from hepq.compiler.circuits.formats.flat import Flat, Format, flat, number
+from hepq.compiler.circuits.formats.qiskit import flat_of
 from hepq.core.circuits import Angle, Barrier, Gate
 from hepq.runtime.quantum.native import Native
 
@@ -65,11 +64,11 @@ def _real(name: str, angle: Angle) -> str:
     return text if "." in text else f"{text}.0"
 
 
-def read_qasm2(text: str | bytes, size: int) -> Flat:
+def read_qasm2(text: str, size: int) -> Flat:
     """By Qiskit's reader, in the mode that knows no more than the paper's gates."""
     from qiskit import qasm2
 
-    return flat_of(qasm2.loads(text.decode() if isinstance(text, bytes) else text), size, _OURS)
+    return flat_of(qasm2.loads(text), size, _OURS)
 
 
 FORMAT = Format(".qasm", write_qasm2, read_qasm2, False)

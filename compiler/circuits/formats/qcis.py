@@ -8,8 +8,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.circuits.formats.flat import Flat, Format, flat
-from hepq.compiler.circuits.formats.text import angles, number
+from hepq.compiler.circuits.formats.flat import Flat, Format, angles, flat, number
 from hepq.core.circuits import Angle, Barrier, Gate
 from hepq.runtime.quantum.native import Native
 
@@ -47,11 +46,11 @@ def write_qcis(native: Native, values: NDArray[np.float64] | None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def read_qcis(text: str | bytes, size: int) -> Flat:
+def read_qcis(text: str, size: int) -> Flat:
     """Gates with numbers, then measurements. Raises ValueError for anything else."""
     gates: list[Gate | Barrier] = []
     measured: list[int] = []
-    for line in (text.decode() if isinstance(text, bytes) else text).splitlines():
+    for line in text.splitlines():
         parts = _LINE.fullmatch(line.strip())
         if parts is None or parts[1] not in (*_OURS, "M", "B") or (measured and parts[1] != "M"):
             raise ValueError(f"QCIS: {line!r}")

@@ -8,13 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hepq.compiler.circuits.canonical.form import canonical
-from hepq.compiler.circuits.formats.qiskit_convert import as_routed, target_of, to_qiskit
-from hepq.compiler.circuits.formats.tket_convert import NotAffine, from_tket, to_tket
-from hepq.compiler.circuits.layout.regions import chosen, costs
-from hepq.compiler.circuits.native.gates import best_couplings, turns_any_angle
-from hepq.compiler.circuits.native.polish import placed, with_cx
-from hepq.compiler.circuits.portfolio.score import score
+from hepq.compiler.circuits.canonical import canonical
+from hepq.compiler.circuits.formats.qiskit import as_routed, target_of, to_qiskit
+from hepq.compiler.circuits.formats.tket import NotAffine, from_tket, to_tket
+from hepq.compiler.circuits.layout import chosen, costs, placed
+from hepq.compiler.circuits.native import best_couplings, turns_any_angle, with_cx
+from hepq.compiler.circuits.score import score
 from hepq.compiler.circuits.synthesis.pair_blocks import Rewritten, shortened
 from hepq.compiler.circuits.synthesis.structure import structure_aware
 from hepq.core.circuits import Circuit, Diagonal, Gate, Op

@@ -15,12 +15,12 @@ from typing import Any
 
 import networkx as nx
 
-from hepq.compiler.circuits.canonical.form import canonical
-from hepq.compiler.circuits.check.equivalence import verify_native
-from hepq.compiler.circuits.native.gates import best_couplings, writable
+from hepq.compiler.circuits.canonical import canonical
+from hepq.compiler.circuits.check import verify_native
+from hepq.compiler.circuits.native import best_couplings, writable
 from hepq.compiler.circuits.portfolio import cache as store
 from hepq.compiler.circuits.portfolio.recipes import LeftOut, Recipe, first_seeds, tries
-from hepq.compiler.circuits.portfolio.score import score
+from hepq.compiler.circuits.score import score
 from hepq.core.circuits import Circuit, Diagonal, Gate, numbered
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError

@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import pairwise, product
+from itertools import product
 from math import pi, remainder
 
 import numpy as np
 
-from hepq.core.circuits import Angle, Barrier, Circuit, Diagonal, Gate, Op
-from hepq.runtime.quantum.simulate.elementary import elementary
+from hepq.core.circuits import Angle, Barrier, Circuit, Diagonal, Gate, Op, plain
+from hepq.core.elementary import elementary
 
 #: Pauli strings on two wires: 4 * second + first, of 0 1 2 3 = I X Y Z
 Pauli = int
@@ -91,7 +91,7 @@ def _runs(ops: Iterable[Op]) -> list[_Run]:
     then, or if the run does, which is then moved.
     """
     made: list[_Run] = []
-    for op in _plain(ops):
+    for op in (step for gate in plain(ops) for step in _without_toffoli(gate)):
         wires = tuple(sorted(op.qubits))
         alone = _Run(() if len(wires) > 2 or isinstance(op, Barrier) else wires)
         alone.add((op,))
@@ -134,23 +134,11 @@ def _axes(op: Op) -> dict[int, frozenset[int]]:
     return {q: frozenset(s // 4**i % 4 for s in strings if s // 4**i % 4) for i, q in enumerate(wires)}
 
 
-def _plain(ops: Iterable[Op]) -> Iterator[Op]:
-    """Gates on at most two wires; phases one by one, those of more wires on a ladder of cx."""
-    for op in ops:
-        if not isinstance(op, Diagonal):
-            yield from _toffoli(*op.qubits) if isinstance(op, Gate) and op.name == "ccx" else (op,)
-            continue
-        for wires, angle in op.terms:
-            if not wires:
-                continue
-            steps = list(pairwise(wires)) if len(wires) > 2 else []
-            yield from (Gate("cx", step) for step in steps)
-            yield Gate("rzz", wires, (angle,)) if len(wires) == 2 else Gate("rz", wires[-1:], (angle,))
-            yield from (Gate("cx", step) for step in reversed(steps))
-
-
-def _toffoli(a: int, b: int, c: int) -> tuple[Gate, ...]:
+def _without_toffoli(op: Gate | Barrier) -> tuple[Gate | Barrier, ...]:
     """Nielsen & Chuang, figure 4.9: six cx."""
+    if not isinstance(op, Gate) or op.name != "ccx":
+        return (op,)
+    a, b, c = op.qubits
     steps = (("h", c), ("cx", b, c), ("tdg", c), ("cx", a, c), ("t", c), ("cx", b, c), ("tdg", c), ("cx", a, c),
              ("t", b), ("t", c), ("h", c), ("cx", a, b), ("t", a), ("tdg", b), ("cx", a, b))  # fmt: skip
     return tuple(Gate(str(name), tuple(map(int, wires))) for name, *wires in steps)

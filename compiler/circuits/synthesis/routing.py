@@ -1,16 +1,79 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks for all layers of a circuit on one tree of qubits: each starts where the one before left the wires."""
+"""Circuits as layers of phases on pairs, and these on a tree of qubits: networks that start where the last one ends."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.circuits.canonical.layers import Layer, LayeredCircuit
 from hepq.compiler.circuits.synthesis.parity_networks import Beam, Network, Tree, search
+from hepq.core.circuits import Angle, Circuit, Diagonal, Gate, Op
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Phases on parities of one or two wires, by bit mask."""
+
+    phases: dict[int, Angle]
+
+    @property
+    def pairs(self) -> tuple[int, ...]:
+        return tuple(m for m in self.phases if m.bit_count() == 2)
+
+
+@dataclass(frozen=True)
+class LayeredCircuit:
+    """``items`` in order: layers, gates on one wire and cx. ``outputs[i]``: the wire that ends as the source's i."""
+
+    qubits: int
+    slots: int
+    items: tuple[Layer | Gate, ...]
+    outputs: tuple[int, ...]
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Those that need two-qubit gates."""
+        return tuple(item for item in self.items if isinstance(item, Layer) and item.pairs)
+
+    @property
+    def uniform_start(self) -> bool:
+        """Whether every wire is in |+> before the first layer of pairs: linear maps of basis states do not touch it."""
+        before = self.items[: self.items.index(self.layers[0])]
+        return sorted((g.name, g.qubits) for g in before if isinstance(g, Gate)) == [
+            ("h", (q,)) for q in range(self.qubits)
+        ] and not any(isinstance(item, Layer) for item in before)
+
+    @property
+    def cx(self) -> tuple[tuple[int, int], ...]:
+        return tuple((g.qubits[0], g.qubits[1]) for g in self.items if isinstance(g, Gate) and len(g.qubits) == 2)
+
+
+def layered(circuit: Circuit) -> LayeredCircuit | None:
+    """``circuit`` (canonical) in layers; None without a layer of pairs, or with barriers or gates that fit in none."""
+    wire = list(range(circuit.qubits))
+    items: list[Layer | Gate] = []
+    for op in circuit.ops:
+        if isinstance(op, Gate) and op.name == "swap":
+            a, b = op.qubits
+            wire[a], wire[b] = wire[b], wire[a]
+            continue
+        moved: Op = op.on(wire)
+        if isinstance(moved, Diagonal):
+            if any(len(s) > 2 for s, _ in moved.terms):
+                return None
+            items.append(Layer({sum(1 << q for q in s): a for s, a in moved.terms}))
+        elif isinstance(moved, Gate) and (len(moved.qubits) == 1 or moved.name == "cx"):
+            items.append(moved)
+        else:
+            return None
+    found = LayeredCircuit(circuit.qubits, circuit.slots, tuple(items), tuple(wire))
+    return found if found.layers else None
+
 
 #: where the wires stand: ``place[w]`` is the qubit of the tree that holds wire w
 Place = tuple[int, ...]
@@ -128,3 +191,69 @@ def _starts(
     order = np.argsort(now, kind="stable")
     distinct = dict.fromkeys(held_at(tuple(place[k].tolist())) for k in order)
     return tuple(distinct)[:kept]
+
+
+def emitted(
+    tree: Tree, circuit: LayeredCircuit, place: Place, networks: Sequence[Network]
+) -> tuple[tuple[Gate, ...], Place]:
+    """Gates on one qubit and cx on couplings of the tree; where the wires stand at the end."""
+    gates: list[Gate] = []
+    queue = iter(networks)
+    for item in circuit.items:
+        if isinstance(item, Gate) and len(item.qubits) == 1:
+            gates.append(Gate(item.name, (place[item.qubits[0]],), item.angles))
+        elif isinstance(item, Gate):
+            a, b = (place[q] for q in item.qubits)
+            gates += [Gate("cx", step) for step in _at_distance(_path(tree, a, b))]
+        elif not item.pairs:
+            gates += _phases(Network(held_at(place), ()), item)[0]
+        else:
+            network = next(queue)
+            phases = _phases(network, item)
+            for time, step in enumerate(network.steps):
+                gates += [*phases[time], Gate("cx", step)]
+            gates += phases[-1]
+            place = place_of(network.end)
+    return tuple(gates), place
+
+
+def _phases(network: Network, layer: Layer) -> list[list[Gate]]:
+    """The rz before each step and after the last, each where its parity stands.
+
+    A qubit that is only a target before and after pays two sx for an rz between; one that is a control in between
+    pays them anyway.
+    """
+    out: list[list[Gate]] = [[] for _ in range(len(network.steps) + 1)]
+    best: dict[int, tuple[bool, int, int]] = {}
+    since, control = [0] * len(network.start), [False] * len(network.start)
+
+    def note(qubit: int, parity: int) -> None:
+        found = (not control[qubit], since[qubit], qubit)
+        best[parity] = min(best.get(parity, found), found)
+
+    for time, (a, b) in enumerate(network.steps):
+        control[a] = True
+        note(b, network.held[time][b])
+        since[b], control[b] = time + 1, False
+    for qubit, parity in enumerate(network.end):
+        note(qubit, parity)
+    for parity, angle in layer.phases.items():
+        _, time, qubit = best[parity]
+        out[time].append(Gate("rz", (qubit,), (angle,)))
+    return out
+
+
+def _path(tree: Tree, a: int, b: int) -> list[int]:
+    path = [a]
+    while path[-1] != b:
+        path.append(min(tree.neighbours[path[-1]], key=lambda q: tree.distances[q, b]))
+    return path
+
+
+def _at_distance(path: Sequence[int]) -> list[tuple[int, int]]:
+    """A cx from the path's first qubit to its last: one over a coupling, 4(d - 1) over d of them."""
+    steps = list(pairwise(path))
+    inner = steps[1:]
+    carried = [*inner[::-1], steps[0], *inner]
+    undone = [*inner[-2::-1], steps[0], *inner[:-1]] if inner else []
+    return carried + undone

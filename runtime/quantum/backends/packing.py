@@ -54,8 +54,7 @@ class Packed:
         ops, layout, measured = list[Op](), list[int](), list[int]()
         chosen, slots = self.natives[:copies], self.native.circuit.slots
         for k, copy in enumerate(chosen):
-            shifted = range(k * slots, (k + 1) * slots)
-            ops += [op.turned(lambda a, to=shifted: a.renumbered(to)) for op in copy.circuit.ops]
+            ops += copy.circuit.ops_with_slots_from(k * slots)
             layout += copy.layout
             measured += copy.measured
         circuit = Circuit(self.native.circuit.qubits, slots * len(chosen), tuple(ops))
@@ -91,11 +90,7 @@ def pack(
 
 def moved(native: Native, place: tuple[int, ...]) -> Native:
     """``native`` on other qubits: ``place`` takes the places of ``native.used``."""
-    wires = dict(zip(native.used, place, strict=True))
-    ops = tuple(op.on(wires) for op in native.circuit.ops)
-    circuit = Circuit(native.circuit.qubits, native.circuit.slots, ops)
-    layout, measured = (tuple(wires[q] for q in found) for found in (native.layout, native.measured))
-    return Native(native.device, native.calibration, circuit, layout, measured)
+    return native.on(dict(zip(native.used, place, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -159,11 +154,7 @@ def marginal(found: Outcomes, row: int, first: int, bits: int) -> tuple[NDArray[
 def _repeated(circuit: Circuit, copies: int) -> tuple[Op, ...]:
     """``circuit`` on as many sets of wires, each with its own slots."""
     n, s = circuit.qubits, circuit.slots
-    return tuple(
-        op.on(range(k * n, (k + 1) * n)).turned(lambda a, k=k: a.renumbered(range(k * s, (k + 1) * s)))
-        for k in range(copies)
-        for op in circuit.ops
-    )
+    return tuple(op.on(range(k * n, (k + 1) * n)) for k in range(copies) for op in circuit.ops_with_slots_from(k * s))
 
 
 def _best_of_regions(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from math import pi
 
 from hepq.core.circuits import Angle, Circuit, Diagonal, Gate, Op, Unitary
-from hepq.runtime.quantum.simulate.elementary import elementary
+from hepq.core.elementary import elementary
 
 #: wire q's new bit: parity of the old index & mask, flipped or not
 Bit = tuple[int, bool]

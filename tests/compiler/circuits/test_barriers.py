@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from hepq.compiler.circuits.canonical.form import canonical
-from hepq.compiler.circuits.check.equivalence import verify_native
+from hepq.compiler.circuits.canonical import canonical
+from hepq.compiler.circuits.check import verify_native
 from hepq.compiler.circuits.formats.draw import text
 from hepq.compiler.circuits.formats.export import FORMATS, export
 from hepq.compiler.circuits.formats.flat import difference, flat
 from hepq.compiler.circuits.portfolio.recipes import LeftOut, Recipe, tries
-from hepq.compiler.circuits.portfolio.score import score
 from hepq.compiler.circuits.portfolio.search import compile_circuit
+from hepq.compiler.circuits.score import score
 from hepq.compiler.circuits.synthesis.structure import structure_aware
 from hepq.compiler.ir.state_vector import state
 from hepq.core.circuits import Angle, Barrier, Circuit, Gate, Op, check

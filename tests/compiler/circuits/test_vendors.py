@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hepq.compiler.circuits.check.equivalence import verify_native
+from hepq.compiler.circuits.check import verify_native
 from hepq.compiler.circuits.portfolio.recipes import Recipe
 from hepq.core.circuits import Circuit, Gate
 from hepq.runtime.quantum.device import Device

@@ -10,7 +10,7 @@ from typing import Any
 import networkx as nx
 import pytest
 
-from hepq.compiler.circuits.check.equivalence import verify_native
+from hepq.compiler.circuits.check import verify_native
 from hepq.compiler.circuits.synthesis.structure import structure_aware
 from hepq.compiler.targets.files import drawn, unsourced
 from hepq.compiler.targets.lattices import places

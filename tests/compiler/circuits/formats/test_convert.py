@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hepq.compiler.circuits.formats.qiskit_convert import affine_of, from_qiskit, target_of, to_qiskit
-from hepq.compiler.circuits.formats.tket_convert import from_tket, to_tket
-from hepq.compiler.circuits.native.polish import polished
+from hepq.compiler.circuits.formats.qiskit import affine_of, from_qiskit, target_of, to_qiskit
+from hepq.compiler.circuits.formats.tket import from_tket, to_tket
+from hepq.compiler.circuits.native import polished
 from hepq.core.circuits import Angle, Barrier, Circuit, Diagonal, Gate
 from hepq.core.gates import ARITIES
 from hepq.runtime.quantum.native import Native

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from hepq.compiler.circuits.formats import export as table
-from hepq.compiler.circuits.formats import originir, qcis, tket_json
+from hepq.compiler.circuits.formats import originir, qcis
+from hepq.compiler.circuits.formats import tket as tket_json
 from hepq.compiler.circuits.formats.export import FORMATS, export
 from hepq.compiler.circuits.formats.flat import Flat, difference, flat
 from hepq.compiler.targets.quantum import device as named_device

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from hepq.compiler.circuits.formats.qiskit_convert import inner_gate
+from hepq.compiler.circuits.formats.qiskit import inner_gate
 from tests.support.devices import IBM, device, line
 
 

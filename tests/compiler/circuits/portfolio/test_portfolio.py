@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hepq.compiler.circuits.check.equivalence import verify_native
-from hepq.compiler.circuits.formats.qiskit_convert import target_of
-from hepq.compiler.circuits.layout.regions import chosen, costs
-from hepq.compiler.circuits.native.gates import best_couplings
+from hepq.compiler.circuits.check import verify_native
+from hepq.compiler.circuits.formats.qiskit import target_of
+from hepq.compiler.circuits.layout import chosen, costs
+from hepq.compiler.circuits.native import best_couplings
 from hepq.compiler.circuits.portfolio import recipes, search
 from hepq.compiler.circuits.portfolio.recipes import Recipe
 from hepq.compiler.circuits.portfolio.search import Compiled, RecipeRow, compile_circuit

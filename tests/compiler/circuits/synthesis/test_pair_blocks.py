@@ -8,7 +8,7 @@ from math import pi
 import numpy as np
 import pytest
 
-from hepq.compiler.circuits.check.dense import probabilities
+from hepq.compiler.circuits.dense import probabilities
 from hepq.compiler.circuits.synthesis import pair_blocks
 from hepq.compiler.circuits.synthesis.pair_blocks import shortened
 from hepq.core.circuits import Angle, Barrier, Circuit, Gate, Op

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from hepq.core.circuits import Angle, Circuit, Diagonal, Gate
+from hepq.core.elementary import KEPT, elementary
 from hepq.core.gates import ARITIES
-from hepq.runtime.quantum.simulate.elementary import KEPT, elementary
 from hepq.runtime.quantum.simulate.fuse import fused
 from tests.runtime.quantum.simulate import naive
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from hepq.compiler.circuits.check import dense
+from hepq.compiler.circuits import dense
 from hepq.compiler.ir import state_vector
 from hepq.core.circuits import Angle, Circuit, Gate
 from hepq.core.errors import DataError

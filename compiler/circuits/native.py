@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One-qubit gates, cx and rzz as a device's native gates, with few one-qubit gates and angles affine in the slots."""
+"""One-qubit gates, cx and rzz as a device's native gates, with few one-qubit gates and angles affine in the slots.
+
+Runs of one-qubit gates are alternating rz and sx, with few sx (McKay et al., "Efficient Z gates for quantum computing",
+arXiv:1612.00858: u(θ, φ, λ) is rz, sx, rz, sx, rz).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from math import pi
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from math import atan2, pi
 
-from hepq.compiler.circuits.canonical.peephole import turns
-from hepq.compiler.circuits.native.one_qubit import is_x, joined, rotations
-from hepq.core.circuits import Angle, Barrier, Gate
+import numpy as np
+
+from hepq.core.circuits import Angle, Barrier, Gate, plain, turns
 from hepq.core.gates import GATES
 from hepq.runtime.quantum.device import Coupling, Device
+from hepq.runtime.quantum.matrices import Matrix, matrix
+from hepq.runtime.quantum.native import Native
 
 #: native two-qubit gates that a cx can be written with
 SUPPORTED = frozenset(("cz", "cx", "ecr", "rzz", "rxx", "ms", "iswap"))
@@ -171,15 +178,14 @@ class _Writer:
             rest = self._write_u(q, run, phases)
         else:
             rest = self._in_frame(q, run) if self._framed else self._write(q, run, fresh, phases)
-        if rest.terms or turns(rest.constant):
+        if not rest.idle:
             self._turns[q] = [[rest]]
 
     def _write(self, q: int, run: list[Angle], fresh: bool, phases: bool) -> Angle:
         rz = "rz" if "rz" in self._names else "p"
         turned = _about_x(run, pairs=bool(self._names & {"rx", "x", "gpi"}), any_angle="rx" in self._names)
         for at, (phase, theta) in enumerate(turned):
-            trivial = not phase.terms and not turns(phase.constant)
-            if not trivial and not (at == 0 and fresh) and (phases or theta is not None):
+            if not phase.idle and not (at == 0 and fresh) and (phases or theta is not None):
                 self._out.append(Gate(rz, (q,), (phase if phase.terms else Angle(turns(phase.constant)),)))
             if theta is not None:
                 self._out.append(_x_turn(q, theta, self._names))
@@ -198,7 +204,7 @@ class _Writer:
             last = phases and at == len(run)
             self._out.append(Gate("u", (q,), (theta, after + phi if last else Angle(phi), lam)))
             phase = _ZERO if last else after
-        if phases and (phase.terms or turns(phase.constant)):
+        if phases and not phase.idle:
             self._out.append(Gate("u", (q,), (_ZERO, _ZERO, phase)))
         return _ZERO if phases else phase
 
@@ -249,3 +255,135 @@ def _x_turn(q: int, theta: Angle, names: set[str]) -> Gate:
     if "rx" in names:
         return Gate("rx", (q,), (theta,))
     return Gate("gpi" if theta == Angle(pi) else "gpi2", (q,), (_ZERO,))
+
+
+_CLOSE = 1e-9
+_HALF = Angle(pi / 2)
+_ZERO = Angle()
+_SX = matrix("sx")
+
+
+def rotations(gate: Gate) -> list[Angle] | None:
+    """rz angles a₀ … aₖ of the gate as rz(a₀) sx rz(a₁) … sx rz(aₖ), in time order; None: not known symbolically."""
+    if gate.spec.diagonal:
+        return [gate.angles[0] if gate.angles else Angle(gate.spec.phase or 0.0)]
+    match gate.name, gate.angles:
+        case "h", _:
+            return [_HALF, _HALF]
+        case "sx", _:
+            return [_ZERO, _ZERO]
+        case "rx", (a,):
+            return _euler(a, Angle(-pi / 2), _HALF)
+        case "ry", (a,):
+            return _euler(a, _ZERO, _ZERO)
+        case "u", (theta, phi, lam):
+            return _euler(theta, phi, lam)
+        case "r", (theta, phi):
+            return _euler(theta, phi + -pi / 2, -phi + pi / 2)
+        case (("x" | "y" | "sxdg"), _):
+            return _fixed(matrix(gate.name))
+    return None
+
+
+def _euler(theta: Angle, phi: Angle, lam: Angle) -> list[Angle]:
+    return [lam, theta + pi, phi + pi]
+
+
+def _fixed(unitary: Matrix) -> list[Angle]:
+    """The shortest run of a fixed unitary: one, two or three rz angles."""
+    theta = 2 * atan2(abs(unitary[1, 0]), abs(unitary[0, 0]))
+    if theta < _CLOSE:
+        return [Angle(float(np.angle(unitary[1, 1] / unitary[0, 0])))]
+    if theta > pi - _CLOSE:
+        return [Angle(float(np.angle(unitary[0, 1] / unitary[1, 0]))), _ZERO, _ZERO]
+    phi = float(np.angle(unitary[1, 0] / unitary[0, 0]))
+    lam = float(np.angle(-unitary[0, 1] / unitary[0, 0]))
+    if abs(theta - pi / 2) < _CLOSE:  # u(π/2, φ, λ) = rz(λ - π/2) sx rz(φ + π/2)
+        return [Angle(lam - pi / 2), Angle(phi + pi / 2)]
+    return _euler(Angle(theta), Angle(phi), Angle(lam))
+
+
+def joined(runs: list[list[Angle]]) -> list[Angle]:
+    """Runs one after the other as one, shortened."""
+    out = [_ZERO]
+    for run in runs:
+        out = [*out[:-1], out[-1] + run[0], *run[1:]]
+    return _shortened(out)
+
+
+def _shortened(run: list[Angle]) -> list[Angle]:
+    """Stretches whose inner angles are all fixed become at most two sx."""
+    at = 1
+    while at < len(run) - 1:
+        if not run[at].fixed:
+            at += 1
+            continue
+        end = at
+        while end + 1 < len(run) - 1 and run[end + 1].fixed:
+            end += 1
+        unitary = _SX
+        for angle in run[at : end + 1]:
+            unitary = _SX @ matrix("rz", angle.constant) @ unitary
+        short = _fixed(unitary)
+        if len(short) < end - at + 3:
+            before, after = run[: at - 1], run[end + 2 :]
+            if len(short) == 1:
+                run = [*before, run[at - 1] + short[0] + run[end + 1], *after]
+            else:
+                run = [*before, run[at - 1] + short[0], *short[1:-1], short[-1] + run[end + 1], *after]
+            at = 1
+        else:
+            at = end + 1
+    return _quarters(run)
+
+
+def _quarters(run: list[Angle]) -> list[Angle]:
+    """An open turn next to a fixed quarter turn is one turn: sx rz(a) sx rz(b) sx is ry(a - π), rz(b - π), rx(π/2).
+
+    For b - π = ±π/2, rx(π/2) after rz(b - π) is ry(∓π/2) before it. Runs read backwards are transposed: as true.
+    """
+    for at in range(1, len(run) - 2):
+        for turned, fixed in ((at, at + 1), (at + 1, at)):
+            if run[turned].fixed or not run[fixed].fixed:
+                continue
+            phase = turns(run[fixed].constant - pi)
+            if abs(abs(phase) - pi / 2) > _CLOSE:
+                continue
+            turn, rest = run[turned] + -phase, Angle(phase + pi)
+            left, right = run[at - 1], run[at + 2]
+            ends = (left, right + rest) if fixed > turned else (left + rest, right)
+            return _shortened([*run[: at - 1], ends[0], turn, ends[1], *run[at + 3 :]])
+    return run
+
+
+def is_x(angle: Angle) -> bool:
+    """Whether sx, rz(angle), sx is an x."""
+    return angle.idle
+
+
+def polished(native: Native, device: Device) -> Native:
+    """The same distribution by the same two-qubit gates, with one-qubit gates as ``natively`` writes them."""
+    couplings = best_couplings(device)
+    ops = natively(plain(with_cx(native, couplings).circuit.ops), device, couplings)
+    return replace(native, circuit=replace(native.circuit, ops=ops))
+
+
+def with_cx(native: Native, couplings: Mapping[tuple[int, int], Coupling] | None = None) -> Native:
+    """With cx for every cz, in the direction of its coupling, and ecr."""
+    ops = tuple(step for op in plain(native.circuit.ops) for step in _with_cx(op, couplings or {}))
+    return replace(native, circuit=replace(native.circuit, ops=ops))
+
+
+def _with_cx(op: Gate | Barrier, couplings: Mapping[tuple[int, int], Coupling]) -> Iterator[Gate | Barrier]:
+    if isinstance(op, Barrier) or op.name not in ("cz", "ecr"):
+        yield op
+        return
+    a, b = op.qubits
+    if op.name == "cz":
+        if (link := couplings.get((min(a, b), max(a, b)))) is not None:
+            a, b = link.a, link.b
+        yield from (Gate("h", (b,)), Gate("cx", (a, b)), Gate("h", (b,)))
+        return
+    yield Gate("cx", (a, b))
+    yield from (Gate("x", (a,)), Gate("rz", (a,), (Angle(-pi / 2),)))
+    yield from (Gate("rz", (b,), (Angle(pi),)), Gate("sxdg", (b,)), Gate("rz", (b,), (Angle(pi),)))

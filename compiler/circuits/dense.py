@@ -8,14 +8,14 @@ does (Isakov et al., arXiv:2111.02396).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.core.circuits import Angle, Barrier, Circuit, Diagonal, Gate
+from hepq.core.circuits import Barrier, Circuit, Gate, plain
 from hepq.runtime.quantum.matrices import matrix
 from hepq.runtime.quantum.simulate.memory import ask
 
@@ -47,7 +47,9 @@ def blocks(circuit: Circuit) -> list[Block]:
     """The circuit as few blocks, in order: each gate joins the first block that it may, at most ``WIDE`` wires each."""
     found: list[Block] = []
     last: dict[int, int] = {}  # the last block of each wire: any later one commutes with a gate on it
-    for gate in _plain(circuit):
+    for gate in plain(circuit.ops):
+        if isinstance(gate, Barrier):
+            continue
         first = max((last.get(q, 0) for q in gate.qubits), default=0)
         fits = (i for i in range(first, len(found)) if len({*found[i].wires, *gate.qubits}) <= WIDE)
         if (at := next(fits, len(found))) == len(found):
@@ -82,21 +84,3 @@ def probabilities(
     read = [q for q in order if q in set(wires)]
     chances = chances.reshape([2] * n).sum(axis=lost)
     return chances.transpose([read.index(q) for q in reversed(wires)]).reshape(-1)
-
-
-def _plain(circuit: Circuit) -> Iterator[Gate]:
-    for op in circuit.ops:
-        if isinstance(op, Gate):
-            yield op
-        elif not isinstance(op, Barrier):
-            yield from _phases(op)
-
-
-def _phases(layer: Diagonal) -> Iterable[Gate]:
-    """A phase of the parity of many wires: the parity is gathered on the last, and taken off again."""
-    for wires, angle in layer.terms:
-        if not wires:
-            continue  # of the whole state
-        *others, end = wires
-        ladder = [Gate("cx", (q, end)) for q in others]
-        yield from (*ladder, Gate("rz", (end,), (Angle(angle.constant, angle.terms),)), *reversed(ladder))

@@ -9,11 +9,11 @@ from math import exp, pi
 import numpy as np
 import pytest
 
-from hepq.compiler.circuits.check import equivalence
-from hepq.compiler.circuits.check.dense import WIDE, blocks, probabilities
-from hepq.compiler.circuits.check.equivalence import verify_native
+from hepq.compiler.circuits import check as equivalence
+from hepq.compiler.circuits.check import verify_native
+from hepq.compiler.circuits.dense import WIDE, blocks, probabilities
 from hepq.compiler.circuits.portfolio.recipes import laid_out
-from hepq.compiler.circuits.portfolio.score import score
+from hepq.compiler.circuits.score import score
 from hepq.compiler.circuits.synthesis.structure import structure_aware
 from hepq.core.circuits import Angle, Circuit, Diagonal, Gate, Op
 from hepq.runtime.quantum.device import Device

@@ -7,7 +7,7 @@ from math import exp, log
 
 import pytest
 
-from hepq.compiler.circuits.portfolio.score import score
+from hepq.compiler.circuits.score import score
 from hepq.core.circuits import Angle, Barrier, Circuit, Gate, Op
 from hepq.runtime.quantum.device import Coupling, Device, Qubit
 from hepq.runtime.quantum.native import Native

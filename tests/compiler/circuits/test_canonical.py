@@ -9,7 +9,7 @@ from time import process_time
 import numpy as np
 import pytest
 
-from hepq.compiler.circuits.canonical.form import canonical
+from hepq.compiler.circuits.canonical import canonical
 from hepq.core.circuits import Angle, Circuit, Diagonal, Gate, check
 from tests.support.families import (
     feature_map,

@@ -9,8 +9,8 @@ from math import pi
 import numpy as np
 import pytest
 
-from hepq.compiler.circuits.check.equivalence import verify_native
-from hepq.compiler.circuits.native.gates import best_couplings, natively
+from hepq.compiler.circuits.check import verify_native
+from hepq.compiler.circuits.native import best_couplings, natively
 from hepq.core.circuits import Angle, Circuit, Gate
 from hepq.runtime.quantum.native import Native
 from tests.support.devices import device, line

@@ -10,7 +10,7 @@ from math import pi
 import numpy as np
 import pytest
 
-from hepq.compiler.circuits.native.one_qubit import is_x, joined, rotations
+from hepq.compiler.circuits.native import is_x, joined, rotations
 from hepq.core.circuits import Angle, Gate
 from hepq.runtime.quantum.matrices import Matrix, matrix
 

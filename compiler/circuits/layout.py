@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where on a device a circuit may stand: trees of its good couplings, grouped by shape."""
+"""Where on a device a circuit may stand: trees of its good couplings by shape, and the best place for its gates."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import exp, log
@@ -11,8 +11,12 @@ from math import exp, log
 import networkx as nx
 import numpy as np
 
+from hepq.compiler.circuits.native import best_couplings, polished
+from hepq.compiler.circuits.score import score
 from hepq.compiler.circuits.synthesis.parity_networks import Tree
+from hepq.core.circuits import Gate
 from hepq.runtime.quantum.device import Coupling, Device
+from hepq.runtime.quantum.native import Native
 
 #: devices whose qubits have more partners than this on average are crowded: compilers need not see all of them
 CROWDED = 8
@@ -241,3 +245,23 @@ def _order(adjacent: Mapping[int, Sequence[int]], q: int, parent: int | None) ->
 
 def _ordered(a: int, b: int) -> Pair:
     return (a, b) if a < b else (b, a)
+
+
+def placed(routed: Native, device: Device, qubits: Collection[int] | None = None) -> Native:
+    """``polished``, where the same gates fail least: as it stands, or moved as a whole (within ``qubits``)."""
+    first = polished(routed, device)
+    found = costs(device, best_couplings(device))
+    uses = Counter(
+        (min(op.qubits), max(op.qubits)) for op in routed.circuit.ops if isinstance(op, Gate) and len(op.qubits) == 2
+    )
+    turns = Counter(dict.fromkeys(routed.used, 0))
+    turns.update(
+        op.qubits[0]
+        for op in first.circuit.ops
+        if isinstance(op, Gate) and len(op.qubits) == 1 and op.name not in device.free
+    )
+    where = stand_graph(found if qubits is None else within(found, qubits), uses, turns, routed.measured)
+    if where is None:
+        return first
+    other = polished(routed.on(where), device)
+    return max((first, other), key=lambda native: score(native, device).log_esp)

@@ -1,27 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Circuits and devices in Qiskit's terms, and what its transpiler made of them as native circuits.
+"""Circuits and devices in Qiskit's terms, what its transpiler made of them as native circuits, and its files.
 
 Each angle with slots becomes one opaque parameter, so that what comes out is affine in parameters, and they in slots.
+OpenQASM 3 and QPY are written by Qiskit; OpenQASM 3 is read back by another program, its importer's.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
-from hepq.compiler.circuits.native.gates import best_couplings, natively
-from hepq.core.circuits import Angle, Barrier, Circuit, Diagonal, Gate, Op
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.compiler.circuits.formats.flat import Flat, Format, open_angle
+from hepq.compiler.circuits.native import best_couplings, natively
+from hepq.core.circuits import Angle, Barrier, Circuit, Gate, Op, plain
+from hepq.core.elementary import elementary
+from hepq.core.gates import GATES
+from hepq.runtime.quantum.bind import angle_formulas, bound, parameterized
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
-from hepq.runtime.quantum.simulate.elementary import elementary
 
 #: one-qubit gates that Qiskit's transpiler writes for every target
 INNER = ("rz", "sx", "x")
 #: gates whose angles may be open in Qiskit
-_ROTATIONS = frozenset("rx ry rz rzz".split())
+_OPEN = frozenset("rx ry rz rzz".split())
 Names = dict[str, Angle]
+Values = NDArray[np.float64]
 
 
 def to_qiskit(circuit: Circuit, outputs: Sequence[int] | None = None) -> tuple[Any, Names]:
@@ -40,40 +49,23 @@ def to_qiskit(circuit: Circuit, outputs: Sequence[int] | None = None) -> tuple[A
             names[known[angle.terms].name] = Angle(0.0, angle.terms)
         return known[angle.terms] + angle.constant if angle.constant else known[angle.terms]
 
-    for op in _plain(circuit.ops):
-        if isinstance(op, Gate):
-            getattr(out, op.name)(*map(value, op.angles), *op.qubits)
-        elif isinstance(op, Barrier):
+    for op in plain(_rotations(circuit.ops)):
+        if isinstance(op, Barrier):
             out.barrier(op.qubits, label=str(op.number))
         else:
-            _phases(out, op, value)
+            getattr(out, op.name)(*map(value, op.angles), *op.qubits)
     for bit, wire in enumerate(outputs or range(circuit.qubits)):
         out.measure(wire, bit)
     return out, names
 
 
-def _plain(ops: Iterable[Op]) -> Iterator[Op]:
+def _rotations(ops: Iterable[Op]) -> Iterator[Op]:
     """Gates with open angles as rotations about x, y and z: Qiskit 2.6 takes minutes to translate an open p or u."""
     for op in ops:
-        if isinstance(op, Gate) and op.name not in _ROTATIONS and not all(a.fixed for a in op.angles):
+        if isinstance(op, Gate) and op.name not in _OPEN and not all(a.fixed for a in op.angles):
             yield from elementary((op,))
         else:
             yield op
-
-
-def _phases(out: Any, layer: Diagonal, value: Any) -> None:
-    for wires, angle in layer.terms:
-        if not wires:  # a global phase
-            continue
-        if len(wires) <= 2:
-            (out.rz if len(wires) == 1 else out.rzz)(value(angle), *wires)
-            continue
-        steps = list(pairwise(wires))
-        for a, b in steps:
-            out.cx(a, b)
-        out.rz(value(angle), wires[-1])
-        for a, b in reversed(steps):
-            out.cx(a, b)
 
 
 def inner_gate(device: Device) -> str | None:
@@ -125,7 +117,7 @@ def from_qiskit(made: Any, names: Mapping[str, Angle], device: Device, source: C
     routed = as_routed(made, names, device, source)
     if inner_gate(device) is not None:
         return routed
-    ops = natively((op for op in routed.circuit.ops if not isinstance(op, Diagonal)), device, best_couplings(device))
+    ops = natively(plain(routed.circuit.ops), device, best_couplings(device))
     return replace(routed, circuit=Circuit(device.size, source.slots, ops))
 
 
@@ -171,3 +163,76 @@ def affine_of(value: Any, names: Mapping[str, Angle]) -> Angle:
             raise ValueError(f"{value} is not affine")
         total = total + names[parameter.name] * float(slope)
     return total
+
+
+def write_qasm3(native: Native, values: Values | None, slots: Sequence[str] = ()) -> str:
+    """On physical qubits ``$n``; open rotations are inputs, what they are of the slots is said in comments."""
+    from qiskit import qasm3
+
+    text = str(qasm3.dumps(_circuit(native, values)))
+    head, rest = text.split("\n", 1)
+    about = [f"// {native.device}, calibration {native.calibration}"]
+    if values is None:
+        about += [f"// {line}" for line in (*slots, *angle_formulas(native))]
+    return "\n".join([head, *about, rest])
+
+
+def read_qasm3(text: str, size: int) -> Flat:
+    import qiskit_qasm3_import
+
+    return flat_of(qiskit_qasm3_import.parse(text), size)
+
+
+def write_qpy(native: Native, values: Values | None, slots: Sequence[str] = ()) -> bytes:
+    """With Qiskit's layout: which wire is where. What open rotations are is in the circuit's metadata, ``angles``."""
+    from qiskit import qpy
+
+    out, made = io.BytesIO(), _circuit(native, values)
+    if values is None:
+        made.metadata = {"angles": [*slots, *angle_formulas(native)]}
+    qpy.dump(made, out)
+    return out.getvalue()
+
+
+def read_qpy(data: bytes, size: int) -> Flat:
+    from qiskit import qpy
+
+    return flat_of(qpy.load(io.BytesIO(data))[0], size)
+
+
+def _circuit(native: Native, values: Values | None) -> Any:
+    return parameterized(native) if values is None else bound(native, values)
+
+
+def flat_of(made: Any, size: int, ours: Mapping[str, str] = MappingProxyType({})) -> Flat:
+    """The gates of a QuantumCircuit, and what is measured. ``ours``: names of Qiskit that are others here."""
+    gates: list[Gate | Barrier] = []
+    measured: dict[int, int] = {}
+    for item in made.data:
+        qubits = tuple(made.find_bit(q).index for q in item.qubits)
+        if item.operation.name == "measure":
+            measured[made.find_bit(item.clbits[0]).index] = qubits[0]
+        elif item.operation.name == "barrier":
+            gates.append(Barrier(qubits))
+        else:
+            gates += _gates(item.operation, qubits, ours)
+    return Flat(size, tuple(gates), tuple(measured[bit] for bit in sorted(measured)))
+
+
+def _gates(operation: Any, qubits: tuple[int, ...], ours: Mapping[str, str]) -> Iterator[Gate]:
+    """The gate, or what defines one that only the text knows: OpenQASM has no gpi2, each angle is a gate there."""
+    name = ours.get(operation.name, operation.name)
+    if name in GATES or operation.definition is None:
+        yield Gate(name, qubits, tuple(map(_angle, operation.params)))
+        return
+    for inner in operation.definition.data:
+        on = tuple(qubits[operation.definition.find_bit(q).index] for q in inner.qubits)
+        yield from _gates(inner.operation, on, ours)
+
+
+def _angle(value: Any) -> Angle:
+    return open_angle(value.name) if getattr(value, "parameters", None) else Angle(float(value))
+
+
+QASM3 = Format(".qasm", write_qasm3, read_qasm3, True)
+QPY = Format(".qpy", write_qpy, read_qpy, True)

@@ -9,7 +9,7 @@ from math import log
 import numpy as np
 import pytest
 
-from hepq.compiler.circuits.layout.regions import CROWDED, Costs, chosen, costs, shapes, stand, stand_graph, within
+from hepq.compiler.circuits.layout import CROWDED, Costs, chosen, costs, shapes, stand, stand_graph, within
 from hepq.compiler.circuits.synthesis.parity_networks import Tree
 from hepq.runtime.quantum.device import Coupling, Device, Qubit
 from tests.support.devices import everyone, grid

@@ -1,17 +1,94 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One region of {cx, x, swap, diagonal} gates: a phase polynomial followed by a linear map of the basis states.
+"""The canonical form of a circuit: phases gathered in diagonal layers, everything that undoes itself gone.
 
-Every wire holds a parity of the region's inputs, perhaps negated; a diagonal gate is a phase on such a parity. So
-all phases can move to the region's start or end, and equal parities merge, wherever they stood.
+Gates fall into alternating levels: *phase* levels (cx, x, swap and diagonal gates: a phase polynomial and a linear
+map of the basis states; Amy, Maslov & Mosca, arXiv:1303.2042) and levels of the rest. All stays symbolic in slots.
+
+In a phase level every wire holds a parity of the level's inputs, perhaps negated; a diagonal gate is a phase on such a
+parity. So all phases can move to its start or end, and equal parities merge, wherever they stood.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from math import pi
+from math import pi, tau
 
-from hepq.compiler.circuits.canonical.peephole import turns
-from hepq.core.circuits import Angle, Diagonal, Gate, Op, Unitary
+from hepq.core.circuits import Angle, Barrier, Circuit, Diagonal, Gate, Op, Unitary, turns
+
+_ROUNDS = 50
+
+
+def canonical(circuit: Circuit, *, sampled: bool = False) -> Circuit:
+    """The same unitary up to a global phase, as ``Diagonal`` layers and the gates and barriers between them.
+
+    ``sampled``: the circuit starts in |0…0> and is measured at its end, so that phases that neither touch matter
+    are dropped as well; then only the distribution of outcomes stays.
+    """
+    ops: tuple[Op, ...] = tuple(rewritten for op in circuit.ops for rewritten in _exposed(op))
+    for _ in range(_ROUNDS):
+        before = ops
+        ops = _levelled(cancelled(ops), circuit.qubits, sampled)
+        if ops == before:
+            break
+    return Circuit(circuit.qubits, circuit.slots, ops)
+
+
+def _exposed(op: Op) -> Iterable[Op]:
+    """Two-qubit rotations and controlled gates that are a phase in another basis, written so."""
+    if not isinstance(op, Gate):
+        return (op,)
+    a, b = (*op.qubits, -1, -1)[:2]
+    match op.name:
+        case "rxx":
+            turn = (Gate("h", (a,)), Gate("h", (b,)))
+            return (*turn, Gate("rzz", op.qubits, op.angles), *turn)
+        case "ryy":
+            into, back = ([Gate("rx", (q,), (Angle(s * pi / 2),)) for q in op.qubits] for s in (1, -1))
+            return (*into, Gate("rzz", op.qubits, op.angles), *back)
+        case "cy":
+            return (Gate("sdg", (b,)), Gate("cx", op.qubits), Gate("s", (b,)))
+        case "crx":
+            return (Gate("h", (b,)), Gate("crz", op.qubits, op.angles), Gate("h", (b,)))
+    return (op,)
+
+
+def _levelled(ops: Iterable[Op], qubits: int, sampled: bool) -> tuple[Op, ...]:
+    """Each op as early as its wires allow, odd levels the phase levels; those become ``Diagonal`` + linear rest."""
+    level = [0] * qubits
+    levels: dict[int, list[Op]] = {}  # barriers stand at even ones
+    for op in ops:
+        if isinstance(op, Diagonal) and not op.terms:
+            continue
+        phase = not isinstance(op, Barrier) and (isinstance(op, Diagonal) or op.spec.diagonal or op.name in LINEAR)
+        if isinstance(op, Gate) and op.name == "x" and level[op.qubits[0]] % 2 == 0:
+            phase = False
+        for part in (op,) if isinstance(op, Barrier) or not phase or _linear(op) else phase_terms(op):
+            if not part.qubits:  # a global phase
+                continue
+            at = max(level[q] for q in part.qubits)
+            at += (at % 2 == 0) == phase
+            for q in part.qubits:
+                level[q] = at
+            levels.setdefault(at, []).append(part)
+    out: list[Op] = []
+    touched: set[int] = set()
+    for at in sorted(levels):
+        found = levels[at]
+        if at % 2 == 0:
+            touched.update(q for op in found for q in op.qubits)
+            out += found
+            continue
+        free = {q for q in range(qubits) if q not in touched} if sampled else set()
+        ends = {q for q in range(qubits) if level[q] <= at} if sampled else set()
+        region = Region([op for op in found if not isinstance(op, Barrier)], qubits, zero=free, ending=ends)
+        out += region.ops
+        touched.update(q for op in region.ops if isinstance(op, Gate) for q in op.qubits)
+    return tuple(out)
+
+
+def _linear(op: Op) -> bool:
+    return isinstance(op, Gate) and op.name in LINEAR
+
 
 LINEAR = frozenset(("cx", "swap", "x"))
 
@@ -96,7 +173,7 @@ class Region:
             for wires, _ in op.terms:
                 parity, flip = _parity(wires, rows, flips)
                 angle = pending.pop(parity, Angle())
-                if angle.terms or turns(angle.constant):
+                if not angle.idle:
                     out.append(Diagonal(((wires, -angle if flip else angle),)))
         return _merged(out)
 
@@ -156,7 +233,7 @@ def _reduced(phases: dict[int, Angle], zero: int) -> dict[int, Angle]:
     for mask, angle in phases.items():
         if mask & ~zero:
             out[mask & ~zero] = out.get(mask & ~zero, Angle()) + angle
-    return {m: a for m, a in out.items() if a.terms or turns(a.constant)}
+    return {m: a for m, a in out.items() if not a.idle}
 
 
 def _tidied(phases: dict[int, Angle]) -> dict[int, Angle]:
@@ -205,3 +282,70 @@ def _merged(ops: Iterable[Op]) -> list[Op]:
         else:
             out.append(op)
     return out
+
+
+def cancelled(ops: Iterable[Op]) -> tuple[Op, ...]:
+    """The ops without pairs that undo each other; equal rotations are added, squares of roots taken."""
+    out: list[Op | None] = []
+    last: dict[int, list[int]] = {}
+
+    def neighbour(op: Gate) -> int | None:
+        """The op right before on all of this gate's wires, and on no others."""
+        tops = {last[q][-1] if last.get(q) else -1 for q in op.qubits}
+        if len(tops) > 1 or -1 in tops:
+            return None
+        at = tops.pop()
+        return at if isinstance(out[at], Gate) and _same_wires(op, out[at]) else None
+
+    def push(op: Op) -> None:
+        for q in op.qubits:
+            last.setdefault(q, []).append(len(out))
+        out.append(op)
+
+    def add(op: Gate) -> None:
+        if _nothing(op):
+            return
+        at = neighbour(op)
+        before = out[at] if at is not None else None
+        merged = _together(before, op) if isinstance(before, Gate) else None
+        if at is None or merged is None:
+            push(op)
+            return
+        out[at] = None
+        for q in op.qubits:
+            last[q].pop()
+        for gate in merged:
+            add(gate)
+
+    for op in ops:
+        if isinstance(op, Gate):
+            add(op)
+        else:
+            push(op)
+    return tuple(op for op in out if op is not None)
+
+
+def _nothing(op: Gate) -> bool:
+    if op.name == "id":
+        return True
+    if op.spec.period is None or not op.angles[0].fixed:
+        return False
+    return turns(op.angles[0].constant * (tau / op.spec.period)) == 0.0
+
+
+def _together(before: Gate, op: Gate) -> tuple[Gate, ...] | None:
+    """What two neighbours on the same wires come to, if less than two gates."""
+    if before.name == op.name and op.spec.period is not None:
+        return (Gate(op.name, op.qubits, (before.angles[0] + op.angles[0],)),)
+    if before.name == op.name and op.spec.square is not None:
+        return (Gate(op.spec.square, op.qubits),)
+    if before.name != op.spec.inverse:
+        return None
+    gaps = [a - b for a, b in zip(before.angles, op.inverse().angles, strict=True)]
+    return () if all(gap == Angle() for gap in gaps) else None
+
+
+def _same_wires(a: Gate, b: Op | None) -> bool:
+    if not isinstance(b, Gate):
+        return False
+    return a.qubits == b.qubits or (a.name == b.name and a.spec.symmetric and set(a.qubits) == set(b.qubits))

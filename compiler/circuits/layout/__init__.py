@@ -1,2 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""Where on a device a circuit stands."""
