@@ -10,6 +10,7 @@ import pytest
 
 from hepq.compiler.circuits.formats.draw import MAX_OPS, formula, picture, text
 from hepq.core.circuits import Angle, Circuit, Diagonal, Gate
+from hepq.core.gates import GATES
 
 CIRCUIT = Circuit(
     3, 2, (Gate("h", (0,)), Gate("ry", (1,), (Angle(pi / 2, ((0, 2.0), (1, -1.0))),)),
@@ -32,6 +33,13 @@ def test_angles_are_written_as_functions_of_slots(angle: Angle, written: str) ->
 def test_text_shows_every_gate() -> None:
     drawn = text(CIRCUIT)
     assert all(word in drawn for word in ("H", "Ry(2 s0 - s1 + 0.5 π)", "RZZZ(s1)", "Rz(-s0)", "q_2"))
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_every_gate_can_be_drawn(name: str) -> None:
+    spec = GATES[name]
+    gate = Gate(name, tuple(range(spec.qubits)), tuple(Angle.slot(k) for k in range(spec.angles)))
+    assert all(f"s{k}" in text(Circuit(3, 4, (gate,))) for k in range(spec.angles))
 
 
 def test_long_circuits_are_cut_in_the_middle() -> None:
