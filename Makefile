@@ -8,12 +8,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 FOLDERS := core lang compiler runtime grammar stdlib docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types clean
+.PHONY: help demo test quick lint types clean
 
 help:
 	@echo "make demo   install, compile the example tagger, score jets it was not trained on"
-	@echo "make test   run the tests"
-	@echo "make lint   ruff, mypy, repository review"
+	@echo "make test   run all tests"
+	@echo "make quick  run the tests that your change needs, in a minute"
+	@echo "make lint   ruff, repository review"
+	@echo "make types  mypy --strict"
 	@echo "make clean  remove .venv, build and out"
 
 demo: $(VENV)/run.stamp
@@ -22,7 +24,10 @@ demo: $(VENV)/run.stamp
 test: $(VENV)/test.stamp
 	@$(BIN)/python -m pytest -q -n 2
 
-lint: $(VENV)/lint.stamp types
+quick: $(VENV)/test.stamp
+	@$(BIN)/python -m tests.quick
+
+lint: $(VENV)/lint.stamp
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/repo-review . --show errskip
