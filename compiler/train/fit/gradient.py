@@ -56,23 +56,33 @@ WORTH_A_THREAD = 2**18
 Values = dict[str, Tensor]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Of some events: their loss, and, if they are classified, how much each looks like signal, and how well.
-
-    ``weights`` [events]: of the program, without those of classes. ``account``: what ``metrics`` are of.
+    """Of some events: their loss, and, if they are classified, ``scores``, larger for signal, which of them are signal,
+    and ``metrics`` that physicists quote, weighted by ``event_weights``, those of the program without those of classes;
+    ``account`` says which events these are.
     """
 
-    loss: float
+    loss: float = math.nan
     scores: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     is_signal: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     metrics: Mapping[str, float] = field(default_factory=dict)
-    weights: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    event_weights: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     account: Metrics | None = None
 
     @property
     def auc(self) -> float:
-        return self.metrics.get("auc", math.nan)
+        return math.nan if self.account is None else self.account.values.get("auc", math.nan)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted(Scores):
+    """``weights`` by path; ``dims``: sizes found for open dims. Scores are of the events held out; where none were, of
+    those trained on.
+    """
+
+    weights: dict[str, NDArray[np.float32]]
+    dims: Mapping[str, int]
 
 
 class Run:
@@ -198,7 +208,7 @@ class Run:
             raise HepqError([diag("HQ0753", what=self.held_words, found=f"{whole:.6g}")])
         weight = self.event_weights[which]
         if self.target is None:
-            return Scores(total / whole, weights=weight)
+            return Scores(loss=total / whole, event_weights=weight)
         outputs, is_signal = np.concatenate(given)[np.argsort(order)], self.data.is_signal(which)
         found, lacking = measures(self.target, outputs, self.data.truth[which], is_signal, weight)
         scores = self.target.signal_scores(outputs)
@@ -207,7 +217,8 @@ class Run:
             self.held_words, int(known.sum()), found, weight_words(self.data.built), float(weight[known].sum()),
             int((~known).sum()), lacking=lacking,
         )  # fmt: skip
-        return Scores(total / whole, scores, is_signal, found, weight, account)
+        return Scores(loss=total / whole, scores=scores, is_signal=is_signal, metrics=found, event_weights=weight,
+                      account=account)  # fmt: skip
 
     @property
     def held_words(self) -> str:
@@ -302,26 +313,6 @@ def _target(data: Labelled) -> Objective | None:
         raise
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """``weights`` by path; ``dims``: sizes found for open dims; ``loss``: of the events held out.
-
-    Of those events (where none were, of those trained on), if they are classified: ``scores``, larger for signal,
-    which of them are signal, the area under the ROC curve, and ``metrics`` that physicists quote, weighted by
-    ``event_weights``; ``account`` says which events these are.
-    """
-
-    weights: dict[str, NDArray[np.float32]]
-    dims: Mapping[str, int]
-    scores: NDArray[np.float64]
-    is_signal: NDArray[np.bool_]
-    auc: float
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    loss: float = math.nan
-    event_weights: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    account: Metrics | None = None
-
-
 def fit_gradient(data: Labelled, recipe: Resolved, watch: Watch) -> Fitted:
     """Train every ``param`` of the module that the recipe does not freeze.
 
@@ -343,8 +334,7 @@ def fit_gradient(data: Labelled, recipe: Resolved, watch: Watch) -> Fitted:
             run.load(state.best)
             found = run.scored(run.held)
     weights = {path: value.detach().cpu().numpy().astype(np.float32) for path, value in state.best.items()}
-    return Fitted(weights, {}, found.scores, found.is_signal, found.auc, found.metrics, found.loss,
-                  found.weights, found.account)  # fmt: skip
+    return Fitted(weights=weights, dims={}, **vars(found))
 
 
 def _start(run: Run, recipe: Resolved) -> State:

@@ -38,6 +38,8 @@ _SINGLE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 _KINDS = {"sigmoid": "probability", "fidelity": "probability", "expect": "expectation"}
 _TINY = 1e-12
+#: signal efficiencies, percent, at which background rejection is told
+EFFICIENCIES = (30, 50, 70)
 
 
 @dataclass(frozen=True)
@@ -111,10 +113,6 @@ def _size(node: Node) -> int | None:
 def _probabilities(values: Tensor) -> bool:
     detached = values.detach()
     return bool((detached >= 0).all()) and bool(((detached.sum(-1) - 1).abs() < 1e-3).all())
-
-
-#: signal efficiencies, percent, at which background rejection is told
-EFFICIENCIES = (30, 50, 70)
 
 
 def measures(

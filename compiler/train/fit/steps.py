@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What moves which weights: the loss and the optimiser of each step of a training."""
+"""What moves which weights: where they start, which stay, and the loss and the optimiser of each step."""
 
 from __future__ import annotations
 
@@ -93,10 +93,7 @@ def make_steps(net: TorchModule, plan: TrainPlan | None, recipe: Resolved) -> li
     return made
 
 
-Weights = dict[str, NDArray[Any]]
-
-
-def first_weights(module: Module, recipe: Resolved) -> Weights:
+def first_weights(module: Module, recipe: Resolved) -> dict[str, NDArray[Any]]:
     """From ``recipe.start``, but for those that ``recipe.replace`` names; without it, as declared.
 
     Raises HepqError for a file that does not fit, and HQ0739 for a pattern that no weight matches.

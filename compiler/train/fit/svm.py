@@ -110,10 +110,11 @@ def fit_svm(data: Labelled, plan: KernelPlan, recipe: Resolved, watch: Watch) ->
         f"{path}.bias": np.float32(svc.intercept_[0]),
     }
     found = {name: np.asarray(value) for name, value in weights.items()}
-    area = auc(scores, is_signal, weight)
     words = "events held out" if len(held) else "events trained on, none held out"
-    account = Metrics(words, len(which), {"auc": area}, weight_words(data.built), float(weight.sum()))
-    return Fitted(found, {"sv": len(svc.support_)}, scores, is_signal, area, event_weights=weight, account=account)
+    area = {"auc": auc(scores, is_signal, weight)}
+    account = Metrics(words, len(which), area, weight_words(data.built), float(weight.sum()))
+    return Fitted(weights=found, dims={"sv": len(svc.support_)}, scores=scores, is_signal=is_signal,
+                  event_weights=weight, account=account)  # fmt: skip
 
 
 def _matrix(
