@@ -6,8 +6,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -52,42 +52,6 @@ def run_pipeline(
     return module, weights
 
 
-class Uses:
-    """How many operand slots and outputs a node fills; 1 for a node made during the walk."""
-
-    def __init__(self, module: Module) -> None:
-        self.counts: Counter[Node] = Counter(o for n in module.walk() for o in n.operands)
-        self.counts.update(module.outputs.values())
-
-    def of(self, node: Node) -> int:
-        return self.counts.get(node, 1)
-
-
-def rewrite(module: Module, rule: Callable[[Node, Uses], Node | None]) -> Module:
-    """Every node, operands first and already rewritten, replaced by what ``rule`` makes of it (None: kept)."""
-    uses = Uses(module)
-    new: dict[Node, Node] = {}
-    for node in module.walk():
-        operands = tuple(new[o] for o in node.operands)
-        current = node if operands == node.operands else replace(node, operands=operands)
-        if current is not node:
-            uses.counts[current] = uses.counts[node]
-        made = rule(current, uses)
-        if made is not None and made is not current:
-            uses.counts[made] = uses.counts.get(made, 0) + uses.counts[node]
-        new[node] = made or current
-    return replace(module, outputs={name: new[n] for name, n in module.outputs.items()})
-
-
-def substitute(module: Module, given: Mapping[Node, Node]) -> Module:
-    """``module`` with some of its nodes replaced by given ones of the same type."""
-    new: dict[Node, Node] = {}
-    for node in module.walk():
-        operands = tuple(new[o] for o in node.operands)
-        new[node] = given.get(node) or (node if operands == node.operands else replace(node, operands=operands))
-    return replace(module, outputs={name: new[n] for name, n in module.outputs.items()})
-
-
 class Static:
     """Is a node made of params and constants alone, the same in every event?"""
 
@@ -103,3 +67,61 @@ class Static:
             else:
                 self._known[node] = all(self(o) for o in node.operands)
         return self._known[node]
+
+
+class Facts:
+    """Of nodes during a walk: how many operand slots and outputs each fills, 1 for a new one; and which are static."""
+
+    def __init__(self, module: Module) -> None:
+        self.counts: Counter[Node] = Counter(o for n in module.walk() for o in n.operands)
+        self.counts.update(module.outputs.values())
+        self.static = Static()
+
+    def uses(self, node: Node) -> int:
+        return self.counts.get(node, 1)
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """A pass that replaces single nodes."""
+
+    name: ClassVar[str]
+
+    def rule(self, node: Node, facts: Facts) -> Node | None:
+        """What stands for ``node``, whose operands are rewritten already; None: itself."""
+        raise NotImplementedError
+
+    def __call__(self, module: Module, weights: Weights) -> tuple[Module, Weights]:
+        return rewrite(module, self.rule), weights
+
+
+def rewrite(module: Module, rule: Callable[[Node, Facts], Node | None]) -> Module:
+    """Every node, operands first and already rewritten, replaced by what ``rule`` makes of it (None: kept)."""
+    facts = Facts(module)
+    new: dict[Node, Node] = {}
+    for node in module.walk():
+        current = _with_operands(node, new)
+        if current is not node:
+            facts.counts[current] = facts.counts[node]
+        made = rule(current, facts)
+        if made is not None and made is not current:
+            facts.counts[made] = facts.counts.get(made, 0) + facts.counts[node]
+        new[node] = made or current
+    return _with_outputs(module, new)
+
+
+def substitute(module: Module, given: Mapping[Node, Node]) -> Module:
+    """``module`` with some of its nodes replaced by given ones of the same type."""
+    new: dict[Node, Node] = {}
+    for node in module.walk():
+        new[node] = given.get(node) or _with_operands(node, new)
+    return _with_outputs(module, new)
+
+
+def _with_operands(node: Node, new: Mapping[Node, Node]) -> Node:
+    operands = tuple(new[o] for o in node.operands)
+    return node if operands == node.operands else replace(node, operands=operands)
+
+
+def _with_outputs(module: Module, new: Mapping[Node, Node]) -> Module:
+    return replace(module, outputs={name: new[n] for name, n in module.outputs.items()})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from hepq.compiler.ir.node import Module, Node
-from hepq.compiler.passes.base import Uses, Weights, rewrite
+from hepq.compiler.passes.base import Facts, Weights, rewrite
 from hepq.core.ops.table import COMMUTATIVE, RANDOM
 
 
@@ -21,7 +21,7 @@ class MergeEqual:
     def __call__(self, module: Module, weights: Weights) -> tuple[Module, Weights]:
         first: dict[Hashable, Node] = {}
 
-        def rule(node: Node, uses: Uses) -> Node:
+        def rule(node: Node, facts: Facts) -> Node:
             return node if node.op == "input" or node.op in RANDOM else first.setdefault(_key(node), node)
 
         return rewrite(module, rule), weights

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from itertools import count
+from typing import Any
 
 import numpy as np
 
@@ -12,57 +12,46 @@ from hepq.compiler.ir.formulas import IDENTITIES
 from hepq.compiler.ir.infer import make, same_dims
 from hepq.compiler.ir.interpret import evaluate
 from hepq.compiler.ir.node import Module, Node, topological
-from hepq.compiler.passes.base import Static, Weights, rewrite, substitute
+from hepq.compiler.passes.base import Facts, Rewrite, Static, Weights, substitute
 
 
-@dataclass(frozen=True)
-class FoldConstants:
+class FoldConstants(Rewrite):
     """A folded scalar becomes a const, a folded tensor a weight named after the first weight it came from.
 
     Subgraphs over weights that are not given stay as they are.
     """
 
-    name: ClassVar[str] = "fold-constants"
+    name = "fold-constants"
+
+    def rule(self, node: Node, facts: Facts) -> Node | None:
+        return simplify(node)
 
     def __call__(self, module: Module, weights: Weights) -> tuple[Module, Weights]:
-        return folded(rewrite(module, lambda node, uses: simplify(node)), weights)
+        return folded(*super().__call__(module, weights))
 
 
 def folded(module: Module, weights: Weights) -> tuple[Module, Weights]:
     """With what depends on given weights and constants alone computed."""
-    folder = _Folder(module, weights)
-    return substitute(module, {node: folder.fold(node) for node in folder.wanted}), folder.weights
+    static, known, given = Static(), dict(weights), dict[Node, Node]()
+    used = [o for n in module.walk() if not static(n) for o in n.operands]
+    for node in dict.fromkeys([*used, *module.outputs.values()]):
+        sources = [n["path"] for n in topological([node]) if n.op == "param"] if static(node) else []
+        real = not node.type.dims or node.type.elem == "real"
+        if node.operands and static(node) and real and all(path in weights for path in sources):
+            given[node] = _folded(node, sources, known)
+    return substitute(module, given), known
 
 
-class _Folder:
-    def __init__(self, module: Module, weights: Weights) -> None:
-        self.weights = dict(weights)
-        self.static = Static()
-        self.empty = Module(module.name, (), {})
-        used = [o for n in module.walk() if not self.static(n) for o in n.operands]
-        self.wanted = [n for n in dict.fromkeys([*used, *module.outputs.values()]) if self._foldable(n)]
-
-    def _foldable(self, node: Node) -> bool:
-        if not node.operands or not self.static(node) or (node.type.dims and node.type.elem != "real"):
-            return False
-        return all(n["path"] in self.weights for n in topological([node]) if n.op == "param")
-
-    def fold(self, node: Node) -> Node:
-        value = evaluate(self.empty, [node], {}, self.weights)[node]
-        if not node.type.dims:
-            return make("const", value=value.item(), type=node.type, span=node.span)
-        sources = [n["path"] for n in topological([node]) if n.op == "param"]
-        dtype = np.result_type(*(self.weights[p] for p in sources)) if sources else np.dtype(np.float64)
-        path = self._new_path(sources[0] if sources else "const")
-        self.weights[path] = value.astype(dtype)
-        return make("param", path=path, init=("constant", 0.0), trainable=False, type=node.type, span=node.span)
-
-    def _new_path(self, source: str) -> str:
-        stem = source.partition("@")[0]
-        n = 1
-        while f"{stem}@{n}" in self.weights:
-            n += 1
-        return f"{stem}@{n}"
+def _folded(node: Node, sources: list[str], weights: dict[str, Any]) -> Node:
+    """As a const, or a new one of ``weights``."""
+    value = evaluate(Module("", (), {}), [node], {}, weights)[node]
+    if not node.type.dims:
+        return make("const", value=value.item(), type=node.type, span=node.span)
+    dtype = np.result_type(*(weights[p] for p in sources)) if sources else np.dtype(np.float64)
+    stem = (sources[0] if sources else "const").partition("@")[0]
+    path = next(name for n in count(1) if (name := f"{stem}@{n}") not in weights)
+    weights[path] = value.astype(dtype)
+    return make("param", path=path, init=("constant", 0.0), trainable=False, type=node.type, span=node.span)
 
 
 def simplify(node: Node) -> Node | None:

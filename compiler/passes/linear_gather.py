@@ -12,16 +12,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
 from math import prod
-from typing import Any, ClassVar
+from typing import Any
 
 from hepq.compiler.ir.infer import make
-from hepq.compiler.ir.node import Module, Node, topological
-from hepq.compiler.passes.base import Static, Uses, Weights, rewrite
+from hepq.compiler.ir.node import Node, topological
+from hepq.compiler.passes.base import Facts, Rewrite, Static
 from hepq.core.types import Dim
 
 
 @dataclass(frozen=True)
-class LinearGather:
+class LinearGather(Rewrite):
     """``entries``: how many entries a ragged dim is taken to have (at most its bound) when work is counted.
 
     A rewrite is kept if the work after is less than ``margin`` times the work before.
@@ -29,15 +29,10 @@ class LinearGather:
 
     entries: int = 40
     margin: float = 1.0
-    name: ClassVar[str] = "linear-gather"
+    name = "linear-gather"
 
-    def __call__(self, module: Module, weights: Weights) -> tuple[Module, Weights]:
-        static = Static()
-
-        def rule(node: Node, uses: Uses) -> Node | None:
-            return _Push(node, static, uses, self).result() if _is_linear(node, static) else None
-
-        return rewrite(module, rule), weights
+    def rule(self, node: Node, facts: Facts) -> Node | None:
+        return _Push(node, facts, self).result() if _is_linear(node, facts.static) else None
 
 
 def _is_linear(node: Node, static: Static) -> bool:
@@ -66,23 +61,22 @@ class _Push:
     """One contraction and what it could become."""
 
     node: Node
-    static: Static
-    uses: Uses
+    facts: Facts
     options: LinearGather
 
     def result(self) -> Node | None:
         a, b = self.node.operands
-        x, weight = (b, a) if self.static(a) else (a, b)
+        x, weight = (b, a) if self.facts.static(a) else (a, b)
         (over,) = self.node["over"]
         passed: list[Node] = []
         terms = list(self._push(Term(x, over, weight, over), passed))
         if not passed:
             return None
-        made = self._sum(sorted((self._apply(group) for group in _groups(terms)), key=self.static))
+        made = self._sum(sorted((self._apply(group) for group in _groups(terms)), key=self.facts.static))
         return made if self._cost_of(made, terms) < self.options.margin * self._saved(passed) else None
 
     def _push(self, term: Term, passed: list[Node]) -> Iterator[Term]:
-        inner = [] if self.static(term.x) else list(self._through(term))
+        inner = [] if self.facts.static(term.x) else list(self._through(term))
         if not inner or (term.steps and any(_broadcast(term, one) for one in inner)):
             yield term
             return
@@ -126,7 +120,7 @@ class _Push:
 
     def _through_mul(self, term: Term) -> Iterator[Term]:
         for factor, value in (term.x.operands, reversed(term.x.operands)):
-            if self.static(factor) and all(d.key == term.dim.key for d in factor.type.dims):
+            if self.facts.static(factor) and all(d.key == term.dim.key for d in factor.type.dims):
                 if value.type.dim(term.dim):
                     scale = _renamed(factor, term.dim, term.over) if factor.type.dims else factor
                     weight = make("mul", term.weight, scale)
@@ -165,12 +159,12 @@ class _Push:
         # passed lists users before operands, so one sweep finds all
         for node in dict.fromkeys(passed):
             users = [u for u in gone for o in u.operands if o is node]
-            if len(users) == self.uses.of(node):
+            if len(users) == self.facts.uses(node):
                 gone.add(node)
         return sum(self._cost(n) for n in gone)
 
     def _cost(self, node: Node) -> int:
-        if self.static(node) or node.op in ("rename", "transpose"):
+        if self.facts.static(node) or node.op in ("rename", "transpose"):
             return 0
         dims = {d.key: d for n in (node, *(node.operands if node.op == "contract" else ())) for d in n.type.dims}
         return prod(d.size if d.size is not None else min(self.options.entries, d.bound or 0) for d in dims.values())

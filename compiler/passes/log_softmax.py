@@ -3,26 +3,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 from hepq.compiler.ir.formulas import LOG_SOFTMAX
 from hepq.compiler.ir.infer import make
-from hepq.compiler.ir.node import Module, Node
-from hepq.compiler.passes.base import Uses, Weights, rewrite
+from hepq.compiler.ir.node import Node
+from hepq.compiler.passes.base import Facts, Rewrite
 
 
-@dataclass(frozen=True)
-class LogSoftmax:
+class LogSoftmax(Rewrite):
     """log(softmax(x)) becomes x - max(x) - log(sum(exp(x - max(x)))), which has a derivative also where the probability
     rounds to 0; a floor under the probability of at most ``formulas.FLOOR`` goes with it."""
 
-    name: ClassVar[str] = "log-softmax"
+    name = "log-softmax"
 
-    def __call__(self, module: Module, weights: Weights) -> tuple[Module, Weights]:
-        return rewrite(module, _rule), weights
-
-
-def _rule(node: Node, uses: Uses) -> Node | None:
-    found = LOG_SOFTMAX.match(node)
-    return make("sub", found["shifted"], make("log", found["total"]), type=node.type) if found else None
+    def rule(self, node: Node, facts: Facts) -> Node | None:
+        found = LOG_SOFTMAX.match(node)
+        return make("sub", found["shifted"], make("log", found["total"]), type=node.type) if found else None

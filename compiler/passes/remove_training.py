@@ -3,17 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
-from hepq.compiler.ir.node import Module
-from hepq.compiler.passes.base import Weights, rewrite
+from hepq.compiler.ir.node import Node
+from hepq.compiler.passes.base import Facts, Rewrite
 from hepq.core.ops.table import IDENTITY
 
 
-@dataclass(frozen=True)
-class RemoveTraining:
-    name: ClassVar[str] = "remove-training"
+class RemoveTraining(Rewrite):
+    name = "remove-training"
 
-    def __call__(self, module: Module, weights: Weights) -> tuple[Module, Weights]:
-        return rewrite(module, lambda node, uses: node.operands[0] if node.op in IDENTITY else None), weights
+    def rule(self, node: Node, facts: Facts) -> Node | None:
+        return node.operands[0] if node.op in IDENTITY else None
