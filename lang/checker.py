@@ -14,14 +14,12 @@ from hepq.lang.declarations.model import elaborate_model, warn_unused_inputs
 from hepq.lang.declarations.train import elaborate_train
 from hepq.lang.elaborate.attributes import check_attributes
 from hepq.lang.elaborate.builder import NullBuilder
-from hepq.lang.elaborate.calls import check_result, constant, dim_size
+from hepq.lang.elaborate.calls import check_numbering, check_result, run_body
 from hepq.lang.elaborate.circuits.circuits import check_circuit
-from hepq.lang.elaborate.context import Context, Frame, Reported, bounded
-from hepq.lang.elaborate.expressions import known
-from hepq.lang.elaborate.generic import bind_any
-from hepq.lang.elaborate.numbering import check_numbering
-from hepq.lang.elaborate.signature import STATIC_KINDS, pattern
-from hepq.lang.elaborate.statements import run_body
+from hepq.lang.elaborate.context import Context, Frame, Reported, bounded, known
+from hepq.lang.elaborate.evaluate import Elaborator
+from hepq.lang.elaborate.names import constant, dim_size
+from hepq.lang.elaborate.signature import STATIC_KINDS, bind_any, pattern
 from hepq.lang.elaborate.work import Work
 from hepq.lang.modules import Program
 from hepq.lang.syntax import ast
@@ -33,7 +31,7 @@ def check(program: Program, sink: Sink, work: Work | None = None) -> None:
     for decl in main.file.decls:
         if work.stopped:
             break
-        ctx = Context(program, NullBuilder(), sink, work)
+        ctx = Elaborator(program, NullBuilder(), sink, work)
         with suppress(Reported), bounded(ctx, decl):
             _declaration(ctx, decl, main.name)
     _pair(program, sink, work)
@@ -101,7 +99,7 @@ def _pair(program: Program, sink: Sink, work: Work) -> None:
     for model in models:
         if work.stopped:
             break
-        ctx = Context(program, NullBuilder(), sink, work)
+        ctx = Elaborator(program, NullBuilder(), sink, work)
         if len(datasets) == 1 and ((len(models) == 1 and not trainings) or feeds(datasets[0], model)):
             plan = elaborate_model(ctx, model, program.main.name, datasets[0], {})
             if plan is not None and plan.dataset is not None and len(models) == 1:

@@ -36,7 +36,6 @@ AGAINST_ORDER = {
 }  # fmt: skip
 #: where modules still import each other -> how many at most, and how many with imports for type checkers
 CYCLES = {
-    "hepq.lang.elaborate": (19, 19),
     "hepq.runtime.engine": (0, 2),
 }
 #: heavy library -> folders whose files may import it

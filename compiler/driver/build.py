@@ -17,7 +17,7 @@ from hepq.core.types import Type
 from hepq.lang.declarations.dataset import feeds
 from hepq.lang.declarations.model import ModelPlan, elaborate_model, sized
 from hepq.lang.declarations.train import TrainPlan
-from hepq.lang.elaborate.context import Context
+from hepq.lang.elaborate.evaluate import Elaborator
 from hepq.lang.modules import Program
 from hepq.lang.syntax import ast
 
@@ -56,7 +56,7 @@ def build(
     if data is not None and dataset is None and _is_of_training(program, fn, data):
         data = None
     if isinstance(fn, ast.FnDecl) and not sink.errors:
-        ctx = Context(program, NodeBuilder(), sink)
+        ctx = Elaborator(program, NodeBuilder(), sink)
         ctx.open_dims = sized(dims or {})
         plan = elaborate_model(ctx, fn, program.main.name, data, static_values(statics or {}))
         if plan is not None and not sink.errors:

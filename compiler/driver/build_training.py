@@ -14,7 +14,7 @@ from hepq.core.diagnostics.diagnostic import HepqError, Sink
 from hepq.lang.checker import check
 from hepq.lang.declarations.model import ModelPlan, sized
 from hepq.lang.declarations.train import TrainPlan, elaborate_train
-from hepq.lang.elaborate.context import Context
+from hepq.lang.elaborate.evaluate import Elaborator
 from hepq.lang.modules import Program, load, name_span
 from hepq.lang.syntax import ast
 
@@ -42,7 +42,7 @@ def build_training_file(path: Path, options: Options | None = None, name: str | 
             program, sink, model=options.model, dataset=options.dataset, dims=options.dims, statics=options.statics,
             use_dataset=options.use_dataset,
         )  # fmt: skip
-    ctx = Context(program, NodeBuilder(), sink)
+    ctx = Elaborator(program, NodeBuilder(), sink)
     ctx.open_dims = sized(options.dims)
     statics = static_values(options.statics)
     plan = elaborate_train(ctx, decl, program.main.name, statics, options.dataset, options.model)

@@ -13,9 +13,11 @@ from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError, Sink
 from hepq.core.source import Span
 from hepq.core.types import ONE, Dim, Type
+from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.calls import call_function
 from hepq.lang.elaborate.context import Context, Frame, Instance, Reported
-from hepq.lang.elaborate.values import Function, Tensor
+from hepq.lang.elaborate.evaluate import Elaborator
+from hepq.lang.elaborate.values import Function
 from hepq.lang.syntax import ast
 
 #: dims that the language cannot write: events down and across a kernel matrix
@@ -49,7 +51,7 @@ def find_kernel(built: Built) -> KernelPlan | None:
 def build_kernel(built: Built, plan: KernelPlan, dims: Mapping[str, Dim]) -> Module:
     """K[row, col] over inputs ``a`` [row, …] and ``b`` [col, …]. Raises HepqError if it is no such function."""
     sink = Sink()
-    ctx = Context(built.program, NodeBuilder(), sink)
+    ctx = Elaborator(built.program, NodeBuilder(), sink)
     ctx.open_dims = dict(dims)
     ctx.frames.append(Frame(plan.fn.module))
     span = plan.fn.decl.span

@@ -9,7 +9,7 @@ from hepq.compiler.driver.build import Built
 from hepq.compiler.ir.node import Module, Node, topological
 from hepq.compiler.lower.program import NotStraight, to_program
 from hepq.core.ops.table import QUANTUM
-from hepq.lang.elaborate.values import Tensor
+from hepq.lang.elaborate.builder import Tensor
 from hepq.runtime.events.derived import Variables
 
 

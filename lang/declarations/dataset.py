@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from hepq.core.source import Span
 from hepq.core.types import UNITS, Dim, Type
+from hepq.lang.elaborate.builder import Tensor
+from hepq.lang.elaborate.calls import bind
 from hepq.lang.elaborate.context import Context, Frame, Reported
-from hepq.lang.elaborate.expressions import evaluate, known, lookup_dim
+from hepq.lang.elaborate.names import lookup_dim
 from hepq.lang.elaborate.signature import annotate, concrete_type
-from hepq.lang.elaborate.statements import bind
-from hepq.lang.elaborate.values import UNKNOWN, Tensor, Value
+from hepq.lang.elaborate.values import UNKNOWN, Value
 from hepq.lang.modules import name_span
 from hepq.lang.syntax import ast
 
@@ -105,7 +106,7 @@ def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
         case ast.PolicyItem():
             _policy(ctx, plan, item)
         case ast.InputItem():
-            value = known(evaluate(ctx, item.value))
+            value = ctx.value(item.value)
             if item.type is not None:
                 value = annotate(ctx, value, item.type, item.value.span, f"input `{item.name}`")
             tensor = ctx.tensor(value, item.value.span)
@@ -160,7 +161,7 @@ def _order(ctx: Context, item: ast.OrderItem) -> OrderPlan:
     dim = lookup_dim(ctx, ast.Name(item.dim, span=item.span))
     if not isinstance(dim, Dim) or not dim.ragged:
         ctx.error("HQ0609", item.span, dim=item.dim)
-    key = ctx.tensor(known(evaluate(ctx, item.key)), item.key.span)
+    key = ctx.tensor(ctx.value(item.key), item.key.span)
     if [d.key for d in key.type.dims] != [dim.key] or key.type.elem == "index":
         ctx.error("HQ0610", item.key.span, dim=dim, found=key.type)
     return OrderPlan(dim, key, item.descending)

@@ -11,11 +11,12 @@ from hepq.core.diagnostics.diagnostic import Label, Sink
 from hepq.core.types import Dim, Type
 from hepq.lang.declarations.dataset import DatasetPlan, elaborate_dataset
 from hepq.lang.elaborate.attributes import together
+from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.calls import call_function
 from hepq.lang.elaborate.context import Context, Frame, Instance, Reported, bounded
-from hepq.lang.elaborate.expressions import lookup_dim
+from hepq.lang.elaborate.names import lookup_dim
 from hepq.lang.elaborate.signature import concrete_type, match, pattern
-from hepq.lang.elaborate.values import UNKNOWN, Function, Tensor, Value, describe
+from hepq.lang.elaborate.values import UNKNOWN, Function, Value, describe
 from hepq.lang.modules import name_span
 from hepq.lang.syntax import ast
 

@@ -14,12 +14,11 @@ from hepq.core.source import Span
 from hepq.core.types import Dim, Type
 from hepq.lang.declarations.dataset import DatasetPlan, elaborate_dataset
 from hepq.lang.declarations.train_settings import SETTINGS, Spec
-from hepq.lang.elaborate.calls import call_function
+from hepq.lang.elaborate.builder import Tensor
+from hepq.lang.elaborate.calls import bind, call_function
 from hepq.lang.elaborate.context import Context, Frame, Instance, Reported
-from hepq.lang.elaborate.expressions import evaluate, known
 from hepq.lang.elaborate.signature import concrete_type
-from hepq.lang.elaborate.statements import bind
-from hepq.lang.elaborate.values import UNKNOWN, Function, Init, Tensor, Value, describe
+from hepq.lang.elaborate.values import UNKNOWN, Function, Init, Value, describe
 from hepq.lang.modules import Binding, name_span
 from hepq.lang.syntax import ast
 
@@ -121,7 +120,7 @@ def _model(ctx: Context, train: _Train, module: str, statics: Mapping[str, Value
     """``model`` and ``output``: what is written, or the file's only model if the dataset feeds it."""
     decl, written = train.decl, _written(train.decl, "model")
     if written is not None and chosen is None:
-        value = known(evaluate(ctx, written.value))
+        value = ctx.value(written.value)
         if not isinstance(value, Function) or value.decl.kind == "fn":
             ctx.error("HQ0651", written.value.span, wanted="a model or block", found=describe(value))
         given = tuple((k, (v, written.span)) for k, v in statics.items())
@@ -204,7 +203,7 @@ def _check_spelling(ctx: Context, train: _Train, item: ast.Bind, name: str) -> N
 def _noise(ctx: Context, train: _Train, item: ast.NoiseItem) -> None:
     if item.name in ctx.frame.locals:
         ctx.error("HQ0102", item.span, name=item.name)
-    init = known(evaluate(ctx, item.init))
+    init = ctx.value(item.init)
     if not isinstance(init, Init) or init.kind not in _NOISES:
         ctx.error("HQ0651", item.init.span, wanted="`normal(mean, std)` or `uniform(low, high)`", found=describe(init))
     t = concrete_type(ctx, item.type)
@@ -221,7 +220,7 @@ def _step(ctx: Context, train: _Train, item: ast.StepItem) -> None:
     over: tuple[Value, ...] | None = None
     for one in item.items:
         if one.targets == ("weights",):
-            value = known(evaluate(ctx, one.value))
+            value = ctx.value(one.value)
             over = value if isinstance(value, tuple) else (value,)
         else:
             _bind(ctx, train, one, settings, roles)

@@ -10,7 +10,6 @@ from typing import Any
 
 from hepq.core.diagnostics.catalogue import near
 from hepq.lang.elaborate.context import Context
-from hepq.lang.elaborate.expressions import evaluate, known
 from hepq.lang.elaborate.values import Value, describe
 from hepq.lang.elaborate.work import MAX_COUNT
 from hepq.lang.syntax import ast
@@ -76,7 +75,7 @@ def number(low: float, high: float = float("inf")) -> Callable[[Context, ast.Exp
     """A reader of finite numbers, both ends included."""
 
     def read(ctx: Context, e: ast.Expr) -> float:
-        value = known(evaluate(ctx, e))
+        value = ctx.value(e)
         if (
             not isinstance(value, (int, float))
             or isinstance(value, bool)
@@ -91,7 +90,7 @@ def number(low: float, high: float = float("inf")) -> Callable[[Context, ast.Exp
 
 def whole(low: int) -> Callable[[Context, ast.Expr], int]:
     def read(ctx: Context, e: ast.Expr) -> int:
-        value = known(evaluate(ctx, e))
+        value = ctx.value(e)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= MAX_COUNT:
             upper = "on" if not isinstance(value, int) or value < low else f"to {MAX_COUNT}"
             ctx.error("HQ0651", e.span, wanted=f"a whole number from {low} {upper}", found=describe(value))
@@ -111,7 +110,7 @@ def choice(*names: str) -> Callable[[Context, ast.Expr], str]:
 
 
 def text(ctx: Context, e: ast.Expr) -> str:
-    value = known(evaluate(ctx, e))
+    value = ctx.value(e)
     if not isinstance(value, str):
         ctx.error("HQ0651", e.span, wanted='a text, such as "start.safetensors"', found=describe(value))
     return value
@@ -119,7 +118,7 @@ def text(ctx: Context, e: ast.Expr) -> str:
 
 def patterns(ctx: Context, e: ast.Expr) -> tuple[str, ...]:
     """Names of weights, ``*`` standing for anything."""
-    value = known(evaluate(ctx, e))
+    value = ctx.value(e)
     items = value if isinstance(value, tuple) else (value,)
     if not all(isinstance(i, str) for i in items):
         ctx.error("HQ0651", e.span, wanted='names of weights, such as ["edge_conv*"]', found=describe(value))
@@ -128,7 +127,7 @@ def patterns(ctx: Context, e: ast.Expr) -> tuple[str, ...]:
 
 def factors(ctx: Context, e: ast.Expr) -> tuple[tuple[str, float], ...]:
     """Names of weights, each with a factor."""
-    value = known(evaluate(ctx, e))
+    value = ctx.value(e)
     items = value if isinstance(value, tuple) else ()
     if not items or not all(_is_factor(i) for i in items):
         wanted = 'weights and factors, such as [("edge_conv*", 0.1)]'

@@ -12,9 +12,10 @@ from hepq.core.diagnostics.diagnostic import Label
 from hepq.core.ops.table import BINARY, OPS
 from hepq.core.source import Span
 from hepq.core.types import LORENTZ, ONE, Dim, Elem, Type, Unit, merge_dims
+from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.context import Context, Reported
 from hepq.lang.elaborate.phrasing import extent, named, pure_help, same_unit_help
-from hepq.lang.elaborate.values import STATIC_NUMBER, UNKNOWN, Quantity, Tensor, Value, describe, length
+from hepq.lang.elaborate.values import STATIC_NUMBER, UNKNOWN, Quantity, Value, describe, length
 from hepq.lang.elaborate.work import MAX_ITEMS, MAX_POWER
 
 _OPERATORS = {OPS[op].symbol: op for op in BINARY}

@@ -8,10 +8,19 @@ So there is one set of typing rules, and a program that checks is a program that
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from hepq.core.source import Span
 from hepq.core.types import Type
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A value known only at run time; ``handle`` is what the back end made."""
+
+    handle: Any = field(compare=False)
+    type: Type
 
 
 class Builder(Protocol):

@@ -1,52 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calling functions and blocks: static arguments, binding of open dims, weight paths, results."""
+"""Calls of functions and blocks: weight paths, the statements of their bodies, results.
+
+Blocks that loops make are numbered in the order they are made; two loops that make the same ones must agree in it.
+A block and its inverse, with `Net[name="net"]` in loops over ``0..n`` and ``reverse(0..n)``, would give
+`net0` to the first number in one and to the last in the other: weights of one, read into the other, would be exchanged.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from hepq.core.diagnostics.diagnostic import Label
 from hepq.core.source import Span
 from hepq.core.types import Dim, Type, merge_dims
 from hepq.lang.elaborate.attributes import note_measuring
-from hepq.lang.elaborate.binding import (
+from hepq.lang.elaborate.builder import Tensor
+from hepq.lang.elaborate.circuits.gates import BARRIER, GATES
+from hepq.lang.elaborate.context import Context, Frame, Instance, Reported, WeightScope, in_library, known, snake_case
+from hepq.lang.elaborate.names import static_int
+from hepq.lang.elaborate.signature import (
+    STATIC_KINDS,
     Given,
+    annotate,
     bind_params,
     bind_statics,
+    concrete_type,
     default_params,
     default_statics,
+    in_order,
+    match,
     match_args,
-    static_value,
+    named_dims,
+    pattern,
+    rename,
     stays_static,
 )
-from hepq.lang.elaborate.context import Context, Frame, Instance, Reported, WeightScope, snake_case
-from hepq.lang.elaborate.expressions import evaluate, known, static_int
-from hepq.lang.elaborate.numbering import check_numbering, note_numbered
-from hepq.lang.elaborate.signature import STATIC_KINDS, in_order, match, named_dims, pattern
-from hepq.lang.elaborate.statements import run_body
-from hepq.lang.elaborate.values import UNKNOWN, Builtin, Circuit, Function, GateName, Tensor, Value, describe
-from hepq.lang.elaborate.work import CALL_STEPS, CHARACTERS_A_STEP, MAX_CALL_DEPTH, MAX_ENTRIES
+from hepq.lang.elaborate.values import UNKNOWN, Builtin, Function, Init, Register, Value, describe, length
+from hepq.lang.elaborate.work import CALL_STEPS, CHARACTERS_A_STEP, MAX_CALL_DEPTH, MAX_ITERATIONS
 from hepq.lang.syntax import ast
-
-#: of consts and dims; deeper than calls, so that a recursion is found in the call
-_MAX_DEFINITION_DEPTH = MAX_CALL_DEPTH + 16
-
-
-def apply(ctx: Context, fn: Value, args: Sequence[ast.Arg], span: Span, fspan: Span) -> Value:
-    """``fn(args)``"""
-    if isinstance(fn, Builtin):
-        from hepq.lang.elaborate.builtins.table import BUILTINS
-
-        return BUILTINS[fn.name](ctx, fn, args, span)
-    if isinstance(fn, GateName):
-        ctx.error("HQ0504", span, gate=fn.name)
-    if not isinstance(fn, (Function, Circuit)):
-        ctx.error("HQ0401", fspan, found=describe(fn))
-    given = [(a.name, evaluate(ctx, a.value), a.span) for a in args]
-    if isinstance(fn, Circuit):
-        from hepq.lang.elaborate.circuits.circuits import prepare
-
-        return prepare(ctx, fn, given, span)
-    return call_function(ctx, fn, given, span)
 
 
 def call_function(ctx: Context, fn: Function, args: Sequence[Given], span: Span, *, entry: bool = False) -> Value:
@@ -99,6 +91,28 @@ def _instance_path(ctx: Context, fn: Function, caller: Frame, span: Span) -> str
     return caller.scope.child(snake_case(fn.decl.name), indexed=True)
 
 
+def note_numbered(frame: Frame, block: ast.FnDecl, name: str, span: Span, *, named: bool) -> None:
+    """Remember that the loop made a block, and for which number; of the library, only where it is ``named``."""
+    counted = frame.loops == 1 and isinstance(frame.item, int) and not isinstance(frame.item, bool)
+    if counted and not in_library(span) and (named or not in_library(block.span)):
+        frame.numbered.setdefault((id(block), name), []).append((frame.item, span))
+
+
+def check_numbering(ctx: Context, decl: ast.FnDecl) -> None:
+    """At the end of a body: report blocks that another one makes for the same numbers, in another order."""
+    for key, made in ctx.frame.numbered.items():
+        numbers, span = tuple(n for n, _ in made), made[0][1]
+        known = ctx.work.numbered.setdefault((*key, tuple(sorted(numbers))), [])
+        for other, theirs, where in known:
+            if numbers != theirs and len(set(numbers)) == len(numbers):
+                ctx.error(
+                    "HQ0225", span, Label(where, f"`{key[1]}0` is of number {theirs[0]} here"),
+                    made=f"{key[1]}0", number=numbers[0], other=other, theirs=theirs[0],
+                )  # fmt: skip
+        if all(entry[:2] != (decl.name, numbers) for entry in known):
+            known.append((decl.name, numbers, span))
+
+
 def check_result(ctx: Context, decl: ast.FnDecl, result: Value, lifted: list[Sequence[Dim]], span: Span) -> Value:
     where = decl.body[-1].span if isinstance(decl.body, tuple) and decl.body else decl.span
     if not isinstance(decl.body, tuple):
@@ -135,71 +149,154 @@ def check_result(ctx: Context, decl: ast.FnDecl, result: Value, lifted: list[Seq
 
 
 def _renamed(ctx: Context, tensor: Tensor, wanted: Type, free: Type, span: Span) -> Tensor:
-    from hepq.lang.elaborate.signature import rename
-
     for src, dst in zip(free.dims, wanted.dims, strict=True):
         if src.key != dst.key:
             tensor = rename(ctx, tensor, src, dst, span)
     return tensor
 
 
-def constant(ctx: Context, decl: ast.ConstDecl, home: str) -> Value:
-    """The value of a ``const``; it may use other consts and functions of static numbers."""
-    return _defined(ctx, decl, decl.name, lambda: _constant(ctx, decl, home))
+def run_body(ctx: Context, body: ast.Expr | Sequence[ast.Stmt], span: Span) -> Value:
+    """The value a body returns; unknown if an error got in the way."""
+    if isinstance(body, ast.Node):
+        return ctx.evaluate(body)
+    returned: list[Value] = []
+    _statements(ctx, body, returned)
+    if not returned:
+        ctx.error("HQ0416", Span(span.source, max(span.start, span.end - 1), span.end))
+    return returned[0]
 
 
-def _defined(ctx: Context, decl: ast.Decl, name: str, find: Callable[[], Value]) -> Value:
-    """What ``find`` gives, found once; raises ``Reported`` each time if there was an error."""
-    key, known = (id(decl), name), ctx.work.defined
-    if key not in known:
-        if len(ctx.frames) > _MAX_DEFINITION_DEPTH:
-            ctx.too_deep(decl, name, decl.span, _MAX_DEFINITION_DEPTH, help="take it out of its own definition")
+def _statements(ctx: Context, body: Sequence[ast.Stmt], returned: list[Value]) -> None:
+    for statement in body:
+        if returned:
+            ctx.error("HQ0417", statement.span)
         try:
-            known[key] = find()
+            _statement(ctx, statement, returned)
         except Reported:
-            known[key] = None
-            raise
-    if known[key] is None:
-        raise Reported
-    return known[key]
+            ctx.go_on()
+            for name in targets(statement):
+                ctx.frame.locals[name] = UNKNOWN
+            if isinstance(statement, ast.Return):
+                returned.append(UNKNOWN)
 
 
-def _constant(ctx: Context, decl: ast.ConstDecl, home: str) -> Value:
-    ctx.frames.append(Frame(home, decl=decl))
+def targets(statement: ast.Stmt) -> tuple[str, ...]:
+    """The names that a statement binds."""
+    match statement:
+        case ast.Bind(targets=t) | ast.For(targets=t):
+            return t
+        case ast.ParamDecl(name=n) | ast.LocalDim(name=n):
+            return (n,)
+    return ()
+
+
+def _statement(ctx: Context, s: ast.Stmt, returned: list[Value]) -> None:
+    ctx.spend(1, s.span)
+    match s:
+        case ast.Bind():
+            bind(ctx, s)
+        case ast.ParamDecl():
+            ctx.frame.locals[s.name] = _param(ctx, s)
+        case ast.LocalDim():
+            local_dim(ctx, s)
+        case ast.For(body=body):
+            outer = ctx.frame.item
+            ctx.frame.loops += 1
+            try:
+                unroll(ctx, s, lambda: _statements(ctx, body, returned), MAX_ITERATIONS)
+            finally:
+                ctx.frame.loops -= 1
+                ctx.frame.item = outer
+        case ast.Return(value=value):
+            returned.append(ctx.evaluate(value))
+        case ast.Do(call=call):
+            gate = call.fn.id if isinstance(call, ast.Call) and isinstance(call.fn, ast.Name) else ""
+            declared = ctx.program.modules[ctx.frame.module].scope
+            if (gate in GATES or gate == BARRIER) and gate not in declared and gate not in ctx.frame.locals:
+                ctx.error("HQ0504", s.span, gate=gate)
+            ctx.error("HQ0418", s.span)
+
+
+def local_dim(ctx: Context, s: ast.LocalDim) -> None:
+    n = static_int(ctx, s.size)
+    if not 0 < n <= 1 << 24:
+        ctx.error("HQ0206", s.size.span, size=n)
+    ctx.frame.locals[s.name] = Dim(s.name, n)
+
+
+def bind(ctx: Context, s: ast.Bind) -> None:
+    """``a, b: type = value``; binding a block to a name fixes its weights' path."""
+    value = ctx.value(s.value)
+    if s.type is not None:
+        value = annotate(ctx, value, s.type, s.value.span, f"`{s.targets[0]}`")
+    if isinstance(value, Function) and value.decl.kind != "fn" and value.instance is None:
+        frame, name = ctx.frame, value.name or s.targets[0]
+        note_numbered(frame, value.decl, name, s.span, named=value.name is not None)
+        value = replace(value, instance=frame.scope.child(name, indexed=frame.loops > 0))
+    if len(s.targets) == 1:
+        ctx.frame.locals[s.targets[0]] = value
+        return
+    if not isinstance(value, (tuple, range)) or length(value) != len(s.targets):
+        ctx.error("HQ0419", s.span, wanted=len(s.targets), found=describe(value))
+    ctx.frame.locals.update(zip(s.targets, value, strict=True))
+
+
+def _param(ctx: Context, s: ast.ParamDecl) -> Tensor:
+    if not ctx.frame.owns_params:
+        ctx.error("HQ0420", s.span, name=s.name)
+    if ctx.frame.loops:
+        ctx.error("HQ0422", s.span, name=s.name)
+    if s.name in ctx.frame.weights:
+        ctx.error("HQ0102", s.span, name=s.name)
+    ctx.frame.weights.add(s.name)
+    t = concrete_type(ctx, s.type)
+    if any(d.ragged for d in t.dims):
+        ctx.error("HQ0210", s.type.span, name=s.name, dim=next(d for d in t.dims if d.ragged))
+    if t.elem != "real":
+        ctx.error(
+            "HQ0309", s.type.span, found=t, wanted="real", what=f"weight `{s.name}`", help="weights are real numbers"
+        )
+    init = Init("normal", (0.0, 0.02)) if s.init is None else ctx.value(s.init)
+    if isinstance(init, (int, float)) and not isinstance(init, bool):
+        init = Init("constant", (float(init),))
+    if not isinstance(init, Init):
+        ctx.error("HQ0421", s.init.span if s.init else s.span, found=describe(init))
+    return ctx.weight(s.name, t, init, not s.buffer, s.span)
+
+
+def unroll(ctx: Context, s: ast.For, run: Callable[[], None], limit: int) -> None:
+    """Run the body for each item of a static range or list; once, for an unknown item, if it is not known yet."""
     try:
-        value = known(evaluate(ctx, decl.value))
+        items = _items(ctx, s, limit)
+    except Reported:
+        ctx.go_on()
+        ctx.frame.locals.update(dict.fromkeys(s.targets, UNKNOWN))
+        run()
+        return
+    for item in items:
+        ctx.spend(1, s.iter.span)
+        values = (item,) if len(s.targets) == 1 else item if isinstance(item, tuple) else ()
+        if len(values) != len(s.targets):
+            ctx.error("HQ0419", s.span, wanted=len(s.targets), found=describe(item))
+        ctx.frame.locals.update(zip(s.targets, values, strict=True))
+        ctx.frame.item = item
+        run()
+
+
+def _items(ctx: Context, s: ast.For, limit: int) -> Sequence[Value]:
+    value = ctx.value(s.iter)
+    if isinstance(value, Dim):
+        if value.ragged:
+            ctx.error("HQ0211", s.iter.span, dim=value)
+        if value.size is None:
+            raise Reported
+        value = range(value.size)
+    if not isinstance(value, (tuple, range)):
+        help = None
         if isinstance(value, Tensor):
-            ctx.error("HQ0404", decl.value.span, wanted="a value known at compile time", found=describe(value))
-        if decl.type is not None:
-            static_value(ctx, ast.Param(decl.name, decl.type, None, span=decl.span), value, decl.value.span)
-        return value
-    finally:
-        ctx.frames.pop()
-
-
-def dim_size(ctx: Context, decl: ast.DimDecl, name: str, home: str) -> Dim:
-    """A declared dim with its size, bound or entries."""
-    if given := ctx.given_size(decl, name):
-        return given
-    found: Dim = _defined(ctx, decl, name, lambda: _dim_size(ctx, decl, name, home))
-    return found
-
-
-def _dim_size(ctx: Context, decl: ast.DimDecl, name: str, home: str) -> Dim:
-    assert decl.value is not None
-    if isinstance(decl.value, ast.ListExpr):
-        if len(decl.value.items) > MAX_ENTRIES:
-            ctx.error("HQ0220", decl.value.span, name=name, count=len(decl.value.items), limit=MAX_ENTRIES)
-        entries = [i.id for i in decl.value.items if isinstance(i, ast.Name)]
-        entries += [i.value for i in decl.value.items if isinstance(i, ast.String)]
-        if len(entries) != len(decl.value.items) or len(set(entries)) != len(entries) or decl.op == "<=" or not entries:
-            ctx.error("HQ0209", decl.value.span, name=name)
-        return Dim(name, len(entries), entries=tuple(entries))
-    ctx.frames.append(Frame(home, decl=decl))
-    try:
-        size = static_int(ctx, decl.value)
-    finally:
-        ctx.frames.pop()
-    if not 0 < size <= 1 << 24:
-        ctx.error("HQ0206", decl.value.span, size=size)
-    return Dim(name, bound=size) if decl.op == "<=" else Dim(name, size)
+            help = "operations act on all entries at once; to add them up, `sum(x, over=dim)`"
+        if isinstance(value, Register):
+            help = "loop over the numbers of the qubits: over the dim of the register"
+        ctx.error("HQ0404", s.iter.span, wanted="a static list, range or dim to loop over", found=describe(value),
+                  help=help)  # fmt: skip
+    return ctx.listed(value, s.iter.span, limit)

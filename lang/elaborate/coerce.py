@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from hepq.core.ops.table import OPS
 from hepq.core.types import Elem
-from hepq.lang.elaborate.values import Tensor
+from hepq.lang.elaborate.builder import Tensor
 
 
 def wanted_elems(op: str, operands: Sequence[Tensor]) -> list[Elem]:

@@ -4,12 +4,15 @@
 Errors are reported where they are found and then unwind to the enclosing statement by
 ``Reported``; the statement's targets become unknown and checking goes on with the next one.
 Using an unknown value raises ``Reported`` again, silently, so one mistake is one message.
+
+Calls evaluate arguments, and evaluating calls: ``Context.evaluate`` ties that knot, which ``evaluate.py`` fills in.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -19,23 +22,12 @@ from typing import Any, NoReturn
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import Label, Sink
 from hepq.core.source import Span
-from hepq.core.types import ONE, Dim, Elem, Type, Unit
-from hepq.lang.elaborate.builder import Builder
+from hepq.core.types import ONE, Dim, Elem, Type
+from hepq.lang.elaborate.builder import Builder, Tensor
 from hepq.lang.elaborate.circuits.angles import AngleTable
 from hepq.lang.elaborate.circuits.states import State
 from hepq.lang.elaborate.coerce import wanted_elems
-from hepq.lang.elaborate.values import (
-    UNKNOWN,
-    Builtin,
-    Circuit,
-    Function,
-    Init,
-    Quantity,
-    Tensor,
-    Value,
-    describe,
-    length,
-)
+from hepq.lang.elaborate.values import UNKNOWN, Builtin, Circuit, Function, Init, Quantity, Value, describe, length
 from hepq.lang.elaborate.work import (
     CHARACTERS_A_STEP,
     ERROR_STEPS,
@@ -115,7 +107,9 @@ class Instance:
     inputs: tuple[Value, ...] = ()
 
 
-class Context:
+class Context(ABC):
+    """What is known and made so far while a program is elaborated; an ``Elaborator`` is one."""
+
     def __init__(self, program: Program, builder: Builder, sink: Sink, work: Work | None = None) -> None:
         self.program = program
         self.work = work or Work()
@@ -131,6 +125,14 @@ class Context:
         self.given_up = False
         self.angles = AngleTable()
         self.sharing = 0  #: how many blocks of ``shared`` are open
+
+    @abstractmethod
+    def evaluate(self, e: ast.Expr) -> Value:
+        """The value of an expression in the current frame; raises ``Reported`` after an error."""
+
+    def value(self, e: ast.Expr) -> Value:
+        """The same, of an expression whose value must be known."""
+        return known(self.evaluate(e))
 
     @property
     def frame(self) -> Frame:
@@ -281,6 +283,16 @@ class Context:
         return known
 
 
+#: what applies each built-in to its arguments: ``builtins`` fills it in
+BUILTINS: dict[str, Callable[[Context, Builtin, Sequence[ast.Arg], Span], Value]] = {}
+
+
+def known(value: Value) -> Value:
+    if value is UNKNOWN:
+        raise Reported
+    return value
+
+
 @contextmanager
 def bounded(ctx: Context, decl: ast.Decl) -> Iterator[None]:
     """Elaborating ``decl`` inside, expressions that nest too deeply in calls that do are reported."""
@@ -298,7 +310,3 @@ def in_library(span: Span) -> bool:
 def snake_case(name: str) -> str:
     """``EdgeConv`` -> ``edge_conv``, ``PFN`` -> ``pfn``."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
-
-
-def unit_of(value: Value) -> Unit:
-    return value.unit if isinstance(value, Quantity) else value.type.unit if isinstance(value, Tensor) else ONE

@@ -1,20 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Type expressions, and matching an argument's type against a parameter's.
+"""Signatures: type expressions, matching an argument's type against a parameter's, binding arguments to parameters.
 
 A signature's open dims (``dim chan`` with no size) are variables: a call binds them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from hepq.core.diagnostics.catalogue import near
+from hepq.core.diagnostics.diagnostic import Label
 from hepq.core.source import Span
-from hepq.core.types import ENERGY, LORENTZ, ONE, UNITS, Dim, Elem, Type, Unit, anonymous
+from hepq.core.types import ENERGY, LORENTZ, ONE, UNITS, Dim, Elem, Type, Unit
+from hepq.lang.elaborate.builder import Tensor
+from hepq.lang.elaborate.circuits.gates import GATES
 from hepq.lang.elaborate.context import Context, Frame, Reported
-from hepq.lang.elaborate.expressions import evaluate, lookup_dim
-from hepq.lang.elaborate.phrasing import convert_help, element_help, extent, kind, missing_dim_help, shape_help
-from hepq.lang.elaborate.values import UNKNOWN, Tensor, Value, describe
+from hepq.lang.elaborate.names import dim_of, lookup_dim, static_value
+from hepq.lang.elaborate.phrasing import convert_help, counted, element_help, extent, kind, missing_dim_help, shape_help
+from hepq.lang.elaborate.values import UNKNOWN, Builtin, Circuit, Function, GateName, Quantity, Value, describe
 from hepq.lang.elaborate.work import MAX_DIMS
 from hepq.lang.syntax import ast
 
@@ -28,6 +34,10 @@ _FOREIGN_TYPES = {
     "boolean": "bool",
 }
 _ELEMS: dict[str, Elem] = {"real": "real", "int": "int", "bool": "bool", "complex": "complex"}
+#: an argument: its name if given, its value, where it stands
+Given = tuple[str | None, Value, Span]
+Declared = ast.FnDecl | ast.CircuitDecl
+_NUMBERS = ("int", "real", "bool")
 
 
 @dataclass(frozen=True)
@@ -80,21 +90,7 @@ def pattern(ctx: Context, t: ast.TypeExpr) -> Pattern:
 
 
 def evaluate_dim(ctx: Context, e: ast.Expr) -> Value:
-    return lookup_dim(ctx, e) if isinstance(e, ast.Name) else evaluate(ctx, e)
-
-
-def dim_of(ctx: Context, value: Value, span: Span) -> Dim:
-    """A dim, or a whole number standing for an anonymous dim of that size."""
-    if isinstance(value, Dim):
-        return value
-    if value is UNKNOWN:
-        raise Reported
-    if isinstance(value, int) and not isinstance(value, bool):
-        if not 0 < value <= 1 << 24:
-            ctx.error("HQ0206", span, size=value)
-        return anonymous(value)
-    help = f"write {value} without quotes" if isinstance(value, str) and value.isidentifier() else None
-    return ctx.error("HQ0201", span, found=describe(value), help=help)
+    return lookup_dim(ctx, e) if isinstance(e, ast.Name) else ctx.evaluate(e)
 
 
 def concrete_type(ctx: Context, t: ast.TypeExpr) -> Type:
@@ -205,3 +201,198 @@ def annotate(ctx: Context, value: Value, t: ast.TypeExpr, span: Span, what: str)
     p = pattern(ctx, t)
     frame = Frame(ctx.frame.module)
     return in_order(ctx, p, match(ctx, p, ctx.tensor(value, span), frame, span, lift=False, what=what), frame, span)
+
+
+def with_statics(
+    ctx: Context, fn: Function | Circuit | Builtin, args: Sequence[ast.Arg], span: Span
+) -> Function | Circuit | Builtin:
+    """``fn[args]``: remember static arguments."""
+    if isinstance(fn, Builtin):
+        return replace(fn, statics=(*fn.statics, *((a.name, ctx.evaluate(a.value), a) for a in args)))
+    statics = dict(fn.statics)
+    params = {p.name: p for p in fn.decl.statics}
+    free = iter(params)
+    owner = isinstance(fn, Function) and fn.decl.kind != "fn"
+    name = None
+    for arg in args:
+        value = static_argument(ctx, arg.value)
+        if arg.name == "name" and "name" not in params and owner:
+            name = _weight_name(ctx, value, arg.span)
+            continue
+        key = arg.name or next((p for p in free if p not in statics), None)
+        if key is None:
+            wanted = counted(len(params), "argument")
+            help = "values go in `( )`, after the static arguments"
+            ctx.error("HQ0413", arg.span, what=f"{fn.decl.name}[ ]", wanted=wanted, found=len(args), help=help)
+        if key not in params:
+            ctx.error("HQ0403", arg.span, name=arg.name, what=fn.decl.name, near=_near(arg.name, params),
+                      wanted=", ".join(params) or "none")  # fmt: skip
+        if key in statics:
+            ctx.error("HQ0402", arg.span, name=key, what=fn.decl.name)
+        statics[key] = (value, arg.span)
+    given = replace(fn, statics=tuple(statics.items()))
+    return replace(given, name=name) if name is not None and isinstance(given, Function) else given
+
+
+def static_argument(ctx: Context, e: ast.Expr) -> Value:
+    """The value of a static argument: as of any expression, and gates by their names."""
+    if isinstance(e, (ast.ListExpr, ast.TupleExpr)):
+        return tuple(static_argument(ctx, i) for i in e.items)
+    if isinstance(e, ast.Name) and e.id in GATES:
+        bound = e.id in ctx.frame.locals or e.id in ctx.program.modules[ctx.frame.module].scope
+        return ctx.evaluate(e) if bound else GateName(e.id)
+    return ctx.evaluate(e)
+
+
+def _weight_name(ctx: Context, value: Value, span: Span) -> str:
+    if not isinstance(value, str) or not value.isidentifier():
+        ctx.error("HQ0404", span, wanted='a name for the weights, such as name="head"', found=describe(value))
+    return str(value)
+
+
+def _near(name: str | None, names: Iterable[str]) -> list[str]:
+    return near(name, names) if name else []
+
+
+def bind_statics(ctx: Context, decl: Declared, given: dict[str, Any], frame: Frame, span: Span) -> None:
+    for p in decl.statics:
+        if p.name in given:
+            value, where = given[p.name]
+            frame.locals[p.name] = static_value(ctx, p, value, where)
+        elif p.default is None:
+            ctx.error("HQ0407", span, Label(p.span, "declared here"), name=p.name, what=decl.name)
+        elif isinstance(p.default, (ast.Int, ast.Float, ast.Bool, ast.String, ast.Quantity)):
+            # types of parameters may use it; other defaults may use what parameters bind
+            frame.locals[p.name] = static_value(ctx, p, static_argument(ctx, p.default), p.default.span)
+
+
+def match_args(ctx: Context, decl: Declared, args: Sequence[Given], span: Span) -> dict[str, tuple[Value, Span]]:
+    out: dict[str, tuple[Value, Span]] = {}
+    names = {p.name: p for p in decl.params}
+    free = iter(names)
+    for name, value, where in args:
+        if name is None:
+            name = next((n for n in free if n not in out), None)
+            if name is None:
+                ctx.error("HQ0413", where, what=decl.name, wanted=counted(len(names), "argument"), found=len(args))
+        elif name not in names:
+            if name in [p.name for p in decl.statics]:
+                ctx.error("HQ0414", where, name=name, what=decl.name)
+            ctx.error("HQ0403", where, name=name, what=decl.name, near=near(name, names), wanted=", ".join(names))
+        if name in out:
+            ctx.error("HQ0402", where, name=name, what=decl.name)
+        out[name] = (value, where)
+    for p in decl.params:
+        if p.name not in out and p.default is None:
+            ctx.error("HQ0415", span, Label(p.span, "declared here"), name=p.name, what=decl.name)
+    return out
+
+
+@dataclass
+class Further:
+    """Dims of arguments beyond those that their parameters name: of plain parameters, and of ``...``."""
+
+    lifted: list[Sequence[Dim]] = field(default_factory=list)
+    rest: list[Dim] = field(default_factory=list)
+
+
+def bind_params(
+    ctx: Context, decl: Declared, values: dict[str, tuple[Value, Span]], frame: Frame, caller: Frame, *, lift: bool
+) -> Further:
+    """Bind the arguments in ``frame``; ``lift``: they may have further dims."""
+    further = Further()
+    for p in decl.params:
+        if p.name not in values:
+            continue
+        value, where = values[p.name]
+        if p.type is None or p.type.name in STATIC_KINDS:
+            frame.locals[p.name] = static_value(ctx, p, value, where)
+            continue
+        if stays_static(value, p.type):
+            frame.locals[p.name] = value
+            continue
+        ctx.frames.append(frame)
+        try:
+            wanted = pattern(ctx, p.type)
+        finally:
+            ctx.frames.pop()
+        tensor = match(ctx, wanted, ctx.tensor(value, where), frame, where, lift=lift,
+                       what=f"`{p.name}` of `{decl.name}`", caller=caller)  # fmt: skip
+        frame.locals[p.name] = in_order(ctx, wanted, tensor, frame, where)
+        named = set(named_dims(wanted, frame))
+        extra = [d for d in tensor.type.dims if d.key not in named and d.name != "p4"]
+        if wanted.rest:
+            further.rest += extra
+        else:
+            further.lifted.append(extra)
+    return further
+
+
+def stays_static(value: Value, t: ast.TypeExpr) -> bool:
+    """A number passed for a scalar of the same unit stays static, so that it can be folded."""
+    if t.dims or t.rest or isinstance(value, bool):
+        return False
+    if isinstance(value, Quantity):
+        return t.name in UNITS and value.unit == UNITS[t.name][0] ** t.power
+    dimensionless = t.name in _NUMBERS or (t.name in UNITS and UNITS[t.name][0].dimensionless)
+    return isinstance(value, int if t.name == "int" else (int, float)) and dimensionless
+
+
+def default_statics(ctx: Context, decl: Declared, frame: Frame) -> None:
+    for p in decl.statics:
+        if p.name not in frame.locals and p.default is not None:
+            frame.locals[p.name] = static_value(ctx, p, static_argument(ctx, p.default), p.span)
+
+
+def default_params(ctx: Context, decl: Declared, frame: Frame) -> None:
+    for p in decl.params:
+        if p.name not in frame.locals and p.default is not None:
+            frame.locals[p.name] = default_value(ctx, p, p.default)
+
+
+def default_value(ctx: Context, p: ast.Param, default: ast.Expr) -> Value:
+    """What a parameter is when no argument is given."""
+    value = ctx.evaluate(default)
+    if p.type is None:
+        return value
+    if p.type.name in STATIC_KINDS:
+        return static_value(ctx, p, value, default.span)
+    if stays_static(value, p.type):
+        return value
+    return annotate(ctx, value, p.type, default.span, f"the default of `{p.name}`")
+
+
+def bind_any(ctx: Context, decl: Declared) -> None:
+    """Bind every parameter in ``ctx.frame``, and check the defaults."""
+    frame = ctx.frame
+    for p in decl.statics:
+        try:
+            frame.locals[p.name] = _any_static(ctx, p)
+        except Reported:
+            frame.locals[p.name] = UNKNOWN
+    for p in decl.params:
+        try:
+            frame.locals[p.name] = _any_value(ctx, p)
+        except Reported:
+            frame.locals[p.name] = UNKNOWN
+    for p in decl.params:
+        if p.default is not None:
+            with suppress(Reported):
+                default_value(ctx, p, p.default)
+
+
+def _any_static(ctx: Context, p: ast.Param) -> Value:
+    if p.default is not None:
+        return static_value(ctx, p, static_argument(ctx, p.default), p.default.span)
+    return Dim(p.name) if p.type is not None and p.type.name == "dim" else UNKNOWN
+
+
+def _any_value(ctx: Context, p: ast.Param) -> Value:
+    if p.type is None or p.type.name in STATIC_KINDS:
+        return static_argument(ctx, p.default) if p.default is not None else _any_static(ctx, p)
+    t = pattern(ctx, p.type)
+    dims = t.dims + ((LORENTZ,) if t.lorentz else ())
+    if t.rest and not dims:
+        return UNKNOWN
+    into = t.dims[0] if t.elem == "index" and t.dims else None
+    return Tensor(object(), Type(t.elem, dims, t.unit, into))

@@ -7,20 +7,13 @@ Static values are Python's own ``int float bool str``, ``tuple`` (a list), plus 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from hepq.core.types import Dim, Type, Unit
+from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.circuits.states import State
 from hepq.lang.syntax import ast
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """A value known only at run time."""
-
-    handle: Any = field(compare=False)
-    type: Type
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ from hepq.cli import app
 from hepq.core.types import UNITS
 from hepq.lang.declarations.dataset import POLICIES
 from hepq.lang.elaborate.attributes import ATTRIBUTES
-from hepq.lang.elaborate.builtins.table import BUILTINS
 from hepq.lang.elaborate.circuits.gates import GATES
+from hepq.lang.elaborate.context import BUILTINS
 from hepq.lang.format.program import format_source
 from hepq.lang.modules import library_module, library_modules
 from hepq.lang.syntax import ast

@@ -3,25 +3,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from hepq.core.source import Span
 from hepq.core.types import LORENTZ, Dim, Type, merge_dims
-from hepq.lang.elaborate.arguments import in_tensor, read, unitless
+from hepq.lang.elaborate.builder import Tensor
+from hepq.lang.elaborate.builtins.arguments import Arguments, builtin, in_tensor, unitless
 from hepq.lang.elaborate.context import Context, Reported
 from hepq.lang.elaborate.phrasing import element_help
-from hepq.lang.elaborate.values import Builtin, Tensor, Value, describe
-from hepq.lang.syntax import ast
+from hepq.lang.elaborate.values import Value, describe
 
 
-def _dot(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+@builtin("dot", "a b over", dims="over")
+def _dot(ctx: Context, a: Arguments) -> Value:
     """``dot(a, b, over=chan)``: sum of products over dims both have; the others align by name."""
-    a = read(ctx, fn, args, span, ["a", "b", "over"], dims=["over"])
     x, y = a.tensor("a"), a.tensor("b")
     over = a.dims("over")
     for t, key in ((x, "a"), (y, "b")):
         if LORENTZ in t.type.dims and LORENTZ in over:
-            ctx.error("HQ0305", span, op="dot", left=x.type, right=y.type)
+            ctx.error("HQ0305", a.span, op="dot", left=x.type, right=y.type)
         if t.type.elem not in ("real", "int"):
             ctx.error("HQ0304", a.where(key), found=t.type)
         for d in over:
@@ -31,12 +29,12 @@ def _dot(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Valu
     keys = {d.key for d in over}
     dims = tuple(d for d in merge_dims([x.type.dims, y.type.dims]) if d.key not in keys)
     result = Type("real", dims, x.type.unit * y.type.unit)
-    return ctx.emit("contract", [x, y], result, span, over=over)
+    return ctx.emit("contract", [x, y], result, a.span, over=over)
 
 
-def _knn(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+@builtin("knn", "pos over", "k short", dims="over")
+def _knn(ctx: Context, a: Arguments) -> Value:
     """``knn[k, short="self"](pos, over=part)``: indices of each point's k nearest others."""
-    a = read(ctx, fn, args, span, ["pos", "over"], ["k", "short"], dims=["over"])
     pos = unitless(ctx, a.tensor("pos"), a.where("pos"), "knn")
     over = a.dim_in("over", pos)
     k = a.integer("k")
@@ -51,12 +49,12 @@ def _knn(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Valu
         ctx.error("HQ0213", a.where("pos"), name="knn", found=pos.type, help=shown)
     nbr = Dim("nbr", k)
     t = Type("index", (over, nbr), into=over)
-    return ctx.emit("knn", [pos], t, span, over=over, coord=coord[0], nbr=nbr, short=short)
+    return ctx.emit("knn", [pos], t, a.span, over=over, coord=coord[0], nbr=nbr, short=short)
 
 
-def _gather(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+@builtin("gather", "x index")
+def _gather(ctx: Context, a: Arguments) -> Value:
     """``gather(x, graph)``: x at the indices; an index of no neighbour gives 0."""
-    a = read(ctx, fn, args, span, ["x", "index"])
     x, index = a.tensor("x"), a.tensor("index")
     into = index.type.into
     if index.type.elem != "index" or into is None:
@@ -65,17 +63,17 @@ def _gather(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
     in_tensor(ctx, into, x, a.where("x"))
     others = tuple(d for d in x.type.dims if d.key != into.key and index.type.dim(d) is None)
     t = Type(x.type.elem, (*index.type.dims, *others), x.type.unit)
-    return ctx.emit("gather", [x, index], t, span)
+    return ctx.emit("gather", [x, index], t, a.span)
 
 
-def _window(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+@builtin("window", "x over", "win stride pad", dims="over")
+def _window(ctx: Context, a: Arguments) -> Value:
     """``window[win, stride, pad](x, over=seq)``: sliding windows as a new last dim ``win``.
 
     ``pad="same"`` (the default) and ``"causal"`` keep the length, with stride 1: zeros on both sides, or all of them
     before, so that a window ends where it stands. With a number, that many zeros go before and after, windows start
     ``stride`` apart, and ``seq`` must have a fixed length.
     """
-    a = read(ctx, fn, args, span, ["x", "over"], ["win", "stride", "pad"], dims=["over"])
     x, win = a.tensor("x"), a.dim("win")
     seq, stride = a.dim_in("over", x), a.integer("stride", 1)
     if win.size is None or seq.open:
@@ -89,7 +87,7 @@ def _window(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
         if stride != 1 and "pad" in a:
             ctx.error("HQ0404", a.where("pad"), wanted="a number for `pad` with this stride", found=describe(mode))
         if stride != 1:
-            ctx.error("HQ0415", span, name="pad", what="window")
+            ctx.error("HQ0415", a.span, name="pad", what="window")
         dst, pad = seq, (win.size - 1) // 2 if mode == "same" else win.size - 1
     else:
         pad = a.integer("pad")
@@ -97,18 +95,18 @@ def _window(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
             ctx.error("HQ0211", a.where("over"), dim=seq)
         length = (seq.size + 2 * pad - win.size) // stride + 1
         if length < 1 or pad < 0:
-            ctx.error("HQ0206", span, size=length)
+            ctx.error("HQ0206", a.span, size=length)
         dst = seq if length == seq.size else Dim(str(length) if seq.anonymous else seq.name, length)
     dims = (*(dst if d.key == seq.key else d for d in x.type.dims), win)
     if len({d.key for d in dims}) < len(dims):
-        ctx.error("HQ0204", span, dim=win)
-    return ctx.emit("window", [x], x.type.with_dims(dims), span, dim=seq, win=win, stride=stride, pad=pad, dst=dst)
+        ctx.error("HQ0204", a.span, dim=win)
+    return ctx.emit("window", [x], x.type.with_dims(dims), a.span, dim=seq, win=win, stride=stride, pad=pad, dst=dst)
 
 
-def _batch_norm(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+@builtin("batch_norm", "x weight bias mean var", "eps momentum")
+def _batch_norm(ctx: Context, a: Arguments) -> Value:
     """``batch_norm[eps, momentum](x, weight, bias, mean, var)`` along the dim of ``weight``."""
     keys = ["weight", "bias", "mean", "var"]
-    a = read(ctx, fn, args, span, ["x", *keys], ["eps", "momentum"])
     x = unitless(ctx, a.tensor("x"), a.where("x"), "batch_norm")
     stats = [a.tensor(k) for k in keys]
     channel = in_tensor(ctx, _only_dim(ctx, stats[0], a.where("weight")), x, a.where("x"))
@@ -117,7 +115,7 @@ def _batch_norm(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) 
     for s, k in zip(stats, keys, strict=True):
         if [d.key for d in s.type.dims] != [channel.key]:
             ctx.error("HQ0212", a.where(k), dim=channel, found=s.type)
-    return ctx.emit("batch_norm", [x, *stats], Type("real", x.type.dims), span, channel=channel,
+    return ctx.emit("batch_norm", [x, *stats], Type("real", x.type.dims), a.span, channel=channel,
                     eps=a.number("eps", 1e-5), momentum=a.number("momentum", 0.1))  # fmt: skip
 
 
@@ -127,22 +125,17 @@ def _only_dim(ctx: Context, x: Tensor, span: Span) -> Dim:
     return x.type.dims[0]
 
 
-def _dropout(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+@builtin("dropout", "x", "p")
+def _dropout(ctx: Context, a: Arguments) -> Value:
     """``dropout[p](x)``"""
-    a = read(ctx, fn, args, span, ["x"], ["p"])
     x, p = a.tensor("x"), a.number("p", 0.1)
     if not 0 <= p < 1:
         ctx.error("HQ0404", a.where("p"), wanted="a probability below 1 for `p`", found=p)
-    return ctx.emit("dropout", [x], x.type, span, p=p)
+    return ctx.emit("dropout", [x], x.type, a.span, p=p)
 
 
-def _stop_gradient(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+@builtin("stop_gradient", "x")
+def _stop_gradient(ctx: Context, a: Arguments) -> Value:
     """``stop_gradient(x)``: x, a constant to the derivative."""
-    x = read(ctx, fn, args, span, ["x"]).tensor("x")
-    return ctx.emit("stop_gradient", [x], x.type, span)
-
-
-GRAPH = {
-    "dot": _dot, "knn": _knn, "gather": _gather, "window": _window, "batch_norm": _batch_norm, "dropout": _dropout,
-    "stop_gradient": _stop_gradient,
-}  # fmt: skip
+    x = a.tensor("x")
+    return ctx.emit("stop_gradient", [x], x.type, a.span)

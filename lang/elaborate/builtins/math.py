@@ -12,28 +12,34 @@ from hepq.core.ops.table import OPS, REDUCE
 from hepq.core.source import Span
 from hepq.core.types import LORENTZ, Dim, Type
 from hepq.lang.elaborate import arithmetic
-from hepq.lang.elaborate.arguments import in_tensor, read, unitless
+from hepq.lang.elaborate.builder import Tensor
+from hepq.lang.elaborate.builtins.arguments import Arguments, builtin, in_tensor, read, unitless, unread
 from hepq.lang.elaborate.context import Context, Reported
 from hepq.lang.elaborate.phrasing import pure_help, reduce_help
-from hepq.lang.elaborate.values import Builtin, Init, Quantity, Tensor, Value, describe, length
+from hepq.lang.elaborate.values import Builtin, Init, Quantity, Value, describe, length
 from hepq.lang.syntax import ast
 
 
-def _function(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
-    a = read(ctx, fn, args, span, ["x"])
+def _names(of: Callable[[Op], bool]) -> str:
+    """Operations that compute static arguments too."""
+    return " ".join(name for name, op in OPS.items() if op.static is not None and of(op))
+
+
+@builtin(_names(lambda op: op.group != "binary" and op.unit == "number"), "x")
+def _function(ctx: Context, a: Arguments) -> Value:
     value = a.value("x")
     if isinstance(value, Quantity):
         help = pure_help(a.where("x").text, value.unit)
-        ctx.error("HQ0303", a.where("x"), function=fn.name, unit=value.unit, help=help)
+        ctx.error("HQ0303", a.where("x"), function=a.name, unit=value.unit, help=help)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         try:
-            return float(_static(fn.name, value))
+            return float(_static(a.name, value))
         except (ValueError, OverflowError):
-            ctx.error("HQ0405", span, expression=span.text[:60])
-    x = unitless(ctx, a.tensor("x"), a.where("x"), fn.name)
+            ctx.error("HQ0405", a.span, expression=a.span.text[:60])
+    x = unitless(ctx, a.tensor("x"), a.where("x"), a.name)
     if LORENTZ in x.type.dims:
-        ctx.error("HQ0305", a.where("x"), op=fn.name, left=x.type, right="")
-    return ctx.emit(fn.name, [x], _real(x), span)
+        ctx.error("HQ0305", a.where("x"), op=a.name, left=x.type, right="")
+    return ctx.emit(a.name, [x], _real(x), a.span)
 
 
 def _static(op: str, *values: Any) -> Any:
@@ -46,32 +52,32 @@ def _real(x: Tensor) -> Type:
     return Type("real", x.type.dims, x.type.unit)
 
 
-def _keep_unit(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+@builtin(_names(lambda op: op.group != "binary" and op.unit != "number"), "x")
+def _keep_unit(ctx: Context, a: Arguments) -> Value:
     """abs, sign, sqrt: defined for quantities."""
-    a = read(ctx, fn, args, span, ["x"])
     value = a.value("x")
-    if fn.name == "sqrt":
-        return arithmetic.power(ctx, value, 0.5, span, a.where("x"), span)
+    if a.name == "sqrt":
+        return arithmetic.power(ctx, value, 0.5, a.span, a.where("x"), a.span)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return _static(fn.name, value)
+        return _static(a.name, value)
     x = a.tensor("x")
     if LORENTZ in x.type.dims or x.type.elem not in ("real", "int"):
         ctx.error(
             "HQ0305" if LORENTZ in x.type.dims else "HQ0304",
             a.where("x"),
-            op=fn.name,
+            op=a.name,
             left=x.type,
             right="",
             found=x.type,
         )
-    t = x.type if fn.name == "abs" else Type(x.type.elem, x.type.dims)
-    return ctx.emit(fn.name, [x], t, span)
+    t = x.type if a.name == "abs" else Type(x.type.elem, x.type.dims)
+    return ctx.emit(a.name, [x], t, a.span)
 
 
-def _pairwise(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+@builtin(_names(lambda op: op.group == "binary"), "a b")
+def _pairwise(ctx: Context, a: Arguments) -> Value:
     """``hypot(a, b)``, ``atan2(y, x)``"""
-    a = read(ctx, fn, args, span, ["a", "b"])
-    return _elementwise(ctx, fn.name, [(a.value(k), a.where(k)) for k in ("a", "b")], span)
+    return _elementwise(ctx, a.name, [(a.value(k), a.where(k)) for k in ("a", "b")], a.span)
 
 
 def _elementwise(ctx: Context, op: str, items: Sequence[tuple[Value, Span]], span: Span) -> Value:
@@ -83,6 +89,7 @@ def _elementwise(ctx: Context, op: str, items: Sequence[tuple[Value, Span]], spa
     return out
 
 
+@unread(" ".join(op.removeprefix("reduce_") for op in OPS if op in REDUCE))
 def _reduce(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
     """``sum(x, over=part)``; ``min`` and ``max`` of several values are elementwise."""
     positional = [arg for arg in args if arg.name is None]
@@ -108,20 +115,20 @@ def _reduce(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
     return ctx.emit(f"reduce_{fn.name}", [x], t, span, over=over)
 
 
-def _cast(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+@builtin("real int", "x")
+def _cast(ctx: Context, a: Arguments) -> Value:
     """``real(flag)``, ``int(x)``"""
-    a = read(ctx, fn, args, span, ["x"])
     value = a.value("x")
     if isinstance(value, (bool, int, float)):
-        if not math.isfinite(value) and fn.name == "int":
-            ctx.error("HQ0405", span, expression=span.text[:60])
-        return float(value) if fn.name == "real" else int(value)
+        if not math.isfinite(value) and a.name == "int":
+            ctx.error("HQ0405", a.span, expression=a.span.text[:60])
+        return float(value) if a.name == "real" else int(value)
     x = a.tensor("x")
     if x.type.elem == "index":
         ctx.error("HQ0304", a.where("x"), found=x.type)
-    if fn.name == "int":
-        unitless(ctx, x, a.where("x"), fn.name)
-    return ctx.emit("cast", [x], Type("real" if fn.name == "real" else "int", x.type.dims, x.type.unit), span)
+    if a.name == "int":
+        unitless(ctx, x, a.where("x"), a.name)
+    return ctx.emit("cast", [x], Type("real" if a.name == "real" else "int", x.type.dims, x.type.unit), a.span)
 
 
 #: name -> (initialiser of the IR, its parameters with defaults)
@@ -132,16 +139,19 @@ INITIALISERS: dict[str, tuple[str, dict[str, float]]] = {
 }  # fmt: skip
 
 
-def _initialiser(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
-    kind, params = INITIALISERS[fn.name]
-    a = read(ctx, fn, args, span, list(params))
+def _initialiser(ctx: Context, a: Arguments) -> Value:
+    kind, params = INITIALISERS[a.name]
     values = tuple(a.number(k, default) for k, default in params.items())
-    return Init(kind, {"zeros": (0.0,), "ones": (1.0,)}.get(fn.name, values))
+    return Init(kind, {"zeros": (0.0,), "ones": (1.0,)}.get(a.name, values))
 
 
-def _size(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+for _name, (_, _params) in INITIALISERS.items():
+    builtin(_name, " ".join(_params))(_initialiser)
+
+
+@builtin("size", "dim", dims="dim")
+def _size(ctx: Context, a: Arguments) -> Value:
     """``size(dim)``: a static dim's size, or a list's length."""
-    a = read(ctx, fn, args, span, ["dim"], dims=["dim"])
     value = a.value("dim")
     if isinstance(value, (tuple, range)):
         return length(value)
@@ -152,18 +162,3 @@ def _size(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Val
     if value.size is None:
         raise Reported
     return value.size
-
-
-def _called(op: Op) -> Callable[..., Value]:
-    if op.group == "binary":
-        return _pairwise
-    return _function if op.unit == "number" else _keep_unit
-
-
-MATH = {
-    **{name: _called(op) for name, op in OPS.items() if op.static is not None},
-    **{op.removeprefix("reduce_"): _reduce for op in OPS if op in REDUCE},
-    **dict.fromkeys(("real", "int"), _cast),
-    **dict.fromkeys(INITIALISERS, _initialiser),
-    "size": _size,
-}

@@ -9,33 +9,36 @@ from dataclasses import replace
 from hepq.core.source import Span
 from hepq.core.types import ENERGY, LORENTZ, Dim, Elem, Type, anonymous, merge_dims
 from hepq.lang.elaborate import arithmetic
-from hepq.lang.elaborate.arguments import in_tensor, read
+from hepq.lang.elaborate.builder import Tensor
+from hepq.lang.elaborate.builtins.arguments import Arguments, builtin, in_tensor, read, unread
+from hepq.lang.elaborate.calls import call_function
 from hepq.lang.elaborate.circuits.states import Slot, State
 from hepq.lang.elaborate.context import Context, Reported
+from hepq.lang.elaborate.names import declared
 from hepq.lang.elaborate.phrasing import convert_help, kind
 from hepq.lang.elaborate.signature import rename
-from hepq.lang.elaborate.values import Builtin, Function, Tensor, Value
+from hepq.lang.elaborate.values import Builtin, Function, Value
 from hepq.lang.syntax import ast
 
 
-def _last(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+@builtin("last", "x")
+def _last(ctx: Context, a: Arguments) -> Value:
     """``last(x)``: the last dim of a tensor, its channel."""
-    a = read(ctx, fn, args, span, ["x"])
     x = a.tensor("x")
     if not x.type.dims:
-        ctx.error("HQ0213", span, name="last", found=x.type, help="a single number has no dims")
+        ctx.error("HQ0213", a.span, name="last", found=x.type, help="a single number has no dims")
     return x.type.dims[-1]
 
 
-def _prime(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+@builtin("prime", "x dim", dims="dim")
+def _prime(ctx: Context, a: Arguments) -> Value:
     """``prime(x, part)``: the same values over ``part'``."""
-    a = read(ctx, fn, args, span, ["x", "dim"], dims=["dim"])
     value = a.value("x")
     x = Tensor(None, Type("real", value.dims)) if isinstance(value, State) else a.tensor("x")
     dim = a.dim_in("dim", x)
     if x.type.dim(dim.prime()) is not None:
-        ctx.error("HQ0204", span, dim=dim.prime())
-    return _primed(ctx, value, dim, span) if isinstance(value, State) else rename(ctx, x, dim, dim.prime(), span)
+        ctx.error("HQ0204", a.span, dim=dim.prime())
+    return _primed(ctx, value, dim, a.span) if isinstance(value, State) else rename(ctx, x, dim, dim.prime(), a.span)
 
 
 def _primed(ctx: Context, state: State, dim: Dim, span: Span) -> State:
@@ -48,9 +51,9 @@ def _primed(ctx: Context, state: State, dim: Dim, span: Span) -> State:
     return State(state.register, None if state.gates is None else state.with_slots(new), dims)
 
 
-def _rename(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+@builtin("rename", "x src dst", dims="src dst")
+def _rename(ctx: Context, a: Arguments) -> Value:
     """``rename(x, a, b)``: dim ``a`` is called ``b`` from here on; both have one size."""
-    a = read(ctx, fn, args, span, ["x", "src", "dst"], dims=["src", "dst"])
     x = a.tensor("x")
     src, dst = a.dim_in("src", x), a.dim("dst")
     if (src.size, src.bound) != (dst.size, dst.bound):
@@ -59,25 +62,25 @@ def _rename(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
         ctx.error("HQ0204", a.where("dst"), dim=dst)
     if src.ragged and src.name != dst.name:
         ctx.error("HQ0223", a.where("dst"), src=src, dst=dst, base=src.name)
-    return rename(ctx, x, src, dst, span)
+    return rename(ctx, x, src, dst, a.span)
 
 
-def _stack(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+@builtin("stack", "dim", variadic=True, dims="dim")
+def _stack(ctx: Context, a: Arguments) -> Value:
     """``stack(a, b, dim=u)``: values become the entries of a new last dim."""
-    a = read(ctx, fn, args, span, ["dim"], variadic=True, dims=["dim"])
     xs, spans = [ctx.tensor(v, s) for v, s in a.rest], [s for _, s in a.rest]
     if not xs:
-        ctx.error("HQ0415", span, name="x", what="stack")
+        ctx.error("HQ0415", a.span, name="x", what="stack")
     dim = a.dim("dim") if "dim" in a else anonymous(len(xs))
     if dim.size != len(xs) and not dim.open:
         ctx.error("HQ0214", a.where("dim"), dim=dim, size=dim.size or dim.bound, found=len(xs))
     if dim.open:
         raise Reported
-    _one_unit(ctx, xs, spans, span, "stack")
+    _one_unit(ctx, xs, spans, a.span, "stack")
     dims = arithmetic.align(ctx, xs, spans)
     if any(d.key == dim.key for d in dims):
-        ctx.error("HQ0204", span, dim=dim)
-    return ctx.emit("stack", xs, Type(_elem(xs), (*dims, dim), xs[0].type.unit), span, dim=dim)
+        ctx.error("HQ0204", a.span, dim=dim)
+    return ctx.emit("stack", xs, Type(_elem(xs), (*dims, dim), xs[0].type.unit), a.span, dim=dim)
 
 
 def _one_unit(ctx: Context, xs: Sequence[Tensor], spans: Sequence[Span], span: Span, op: str) -> None:
@@ -95,13 +98,13 @@ def _elem(xs: Sequence[Tensor]) -> Elem:
     return elems.pop() if len(elems) == 1 else "real"
 
 
-def _concat(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+@builtin("concat", "dim", variadic=True, dims="dim")
+def _concat(ctx: Context, a: Arguments) -> Value:
     """``concat(a, b)``: the last dims joined end to end; ``dim=`` names the joined dim."""
-    a = read(ctx, fn, args, span, ["dim"], variadic=True, dims=["dim"])
     xs, spans = [ctx.tensor(v, s) for v, s in a.rest], [s for _, s in a.rest]
     if not xs:
-        ctx.error("HQ0415", span, name="x", what="concat")
-    _one_unit(ctx, xs, spans, span, "concat")
+        ctx.error("HQ0415", a.span, name="x", what="concat")
+    _one_unit(ctx, xs, spans, a.span, "concat")
     for x, s in zip(xs, spans, strict=True):
         if not x.type.dims or x.type.dims[-1].ragged:
             ctx.error("HQ0213", s, name="concat", found=x.type, help="the last dim of each part needs a fixed size")
@@ -116,12 +119,12 @@ def _concat(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
     heads = [replace(x, type=x.type.with_dims(x.type.dims[:-1])) for x in xs]
     dims = merge_dims([h.type.dims for h in heads])
     arithmetic.align(ctx, heads, spans)
-    return ctx.emit("concat", xs, Type(_elem(xs), (*dims, dim), xs[0].type.unit), span, along=along, dim=dim)
+    return ctx.emit("concat", xs, Type(_elem(xs), (*dims, dim), xs[0].type.unit), a.span, along=along, dim=dim)
 
 
-def _split(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+@builtin("split", "x dim into", dims="dim into")
+def _split(ctx: Context, a: Arguments) -> Value:
     """``split(x, chan, [a, b])``: consecutive pieces along a dim, as a tuple."""
-    a = read(ctx, fn, args, span, ["x", "dim", "into"], dims=["dim", "into"])
     x, dims = a.tensor("x"), a.dims("into", distinct=False)
     dim = a.dim_in("dim", x)
     if dim.size is None or any(d.size is None for d in dims):
@@ -131,14 +134,14 @@ def _split(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Va
     pieces, start = [], 0
     for d in dims:
         t = x.type.with_dims(d if e.key == dim.key else e for e in x.type.dims)
-        pieces.append(ctx.emit("slice", [x], t, span, dim=dim, start=start, dst=d))
+        pieces.append(ctx.emit("slice", [x], t, a.span, dim=dim, start=start, dst=d))
         start += d.size or 0
     return tuple(pieces)
 
 
-def _unflatten(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+@builtin("unflatten", "x dim into", dims="dim into")
+def _unflatten(ctx: Context, a: Arguments) -> Value:
     """``unflatten(x, chan, [head, sub])``: one dim as two, row by row."""
-    a = read(ctx, fn, args, span, ["x", "dim", "into"], dims=["dim", "into"])
     x, into = a.tensor("x"), a.dims("into")
     dim = a.dim_in("dim", x)
     if dim.size is None or any(d.size is None for d in into):
@@ -148,13 +151,13 @@ def _unflatten(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -
     at = [d.key for d in x.type.dims].index(dim.key)
     dims = (*x.type.dims[:at], *into, *x.type.dims[at + 1 :])
     if len({d.key for d in dims}) < len(dims):
-        ctx.error("HQ0204", span, dim=into[0])
-    return ctx.emit("unflatten", [x], x.type.with_dims(dims), span, dim=dim, into=into)
+        ctx.error("HQ0204", a.span, dim=into[0])
+    return ctx.emit("unflatten", [x], x.type.with_dims(dims), a.span, dim=dim, into=into)
 
 
-def _flatten(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+@builtin("flatten", "x dims dst", dims="dims dst")
+def _flatten(ctx: Context, a: Arguments) -> Value:
     """``flatten(x, [head, sub], chan)``: two dims as one, row by row; it takes the last place."""
-    a = read(ctx, fn, args, span, ["x", "dims", "dst"], dims=["dims", "dst"])
     x = a.tensor("x")
     pair = tuple(in_tensor(ctx, d, x, a.where("dims")) for d in a.dims("dims"))
     if len(pair) != 2 or any(d.ragged for d in pair):
@@ -168,21 +171,19 @@ def _flatten(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> 
     keys = {d.key for d in pair}
     rest = tuple(d for d in x.type.dims if d.key not in keys)
     if x.type.dims != (*rest, *pair):
-        x = ctx.emit("transpose", [x], x.type.with_dims((*rest, *pair)), span)
-    return ctx.emit("flatten", [x], x.type.with_dims((*rest, dst)), span, dims=pair, dst=dst)
+        x = ctx.emit("transpose", [x], x.type.with_dims((*rest, *pair)), a.span)
+    return ctx.emit("flatten", [x], x.type.with_dims((*rest, dst)), a.span, dims=pair, dst=dst)
 
 
+@unread("p4")
 def _p4(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
     """``p4(px=, py=, pz=, energy=)``; with ``pt, eta, phi`` and ``energy`` or ``mass`` it is converted."""
     given = {arg.name for arg in args}
     if "pt" in given:
-        from hepq.lang.elaborate.calls import call_function
-        from hepq.lang.elaborate.expressions import declared, evaluate
-
         name = "from_pt_eta_phi_mass" if "mass" in given else "from_pt_eta_phi_energy"
         convert = declared(ctx, "std.hep", name, span)
         assert isinstance(convert, Function), name
-        return call_function(ctx, convert, [(arg.name, evaluate(ctx, arg.value), arg.span) for arg in args], span)
+        return call_function(ctx, convert, [(arg.name, ctx.evaluate(arg.value), arg.span) for arg in args], span)
     a = read(ctx, fn, args, span, LORENTZ.entries)
     xs, spans = [a.tensor(k) for k in LORENTZ.entries], [a.where(k) for k in LORENTZ.entries]
     for x, s in zip(xs, spans, strict=True):
@@ -194,27 +195,22 @@ def _p4(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value
     return ctx.emit("stack", xs, Type("real", (*dims, LORENTZ), ENERGY), span, dim=LORENTZ)
 
 
-def _count(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+@builtin("count", "dim", dims="dim")
+def _count(ctx: Context, a: Arguments) -> Value:
     """``count(part)``: how many this event has."""
-    dim = _dim_argument(ctx, fn, args, span)
-    return ctx.emit("count", (), Type("int"), span, dim=dim)
+    dim = _dim_argument(ctx, a)
+    return ctx.emit("count", (), Type("int"), a.span, dim=dim)
 
 
-def _position(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+@builtin("position", "dim", dims="dim")
+def _position(ctx: Context, a: Arguments) -> Value:
     """``position(part)``: 0, 1, 2 … along a dim."""
-    dim = _dim_argument(ctx, fn, args, span)
-    return ctx.emit("iota", (), Type("int", (dim,)), span, dim=dim)
+    dim = _dim_argument(ctx, a)
+    return ctx.emit("iota", (), Type("int", (dim,)), a.span, dim=dim)
 
 
-def _dim_argument(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Dim:
-    a = read(ctx, fn, args, span, ["dim"], dims=["dim"])
+def _dim_argument(ctx: Context, a: Arguments) -> Dim:
     dim = a.dim("dim")
     if dim.ragged and ctx.collections is not None and dim.name not in ctx.collections:
         ctx.error("HQ0224", a.where("dim"), dim=dim.base)
     return dim
-
-
-SHAPE = {
-    "last": _last, "prime": _prime, "rename": _rename, "stack": _stack, "concat": _concat, "split": _split,
-    "unflatten": _unflatten, "flatten": _flatten, "p4": _p4, "count": _count, "position": _position,
-}  # fmt: skip

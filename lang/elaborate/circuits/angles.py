@@ -14,8 +14,8 @@ from typing import Any
 from hepq.core.circuits import Angle
 from hepq.core.ops.table import RANDOM
 from hepq.core.types import Type
+from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.circuits.states import Slot
-from hepq.lang.elaborate.values import Tensor
 
 #: differ each time they are emitted, or are made once anyway
 _UNIQUE = RANDOM | {"param", "input"}

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hepq.core.circuits import Angle, Circuit, Op
 from hepq.core.types import Dim, merge_dims
-
-if TYPE_CHECKING:
-    from hepq.lang.elaborate.values import Tensor
+from hepq.lang.elaborate.builder import Tensor
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading the arguments of a built-in: positions, keywords, static options."""
+"""Registering a built-in, and reading its arguments: positions, keywords, static options."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from hepq.core.diagnostics.catalogue import near
 from hepq.core.source import Span
 from hepq.core.types import Dim, anonymous
-from hepq.lang.elaborate.context import Context, Reported
-from hepq.lang.elaborate.expressions import evaluate, known, lookup_dim
+from hepq.lang.elaborate.builder import Tensor
+from hepq.lang.elaborate.context import BUILTINS, Context, Reported, known
+from hepq.lang.elaborate.names import dim_of, lookup_dim
 from hepq.lang.elaborate.phrasing import counted, dims_of, missing_dim_help, pure_help
-from hepq.lang.elaborate.values import UNKNOWN, Builtin, Tensor, Value, describe
+from hepq.lang.elaborate.values import UNKNOWN, Builtin, Value, describe
 from hepq.lang.syntax import ast
 
 #: what NumPy and torch call the dim that a reduction removes
@@ -44,14 +46,10 @@ class Arguments:
         return self.ctx.tensor(self.value(key), self.where(key))
 
     def dim(self, key: str) -> Dim:
-        from hepq.lang.elaborate.signature import dim_of
-
         return dim_of(self.ctx, self.value(key), self.where(key))
 
     def dims(self, key: str, *, distinct: bool = True) -> tuple[Dim, ...]:
         """One dim or a list of them."""
-        from hepq.lang.elaborate.signature import dim_of
-
         value = self.value(key)
         items = value if isinstance(value, tuple) else (value,)
         self.ctx.spend(len(items), self.where(key))
@@ -102,6 +100,35 @@ def in_tensor(ctx: Context, dim: Dim, tensor: Tensor, span: Span) -> Dim:
     return found
 
 
+Rule = TypeVar("Rule", bound=Callable[..., Value])
+
+
+def builtin(
+    names: str, params: str = "", statics: str = "", *, variadic: bool = False, dims: str = ""
+) -> Callable[[Rule], Rule]:
+    """Make a rule the built-ins ``names``: it is given the context and what their arguments were read as."""
+    wanted, options, as_dims = params.split(), statics.split(), dims.split()
+
+    def register(rule: Rule) -> Rule:
+        def applied(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
+            return rule(ctx, read(ctx, fn, args, span, wanted, options, variadic=variadic, dims=as_dims))
+
+        unread(names)(applied)
+        return rule
+
+    return register
+
+
+def unread(names: str) -> Callable[[Rule], Rule]:
+    """Make a rule the built-ins ``names``: it is given their arguments as they are written."""
+
+    def register(rule: Rule) -> Rule:
+        BUILTINS.update(dict.fromkeys(names.split(), rule))
+        return rule
+
+    return register
+
+
 def read(
     ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span, params: Sequence[str],
     statics: Sequence[str] = (), *, variadic: bool = False, dims: Sequence[str] = (),
@@ -113,7 +140,7 @@ def read(
     for arg in args:
         positional = [p for p in params if p not in out.values]
         if arg.name is None and variadic:
-            out.rest.append((known(evaluate(ctx, arg.value)), arg.span))
+            out.rest.append((ctx.value(arg.value), arg.span))
             continue
         slot = _slot(out, arg.name, arg, positional if arg.name is None else [*params, *statics])
         _put(out, slot, known(_dim_or_value(ctx, arg.value, slot in dims)), arg.span)
@@ -122,10 +149,10 @@ def read(
 
 def _dim_or_value(ctx: Context, e: ast.Expr, is_dim: bool) -> Value:
     if not is_dim:
-        return evaluate(ctx, e)
+        return ctx.evaluate(e)
     if isinstance(e, (ast.ListExpr, ast.TupleExpr)):
         return tuple(_dim_or_value(ctx, i, True) for i in e.items)
-    value = lookup_dim(ctx, e) if isinstance(e, ast.Name) else evaluate(ctx, e)
+    value = lookup_dim(ctx, e) if isinstance(e, ast.Name) else ctx.evaluate(e)
     if isinstance(value, int) and not isinstance(value, bool):
         return anonymous(value)
     return UNKNOWN if value is None else value
