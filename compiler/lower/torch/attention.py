@@ -20,7 +20,6 @@ from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.torch.fused import Fused, found_in
 from hepq.compiler.lower.torch.ops import dropped, kept
 from hepq.compiler.lower.torch.values import BATCH, Batch, Value
-from hepq.core.types import Dim
 
 
 def attentions(module: Module) -> dict[Node, Fused]:
@@ -54,25 +53,19 @@ def _attention(node: Node, captured: Found) -> Fused | None:
 
     def apply(args: Sequence[Value], batch: Batch) -> Value:
         each = (BATCH, *groups)
-        q = _full(batch.fill(args[0], 0, over), (*each, *queries, *over), batch)
-        k = _full(args[1], (*each, *over, key), batch)
-        v = _full(batch.fill(args[2], 0, [key]), (*each, key, *found), batch)
-        g, n, o, m, c = (prod(map(batch.extent, dims)) for dims in (each, queries, over, (key,), found))
+        q = batch.full(batch.fill(args[0], 0, over), (*each, *queries, *over))
+        k = batch.full(args[1], (*each, *over, key))
+        v = batch.full(batch.fill(args[2], 0, [key]), (*each, key, *found))
+        g, n, o, m, c = (prod(batch.extents(dims)) for dims in (each, queries, over, (key,), found))
         logits = (*each, *queries, key)
         bias = args[3].align(logits) if biased else None
         valid = batch.valid([key])
         padding = None if valid is None else ~valid.align(logits)
         flat = (scale * q).reshape(g, n, o), k.reshape(g, o, m), v.reshape(g, m, c)
-        made = attend(*flat, bias, padding, [*map(batch.extent, logits)], p if batch.training else 0.0)
-        dims, wanted = (*each, *queries, *found), (BATCH, *node.type.dims)
-        return Value(Value(made.reshape([*map(batch.extent, dims)]), dims).permute(wanted), wanted)
+        made = attend(*flat, bias, padding, batch.extents(logits), p if batch.training else 0.0)
+        return batch.value(made, (*each, *queries, *found), (BATCH, *node.type.dims))
 
     return Fused(operands, apply, (key,), padded=True) if fits else None
-
-
-def _full(x: Value, dims: Sequence[Dim], batch: Batch) -> Tensor:
-    """``x`` over exactly ``dims``, for each event."""
-    return x.align(dims).expand([batch.extent(d) for d in dims])
 
 
 def attend(

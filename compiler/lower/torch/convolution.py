@@ -59,14 +59,12 @@ def _convolution(static: Static, node: Node, found: Found) -> Fused | None:
         used = {d.key for d in (*groups, *chan, *along)}
         outer = [d for d in x.dims if d.key not in used]
 
-        n, g, o, c = (prod(map(batch.extent, dims)) for dims in (outer, groups, out, chan))
-        image = x.permute((*outer, *groups, *chan, *along)).reshape(n, g * c, *map(batch.extent, along))
-        kernel = weight.permute((*groups, *out, *chan, *wins)).reshape(g * o, c, *map(batch.extent, wins))
+        n, g, o, c = (prod(batch.extents(dims)) for dims in (outer, groups, out, chan))
+        image = x.permute((*outer, *groups, *chan, *along)).reshape(n, g * c, *batch.extents(along))
+        kernel = weight.permute((*groups, *out, *chan, *wins)).reshape(g * o, c, *batch.extents(wins))
         image, padding = _pad(image, windows, batch)
         made = _convolved(image, kernel, [w["stride"] for w in windows], padding, g)
-        dims = (*outer, *groups, *out, *dst)
-        wanted = with_batch(node.type.dims, x)
-        return Value(Value(made.reshape([*map(batch.extent, dims)]), dims).permute(wanted), wanted)
+        return batch.value(made, (*outer, *groups, *out, *dst), with_batch(node.type.dims, x))
 
     return Fused((source, weight), apply, padded=True) if fits else None
 

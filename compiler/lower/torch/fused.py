@@ -111,8 +111,7 @@ def _linear(node: Node, found: Found) -> Fused | None:
         x, weight, bias = args
         rest = [d for d in x.dims if d.key != over.key]
         made = F.linear(x.permute((*rest, over)), weight.tensor, bias.tensor)
-        dims = with_batch(node.type.dims, x)
-        return Value(Value(made, (*rest, out)).permute(dims), dims)
+        return batch.value(made, (*rest, out), with_batch(node.type.dims, x))
 
     return Fused((x, weight, bias), apply, laid=found["product"])
 

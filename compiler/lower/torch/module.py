@@ -17,10 +17,9 @@ from hepq.compiler.lower.torch.convolution import convolutions
 from hepq.compiler.lower.torch.fused import find, needed
 from hepq.compiler.lower.torch.norm import batch_norms
 from hepq.compiler.lower.torch.ops import RULES, dtype_of
-from hepq.compiler.lower.torch.packed import arrange, dense, summed
 from hepq.compiler.lower.torch.plan import Plan, plan
 from hepq.compiler.lower.torch.record import Recorder, Replay
-from hepq.compiler.lower.torch.values import BATCH, Batch, Value
+from hepq.compiler.lower.torch.values import BATCH, Batch, Value, arrange, dense, summed
 from hepq.compiler.weights.initialise import initial_weights
 
 Forced = Mapping[Node, Tensor]
@@ -243,6 +242,4 @@ def _at_least_one(tensor: Tensor, node: Node) -> Tensor:
 
 def _finish(value: Value, node: Node, batch: Batch) -> Tensor:
     dims, value = (BATCH, *node.type.dims), dense(value, batch)
-    shape = [batch.extent(d) for d in dims]
-    full = Value(value.align(dims).expand(shape), dims)
-    return batch.fill(full, -1 if node.type.elem == "index" else 0).tensor
+    return batch.fill(Value(batch.full(value, dims), dims), -1 if node.type.elem == "index" else 0).tensor

@@ -64,11 +64,7 @@ def batch_norms(nodes: Sequence[Node], args: Sequence[Sequence[Value]], batch: B
     else:
         scale = w * torch.rsqrt(var + node["eps"])
         pieces = [torch.addcmul(b - mean * scale, r, scale) for r in rows]
-    found = []
-    for (x, *_), dims, y in zip(args, others, pieces, strict=True):
-        value = Value(y.reshape([batch.extent(d) for d in (*dims, channel)]), (*dims, channel))
-        found.append(Value(value.permute(x.dims), x.dims))
-    return found
+    return [batch.value(y, (*dims, channel), x.dims) for (x, *_), dims, y in zip(args, others, pieces, strict=True)]
 
 
 def _mask(x: Value, others: list[Any], batch: Batch) -> Tensor | None:
@@ -76,7 +72,7 @@ def _mask(x: Value, others: list[Any], batch: Batch) -> Tensor | None:
     valid = batch.multiplicity(x.rows) if x.rows else batch.valid(others)
     if valid is None:
         return None
-    return valid.align(others).expand([batch.extent(d) for d in others]).reshape(-1).to(x.tensor.dtype)
+    return batch.full(valid, others).reshape(-1).to(x.tensor.dtype)
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:

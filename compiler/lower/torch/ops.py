@@ -15,8 +15,7 @@ from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.torch import quantum
 from hepq.compiler.lower.torch.fused import by_stride
 from hepq.compiler.lower.torch.norm import batch_norm
-from hepq.compiler.lower.torch.packed import SUMS, pack, segments
-from hepq.compiler.lower.torch.values import BATCH, Batch, Rows, Value, with_batch
+from hepq.compiler.lower.torch.values import BATCH, SUMS, Batch, Rows, Value, pack, segments, with_batch
 from hepq.core.ops.rules import Rules
 from hepq.core.ops.table import OPS, REDUCE
 from hepq.core.types import Dim
@@ -107,8 +106,7 @@ def _transpose(node: Node, args: Sequence[Value], batch: Batch) -> Value:
 @RULES("stack")
 def _stack(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     shared = with_batch(node.type.dims[:-1], *args)
-    extents = [batch.extent(d) for d in shared]
-    tensors = [a.align(shared).expand(extents) for a in args]
+    tensors = [batch.full(a, shared) for a in args]
     return Value(torch.stack(tensors, -1), (*shared, node["dim"]), tuple(args))
 
 
@@ -116,11 +114,10 @@ def _stack(node: Node, args: Sequence[Value], batch: Batch) -> Value:
 def _concat(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     shared = with_batch(node.type.dims[:-1], *args)
     joined = Dim("<joined>")
-    extents = [batch.extent(d) for d in shared]
     parts = []
     for value, along in zip(args, node["along"], strict=True):
         renamed = Value(value.tensor, tuple(joined if d.key == along.key else d for d in value.dims))
-        parts.append(renamed.align((*shared, joined)).expand(*extents, along.size))
+        parts.append(renamed.align((*shared, joined)).expand(*batch.extents(shared), along.size))
     return Value(torch.cat(parts, -1), (*shared, node["dim"]))
 
 
@@ -141,7 +138,7 @@ def _slice(node: Node, args: Sequence[Value], batch: Batch) -> Value:
 def _unflatten(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     (x,) = args
     dims = with_batch(node.type.dims, x)
-    return Value(x.tensor.reshape([batch.extent(d) for d in dims]), dims)
+    return Value(x.tensor.reshape(batch.extents(dims)), dims)
 
 
 @RULES("flatten")
@@ -161,16 +158,12 @@ def _contract(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     else:
         b = batch.fill(b, 0, ragged)
     plan = MatMul.of(a.dims, b.dims, node["over"])
-    shared, rows, cols, over = (
-        [batch.extent(d) for d in dims] for dims in (plan.batch, plan.rows, plan.cols, plan.over)
-    )
+    shared, rows, cols, over = (batch.extents(dims) for dims in (plan.batch, plan.rows, plan.cols, plan.over))
     left = a.permute((*plan.batch, *plan.rows, *plan.over))
     right = b.permute((*plan.batch, *plan.over, *plan.cols))
     batches = [prod(shared)] if shared else []
     product = left.reshape(*batches, prod(rows), prod(over)) @ right.reshape(*batches, prod(over), prod(cols))
-    made = Value(product.reshape(shared + rows + cols), (*plan.batch, *plan.rows, *plan.cols))
-    dims = with_batch(node.type.dims, a, b)
-    return Value(made.permute(dims), dims)
+    return batch.value(product, (*plan.batch, *plan.rows, *plan.cols), with_batch(node.type.dims, a, b))
 
 
 @RULES(*REDUCE)
@@ -257,19 +250,15 @@ def _gather(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     shared = [d for d in idx.dims if d.key != into.key and any(d.key == o.key for o in x.dims)]
     own = [d for d in idx.dims if all(d.key != s.key for s in shared)]
     rest = [d for d in x.dims if d.key not in looked_up]
-    sizes = {d.key: batch.extent(d) for d in (*shared, *own, *rest, into)}
-    tables, width = prod(sizes[d.key] for d in shared), prod(sizes[d.key] for d in rest)
-    table = x.permute((*shared, into, *rest)).reshape(tables * sizes[into.key], width)
+    size, tables, width = batch.extent(into), prod(batch.extents(shared)), prod(batch.extents(rest))
+    table = x.permute((*shared, into, *rest)).reshape(tables * size, width)
     # the extra last row of zeros is what index -1 finds
     table = torch.cat([table, table.new_zeros(1, width)])
     index = idx.permute((*shared, *own)).reshape(tables, -1)
-    offset = torch.arange(tables, device=batch.device)[:, None] * sizes[into.key]
+    offset = torch.arange(tables, device=batch.device)[:, None] * size
     index = torch.where(index >= 0, index + offset, len(table) - 1)
     found = F.embedding(index, table) if table.is_floating_point() else table[index]
-    made = (*shared, *own, *rest)
-    result = Value(found.reshape([sizes[d.key] for d in made]), made)
-    dims = with_batch(node.type.dims, x, idx)
-    return Value(result.permute(dims), dims)
+    return batch.value(found, (*shared, *own, *rest), with_batch(node.type.dims, x, idx))
 
 
 @RULES("window")

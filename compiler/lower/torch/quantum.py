@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hepq.compiler.ir.node import Node
-from hepq.compiler.lower.torch.values import BATCH, Batch, Value
+from hepq.compiler.lower.torch.values import Batch, Value, with_batch
 from hepq.core.circuits import Circuit
 from hepq.core.types import Dim
 from hepq.runtime.quantum.simulate import state
@@ -25,17 +25,14 @@ def fidelity(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     shared = [d for d in a.dims if d.key in right]
     rows = [d for d in a.dims if d.key not in right]
     cols = [d for d in b.dims if d.key not in left]
-    (n, m), size = ([batch.extent(d) for d in dims] for dims in (rows, cols)), [batch.extent(d) for d in shared]
     found = state.gram(_folded(a, shared, rows, batch), _folded(b, shared, cols, batch))
-    made = Value(found.reshape(*size, *n, *m), (*shared, *rows, *cols))
-    dims = ((BATCH,) if any(v.batched for v in (a, b)) else ()) + node.type.dims
-    return Value(made.permute(dims), dims)
+    return batch.value(found, (*shared, *rows, *cols), with_batch(node.type.dims, a, b))
 
 
 def expect(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     angles, dims = _rows(args[0], batch)
     found = state.expectations(node["circuit"], angles, node["observables"], dtype=_dtype(args[0]))
-    shape = [batch.extent(d) for d in dims]
+    shape = batch.extents(dims)
     found = found.to(batch.dtype).expand(prod(shape), -1)
     if node["dim"] is None:
         return Value(found.reshape(shape), dims)
@@ -45,7 +42,7 @@ def expect(node: Node, args: Sequence[Value], batch: Batch) -> Value:
 def probs(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     angles, dims = _rows(args[0], batch)
     found = state.probabilities(node["circuit"], angles, dtype=_dtype(args[0]))
-    shape = [batch.extent(d) for d in dims]
+    shape = batch.extents(dims)
     return Value(found.expand(prod(shape), -1).reshape(*shape, found.shape[-1]), (*dims, node["dim"]))
 
 
@@ -58,10 +55,9 @@ def _rows(angles: Value, batch: Batch) -> tuple[state.Values, tuple[Dim, ...]]:
     dims = angles.dims[:-1]
     if not angles.parts or not dims:
         return angles.tensor.reshape(-1, angles.tensor.shape[-1]), dims
-    extents = [batch.extent(d) for d in dims]
     groups: list[Tensor] = []
     for shared, parts in groupby(angles.parts, lambda p: not p.dims):
-        columns = [p.tensor if shared else p.align(dims).expand(extents).reshape(-1) for p in parts]
+        columns = [p.tensor if shared else batch.full(p, dims).reshape(-1) for p in parts]
         groups.append(torch.stack(columns, -1).reshape(1 if shared else -1, len(columns)))
     return groups, dims
 
@@ -69,7 +65,7 @@ def _rows(angles: Value, batch: Batch) -> tuple[state.Values, tuple[Dim, ...]]:
 def _states(circuit: Circuit, angles: Value, batch: Batch) -> Value:
     """``tensor`` has one axis more than ``dims``: the amplitudes, last."""
     rows, dims = _rows(angles, batch)
-    shape = [batch.extent(d) for d in dims]
+    shape = batch.extents(dims)
     states = state.states(circuit, rows, dtype=_dtype(angles)).expand(prod(shape), -1)
     return Value(states.reshape(*shape, states.shape[-1]), dims)
 
@@ -79,4 +75,4 @@ def _folded(states: Value, shared: Sequence[Dim], own: Sequence[Dim], batch: Bat
     keys = [d.key for d in states.dims]
     order = [keys.index(d.key) for d in (*shared, *own)]
     tensor = states.tensor.permute(*order, states.tensor.dim() - 1)
-    return tensor.reshape(*map(batch.extent, shared), prod(map(batch.extent, own)), tensor.shape[-1])
+    return tensor.reshape(*batch.extents(shared), prod(batch.extents(own)), tensor.shape[-1])

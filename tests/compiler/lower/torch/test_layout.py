@@ -18,9 +18,8 @@ from hepq.compiler.ir.interpret import run
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.torch.module import TorchModule, pad_events, to_torch
 from hepq.compiler.lower.torch.ops import RULES
-from hepq.compiler.lower.torch.packed import dense
 from hepq.compiler.lower.torch.plan import Plan
-from hepq.compiler.lower.torch.values import Batch, Value
+from hepq.compiler.lower.torch.values import Batch, Value, dense
 from tests.lang.elaborate.test_elaborate import built
 from tests.support.generate import modules, random_events, random_weights
 

@@ -20,8 +20,7 @@ from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.torch.module import TorchModule, pad_events, to_torch
 from hepq.compiler.lower.torch.norm import MaskedBatchNorm
 from hepq.compiler.lower.torch.ops import RULES as LOWERED
-from hepq.compiler.lower.torch.packed import _rows_of
-from hepq.compiler.lower.torch.values import BATCH, Rows, Value
+from hepq.compiler.lower.torch.values import BATCH, Rows, Value, _rows_of
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.cse import MergeEqual
 from hepq.compiler.passes.linear_gather import LinearGather
