@@ -5,16 +5,18 @@ One event is implicit everywhere. ``type.dims`` is the memory order (row-major, 
 A ragged dim has, in each event, as many entries as the event has; no node ever sees padding.
 Operands of elementwise ops are aligned by dim *name* and broadcast to the node's dims.
 
-=========  ==============================  ======================================================
+=========  ==============================  ============================================================================
 group      op (operands)                   attrs; meaning
-=========  ==============================  ======================================================
+=========  ==============================  ============================================================================
 leaf       input ()                        name
-           param ()                        path, init (a tuple, see ``INITS``), trainable
+           param ()                        path, init (a tuple, see ``INITS`` in ``infer.py``), trainable
            const ()                        value: float | int | bool (a scalar)
            iota ()                         dim; int[dim] = 0, 1, 2 …
            count ()                        dim; int, entries of dim in this event (its size if static)
-unary      UNARY (x)                       elementwise; bool for ``not``
-binary     BINARY (a, b)                   elementwise; comparisons give bool
+unary      … (x)                           exp log log1p expm1 sin cos tan asin acos atan sinh cosh tanh asinh sigmoid
+                                           erf floor ceil neg abs sign sqrt not: elementwise; of truth values: ``not``
+binary     … (a, b)                        add sub mul div mod pow min max atan2 hypot eq ne lt le gt ge and or:
+                                           elementwise; comparisons give bool
 select     where (cond, a, b)              elementwise
 cast       cast (x)                        to type.elem (bool -> 0/1, int -> real, real -> int truncates)
 shape      rename (x)                      src, dst: the same data, dim src now called dst (``part`` -> ``part'``)
@@ -26,26 +28,28 @@ shape      rename (x)                      src, dst: the same data, dim src now 
            unflatten (x)                   dim, into: (outer, inner), row-major, in dim's place
            flatten (x)                     dims: (outer, inner), adjacent, dst: in their place
 contract   contract (a, b)                 over: dims; sum of products, other dims aligned by name
-reduce     sum mean max min any all (x)    over: dims. Of nothing (no particle): 0, 0, 0, 0, false, true
+reduce     … (x)                           reduce_sum reduce_mean reduce_max reduce_min reduce_any reduce_all: over:
+                                           dims. Of nothing (no particle): 0, 0, 0, 0, false, true
 knn        knn (pos)                       over: the points' dim, coord: dims summed in the distance, nbr: Dim(size k),
-                                           short: "zero" | "self". index(over)[over, nbr]: the k nearest *other* points,
-                                           nearest first; squared distance by differences; ties to the lower index.
-                                           With fewer than k others, the rest is -1 ("zero") or the point ("self")
+                                           short: "zero" | "self". index(over)[over, nbr]: the k nearest *other*
+                                           points, nearest first; squared distance by differences; ties to the lower
+                                           index. With fewer than k others, the rest is -1 ("zero") or the point
+                                           ("self")
 gather     gather (x, idx)                 x's dim ``idx.type.into`` is looked up by idx; -1 gives 0. Result dims are
                                            those of idx, then x's others; a dim in both is aligned by name
-window     window (x)                      dim, win: Dim(size w), stride, pad, dst: y[…, dst=t, …, win=j] =
-                                           x[dim = t*stride + j - pad], 0 outside 0..n; win goes last
-norm       batch_norm (x, w, b, mean, var) channel, eps, momentum: (x - mean) / sqrt(var + eps) * w + b; w, b, mean
-                                           and var are [channel]. In training: statistics over the batch
+window     window (x)                      dim, win: Dim(size w), stride, pad, dst: y[…, dst=t, …, win=j] = x[dim =
+                                           t*stride + j - pad], 0 outside 0..n; win goes last
+training   batch_norm (x, w, b, mean, var) channel, eps, momentum: (x - mean) / sqrt(var + eps) * w + b; w, b, mean and
+                                           var are [channel]. In training: statistics over the batch
            dropout (x)                     p; identity outside training
            stop_gradient (x)               identity whose derivative is 0
-quantum    fidelity (a, b)                 left, right: Circuit. |<right(b)|left(a)>|², each run on |0…0>. The last
-                                           dim of a and b is their circuit's slots; other dims are aligned by name
+quantum    fidelity (a, b)                 left, right: Circuit. |<right(b)|left(a)>|², each run on |0…0>. The last dim
+                                           of a and b is their circuit's slots; other dims are aligned by name
            expect (a)                      circuit, observables: per observable (coefficient, ((wire, "X"|"Y"|"Z"), …))
                                            terms, added; dim: of the observables, last; None: one, no dim
            probs (a)                       circuit, dim: Dim(size 2^wires), last: of bit strings, wire i is bit i
            sample (a)                      circuit, dim, shots: as probs; a device estimates them from that many shots
-=========  ==============================  ======================================================
+=========  ==============================  ============================================================================
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m tests.docs.update`: lay out the programs in the documentation, and show what their errors say now."""
+"""`python -m tests.docs.update`: lay out the programs in the documentation, show what their errors say now, and write
+what it says of operations from their rows."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from hepq.lang.format.program import format_source
 from tests.docs.markdown import blocks, said
+from tests.docs.op_table import GENERATED, renewed
 from tests.docs.test_docs import PAGES
 
 
@@ -28,6 +30,8 @@ def updated(page: Path) -> str:
 
 
 if __name__ == "__main__":
+    for path in GENERATED:
+        path.write_text(renewed(path), encoding="utf-8")
     for page in PAGES:
         text = updated(page)
         if text != page.read_text(encoding="utf-8"):
