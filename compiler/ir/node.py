@@ -13,8 +13,9 @@ leaf       input ()                        name
            const ()                        value: float | int | bool (a scalar)
            iota ()                         dim; int[dim] = 0, 1, 2 …
            count ()                        dim; int, entries of dim in this event (its size if static)
-unary      … (x)                           exp log log1p expm1 sin cos tan asin acos atan sinh cosh tanh asinh sigmoid
-                                           erf floor ceil neg abs sign sqrt not: elementwise; of truth values: ``not``
+unary      … (x)                           exp log log1p expm1 sin cos tan asin acos atan sinh cosh tanh asinh atanh
+                                           sigmoid erf floor ceil neg abs sign sqrt not: elementwise; of truth values:
+                                           ``not``
 binary     … (a, b)                        add sub mul div mod pow min max atan2 hypot eq ne lt le gt ge and or:
                                            elementwise; comparisons give bool
 select     where (cond, a, b)              elementwise

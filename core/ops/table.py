@@ -48,6 +48,8 @@ _ROWS = (
     _function("cosh", static=math.cosh, regular=0.5, even=True, numpy="cosh", torch="cosh", onnx="Cosh", c="coshf"),
     _function("tanh", static=math.tanh, odd=True, numpy="tanh", torch="tanh", onnx="Tanh"),
     _function("asinh", static=math.asinh, odd=True, numpy="arcsinh", torch="asinh", onnx="Asinh", c="asinhf"),
+    _function("atanh", static=math.atanh, odd=True, regular=0.5, numpy="arctanh", torch="atanh", onnx="Atanh",
+              c="atanhf"),
     _function("sigmoid", static=lambda v: 1 / (1 + math.exp(-v)), doc="1 / (1 + e⁻ˣ)", torch="sigmoid", onnx="Sigmoid"),
     _function("erf", static=math.erf, odd=True, torch="erf", onnx="Erf"),
     _function("floor", static=math.floor, cheap=True, numpy="floor", torch="floor", onnx="Floor"),

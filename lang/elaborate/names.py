@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from hepq.core.diagnostics.catalogue import near
 from hepq.core.diagnostics.diagnostic import Label
+from hepq.core.ops.table import OPS
 from hepq.core.source import Span
 from hepq.core.types import UNITS, Dim, anonymous
 from hepq.lang.elaborate.builder import Tensor
@@ -39,9 +40,7 @@ _INSTEAD = {
     **dict.fromkeys(
         ("reshape", "view", "squeeze", "unsqueeze", "expand"), "use `unflatten`, `flatten`, `stack` or `rename`"
     ),
-    **dict.fromkeys(
-        ("arctan2", "arctan", "arcsin", "arccos", "arcsinh"), "write `atan2`, `atan`, `asin`, `acos`, `asinh`"
-    ),
+    **{op.numpy: f"write `{op.name}`" for op in OPS.values() if op.numpy and op.numpy.startswith("arc")},
     **dict.fromkeys(("log10", "log2"), "divide logarithms: `log(x) / log(10)`"),
     **dict.fromkeys(("pow", "square"), "write `x^2`"),
     **dict.fromkeys(

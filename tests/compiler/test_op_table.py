@@ -25,6 +25,7 @@ from hepq.core.ops.rules import Rules
 from hepq.core.ops.table import OPS, QUANTUM
 from hepq.core.types import Dim, Type
 from hepq.runtime.engine import program
+from hepq.runtime.events.elementwise import NUMPY
 from tests.support.generate import random_weights
 
 BACKENDS: tuple[Rules[Callable[..., object]], ...] = (
@@ -55,6 +56,13 @@ def test_a_rule_for_what_is_illegal_or_unknown_is_named() -> None:
     assert rules.problems({"add", "input"}) == [
         "abacus: a rule for `add`, which is illegal there", "abacus: `sbu` is no operation",
     ]  # fmt: skip
+
+
+def test_static_values_are_the_references() -> None:
+    for op in OPS.values():
+        if op.static is not None:
+            args = (0.5, 0.25)[: op.arity]
+            assert op.static(*args) == pytest.approx(NUMPY[op.name](*args), rel=1e-15), op.name
 
 
 def module(op: str) -> Module:

@@ -176,7 +176,7 @@ def _safe(b: Builder, op: str, x: Node) -> Node:
     """``op`` of x, where x is first brought into the op's domain."""
     if op in ("log", "sqrt"):
         x = b.make("add", b.make("abs", b.small(x)), b.const(0.25))
-    elif op in ("exp", "expm1", "sinh", "cosh", "tan", "asin", "acos", "log1p"):
+    elif op in ("exp", "expm1", "sinh", "cosh", "tan", "asin", "acos", "atanh", "log1p"):
         x = b.make("mul", b.small(x), b.const(0.75))
     return b.make(op, x)
 

@@ -80,9 +80,9 @@ OTHER_AXES = ("Conv", "Squeeze", "Unsqueeze")
 
 
 KINDS = (
-    "Abs Acos Add Asin Asinh Atan BatchNormalization Cast Ceil Clip Concat Cos Cosh Div Dropout Elu Erf Exp Flatten "
-    "Floor Gelu Gemm HardSigmoid HardSwish Identity LayerNormalization LeakyRelu Log LogSoftmax MatMul Max Min Mish "
-    "Mul Neg PRelu Pow Reciprocal Relu Reshape Selu Sigmoid Sign Sin Sinh Softmax Softplus Softsign Sqrt Sub Sum "
+    "Abs Acos Add Asin Asinh Atan Atanh BatchNormalization Cast Ceil Clip Concat Cos Cosh Div Dropout Elu Erf Exp "
+    "Flatten Floor Gelu Gemm HardSigmoid HardSwish Identity LayerNormalization LeakyRelu Log LogSoftmax MatMul Max Min "
+    "Mish Mul Neg PRelu Pow Reciprocal Relu Reshape Selu Sigmoid Sign Sin Sinh Softmax Softplus Softsign Sqrt Sub Sum "
     "Tan Tanh Transpose"
 ).split()
 
@@ -109,7 +109,7 @@ def test_each_operator(kind: str, tmp_path: Path) -> None:
     path = save(tmp_path / "one.onnx", nodes, {"out": 12 if kind == "Concat" else 6}, constants, opset=20)
     found = difference(import_onnx(path), path)
     assert found is not None
-    assert found < 2e-6
+    assert found < (1e-5 if kind == "Atanh" else 2e-6)  # steep where tanh ends
 
 
 def test_several_inputs_outputs_and_numbers_beside_vectors(tmp_path: Path) -> None:

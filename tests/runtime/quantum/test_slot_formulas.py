@@ -35,7 +35,8 @@ def formulas(expression: str) -> tuple[list[str], Module]:
     [
         "x[0] + 2 * x[1] - 1", "x[0] / x[1]", "x[0]^2 * x[1]^3", "-x[0]", "abs(x[0])", "exp(x[0])", "log1p(abs(x[0]))",
         "log(abs(x[0]))", "expm1(x[0])", "sqrt(abs(x[0]))", "sin(x[0]) + cos(x[1])", "tan(x[0])", "asin(x[0] / 2)",
-        "acos(x[0] / 2)", "atan(x[0])", "sinh(x[0]) - cosh(x[1])", "tanh(x[0])", "asinh(x[0])", "sigmoid(x[0])",
+        "acos(x[0] / 2)", "atan(x[0])", "sinh(x[0]) - cosh(x[1])", "tanh(x[0])", "asinh(x[0])", "atanh(x[0] / 2)",
+        "sigmoid(x[0])",
         "erf(x[0])", "floor(x[0]) - ceil(x[1])", "sign(x[0])", "min(x[0], x[1])", "max(x[0], x[1])",
         "atan2(x[0], x[1])", "hypot(x[0], x[1])", "if x[0] < x[1] then x[0] else 3 * x[1]",
         "if x[0] > 0 and not x[1] >= 0 then 1.0 else 2.0", "if x[0] == 0.5 or x[1] <= -1.5 then x[0] else 2.0",

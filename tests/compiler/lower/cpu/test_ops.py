@@ -69,7 +69,8 @@ def _grid(name: str) -> Node:
 #: unary op -> where it is compared
 DOMAINS = {
     "exp": (-85.0, 85.0), "expm1": (-20.0, 60.0), "log": (1e-30, 1e30), "log1p": (-0.999, 1e6), "sqrt": (0.0, 1e6),
-    "asin": (-1.0, 1.0), "acos": (-1.0, 1.0), "sinh": (-20.0, 20.0), "cosh": (-20.0, 20.0), "tan": (-1.5, 1.5),
+    "asin": (-1.0, 1.0), "acos": (-1.0, 1.0), "atanh": (-0.9999, 0.9999),
+    "sinh": (-20.0, 20.0), "cosh": (-20.0, 20.0), "tan": (-1.5, 1.5),
     "erf": (-6.0, 6.0), "sigmoid": (-30.0, 30.0), "tanh": (-12.0, 12.0),
 }  # fmt: skip
 REAL_UNARY = sorted(ir.UNARY - {"not"})
@@ -102,7 +103,7 @@ def test_elementwise_functions_to_two_parts_in_a_million(target: str) -> None:
             event[op] = x.astype(np.float32).astype(float)
         events.append(event)
     # small arguments, where cancellation would show
-    for op in ("expm1", "log1p", "tanh", "erf", "sinh", "asinh", "sin"):
+    for op in ("expm1", "log1p", "tanh", "erf", "sinh", "asinh", "atanh", "sin"):
         events[2][op] = (events[2][op] * 1e-4).astype(np.float32).astype(float)
     got, expected = Compiled(module, {}, target)(events), interpret.run(module, events, {})
     for name in module.outputs:
@@ -116,7 +117,7 @@ _ZERO = make("const", value=0.0)
 
 def test_special_values() -> None:
     module = Module(
-        "special", (x := _grid("x"),), {op: make(op, x) for op in ("exp", "log", "sigmoid", "sign", "tanh")}
+        "special", (x := _grid("x"),), {op: make(op, x) for op in ("exp", "log", "sigmoid", "sign", "tanh", "atanh")}
     )
     more = {"ne": make("ne", x, x), "relu": make("max", x, _ZERO), "swapped": make("max", _ZERO, x)}
     tail = make("add", make("erf", x), make("const", value=1.0))
