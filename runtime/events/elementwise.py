@@ -13,7 +13,8 @@ from hepq.core.ops.table import BINARY, OPS, UNARY
 
 
 def _erf(x: Any) -> Any:
-    return np.vectorize(math.erf, otypes=[np.result_type(x, np.float32)])(x) if np.size(x) else np.asarray(x)
+    x = np.asarray(x)
+    return np.vectorize(math.erf, otypes=[np.result_type(x, np.float32)])(x) if x.size else x
 
 
 def _sigmoid(x: Any) -> Any:
