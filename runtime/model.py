@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from hepq.runtime.events import event_files
 from hepq.runtime.events.columns import Raw, collect, field_names
+from hepq.runtime.events.report import Report
 from hepq.runtime.events.source import DEFAULT_STEP
 from hepq.runtime.predict import Summary, predict
-from hepq.runtime.report.report import Report
 from hepq.runtime.scorer import Scorer
 from hepq.runtime.verify import Verification, verify
 

@@ -15,10 +15,10 @@ from hepq.runtime.engine import outputs
 from hepq.runtime.events import event_files
 from hepq.runtime.events.columns import collect, plain
 from hepq.runtime.events.copied import Kind, kinds
+from hepq.runtime.events.report import Report
 from hepq.runtime.events.source import DEFAULT_STEP, Source
 from hepq.runtime.events.writers import open_writer
 from hepq.runtime.report.judged import Judged
-from hepq.runtime.report.report import Report
 from hepq.runtime.scorer import Scorer
 
 #: how the mark of scores begins

@@ -15,7 +15,7 @@ from hepq.runtime.engine import outputs
 from hepq.runtime.engine.cpu import Engine
 from hepq.runtime.events.batch import Batch, Report, prepare
 from hepq.runtime.events.columns import Raw
-from hepq.runtime.report.report import NotANumber
+from hepq.runtime.events.report import NotANumber
 
 if TYPE_CHECKING:
     from hepq.runtime.events.derived import Variables

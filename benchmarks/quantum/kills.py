@@ -70,7 +70,7 @@ class Fidelity:
             os.write(descriptor, tile_key(self.digest, content(x), content(y)).encode() + b"\n")
             os.close(descriptor)
         time.sleep(PAUSE)
-        found: NDArray[np.float64] = state.gram(self._states(x), self._states(y)).numpy()
+        found: NDArray[np.float64] = state.fidelities(self._states(x), self._states(y)).numpy()
         return found
 
     def _states(self, x: Array) -> torch.Tensor:

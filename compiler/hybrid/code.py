@@ -21,7 +21,7 @@ from hepq.core.circuits import Circuit
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import Diagnostic, HepqError
 from hepq.runtime.artifact import manifest as m
-from hepq.runtime.engine.program import Program
+from hepq.runtime.program import Program
 from hepq.runtime.quantum.measurer import to_run
 from hepq.runtime.quantum.slot_formulas import slot_formulas
 

@@ -10,7 +10,7 @@ from hepq.compiler.ir.node import Module, Node, topological
 from hepq.compiler.passes.base import Static, substitute
 from hepq.compiler.schema.events import read_inputs
 from hepq.core.ops.table import QUANTUM
-from hepq.runtime.engine.program import RULES
+from hepq.runtime.program import RULES
 
 
 class CannotSplit(Exception):

@@ -12,7 +12,7 @@ from hepq.compiler.passes.pipelines import LEGALISE
 from hepq.core.circuits import Circuit
 from hepq.core.ops.table import QUANTUM, REDUCE
 from hepq.core.types import Dim
-from hepq.runtime.engine import program as p
+from hepq.runtime import program as p
 
 
 class NotStraight(Exception):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hepq.compiler.train.data.events import Labelled, TrainingSet
     from hepq.compiler.train.fit.gradient import Fitted
     from hepq.compiler.train.report import Watch
-    from hepq.runtime.report.report import Report
+    from hepq.runtime.events.report import Report
 
 __all__ = ["Recipe", "Trained", "large_pages", "main_process", "train_file"]
 

@@ -13,7 +13,7 @@ from hepq.compiler.train.data.events import Labelled
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.events.derived import Rows
-from hepq.runtime.report.report import NotANumber, Report, named
+from hepq.runtime.events.report import NotANumber, Report, named
 
 
 def input_error(data: Labelled, rows: NDArray[np.int64], what: str) -> HepqError:

@@ -28,7 +28,7 @@ from hepq.compiler.train.recipe import Recipe
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.engine.threads import limited, sleep_when_idle
-from hepq.runtime.report.report import Metrics, Report
+from hepq.runtime.events.report import Metrics, Report
 
 if TYPE_CHECKING:
     from hepq.compiler.train.data.events import Labelled

@@ -25,9 +25,9 @@ from hepq.runtime.quantum.backends.named import is_local
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from hepq.runtime.events.report import Report
     from hepq.runtime.model import Model
     from hepq.runtime.quantum.kernel.export import Side
-    from hepq.runtime.report.report import Report
 
 #: the largest matrix whose smallest eigenvalue is computed unasked
 SPECTRUM = 4000
@@ -100,7 +100,7 @@ def kernel(
             raise typer.BadParameter("--status needs --store FOLDER")
         if artifact is not None or out_path is not None:
             raise typer.BadParameter("--status only lists the store: leave out the artifact, files and --out")
-        show(store)
+        show(store, out())
         return
     if artifact is None or not files or out_path is None:
         raise typer.BadParameter("give an artifact, files, and --out FILE.npz")
@@ -116,7 +116,7 @@ def kernel(
     from hepq.draw.progress import watched
     from hepq.runtime.engine.threads import limited
     from hepq.runtime.quantum.kernel import export
-    from hepq.runtime.quantum.kernel import psd as repairs
+    from hepq.runtime.quantum.kernel import matrix as matrices
     from hepq.runtime.quantum.kernel.executors import executor
     from hepq.runtime.quantum.kernel.gram import gram
 
@@ -128,7 +128,7 @@ def kernel(
     columns, columns_report = _side(model, against, events, tree) if against else (None, None)
     reports = {"rows": rows_report} | ({} if columns_report is None else {"columns": columns_report})
     if psd is not None:
-        repairs.check(psd.value, columns is None)
+        matrices.check(psd.value, columns is None)
     with (
         _plain_warnings(),
         limited(threads),
@@ -140,7 +140,7 @@ def kernel(
             function, rows.x, None if columns is None else columns.x, store=store, executor=used, tile=tile,
             progress=progress,
         )  # fmt: skip
-    made = matrix if psd is None else repairs.repaired(matrix, psd.value)
+    made = matrix if psd is None else matrices.repaired(matrix, psd.value)
     origin = {"artifact": str(artifact), "files": list(files), "against": list(against), "tile": tile}
     export.save(out_path, made, function, rows, columns, {**origin, "psd": psd.value if psd else None})
     if picture is not None:
@@ -218,7 +218,7 @@ def _interruptible(store: Path) -> Iterator[None]:
 def _summary(
     path: Path, made: NDArray[Any], matrix: NDArray[Any], rows: Side, columns: Side | None
 ) -> None:  # fmt: skip
-    from hepq.runtime.quantum.kernel.psd import smallest
+    from hepq.runtime.quantum.kernel.matrix import smallest
 
     console = out()
     n, m = made.shape
@@ -240,7 +240,7 @@ def _summary(
 
     known = rows.labels >= 0
     if len(np.unique(rows.labels[known])) > 1:
-        from hepq.runtime.quantum.kernel.kernel_alignment import kernel_alignment
+        from hepq.runtime.quantum.kernel.matrix import kernel_alignment
 
         part, labels = made[np.ix_(known, known)], rows.labels[known]
         plain, centred = kernel_alignment(part, labels), kernel_alignment(part, labels, centred=True)

@@ -7,21 +7,19 @@ from collections import defaultdict
 from math import prod
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
-from hepq.cli.shared.console import out
-from hepq.runtime.quantum.kernel.store import Store
-from hepq.runtime.quantum.kernel.tilefile import Header
+from hepq.runtime.quantum.kernel.store import Header, Store
 
 
-def show(path: Path) -> None:
+def show(path: Path, console: Console) -> None:
     """Print it. Raises DataError HQ0858 if ``path`` is no store."""
     with Store(path, create=False) as store:
         kernels: dict[str, list[Header]] = defaultdict(list)
         for header in store.headers():
             kernels[header.kernel].append(header)
         working, damaged = store.working(), store.damaged()
-    console = out()
     if kernels:
         table = Table(box=None)
         for name in ("kernel", "backend", "calibration", "shots", "tiles", "values"):

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from hepq.runtime.quantum.kernel.gram_scheduler import Progress
+from hepq.runtime.quantum.kernel.gram import Progress
 
 
 @contextmanager

@@ -24,9 +24,8 @@ from hepq.core.errors import ArtifactError
 from hepq.runtime.artifact.artifact import Artifact
 from hepq.runtime.artifact.manifest import Output
 from hepq.runtime.engine import instructions, layout
-from hepq.runtime.engine.layout import aligned, aligned_copy
 from hepq.runtime.engine.threads import available
-from hepq.runtime.events.batch import Batch
+from hepq.runtime.events.batch import Batch, aligned, aligned_copy
 from hepq.runtime.files import Scratch
 from hepq.runtime.imports import tvm_ffi
 

@@ -10,32 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
 from hepq.core.errors import ArtifactError
 from hepq.runtime.artifact.manifest import EventSchema, Output, Value
 
-ALIGNMENT = 64
 FUNCTION = "hepq_layout"
 _VERSION = 1
-
-
-def aligned(size: int, dtype: DTypeLike) -> NDArray[Any]:
-    """An uninitialised one-dimensional array that starts on a 64-byte boundary."""
-    kind = np.dtype(dtype)
-    raw = np.empty(size * kind.itemsize + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + size * kind.itemsize].view(kind)
-
-
-def aligned_copy(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
-    """The array's numbers, flat and row-major, on a 64-byte boundary."""
-    out = aligned(array.size, dtype)
-    out.reshape(array.shape)[...] = array
-    return out
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,32 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from hepq.core.errors import DataError
 from hepq.runtime.artifact.manifest import Branch, Dim, EventSchema
-from hepq.runtime.engine.layout import aligned, aligned_copy
 from hepq.runtime.events.columns import Raw
 from hepq.runtime.events.ordering import evaluate
-from hepq.runtime.report.report import Entries, NotANumber, Report
+from hepq.runtime.events.report import Entries, NotANumber, Report
 
 __all__ = ["Batch", "Report", "Rows", "prepare"]
+#: generated code reads and writes whole vectors, and takes this for granted
+ALIGNMENT = 64
+
+
+def aligned(size: int, dtype: DTypeLike) -> NDArray[Any]:
+    """An uninitialised one-dimensional array that starts on a 64-byte boundary."""
+    kind = np.dtype(dtype)
+    raw = np.empty(size * kind.itemsize + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size * kind.itemsize].view(kind)
+
+
+def aligned_copy(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
+    """The array's numbers, flat and row-major, on a 64-byte boundary."""
+    out = aligned(array.size, dtype)
+    out.reshape(array.shape)[...] = array
+    return out
 
 
 @dataclass(frozen=True)

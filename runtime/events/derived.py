@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from hepq.core.errors import ArtifactError
 from hepq.runtime.artifact.artifact import VARIABLES
 from hepq.runtime.artifact.manifest import EventSchema
-from hepq.runtime.engine.program import Array, Context, Program, Step, evaluate
-from hepq.runtime.report.report import NotANumber
+from hepq.runtime.events.report import NotANumber
+from hepq.runtime.program import Array, Context, Program, Step, evaluate
 
 #: events evaluated at once
 SLICE = 256

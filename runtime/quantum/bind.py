@@ -136,3 +136,10 @@ def _layout(made: QuantumCircuit, start: Sequence[int], end: Sequence[int]) -> A
 
 def _completed(qubits: Sequence[int], size: int) -> list[int]:
     return [*qubits, *(q for q in range(size) if q not in set(qubits))]
+
+
+def qasm2(native: Native, values: NDArray[np.float64]) -> str:
+    """For one event's ``values`` [slots]; wire i is read into bit i."""
+    from qiskit import qasm2 as writer
+
+    return str(writer.dumps(bound(native, values)))

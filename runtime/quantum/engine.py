@@ -16,9 +16,8 @@ from hepq.core.errors import ArtifactError
 from hepq.runtime.artifact.artifact import Artifact
 from hepq.runtime.artifact.manifest import Circuits, Manifest
 from hepq.runtime.engine.cpu import Engine
-from hepq.runtime.engine.layout import aligned
-from hepq.runtime.engine.program import Dim, Program, evaluate
-from hepq.runtime.events.batch import Batch
+from hepq.runtime.events.batch import Batch, aligned
+from hepq.runtime.program import Dim, Program, evaluate
 from hepq.runtime.quantum.backends.backend import Backend
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.measurer import Measurer, to_run
@@ -186,10 +185,9 @@ class Compiled:
 
         Shots that are given turn the exact simulator into one that draws so many from its probabilities.
         """
-        from hepq.runtime.quantum.backends.exact import Exact
+        from hepq.runtime.quantum.backends.exact import Exact, Sampled
         from hepq.runtime.quantum.backends.named import backend as named
         from hepq.runtime.quantum.backends.named import sends_jobs
-        from hepq.runtime.quantum.backends.sampled import Sampled
         from hepq.runtime.quantum.measurer import DEFAULT_SHOTS
 
         if isinstance(backend, str):

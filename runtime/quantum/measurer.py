@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from hepq.core.circuits import Circuit
 from hepq.core.ops.table import OPS
-from hepq.runtime.engine.program import Context, Dim, Program, Step, aligned
+from hepq.runtime.program import Context, Dim, Program, Step, aligned
 from hepq.runtime.quantum.backends.backend import Backend, Outcomes, Task
-from hepq.runtime.quantum.backends.exact import Exact
-from hepq.runtime.quantum.backends.sampled import Sampled
+from hepq.runtime.quantum.backends.exact import Exact, Sampled
 from hepq.runtime.quantum.measure import Observable, expectation_circuits, expectations, fidelity_circuit
 from hepq.runtime.quantum.native import Native
 
@@ -117,9 +116,9 @@ def _exact_fidelity(
     second = first if alike else _folded(exact, right, b, y, [*shared, *cols], (batch, m))
     if len(second) == batch == 1:  # the same columns for every event: one product for all
         columns = None if alike else second.flatten(0, -2)
-        made = state.gram(first.flatten(0, -2), columns).reshape(len(first), 1, n, m).cpu().numpy()
+        made = state.fidelities(first.flatten(0, -2), columns).reshape(len(first), 1, n, m).cpu().numpy()
     else:
-        made = state.gram(first, second).cpu().numpy()
+        made = state.fidelities(first, second).cpu().numpy()
     shape = (len(made), *ctx.shape([*shared, *rows, *cols]))
     return aligned(made.reshape(shape), [*shared, *rows, *cols], step.dims)
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from hepq.core.errors import ArtifactError
 from hepq.core.ops.table import BINARY, ELEMENTWISE, OPS, QUANTUM
-from hepq.runtime.engine.program import RULES, Context, Dim, Program, Step, aligned
 from hepq.runtime.events.elementwise import NUMPY
+from hepq.runtime.program import RULES, Context, Dim, Program, Step, aligned
 from hepq.runtime.quantum.measurer import to_run
 
 #: characters of all formulas of a circuit, and entries of a batch of circuits, that are still written out

@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.core.errors import DataError, did_you_mean
-from hepq.runtime.engine.layout import aligned_copy
 from hepq.runtime.engine.outputs import nan_events
-from hepq.runtime.events.batch import Batch
-from hepq.runtime.report.report import Metrics, Report
+from hepq.runtime.events.batch import Batch, aligned_copy
+from hepq.runtime.events.report import Metrics, Report
 from hepq.runtime.report.scored import Score, Truth
 from hepq.runtime.scorer import Scorer
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from hepq.core.errors import DataError
 from hepq.runtime.artifact.manifest import EventSchema, Label, Manifest
 from hepq.runtime.events.columns import one_number
+from hepq.runtime.events.report import Labels, Metrics, fewer
 from hepq.runtime.events.source import Source
 from hepq.runtime.report.metrics import auc, discriminants
-from hepq.runtime.report.report import Labels, Metrics, fewer
 from hepq.runtime.report.thinned import Thinned
 
 Truth = NDArray[np.int64]

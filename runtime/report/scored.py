@@ -15,9 +15,9 @@ from hepq.runtime.artifact.manifest import Manifest, Output
 from hepq.runtime.events import event_files
 from hepq.runtime.events.batch import Batch, prepare
 from hepq.runtime.events.columns import check_present, collect, field_names
+from hepq.runtime.events.report import Report
 from hepq.runtime.report.labels import truth_of
 from hepq.runtime.report.metrics import accuracy, auc, discriminants
-from hepq.runtime.report.report import Report
 from hepq.runtime.scorer import Scorer
 
 #: number of each event's class, -1 for none; or whether it is signal

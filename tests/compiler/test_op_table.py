@@ -24,7 +24,7 @@ from hepq.core.circuits import Angle, Circuit, Gate
 from hepq.core.ops.rules import Rules
 from hepq.core.ops.table import OPS, QUANTUM
 from hepq.core.types import Dim, Type
-from hepq.runtime.engine import program
+from hepq.runtime import program
 from hepq.runtime.events.elementwise import NUMPY
 from tests.support.generate import random_weights
 

@@ -16,7 +16,7 @@ from hepq.compiler.ir.interpret import run_event
 from hepq.compiler.ir.node import Module
 from hepq.compiler.lower.program import to_program
 from hepq.compiler.lower.torch.module import to_torch
-from hepq.runtime.engine.program import Program, evaluate
+from hepq.runtime.program import Program, evaluate
 from hepq.runtime.quantum.backends.backend import Outcomes, Task
 from hepq.runtime.quantum.backends.exact import Exact
 from hepq.runtime.quantum.measurer import Measurer

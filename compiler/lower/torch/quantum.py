@@ -25,7 +25,7 @@ def fidelity(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     shared = [d for d in a.dims if d.key in right]
     rows = [d for d in a.dims if d.key not in right]
     cols = [d for d in b.dims if d.key not in left]
-    found = state.gram(_folded(a, shared, rows, batch), _folded(b, shared, cols, batch))
+    found = state.fidelities(_folded(a, shared, rows, batch), _folded(b, shared, cols, batch))
     return batch.value(found, (*shared, *rows, *cols), with_batch(node.type.dims, a, b))
 
 

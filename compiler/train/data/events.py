@@ -30,8 +30,8 @@ from hepq.runtime.artifact.manifest import Dim, EventSchema, Label
 from hepq.runtime.events.batch import Batch, prepare
 from hepq.runtime.events.columns import check_present, collect
 from hepq.runtime.events.event_files import find, iterate
+from hepq.runtime.events.report import Report, label_words
 from hepq.runtime.report.labels import truth_of
-from hepq.runtime.report.report import Report, label_words
 
 #: streams of random numbers that one seed feeds
 SPLIT, ORDER, NOISE = 0, 1, 2

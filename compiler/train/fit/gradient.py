@@ -44,7 +44,7 @@ from hepq.compiler.train.report import Watch
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.engine.threads import limited
-from hepq.runtime.report.report import Metrics
+from hepq.runtime.events.report import Metrics
 
 #: what a softmax that is scored is taken of
 LOGITS = "logits"

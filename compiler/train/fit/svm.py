@@ -29,17 +29,16 @@ from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.core.errors import DataError
 from hepq.runtime.artifact.artifact import Artifact
 from hepq.runtime.artifact.trust import Trust
-from hepq.runtime.engine.program import Program, evaluate
-from hepq.runtime.quantum.backends.exact import Exact
+from hepq.runtime.events.report import Metrics
+from hepq.runtime.program import Program, evaluate
+from hepq.runtime.quantum.backends.exact import Exact, Sampled
 from hepq.runtime.quantum.backends.named import backend
-from hepq.runtime.quantum.backends.sampled import Sampled
 from hepq.runtime.quantum.kernel.artifact_kernel import ArtifactKernel
 from hepq.runtime.quantum.kernel.gram import gram
 from hepq.runtime.quantum.kernel.kernel import KernelFunction, block_seed
-from hepq.runtime.quantum.kernel.psd import Repair
+from hepq.runtime.quantum.kernel.matrix import Repair
 from hepq.runtime.quantum.measurer import DEFAULT_SHOTS, Measurer
 from hepq.runtime.report.metrics import auc
-from hepq.runtime.report.report import Metrics
 
 #: largest kernel matrix, bytes
 LARGEST = 8 << 30

@@ -12,7 +12,7 @@ import typer
 from hepq.cli.shared.console import out
 
 if TYPE_CHECKING:
-    from hepq.runtime.report.report import Report
+    from hepq.runtime.events.report import Report
 
 ReportFile = Annotated[
     Path | None,
@@ -30,14 +30,14 @@ def check_report(path: Path | None) -> None:
 
 def write_report(path: Path | None, report: Report | Mapping[str, Report], command: str) -> None:
     if path is not None:
-        from hepq.runtime.report.report import save
+        from hepq.runtime.events.report import save
 
         save(path, report, command)
 
 
 def show_report(report: Report, of: str = "") -> None:
     """All that is out of the ordinary, and what the metrics are of: a line each. ``of``: which set of events."""
-    from hepq.runtime.report.report import words
+    from hepq.runtime.events.report import words
 
     for line in words(report):
         out().print(f"  {of}{line}", markup=False)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The exact simulator as a backend: no noise, no shots."""
+"""The exact simulator as a backend: without noise; without shots, or with shots drawn from its probabilities."""
 
 from __future__ import annotations
 
@@ -83,3 +83,27 @@ class Exact:
 def _numpy(found: torch.Tensor) -> Array:
     made: Array = found.cpu().numpy().astype(np.float64, copy=False)
     return made
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """``simulator``'s probabilities, each measured with shots: equal seeds give equal outcomes."""
+
+    simulator: Exact
+
+    exact = False
+
+    @property
+    def name(self) -> str:
+        return f"sampled:{self.simulator.name}"
+
+    def run(self, task: Task, values: Array, shots: int, seed: int | None = None) -> Outcomes:
+        """``shots`` of each row. Raises what ``Exact`` raises."""
+        chances = self.simulator.probabilities(task.circuit, values).clip(0.0)
+        counts = np.random.default_rng(seed).multinomial(shots, chances / chances.sum(1, keepdims=True))
+        return Outcomes.of(counts / shots)
+
+    def successes(self, chances: Array, shots: int, seed: int | None) -> Array:
+        """The fraction of ``shots`` in which what has these chances happened: of fidelities, all of them at once."""
+        made: Array = np.random.default_rng(seed).binomial(shots, chances.clip(0.0, 1.0)) / shots
+        return made

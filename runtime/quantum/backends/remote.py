@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.core.errors import DataError
-from hepq.runtime.quantum.backends.backend import Outcomes, Task
-from hepq.runtime.quantum.backends.tasks import finite, native_of
+from hepq.runtime.quantum.backends.backend import Outcomes, Task, finite, native_of
 from hepq.runtime.quantum.clients.base import Batch, Client
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.jobs.budget import Budget, Estimate, estimate, table

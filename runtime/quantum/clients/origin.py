@@ -13,6 +13,7 @@ from typing import Any
 
 from hepq.core.errors import did_you_mean
 from hepq.runtime.quantum.backends.backend import Outcomes
+from hepq.runtime.quantum.bind import qasm2
 from hepq.runtime.quantum.clients.base import (
     Batch,
     Denied,
@@ -28,7 +29,6 @@ from hepq.runtime.quantum.clients.base import (
     redacted,
     token,
 )
-from hepq.runtime.quantum.clients.text import qasm2
 from hepq.runtime.quantum.device import Device
 
 STATUS = {"FINISHED": Status.done, "FAILED": Status.failed, "COMPUTING": Status.running}

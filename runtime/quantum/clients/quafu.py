@@ -14,6 +14,7 @@ from typing import Any
 
 from hepq.core.errors import did_you_mean
 from hepq.runtime.quantum.backends.backend import Outcomes
+from hepq.runtime.quantum.bind import qasm2
 from hepq.runtime.quantum.clients.base import (
     Batch,
     Denied,
@@ -28,7 +29,6 @@ from hepq.runtime.quantum.clients.base import (
     outcomes,
     token,
 )
-from hepq.runtime.quantum.clients.text import qasm2
 from hepq.runtime.quantum.clients.transport import Transport
 from hepq.runtime.quantum.device import Device
 

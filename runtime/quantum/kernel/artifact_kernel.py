@@ -18,7 +18,7 @@ from hepq.core.errors import ArtifactError, DataError
 from hepq.runtime.artifact.artifact import Artifact
 from hepq.runtime.artifact.manifest import Kernel
 from hepq.runtime.artifact.trust import Trust
-from hepq.runtime.engine.program import evaluate
+from hepq.runtime.program import evaluate
 from hepq.runtime.quantum.backends.backend import Backend, Task
 from hepq.runtime.quantum.engine import Compiled, circuits_of, read_program
 from hepq.runtime.quantum.kernel.kernel import block_seed

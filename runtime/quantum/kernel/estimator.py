@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from hepq.runtime.quantum.kernel.executors import executor
 from hepq.runtime.quantum.kernel.gram import gram
 from hepq.runtime.quantum.kernel.kernel import KernelFunction
-from hepq.runtime.quantum.kernel.psd import Repair, clip_projection, repaired
+from hepq.runtime.quantum.kernel.matrix import Repair, clip_projection, repaired
 
 if TYPE_CHECKING:
     from hepq.runtime.model import Model

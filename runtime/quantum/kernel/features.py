@@ -14,10 +14,10 @@ from hepq.runtime.engine.cpu import Engine
 from hepq.runtime.events import event_files
 from hepq.runtime.events.batch import prepare
 from hepq.runtime.events.columns import Raw, collect
+from hepq.runtime.events.report import NotANumber, Report
 from hepq.runtime.events.source import Source
 from hepq.runtime.quantum.kernel.artifact_kernel import kernel_of
 from hepq.runtime.report.labels import held_label, truth_of
-from hepq.runtime.report.report import NotANumber, Report
 from hepq.runtime.scorer import Scorer
 
 

@@ -19,16 +19,15 @@ from hepq.core.circuits import Circuit
 from hepq.runtime.quantum.measure import Observable
 from hepq.runtime.quantum.simulate.memory import ask
 from hepq.runtime.quantum.simulate.observables import support
-from hepq.runtime.quantum.simulate.products import gram, overlaps
 from hepq.runtime.quantum.simulate.tables import Key, PhaseTable, Tables, tables
-
-__all__ = ["Values", "expectations", "gram", "overlaps", "probabilities", "states"]
 
 #: Numbers that fill the slots: [N, slots], or several [N, k] and [1, k] that fill them in order. A single row
 #: stands for every event, and gates that only such slots turn cost next to nothing: weights beside inputs.
 Values = Tensor | Sequence[Tensor]
 #: amplitudes at work in a thread of a CPU: what fits its cache; on other devices
 BLOCK, DEVICE_BLOCK = 1 << 17, 1 << 26
+#: rows multiplied at a time where nothing is differentiated: their products are squared while in cache
+PANEL = 128
 
 
 def states(circuit: Circuit, values: Values, *, dtype: torch.dtype = torch.complex128) -> Tensor:
@@ -162,3 +161,39 @@ class _Permuted(torch.autograd.Function):
 def _permuted(state: Tensor, gather: Tensor, scatter: Tensor | None) -> Tensor:
     moved: Tensor = _Permuted.apply(state, gather, scatter)  # type: ignore[no-untyped-call]
     return moved
+
+
+def fidelities(left: Tensor, right: Tensor | None = None) -> Tensor:
+    """|<right|left>|² of every pair of states: [..., N, 2^n], [..., M, 2^n] -> [..., N, M].
+
+    Without ``right``, of ``left`` with itself: each pair multiplied once, symmetric to the last bit, its diagonal 1.
+    """
+    other = left if right is None else right
+    derived = torch.is_grad_enabled() and (left.requires_grad or other.requires_grad)
+    if derived or left.dim() > 2 or other.dim() > 2:
+        product = left @ other.mH
+        found = product.real.square() + product.imag.square()
+        if right is not None:
+            return found
+        ones = torch.ones(found.shape[:-1], dtype=found.dtype, device=found.device)
+        return ((found + found.mT) / 2).diagonal_scatter(ones, 0, -2, -1)
+    adjoint = other.mH if other.stride(-1) == 1 else other.mH.resolve_conj()
+    out = torch.empty(len(left), len(other), dtype=left.dtype.to_real(), device=left.device)
+    for i in range(0, len(left), PANEL):
+        end = min(i + PANEL, len(left))
+        seen = end if right is None else len(other)
+        parts = torch.view_as_real(left[i:end] @ adjoint[:, :seen])
+        panel = out[i:end, :seen]
+        torch.mul(parts[..., 0], parts[..., 0], out=panel)
+        panel.addcmul_(parts[..., 1], parts[..., 1])
+        if right is None:
+            out[:i, i:end] = panel[:, :i].T
+            corner = panel[:, i:]
+            corner.copy_((corner + corner.T) / 2)
+    return out if right is not None else out.fill_diagonal_(1.0)
+
+
+def overlaps(left: Tensor, right: Tensor) -> Tensor:
+    """|<right|left>|² row by row: [..., 2^n] each, broadcast -> [...]."""
+    product: Tensor = torch.linalg.vecdot(right, left)
+    return product.real.square() + product.imag.square()

@@ -21,8 +21,8 @@ from hepq.compiler.circuits.score import score
 from hepq.compiler.circuits.synthesis.structure import structure_aware
 from hepq.compiler.ir.state_vector import state
 from hepq.core.circuits import Angle, Barrier, Circuit, Gate, Op, check
-from hepq.runtime.quantum.backends.aer import aer_circuit
 from hepq.runtime.quantum.backends.components import parts
+from hepq.runtime.quantum.backends.noise import aer_circuit
 from hepq.runtime.quantum.bind import bound
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native

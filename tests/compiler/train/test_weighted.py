@@ -14,7 +14,7 @@ import uproot
 from hepq.compiler.train import Recipe, Trained, train_file
 from hepq.compiler.train.fit.objective import Objective, measures
 from hepq.core.diagnostics.diagnostic import HepqError
-from hepq.runtime.report.report import Labels
+from hepq.runtime.events.report import Labels
 from tests.runtime.report.test_metrics import pairs
 
 PROGRAM = """

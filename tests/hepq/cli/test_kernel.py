@@ -25,7 +25,7 @@ from hepq.runtime.quantum.backends.exact import Exact
 from hepq.runtime.quantum.kernel import export
 from hepq.runtime.quantum.kernel.estimator import QSVC
 from hepq.runtime.quantum.kernel.gram import gram
-from hepq.runtime.quantum.kernel.kernel_alignment import kernel_alignment
+from hepq.runtime.quantum.kernel.matrix import kernel_alignment
 
 PROGRAM = """\
 from std.quantum import svm

@@ -14,7 +14,7 @@ import uproot
 from typer.testing import CliRunner, Result
 
 from hepq.cli import app
-from hepq.runtime.report.report import Report
+from hepq.runtime.events.report import Report
 
 EVENTS = 60
 PROGRAM = """

@@ -24,7 +24,7 @@ from hepq.core.errors import ArtifactError
 from hepq.runtime.artifact import archive
 from hepq.runtime.artifact.artifact import Artifact, hashed
 from hepq.runtime.engine import cpu
-from hepq.runtime.engine.program import Program
+from hepq.runtime.program import Program
 from tests.support import tiny_artifact
 
 Members = dict[str, bytes]

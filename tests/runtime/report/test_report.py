@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from hepq.runtime.artifact.manifest import Branch, Dataset, Dim, EventSchema, Label, Policy, Value
+from hepq.runtime.events import report
 from hepq.runtime.events.batch import prepare
 from hepq.runtime.events.columns import collect
+from hepq.runtime.events.report import Entries, Labels, Metrics, NotANumber, Report
 from hepq.runtime.predict import Summary
-from hepq.runtime.report import labels, report
-from hepq.runtime.report.report import Entries, Labels, Metrics, NotANumber, Report
+from hepq.runtime.report import labels
 
 
 def schema(nan: str = "drop", bound: int = 2) -> EventSchema:

@@ -18,12 +18,11 @@ from hepq.compiler.targets.quantum import device as named_device
 from hepq.core.circuits import Angle, Circuit, Gate
 from hepq.core.errors import DataError
 from hepq.runtime.quantum.backends import noise
-from hepq.runtime.quantum.backends.aer import aer_circuit
 from hepq.runtime.quantum.backends.backend import Task
 from hepq.runtime.quantum.backends.components import parts
 from hepq.runtime.quantum.backends.exact import Exact
 from hepq.runtime.quantum.backends.named import backend
-from hepq.runtime.quantum.backends.noise import Noisy, noise_model
+from hepq.runtime.quantum.backends.noise import Noisy, aer_circuit, noise_model
 from hepq.runtime.quantum.device import Coupling, Device, Qubit
 from hepq.runtime.quantum.native import Native
 from hepq.runtime.quantum.simulate import memory

@@ -13,11 +13,10 @@ from hepq.compiler.targets.quantum import device as named_device
 from hepq.core.circuits import Circuit, Gate
 from hepq.core.errors import DataError
 from hepq.runtime.quantum.backends.backend import Task
-from hepq.runtime.quantum.backends.embeddings import Uses, embeddings, scores
 from hepq.runtime.quantum.backends.exact import Exact
 from hepq.runtime.quantum.backends.named import backend
 from hepq.runtime.quantum.backends.noise import Noisy
-from hepq.runtime.quantum.backends.packing import PackedBackend, moved, pack
+from hepq.runtime.quantum.backends.packing import PackedBackend, Uses, embeddings, moved, pack, scores
 from hepq.runtime.quantum.backends.remote import Remote
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native

@@ -7,8 +7,7 @@ import numpy as np
 
 from hepq.core.circuits import Angle, Circuit, Gate
 from hepq.runtime.quantum.backends.backend import Task
-from hepq.runtime.quantum.backends.exact import Exact
-from hepq.runtime.quantum.backends.sampled import Sampled
+from hepq.runtime.quantum.backends.exact import Exact, Sampled
 
 CIRCUIT = Circuit(2, 1, (Gate("ry", (0,), (Angle.slot(0),)), Gate("x", (1,))))
 VALUES = np.array([[0.0], [np.pi], [2 * np.pi / 3]])

@@ -16,9 +16,9 @@ from hepq.core.errors import DataError
 from hepq.runtime.quantum.backends.backend import Task
 from hepq.runtime.quantum.backends.exact import Exact
 from hepq.runtime.quantum.backends.remote import Remote
+from hepq.runtime.quantum.bind import qasm2
 from hepq.runtime.quantum.clients.base import Denied, Lost, Transient, package
 from hepq.runtime.quantum.clients.origin import Origin
-from hepq.runtime.quantum.clients.text import qasm2
 from hepq.runtime.quantum.jobs.ledger import Ledger
 from tests.runtime.quantum.clients.test_quafu import exactly
 from tests.support.qiskit_native import compiled, line, zz_kernel

@@ -10,7 +10,7 @@ from qiskit_ibm_runtime.fake_provider import FakeTorino
 from hepq.compiler.circuits.synthesis.structure import structure_aware
 from hepq.compiler.targets.quantum import device as named_device
 from hepq.core.errors import DataError
-from hepq.runtime.quantum.backends.aer import aer_circuit
+from hepq.runtime.quantum.backends.noise import aer_circuit
 from hepq.runtime.quantum.clients.base import Costs
 from hepq.runtime.quantum.clients.ibm import IBM
 from hepq.runtime.quantum.device import Device

@@ -22,8 +22,7 @@ from hepq.core.errors import DataError
 from hepq.runtime.quantum.kernel import export
 from hepq.runtime.quantum.kernel.estimator import QSVC
 from hepq.runtime.quantum.kernel.gram import gram
-from hepq.runtime.quantum.kernel.kernel_alignment import kernel_alignment
-from hepq.runtime.quantum.kernel.psd import Repair, clip_projection, repaired
+from hepq.runtime.quantum.kernel.matrix import Repair, clip_projection, kernel_alignment, repaired
 from tests.runtime.quantum.kernel.kernels import Noisy, Rbf, rbf
 
 X, Y = make_moons(80, noise=0.2, random_state=0)

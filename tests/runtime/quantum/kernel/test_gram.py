@@ -12,8 +12,7 @@ import pytest
 
 from hepq.core.errors import DataError
 from hepq.runtime.quantum.kernel.executors import Serial
-from hepq.runtime.quantum.kernel.gram import gram
-from hepq.runtime.quantum.kernel.gram_scheduler import Progress
+from hepq.runtime.quantum.kernel.gram import Progress, gram
 from hepq.runtime.quantum.kernel.kernel import KernelFunction, PairKernel, block_seed
 from hepq.runtime.quantum.kernel.store import Store
 from tests.runtime.quantum.kernel.kernels import Noisy, Pairs, Rbf, Wrong, rbf

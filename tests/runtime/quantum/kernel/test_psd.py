@@ -8,7 +8,7 @@ import pytest
 
 from hepq.core.errors import DataError
 from hepq.runtime.quantum.kernel.gram import gram
-from hepq.runtime.quantum.kernel.psd import REPAIRS, Repair, clip_projection, repaired, smallest
+from hepq.runtime.quantum.kernel.matrix import REPAIRS, Repair, clip_projection, repaired, smallest
 from tests.runtime.quantum.kernel.kernels import Noisy
 
 X = np.random.default_rng(0).normal(size=(30, 2)) / 3

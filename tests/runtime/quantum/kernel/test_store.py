@@ -21,8 +21,7 @@ import pytest
 from hepq.core.errors import DataError
 from hepq.runtime.quantum.jobs import leases
 from hepq.runtime.quantum.kernel.gram import gram
-from hepq.runtime.quantum.kernel.store import MARK, Store, StoreWarning, tile_key
-from hepq.runtime.quantum.kernel.tilefile import Damaged, Header, decode, encode
+from hepq.runtime.quantum.kernel.store import MARK, Damaged, Header, Store, StoreWarning, decode, encode, tile_key
 from tests.runtime.quantum.kernel.kernels import Rbf, rbf
 
 X = np.random.default_rng(0).normal(size=(20, 3))

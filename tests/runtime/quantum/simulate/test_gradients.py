@@ -33,9 +33,9 @@ def test_expectations_match_finite_differences_twice(seed: int) -> None:
 def test_kernels_match_finite_differences() -> None:
     circuit = naive.random_circuit(np.random.default_rng(11), 3, 3, 15)
     values = torch.from_numpy(np.random.default_rng(1).normal(size=(4, 3))).requires_grad_()
-    assert torch.autograd.gradcheck(lambda v: state.gram(state.states(circuit, v)), (values,))
+    assert torch.autograd.gradcheck(lambda v: state.fidelities(state.states(circuit, v)), (values,))
     assert torch.autograd.gradcheck(
-        lambda v: state.gram(state.states(circuit, v[:1]), state.states(circuit, v)), (values,)
+        lambda v: state.fidelities(state.states(circuit, v[:1]), state.states(circuit, v)), (values,)
     )
 
 

@@ -156,27 +156,25 @@ def test_factored_phase_tables_change_nothing(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("n", [4, 6, 8, 10])
 def test_single_precision_errs_by_less_than_a_millionth(n: int) -> None:
     values = zz_values(np.random.default_rng(4).uniform(-50, 50, (60, n)))
-    exact = state.gram(state.states(zz(n), values))
+    exact = state.fidelities(state.states(zz(n), values))
     states = state.states(zz(n), values, dtype=torch.complex64)
-    for rounded in (state.gram(states), state.gram(states[:30], states[30:])):
+    for rounded in (state.fidelities(states), state.fidelities(states[:30], states[30:])):
         assert rounded.dtype == torch.float32
         assert (rounded - exact[: len(rounded), -rounded.shape[1] :]).abs().max() < 1e-6
 
 
 def test_kernels_are_symmetric_positive_with_unit_diagonal(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hepq.runtime.quantum.simulate import products
-
-    monkeypatch.setattr(products, "PANEL", 16)  # several panels
+    monkeypatch.setattr(state, "PANEL", 16)  # several panels
     states = state.states(zz(5), zz_values(np.random.default_rng(5).uniform(0, 2 * pi, (40, 5))))
-    kernel = state.gram(states)
+    kernel = state.fidelities(states)
     assert torch.equal(kernel, kernel.T)
     assert torch.equal(kernel.diagonal(), torch.ones(40, dtype=torch.float64))
     torch.testing.assert_close(state.overlaps(states, states), kernel.diagonal(), rtol=0, atol=1e-14)
     assert torch.linalg.eigvalsh(kernel).min() > -1e-13
     full = np.abs(states.numpy() @ states.numpy().conj().T) ** 2
     np.testing.assert_allclose(kernel.numpy(), full, atol=1e-14)
-    np.testing.assert_allclose(state.gram(states[:7], states).numpy(), full[:7], atol=1e-14)
-    batched = state.gram(states.reshape(2, 20, -1), states.reshape(2, 20, -1)[:, :3])
+    np.testing.assert_allclose(state.fidelities(states[:7], states).numpy(), full[:7], atol=1e-14)
+    batched = state.fidelities(states.reshape(2, 20, -1), states.reshape(2, 20, -1)[:, :3])
     np.testing.assert_allclose(batched.numpy(), [full[:20, :3], full[20:, 20:23]], atol=1e-14)
     pairs = state.overlaps(states[:5], states[5:10])
     np.testing.assert_allclose(pairs.numpy(), full[:5, 5:10].diagonal(), atol=1e-14)

@@ -14,8 +14,8 @@ from hepq.compiler.ir.interpret import run_event
 from hepq.compiler.ir.node import Module
 from hepq.compiler.lower.program import NotStraight, to_program
 from hepq.core.types import Dim, Type
-from hepq.runtime.engine import program_check
-from hepq.runtime.engine.program import Program, evaluate
+from hepq.runtime import program as programs
+from hepq.runtime.program import Program, evaluate
 from tests.support.generate import random_events, random_weights, seeded_module
 
 
@@ -74,13 +74,13 @@ def test_malformed_programs_are_refused(change: dict[str, Any], message: str) ->
 
 def test_sizes_of_dims() -> None:
     """Each size, that none is there twice, how many numbers, and how many dims."""
-    assert program_check._size([("a", 3), ("part", None), ("b", 0)]) == 0
-    assert program_check._size([("a", program_check.MOST_OF_A_STEP)]) == program_check.MOST_OF_A_STEP
-    assert program_check._size([(str(i), 1) for i in range(24)]) == 1
+    assert programs._size([("a", 3), ("part", None), ("b", 0)]) == 0
+    assert programs._size([("a", programs.MOST_OF_A_STEP)]) == programs.MOST_OF_A_STEP
+    assert programs._size([(str(i), 1) for i in range(24)]) == 1
     for dims, message in (
-        ([("a", -1)], "impossible size"), ([("a", 0), ("b", program_check._LARGEST)], "impossible size"),
-        ([("a", 2), ("a", 2)], "twice"), ([("a", program_check.MOST_OF_A_STEP), ("b", 2)], "at most"),
+        ([("a", -1)], "impossible size"), ([("a", 0), ("b", programs._LARGEST)], "impossible size"),
+        ([("a", 2), ("a", 2)], "twice"), ([("a", programs.MOST_OF_A_STEP), ("b", 2)], "at most"),
         ([(str(i), 1) for i in range(25)], "at most"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=message):
-            program_check._size(dims)
+            programs._size(dims)
