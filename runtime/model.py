@@ -12,6 +12,7 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.runtime.artifact.artifact import Artifact
 from hepq.runtime.events import event_files
 from hepq.runtime.events.columns import Raw, collect, field_names
 from hepq.runtime.events.report import Report
@@ -21,6 +22,7 @@ from hepq.runtime.scorer import Scorer
 from hepq.runtime.verify import Verification, verify
 
 if TYPE_CHECKING:
+    from hepq.runtime.artifact.trust import Trust
     from hepq.runtime.quantum.backends.backend import Backend
     from hepq.runtime.quantum.kernel.artifact_kernel import ArtifactKernel
     from hepq.runtime.quantum.kernel.features import KernelEvents
@@ -139,6 +141,11 @@ class Model(Scorer):
         for first in range(0, size, SLICE):
             part = {b: events[b][first : first + SLICE] for b in self.branches()}
             yield collect(self.manifest, part, "the events", first), "the events", first
+
+
+def load(path: str | Path, threads: int | None = None, trust: Trust | None = None) -> Model:
+    """The model in an artifact's file."""
+    return Model(Artifact.open(path, trust), threads)
 
 
 def _length(events: Any, branches: Collection[str]) -> int | None:

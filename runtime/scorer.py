@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hepq.runtime.artifact.artifact import VARIABLES, Artifact
 from hepq.runtime.artifact.manifest import Manifest
 from hepq.runtime.engine import outputs
-from hepq.runtime.engine.cpu import Engine
+from hepq.runtime.engine.engine import Engine, engine
 from hepq.runtime.events.batch import Batch, Report, prepare
 from hepq.runtime.events.columns import Raw
 from hepq.runtime.events.report import NotANumber
@@ -90,7 +90,7 @@ def _engine(
     artifact: Artifact, threads: int | None, backend: str | Backend, shots: int | None, seed: int | None
 ) -> Engine | HybridEngine:
     if artifact.manifest.circuits is None or artifact.manifest.circuits.program is None:
-        return Engine(artifact, threads)
+        return engine(artifact, threads)
     from hepq.runtime.quantum.engine import Compiled, HybridEngine
 
     return HybridEngine(artifact, Compiled(artifact).measurer(backend, shots, seed), threads)

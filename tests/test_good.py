@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from hepq.compiler.driver.build import build
 from hepq.compiler.driver.check import check_path
+from hepq.compiler.ir.build import build
 from hepq.compiler.ir.interpret import run
 from hepq.compiler.ir.node import Module
 from hepq.compiler.ir.verify import verify

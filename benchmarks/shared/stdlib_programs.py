@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hepq.compiler.driver.build import build
+from hepq.compiler.ir.build import build
 from hepq.compiler.ir.node import Module
 from hepq.compiler.weights.initialise import initial_weights
 from hepq.core.diagnostics.diagnostic import HepqError, Sink

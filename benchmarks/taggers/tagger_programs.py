@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hepq.compiler.driver.build import Built, build
+from hepq.compiler.ir.build import Built, build
 from hepq.compiler.ir.node import Module
 from hepq.compiler.weights.files import Imported, import_checkpoint
 from hepq.core.diagnostics.diagnostic import HepqError, Sink

@@ -1,38 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole compilation, in order: source, check, IR, weights, passes, code, golden vectors, artifact."""
+"""One compilation from a file to a file, and its stages."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-from hepq.compiler.driver.build import Built, build, require_sizes
 from hepq.compiler.driver.options import Options
-from hepq.compiler.hybrid.partition import has_circuits
-from hepq.compiler.hybrid.subject import Subject, job, subject_of
+from hepq.compiler.hybrid.kernel import CARRIED, KernelModule, Optimised, Subject, subject_of
+from hepq.compiler.ir.build import Built, build, build_training, require_sizes
 from hepq.compiler.ir.node import Module
+from hepq.core import targets
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import Diagnostic, HepqError, Sink
 from hepq.lang.checker import check
-from hepq.lang.modules import load
-from hepq.runtime.files import replacing
+from hepq.lang.modules import Program, load
 
 if TYPE_CHECKING:
-    from hepq.compiler.lower.onnx.file import Checked
+    from hepq.compiler.backends.target import Backend, Lowered, Replay
     from hepq.compiler.passes.base import Pass, Weights
     from hepq.runtime.artifact.golden import Golden
-    from hepq.runtime.artifact.manifest import CompiledCircuit, Described, GoldenInfo
+    from hepq.runtime.artifact.manifest import CompiledCircuit, EventSchema, GoldenInfo
 
-    D = TypeVar("D", bound=Described)
-
-STAGES = ("ast", "ir", "tir")
+#: what ``--emit`` prints
+STAGES = ("ast", "ir", *targets.stages())
 
 
 @dataclass
@@ -40,7 +40,7 @@ class CompileReport:
     """What a compilation did: for the user, and for ``--time-passes``.
 
     ``absent``: files of the dataset that hold no event, so that golden ones are made up. ``fewer_golden``: why fewer
-    golden events were computed than usually, empty if not.
+    golden events were computed than usually, empty if not. ``replay``: of the golden vectors in what was written.
     """
 
     out: Path
@@ -51,33 +51,258 @@ class CompileReport:
     golden: GoldenInfo | None = None
     absent: tuple[str, ...] = ()
     fewer_golden: str = ""
-    replayed: bool = False
+    replay: Replay | None = None
     circuits: tuple[CompiledCircuit, ...] = ()
-    checked: Checked | None = None
     kernel: str | None = None
     kernel_only: bool = False
     passes: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: list[Diagnostic] = field(default_factory=list)
 
+    @property
+    def replayed(self) -> bool:
+        return self.replay is not None and self.replay.ran
+
+    @property
+    def checked(self) -> Replay | None:
+        """The replay, if it ran."""
+        return self.replay if self.replayed else None
+
+
+class Compilation:
+    """A program on its way to a file. A stage is computed when it, or one after it, is asked for.
+
+    =============  =====================================================================================
+    ``program``    parsed, with what it imports
+    ``built``      the model as IR, and what is known of its data (``training``: a training as IR)
+    ``subject``    what an artifact is of: the model, its kernel, or both
+    ``source``     IR before any pass, of the inputs that it reads: what the reference interprets
+    ``weights``    of ``source``
+    ``optimised``  IR and weights after the target's passes (``kernel``: those of the kernel)
+    ``lowered``    the target's code
+    ``golden``     golden vectors of ``source``
+    ``written``    the file; ``write``: all of this in order
+    =============  =====================================================================================
+
+    ``text``: the program's, if the file's is not to be read. ``given``: weights that are not to be read.
+    """
+
+    def __init__(
+        self, path: Path, options: Options | None = None, tell: Callable[[str], None] | None = None, *,
+        text: str | None = None, given: Callable[[Module], Weights] | None = None, trained: bool | None = None,
+    ) -> None:  # fmt: skip
+        self.path, self.options = path, _with_recorded(options or Options())
+        self.tell = tell or (lambda _: None)
+        self.sink, self.report = Sink(), CompileReport(path, "", self.options.target)
+        self._text, self._given = text, given
+        self.trained = trained if trained is not None else (self.options.weights, self.options.init) != (None, None)
+
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str, words: str = "") -> Iterator[None]:
+        """A stretch of time that the report has under ``name``; ``words``: what is told at its start."""
+        if words:
+            self.tell(words)
         start = time.perf_counter()
         yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+        self.report.seconds[name] = self.report.seconds.get(name, 0.0) + time.perf_counter() - start
+
+    @cached_property
+    def program(self) -> Program:
+        """Raises HepqError with every error of syntax and of names."""
+        program = load(self.path, self._text, self.sink)
+        self._raise_errors()
+        return program
+
+    def check(self) -> Compilation:
+        """Raises HepqError with everything that is wrong with the program, whether the model uses it or not."""
+        program = load(self.path, self._text, self.sink)
+        check(program, self.sink)
+        self._raise_errors()
+        self.program = program
+        return self
+
+    def _raise_errors(self) -> None:
+        if self.sink.errors:
+            raise HepqError(self.sink.items)
+
+    @cached_property
+    def built(self) -> Built:
+        return build(self.program, self.sink, **self.options.chosen)
+
+    def training(self, name: str | None) -> Built:
+        """As ``built``; of the training of that name, or the only one, if the program has any."""
+        return build_training(self.program, self.sink, name, **self.options.chosen) or self.built
+
+    @cached_property
+    def subject(self) -> Subject:
+        return subject_of(self.built, self.trained)
+
+    @cached_property
+    def source(self) -> Module:
+        from hepq.compiler.schema.events import read_inputs
+
+        return read_inputs(self.subject.module)
+
+    @cached_property
+    def schema(self) -> EventSchema:
+        from hepq.compiler.schema.events import event_schema
+
+        return event_schema(self.built, self.source)
+
+    @cached_property
+    def weights(self) -> Weights:
+        return model_weights(self.source, self.options) if self._given is None else self._given(self.source)
+
+    @cached_property
+    def target(self) -> Backend:
+        made: Backend = targets.resolve(targets.find(self.options.target).compiles)(self.options.target)
+        return made
+
+    @cached_property
+    def optimised(self) -> Optimised:
+        self.tell("optimising")
+        module, weights = self._passed(self.subject.with_features(self.source), self.weights, self._after)
+        outputs = dict(module.outputs)
+        features = outputs.pop(CARRIED, None)
+        return Optimised(replace(module, outputs=outputs), weights, features)
+
+    @cached_property
+    def kernel(self) -> KernelModule | None:
+        return self.subject.kernel(lambda module: self._passed(module, {}, None), self.options.dims)
+
+    def _passed(
+        self, module: Module, weights: Weights, after: Callable[[Pass, Module, float], None] | None
+    ) -> tuple[Module, Weights]:
+        from hepq.compiler.passes.base import run_pipeline
+
+        return run_pipeline(self.target.passes, module, weights, verify_each=self.options.verify_each, on_pass=after)
+
+    def _after(self, one: Pass, module: Module, seconds: float) -> None:
+        """Shows and dumps the IR after a pass, as the options ask."""
+        options, report = self.options, self.report
+        report.passes.append(one.name)
+        report.seconds[f"pass {one.name}"] = seconds
+        shown = options.print_after in (one.name, "all")
+        if not shown and options.dump_dir is None:
+            return
+        from hepq.compiler.ir.print import print_ir
+
+        text = print_ir(module)
+        if shown:
+            options.show(f"# after {one.name}\n{text}\n")
+        if options.dump_dir is not None:
+            options.dump_dir.mkdir(parents=True, exist_ok=True)
+            (options.dump_dir / f"{len(report.passes):02d}-{one.name}.ir").write_text(text)
+
+    @cached_property
+    def lowered(self) -> Lowered:
+        _ = self.optimised  # its time is not that of code
+        with self.stage("code", "generating code"):
+            return self.target.lower(self)
+
+    @cached_property
+    def wanted(self) -> int:
+        """How many golden events to compute. Raises HepqError HQ0767 where they would take too long."""
+        from hepq.compiler.golden.cost import affordable
+
+        wanted, self.report.fewer_golden = affordable(self.source, self.options.golden_events)
+        return wanted
+
+    @cached_property
+    def golden(self) -> tuple[Golden, GoldenInfo]:
+        from hepq.compiler.golden.vectors import golden_vectors
+        from hepq.runtime.artifact.manifest import Described
+
+        with self.stage("golden vectors", "computing golden vectors"):
+            return golden_vectors(
+                self.source, self.weights, Described(**self._fields()), self.options.golden, self.path.parent,
+                self.wanted,
+            )  # fmt: skip
+
+    def write(self, out: Path) -> CompileReport:
+        """Every stage, in order, and the file."""
+        from hepq.compiler.golden.events import check_files
+        from hepq.runtime.files import check_writable
+
+        report = self.report
+        report.out = out
+        check_writable(out)
+        with self.stage("check and build", "checking"):
+            report.model = self.check().built.plan.name
+            report.warnings = list(self.sink.items)
+            schema = self.schema
+        with self.stage("dataset files"):
+            check_files(schema, self.path.parent)
+        with self.stage("weights"):
+            report.params = sum(v.size for v in self.weights.values())
+        _ = self.wanted
+        report.circuits, report.kernel_only = self.lowered.circuits, not self.subject.trained
+        report.warnings += self.lowered.warnings
+        plan = self.subject.plan
+        report.kernel = None if plan is None else plan.fn.decl.name
+        _, report.golden = self.golden
+        if report.golden.made_up and schema.dataset is not None:
+            report.absent = tuple(str(self.path.parent / file) for file in schema.dataset.files)
+        report.replay = self.written(out)
+        report.size = out.stat().st_size
+        return report
+
+    def written(self, out: Path) -> Replay:
+        """The file. Raises HepqError, and writes nothing, where its golden vectors differ from the reference."""
+        golden, info = self.golden
+        manifest = self.lowered.describe(self._fields(self.lowered.tools) | {"golden": info})
+        return self.lowered.write(out, manifest, golden)
+
+    def emit(self, stage: str) -> str:
+        """The program as text: ``ast``, ``ir`` (after all passes), or a stage of the target's own."""
+        if stage == "ast":
+            from rich.pretty import pretty_repr
+
+            return pretty_repr(self.program.main.file.decls)
+        self.check()
+        if stage != "ir":
+            return self.target.emit(self, stage)
+        from hepq.compiler.ir.print import print_ir
+
+        return print_ir(self.optimised.module)
+
+    @property
+    def text(self) -> str:
+        return self.program.main.file.span.source.text
+
+    def _fields(self, tools: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+        """What every manifest has; the golden events are yet to be counted."""
+        from hepq.compiler.schema.events import outputs, shapes
+        from hepq.runtime.artifact import manifest as m
+
+        provenance = m.Provenance(
+            source_sha256=hashlib.sha256(self.text.encode()).hexdigest(),
+            hepq=version("hepq"),
+            **tools,
+            passes=tuple(self.report.passes),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            command=self.options.command,
+            dims=dict(self.options.dims),
+            statics=dict(self.options.statics),
+        )
+        return self.schema.model_dump() | {
+            "name": self.built.plan.name,
+            "outputs": outputs(self.source, self.schema),
+            "invariances": self.built.plan.invariances,
+            "weights": dict(shapes(self.source)),
+            "golden": m.GoldenInfo(events=0, tolerance=self.target.tolerance(self)),
+            "provenance": provenance,
+        }
 
 
-def build_file(path: Path, options: Options | None = None, sink: Sink | None = None) -> Built:
+def build_file(path: Path, options: Options | None = None) -> Built:
     """The model of a file as IR. Raises HepqError with everything that is wrong."""
-    options, sink = options or Options(), sink or Sink()
-    program = load(path, None, sink)
-    check(program, sink)
-    if sink.errors:
-        raise HepqError(sink.items)
-    return build(
-        program, sink, model=options.model, dataset=options.dataset, dims=options.dims, statics=options.statics,
-        use_dataset=options.use_dataset,
-    )  # fmt: skip
+    return Compilation(path, options).check().built
+
+
+def build_training_file(path: Path, options: Options | None = None, name: str | None = None) -> Built:
+    """The training ``name`` of a file, its only one, or its model if it has none, as IR. Raises as ``build_file``."""
+    return Compilation(path, options).check().training(name)
 
 
 def compile_file(
@@ -90,176 +315,15 @@ def compile_file(
     dataset that are there and differ from what it says, and for the events of ``options.golden``. Nothing is written
     unless everything succeeds.
     """
-    from hepq.compiler.driver.dataset_files import check_files
-    from hepq.compiler.golden.cost import affordable
-    from hepq.compiler.lower.onnx.file import TARGET
-    from hepq.compiler.schema.events import event_schema, read_inputs
-    from hepq.runtime.files import check_writable
-
-    options = _with_recorded(options or Options())
-    check_writable(out)
-    report = CompileReport(out, "", options.target)
-    tell = progress or (lambda _: None)
-    sink = Sink()
-    tell("checking")
-    with report.stage("check and build"):
-        built = build_file(path, options, sink)
-        subject = subject_of(built, trained=options.weights is not None or options.init is not None)
-        report.warnings, report.model = list(sink.items), built.plan.name
-        source = read_inputs(subject.module)
-    with report.stage("dataset files"):
-        check_files(event_schema(built, source), path.parent)
-    with report.stage("weights"):
-        weights = model_weights(source, options)
-    report.params = sum(v.size for v in weights.values())
-    wanted, report.fewer_golden = affordable(source, options.golden_events)
-    one = _Compilation(path, out, options, report, tell, built, source, weights, wanted)
-    if options.target == TARGET:
-        one.to_onnx(subject)
-    else:
-        one.to_artifact(subject)
-    report.size = out.stat().st_size
-    return report
-
-
-@dataclass(frozen=True)
-class _Compilation:
-    """A checked program with its weights, to be made into a file. ``source``: the module before any pass;
-    ``wanted``: golden events."""
-
-    path: Path
-    out: Path
-    options: Options
-    report: CompileReport
-    tell: Callable[[str], None]
-    built: Built
-    source: Module
-    weights: Weights
-    wanted: int
-
-    def to_artifact(self, subject: Subject) -> None:
-        from safetensors.numpy import save
-
-        from hepq.compiler.driver.generate import generate
-        from hepq.compiler.golden.vectors import CIRCUIT_TOLERANCE, TOLERANCE
-        from hepq.compiler.schema.derived import variables
-        from hepq.runtime.artifact import manifest as m
-        from hepq.runtime.artifact.artifact import VARIABLES, encoded
-
-        options, report = self.options, self.report
-        self.tell("optimising")
-        module, folded = optimise(subject.with_features(self.source), self.weights, options, report)
-        kernel = subject.kernel_module(lambda k: optimise(k, {}, options, CompileReport(self.out, "", "")), options)
-        report.kernel_only = not subject.trained
-        report.kernel = None if kernel is None else kernel.module.name
-        self.tell("generating code")
-        with report.stage("code"):
-            made = generate(module, folded, job(self.built, options, kernel, self.tell))
-        report.circuits = made.circuits.compiled if made.circuits else ()
-        report.warnings += made.warnings
-        tolerance = CIRCUIT_TOLERANCE if made.circuits is not None and made.circuits.stage else TOLERANCE
-        described = self._described(tolerance) | {"code": made.code, "circuits": made.circuits}
-        manifest, golden = self._with_golden(m.Manifest(**described))
-        held = variables(self.built, self.source)
-        members = (
-            made.members
-            | ({} if held is None else {VARIABLES: held.model_dump_json().encode()})
-            | {
-                "weights.safetensors": save(dict(self.weights)),
-                "source.hepq": _text(self.built).encode(),
-                "golden.safetensors": golden.to_bytes(),
-            }
-        )
-        self.tell("writing")
-        with replacing(self.out) as temporary:
-            temporary.write_bytes(encoded(manifest, members))
-            self._replay(temporary)
-
-    def _replay(self, path: Path) -> None:
-        """Run what was compiled, if it is for this machine, on the golden vectors.
-
-        Raises HepqError HQ0765 where it differs from the reference.
-        """
-        from hepq.compiler.golden.replay import differences
-
-        self.tell("replaying golden vectors")
-        with self.report.stage("replay"):
-            replayed = differences(path)
-        self.report.replayed = replayed is not None
-        if replayed:
-            raise HepqError([diag("HQ0765", name=self.built.plan.name, found="; ".join(replayed))])
-
-    def to_onnx(self, subject: Subject) -> None:
-        from hepq.compiler.golden.vectors import TOLERANCE
-        from hepq.compiler.lower.onnx.file import lowered, write
-        from hepq.compiler.schema.events import event_schema
-        from hepq.runtime.artifact import manifest as m
-
-        if not subject.trained:
-            raise HepqError([diag("HQ0760", name=self.built.plan.name, found="a support vector machine, not trained")])
-        self.tell("optimising")
-        module, folded = optimise(self.source, self.weights, self.options, self.report)
-        self.tell("lowering")
-        with self.report.stage("code"):
-            made = lowered(module, folded, event_schema(self.built, self.source))
-        described = self._described(TOLERANCE) | {"opset": made.opset, "counts": dict(made.counts)}
-        manifest, golden = self._with_golden(m.OnnxManifest(**described))
-        self.tell("checking the graph")
-        with self.report.stage("check"):
-            self.report.checked = write(self.out, made, manifest, golden, _text(self.built))
-
-    def _described(self, tolerance: float) -> dict[str, Any]:
-        """Fields of a manifest, but for the golden events' number."""
-        from hepq.compiler.schema.events import event_schema, outputs, shapes
-        from hepq.runtime.artifact import manifest as m
-
-        schema = event_schema(self.built, self.source)
-        return schema.model_dump() | {
-            "name": self.built.plan.name,
-            "outputs": outputs(self.source, schema),
-            "invariances": self.built.plan.invariances,
-            "weights": dict(shapes(self.source)),
-            "golden": m.GoldenInfo(events=0, tolerance=tolerance),
-            "provenance": _provenance(self.built, self.report, self.options),
-        }
-
-    def _with_golden(self, manifest: D) -> tuple[D, Golden]:
-        from hepq.compiler.golden.vectors import golden_vectors
-
-        self.tell("computing golden vectors")
-        with self.report.stage("golden vectors"):
-            golden, info = golden_vectors(
-                self.source, self.weights, manifest, self.options.golden, self.path.parent, self.wanted
-            )
-        self.report.golden = info
-        if info.made_up and manifest.dataset is not None:
-            self.report.absent = tuple(str(self.path.parent / file) for file in manifest.dataset.files)
-        return manifest.model_copy(update={"golden": info}), golden
+    return Compilation(path, options, progress).write(out)
 
 
 def emit(path: Path, stage: str, options: Options | None = None) -> str:
-    """The program as text at a stage: ``ast``, ``ir`` (after all passes) or ``tir``."""
-    options = _with_recorded(options or Options())
-    if stage == "ast":
-        from rich.pretty import pretty_repr
-
-        sink = Sink()
-        program = load(path, None, sink)
-        if sink.errors:
-            raise HepqError(sink.items)
-        return pretty_repr(program.main.file.decls)
-    from hepq.compiler.driver.generate import cpu_code
-    from hepq.compiler.hybrid.code import split
-    from hepq.compiler.ir.print import print_ir
-    from hepq.compiler.schema.events import read_inputs
-
-    built = build_file(path, options)
-    weights = model_weights(built.module, options, default_seed=0)
-    module, folded = optimise(read_inputs(built.module), weights, options, CompileReport(path, "", options.target))
-    if stage == "ir":
-        return print_ir(module)
-    compiled = split(module, []).compiled if has_circuits(module) else module
-    return "" if compiled is None else cpu_code(compiled, folded, options.target).tir
+    """The program as text at a stage, one of ``STAGES``; with random weights where none are given."""
+    options = options or Options()
+    if options.weights is None and options.init is None:
+        options = replace(options, init=0)
+    return Compilation(path, options).emit(stage)
 
 
 def _with_recorded(options: Options) -> Options:
@@ -271,55 +335,15 @@ def _with_recorded(options: Options) -> Options:
     return replace(options, dims=recorded_dims(options.weights) | dict(options.dims))
 
 
-def model_weights(module: Module, options: Options, default_seed: int | None = None) -> Weights:
+def model_weights(module: Module, options: Options) -> Weights:
     """Weights from the file given, or random ones where a seed is."""
     if options.weights is not None:
         from hepq.compiler.weights.files import load_weights
 
         return load_weights(options.weights, module)
     require_sizes(module)
-    seed = options.init if options.init is not None else default_seed
-    if seed is None and module.params:
+    if options.init is None and module.params:
         raise HepqError([diag("HQ0711", name=module.name)])
     from hepq.compiler.weights.initialise import initial_weights
 
-    return initial_weights(module, seed or 0)
-
-
-def optimise(module: Module, weights: Weights, options: Options, report: CompileReport) -> tuple[Module, Weights]:
-    """Run every pass; print and dump the IR between them as the options ask."""
-    from hepq.compiler.ir.print import print_ir
-    from hepq.compiler.passes.base import run_pipeline
-    from hepq.compiler.passes.pipelines import INFERENCE
-
-    def after(one: Pass, module: Module, seconds: float) -> None:
-        name = one.name
-        report.passes.append(name)
-        report.seconds[f"pass {name}"] = seconds
-        if options.print_after in (name, "all"):
-            print(f"# after {name}\n{print_ir(module)}\n")
-        if options.dump_dir is not None:
-            options.dump_dir.mkdir(parents=True, exist_ok=True)
-            file = options.dump_dir / f"{len(report.passes):02d}-{name}.ir"
-            file.write_text(print_ir(module))
-
-    return run_pipeline(INFERENCE, module, weights, verify_each=options.verify_each, on_pass=after)
-
-
-def _text(built: Built) -> str:
-    return built.program.main.file.span.source.text
-
-
-def _provenance(built: Built, report: CompileReport, options: Options) -> Any:
-    from hepq.runtime.artifact import manifest as m
-
-    return m.Provenance(
-        source_sha256=hashlib.sha256(_text(built).encode()).hexdigest(),
-        hepq=version("hepq"),
-        tvm=version("apache-tvm"),
-        passes=tuple(report.passes),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=options.command,
-        dims=dict(options.dims),
-        statics=dict(options.statics),
-    )
+    return initial_weights(module, options.init or 0)

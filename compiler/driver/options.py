@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ class Options:
     ``golden``: a file to take golden vectors from; ``golden_events``: how many of them, by default 16, or as many as
     circuits leave time for (``golden_cost``).
     ``dims`` and ``statics`` give sizes to open dims and values to the model's static arguments.
+    ``show`` is given the IR after the pass ``print_after``, or after ``all``.
     """
 
     target: str = "cpu"
@@ -34,6 +35,12 @@ class Options:
     processes: int | None = None
     cache: Path | None = None
     print_after: str | None = None
+    show: Callable[[str], object] = print
     dump_dir: Path | None = None
     verify_each: bool = False
     command: str = ""
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """Which model of a program, and with which data and sizes: arguments of ``build``."""
+        return {name: getattr(self, name) for name in ("model", "dataset", "use_dataset", "dims", "statics")}

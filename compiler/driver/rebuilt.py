@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
-from numpy.typing import NDArray
-
-from hepq.compiler.driver.build import Built, build
+from hepq.compiler.backends.artifact import Cpu
+from hepq.compiler.driver.compilation import Compilation
+from hepq.compiler.driver.options import Options
+from hepq.compiler.ir.build import Built
 from hepq.compiler.ir.node import Node
-from hepq.core.diagnostics.diagnostic import Sink
-from hepq.lang.modules import load
+from hepq.compiler.schema.events import outputs
+from hepq.compiler.weights.files import fit
 from hepq.lang.syntax import ast
 from hepq.runtime.artifact.artifact import GOLDEN, SOURCE, VARIABLES, WEIGHTS, Artifact, hashed
 
@@ -21,11 +22,21 @@ def rebuilt(artifact: Artifact) -> Built:
 
     Raises HepqError for a program that cannot be built: a module that is not there, or another version of hepq.
     """
-    manifest, sink = artifact.manifest, Sink()
-    return build(
-        load(artifact.path.with_suffix(".hepq"), artifact.source, sink), sink, model=manifest.name,
-        dataset=manifest.dataset.name if manifest.dataset else None, use_dataset=manifest.dataset is not None,
+    return compilation(artifact).built
+
+
+def compilation(artifact: Artifact, target: str = "cpu", tell: Callable[[str], None] | None = None) -> Compilation:
+    """Of the program and weights in an artifact."""
+    manifest, circuits = artifact.manifest, artifact.manifest.circuits
+    options = Options(
+        model=manifest.name, dataset=manifest.dataset.name if manifest.dataset else None,
+        use_dataset=manifest.dataset is not None, target=target,
         dims=manifest.provenance.dims, statics=manifest.provenance.statics,
+    )  # fmt: skip
+    return Compilation(
+        artifact.path.with_suffix(".hepq"), options, tell, text=artifact.source,
+        given=lambda module: fit(artifact.weights, module, artifact.path),
+        trained=circuits is None or circuits.program is not None,
     )  # fmt: skip
 
 
@@ -35,46 +46,23 @@ def recompiled(artifact: Artifact) -> Artifact:
     What is read and given is as the program says; golden vectors, native circuits and their device stay.
     Raises HepqError for a program that cannot be built or compiled, or weights that are not its own.
     """
-    from hepq.compiler.driver.compilation import CompileReport, optimise
-    from hepq.compiler.driver.generate import FEATURES, generate
-    from hepq.compiler.driver.options import Options
-    from hepq.compiler.hybrid.subject import job, subject_of
-    from hepq.compiler.schema.events import event_schema, outputs, read_inputs
-    from hepq.compiler.weights.files import fit
-
-    old, built = artifact.manifest, rebuilt(artifact)
-    options = Options(dims=old.provenance.dims, statics=old.provenance.statics)
-    subject = subject_of(built, trained={o.name for o in old.outputs} != {FEATURES})
-    source = read_inputs(subject.module)
-    weights = fit(artifact.weights, source, artifact.path)
-    report = CompileReport(artifact.path, old.name, options.target)
-    module, folded = optimise(subject.with_features(source), weights, options, report)
-    kernel = subject.kernel_module(lambda k: optimise(k, {}, options, report), options)
-    made = generate(module, folded, job(built, options, kernel, lambda _: None))
-    members, circuits = (
-        {m: artifact.members[m] for m in (WEIGHTS, SOURCE, GOLDEN, VARIABLES) if m in artifact.members} | made.members,
-        made.circuits,
-    )
+    old, program = artifact.manifest, compilation(artifact)
+    made = Cpu(program.options.target).lower(program)
+    members = {m: artifact.members[m] for m in (WEIGHTS, SOURCE, GOLDEN, VARIABLES) if m in artifact.members}
+    members |= made.members
+    circuits = made.held
     if circuits is not None and old.circuits is not None:
         held = old.circuits
         compiled = {f: getattr(held, f) for f in ("target", "natives", "device", "calibration", "compiled")}
         circuits = circuits.model_copy(update=compiled)
         natives = (held.natives, held.device, *(c.qasm3 for c in held.compiled))
         members |= {m: artifact.members[m] for m in natives if m is not None}
-    schema = event_schema(built, source)
     update: dict[str, Any] = {
-        "dims": schema.dims,
-        "inputs": schema.inputs,
-        "dataset": schema.dataset,
-        "code": made.code,
-    }
-    update |= {"outputs": outputs(source, schema), "invariances": built.plan.invariances, "circuits": circuits}
+        "dims": program.schema.dims, "inputs": program.schema.inputs, "dataset": program.schema.dataset,
+        "outputs": outputs(program.source, program.schema), "invariances": program.built.plan.invariances,
+        "code": made.code, "circuits": circuits,
+    }  # fmt: skip
     return Artifact(artifact.path, hashed(old.model_copy(update=update), members), members, artifact.sha256)
-
-
-def weights_of(artifact: Artifact) -> Mapping[str, NDArray[Any]]:
-    """As they were before any pass."""
-    return artifact.weights
 
 
 def model_inputs(built: Built) -> dict[str, Node]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events that may become golden: of files where there are any, else made up."""
+"""Events of a program's dataset: do its files hold what it reads? Which may become golden: theirs, or made-up ones."""
 
 from __future__ import annotations
 
@@ -12,13 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.core.errors import DataError
-from hepq.runtime.artifact.manifest import Described
+from hepq.runtime.artifact.manifest import Described, EventSchema
 from hepq.runtime.events import event_files
 from hepq.runtime.events.columns import Raw, collect
 from hepq.runtime.events.lorentz import P4
 
 #: events read or made up at a time
 BATCH = 48
+
+
+def check_files(schema: EventSchema, folder: Path) -> None:
+    """Compare the branches that ``schema`` reads with those of the dataset's files; absent files are passed over.
+
+    Names are relative to ``folder``; nothing is fetched from elsewhere. Raises DataError HQ0802 to HQ0807.
+    """
+    dataset = schema.dataset
+    files = [str(folder / name) for name in dataset.files if "://" not in name] if dataset else []
+    branches = [column.branch for column in schema.columns]
+    for source in event_files.find(files, dataset.tree if dataset else None, absent=True):
+        collect(schema, event_files.none_of(source, branches), str(source))
 
 
 def candidates(

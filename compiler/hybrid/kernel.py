@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernel function of a model: found in its support vector machine, built over rows and columns of events."""
+"""What an artifact is of: a model; with a support vector machine, its kernel too; untrained, the kernel alone.
+
+The kernel function is found in the model's support vector machine, and built over rows and columns of events.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from hepq.compiler.driver.build import Built, NodeBuilder
+from hepq.compiler.ir.build import Built, NodeBuilder
 from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.passes.base import Weights
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError, Sink
 from hepq.core.source import Span
 from hepq.core.types import ONE, Dim, Type
+from hepq.lang.declarations.model import sized
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.calls import call_function
 from hepq.lang.elaborate.context import Context, Frame, Instance, Reported
@@ -22,6 +27,60 @@ from hepq.lang.syntax import ast
 
 #: dims that the language cannot write: events down and across a kernel matrix
 ROW, COL = Dim("<row>", bound=1 << 20), Dim("<col>", bound=1 << 20)
+#: what an untrained model's artifact gives: what its kernel takes of an event
+FEATURES = "features"
+#: the same as one more output of a trained model, on its way through the passes; no output of a program is called so
+CARRIED = "<features>"
+
+
+class Optimised(NamedTuple):
+    """IR after passes; ``features``: what the kernel of a trained model takes of an event."""
+
+    module: Module
+    weights: Weights
+    features: Node | None
+
+
+@dataclass(frozen=True)
+class KernelModule:
+    """A kernel over rows and columns as optimised IR; ``shape``: of what it takes of one event."""
+
+    module: Module
+    weights: Weights
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """``module``: what the artifact computes of an event: the model's outputs; untrained, what its kernel takes."""
+
+    built: Built
+    module: Module
+    plan: KernelPlan | None
+    trained: bool = True
+
+    def with_features(self, module: Module) -> Module:
+        """``module``, carrying what the kernel takes of an event as one more output."""
+        if self.plan is None or self.plan.features is None or not self.trained:
+            return module
+        return Module(module.name, module.inputs, {**module.outputs, CARRIED: self.plan.features})
+
+    def kernel(
+        self, optimise: Callable[[Module], tuple[Module, Weights]], dims: Mapping[str, int]
+    ) -> KernelModule | None:
+        """The kernel over rows and columns of events, optimised."""
+        if self.plan is None:
+            return None
+        module, weights = optimise(build_kernel(self.built, self.plan, sized(dims)))
+        return KernelModule(module, weights, tuple(d.size or 0 for d in self.plan.type.dims))
+
+
+def subject_of(built: Built, trained: bool) -> Subject:
+    """Without weights, a model with a support vector machine stands for its kernel."""
+    plan = find_kernel(built)
+    if plan is None or plan.features is None or trained:
+        return Subject(built, built.module, plan)
+    return Subject(built, Module(built.module.name, built.module.inputs, {FEATURES: plan.features}), plan, False)
 
 
 @dataclass(frozen=True)

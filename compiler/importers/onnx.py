@@ -71,7 +71,7 @@ def difference(imported: Imported, path: Path, seed: int = 0) -> float | None:
     """
     if find_spec("onnxruntime") is None:
         return None
-    from hepq.compiler.driver.build import build
+    from hepq.compiler.ir.build import build
     from hepq.compiler.ir.interpret import run_event
     from hepq.compiler.weights.files import fit
     from hepq.lang.modules import load

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The passes of a compilation for inference, in order."""
+"""Which passes a program goes through, in order."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hepq.compiler.passes.dce import DropUnused
 from hepq.compiler.passes.fold_batch_norm import FoldBatchNorm
 from hepq.compiler.passes.fold_constants import FoldConstants
 from hepq.compiler.passes.linear_gather import LinearGather
+from hepq.compiler.passes.log_softmax import LogSoftmax
 from hepq.compiler.passes.reassociate_bias import SinkBias
 from hepq.compiler.passes.remove_training import RemoveTraining
 
@@ -26,3 +27,6 @@ INFERENCE: tuple[Pass, ...] = (
 
 #: what takes away the operations that no back end for inference has a rule for
 LEGALISE: tuple[Pass, ...] = (RemoveTraining(), FoldBatchNorm())
+
+#: before training; the logarithm of a softmax has no derivative where a probability rounds to 0
+TRAINING: tuple[Pass, ...] = (LogSoftmax(), MergeEqual(), LinearGather())

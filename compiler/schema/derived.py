@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hepq.compiler.driver.build import Built
+from hepq.compiler.ir.build import Built
 from hepq.compiler.ir.node import Module, Node, topological
 from hepq.compiler.lower.program import NotStraight, to_program
 from hepq.core.ops.table import QUANTUM

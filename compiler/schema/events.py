@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from hepq.compiler.driver.build import Built
+from hepq.compiler.ir.build import Built
 from hepq.compiler.ir.node import Module
 from hepq.compiler.schema.elementwise import NotElementwise, instructions
 from hepq.compiler.schema.four_vectors import four_vectors
@@ -33,11 +33,11 @@ def read_inputs(module: Module) -> Module:
     return Module(module.name, tuple(i for i in module.inputs if id(i) in used), module.outputs)
 
 
-def event_schema(built: Built, module: Module) -> m.EventSchema:
-    """What the runtime needs to turn events into the inputs of ``module``."""
+def event_schema(built: Built | None, module: Module) -> m.EventSchema:
+    """What the runtime needs to turn events into the inputs of ``module``; without ``built``, events are its inputs."""
     inputs = tuple(_value(n["name"], n.type) for n in module.inputs)
-    plan = built.plan.dataset
-    dataset = _dataset(plan, module, built.plan.fixed) if plan is not None else None
+    plan = built.plan.dataset if built is not None else None
+    dataset = _dataset(plan, module, built.plan.fixed) if built is not None and plan is not None else None
     columns: list[Any] = [n.type for n in module.inputs]
     if plan is not None and dataset is not None:
         columns += [plan.branches[b.name].type for b in dataset.branches]

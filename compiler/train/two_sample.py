@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.driver.build import Built
 from hepq.compiler.driver.compilation import build_file
 from hepq.compiler.driver.options import Options
+from hepq.compiler.ir.build import Built
 from hepq.compiler.ir.node import Module
 from hepq.compiler.schema.events import event_schema, read_inputs
 from hepq.compiler.train.recipe import Recipe

@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.driver.build import Built, require_sizes
+from hepq.compiler.ir.build import Built, require_sizes
 from hepq.compiler.ir.node import Module
 from hepq.compiler.weights import tensor_files
 from hepq.compiler.weights.tensor_files import unwrapped

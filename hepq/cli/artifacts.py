@@ -113,24 +113,41 @@ def _numbers(values: Mapping[str, Any]) -> Table:
     return table
 
 
-@example("hepqc verify top.hepqx", "hepqc verify top.onnx   # in onnxruntime")
-def verify(artifact: Artifact, threads: Threads = None, sha256: Sha256 = None, trusted: Trusted = None) -> None:
+@example(
+    "hepqc verify top.hepqx",
+    "hepqc verify top.onnx            # in onnxruntime",
+    "hepqc verify top.hepqx --bisect  # if it does not agree: which pass or operation is wrong",
+)
+def verify(
+    artifact: Artifact, threads: Threads = None,
+    bisect: Annotated[
+        bool, typer.Option("--bisect", help="Compile it anew, and name the pass or operation that is wrong.")
+    ] = False,
+    sha256: Sha256 = None, trusted: Trusted = None,
+) -> None:  # fmt: skip
     """Replay an artifact's golden vectors here: does this machine give the scores it should?"""
+    if bisect:
+        from hepq.cli.shared.bisected import show
+        from hepq.compiler.driver.bisect import bisect_artifact
+        from hepq.core.targets import ARTIFACT
+        from hepq.runtime.engine.threads import limited
+
+        if artifact.suffix != ARTIFACT:
+            raise typer.BadParameter("it holds no program's weights: hepqc compile --bisect finds the operation")
+        with limited(threads), err().status(f"bisecting {artifact.name}") as status:
+            found = bisect_artifact(opened(artifact, sha256, trusted), status.update)
+        raise show(found)
     from rich.markup import escape
     from rich.table import Table
 
-    from hepq.api import load
     from hepq.cli.shared.golden_words import phrasing
+    from hepq.core import targets
+    from hepq.runtime.artifact.trust import Trust
     from hepq.runtime.engine.threads import limited
 
     with limited(threads), err().status(f"verifying {artifact.name}"):
-        if artifact.suffix == ".onnx":
-            from hepq.runtime.artifact.trust import Trust
-            from hepq.runtime.engine.onnx_model import OnnxModel
-
-            model: OnnxModel | Model = OnnxModel(artifact, trust=Trust.of(sha256, trusted))
-        else:
-            model = load(artifact, threads, sha256=sha256, trusted=trusted)
+        load = targets.resolve(targets.of_file(artifact).loads)
+        model: OnnxModel | Model = load(artifact, threads, Trust.of(sha256, trusted))
         result = model.verify()
     table = Table("check", "output", "largest difference", "", box=None)
     for check in result.checks:
@@ -176,30 +193,24 @@ def inspect(
         _draw(artifact, picture, sha256, trusted)
         print(picture)
         return
-    if artifact.suffix == ".onnx":
-        from hepq.runtime.artifact.trust import Trust
-        from hepq.runtime.engine.onnx_model import OnnxModel
+    from hepq.core import targets
 
-        _inspect_onnx(OnnxModel(artifact, trust=Trust.of(sha256, trusted)), source, json)
-        return
-    held = opened(artifact, sha256, trusted)
-    if circuit is not None:
-        _circuits(held, circuit)
-    elif json:
+    held: Opened | OnnxModel
+    if (target := targets.of_file(artifact)).file == targets.ARTIFACT:
+        held = opened(artifact, sha256, trusted)
+        if circuit is not None:
+            _circuits(held, circuit)
+            return
+    else:
+        from hepq.runtime.artifact.trust import Trust
+
+        held = targets.resolve(target.loads)(artifact, trust=Trust.of(sha256, trusted))
+    if json:
         print(held.manifest.model_dump_json(indent=1))
     elif source:
         print(held.source, end="")
     else:
         _describe(held.manifest)
-
-
-def _inspect_onnx(model: OnnxModel, source: bool, json: bool) -> None:
-    if json:
-        print(model.manifest.model_dump_json(indent=1))
-    elif source:
-        print(model.source, end="")
-    else:
-        _describe(model.manifest)
 
 
 def _draw(file: Path, picture: Path, sha256: str | None, trusted: Path | None) -> None:
@@ -261,13 +272,14 @@ def _describe(manifest: Described) -> None:
         code = f"; ONNX opset {manifest.opset}"
     elif isinstance(manifest, Manifest) and manifest.code is not None:
         code = f"; code for {manifest.code.mcpu}"
+    tools = ", ".join([f"hepq {made.hepq}", *([f"TVM {made.tvm}"] if made.tvm else [])])
     weights = sum(_size(shape) for shape in manifest.weights.values())
     if isinstance(manifest, Manifest) and manifest.circuits is not None:
         console.print(_circuit_words(manifest.circuits), markup=False)
     console.print(
         f"{weights:,} weights{code}; {phrasing(manifest.golden)}, "
         f"tolerance {manifest.golden.tolerance:g} x max(1, |reference|)\n"
-        f"made {made.created} by hepq {made.hepq}, TVM {made.tvm}; source SHA-256 {made.source_sha256[:16]}…\n"
+        f"made {made.created} by {tools}; source SHA-256 {made.source_sha256[:16]}…\n"
         f"passes: {', '.join(made.passes)}\n{made.command}",
         markup=False,
     )

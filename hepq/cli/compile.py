@@ -13,6 +13,7 @@ import typer
 
 from hepq.cli.shared.console import err, example, next_to, out
 from hepq.cli.shared.numbers import LAST_SEED, MOST_AT_ONCE
+from hepq.core import targets
 
 if TYPE_CHECKING:
     from hepq.compiler.driver.compilation import CompileReport
@@ -29,6 +30,9 @@ Statics = Annotated[
 Model = Annotated[str | None, typer.Option("--model", help="Which model, if the program has several.")]
 Dataset = Annotated[str | None, typer.Option("--dataset", help="Which dataset, if the program has several.")]
 NoDataset = Annotated[bool, typer.Option("--no-dataset", help="Take the model's own inputs, not a dataset's branches.")]
+
+
+_FORMS = [form for target in targets.TARGETS for form in target.forms]
 
 
 class Effort(StrEnum):
@@ -80,6 +84,7 @@ def _value(text: str) -> Any:
     "hepqc compile top.hepq --weights top.safetensors --target cpu:x86-64-v3 -o portable.hepqx",
     "hepqc compile top.hepq --init 1            # random weights, to try things out",
     "hepqc compile top.hepq --emit ir           # what the optimised program looks like",
+    "hepqc compile top.hepq --init 1 --bisect   # which pass or operation is wrong, if any",
     "hepqc compile zh.hepq --target ibm:torino --effort thorough",
     "hepqc compile top.hepq --weights top.safetensors --target onnx   # top.onnx",
 )
@@ -96,7 +101,7 @@ def compile_(
         int | None, typer.Option(min=0, max=LAST_SEED, metavar="SEED", help="Random weights instead, from this seed.")
     ] = None,
     target: Annotated[
-        str, typer.Option(help="Where it will run: cpu, cpu:NAME, onnx, sim, or a quantum device (hepqc targets).")
+        str, typer.Option(help=f"Where it will run: {', '.join(_FORMS)}, or {targets.DEVICE.name} (hepqc targets).")
     ] = "cpu",
     model: Model = None,
     dataset: Dataset = None,
@@ -140,6 +145,10 @@ def compile_(
     dump_dir: Annotated[Path | None, typer.Option(help="Write the IR after each pass to files here.")] = None,
     time_passes: Annotated[bool, typer.Option("--time-passes", help="Say how long each stage took.")] = False,
     verify_each: Annotated[bool, typer.Option("--verify-each", help="Check the IR after every pass.")] = False,
+    bisect: Annotated[
+        bool,
+        typer.Option("--bisect", help="Name the pass or operation that is wrong, if any; write nothing."),
+    ] = False,
 ) -> None:
     """Compile a program and its weights to one artifact that reads events and gives scores."""
     from dataclasses import replace
@@ -150,8 +159,9 @@ def compile_(
 
     if emit is not None and emit not in STAGES:
         raise typer.BadParameter(f"no stage {emit!r}; stages are {', '.join(STAGES)}")
-    if emit == "tir" and target == "onnx":
-        raise typer.BadParameter("tir is of --target cpu")
+    if emit in targets.stages() and emit not in targets.find(target).stages:
+        owner = next(t.name for t in targets.TARGETS if emit in t.stages)
+        raise typer.BadParameter(f"{emit} is of --target {owner}")
     if weights is not None and init is not None:
         raise typer.BadParameter("give either --weights or --init, not both")
     chosen = replace(
@@ -165,6 +175,15 @@ def compile_(
         return
     if init is not None:
         err().print("[yellow]warning[/]: random weights; the scores will mean nothing")
+    if bisect:
+        from hepq.cli.shared.bisected import show
+        from hepq.compiler.driver.bisect import bisect as search
+        from hepq.compiler.driver.compilation import Compilation
+
+        with limited(threads), err().status(f"bisecting {program.name}") as status:
+            made = Compilation(program, chosen, lambda stage: status.update(f"{program.name}: {stage}"))
+            found = search(made.check())
+        raise show(found)
     with limited(threads), err().status(f"compiling {program.name}") as status:
         artifact = _named(out_path, program, target)
         report = compile_file(program, artifact, chosen, lambda stage: status.update(f"{program.name}: {stage}"))
@@ -177,13 +196,11 @@ def compile_(
 
 def _named(out_path: Path | None, program: Path, target: str) -> Path:
     """Where to write. Raises DataError HQ0817 for a name that says something else than what will be there."""
-    from hepq.compiler.lower.onnx.file import SUFFIX, TARGET
-
-    suffix = SUFFIX if target == TARGET else ".hepqx"
-    if out_path is not None and (out_path.suffix == SUFFIX) != (target == TARGET):
+    suffix = targets.find(target).file
+    if out_path is not None and (owner := targets.of_file(out_path)).file != suffix:
         from hepq.core.errors import DataError
 
-        help = f"give --target {TARGET}" if out_path.suffix == SUFFIX else ""
+        help = f"give --target {owner.name}" if out_path.suffix == owner.file != targets.ARTIFACT else ""
         raise DataError("HQ0817", f"cannot write {out_path}", f"what is made for {target} is a {suffix} file", help)
     return out_path or next_to(program, suffix)
 
@@ -204,14 +221,8 @@ def _summary(report: CompileReport, time_passes: bool) -> None:
         out().print(what, markup=False)
     if report.fewer_golden:
         out().print(report.fewer_golden, markup=False)
-    if report.target != "onnx" and not report.replayed:
-        out().print("golden vectors not replayed: the code is for another machine; `hepqc verify` there", markup=False)
-    if report.target == "onnx":
-        found = report.checked
-        out().print(
-            f"run with onnxruntime {found.runtime}: at most {found.largest:.1e} from the reference"
-            if found else "not run: onnxruntime is not installed, pip install 'hepq[onnx]'", markup=False
-        )  # fmt: skip
+    if report.replay is not None and report.replay.note:
+        out().print(report.replay.note, markup=False)
     if report.kernel_only:
         out().print(f"no weights: it holds the kernel {report.kernel} alone; `hepqc train` finds support vectors")
     if time_passes:

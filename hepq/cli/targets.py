@@ -38,11 +38,14 @@ def targets(ctx: typer.Context) -> None:
         return
     from hepq.compiler.targets.cpu import native
     from hepq.compiler.targets.quantum import ABSTRACT, DEFAULTS, listed
+    from hepq.core.targets import ARTIFACT, TARGETS
 
     best, console = native().mcpu, out()
     console.print(_cpus(best))
-    console.print(f"\n[bold]cpu[/] and [bold]cpu:native[/] mean cpu:{best} here. [bold]sim[/] simulates circuits.")
-    console.print("[bold]onnx[/] is a .onnx file for CMSSW, Athena, key4hep and other users of ONNX Runtime.\n")
+    said = {t: f"[bold]{t.name}[/] {t.help}" for t in TARGETS if not t.spec}
+    artifacts = " ".join(line for t, line in said.items() if t.file == ARTIFACT)
+    console.print(f"\n[bold]cpu[/] and [bold]cpu:native[/] mean cpu:{best} here. {artifacts}")
+    console.print("\n".join(line for t, line in said.items() if t.file != ARTIFACT) + "\n")
     console.print(_devices(listed(), titles=console.width >= 110))
     meant = ", ".join(f"[bold]{bare}[/] is {name}" for bare, name in DEFAULTS.items())
     console.print(f"\nBy default {meant}.")

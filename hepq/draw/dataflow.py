@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import networkx as nx
 
-from hepq.compiler.driver.build import Built
+from hepq.compiler.ir.build import Built
 from hepq.compiler.ir.node import Node
 from hepq.core.ops.table import QUANTUM
 

@@ -32,6 +32,11 @@ MOST_OF_GOLDEN = 256 << 20
 _CHUNK = 64
 
 
+def load(path: str | Path, threads: int | None = None, trust: Trust | None = None) -> OnnxModel:
+    """The model in a ``.onnx`` file."""
+    return OnnxModel(path, trust=trust)
+
+
 def packed(golden: Golden) -> str:
     """Golden vectors as text for the metadata."""
     return base64.b64encode(zlib.compress(golden.to_bytes(), 9)).decode()

@@ -6,6 +6,7 @@ Everything works on flat contents; no Python code runs per event.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -100,6 +101,14 @@ def prepare(schema: EventSchema, raw: Raw, where: str = "the events", first: int
     dropped = sum(e.dropped for e in entries.values())
     report = Report(raw.events, truncated, dropped, blank, empty, entries=entries, not_numbers=found)
     return Batch(raw.events, offsets, contents, rows, unscored, report)
+
+
+def one_event(schema: EventSchema, inputs: Mapping[str, NDArray[Any]]) -> Batch:
+    """A batch of one event, of a model's inputs at true multiplicity."""
+    sizes = {d.name: len(inputs[v.name]) for v in schema.inputs if (d := schema.ragged_dim(v.dims)) is not None}
+    offsets = {name: aligned_copy(np.array([0, size]), np.int64) for name, size in sizes.items()}
+    contents = {name: aligned_copy(value.reshape(-1), np.float32) for name, value in inputs.items()}
+    return Batch(1, offsets, contents, {}, np.zeros(1, np.bool_), Report(1))
 
 
 def _scaled(column: Branch, content: NDArray[Any], where: str) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from hepq.core.errors import ArtifactError
 from hepq.runtime.artifact.artifact import Artifact
 from hepq.runtime.artifact.manifest import Circuits, Manifest
-from hepq.runtime.engine.cpu import Engine
+from hepq.runtime.engine.engine import engine
 from hepq.runtime.events.batch import Batch, aligned
 from hepq.runtime.program import Dim, Program, evaluate
 from hepq.runtime.quantum.backends.backend import Backend
@@ -33,7 +33,7 @@ class HybridEngine:
         self.artifact, self.measurer = artifact, measurer
         self.manifest: Manifest = artifact.manifest
         circuits = circuits_of(artifact)
-        self.compiled = Engine(artifact, threads, circuits.stage) if self.manifest.code is not None else None
+        self.compiled = engine(artifact, threads, circuits.stage) if self.manifest.code is not None else None
         self.program = read_program(artifact, circuits.program or "")
         if missing := {o.name for o in self.manifest.outputs} - self.program.outputs.keys():
             raise ArtifactError(

@@ -23,7 +23,7 @@ from qiskit.circuit.library import (
 from qiskit.quantum_info import Operator, SparsePauliOp
 from scipy.linalg import expm
 
-from hepq.compiler.driver.build import build
+from hepq.compiler.ir.build import build
 from hepq.compiler.ir.interpret import run_event
 from hepq.compiler.ir.node import Module
 from hepq.core.diagnostics.diagnostic import HepqError, Sink

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit.quantum_info import Operator
 
-from hepq.compiler.driver.build import build
+from hepq.compiler.ir.build import build
 from hepq.compiler.ir.interpret import run_event
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.ir.verify import verify

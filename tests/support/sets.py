@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.shared.stdlib_programs import event_of, moved_weights
-from hepq.compiler.driver.build import Built, build
+from hepq.compiler.ir.build import Built, build
 from hepq.compiler.ir.interpret import evaluate, run
 from hepq.compiler.ir.node import Module
 from hepq.compiler.passes.base import run_pipeline

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hepq.compiler.driver.rebuilt import entry_names, model_inputs, rebuilt, weights_of
+from hepq.compiler.driver.rebuilt import entry_names, model_inputs, rebuilt
 from hepq.compiler.golden.vectors import inputs_of
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.torch.module import TorchModule, pad_events, to_torch
@@ -39,7 +39,7 @@ class Attributed:
 
     def __init__(self, artifact: Artifact, score: Score) -> None:
         built = rebuilt(artifact)
-        module, weights = read_inputs(built.module), weights_of(artifact)
+        module, weights = read_inputs(built.module), artifact.weights
         self.score, self.manifest, self.module = score, artifact.manifest, module
         self.inputs = model_inputs(built)
         self.names = {name: entry_names(built, name, node) for name, node in self.inputs.items()}

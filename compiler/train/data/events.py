@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hepq.compiler.driver.build import Built
-from hepq.compiler.driver.build_training import WEIGHT, build_training_file
+from hepq.compiler.driver.compilation import build_training_file
 from hepq.compiler.driver.options import Options
+from hepq.compiler.ir.build import WEIGHT, Built
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.torch.module import to_torch
 from hepq.compiler.schema.events import event_schema, read_inputs

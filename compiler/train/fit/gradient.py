@@ -20,15 +20,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hepq.compiler.driver.build_training import LOSS, WEIGHT
+from hepq.compiler.ir.build import LOSS, WEIGHT
 from hepq.compiler.ir.formulas import SOFTMAX
 from hepq.compiler.ir.node import Module
 from hepq.compiler.ir.print import print_ir
 from hepq.compiler.lower.torch.module import TorchModule, to_torch
 from hepq.compiler.passes.base import run_pipeline
-from hepq.compiler.passes.cse import MergeEqual
-from hepq.compiler.passes.linear_gather import LinearGather
-from hepq.compiler.passes.log_softmax import LogSoftmax
+from hepq.compiler.passes.pipelines import TRAINING
 from hepq.compiler.train.blame import input_error
 from hepq.compiler.train.data.events import ORDER, Labelled, event_weights, weight_words
 from hepq.compiler.train.data.prepared import prepared
@@ -91,7 +89,7 @@ class Run:
     def __init__(self, data: Labelled, recipe: Resolved, group: Group) -> None:
         self.data, self.recipe, self.group = data, recipe, group
         self.target = _target(data)
-        module, _ = run_pipeline((LogSoftmax(), MergeEqual(), LinearGather()), data.module, {})
+        module, _ = run_pipeline(TRAINING, data.module, {})
         module, self.table = prepared(_with_logits(module, self.target), data.table)
         self.device = device(recipe.device)
         first = first_weights(data.module, recipe)

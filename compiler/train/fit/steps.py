@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hepq.compiler.driver.build_training import loss_name
+from hepq.compiler.ir.build import loss_name
 from hepq.compiler.ir.node import Module
 from hepq.compiler.lower.torch.module import TorchModule
 from hepq.compiler.train.fit.machine import Group

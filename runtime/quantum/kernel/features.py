@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.core.errors import ArtifactError, DataError
-from hepq.runtime.engine.cpu import Engine
 from hepq.runtime.events import event_files
 from hepq.runtime.events.batch import prepare
 from hepq.runtime.events.columns import Raw, collect
 from hepq.runtime.events.report import NotANumber, Report
 from hepq.runtime.events.source import Source
+from hepq.runtime.quantum.engine import HybridEngine
 from hepq.runtime.quantum.kernel.artifact_kernel import kernel_of
 from hepq.runtime.report.labels import held_label, truth_of
 from hepq.runtime.scorer import Scorer
@@ -90,7 +90,7 @@ def _features(model: Scorer, name: str, raw: Raw, where: str, first: int) -> tup
     if name in batch.contents:
         found = batch.contents[name]
     else:
-        compiled = model.engine if isinstance(model.engine, Engine) else model.engine.compiled
+        compiled = model.engine.compiled if isinstance(model.engine, HybridEngine) else model.engine
         assert compiled is not None
         found = compiled.run(batch)[name]
     info = kernel_of(model.artifact)

@@ -13,8 +13,8 @@ import pytest
 import uproot
 
 from hepq.compiler.driver.compilation import build_file, compile_file
-from hepq.compiler.driver.dataset_files import check_files
 from hepq.compiler.driver.options import Options
+from hepq.compiler.golden.events import check_files
 from hepq.compiler.schema.events import event_schema, read_inputs
 from hepq.compiler.train.data.events import TrainingSet, training_set
 from hepq.core.errors import DataError

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hepq.cli import app
-from hepq.compiler.driver import generate
+from hepq.compiler.backends import artifact
 from hepq.compiler.driver.compilation import build_file, compile_file
 from hepq.compiler.driver.options import Options
 from hepq.compiler.golden import cost as golden_cost
@@ -73,7 +73,7 @@ def test_more_than_ten_minutes_are_refused_unless_it_is_one(tmp_path: Path) -> N
 @pytest.mark.case("golden_slow")
 @pytest.mark.parametrize("target", ["cpu", "ibm:torino"])
 def test_too_many_are_refused_before_code_is_made(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generate, "generate", lambda *_: pytest.fail("made code"))
+    monkeypatch.setattr(artifact.Cpu, "lower", lambda *_: pytest.fail("made code"))
     with pytest.raises(HepqError, match="HQ0767"):
         compile_file(kernel(tmp_path, 22), tmp_path / "m.hepqx", Options(model="K", target=target, golden_events=99))
     assert not (tmp_path / "m.hepqx").exists()

@@ -142,7 +142,7 @@ def test_an_artifact_that_is_replayed_is_no_leftover_to_others(tmp_path: Path, m
             files._remove_unheld(path)
         return []
 
-    monkeypatch.setattr("hepq.compiler.golden.replay.differences", swept)
+    monkeypatch.setattr("hepq.compiler.backends.artifact.differences", swept)
     compiled(tmp_path, "model M(x: real) -> real = tanh(x)\n", {"x": np.ones(3)})
     assert (tmp_path / "m.hepqx").exists()
 

@@ -13,8 +13,7 @@ from safetensors.numpy import load_file
 from sklearn.linear_model import LogisticRegression
 
 import hepq
-from hepq.compiler.driver.build_training import build_training_file
-from hepq.compiler.driver.compilation import build_file, compile_file
+from hepq.compiler.driver.compilation import build_file, build_training_file, compile_file
 from hepq.compiler.driver.options import Options
 from hepq.compiler.train import Recipe, Trained, train_file
 from hepq.compiler.train.report import Watch

@@ -13,8 +13,8 @@ import safetensors.numpy
 import torch
 from safetensors.numpy import save_file
 
+from hepq.compiler.backends.artifact import Hybrid, add_program
 from hepq.compiler.driver.compilation import build_file
-from hepq.compiler.hybrid.code import Hybrid, add_program
 from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.node import Module
 from hepq.compiler.weights.files import import_checkpoint, load_weights, read_tensors

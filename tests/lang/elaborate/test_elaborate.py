@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hepq.compiler.driver.build import Built, build
+from hepq.compiler.ir.build import Built, build
 from hepq.compiler.ir.node import Node
 from hepq.compiler.ir.verify import verify
 from hepq.core.diagnostics.diagnostic import HepqError, Sink

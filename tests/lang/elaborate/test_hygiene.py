@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hepq.compiler.driver.build import build
+from hepq.compiler.ir.build import build
 from hepq.compiler.ir.interpret import run_event
 from hepq.compiler.ir.node import Module
 from hepq.compiler.ir.verify import verify

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hepq.compiler.driver.build import build
+from hepq.compiler.ir.build import build
 from hepq.compiler.ir.node import Module
 from hepq.compiler.lower.torch.module import to_torch
 from hepq.core.diagnostics.diagnostic import HepqError, Sink

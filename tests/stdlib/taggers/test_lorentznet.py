@@ -15,9 +15,9 @@ import torch
 import hepq
 from benchmarks.shared import data
 from benchmarks.shared.stdlib_programs import event_of, module_of, moved_weights
-from hepq.compiler.driver.build import Built
 from hepq.compiler.driver.compilation import build_file, compile_file
 from hepq.compiler.driver.options import Options
+from hepq.compiler.ir.build import Built
 from hepq.compiler.ir.interpret import run
 from hepq.compiler.lower.torch.module import pad_events, to_torch
 from hepq.compiler.schema.events import read_inputs

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from benchmarks.taggers import tagger_programs as programs
-from hepq.compiler.driver.build import Built
+from hepq.compiler.ir.build import Built
 from hepq.compiler.ir.interpret import run
 from hepq.compiler.lower.torch.module import pad_events, to_torch
 from hepq.compiler.passes.base import run_pipeline

@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.taggers import tagger_networks as networks
 from benchmarks.taggers import tagger_programs as programs
-from hepq.compiler.driver.build import Built
+from hepq.compiler.ir.build import Built
 from hepq.compiler.ir.interpret import run
 from hepq.compiler.ir.node import Module
 from hepq.compiler.lower.torch.module import pad_events, to_torch

@@ -20,10 +20,10 @@ from typer.testing import CliRunner, Result
 
 import hepq
 from hepq.cli import app
+from hepq.compiler.backends.onnx import write
 from hepq.compiler.driver.compilation import compile_file
 from hepq.compiler.driver.options import Options
 from hepq.compiler.lower.onnx import Lowered
-from hepq.compiler.lower.onnx.file import write
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.core.errors import ArtifactError, DataError
 from hepq.runtime.artifact.golden import Golden
@@ -162,7 +162,7 @@ def test_missing_packages_say_what_to_install(tmp_path: Path, monkeypatch: pytes
 def test_without_onnxruntime_it_is_written_and_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = tmp_path / "m.hepq"
     source.write_text(PROGRAM)
-    monkeypatch.setattr("hepq.compiler.lower.onnx.file.find_spec", lambda name: None)
+    monkeypatch.setattr("hepq.compiler.backends.onnx.find_spec", lambda name: None)
     done = hepqc("compile", source, "--target", "onnx")
     assert done.exit_code == 0
     assert "not run: onnxruntime is not installed" in done.output

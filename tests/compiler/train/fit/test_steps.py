@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hepq.compiler.driver.build_training import build_training_file
+from hepq.compiler.driver.compilation import build_training_file
 from hepq.compiler.lower.torch.module import TorchModule, to_torch
 from hepq.compiler.train import Recipe
 from hepq.compiler.train.data.events import resolved

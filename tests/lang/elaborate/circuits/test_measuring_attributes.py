@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hepq.compiler.driver.build import build, require_sizes
+from hepq.compiler.ir.build import build, require_sizes
 from hepq.core.diagnostics.diagnostic import HepqError, Sink
 from hepq.lang.modules import load
 from tests.support.circuits import codes

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checked program to IR: elaborates a model with a builder that makes nodes."""
+"""Checked program to IR: elaborates a model, or a training, with a builder that makes nodes."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,10 +16,13 @@ from hepq.core.source import Span
 from hepq.core.types import Type
 from hepq.lang.declarations.dataset import feeds
 from hepq.lang.declarations.model import ModelPlan, elaborate_model, sized
-from hepq.lang.declarations.train import TrainPlan
+from hepq.lang.declarations.train import TrainPlan, elaborate_train
 from hepq.lang.elaborate.evaluate import Elaborator
-from hepq.lang.modules import Program
+from hepq.lang.modules import Program, name_span
 from hepq.lang.syntax import ast
+
+#: outputs of a training's module that are not scored
+LOSS, WEIGHT = "loss", "weight"
 
 
 class NodeBuilder:
@@ -64,6 +67,62 @@ def build(
             outputs = {name: t.handle for name, t in plan.outputs.items()}
             return Built(Module(plan.name, inputs, outputs), plan, program)
     raise HepqError(sink.items)
+
+
+def loss_name(step: str) -> str:
+    return f"{LOSS}.{step}" if step else LOSS
+
+
+def build_training(
+    program: Program,
+    sink: Sink,
+    name: str | None = None,
+    *,
+    model: str | None = None,
+    dataset: str | None = None,
+    dims: Mapping[str, int] | None = None,
+    statics: Mapping[str, Any] | None = None,
+    use_dataset: bool = True,
+) -> Built | None:
+    """The training ``name`` of a checked program, or its only one; None if it has none.
+
+    Its losses, and what is scored, are outputs of one module; labels and noise are inputs.
+    Raises HepqError with everything that is wrong.
+    """
+    decl = _training(program, name)
+    if decl is None:
+        return None
+    ctx = Elaborator(program, NodeBuilder(), sink)
+    ctx.open_dims = sized(dims or {})
+    plan = elaborate_train(ctx, decl, program.main.name, static_values(statics or {}), dataset, model)
+    if plan is None or sink.errors:
+        raise HepqError(sink.items)
+    outputs = {name: t.handle for name, t in plan.outputs.items()}
+    outputs |= {loss_name(step.name): step.loss.handle for step in plan.steps}
+    outputs |= {} if plan.weight is None else {WEIGHT: plan.weight.handle}
+    module = Module(plan.name, tuple(t.handle for t in plan.inputs.values()), outputs)
+    plan = replace(plan, blocks={**_unbound(plan, module, program), **plan.blocks})
+    model = ModelPlan(plan.name, program.main.name, plan.inputs, plan.outputs, plan.dataset, plan.instances, ())
+    return Built(module, model, program, plan)
+
+
+def _unbound(plan: TrainPlan, module: Module, program: Program) -> dict[str, str]:
+    """Path of each block of the program that has weights and is applied without a name, once; and what it is."""
+    with_weights = {path.partition(".")[0] for path in module.params if "." in path}
+    applied = {i.path: i.block for i in plan.instances if i.path in with_weights and i.module == program.main.name}
+    return {path: block for path, block in applied.items() if list(applied.values()).count(block) == 1}
+
+
+def _training(program: Program, name: str | None) -> ast.TrainDecl | None:
+    found = {d.name: d for d in program.main.file.decls if isinstance(d, ast.TrainDecl)}
+    if name is not None and name not in found:
+        close = near(name, found)
+        help = None if close else f"it has {', '.join(found) or 'none'}"
+        raise HepqError([diag("HQ0658", found=f"no training `{name}`", near=close, help=help)])
+    if name is None and len(found) > 1:
+        where = [name_span(d.span, d.name) for d in found.values()]
+        raise HepqError([diag("HQ0658", where[0], found=f"several trainings: {', '.join(found)}")])
+    return found.get(name or "", next(iter(found.values()), None))
 
 
 def _is_of_training(program: Program, fn: Any, data: ast.DatasetDecl) -> bool:
