@@ -91,8 +91,7 @@ def test_a_wrong_pass_is_named(program: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("op", LINES)
 def test_a_wrong_emitter_is_named(op: str, program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    table: dict[str, Any] = mathfn.UNARY if op in mathfn.UNARY else mathfn.BINARY
-    monkeypatch.setitem(table, op, lambda *args: args[0] * expressions.const(0.5))
+    monkeypatch.setitem(mathfn.FUNCTIONS, op, lambda *args: args[0] * expressions.const(0.5))
     made = found(program).difference
     assert made is not None
     assert (made.stage, made.found[: len(op) + 2]) == ("code for cpu", f"`{op}`")
@@ -131,7 +130,7 @@ def test_the_commands_say_where(program: Path, monkeypatch: pytest.MonkeyPatch) 
     assert done.exit_code == 0, done.output
     # of three events one is empty, which is not scored
     assert "agrees   code for cpu\nagrees   m.hepqx\nall agree with the reference on 2 golden events" in done.output
-    monkeypatch.setitem(mathfn.UNARY, "tanh", mathfn.UNARY["sin"])
+    monkeypatch.setitem(mathfn.FUNCTIONS, "tanh", mathfn.FUNCTIONS["sin"])
     for done in (hepqc("verify", artifact, "--bisect"), hepqc("compile", program, "--init", "1", "--bisect")):
         assert done.exit_code == 1
         assert "differs  code for cpu: `tanh` of golden event" in done.output
