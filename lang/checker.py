@@ -5,24 +5,20 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from hepq.core.diagnostics.catalogue import diag, near
+from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import MORE, Diagnostic, Sink
 from hepq.core.source import Source
-from hepq.lang.declarations.checkpoint import check_placeholders, check_tables
-from hepq.lang.declarations.dataset import elaborate_dataset, feeds
+from hepq.lang.declarations.checkpoint import check_tables
+from hepq.lang.declarations.dataset import feeds
 from hepq.lang.declarations.model import elaborate_model, warn_unused_inputs
-from hepq.lang.declarations.train import elaborate_train
-from hepq.lang.elaborate.attributes import check_attributes
 from hepq.lang.elaborate.builder import NullBuilder
-from hepq.lang.elaborate.calls import check_numbering, check_result, run_body
-from hepq.lang.elaborate.circuits.circuits import check_circuit
-from hepq.lang.elaborate.context import Context, Frame, Reported, bounded, known
+from hepq.lang.elaborate.context import Context, Frame, Reported, bounded
 from hepq.lang.elaborate.evaluate import Elaborator
-from hepq.lang.elaborate.names import constant, dim_size
-from hepq.lang.elaborate.signature import STATIC_KINDS, bind_any, pattern
+from hepq.lang.elaborate.signature import pattern
 from hepq.lang.elaborate.work import Work
 from hepq.lang.modules import Program
 from hepq.lang.syntax import ast
+from hepq.lang.syntax.declaration import declaration_of
 
 
 def check(program: Program, sink: Sink, work: Work | None = None) -> None:
@@ -33,7 +29,8 @@ def check(program: Program, sink: Sink, work: Work | None = None) -> None:
             break
         ctx = Elaborator(program, NullBuilder(), sink, work)
         with suppress(Reported), bounded(ctx, decl):
-            _declaration(ctx, decl, main.name)
+            ctx.frames.append(Frame(main.name))
+            declaration_of(decl).check(ctx, decl, main.name)
     _pair(program, sink, work)
     sink.items.sort(key=lambda d: _place(d, main.file.span.source))
 
@@ -44,50 +41,6 @@ def _place(d: Diagnostic, main: Source) -> tuple[int, int]:
         return 2, 0
     inside = bool(d.labels) and d.labels[0].span.source is main
     return int(inside), d.labels[0].span.start if inside else 0
-
-
-def _declaration(ctx: Context, decl: ast.Decl, module: str) -> None:
-    ctx.frames.append(Frame(module))
-    match decl:
-        case ast.DimDecl(op=op, names=names):
-            if op is not None:
-                for name in names:
-                    dim_size(ctx, decl, name, module)
-        case ast.ConstDecl():
-            constant(ctx, decl, module)
-        case ast.FnDecl():
-            check_attributes(ctx, decl.attrs)
-            _generic(ctx, decl, module)
-        case ast.CircuitDecl():
-            check_attributes(ctx, decl.attrs)
-            bind_any(ctx, decl)
-            check_circuit(ctx, decl)
-        case ast.DatasetDecl():
-            check_attributes(ctx, decl.attrs)
-            elaborate_dataset(ctx, decl, module)
-        case ast.TrainDecl():
-            check_attributes(ctx, decl.attrs)
-            ctx.frames.pop()
-            elaborate_train(ctx, decl, module, {})
-        case ast.CheckpointDecl(block=block):
-            binding = ctx.program.modules[module].scope.get(block)
-            check_placeholders(ctx, decl)
-            if binding is None or not isinstance(binding.decl, ast.FnDecl) or binding.decl.kind == "fn":
-                blocks = [n for n, b in ctx.program.modules[module].scope.items() if isinstance(b.decl, ast.FnDecl)]
-                ctx.error("HQ0640", decl.span, name=block, near=near(block, blocks))
-
-
-def _generic(ctx: Context, decl: ast.FnDecl, module: str) -> None:
-    """Check a body for any argument its signature admits."""
-    frame = Frame(module, owns_params=decl.kind != "fn", decl=decl)
-    ctx.frames.append(frame)
-    bind_any(ctx, decl)
-    if decl.ret is not None and decl.ret.name not in STATIC_KINDS:
-        with suppress(Reported):
-            pattern(ctx, decl.ret)
-    result = run_body(ctx, decl.body, decl.span)
-    check_numbering(ctx, decl)
-    check_result(ctx, decl, known(result), [], decl.span)
 
 
 def _pair(program: Program, sink: Sink, work: Work) -> None:

@@ -15,9 +15,9 @@ from hepq.core.diagnostics.catalogue import diag, near
 from hepq.core.diagnostics.diagnostic import Diagnostic, Label, Sink
 from hepq.core.source import Source, Span
 from hepq.lang.syntax import ast
-from hepq.lang.syntax.limits import MAX_MODULES, allow_deep_recursion
+from hepq.lang.syntax.declaration import declaration_of
 from hepq.lang.syntax.parser import grammar_text, parse
-from hepq.lang.syntax.reading import read_source
+from hepq.lang.syntax.reading import MAX_MODULES, allow_deep_recursion, read_source
 from hepq.lang.syntax.results_cache import kept
 
 MAIN = "main"
@@ -72,15 +72,8 @@ def _resolved(path: Path) -> Path:
 
 
 def declared_names(decl: ast.Decl) -> tuple[str, ...]:
-    """Names that a declaration brings into its module; a checkpoint brings none, being found by its block."""
-    match decl:
-        case ast.Import(path=path, alias=alias):
-            return (alias or path[-1],)
-        case ast.FromImport(names=names) | ast.DimDecl(names=names):
-            return names
-        case ast.CheckpointDecl():
-            return ()
-    return (decl.name,)
+    """Names that a declaration brings into its module."""
+    return declaration_of(decl).names(decl)
 
 
 def name_span(within: Span, name: str) -> Span:
@@ -225,7 +218,8 @@ def library_module(name: str) -> tuple[ast.File, tuple[Diagnostic, ...]] | None:
 @cache
 def _parser() -> bytes:
     """All that a syntax tree depends on besides its text."""
-    code = (*sorted((Path(__file__).parent / "syntax").glob("*.py")), Path(__file__).parents[1] / "core" / "source.py")
+    here = Path(__file__).parent
+    code = [*sorted(here.glob("syntax/*.py")), *sorted(here.glob("declarations/*.py")), here.parent / "core/source.py"]
     return grammar_text().encode() + b"".join(file.read_bytes() for file in code)
 
 

@@ -22,7 +22,7 @@ LAYERS = {
 }
 #: package -> its folders and files, from the lowest: none imports one to its right; those not listed are free
 ORDER = {
-    "lang": "syntax modules elaborate declarations format checker",
+    "lang": "syntax modules elaborate format declarations checker",
     "compiler": "ir passes circuits targets golden lower schema weights hybrid backends driver train importers",
     "runtime": "artifact events engine report quantum",
     "hepq": "draw cli",

@@ -15,7 +15,7 @@ from hepq.compiler.driver.check import check_path
 from hepq.core.diagnostics.catalogue import entries
 from hepq.core.diagnostics.diagnostic import Diagnostic
 from hepq.core.diagnostics.render import render_text
-from hepq.lang.syntax.limits import MAX_BYTES
+from hepq.lang.syntax.reading import MAX_BYTES
 
 ROOT = Path(__file__).resolve().parents[1]
 BAD = Path("tests/bad")

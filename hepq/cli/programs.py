@@ -73,8 +73,7 @@ def fmt(
 def _stdin() -> str:
     """Text from standard input. Raises HepqError if it is too long, or not UTF-8."""
     from hepq.core.diagnostics.diagnostic import HepqError, Sink
-    from hepq.lang.syntax.limits import MAX_BYTES
-    from hepq.lang.syntax.reading import source_of
+    from hepq.lang.syntax.reading import MAX_BYTES, source_of
 
     sink = Sink()
     source = source_of(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>", sink)

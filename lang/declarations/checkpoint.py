@@ -9,11 +9,13 @@ from hepq.core.diagnostics.catalogue import diag, near
 from hepq.lang.elaborate.context import Context, Instance
 from hepq.lang.modules import ModuleAst
 from hepq.lang.syntax import ast
+from hepq.lang.syntax.build import attributed, node
+from hepq.lang.syntax.declaration import Declaration, register
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
-def check_placeholders(ctx: Context, decl: ast.CheckpointDecl) -> None:
+def _check_placeholders(ctx: Context, decl: ast.CheckpointDecl) -> None:
     """Report placeholders of a right side that the left side does not have."""
     for entry in decl.entries:
         theirs, ours = (set(_PLACEHOLDER.findall(side)) for side in (entry.theirs, entry.ours))
@@ -46,3 +48,28 @@ def _check_table(ctx: Context, decl: ast.CheckpointDecl, instance: Instance) -> 
 
 def _pattern(ours: str) -> str:
     return "[^.]+".join(map(re.escape, _PLACEHOLDER.sub("\0", ours).split("\0")))
+
+
+def _check(ctx: Context, decl: ast.CheckpointDecl, module: str) -> None:
+    scope = ctx.program.modules[module].scope
+    binding = scope.get(decl.block)
+    _check_placeholders(ctx, decl)
+    if binding is None or not isinstance(binding.decl, ast.FnDecl) or binding.decl.kind == "fn":
+        blocks = [n for n, b in scope.items() if isinstance(b.decl, ast.FnDecl)]
+        ctx.error("HQ0640", decl.span, name=decl.block, near=near(decl.block, blocks))
+
+
+register(
+    Declaration(
+        ast.CheckpointDecl,
+        words=("checkpoint",),
+        rules={"checkpoint": attributed(ast.CheckpointDecl, items=2), "map_entry": node(ast.MapEntry)},
+        written={
+            ast.CheckpointDecl: lambda f, d: f.braced(d, f"checkpoint {d.name} for {d.block} ", d.entries),
+            ast.MapEntry: lambda f, entry: f'"{entry.theirs}" -> "{entry.ours}"',
+        },
+        check=_check,
+        names=lambda d: (),  # it is found by its block
+        tall=lambda d: True,
+    )
+)

@@ -5,16 +5,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from lark.tree import Meta
+
 from hepq.core.source import Span
 from hepq.core.types import UNITS, Dim, Type
+from hepq.lang.elaborate.attributes import check_attributes
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.calls import bind
 from hepq.lang.elaborate.context import Context, Frame, Reported
 from hepq.lang.elaborate.names import lookup_dim
 from hepq.lang.elaborate.signature import annotate, concrete_type
 from hepq.lang.elaborate.values import UNKNOWN, Value
+from hepq.lang.format.layout import Doc, group
+from hepq.lang.format.program import Formatter, wrapped
 from hepq.lang.modules import name_span
 from hepq.lang.syntax import ast
+from hepq.lang.syntax.build import Build, Children, attributed, node, plain
+from hepq.lang.syntax.declaration import Declaration, register
 
 POLICIES: dict[str, tuple[str, ...]] = {
     "nan": ("error", "drop", "zero"),
@@ -186,3 +193,57 @@ def _label(ctx: Context, item: ast.LabelItem) -> LabelPlan:
     if "*" not in item.pattern:
         return LabelPlan(item.name, dim, (item.pattern,))
     return LabelPlan(item.name, dim, tuple(item.pattern.replace("*", e) for e in dim.entries))
+
+
+def _check(ctx: Context, decl: ast.DatasetDecl, module: str) -> None:
+    check_attributes(ctx, decl.attrs)
+    elaborate_dataset(ctx, decl, module)
+
+
+def _order_item(b: Build, meta: Meta, c: Children) -> ast.OrderItem:
+    dim, key, direction = c
+    return ast.OrderItem(str(dim), key, descending=direction == "desc", span=b.span(meta))
+
+
+def _branch_item(b: Build, meta: Meta, c: Children) -> ast.BranchItem:
+    return ast.BranchItem(tuple(c[:-1]), c[-1], span=b.span(meta))
+
+
+def _branch_name(b: Build, meta: Meta, c: Children) -> tuple[str, str]:
+    name, branch = map(plain, c)
+    return name, name if branch is None else branch
+
+
+def _branch_written(f: Formatter, item: ast.BranchItem) -> Doc:
+    names = [n if n == branch else f'{n} = "{branch}"' for n, branch in item.branches]
+    return group(wrapped("branch ", names), ": ", f.type(item.type))
+
+
+register(
+    Declaration(
+        ast.DatasetDecl,
+        words=("dataset",),
+        items=("source", "branch", "order", "policy", "input", "label"),
+        rules={
+            "dataset": attributed(ast.DatasetDecl, items=1),
+            "source_item": node(ast.SourceItem),
+            "branch": _branch_item,
+            "branch_name": _branch_name,
+            "order": _order_item,
+            "policy": node(ast.PolicyItem),
+            "input": node(ast.InputItem),
+            "label": node(ast.LabelItem),
+        },
+        written={
+            ast.DatasetDecl: lambda f, d: f.braced(d, f"dataset {d.name} ", d.items),
+            ast.SourceItem: lambda f, i: group(f"source {i.name} = ", f.expr(i.value)),
+            ast.BranchItem: _branch_written,
+            ast.OrderItem: lambda f, i: group(f"order {i.dim} by ", f.expr(i.key), " desc" if i.descending else ""),
+            ast.PolicyItem: lambda f, i: group(f"policy {i.name} = ", f.expr(i.value)),
+            ast.InputItem: lambda f, i: group(f"input {i.name}", *f.typed(i.type), " = ", f.expr(i.value)),
+            ast.LabelItem: lambda f, i: f'label {i.name}: {i.dim} = "{i.pattern}"',
+        },
+        check=_check,
+        tall=lambda d: True,
+    )
+)

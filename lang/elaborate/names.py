@@ -19,6 +19,7 @@ from hepq.lang.elaborate.values import UNKNOWN, Builtin, Circuit, Function, Gate
 from hepq.lang.elaborate.work import MAX_CALL_DEPTH, MAX_ENTRIES, NAMES_A_STEP
 from hepq.lang.modules import declared_names, library_module, library_modules
 from hepq.lang.syntax import ast
+from hepq.lang.syntax.declaration import declaration_of
 
 CONSTANTS = {"pi": math.pi, "inf": math.inf}
 #: of consts and dims; deeper than calls, so that a recursion is found in the call
@@ -104,8 +105,8 @@ def declared(ctx: Context, module: str, name: str, span: Span) -> Value | None:
             return _dim(ctx, decl, name, home)
         case ast.ConstDecl():
             return constant(ctx, decl, home)
-    kind = "module" if isinstance(decl, ast.Import) else type(decl).__name__.removesuffix("Decl").lower()
-    return ctx.error("HQ0104", span, name=name, kind=kind)
+    kind = declaration_of(decl)
+    return ctx.error("HQ0104", span, name=name, kind=kind.kind or kind.words[0])
 
 
 def imported(ctx: Context, e: ast.Expr) -> str | None:

@@ -1,21 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The canonical form of a program: ``parse(format_source(text)) == parse(text)``, and every comment is kept."""
+"""The canonical form of a program: ``parse(format_source(text)) == parse(text)``, and every comment is kept.
+
+There are no parentheses but those that are needed. Every comment is claimed by the innermost list of items whose
+brackets it stands in. There it follows an item on its line, or stands on lines of its own before one. A comment within
+an item, in no list of its own, moves before that item.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any, TypeVar
 
 from hepq.core.diagnostics.diagnostic import HepqError, Sink
 from hepq.core.source import Source, Span
-from hepq.lang.format.comments import Comments, Items, stacked
-from hepq.lang.format.expressions import ExpressionFormatter
-from hepq.lang.format.layout import HARD, SPACE, Doc, Remark, group, layout, nest
+from hepq.lang.format.layout import HARD, SOFT, SPACE, Comma, Doc, Remark, group, layout, nest
 from hepq.lang.syntax import ast
-from hepq.lang.syntax.limits import allow_deep_recursion
+from hepq.lang.syntax.declaration import WRITTEN, declaration_of
 from hepq.lang.syntax.parser import parse
+from hepq.lang.syntax.reading import allow_deep_recursion
 
 WIDTH = 100
 
@@ -32,8 +38,8 @@ def format_source(text: str, path: str = "<input>") -> str:
     file = parse(Source(path, text), sink)
     if sink.errors:
         raise HepqError(sink.errors)
-    printer = _Formatter(Comments(text, file.comments))
-    items = printer.comments.place(file.decls, 0, len(text), printer.declaration)
+    printer = Formatter(Comments(text, file.comments))
+    items = printer.comments.place(file.decls, 0, len(text), printer.written)
     out = layout(stacked(_spaced(items, file.decls)), WIDTH).strip("\n")
     return out + "\n" if out else ""
 
@@ -45,7 +51,8 @@ def _spaced(items: Items, decls: Sequence[ast.Decl]) -> Items:
         item = placed[i]
         if item.blank or any(blank for blank, _ in item.before):
             continue
-        if not (_tall(above) or _tall(below) or isinstance(above, _IMPORTS) != isinstance(below, _IMPORTS)):
+        tall = any(declaration_of(decl).tall(decl) for decl in (above, below))
+        if not tall and isinstance(above, _IMPORTS) == isinstance(below, _IMPORTS):
             continue
         if item.before:
             placed[i] = replace(item, before=((True, item.before[0][1]), *item.before[1:]))
@@ -55,41 +62,273 @@ def _spaced(items: Items, decls: Sequence[ast.Decl]) -> Items:
 
 
 _IMPORTS = (ast.Import, ast.FromImport)
-_Item = ast.Stmt | ast.DatasetEntry | ast.MapEntry | ast.TrainEntry
 
 
-def _tall(decl: ast.Decl) -> bool:
-    if isinstance(decl, ast.FnDecl):
-        return isinstance(decl.body, tuple) or bool(decl.attrs)
-    return isinstance(decl, (ast.CircuitDecl, ast.DatasetDecl, ast.CheckpointDecl, ast.TrainDecl))
+N = TypeVar("N", bound=ast.Node)
 
 
-class _Formatter(ExpressionFormatter):
-    """Declarations and statements."""
+@dataclass(frozen=True)
+class Placed:
+    """An item as laid out, the comments before it (with whether a blank line precedes each) and the one after it."""
 
-    def declaration(self, d: ast.Decl) -> Doc:
-        match d:
-            case ast.Import(path=path, alias=alias):
-                return f"import {'.'.join(path)}" + (f" as {alias}" if alias else "")
-            case ast.FromImport(path=path, names=names):
-                return _wrapped(f"from {'.'.join(path)} import ", names)
-            case ast.DimDecl(names=names, op=op, value=value):
-                head = _wrapped("dim ", names)
-                return head if value is None else group(head, f" {op} ", self.expr(value))
-            case ast.ConstDecl(name=name, type=type, value=value):
-                return group(f"const {name}", *self._typed(type), " = ", self.expr(value))
-            case ast.FnDecl():
-                return self._function(d)
-            case ast.CircuitDecl():
-                return self._circuit(d)
-            case ast.DatasetDecl(name=name, items=entries):
-                return group(*self._attributes(d.attrs), f"dataset {name} ", self._block(entries, d.span))
-            case ast.TrainDecl(name=name, items=steps):
-                return group(*self._attributes(d.attrs), f"train {name} ", self._block(steps, d.span))
-            case ast.CheckpointDecl(name=name, block=block, entries=entries):
+    doc: Doc
+    before: tuple[tuple[bool, str], ...]
+    blank: bool  #: a blank line stood before the item itself
+    after: str | None
+
+
+@dataclass(frozen=True)
+class Items:
+    """The contents of a pair of brackets or of the file."""
+
+    placed: tuple[Placed, ...]
+    opening: str | None  #: a comment right after the opening bracket
+    dangling: tuple[tuple[bool, str], ...]  #: comments after the last item
+
+    @property
+    def commented(self) -> bool:
+        return bool(self.opening or self.dangling or any(p.before or p.after for p in self.placed))
+
+
+class Comments:
+    """The comments of a file that no item has claimed yet."""
+
+    def __init__(self, text: str, comments: Sequence[ast.Comment]) -> None:
+        self._text = text
+        self._all = comments
+        self._starts = [c.span.start for c in comments]
+        self._free = [True] * len(comments)
+
+    def place(self, items: Sequence[N], start: int, end: int, doc: Callable[[N], Doc]) -> Items:
+        """Lay out ``items`` with ``doc`` and share among them the comments in ``[start, end)``."""
+        placed: list[Placed] = []
+        opening = self._after(start, items[0].span.start if items else end)
+        at = self._line_end(start) if opening else start
+        for i, item in enumerate(items):
+            before, at = self._own_lines(at, item.span.start, first=not placed)
+            blank = self._blank(at, item.span.start) and bool(placed or before)
+            body = doc(item)
+            inner = [(False, self._all[k].text) for k in self._take(item.span.start, item.span.end)]
+            if inner:
+                inner[0] = (blank, inner[0][1])
+                blank = False
+            limit = items[i + 1].span.start if i + 1 < len(items) else end
+            after = self._after(item.span.end, limit)
+            at = self._line_end(item.span.end) if after else item.span.end
+            placed.append(Placed(body, (*before, *inner), blank, after))
+        dangling, _ = self._own_lines(at, end, first=not placed)
+        return Items(tuple(placed), opening, tuple(dangling))
+
+    def _range(self, start: int, end: int) -> range:
+        return range(bisect_left(self._starts, start), bisect_left(self._starts, end))
+
+    def _take(self, start: int, end: int) -> list[int]:
+        taken = [i for i in self._range(start, end) if self._free[i]]
+        for i in taken:
+            self._free[i] = False
+        return taken
+
+    def _after(self, start: int, limit: int) -> str | None:
+        """Claim the comment that ends the line of ``start``, if it stands before ``limit``."""
+        for i in self._range(start, limit)[:1]:
+            if self._free[i] and not self._all[i].own_line and "\n" not in self._text[start : self._starts[i]]:
+                self._free[i] = False
+                return self._all[i].text
+        return None
+
+    def _own_lines(self, start: int, end: int, *, first: bool) -> tuple[list[tuple[bool, str]], int]:
+        """Claim the comments in a range; with each, whether a blank line precedes it."""
+        out: list[tuple[bool, str]] = []
+        at = start
+        for i in self._take(start, end):
+            blank = self._blank(at, self._starts[i]) and not (first and not out)
+            out.append((blank, self._all[i].text))
+            at = self._all[i].span.end
+        return out, at
+
+    def _line_end(self, start: int) -> int:
+        end = self._text.find("\n", start)
+        return len(self._text) if end < 0 else end
+
+    def _blank(self, start: int, end: int) -> bool:
+        return any(not line.strip(" \t\r,") for line in self._text[start:end].split("\n")[1:-1])
+
+
+def stacked(items: Items) -> list[Doc]:
+    """Items one below the other, comments and single blank lines kept; begins without a newline."""
+    out: list[Doc] = []
+
+    def line(blank: bool, *docs: Doc) -> None:
+        if out:
+            out.extend([HARD, HARD] if blank else [HARD])
+        out.extend(docs)
+
+    for item in items.placed:
+        for blank, text in item.before:
+            line(blank, text)
+        line(item.blank, item.doc, *([Remark(item.after)] if item.after else []))
+    for blank, text in items.dangling:
+        line(blank, text)
+    return out
+
+
+#: binding strength, loosest first: the rules of the grammar from `expr` to `atom`
+_EXPR, _OR, _AND, _NOT, _COMPARE, _PIPE, _RANGE, _SUM, _PRODUCT, _SIGNED, _POWER, _POSTFIX, _ATOM = range(13)
+_BINARY = {
+    "or": _OR, "and": _AND, **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), _COMPARE), "+": _SUM, "-": _SUM,
+    "*": _PRODUCT, "/": _PRODUCT, "%": _PRODUCT, "^": _POWER,
+}  # fmt: skip
+
+
+def strength(e: ast.Expr) -> int:
+    match e:
+        case ast.If():
+            return _EXPR
+        case ast.Binary(op=op):
+            return _BINARY[op]
+        case ast.Unary(op=op):
+            return _NOT if op == "not" else _SIGNED
+        case ast.Pipe():
+            return _PIPE
+        case ast.Range():
+            return _RANGE
+        case ast.Field() | ast.Index() | ast.Call():
+            return _POSTFIX
+    return _ATOM
+
+
+class Formatter:
+    """Turns the syntax tree into documents; lists in brackets claim the comments that stand in them."""
+
+    def __init__(self, comments: Comments) -> None:
+        self.comments = comments
+
+    def expr(self, e: ast.Expr, least: int = _EXPR) -> Doc:
+        """``e``, in parentheses if it binds looser than ``least``."""
+        if strength(e) < least:
+            return group("(", self._bare(e), ")")
+        return self._bare(e)
+
+    def _bare(self, e: ast.Expr) -> Doc:
+        match e:
+            case ast.Name(id=name):
+                return name
+            case ast.Int() | ast.Float():
+                return e.text or repr(e.value)
+            case ast.Quantity():
+                return e.text or f"{e.value!r} {e.unit}" + (f"^{e.power}" if e.power != 1 else "")
+            case ast.String(value=value):
+                return f'"{value}"'
+            case ast.Bool(value=value):
+                return "true" if value else "false"
+            case ast.ListExpr(items=items):
+                return self.bracketed("[", items, "]", e.span.start, e.span.end, self.expr)
+            case ast.TupleExpr(items=items):
+                return self.bracketed("(", items, ")", e.span.start, e.span.end, self.expr)
+            case ast.Field(base=base, name=name):
+                return group(self.expr(base, _POSTFIX), f".{name}")
+            case ast.Index(base=base, args=args):
                 return group(
-                    *self._attributes(d.attrs), f"checkpoint {name} for {block} ", self._block(entries, d.span)
+                    self.expr(base, _POSTFIX),
+                    self.bracketed("[", args, "]", base.span.end, e.span.end, self._arg),
                 )
+            case ast.Call(fn=fn, args=args):
+                return group(
+                    self.expr(fn, _POSTFIX),
+                    self.bracketed("(", args, ")", fn.span.end, e.span.end, self._arg),
+                )
+            case ast.If(cond=cond, then=then, orelse=orelse):
+                parts = ("if ", self.expr(cond, _OR)), ("then ", self.expr(then, _OR)), ("else ", self.expr(orelse))
+                return group(nest(*parts[0], SPACE, *parts[1], SPACE, *parts[2]))
+            case ast.Range(lo=lo, hi=hi):
+                return group(self.expr(lo, _RANGE), "..", self.expr(hi, _SUM))
+            case ast.Unary(op=op, operand=operand):
+                return group("not " if op == "not" else "-", self.expr(operand, strength(e)))
+            case ast.Binary(op="^", left=left, right=right):
+                # `20 GeV^2` would be one token
+                power = (
+                    group("(", self._bare(left), ")") if isinstance(left, ast.Quantity) else self.expr(left, _POSTFIX)
+                )
+                return group(power, "^", self.expr(right, _SIGNED))
+            case ast.Binary() | ast.Pipe():
+                return self._chain(e)
+
+    def _chain(self, e: ast.Binary | ast.Pipe) -> Doc:
+        """``a + b - c`` or ``x |> f |> g``: broken before each operator if too long."""
+        level = strength(e)
+        operands: list[ast.Expr] = []
+        operators: list[str] = []
+        left: ast.Expr = e
+        while isinstance(left, (ast.Binary, ast.Pipe)) and strength(left) == level:
+            if isinstance(left, ast.Pipe):
+                operands.append(left.fn)
+                operators.append("|>")
+                left = left.value
+            else:
+                operands.append(left.right)
+                operators.append(left.op)
+                left = left.left
+            if level == _COMPARE:
+                break
+        operands.append(left)
+        operands.reverse()
+        operators.reverse()
+        first, *later = operands
+        least = _POSTFIX if level == _PIPE else level + 1
+        head = self.expr(first, level + 1)
+        items = self.comments.place(later, first.span.end, later[-1].span.end, lambda o: self.expr(o, least))
+        parts: list[Doc] = [Remark(items.opening)] if items.opening else []
+        for item, operator in zip(items.placed, operators, strict=True):
+            for _, text in item.before:
+                parts += [HARD, text]
+            parts += [HARD if item.before else SPACE, f"{operator} ", item.doc]
+            if item.after:
+                parts.append(Remark(item.after))
+        return group(head, nest(*parts))
+
+    def _arg(self, a: ast.Arg) -> Doc:
+        value = self.expr(a.value)
+        return value if a.name is None else group(f"{a.name}=", value)
+
+    # --- brackets
+
+    def bracketed(
+        self, open: str, items: Sequence[N], close: str, start: int, end: int, doc: Callable[[N], Doc]
+    ) -> Doc:
+        """``(a, b)``, or one item on each line; claims the comments in ``[start, end)``."""
+        placed = self.comments.place(items, start, end, doc)
+        if placed.commented:
+            return _broken(open, placed, close)
+        docs = [p.doc for p in placed.placed]
+        if not docs:
+            return open + close
+        inner: list[Doc] = [docs[0]]
+        for item in docs[1:]:
+            inner += [",", SPACE, item]
+        return group(open, nest(SOFT, *inner, Comma()), SOFT, close)
+
+    # --- types and parameters
+
+    def type(self, t: ast.TypeExpr) -> Doc:
+        dims: list[Doc] = ["..."] if t.rest else []
+        dims += [self.expr(d) for d in t.dims]
+        power = f"^{t.power}" if t.power != 1 else ""
+        if not dims:
+            return t.name + power
+        inner: list[Doc] = [dims[0]]
+        for dim in dims[1:]:
+            inner += [", ", dim]
+        return group(f"{t.name}{power}[", *inner, "]")
+
+    def param(self, p: ast.Param) -> Doc:
+        parts: list[Doc] = [p.name]
+        if p.type is not None:
+            parts += [": ", self.type(p.type)]
+        if p.default is not None:
+            parts += [" = ", self.expr(p.default)]
+        return group(*parts)
+
+    # --- declarations and statements
 
     def _attributes(self, attrs: Sequence[ast.Attr]) -> list[Doc]:
         out: list[Doc] = []
@@ -100,18 +339,11 @@ class _Formatter(ExpressionFormatter):
             out.append(HARD)
         return out
 
-    def _function(self, d: ast.FnDecl) -> Doc:
-        header = self._header(d.kind, d)
-        ret: list[Doc] = [] if d.ret is None else [" -> ", self.type(d.ret)]
-        if isinstance(d.body, tuple):
-            return group(*header, *ret, " ", self._block(d.body, d.span))
-        return group(*header, *ret, " =", group(nest(SPACE, self.expr(d.body))))
+    def braced(self, d: Any, head: str, items: Sequence[ast.Node]) -> Doc:
+        """A declaration with its attributes and a block of items."""
+        return group(*self._attributes(d.attrs), head, self.block(items, d.span))
 
-    def _circuit(self, d: ast.CircuitDecl) -> Doc:
-        header = self._header("circuit", d)
-        return group(*header, " on ", self.param(d.register), " ", self._block(d.body, d.span))
-
-    def _header(self, keyword: str, d: ast.FnDecl | ast.CircuitDecl) -> list[Doc]:
+    def header(self, keyword: str, d: ast.FnDecl | ast.CircuitDecl) -> list[Doc]:
         start = d.attrs[-1].span.end if d.attrs else d.span.start
         pairs = _brackets(Span(d.span.source, start, d.span.end))
         out: list[Doc] = [*self._attributes(d.attrs), f"{keyword} {d.name}"]
@@ -119,57 +351,39 @@ class _Formatter(ExpressionFormatter):
             out.append(self.bracketed("[", d.statics, "]", *pairs[0], self.param))
         return [*out, self.bracketed("(", d.params, ")", *pairs[bool(d.statics)], self.param)]
 
-    def _typed(self, type: ast.TypeExpr | None) -> list[Doc]:
+    def typed(self, type: ast.TypeExpr | None) -> list[Doc]:
         return [] if type is None else [": ", self.type(type)]
 
     # --- bodies
 
-    def _block(self, items: Sequence[_Item], owner: Span) -> Doc:
+    def block(self, items: Sequence[ast.Node], owner: Span) -> Doc:
         """``{ … }``, one item on each line; the braces are the last brackets of ``owner``."""
-        placed = self.comments.place(items, *_brackets(owner)[-1], self._item)
+        placed = self.comments.place(items, *_brackets(owner)[-1], self.written)
         opening: list[Doc] = [Remark(placed.opening)] if placed.opening else []
         inner = stacked(placed)
         if not inner and not opening:
             return "{}"
         return group("{", *opening, nest(*([HARD] if inner else []), *inner), HARD, "}")
 
-    def _item(self, s: _Item) -> Doc:
+    def written(self, s: ast.Node) -> Doc:
         match s:
-            case ast.Bind(targets=targets, type=type, value=value):
-                return group(", ".join(targets), *self._typed(type), " = ", self.expr(value))
-            case ast.ParamDecl(name=name, type=type, init=init, buffer=buffer):
-                head = group("buffer " if buffer else "param ", name, ": ", self.type(type))
+            case ast.Bind(targets=targets, type=t, value=value):
+                return group(", ".join(targets), *self.typed(t), " = ", self.expr(value))
+            case ast.ParamDecl(name=name, type=t, init=init, buffer=buffer):
+                head = group("buffer " if buffer else "param ", name, ": ", self.type(t))
                 return head if init is None else group(head, " ~ ", self.expr(init))
             case ast.LocalDim(name=name, size=size):
                 return group(f"dim {name} = ", self.expr(size))
             case ast.For(targets=targets, iter=iter, body=body):
-                return group(f"for {', '.join(targets)} in ", self.expr(iter), " ", self._block(body, s.span))
+                return group(f"for {', '.join(targets)} in ", self.expr(iter), " ", self.block(body, s.span))
             case ast.Return(value=value):
                 return group("return ", self.expr(value))
             case ast.Do(call=call):
                 return self.expr(call)
-            case ast.SourceItem(name=name, value=value):
-                return group(f"source {name} = ", self.expr(value))
-            case ast.BranchItem(branches=branches, type=type):
-                names = [n if n == branch else f'{n} = "{branch}"' for n, branch in branches]
-                return group(_wrapped("branch ", names), ": ", self.type(type))
-            case ast.OrderItem(dim=dim, key=key, descending=descending):
-                return group(f"order {dim} by ", self.expr(key), " desc" if descending else "")
-            case ast.PolicyItem(name=name, value=value):
-                return group(f"policy {name} = ", self.expr(value))
-            case ast.InputItem(name=name, type=type, value=value):
-                return group(f"input {name}", *self._typed(type), " = ", self.expr(value))
-            case ast.LabelItem(name=name, dim=dim, pattern=pattern):
-                return f'label {name}: {dim} = "{pattern}"'
-            case ast.NoiseItem(name=name, type=type, init=init):
-                return group(f"noise {name}: ", self.type(type), " ~ ", self.expr(init))
-            case ast.StepItem(name=name, items=items):
-                return group(f"step {name} ", self._block(items, s.span))
-            case ast.MapEntry(theirs=theirs, ours=ours):
-                return f'"{theirs}" -> "{ours}"'
+        return WRITTEN[type(s)](self, s)
 
 
-def _wrapped(head: str, names: Sequence[str]) -> Doc:
+def wrapped(head: str, names: Sequence[str]) -> Doc:
     """``head a, b, c``, filling lines; the first name stays on the line of ``head``."""
     parts: list[Doc] = [head + names[0]]
     for name in names[1:]:
@@ -192,3 +406,20 @@ def _brackets(span: Span) -> list[tuple[int, int]]:
             if depth == 0:
                 pairs.append((start, match.start()))
     return pairs
+
+
+def _broken(open: str, items: Items, close: str) -> Doc:
+    """One item per line, with comments."""
+    parts: list[Doc] = [open]
+    if items.opening:
+        parts.append(Remark(items.opening))
+    inner: list[Doc] = []
+    for item in items.placed:
+        for _, text in item.before:
+            inner += [HARD, text]
+        inner += [HARD, item.doc, ","]
+        if item.after:
+            inner.append(Remark(item.after))
+    for _, text in items.dangling:
+        inner += [HARD, text]
+    return group(*parts, nest(*inner), HARD, close)

@@ -6,25 +6,141 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hepq.lang.syntax.ast_expr import Arg as Arg
-from hepq.lang.syntax.ast_expr import Binary as Binary
-from hepq.lang.syntax.ast_expr import Bool as Bool
-from hepq.lang.syntax.ast_expr import Call as Call
-from hepq.lang.syntax.ast_expr import Expr as Expr
-from hepq.lang.syntax.ast_expr import Field as Field
-from hepq.lang.syntax.ast_expr import Float as Float
-from hepq.lang.syntax.ast_expr import If as If
-from hepq.lang.syntax.ast_expr import Index as Index
-from hepq.lang.syntax.ast_expr import Int as Int
-from hepq.lang.syntax.ast_expr import ListExpr as ListExpr
-from hepq.lang.syntax.ast_expr import Name as Name
-from hepq.lang.syntax.ast_expr import Node as Node
-from hepq.lang.syntax.ast_expr import Pipe as Pipe
-from hepq.lang.syntax.ast_expr import Quantity as Quantity
-from hepq.lang.syntax.ast_expr import Range as Range
-from hepq.lang.syntax.ast_expr import String as String
-from hepq.lang.syntax.ast_expr import TupleExpr as TupleExpr
-from hepq.lang.syntax.ast_expr import Unary as Unary
+from hepq.core.source import Span
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    span: Span = field(compare=False, repr=False)
+
+
+# --- expressions ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Name(Node):
+    """``x``, ``part``, ``part'`` (primes are kept in ``id``)."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class Int(Node):
+    value: int
+    text: str = field(compare=False, default="")
+
+
+@dataclass(frozen=True)
+class Float(Node):
+    value: float
+    text: str = field(compare=False, default="")
+
+
+@dataclass(frozen=True)
+class Quantity(Node):
+    """``20 GeV``, ``1.2 mm^2``: number and unit are one token."""
+
+    value: float
+    unit: str
+    power: int = 1
+    text: str = field(compare=False, default="")
+
+
+@dataclass(frozen=True)
+class String(Node):
+    value: str
+
+
+@dataclass(frozen=True)
+class Bool(Node):
+    value: bool
+
+
+@dataclass(frozen=True)
+class ListExpr(Node):
+    items: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class TupleExpr(Node):
+    """``(a, b)``; a single parenthesised expression leaves no node."""
+
+    items: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class Arg(Node):
+    name: str | None
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Field(Node):
+    """``base.name``"""
+
+    base: Expr
+    name: str
+
+
+@dataclass(frozen=True)
+class Index(Node):
+    """``base[args]``: static arguments of a function or block, or an element of a static list."""
+
+    base: Expr
+    args: tuple[Arg, ...]
+
+
+@dataclass(frozen=True)
+class Call(Node):
+    """``fn(args)``"""
+
+    fn: Expr
+    args: tuple[Arg, ...]
+
+
+@dataclass(frozen=True)
+class Unary(Node):
+    op: Literal["-", "not"]
+    operand: Expr
+
+
+@dataclass(frozen=True)
+class Binary(Node):
+    """Arithmetic ``+ - * / % ^``, comparison ``== != < <= > >=``, ``and or``."""
+
+    op: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True)
+class Pipe(Node):
+    """``value |> fn``: ``fn(value)``; ``value |> fn(y)``: ``fn(value, y)``."""
+
+    value: Expr
+    fn: Expr
+
+
+@dataclass(frozen=True)
+class Range(Node):
+    """``lo..hi``, half open."""
+
+    lo: Expr
+    hi: Expr
+
+
+@dataclass(frozen=True)
+class If(Node):
+    cond: Expr
+    then: Expr
+    orelse: Expr
+
+
+Expr = (
+    Name | Int | Float | Quantity | String | Bool | ListExpr | TupleExpr | Field | Index | Call | Unary | Binary
+    | Pipe | Range | If
+)  # fmt: skip
+
 
 # --- types, parameters ----------------------------------------------------------------------
 
@@ -101,6 +217,10 @@ Stmt = Bind | ParamDecl | LocalDim | For | Return | Do
 # --- declarations ---------------------------------------------------------------------------
 
 
+class Decl(Node):
+    """A declaration; ``lang/declarations`` has a file for each kind."""
+
+
 @dataclass(frozen=True)
 class Attr(Node):
     """``@invariant(permute(part))``"""
@@ -110,7 +230,7 @@ class Attr(Node):
 
 
 @dataclass(frozen=True)
-class Import(Node):
+class Import(Decl):
     """``import a.b as c``"""
 
     path: tuple[str, ...]
@@ -118,7 +238,7 @@ class Import(Node):
 
 
 @dataclass(frozen=True)
-class FromImport(Node):
+class FromImport(Decl):
     """``from a.b import x, y``"""
 
     path: tuple[str, ...]
@@ -126,7 +246,7 @@ class FromImport(Node):
 
 
 @dataclass(frozen=True)
-class DimDecl(Node):
+class DimDecl(Decl):
     """``dim a, b`` (open), ``dim xy = 2``, ``dim part <= 128`` (ragged), ``dim cls = [QCD, Hbb]``."""
 
     names: tuple[str, ...]
@@ -135,14 +255,14 @@ class DimDecl(Node):
 
 
 @dataclass(frozen=True)
-class ConstDecl(Node):
+class ConstDecl(Decl):
     name: str
     type: TypeExpr | None
     value: Expr
 
 
 @dataclass(frozen=True)
-class FnDecl(Node):
+class FnDecl(Decl):
     """``fn``, ``block`` or ``model``; ``body`` is a single expression (``= e``) or statements."""
 
     kind: Literal["fn", "block", "model"]
@@ -155,7 +275,7 @@ class FnDecl(Node):
 
 
 @dataclass(frozen=True)
-class CircuitDecl(Node):
+class CircuitDecl(Decl):
     """``circuit A[reps: int = 2](x: real[wire]) on q: qubit[wire] { … }``"""
 
     name: str
@@ -221,7 +341,7 @@ DatasetEntry = SourceItem | BranchItem | OrderItem | PolicyItem | InputItem | La
 
 
 @dataclass(frozen=True)
-class DatasetDecl(Node):
+class DatasetDecl(Decl):
     name: str
     items: tuple[DatasetEntry, ...]
     attrs: tuple[Attr, ...] = ()
@@ -236,7 +356,7 @@ class MapEntry(Node):
 
 
 @dataclass(frozen=True)
-class CheckpointDecl(Node):
+class CheckpointDecl(Decl):
     """``checkpoint weaver for ParticleNet { … }``: how a published state_dict names the block's weights."""
 
     name: str
@@ -266,17 +386,12 @@ TrainEntry = NoiseItem | StepItem | Bind
 
 
 @dataclass(frozen=True)
-class TrainDecl(Node):
+class TrainDecl(Decl):
     """``train Top { … }``: a dataset, a loss, and how to make it small."""
 
     name: str
     items: tuple[TrainEntry, ...]
     attrs: tuple[Attr, ...] = ()
-
-
-Decl = (
-    Import | FromImport | DimDecl | ConstDecl | FnDecl | CircuitDecl | DatasetDecl | CheckpointDecl | TrainDecl
-)  # fmt: skip
 
 
 @dataclass(frozen=True)

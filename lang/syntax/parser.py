@@ -17,11 +17,11 @@ from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import Sink
 from hepq.core.source import Source, Span
 from hepq.lang.syntax import ast
-from hepq.lang.syntax.limits import MAX_NESTING
+from hepq.lang.syntax.build import Build
+from hepq.lang.syntax.declaration import declaration_words
 from hepq.lang.syntax.messages import explain
-from hepq.lang.syntax.recovery import chunks, names_declared, too_deep
+from hepq.lang.syntax.reading import MAX_NESTING
 from hepq.lang.syntax.results_cache import kept
-from hepq.lang.syntax.transform import Build
 
 _STRING_OR_COMMENT = re.compile(r'"[^"\n]*"|#[^\n]*')
 
@@ -35,15 +35,15 @@ def parse(source: Source, sink: Sink) -> ast.File:
     text = source.text
     whole = Span(source, 0, len(text))
     comments = tuple(_comments(source))
-    deep = too_deep(text)
+    deep = _too_deep(text)
     if deep is not None:
         sink.add(diag("HQ0006", Span(source, deep, deep + 1), limit=MAX_NESTING))
-        return ast.File(decls=(), comments=comments, lost=names_declared(text), span=whole)
+        return ast.File(decls=(), comments=comments, lost=_names_declared(text), span=whole)
     try:
         decls, lost = _decls(source, 0, len(text), sink)
     except UnexpectedInput:
         decls, lost = [], frozenset()
-        for start, end in chunks(text):
+        for start, end in _chunks(text):
             try:
                 good, bad = _decls(source, start, end, sink)
             except UnexpectedInput as error:
@@ -51,7 +51,7 @@ def parse(source: Source, sink: Sink) -> ast.File:
                     sink.skip()
                 else:
                     sink.add(explain(error, source, start, end))
-                good, bad = [], names_declared(text[start:end])
+                good, bad = [], _names_declared(text[start:end])
             decls += good
             lost |= bad
     return ast.File(decls=tuple(decls), comments=comments, lost=lost, span=whole)
@@ -87,7 +87,7 @@ def _decls(source: Source, start: int, end: int, sink: Sink) -> tuple[list[ast.D
             continue
         span = Span(source, start + decl.meta.start_pos, start + decl.meta.end_pos)
         sink.add(diag("HQ0006", span, limit=MAX_NESTING))
-        lost |= names_declared(span.text)
+        lost |= _names_declared(span.text)
     tree.children = kept
     file = Build(source, start, sink).transform(tree)
     assert isinstance(file, ast.File)
@@ -109,3 +109,71 @@ def _comments(source: Source) -> Iterator[ast.Comment]:
             own_line = not text[text.rfind("\n", 0, match.start()) + 1 : match.start()].strip()
             span = Span(source, match.start(), match.end())
             yield ast.Comment(text=match[0].rstrip(), own_line=own_line, span=span)
+
+
+# --- declarations of a text that does not parse as a whole, in one pass over its characters
+
+
+@cache
+def _outline() -> re.Pattern[str]:
+    """Brackets, and the words and attributes that begin a line."""
+    return re.compile(
+        r'"[^"\n]*"|\#[^\n]*|(?P<open>[(\[{])|(?P<close>[)\]}])'
+        rf"|^(?P<indent>[ \t]*)(?:(?P<attr>@)|(?P<word>{'|'.join(declaration_words())})\b)",
+        re.MULTILINE,
+    )
+
+
+@cache
+def _named() -> re.Pattern[str]:
+    names = r"(?P<names>[A-Za-z_][\w.]*(?:[ \t]*,[ \t]*[A-Za-z_]\w*)*)"
+    return re.compile(rf"\b(?:{'|'.join(declaration_words())}|as)[ \t]+{names}")
+
+
+def _too_deep(text: str) -> int | None:
+    """Offset of the first bracket that is nested more than ``MAX_NESTING`` levels deep."""
+    depth = 0
+    for match in _outline().finditer(text):
+        if match["open"]:
+            depth += 1
+            if depth > MAX_NESTING:
+                return match.start()
+        elif match["close"]:
+            depth = max(0, depth - 1)
+    return None
+
+
+def _chunks(text: str) -> list[tuple[int, int]]:
+    """Ranges of ``text``, each about one declaration.
+
+    A declaration begins at the beginning of a line, outside brackets or not indented (so that a
+    missing ``}`` costs one declaration); its attributes belong to it.
+    """
+    starts, after_attribute = [0], False
+    opened: list[str] = []
+    for match in _outline().finditer(text):
+        if match["open"]:
+            opened.append(match["open"])
+        elif match["close"]:
+            _close(opened, match["close"])
+        elif match["attr"] or match["word"]:
+            if opened and (match["indent"] or match["word"] == "dim"):
+                continue
+            if not after_attribute:
+                starts.append(match.end("indent"))
+            opened, after_attribute = [], bool(match["attr"])
+    return [(a, b) for a, b in zip(starts, [*starts[1:], len(text)], strict=True) if text[a:b].strip()]
+
+
+def _close(opened: list[str], bracket: str) -> None:
+    """Take off the bracket that this one closes and those inside it that nothing closed."""
+    partner = "([{"[")]}".index(bracket)]
+    if partner in opened:
+        while opened.pop() != partner:
+            pass
+
+
+def _names_declared(text: str) -> frozenset[str]:
+    """Names that the declarations in ``text`` seem to declare or import."""
+    names = (name for match in _named().finditer(text) for name in match["names"].split(","))
+    return frozenset(name.strip().rsplit(".", 1)[-1] for name in names)

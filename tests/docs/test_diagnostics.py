@@ -20,7 +20,7 @@ from hepq.core.diagnostics.codes_data import DATA as CATALOGUE
 from hepq.core.diagnostics.diagnostic import Diagnostic
 from hepq.core.diagnostics.render import render_text
 from hepq.lang.format.program import format_source
-from hepq.lang.syntax.limits import MAX_BYTES
+from hepq.lang.syntax.reading import MAX_BYTES
 from tests.support.diagnostic_page import FOLDER, UPDATE, Page, is_about_programs
 from tests.support.networks import save
 

@@ -3,6 +3,6 @@
 
 from __future__ import annotations
 
-from hepq.lang.syntax.limits import allow_deep_recursion
+from hepq.lang.syntax.reading import allow_deep_recursion
 
 allow_deep_recursion()

@@ -16,7 +16,7 @@ from hepq.core.diagnostics.render import render_text
 from hepq.lang.checker import check
 from hepq.lang.elaborate.work import MAX_STEPS, Work
 from hepq.lang.modules import load
-from hepq.lang.syntax.limits import MAX_BYTES, MAX_MODULES
+from hepq.lang.syntax.reading import MAX_BYTES, MAX_MODULES
 from tests.lang.hostile import PROGRAMS, lines
 
 #: CPU time; the longest take two or three seconds on a machine of 2020

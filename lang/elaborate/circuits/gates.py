@@ -7,7 +7,7 @@ from hepq.core.gates import GATES as SPECS
 
 #: a statement of a circuit like a gate, but of any number of qubits: nothing is rewritten across it
 BARRIER = "barrier"
-#: other names in ``stdgates.inc`` for the same matrix (``u2``: see operations.py)
+#: other names in ``stdgates.inc`` for the same matrix (``u2``: see circuits.py)
 ALIASES = {alias: spec.name for spec in SPECS.values() for alias in spec.aliases}
 #: name -> (angles, qubits)
 GATES: dict[str, tuple[int, int]] = {

@@ -16,7 +16,7 @@ from hepq.lang.elaborate.work import (
     MAX_POWER,
     MAX_WIRES,
 )
-from hepq.lang.syntax.limits import MAX_NESTING
+from hepq.lang.syntax.reading import MAX_NESTING
 from tests.support.circuits import codes
 
 BODY = "fn f(x: real) -> real {{\n  {}\n  return x\n}}\n"

@@ -19,9 +19,8 @@ from hepq.core.diagnostics.diagnostic import Diagnostic, Sink
 from hepq.core.source import Source, Span
 from hepq.core.types import UNITS
 from hepq.lang.syntax import ast, parser
-from hepq.lang.syntax.limits import MAX_BYTES, MAX_NESTING
 from hepq.lang.syntax.parser import parse
-from hepq.lang.syntax.reading import read_source
+from hepq.lang.syntax.reading import MAX_BYTES, MAX_NESTING, read_source
 
 
 def parsed(text: str) -> ast.File:
