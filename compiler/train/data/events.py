@@ -182,6 +182,15 @@ class Labelled:
             found.update(array.tobytes())
         return found.hexdigest()
 
+    @property
+    def held(self) -> NDArray[np.int64]:
+        """Events that are scored: those held out, or those trained on where none are."""
+        return self.validation if len(self.validation) else self.training
+
+    @property
+    def held_words(self) -> str:
+        return "events held out" if len(self.validation) else "events trained on, none held out"
+
     def place(self, row: int) -> str:
         """Where a row of the table is from."""
         piece = next((p for p in self.pieces if p.begin <= row < p.end), None)

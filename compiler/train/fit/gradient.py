@@ -105,7 +105,7 @@ class Run:
         self._mean_weight = float(np.abs(weighed).mean())
         self._mean_signed = float(weighed.mean())
         self.class_weights = torch.from_numpy(by_class).float().to(self.device)
-        self.held = data.validation if len(data.validation) else data.training
+        self.held = data.held
         self.rate = 0.0
         self._lengths = self._multiplicities()
 
@@ -203,7 +203,7 @@ class Run:
             if self.target is not None:
                 given.append(values[self.target.output].double().cpu().numpy())
         if whole <= 0:
-            raise HepqError([diag("HQ0753", what=self.held_words, found=f"{whole:.6g}")])
+            raise HepqError([diag("HQ0753", what=self.data.held_words, found=f"{whole:.6g}")])
         weight = self.event_weights[which]
         if self.target is None:
             return Scores(loss=total / whole, event_weights=weight)
@@ -212,15 +212,11 @@ class Run:
         scores = self.target.signal_scores(outputs)
         known = ~np.isnan(scores)
         account = Metrics(
-            self.held_words, int(known.sum()), found, weight_words(self.data.built), float(weight[known].sum()),
+            self.data.held_words, int(known.sum()), found, weight_words(self.data.built), float(weight[known].sum()),
             int((~known).sum()), lacking=lacking,
         )  # fmt: skip
         return Scores(loss=total / whole, scores=scores, is_signal=is_signal, metrics=found, event_weights=weight,
                       account=account)  # fmt: skip
-
-    @property
-    def held_words(self) -> str:
-        return "events held out" if len(self.data.validation) else "events trained on, none held out"
 
     def _not_finite(self, which: NDArray[np.int64]) -> NDArray[np.int64]:
         """Those of some events whose loss is NaN or infinite."""
@@ -365,7 +361,7 @@ def _epoch(run: Run, state: State, watch: Watch) -> State:
         raise run.refused(state.weights, f"the loss of epoch {state.epoch + 1}")
     found = run.scored(run.held)
     if not math.isfinite(found.loss):
-        raise run.refused(state.weights, f"the loss of the {run.held_words} after epoch {state.epoch + 1}")
+        raise run.refused(state.weights, f"the loss of the {run.data.held_words} after epoch {state.epoch + 1}")
     row = {
         "epoch": state.epoch + 1, "loss": loss, "validation": found.loss, **found.metrics,
         "rate": run.rate, "seconds": time.perf_counter() - start,

@@ -101,17 +101,15 @@ def fit_svm(data: Labelled, plan: KernelPlan, recipe: Resolved, watch: Watch) ->
     shares = weighed * data.class_weights(recipe.class_weight, weighed)[data.truth]
     svc = _solved(K, data.is_signal(data.training), shares[data.training], plan, recipe)
     scores = svc.decision_function(_matrix(kernel, others, mine, recipe, watch) if len(held) else K)
-    which = held if len(held) else data.training
-    is_signal, weight = data.is_signal(which), weighed[which]
+    is_signal, weight = data.is_signal(data.held), weighed[data.held]
     weights = {
         f"{path}.support": mine[svc.support_].astype(np.float32),
         f"{path}.dual": svc.dual_coef_[0].astype(np.float32),
         f"{path}.bias": np.float32(svc.intercept_[0]),
     }
     found = {name: np.asarray(value) for name, value in weights.items()}
-    words = "events held out" if len(held) else "events trained on, none held out"
     area = {"auc": auc(scores, is_signal, weight)}
-    account = Metrics(words, len(which), area, weight_words(data.built), float(weight.sum()))
+    account = Metrics(data.held_words, len(data.held), area, weight_words(data.built), float(weight.sum()))
     return Fitted(weights=found, dims={"sv": len(svc.support_)}, scores=scores, is_signal=is_signal,
                   event_weights=weight, account=account)  # fmt: skip
 
