@@ -74,11 +74,10 @@ class Table:
     def position(self, dim: Dim) -> Tensor:
         return self.positions[[d.key for d in self.rows.of].index(dim.key)]
 
-    @property
-    def mirrored(self) -> tuple[Tensor, ...]:
-        """``positions`` of the same pairs in half the rows: the larger first."""
-        i, j = self.positions
-        return torch.maximum(i, j), torch.minimum(i, j)
+    def mirrored(self, half: Rows) -> Table:
+        """The same rows along the two dims of ``half``, the larger position first, as its pairs are."""
+        i, j = (self.position(d) for d in half.of)
+        return replace(self, rows=half, positions=(torch.maximum(i, j), torch.minimum(i, j)))
 
 
 @dataclass(frozen=True)
@@ -298,7 +297,7 @@ def _lookup(rows: Rows, among: Rows, batch: Batch) -> Tensor:
     def found() -> Tensor:
         table = batch.table(rows)
         # where each row's padded place is in the other list of places
-        there = replace(table, positions=table.mirrored) if among.half else table
+        there = table.mirrored(among) if among.half else table
         return torch.searchsorted(batch.table(among).place, _flat((BATCH, *among.of), there, batch))
 
     return batch.lookup(rows, among, found)
