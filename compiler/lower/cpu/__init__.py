@@ -35,7 +35,7 @@ from hepq.runtime.imports import without
 with without("torch"):
     import tvm  # noqa: F401
 
-from hepq.compiler.lower.cpu.errors import LoweringError
+from hepq.compiler.lower.cpu.prepare import LoweringError
 
 __all__ = ["CpuCode", "LoweringError", "build_tir", "lower"]
 

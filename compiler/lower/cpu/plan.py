@@ -16,10 +16,9 @@ from math import prod
 
 from hepq.compiler.ir.as_read import as_read
 from hepq.compiler.ir.node import Module, Node
-from hepq.compiler.lower.cpu.errors import LoweringError
 from hepq.compiler.lower.cpu.inline import Inlining
 from hepq.compiler.lower.cpu.layout import LINE, capacity, floats, is_int, lanes_for, pitch_capacity, round_up
-from hepq.compiler.lower.cpu.prepare import matrix_product
+from hepq.compiler.lower.cpu.prepare import LoweringError, matrix_product
 from hepq.core.types import Dim
 
 Key = tuple[str, int]

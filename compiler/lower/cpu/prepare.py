@@ -13,13 +13,16 @@ from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.interpret import evaluate
 from hepq.compiler.ir.matmul_dims import MatMul
 from hepq.compiler.ir.node import Module, Node
-from hepq.compiler.lower.cpu.errors import LoweringError
 from hepq.compiler.passes.base import Static, rewrite, run_pipeline, substitute
 from hepq.compiler.passes.fold_constants import folded
 from hepq.compiler.passes.pipelines import LEGALISE
 from hepq.core.types import Dim
 
 Weights = dict[str, np.ndarray[Any, Any]]
+
+
+class LoweringError(Exception):
+    """The module is well formed, but has something that generated CPU code does not support."""
 
 
 def prepare(module: Module, weights: Mapping[str, np.ndarray[Any, Any]]) -> tuple[Module, Weights]:

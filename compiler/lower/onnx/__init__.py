@@ -17,7 +17,6 @@ import numpy as np
 from onnx import ModelProto, TensorProto, ValueInfoProto, checker, helper, shape_inference
 
 from hepq.compiler.ir.node import Module, Node
-from hepq.compiler.lower.onnx.errors import OnnxError
 from hepq.compiler.lower.onnx.events import Events, Source, columns
 from hepq.compiler.lower.onnx.graph import IR_VERSION, OPSET, Graph
 from hepq.compiler.lower.onnx.ops import RULES
@@ -32,6 +31,10 @@ __all__ = ["IR_VERSION", "OPSET", "Lowered", "OnnxError", "lower"]
 
 #: the first axis; axes of one name have one size
 _BATCH = "batch"
+
+
+class OnnxError(Exception):
+    """The module is well formed, but has something that an ONNX graph of ours does not hold."""
 
 
 @dataclass(frozen=True)
