@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """`python -m tests.docs.update`: lay out the programs in the documentation, show what their errors say now, and write
-what it says of operations from their rows."""
+what it says of operations and of the tree."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from hepq.lang.format.program import format_source
+from tests.docs import tree
 from tests.docs.markdown import blocks, said
 from tests.docs.op_table import GENERATED, renewed
 from tests.docs.test_docs import PAGES
@@ -30,6 +31,7 @@ def updated(page: Path) -> str:
 
 
 if __name__ == "__main__":
+    tree.PAGE.write_text(tree.renewed(), encoding="utf-8")
     for path in GENERATED:
         path.write_text(renewed(path), encoding="utf-8")
     for page in PAGES:
