@@ -21,7 +21,7 @@ from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.calls import bind, call_function
 from hepq.lang.elaborate.context import Context, Frame, Instance, Reported
 from hepq.lang.elaborate.signature import concrete_type
-from hepq.lang.elaborate.values import UNKNOWN, Function, Init, Value, describe
+from hepq.lang.elaborate.values import UNKNOWN, Function, Init, Value, describe, is_number, is_whole
 from hepq.lang.elaborate.work import MAX_COUNT
 from hepq.lang.format.layout import group
 from hepq.lang.modules import Binding, name_span
@@ -91,11 +91,7 @@ def number(low: float, high: float = float("inf")) -> Callable[[Context, ast.Exp
 
     def read(ctx: Context, e: ast.Expr) -> float:
         value = ctx.value(e)
-        if (
-            not isinstance(value, (int, float))
-            or isinstance(value, bool)
-            or not (low <= value <= high and math.isfinite(value))
-        ):
+        if not is_number(value) or not (low <= value <= high and math.isfinite(value)):
             wanted = f"a number from {low:g}" + (f" to {high:g}" if high < float("inf") else " on")
             ctx.error("HQ0651", e.span, wanted=wanted, found=describe(value))
         return float(value)
@@ -106,7 +102,7 @@ def number(low: float, high: float = float("inf")) -> Callable[[Context, ast.Exp
 def whole(low: int) -> Callable[[Context, ast.Expr], int]:
     def read(ctx: Context, e: ast.Expr) -> int:
         value = ctx.value(e)
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= MAX_COUNT:
+        if not is_whole(value) or not low <= value <= MAX_COUNT:
             upper = "on" if not isinstance(value, int) or value < low else f"to {MAX_COUNT}"
             ctx.error("HQ0651", e.span, wanted=f"a whole number from {low} {upper}", found=describe(value))
         return value
@@ -153,7 +149,7 @@ def factors(ctx: Context, e: ast.Expr) -> tuple[tuple[str, float], ...]:
 def _is_factor(value: Value) -> bool:
     return (
         isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)
-        and isinstance(value[1], (int, float)) and not isinstance(value[1], bool) and 0 <= value[1] < math.inf
+        and is_number(value[1]) and 0 <= value[1] < math.inf
     )  # fmt: skip
 
 

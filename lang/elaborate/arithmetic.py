@@ -15,7 +15,7 @@ from hepq.core.types import LORENTZ, ONE, Dim, Elem, Type, Unit, merge_dims
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.context import Context, Reported
 from hepq.lang.elaborate.phrasing import extent, named, pure_help, same_unit_help
-from hepq.lang.elaborate.values import STATIC_NUMBER, UNKNOWN, Quantity, Value, describe, length
+from hepq.lang.elaborate.values import STATIC_NUMBER, UNKNOWN, Quantity, Value, describe, is_number, length
 from hepq.lang.elaborate.work import MAX_ITEMS, MAX_POWER
 
 _OPERATORS = {OPS[op].symbol: op for op in BINARY}
@@ -155,7 +155,7 @@ def power(ctx: Context, base: Value, exponent: Value, span: Span, bspan: Span, e
             if not t.type.unit.dimensionless:
                 ctx.error("HQ0303", s, function="^", unit=t.type.unit, help=pure_help(s.text, t.type.unit))
         return ctx.emit("pow", [x, exponent], Type("real", align(ctx, [x, exponent], [bspan, espan])), span)
-    if not isinstance(exponent, (int, float)) or isinstance(exponent, bool):
+    if not is_number(exponent):
         return ctx.error("HQ0404", espan, wanted="a static number as exponent", found=describe(exponent))
     if isinstance(base, STATIC_NUMBER):
         return _static(ctx, "^", base, exponent, span)
@@ -202,13 +202,7 @@ def _numeric(type: Type) -> Type:
 
 def _size(ctx: Context, value: Value, span: Span) -> Value:
     """A dim in arithmetic stands for its size."""
-    if isinstance(value, Dim):
-        if value.ragged:
-            ctx.error("HQ0211", span, dim=value)
-        if value.size is None:
-            raise Reported
-        return value.size
-    return value
+    return ctx.size(value, span) if isinstance(value, Dim) else value
 
 
 def _static(ctx: Context, op: str, a: Value, b: Value, span: Span) -> Value:

@@ -12,7 +12,7 @@ from hepq.core.diagnostics.catalogue import near
 from hepq.core.types import Dim
 from hepq.lang.elaborate.context import Context, Measuring, Reported
 from hepq.lang.elaborate.names import lookup_dim
-from hepq.lang.elaborate.values import describe
+from hepq.lang.elaborate.values import describe, is_number, is_whole
 from hepq.lang.elaborate.work import MAX_COUNT
 from hepq.lang.syntax import ast
 
@@ -85,7 +85,7 @@ def _shots(ctx: Context, attr: ast.Attr) -> int:
     if len(attr.args) != 1 or attr.args[0].name is not None:
         ctx.error("HQ0111", attr.span, name=attr.name, wanted=wanted, help=help)
     value = ctx.value(attr.args[0].value)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not is_whole(value) or value < 1:
         ctx.error("HQ0111", attr.span, name=attr.name, wanted=wanted, help=help)
     if value > MAX_COUNT:
         ctx.error("HQ0111", attr.span, name=attr.name, wanted=f"at most {MAX_COUNT}", help=help)
@@ -99,7 +99,7 @@ def _budget(ctx: Context, attr: ast.Attr) -> dict[str, float]:
         if arg.name not in LIMITS or arg.name in out:
             ctx.error("HQ0111", arg.span, name=attr.name, wanted=_BUDGET, help=help)
         value = ctx.value(_bounded(ctx, arg.value))
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < math.inf:
+        if not is_number(value) or not 0 < value < math.inf:
             ctx.error("HQ0404", arg.value.span, wanted="a static number above 0", found=describe(value))
         out[arg.name] = float(value)
     if not out:

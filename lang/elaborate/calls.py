@@ -36,7 +36,18 @@ from hepq.lang.elaborate.signature import (
     rename,
     stays_static,
 )
-from hepq.lang.elaborate.values import UNKNOWN, Builtin, Function, Init, Register, Value, describe, length
+from hepq.lang.elaborate.values import (
+    UNKNOWN,
+    Builtin,
+    Function,
+    Init,
+    Register,
+    Value,
+    describe,
+    is_number,
+    is_whole,
+    length,
+)
 from hepq.lang.elaborate.work import CALL_STEPS, CHARACTERS_A_STEP, MAX_CALL_DEPTH, MAX_ITERATIONS
 from hepq.lang.syntax import ast
 
@@ -93,7 +104,7 @@ def _instance_path(ctx: Context, fn: Function, caller: Frame, span: Span) -> str
 
 def note_numbered(frame: Frame, block: ast.FnDecl, name: str, span: Span, *, named: bool) -> None:
     """Remember that the loop made a block, and for which number; of the library, only where it is ``named``."""
-    counted = frame.loops == 1 and isinstance(frame.item, int) and not isinstance(frame.item, bool)
+    counted = frame.loops == 1 and is_whole(frame.item)
     if counted and not in_library(span) and (named or not in_library(block.span)):
         frame.numbered.setdefault((id(block), name), []).append((frame.item, span))
 
@@ -257,7 +268,7 @@ def _param(ctx: Context, s: ast.ParamDecl) -> Tensor:
             "HQ0309", s.type.span, found=t, wanted="real", what=f"weight `{s.name}`", help="weights are real numbers"
         )
     init = Init("normal", (0.0, 0.02)) if s.init is None else ctx.value(s.init)
-    if isinstance(init, (int, float)) and not isinstance(init, bool):
+    if is_number(init):
         init = Init("constant", (float(init),))
     if not isinstance(init, Init):
         ctx.error("HQ0421", s.init.span if s.init else s.span, found=describe(init))
@@ -285,18 +296,10 @@ def unroll(ctx: Context, s: ast.For, run: Callable[[], None], limit: int) -> Non
 
 def _items(ctx: Context, s: ast.For, limit: int) -> Sequence[Value]:
     value = ctx.value(s.iter)
-    if isinstance(value, Dim):
-        if value.ragged:
-            ctx.error("HQ0211", s.iter.span, dim=value)
-        if value.size is None:
-            raise Reported
-        value = range(value.size)
-    if not isinstance(value, (tuple, range)):
-        help = None
-        if isinstance(value, Tensor):
-            help = "operations act on all entries at once; to add them up, `sum(x, over=dim)`"
-        if isinstance(value, Register):
-            help = "loop over the numbers of the qubits: over the dim of the register"
-        ctx.error("HQ0404", s.iter.span, wanted="a static list, range or dim to loop over", found=describe(value),
-                  help=help)  # fmt: skip
-    return ctx.listed(value, s.iter.span, limit)
+    help = None
+    if isinstance(value, Tensor):
+        help = "operations act on all entries at once; to add them up, `sum(x, over=dim)`"
+    if isinstance(value, Register):
+        help = "loop over the numbers of the qubits: over the dim of the register"
+    items = ctx.sequence(value, s.iter.span, "a static list, range or dim to loop over", help)
+    return ctx.listed(items, s.iter.span, limit)

@@ -21,12 +21,11 @@ from typing import Any, NoReturn
 
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import Label, Sink
+from hepq.core.ops.table import OPS
 from hepq.core.source import Span
 from hepq.core.types import ONE, Dim, Elem, Type
 from hepq.lang.elaborate.builder import Builder, Tensor
-from hepq.lang.elaborate.circuits.angles import AngleTable
-from hepq.lang.elaborate.circuits.states import State
-from hepq.lang.elaborate.coerce import wanted_elems
+from hepq.lang.elaborate.circuits.states import AngleTable, State
 from hepq.lang.elaborate.values import UNKNOWN, Builtin, Circuit, Function, Init, Quantity, Value, describe, length
 from hepq.lang.elaborate.work import (
     CHARACTERS_A_STEP,
@@ -201,8 +200,24 @@ class Context(ABC):
         self.spend(1 + length(value) // (1 if isinstance(value, range) else 64), span)
         return tuple(value)
 
+    def size(self, dim: Dim, span: Span) -> int:
+        """The fixed size of a dim."""
+        if dim.ragged:
+            self.error("HQ0211", span, dim=dim)
+        if dim.size is None:
+            raise Reported
+        return dim.size
+
+    def sequence(self, value: Value, span: Span, wanted: str, help: str | None = None) -> tuple[Value, ...] | range:
+        """A static list or range, or the numbers of a dim's entries."""
+        if isinstance(value, Dim):
+            return range(self.size(value, span))
+        if not isinstance(value, (tuple, range)):
+            self.error("HQ0404", span, wanted=wanted, found=describe(value), help=help)
+        return value
+
     def emit(self, op: str, operands: Sequence[Tensor], type: Type, span: Span | None, **attrs: Hashable) -> Tensor:
-        operands = [self.cast(o, e, span) for o, e in zip(operands, wanted_elems(op, operands), strict=True)]
+        operands = [self.cast(o, e, span) for o, e in zip(operands, _wanted_elems(op, operands), strict=True)]
         known = self.angles.recall(op, operands, type, attrs) if self.sharing else None
         if known is not None:
             return known
@@ -310,3 +325,23 @@ def in_library(span: Span) -> bool:
 def snake_case(name: str) -> str:
     """``EdgeConv`` -> ``edge_conv``, ``PFN`` -> ``pfn``."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def _wanted_elems(op: str, operands: Sequence[Tensor]) -> list[Elem]:
+    """The element type each operand must be cast to."""
+    elems = [o.type.elem for o in operands]
+    if op == "where":
+        return [elems[0], *_common(elems[1:], numbers=False)]
+    match OPS[op].coerce:
+        case "real":
+            return ["real"] * len(elems)
+        case None:
+            return elems
+        case rule:
+            return _common(elems, numbers=rule == "number")
+
+
+def _common(elems: Sequence[Elem], *, numbers: bool) -> list[Elem]:
+    kinds = set(elems)
+    alike = len(kinds) == 1 and not (numbers and "bool" in kinds)
+    return list(elems) if alike else ["real"] * len(elems)

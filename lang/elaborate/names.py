@@ -15,7 +15,18 @@ from hepq.core.source import Span
 from hepq.core.types import UNITS, Dim, anonymous
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.context import BUILTINS, Context, Frame, Reported, known
-from hepq.lang.elaborate.values import UNKNOWN, Builtin, Circuit, Function, GateName, Quantity, Value, describe
+from hepq.lang.elaborate.values import (
+    UNKNOWN,
+    Builtin,
+    Circuit,
+    Function,
+    GateName,
+    Quantity,
+    Value,
+    describe,
+    is_number,
+    is_whole,
+)
 from hepq.lang.elaborate.work import MAX_CALL_DEPTH, MAX_ENTRIES, NAMES_A_STEP
 from hepq.lang.modules import declared_names, library_module, library_modules
 from hepq.lang.syntax import ast
@@ -81,7 +92,7 @@ def lookup_dim(ctx: Context, e: ast.Name) -> Value:
     value = lookup(ctx, ast.Name(base, span=e.span), dim=True)
     if not primes:
         return value
-    if isinstance(value, int) and not isinstance(value, bool):
+    if is_whole(value):
         value = anonymous(value)
     if not isinstance(value, Dim):
         copied = isinstance(value, Tensor) and value.type.dims
@@ -198,13 +209,9 @@ def _dim_size(ctx: Context, decl: ast.DimDecl, name: str, home: str) -> Dim:
 
 def static_int(ctx: Context, e: ast.Expr) -> int:
     value = ctx.value(e)
-    if isinstance(value, Dim) and value.size is not None:
-        return value.size
-    if isinstance(value, Dim) and value.ragged:
-        ctx.error("HQ0211", e.span, dim=value)
     if isinstance(value, Dim):
-        raise Reported
-    if isinstance(value, int) and not isinstance(value, bool):
+        return ctx.size(value, e.span)
+    if is_whole(value):
         return value
     help = "its value differs between events: use it in arithmetic only" if isinstance(value, Tensor) else None
     return ctx.error("HQ0404", e.span, wanted="a whole number known at compile time", found=describe(value), help=help)
@@ -216,7 +223,7 @@ def dim_of(ctx: Context, value: Value, span: Span) -> Dim:
         return value
     if value is UNKNOWN:
         raise Reported
-    if isinstance(value, int) and not isinstance(value, bool):
+    if is_whole(value):
         if not 0 < value <= 1 << 24:
             ctx.error("HQ0206", span, size=value)
         return anonymous(value)
@@ -238,14 +245,10 @@ def static_value(ctx: Context, p: ast.Param, value: Value, span: Span) -> Value:
             return dim_of(ctx, value, span)
         case "int":
             if isinstance(value, Dim):
-                if value.ragged:
-                    ctx.error("HQ0211", span, dim=value)
-                if value.size is None:
-                    raise Reported
-                return value.size
-            ok = isinstance(value, int) and not isinstance(value, bool)
+                return ctx.size(value, span)
+            ok = is_whole(value)
         case "real":
-            ok = isinstance(value, (int, float)) and not isinstance(value, bool)
+            ok = is_number(value)
         case "bool":
             ok = isinstance(value, bool)
         case "string":
@@ -263,7 +266,7 @@ def static_value(ctx: Context, p: ast.Param, value: Value, span: Span) -> Value:
         case _ if kind in UNITS:
             assert p.type is not None
             ok = isinstance(value, Quantity) and value.unit == UNITS[kind][0] ** p.type.power
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            number = is_number(value)
             ok = ok or (UNITS[kind][0].dimensionless and number)
         case _:
             ok = True
@@ -323,7 +326,7 @@ def positions(ctx: Context, wanted: Value, size: int, kind: str, inner: Span, ou
     """Static indices, counted from the end where negative, of a list of ``size``: none of them outside it."""
     ends = (wanted.start, wanted.stop - 1) if isinstance(wanted, range) and wanted.start < wanted.stop else ()
     for i in ends or wanted:
-        if not isinstance(i, int) or isinstance(i, bool):
+        if not is_whole(i):
             ctx.error("HQ0404", inner, wanted=kind, found=describe(i))
         if not -size <= i < size:
             ctx.error("HQ0406", outer, index=i, length=size)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from hepq.core.types import Dim, Type, Unit
 from hepq.lang.elaborate.builder import Tensor
@@ -90,6 +90,14 @@ UNKNOWN: Final = _Unknown()
 
 Value = Any
 STATIC_NUMBER = (int, float, Quantity)
+
+
+def is_whole(value: Value) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: Value) -> TypeGuard[int | float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def length(items: Sequence[Value]) -> int:

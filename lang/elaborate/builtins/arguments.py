@@ -11,10 +11,10 @@ from hepq.core.diagnostics.catalogue import near
 from hepq.core.source import Span
 from hepq.core.types import Dim, anonymous
 from hepq.lang.elaborate.builder import Tensor
-from hepq.lang.elaborate.context import BUILTINS, Context, Reported, known
+from hepq.lang.elaborate.context import BUILTINS, Context, known
 from hepq.lang.elaborate.names import dim_of, lookup_dim
 from hepq.lang.elaborate.phrasing import counted, dims_of, missing_dim_help, pure_help
-from hepq.lang.elaborate.values import UNKNOWN, Builtin, Value, describe
+from hepq.lang.elaborate.values import UNKNOWN, Builtin, Value, describe, is_number, is_whole
 from hepq.lang.syntax import ast
 
 #: what NumPy and torch call the dim that a reduction removes
@@ -69,12 +69,8 @@ class Arguments:
             return default
         value = self.value(key)
         if isinstance(value, Dim):
-            if value.ragged:
-                self.ctx.error("HQ0211", self.where(key), dim=value)
-            value = value.size
-            if value is None:
-                raise Reported
-        if not isinstance(value, int) or isinstance(value, bool):
+            return self.ctx.size(value, self.where(key))
+        if not is_whole(value):
             self.ctx.error(
                 "HQ0404", self.where(key), wanted=f"a static whole number for `{key}`", found=describe(value)
             )
@@ -84,7 +80,7 @@ class Arguments:
         if key not in self.values:
             return default
         value = self.value(key)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if not is_number(value):
             self.ctx.error("HQ0404", self.where(key), wanted=f"a static number for `{key}`", found=describe(value))
         return float(value)
 
@@ -153,7 +149,7 @@ def _dim_or_value(ctx: Context, e: ast.Expr, is_dim: bool) -> Value:
     if isinstance(e, (ast.ListExpr, ast.TupleExpr)):
         return tuple(_dim_or_value(ctx, i, True) for i in e.items)
     value = lookup_dim(ctx, e) if isinstance(e, ast.Name) else ctx.evaluate(e)
-    if isinstance(value, int) and not isinstance(value, bool):
+    if is_whole(value):
         return anonymous(value)
     return UNKNOWN if value is None else value
 

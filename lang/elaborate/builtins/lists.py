@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from hepq.core.types import Dim
 from hepq.lang.elaborate.builtins.arguments import Arguments, builtin
 from hepq.lang.elaborate.circuits.circuits import Items, ladder, pairs, ring
-from hepq.lang.elaborate.context import Context, Reported
+from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.values import Value, describe
 from hepq.lang.elaborate.work import MAX_ITEMS
 
@@ -42,13 +41,4 @@ def _every(ctx: Context, a: Arguments) -> Value:
 
 
 def _items(ctx: Context, a: Arguments) -> Items:
-    value = a.value("list")
-    if isinstance(value, Dim):
-        if value.ragged:
-            ctx.error("HQ0211", a.where("list"), dim=value)
-        if value.size is None:
-            raise Reported
-        value = range(value.size)
-    if not isinstance(value, (tuple, range)):
-        ctx.error("HQ0404", a.where("list"), wanted="a static list, range or dim", found=describe(value))
-    return ctx.listed(value, a.span)
+    return ctx.listed(ctx.sequence(a.value("list"), a.where("list"), "a static list, range or dim"), a.span)

@@ -14,9 +14,9 @@ from hepq.core.types import LORENTZ, Dim, Type
 from hepq.lang.elaborate import arithmetic
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.builtins.arguments import Arguments, builtin, in_tensor, read, unitless, unread
-from hepq.lang.elaborate.context import Context, Reported
+from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.phrasing import pure_help, reduce_help
-from hepq.lang.elaborate.values import Builtin, Init, Quantity, Value, describe, length
+from hepq.lang.elaborate.values import Builtin, Init, Quantity, Value, describe, is_number, length
 from hepq.lang.syntax import ast
 
 
@@ -31,7 +31,7 @@ def _function(ctx: Context, a: Arguments) -> Value:
     if isinstance(value, Quantity):
         help = pure_help(a.where("x").text, value.unit)
         ctx.error("HQ0303", a.where("x"), function=a.name, unit=value.unit, help=help)
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if is_number(value):
         try:
             return float(_static(a.name, value))
         except (ValueError, OverflowError):
@@ -58,7 +58,7 @@ def _keep_unit(ctx: Context, a: Arguments) -> Value:
     value = a.value("x")
     if a.name == "sqrt":
         return arithmetic.power(ctx, value, 0.5, a.span, a.where("x"), a.span)
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if is_number(value):
         return _static(a.name, value)
     x = a.tensor("x")
     if LORENTZ in x.type.dims or x.type.elem not in ("real", "int"):
@@ -81,7 +81,7 @@ def _pairwise(ctx: Context, a: Arguments) -> Value:
 
 
 def _elementwise(ctx: Context, op: str, items: Sequence[tuple[Value, Span]], span: Span) -> Value:
-    if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v, _ in items):
+    if all(is_number(v) for v, _ in items):
         return _static(op, *(v for v, _ in items))
     out = ctx.tensor(*items[0])
     for value, where in items[1:]:
@@ -157,8 +157,4 @@ def _size(ctx: Context, a: Arguments) -> Value:
         return length(value)
     if not isinstance(value, Dim):
         ctx.error("HQ0201", a.where("dim"), found=describe(value))
-    if value.ragged:
-        ctx.error("HQ0211", a.where("dim"), dim=value)
-    if value.size is None:
-        raise Reported
-    return value.size
+    return ctx.size(value, a.where("dim"))

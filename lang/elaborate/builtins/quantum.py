@@ -21,7 +21,7 @@ from hepq.lang.elaborate.circuits.states import State
 from hepq.lang.elaborate.context import Context, Reported
 from hepq.lang.elaborate.names import static_int
 from hepq.lang.elaborate.phrasing import extent
-from hepq.lang.elaborate.values import Builtin, Circuit, Value, describe
+from hepq.lang.elaborate.values import Builtin, Circuit, Value, describe, is_number
 from hepq.lang.elaborate.work import MAX_COUNT
 from hepq.lang.syntax import ast
 
@@ -260,7 +260,7 @@ def _number(ctx: Context, e: ast.Expr) -> float:
     if isinstance(name, ast.Name) and name.id.upper() in PAULIS and not _bound(ctx, name.id):
         ctx.error("HQ0520", e.span, found=f"`{e.span.text[:40]}`", help="Pauli operators are `X`, `Y`, `Z` and `I`")
     value: Value = ctx.value(e)
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if is_number(value):
         return float(value)
     help = WRONG_ORDER if isinstance(value, State) else None
     return ctx.error("HQ0520", e.span, found=describe(value), help=help)

@@ -35,7 +35,19 @@ from hepq.lang.elaborate.signature import (
     evaluate_dim,
     match_args,
 )
-from hepq.lang.elaborate.values import UNKNOWN, Builtin, Circuit, GateName, Quantity, Register, Value, describe, length
+from hepq.lang.elaborate.values import (
+    UNKNOWN,
+    Builtin,
+    Circuit,
+    GateName,
+    Quantity,
+    Register,
+    Value,
+    describe,
+    is_number,
+    is_whole,
+    length,
+)
 from hepq.lang.elaborate.work import CALL_STEPS, MAX_CALL_DEPTH, MAX_GATES, MAX_WIRES
 from hepq.lang.syntax import ast
 
@@ -393,7 +405,7 @@ def _picked(ctx: Context, wires: Wires, index: ast.Expr, span: Span) -> Wires:
     try:
         value = ctx.value(index)
         numbers = value if isinstance(value, (range, tuple)) else (static_int(ctx, index),)
-        if not isinstance(value, range) and any(not isinstance(n, int) or isinstance(n, bool) for n in numbers):
+        if not isinstance(value, range) and any(not is_whole(n) for n in numbers):
             ctx.error("HQ0404", index.span, wanted="whole numbers of qubits", found=describe(value))
     except Reported:  # an error, or a number that is not known yet: the gate is checked all the same
         ctx.go_on()
@@ -508,7 +520,7 @@ def _angle_or_unknown(ctx: Context, e: ast.Expr, lifted: Sequence[Dim]) -> Angle
 
 def _angle(ctx: Context, value: Value, span: Span, lifted: Sequence[Dim]) -> Angle:
     """A real number, in radians."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if is_number(value):
         if not math.isfinite(value):
             ctx.error("HQ0507", span, found=describe(value), help="use a finite number")
         return Angle(float(value))
