@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, model_validator
 from hepq.core.circuits import Circuit
 from hepq.core.errors import ArtifactError
 from hepq.core.ops.rules import Rules
-from hepq.core.ops.table import ELEMENTWISE, OPS, QUANTUM, REDUCE
+from hepq.core.ops.table import ELEMENTWISE, GIVEN, IDENTITY, KNOWN, OPS, QUANTUM, REDUCE
 from hepq.runtime.events.elementwise import NUMPY
 
 Array = NDArray[Any]
@@ -89,8 +89,9 @@ class Program(_Frozen):
         return frozenset(d.rstrip("'") for step in self.steps for d, size in step.dims if size is None)
 
 
+_NEVER = ("knn", "gather", "window", "batch_norm", *IDENTITY)
 #: op -> (program, step, operands' steps): raises ValueError unless they fit
-FITS: Rules[Callable[[Program, Step, Sequence[Step]], None]] = Rules("program's check")
+FITS: Rules[Callable[[Program, Step, Sequence[Step]], None]] = Rules("program's check", illegal=_NEVER)
 
 
 def check(program: Program) -> None:
@@ -143,7 +144,7 @@ def _whole(value: Any, below: int) -> int:
     return value
 
 
-@FITS("input", "param", "const", "iota", "count")
+@FITS(*GIVEN, *KNOWN)
 def _fits_leaf(program: Program, step: Step, operands: Sequence[Step]) -> None:
     match step.op:
         case "input":
@@ -271,9 +272,7 @@ class Context:
 
 Rule = Callable[[Step, Sequence[Step], Sequence[Array], Context], Any]
 #: op -> (step, operands' steps, operands' values, context) -> value; what ``evaluate`` is given measures circuits
-RULES: Rules[Rule] = Rules(
-    "program", illegal=("knn", "gather", "window", "batch_norm", "dropout", "stop_gradient"), elsewhere=QUANTUM
-)
+RULES: Rules[Rule] = Rules("program", illegal=_NEVER, elsewhere=QUANTUM)
 
 
 def evaluate(
@@ -324,7 +323,7 @@ def aligned(value: Array, dims: Sequence[Dim], wanted: Sequence[Dim]) -> Array:
     return np.expand_dims(value, tuple(1 + i for i, (d, _) in enumerate(wanted) if d not in names))
 
 
-@RULES("input", "param", "const", "iota", "count")
+@RULES(*GIVEN, *KNOWN)
 def _leaf(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Context) -> Any:
     match step.op:
         case "input":
@@ -338,7 +337,7 @@ def _leaf(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Cont
     return np.array([ctx.size(_dim(step.attrs["dim"]))])
 
 
-@RULES(*NUMPY, "where", "cast")
+@RULES(*NUMPY.keys() - REDUCE, "where", "cast")
 def _elementwise(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Context) -> Any:
     values = [aligned(a, o.dims, step.dims) for a, o in zip(args, operands, strict=True)]
     if step.op == "cast":
@@ -407,16 +406,13 @@ def _contract(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: 
     return aligned(made, (*shared, *rows, *cols), step.dims)
 
 
-_REDUCE: dict[str, Callable[..., Any]] = {op: getattr(np, OPS[op].numpy or "") for op in REDUCE}
-
-
-@RULES(*_REDUCE)
+@RULES(*NUMPY.keys() & REDUCE)
 def _reduce(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Context) -> Any:
     over: Any = step.attrs["over"]
     axes = tuple(1 + i for i, (d, _) in enumerate(operands[0].dims) if d in over)
     if any(args[0].shape[a] == 0 for a in axes):
         return np.full((len(args[0]), *ctx.shape(step.dims)), step.op == "reduce_all")
-    return _REDUCE[step.op](args[0], axis=axes)
+    return NUMPY[step.op](args[0], axis=axes)
 
 
 def _dim(value: Any) -> Dim:

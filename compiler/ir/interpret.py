@@ -18,7 +18,7 @@ from hepq.compiler.ir.matmul_dims import MatMul, positions
 from hepq.compiler.ir.node import Module, Node, topological
 from hepq.compiler.ir.state_vector import expectation, states
 from hepq.core.ops.rules import Rules
-from hepq.core.ops.table import OPS, REDUCE
+from hepq.core.ops.table import IDENTITY, REDUCE
 from hepq.core.types import Dim, Type
 from hepq.runtime.events.elementwise import NUMPY
 
@@ -159,7 +159,7 @@ def _count(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     return ctx.size(node["dim"])
 
 
-@RULES(*NUMPY, "where", "cast")
+@RULES(*NUMPY.keys() - REDUCE, "where", "cast")
 def _elementwise(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     aligned = _operands(node, args, node.type.dims)
     if node.op == "cast":
@@ -169,7 +169,7 @@ def _elementwise(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     return NUMPY[node.op](*aligned)
 
 
-@RULES("rename", "dropout", "stop_gradient")
+@RULES("rename", *IDENTITY)
 def _same(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     return args[0]
 
@@ -231,15 +231,12 @@ def _contract(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     return product.reshape((*batch, *rows, *cols)).transpose(positions(made, node.type.dims))
 
 
-_REDUCE: dict[str, Callable[..., Any]] = {op: getattr(np, OPS[op].numpy or "") for op in REDUCE}
-
-
-@RULES(*_REDUCE)
+@RULES(*NUMPY.keys() & REDUCE)
 def _reduce(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     axes = positions(node.operands[0].type.dims, node["over"])
     if prod(ctx.shape(node["over"])) == 0:
         return np.full(ctx.shape(node.type.dims), node.op == "reduce_all")
-    return _REDUCE[node.op](args[0], axis=axes)
+    return NUMPY[node.op](args[0], axis=axes)
 
 
 @RULES("knn")

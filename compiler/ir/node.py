@@ -8,9 +8,9 @@ Operands of elementwise ops are aligned by dim *name* and broadcast to the node'
 =========  ==============================  ============================================================================
 group      op (operands)                   attrs; meaning
 =========  ==============================  ============================================================================
-leaf       input ()                        name
+given      input ()                        name
            param ()                        path, init (a tuple, see ``INITS`` in ``infer.py``), trainable
-           const ()                        value: float | int | bool (a scalar)
+known      const ()                        value: float | int | bool (a scalar)
            iota ()                         dim; int[dim] = 0, 1, 2 …
            count ()                        dim; int, entries of dim in this event (its size if static)
 unary      … (x)                           exp log log1p expm1 sin cos tan asin acos atan sinh cosh tanh asinh atanh

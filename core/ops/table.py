@@ -27,12 +27,12 @@ _reduce = partial(Op, group="reduce", operands="x", attrs={"over": "dims"})
 _circuit = partial(Op, group="quantum", operands="a")
 
 _ROWS = (
-    Op("input", "leaf", attrs={"name": "text"}, doc="name"),
-    Op("param", "leaf", attrs={"path": "text", "init": "init", "trainable": "flag"},
+    Op("input", "given", attrs={"name": "text"}, doc="name"),
+    Op("param", "given", attrs={"path": "text", "init": "init", "trainable": "flag"},
        doc="path, init (a tuple, see ``INITS`` in ``infer.py``), trainable"),
-    Op("const", "leaf", attrs={"value": "value"}, doc="value: float | int | bool (a scalar)"),
-    Op("iota", "leaf", attrs={"dim": "dim"}, doc="dim; int[dim] = 0, 1, 2 …"),
-    Op("count", "leaf", attrs={"dim": "dim"}, doc="dim; int, entries of dim in this event (its size if static)"),
+    Op("const", "known", attrs={"value": "value"}, doc="value: float | int | bool (a scalar)"),
+    Op("iota", "known", attrs={"dim": "dim"}, doc="dim; int[dim] = 0, 1, 2 …"),
+    Op("count", "known", attrs={"dim": "dim"}, doc="dim; int, entries of dim in this event (its size if static)"),
 
     _function("exp", static=math.exp, regular=0.5, numpy="exp", torch="exp", onnx="Exp"),
     _function("log", static=math.log, regular=0.5, numpy="log", torch="log", onnx="Log"),
@@ -152,6 +152,9 @@ def _where(fact: Callable[[Op], object]) -> frozenset[str]:
     return frozenset(row.name for row in _ROWS if fact(row))
 
 
+GIVEN = _where(lambda op: op.group == "given")
+#: from their attributes and the place alone
+KNOWN = _where(lambda op: op.group == "known")
 UNARY = _where(lambda op: op.group == "unary")
 BINARY = _where(lambda op: op.group == "binary")
 COMPARE = _where(lambda op: op.gives == "bool")

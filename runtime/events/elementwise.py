@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Elementwise operations by IR name, in NumPy: shared by the reference interpreter and event ordering."""
+"""Operations by IR name, in NumPy: shared by the reference interpreter, programs and event ordering."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hepq.core.ops.table import BINARY, OPS, UNARY
+from hepq.core.ops.table import OPS
 
 
 def _erf(x: Any) -> Any:
@@ -22,8 +22,7 @@ def _sigmoid(x: Any) -> Any:
     return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
 
 
-#: of one operand, or of two
+#: IR name -> elementwise of one operand or of two, or a reduction
 NUMPY: dict[str, Callable[..., Any]] = {
-    **{op.name: getattr(np, op.numpy) for op in OPS.values() if op.numpy and op.name in UNARY | BINARY},
-    "erf": _erf, "sigmoid": _sigmoid,
+    **{op.name: getattr(np, op.numpy) for op in OPS.values() if op.numpy}, "erf": _erf, "sigmoid": _sigmoid,
 }  # fmt: skip

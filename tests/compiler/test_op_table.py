@@ -29,7 +29,7 @@ from hepq.runtime.events.elementwise import NUMPY
 from tests.support.generate import random_weights
 
 BACKENDS: tuple[Rules[Callable[..., object]], ...] = (
-    infer.RULES, interpret.RULES, torch.RULES, codegen.EMITTERS, onnx.RULES, program.RULES,
+    infer.RULES, interpret.RULES, torch.RULES, codegen.EMITTERS, onnx.RULES, program.RULES, program.FITS,
 )  # fmt: skip
 PART, CHAN, SLOT = Dim("part", bound=4), Dim("chan", 2), Dim("1", 1)
 
@@ -113,7 +113,7 @@ def in_program(given: Module) -> set[str]:
 
 WEIGHTS = random_weights(module("batch_norm"), np.random.default_rng(0))
 REACHES = {"cpu": on_cpu, "onnx": in_onnx, "program": in_program}
-ILLEGAL = [(rules.backend, op) for rules in BACKENDS for op in sorted(rules.illegal)]
+ILLEGAL = [(rules.backend, op) for rules in BACKENDS if rules.backend in REACHES for op in sorted(rules.illegal)]
 
 
 @pytest.mark.parametrize(("backend", "op"), ILLEGAL)

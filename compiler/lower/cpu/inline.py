@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.cpu.prepare import matrix_product
-from hepq.core.ops.table import ACCESS, ELEMENTWISE, OPS, REDUCE
+from hepq.core.ops.table import ACCESS, ELEMENTWISE, KNOWN, OPS, REDUCE
 
 #: elementwise nodes inside each other
 DEEPEST = 100
@@ -52,7 +52,7 @@ class Inlining:
         return self.hosts.get(node, node if matrix_product(node) else None)
 
     def _decide(self, node: Node, users: list[Node], output: bool) -> None:
-        if _is_leaf(node):
+        if node.op in KNOWN:
             self.inlined.add(node)
         elif node.op in ACCESS:
             if all(self._reachable(o) for o in node.operands) and not (node.op == "window" and _feeds_product(users)):
@@ -65,7 +65,7 @@ class Inlining:
             self._follow(node, users[0])
 
     def _reachable(self, node: Node) -> bool:
-        return self.stored(node) or node.op in ACCESS or _is_leaf(node) or node.op == "stack"
+        return self.stored(node) or node.op in ACCESS or node.op in KNOWN or node.op == "stack"
 
     def _follow(self, node: Node, user: Node) -> None:
         """Inline an elementwise node or a matrix product into its only user, if nothing is computed twice."""
@@ -85,11 +85,6 @@ class Inlining:
                     self._unload(operand)
                 else:
                     self.inlined.remove(operand)
-
-
-def _is_leaf(node: Node) -> bool:
-    """Known from the index alone: no memory."""
-    return node.op in ("const", "iota", "count")
 
 
 def _keys(node: Node) -> list[tuple[str, int]]:

@@ -13,7 +13,7 @@ from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.interpret import evaluate
 from hepq.compiler.ir.matmul_dims import MatMul
 from hepq.compiler.ir.node import Module, Node
-from hepq.compiler.passes.base import Static, rewrite, run_pipeline, substitute
+from hepq.compiler.passes.base import Facts, rewrite, run_pipeline, substitute
 from hepq.compiler.passes.fold_constants import folded
 from hepq.compiler.passes.pipelines import LEGALISE
 from hepq.core.types import Dim
@@ -37,8 +37,7 @@ def prepare(module: Module, weights: Mapping[str, np.ndarray[Any, Any]]) -> tupl
     """
     _check(module)
     module, weights = run_pipeline(LEGALISE, module, weights)
-    static = Static()
-    module = rewrite(module, lambda node, uses: _contract(node, static) if node.op == "contract" else None)
+    module = rewrite(module, _contract)
     module, weights = folded(module, weights)
     params = {n: n["path"] for n in module.walk() if n.op == "param"}
     values = evaluate(Module(module.name, (), {}), params, {}, weights)
@@ -63,11 +62,13 @@ def matrix_product(node: Node) -> MatMul | None:
     return plan if not plan.batch and plan.cols and plan.over and [d.key for d in node.type.dims] == made else None
 
 
-def _contract(node: Node, static: Static) -> Node | None:
-    a, b = node.operands
-    if static(a) == static(b):
+def _contract(node: Node, facts: Facts) -> Node | None:
+    if node.op != "contract":
         return None
-    if static(a):
+    a, b = node.operands
+    if facts.static(a) == facts.static(b):
+        return None
+    if facts.static(a):
         a, b = b, a
     plan = MatMul.of(a.type.dims, b.type.dims, node["over"])
     if not plan.batch and plan.cols:

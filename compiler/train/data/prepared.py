@@ -19,7 +19,7 @@ from hepq.compiler.lower.torch.module import to_torch
 from hepq.compiler.passes.base import substitute
 from hepq.compiler.schema.events import read_inputs
 from hepq.compiler.train.data.table import Table, written
-from hepq.core.ops.table import ELEMENTWISE, REDUCE, SHAPE
+from hepq.core.ops.table import ELEMENTWISE, KNOWN, REDUCE, SHAPE
 from hepq.core.types import Type
 
 #: what depends on its operands alone
@@ -56,7 +56,7 @@ def _stored(module: Module, known: Collection[str]) -> Iterator[Node]:
         below = [reads[o] for o in node.operands]
         if node.op == "input":
             reads[node] = frozenset((node,)) if node["name"] in known else None
-        elif node.op in ("const", "iota", "count"):
+        elif node.op in KNOWN:
             reads[node] = frozenset()
         elif node.op in _PURE and None not in below:
             reads[node] = frozenset().union(*(b for b in below if b is not None))

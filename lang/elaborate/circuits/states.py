@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from hepq.core.circuits import Angle, Circuit, Op
-from hepq.core.ops.table import RANDOM
+from hepq.core.ops.table import GIVEN, RANDOM
 from hepq.core.types import Dim, Type, merge_dims
 from hepq.lang.elaborate.builder import Tensor
 
 #: differ each time they are emitted, or are made once anyway
-_UNIQUE = RANDOM | {"param", "input"}
+_UNIQUE = RANDOM | GIVEN
 #: of a sum that may come to one slot again, as in ``x + y - y``
 _MAX_TERMS = 64
 Key = tuple[Any, ...]
