@@ -299,13 +299,7 @@ def weights_member(member: str) -> str:
 
 
 def _recipes(digest: str, circuit: Circuit, found: Compiled, qasm3: str) -> m.CompiledCircuit:
-    rows = tuple(
-        m.Recipe(
-            recipe=r.recipe, two_qubit=r.two_qubit, depth=r.depth, duration=r.duration, esp=r.esp, seconds=r.seconds,
-            check=r.check, chosen=r.chosen, note=r.note,
-        )
-        for r in found.rows
-    )  # fmt: skip
+    rows = tuple(m.Recipe(**{name: getattr(row, name) for name in m.Recipe.model_fields}) for row in found.rows)
     return m.CompiledCircuit(
         digest=digest, qubits=circuit.qubits, slots=circuit.slots, recipes=rows, why=found.why, qasm3=qasm3
     )

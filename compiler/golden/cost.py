@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from hepq.compiler.golden.perturbed import PATTERNS
+from hepq.compiler.golden.vectors import PATTERNS, WANTED
 from hepq.compiler.ir.node import Module, Node, topological
 from hepq.compiler.ir.state_vector import CACHED, COPIES
 from hepq.core.circuits import Barrier, Circuit, Diagonal
@@ -18,8 +18,8 @@ from hepq.runtime.quantum.simulate.memory import AMPLITUDE, amount, ask
 SPEED = 8e7
 #: runs of the interpreter for each event: exactly, with rounding errors of either sign, and for what is stored
 RUNS = 2 + 2 * PATTERNS
-#: golden events where no number is asked for; seconds they may then take, and at most when it is
-WANTED, BRISK, PATIENT = 16, 60.0, 600.0
+#: seconds that golden events may take where no number is asked for, and at most when it is
+BRISK, PATIENT = 60.0, 600.0
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.golden.cost import WANTED
 from hepq.compiler.golden.events import candidates, join
-from hepq.compiler.golden.perturbed import ERRORS, largest_move, perturbed
+from hepq.compiler.ir.as_read import as_read
 from hepq.compiler.ir.interpret import evaluate, run_event
 from hepq.compiler.ir.node import Module
 from hepq.core.diagnostics.catalogue import diag
@@ -30,6 +29,8 @@ from hepq.runtime.engine import outputs
 from hepq.runtime.events.batch import Batch, prepare
 from hepq.runtime.events.columns import Raw
 
+#: golden events where no number is asked for
+WANTED = 16
 TOLERANCE = 1e-5
 #: tried in turn, from a model's own on: until rounding moves no more than half of the events beyond it
 TOLERANCES = (1e-5, 1e-4, 1e-3)
@@ -37,6 +38,8 @@ TOLERANCES = (1e-5, 1e-4, 1e-3)
 CIRCUIT_TOLERANCE = 1e-4
 #: events that may be unfit for other reasons than rounding, for each that is wanted
 PATIENCE = 8
+#: rounding errors, 2^-24 of a number, that each input is off by; patterns of signs tried
+ERRORS, PATTERNS = 4, 2
 Weights = Mapping[str, NDArray[Any]]
 
 
@@ -45,7 +48,7 @@ def golden_vectors(
     wanted: int = WANTED, seed: int = 0,
 ) -> tuple[Golden, GoldenInfo]:  # fmt: skip
     """Up to ``wanted`` events (fewer where the files hold fewer) with their reference outputs, and how many were left
-    out. ``data``, ``folder``: where events come from, as ``golden_events.candidates`` has it.
+    out. ``data``, ``folder``: where events come from, as ``golden.events.candidates`` has it.
 
     The tolerance is ``manifest.golden``'s, or the next of ``TOLERANCES`` beyond which rounding moves at most half of
     the events: pairs of light particles in ParT keep few digits of float32. Raises HepqError HQ0766 where there is
@@ -155,3 +158,42 @@ def _move(module: Module, weights: Weights, manifest: Described, raw: Raw) -> fl
         if largest > TOLERANCES[-1]:
             break
     return largest
+
+
+def perturbed(module: Module, inputs: Weights, weights: Weights, seed: int = 0) -> Iterator[dict[str, NDArray[Any]]]:
+    """Outputs of one event as ``run_event`` gives them, for ``2 * PATTERNS`` sets of errors, drawn from ``seed``.
+
+    Equal numbers are off by equally much, since equal computations round alike: particles of one cell stay in one cell.
+    Each pattern of errors is tried with either sign, as a near-tie falls to one side. Neighbours by coordinates as they
+    are read stay what they are: ``as_read`` says why.
+    """
+    certain = [n for n in module.walk() if n.op == "knn" and as_read(n.operands[0])]
+    found = evaluate(module, certain, inputs, weights)
+    forced = {node: found[node] for node in certain}
+    reals = {n["name"] for n in module.inputs if n.type.elem not in ("int", "bool", "index")}
+    rng = np.random.default_rng(seed)
+    for _ in range(PATTERNS):
+        errors = {name: _errors(value, rng) if name in reals else 0.0 for name, value in inputs.items()}
+        for sign in (1, -1):
+            moved = {name: value + sign * errors[name] for name, value in inputs.items()}
+            yield run_event(module, moved, weights, np.float64, forced)
+
+
+def _errors(value: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float64]:
+    numbers, which = np.unique(value, return_inverse=True)
+    errors = numbers * (ERRORS * 2.0**-24) * rng.choice([-1.0, 1.0], len(numbers))
+    made: NDArray[np.float64] = errors[which].reshape(value.shape)
+    return made
+
+
+def largest_move(exact: Mapping[str, NDArray[Any]], moved: Mapping[str, NDArray[Any]]) -> float:
+    """The largest ``|moved - exact| / max(1, |exact|)``; infinite where only one of the two is a number."""
+    found = 0.0
+    for name, value in exact.items():
+        with np.errstate(invalid="ignore"):
+            exactly, then = value.astype(np.float64), moved[name].astype(np.float64)
+            apart = np.abs(then - exactly) / np.maximum(1.0, np.abs(exactly))
+        same = (then == exactly) | (np.isnan(then) & np.isnan(exactly))
+        apart = np.where(same, 0.0, np.where(np.isnan(apart), np.inf, apart))
+        found = max(found, float(apart.max(initial=0.0)))
+    return found

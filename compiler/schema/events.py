@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hepq.compiler.ir.build import Built
-from hepq.compiler.ir.node import Module
-from hepq.compiler.schema.elementwise import NotElementwise, instructions
-from hepq.compiler.schema.four_vectors import four_vectors
+from hepq.compiler.ir.node import Module, Node, topological
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
-from hepq.core.types import Dim, Type
+from hepq.core.ops.table import ELEMENTWISE
+from hepq.core.types import LORENTZ, Dim, Type
 from hepq.lang.declarations.dataset import BranchPlan, DatasetPlan, OrderPlan
 from hepq.runtime.artifact import manifest as m
 from hepq.runtime.events.ordering import Instruction
@@ -124,3 +123,107 @@ def _key(plan: OrderPlan) -> tuple[Instruction, ...]:
 def shapes(module: Module) -> Mapping[str, tuple[int, ...]]:
     """Path of every weight and its shape."""
     return {path: tuple(d.size or 0 for d in node.type.dims) for path, node in module.params.items()}
+
+
+def four_vectors(module: Module, fixed: Sequence[str]) -> tuple[tuple[m.FourVector, ...], str]:
+    """The four-vectors that ``module`` makes of its inputs; and why they cannot all be moved, if so.
+
+    ``p4(px=…, py=…, pz=…, energy=…)`` of branches is recognised, and ``p4(pt=…, eta=…, phi=…, …)``; the energy may be
+    a branch or computed. ``fixed``: parameters of the model that are four-vectors and come from no branch.
+    """
+    if fixed:
+        return (), f"{', '.join(fixed)} has no branch that makes it"
+    made = [n for n in module.walk() if n.op == "stack" and n["dim"].key == LORENTZ.key]
+    found = {n: v for n in made if (v := _recognised(n)) is not None}
+    moving = {name for v in found.values() for name in v.moving}
+    left = [n for n in made if n not in found and not _branches(n) <= moving]
+    if left:
+        span = left[0].span
+        return (), f"a four-vector is not made of branches as they are{f': {span.text}' if span else ''}"
+    if not found:
+        return (), "no four-vector is made of branches"
+    return tuple(dict.fromkeys(found.values())), ""
+
+
+def _recognised(node: Node) -> m.FourVector | None:
+    names = [_branch_name(o) for o in node.operands]
+    columns, polar = names[:3], False
+    if None in columns:
+        columns, polar = _polar([_branches(o) for o in node.operands[:3]]), True
+    a, b, c = columns
+    if a is None or b is None or c is None or len({a, b, c}) < 3:
+        return None
+    dims = {n.type.dims for n in topological([node]) if n.op == "input"}
+    if len(dims) > 1:
+        return None
+    try:
+        components = tuple(instructions(o) for o in node.operands)
+    except NotElementwise:
+        return None
+    return m.FourVector(columns=(a, b, c), polar=polar, energy=names[3], components=components)
+
+
+def _polar(read: Sequence[set[str]]) -> list[str | None]:
+    """pt, eta, phi, from what px, py and pz depend on: pt and phi, pt and phi, pt and eta."""
+    x, y, z = read
+    if x == y and len(x) == len(z) == 2 and len(x & z) == 1:
+        return [*(x & z), *(z - x), *(x - z)]
+    return [None, None, None]
+
+
+def _branch_name(node: Node) -> str | None:
+    while node.op == "cast":
+        node = node.operands[0]
+    name: str | None = node["name"] if node.op == "input" else None
+    return name
+
+
+def _branches(node: Node) -> set[str]:
+    return {n["name"] for n in topological([node]) if n.op == "input"}
+
+
+class NotElementwise(Exception):
+    """``node`` is not an elementwise operation."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node.op)
+        self.node = node
+
+
+def instructions(result: Node) -> tuple[Instruction, ...]:
+    """``result`` over inputs, by name. Raises NotElementwise."""
+    steps: list[Instruction] = []
+    where: dict[Node, int | str] = {}
+    for node in topological([result]):
+        source = _through_stack(node)
+        if source is not node:
+            where[node] = where[source]
+        elif node.op == "input":
+            where[node] = node["name"]
+        elif node.op == "const":
+            where[node] = _append(steps, Instruction(op="const", value=float(node["value"])))
+        elif node.op == "cast" and node.type.elem == "int" and node.operands[0].type.elem == "real":
+            x = where[node.operands[0]]
+            whole = _append(steps, Instruction(op="floor", args=(_append(steps, Instruction(op="abs", args=(x,))),)))
+            sign = _append(steps, Instruction(op="sign", args=(x,)))
+            where[node] = _append(steps, Instruction(op="mul", args=(whole, sign)))
+        elif node.op in ELEMENTWISE:
+            where[node] = _append(steps, Instruction(op=node.op, args=tuple(where[o] for o in node.operands)))
+        elif node.op != "stack":
+            raise NotElementwise(node)
+    if where[result] != len(steps) - 1:
+        _append(steps, Instruction(op="cast", args=(where[result],)))
+    return tuple(steps)
+
+
+def _through_stack(node: Node) -> Node:
+    """``pick(stack(a, b), i)`` is the i-th operand: how four-vectors' components reach a key."""
+    if node.op == "pick" and node.operands[0].op == "stack" and node.operands[0]["dim"].key == node["dim"].key:
+        entry: int = node["index"]
+        return node.operands[0].operands[entry]
+    return node
+
+
+def _append(steps: list[Instruction], step: Instruction) -> int:
+    steps.append(step)
+    return len(steps) - 1

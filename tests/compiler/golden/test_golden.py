@@ -14,7 +14,7 @@ from benchmarks.taggers.published import PROGRAMS
 from hepq.cli.shared.golden_words import phrasing
 from hepq.compiler.driver.compilation import CompileReport, build_file, compile_file
 from hepq.compiler.driver.options import Options
-from hepq.compiler.golden.perturbed import largest_move
+from hepq.compiler.golden.vectors import largest_move
 from hepq.compiler.lower.cpu import mathfn
 from hepq.compiler.lower.cpu.tir import const
 from hepq.compiler.weights.files import import_checkpoint, save_weights
