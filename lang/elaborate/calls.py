@@ -23,14 +23,11 @@ from hepq.lang.elaborate.signature import (
     STATIC_KINDS,
     Given,
     annotate,
-    bind_params,
-    bind_statics,
+    bind_call,
+    bind_defaults,
     concrete_type,
-    default_params,
-    default_statics,
     in_order,
     match,
-    match_args,
     named_dims,
     pattern,
     rename,
@@ -63,13 +60,8 @@ def call_function(ctx: Context, fn: Function, args: Sequence[Given], span: Span,
     if decl.kind != "fn" and fn.instance is None and not ctx.frame.owns_params:
         ctx.error("HQ0409", span, name=decl.name, kind=decl.kind)
     frame = Frame(fn.module, call_span=None if entry else span, decl=decl)
-    statics = dict(fn.statics)
     caller = ctx.frame
-    bind_statics(ctx, decl, statics, frame, span)
-    values = match_args(ctx, decl, args, span)
-    if any(v is UNKNOWN for v, _ in values.values()):
-        raise Reported
-    further = bind_params(ctx, decl, values, frame, caller, lift=decl.kind == "fn")
+    further = bind_call(ctx, fn, args, span, frame, lift=decl.kind == "fn")
     if decl.ret is not None and decl.ret.rest:
         frame.rest += further.rest
     if decl.kind == "fn":
@@ -80,8 +72,7 @@ def call_function(ctx: Context, fn: Function, args: Sequence[Given], span: Span,
         frame.owns_params = True
     ctx.frames.append(frame)
     try:
-        default_statics(ctx, decl, frame)
-        default_params(ctx, decl, frame)
+        bind_defaults(ctx, decl, frame)
         note_measuring(ctx, decl.attrs)
         if decl.kind != "fn":
             given, taken = ({p.name: frame.locals[p.name] for p in ps} for ps in (decl.statics, decl.params))

@@ -254,7 +254,18 @@ def _near(name: str | None, names: Iterable[str]) -> list[str]:
     return near(name, names) if name else []
 
 
-def bind_statics(ctx: Context, decl: Declared, given: dict[str, Any], frame: Frame, span: Span) -> None:
+def bind_call(
+    ctx: Context, fn: Function | Circuit, args: Sequence[Given], span: Span, frame: Frame, *, lift: bool
+) -> Further:
+    """Bind the arguments of a call in ``frame``; ``lift``: they may have further dims."""
+    _bind_statics(ctx, fn.decl, dict(fn.statics), frame, span)
+    values = _match_args(ctx, fn.decl, args, span)
+    if any(v is UNKNOWN for v, _ in values.values()):
+        raise Reported
+    return _bind_params(ctx, fn.decl, values, frame, ctx.frame, lift=lift)
+
+
+def _bind_statics(ctx: Context, decl: Declared, given: dict[str, Any], frame: Frame, span: Span) -> None:
     for p in decl.statics:
         if p.name in given:
             value, where = given[p.name]
@@ -266,7 +277,7 @@ def bind_statics(ctx: Context, decl: Declared, given: dict[str, Any], frame: Fra
             frame.locals[p.name] = static_value(ctx, p, static_argument(ctx, p.default), p.default.span)
 
 
-def match_args(ctx: Context, decl: Declared, args: Sequence[Given], span: Span) -> dict[str, tuple[Value, Span]]:
+def _match_args(ctx: Context, decl: Declared, args: Sequence[Given], span: Span) -> dict[str, tuple[Value, Span]]:
     out: dict[str, tuple[Value, Span]] = {}
     names = {p.name: p for p in decl.params}
     free = iter(names)
@@ -296,10 +307,9 @@ class Further:
     rest: list[Dim] = field(default_factory=list)
 
 
-def bind_params(
+def _bind_params(
     ctx: Context, decl: Declared, values: dict[str, tuple[Value, Span]], frame: Frame, caller: Frame, *, lift: bool
 ) -> Further:
-    """Bind the arguments in ``frame``; ``lift``: they may have further dims."""
     further = Further()
     for p in decl.params:
         if p.name not in values:
@@ -338,13 +348,11 @@ def stays_static(value: Value, t: ast.TypeExpr) -> bool:
     return isinstance(value, int if t.name == "int" else (int, float)) and dimensionless
 
 
-def default_statics(ctx: Context, decl: Declared, frame: Frame) -> None:
+def bind_defaults(ctx: Context, decl: Declared, frame: Frame) -> None:
+    """Bind the parameters that a call leaves out."""
     for p in decl.statics:
         if p.name not in frame.locals and p.default is not None:
             frame.locals[p.name] = static_value(ctx, p, static_argument(ctx, p.default), p.span)
-
-
-def default_params(ctx: Context, decl: Declared, frame: Frame) -> None:
     for p in decl.params:
         if p.name not in frame.locals and p.default is not None:
             frame.locals[p.name] = default_value(ctx, p, p.default)

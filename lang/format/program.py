@@ -380,7 +380,8 @@ class Formatter:
                 return group("return ", self.expr(value))
             case ast.Do(call=call):
                 return self.expr(call)
-        return WRITTEN[type(s)](self, s)
+        doc: Doc = WRITTEN[type(s)](self, s)
+        return doc
 
 
 def wrapped(head: str, names: Sequence[str]) -> Doc:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -28,12 +28,9 @@ from hepq.lang.elaborate.names import dim_of, lookup_dim, positions, static_int
 from hepq.lang.elaborate.phrasing import counted
 from hepq.lang.elaborate.signature import (
     Given,
-    bind_params,
-    bind_statics,
-    default_params,
-    default_statics,
+    bind_call,
+    bind_defaults,
     evaluate_dim,
-    match_args,
 )
 from hepq.lang.elaborate.values import (
     UNKNOWN,
@@ -60,15 +57,6 @@ Items = Sequence[Any]
 Edges = list[tuple[Any, Any]]
 
 
-@dataclass(frozen=True)
-class Elaborated:
-    """``gates`` is None while they are not known; ``lifted``: further dims of the arguments."""
-
-    register: Dim
-    gates: tuple[Op, ...] | None
-    lifted: tuple[Dim, ...]
-
-
 def check_circuit(ctx: Context, decl: ast.CircuitDecl) -> None:
     """Check a body for any argument its signature admits; names of parameters are bound in ``ctx.frame``."""
     with ctx.shared():
@@ -78,7 +66,7 @@ def check_circuit(ctx: Context, decl: ast.CircuitDecl) -> None:
 def prepare(ctx: Context, circuit: Circuit, args: Sequence[Given], span: Span) -> State:
     """``A(x)``: the state that the circuit makes of |0…0>."""
     done = elaborate(ctx, circuit, args, span, None)
-    return State(done.register, done.gates, done.lifted if done.gates is None else dims_of(done.gates))
+    return done if done.gates is None else replace(done, dims=dims_of(done.gates))
 
 
 def _followed(ctx: Context, state: State, after: State, span: Span) -> State:
@@ -94,25 +82,24 @@ def _followed(ctx: Context, state: State, after: State, span: Span) -> State:
     return State(state.register, gates, dims_of(gates))
 
 
-def elaborate(ctx: Context, circuit: Circuit, args: Sequence[Given], span: Span, on: Dim | None) -> Elaborated:
-    """The gates of a circuit for these arguments; ``on``: the dim of the qubits it is applied to, if there are any."""
+def elaborate(ctx: Context, circuit: Circuit, args: Sequence[Given], span: Span, on: Dim | None) -> State:
+    """The gates of a circuit for these arguments, whose further dims it has.
+
+    ``on``: the dim of the qubits it is applied to, if there are any.
+    """
     decl = circuit.decl
     ctx.spend(CALL_STEPS, span)
     if len(ctx.frames) > MAX_CALL_DEPTH:
         ctx.too_deep(decl, decl.name, span, MAX_CALL_DEPTH)
-    frame, caller = Frame(circuit.module, call_span=span, decl=decl), ctx.frame
+    frame = Frame(circuit.module, call_span=span, decl=decl)
     with ctx.shared():
-        bind_statics(ctx, decl, dict(circuit.statics), frame, span)
-        values = match_args(ctx, decl, args, span)
-        if any(v is UNKNOWN for v, _ in values.values()):
-            raise Reported
-        further = bind_params(ctx, decl, values, frame, caller, lift=True)
+        further = bind_call(ctx, circuit, args, span, frame, lift=True)
         lifted = merge_dims([*further.lifted, further.rest])
         ctx.frames.append(frame)
         try:
             register = _register(ctx, decl, on, span, generic=False)
             note_measuring(ctx, decl.attrs, once=True)
-            return Elaborated(register, _run(ctx, decl, register, lifted), lifted)
+            return State(register, _run(ctx, decl, register, lifted), lifted)
         finally:
             ctx.frames.pop()
 
@@ -144,8 +131,7 @@ def _register(ctx: Context, decl: ast.CircuitDecl, on: Dim | None, span: Span, *
         if isinstance(named, Dim) and named.open and named.name not in ctx.frame.dims:
             ctx.frame.dims[named.name] = on
     if not generic:
-        default_statics(ctx, decl, ctx.frame)
-        default_params(ctx, decl, ctx.frame)
+        bind_defaults(ctx, decl, ctx.frame)
     try:
         dim = dim_of(ctx, evaluate_dim(ctx, e), e.span)
     except Reported:
@@ -187,8 +173,7 @@ def _after(ctx: Context, e: ast.Expr, state: State) -> State:
     args = e.args if isinstance(e, ast.Call) else ()
     if isinstance(called, Circuit):
         given = [(a.name, ctx.evaluate(a.value), a.span) for a in args]
-        done = elaborate(ctx, called, given, e.span, state.register)
-        return State(done.register, done.gates, done.lifted)
+        return elaborate(ctx, called, given, e.span, state.register)
     if called == ADJOINT and len(args) == 1:
         inner = _after(ctx, args[0].value, state)
         return State(inner.register, None if inner.gates is None else inverse(inner.gates), inner.dims)
