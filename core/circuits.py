@@ -204,6 +204,28 @@ class Circuit:
         """The circuit of one event: with numbers, ``values`` [slots], and no slots."""
         return Circuit(self.qubits, 0, tuple(op.turned(lambda a: Angle(a.value(values))) for op in self.ops))
 
+    def on(self, wires: Wires, qubits: int) -> Circuit:
+        """The same with wire i moved to ``wires[i]`` of ``qubits``."""
+        return Circuit(qubits, self.slots, tuple(op.on(wires) for op in self.ops))
+
+    def cone(self, wires: Iterable[int]) -> tuple[Circuit, dict[int, int]]:
+        """The gates that a measurement of ``wires`` can depend on, and the new numbers of the wires that they touch.
+
+        Every other gate meets its inverse in <0|U† O U|0>.
+        """
+        seen = set(wires)
+        kept: list[Op] = []
+        for op in reversed(self.ops):
+            if isinstance(op, Barrier):
+                continue
+            if isinstance(op, Diagonal):
+                op = Diagonal(tuple((s, a) for s, a in op.terms if not seen.isdisjoint(s)))
+            if not seen.isdisjoint(op.qubits):
+                seen.update(op.qubits)
+                kept.append(op)
+        numbers = {wire: i for i, wire in enumerate(sorted(seen))}
+        return Circuit(self.qubits, self.slots, tuple(reversed(kept))).on(numbers, len(numbers)), numbers
+
     @property
     def angles(self) -> Iterator[Angle]:
         """Every angle, in order."""

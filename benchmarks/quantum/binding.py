@@ -27,7 +27,6 @@ from benchmarks.quantum.quantum_circuits import angles, filled, kernel
 from benchmarks.shared.interleaved import need
 from hepq.compiler.circuits.portfolio.search import compile_circuit
 from hepq.compiler.targets.quantum import device
-from hepq.core.circuits import Circuit
 from hepq.runtime.quantum.bind import bound, pub
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
@@ -67,8 +66,7 @@ def pairs_of(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def entry(native: Native, values: NDArray[np.float64]) -> float:
     """The chance of all zeros: the kernel's entry."""
-    place = {q: i for i, q in enumerate(native.used)}
-    small = Circuit(len(place), native.circuit.slots, tuple(op.on(place) for op in native.circuit.ops))
+    small, place = native.compact
     chances = state.states(small, _tensor(values[None])).abs().square().numpy()[0]
     mask = sum(1 << place[q] for q in native.measured)
     return float(chances[np.arange(len(chances)) & mask == 0].sum())

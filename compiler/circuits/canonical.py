@@ -10,10 +10,11 @@ parity. So all phases can move to its start or end, and equal parities merge, wh
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import pi, tau
 
 from hepq.core.circuits import Angle, Barrier, Circuit, Diagonal, Gate, Op, Unitary, turns
+from hepq.core.phase_polynomial import LINEAR, PhasePolynomial
 
 _ROUNDS = 50
 
@@ -90,9 +91,6 @@ def _linear(op: Op) -> bool:
     return isinstance(op, Gate) and op.name in LINEAR
 
 
-LINEAR = frozenset(("cx", "swap", "x"))
-
-
 def phase_terms(op: Unitary) -> tuple[Diagonal, ...]:
     """A diagonal gate as phases on parities, one ``Diagonal`` each, up to a global phase."""
     if isinstance(op, Diagonal):
@@ -117,61 +115,46 @@ class Region:
     def __init__(
         self, found: Sequence[Unitary], qubits: int, *, zero: Collection[int], ending: Collection[int]
     ) -> None:
-        self._zero = sum(1 << q for q in zero)
-        self._ending = sum(1 << q for q in ending)
-        self._rows = [1 << q for q in range(qubits)]
-        self._flips = [0] * qubits
-        self._phases: dict[int, Angle] = {}
+        self._zero, self._ending = _mask(zero), _mask(ending)
+        self._made = PhasePolynomial(qubits, self._zero)
         self._kept: list[Gate] = []
-        self._cost = 0
+        self._cost = sum(2 * (len(s) - 1) for op in found if isinstance(op, Diagonal) for s, _ in op.terms)
         for op in found:
-            self._take(op)
+            if self._made.add(op) and isinstance(op, Gate):
+                _append(self._kept, op)
+            self._cost += _is_cx(op)
         layer = self._as_layer()
         self.ops = self._in_place(found, qubits) if layer is None else layer
 
-    def _take(self, op: Unitary) -> None:
-        rows, flips = self._rows, self._flips
-        if isinstance(op, Diagonal):
-            for wires, angle in op.terms:
-                self._cost += 2 * (len(wires) - 1)
-                parity, flip = _parity(wires, rows, flips)
-                self._phases[parity] = self._phases.get(parity, Angle()) + (-angle if flip else angle)
-            return
-        self._cost += op.name == "cx"
-        if _step(op, rows, flips, self._zero) and op.name != "x":
-            _append(self._kept, op)
-
     def _as_layer(self) -> list[Op] | None:
         """One Diagonal, then the linear map; None where that costs more two-qubit gates than the region has."""
-        moves = swaps(self._rows)
+        rows = self._made.rows
+        moves = swaps(rows)
         linear = self._kept if moves is None else moves
-        mixed = sum(1 << q for q in {q for op in linear for q in op.qubits})
-        droppable = self._ending if not mixed & ~self._ending else 0
-        masks = {m: a for m, a in _reduced(self._phases, self._zero).items() if m & ~droppable}
+        droppable = 0 if _mask(q for op in linear for q in op.qubits) & ~self._ending else self._ending
+        masks = {m: a for m, a in _reduced(self._made.phases, self._zero).items() if m & ~droppable}
         best = masks
         if moves is None and not self._zero and not droppable:
-            after = _in_outputs(masks, self._rows)
-            best = min(masks, after, key=_weight)
-        if _weight(best) + sum(op.name == "cx" for op in linear) > self._cost:
+            best = min(masks, _in_outputs(masks, rows), key=_weight)
+        if _weight(best) + sum(map(_is_cx, linear)) > self._cost:
             return None
         layer = Diagonal(tuple(sorted((_wires(m), a) for m, a in _tidied(best).items())))
         phases: list[Op] = [layer] if layer.terms else []
         body: list[Op] = [*phases, *linear] if best is masks else [*linear, *phases]
-        return body + [Gate("x", (q,)) for q, flip in enumerate(self._flips) if flip]
+        return body + [Gate("x", (q,)) for q, flip in enumerate(self._made.flips) if flip]
 
     def _in_place(self, found: Iterable[Unitary], qubits: int) -> list[Op]:
         """The region's own gates, with all phases on one parity gathered where it first stands."""
-        rows, flips, out = [1 << q for q in range(qubits)], [0] * qubits, list[Op]()
-        used = sum(1 << q for q in {q for op in found for q in op.qubits})
-        pending = {} if self._ending and not used & ~self._ending else dict(self._phases)
+        made, out = PhasePolynomial(qubits, self._zero), list[Op]()
+        outside = _mask(q for op in found for q in op.qubits) & ~self._ending
+        pending = {} if self._ending and not outside else dict(self._made.phases)
         for op in found:
             if isinstance(op, Gate):
-                known = op.name == "cx" and flips[op.qubits[0]]  # a control that is |1>
-                moved = _step(op, rows, flips, self._zero)
-                out += [op] if moved else [Gate("x", op.qubits[1:])] if known else []
+                known = _is_cx(op) and made.flips[op.qubits[0]]  # a control that is |1>
+                out += [op] if made.add(op) or op.name == "x" else [Gate("x", op.qubits[1:])] if known else []
                 continue
             for wires, _ in op.terms:
-                parity, flip = _parity(wires, rows, flips)
+                parity, flip = made.parity(wires)
                 angle = pending.pop(parity, Angle())
                 if not angle.idle:
                     out.append(Diagonal(((wires, -angle if flip else angle),)))
@@ -191,28 +174,6 @@ def swaps(rows: Sequence[int]) -> list[Gate] | None:
     return moves
 
 
-def _step(op: Gate, rows: list[int], flips: list[int], zero: int) -> bool:
-    """Apply ``op`` to the wires' parities; whether it moved any (a control known to be |0> or |1> moves none)."""
-    match op.name, op.qubits:
-        case "x", (q,):
-            flips[q] ^= 1
-        case "swap", (a, b):
-            rows[a], rows[b], flips[a], flips[b] = rows[b], rows[a], flips[b], flips[a]
-        case "cx", (a, b):
-            flips[b] ^= flips[a]
-            if not rows[a] & ~zero:
-                return False
-            rows[b] ^= rows[a]
-    return True
-
-
-def _parity(wires: Iterable[int], rows: Sequence[int], flips: Sequence[int]) -> tuple[int, int]:
-    parity = flip = 0
-    for q in wires:
-        parity, flip = parity ^ rows[q], flip ^ flips[q]
-    return parity, flip
-
-
 def _append(kept: list[Gate], op: Gate) -> None:
     """Add ``op``, or cancel it against an equal one that nothing between blocks."""
     for at in range(len(kept) - 1, -1, -1):
@@ -227,23 +188,28 @@ def _append(kept: list[Gate], op: Gate) -> None:
     kept.append(op)
 
 
-def _reduced(phases: dict[int, Angle], zero: int) -> dict[int, Angle]:
+def _collected(found: Iterable[tuple[int, Angle]]) -> dict[int, Angle]:
+    """Phases on equal parities as one."""
+    out: dict[int, Angle] = {}
+    for mask, angle in found:
+        out[mask] = out.get(mask, Angle()) + angle
+    return out
+
+
+def _reduced(phases: Mapping[int, Angle], zero: int) -> dict[int, Angle]:
     """Phases on parities without the wires that are |0>."""
-    out: dict[int, Angle] = {}
-    for mask, angle in phases.items():
-        if mask & ~zero:
-            out[mask & ~zero] = out.get(mask & ~zero, Angle()) + angle
-    return {m: a for m, a in out.items() if not a.idle}
+    left = _collected((mask & ~zero, angle) for mask, angle in phases.items() if mask & ~zero)
+    return {m: a for m, a in left.items() if not a.idle}
 
 
-def _tidied(phases: dict[int, Angle]) -> dict[int, Angle]:
+def _tidied(phases: Mapping[int, Angle]) -> dict[int, Angle]:
     """A half turn on a parity is a half turn on each of its wires."""
-    out: dict[int, Angle] = {}
-    for mask, angle in phases.items():
-        half = angle.fixed and abs(turns(angle.constant)) == pi
-        for part in [1 << q for q in _wires(mask)] if half else [mask]:
-            out[part] = out.get(part, Angle()) + angle
-    fixed = {m: Angle(turns(a.constant)) if a.fixed else a for m, a in out.items()}
+    parts = _collected(
+        (part, angle)
+        for mask, angle in phases.items()
+        for part in ([1 << q for q in _wires(mask)] if angle.fixed and abs(turns(angle.constant)) == pi else [mask])
+    )
+    fixed = {m: Angle(turns(a.constant)) if a.fixed else a for m, a in parts.items()}
     return {m: a for m, a in fixed.items() if a.terms or a.constant}
 
 
@@ -267,6 +233,14 @@ def _in_outputs(phases: dict[int, Angle], rows: Sequence[int]) -> dict[int, Angl
 
 def _weight(phases: dict[int, Angle]) -> int:
     return sum(2 * (m.bit_count() - 1) for m in phases)
+
+
+def _is_cx(op: Op) -> bool:
+    return isinstance(op, Gate) and op.name == "cx"
+
+
+def _mask(wires: Iterable[int]) -> int:
+    return sum(1 << q for q in set(wires))
 
 
 def _wires(mask: int) -> tuple[int, ...]:

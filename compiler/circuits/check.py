@@ -24,6 +24,8 @@ MAX_SINGLE = 24
 #: of the total variation distance, in double and in single precision
 TOLERANCE, SINGLE_TOLERANCE = 1e-7, 1e-4
 
+#: light cones of at most so many wires are simulated; at most so many wires are read at once
+WIDEST, READ = 18, 10
 #: a circuit and its wires that are read, in order
 Side = tuple[Circuit, list[int]]
 
@@ -59,8 +61,7 @@ def verify_native(
         return Verdict("barriers", f"{len(native.circuit.barriers)} barriers of {len(source.barriers)}, or on others")
     if writes_phases(device):
         source, native = _probed(source), replace(native, circuit=_probed(native.circuit))
-    used = {q: i for i, q in enumerate(native.used)}
-    small = Circuit(len(used), source.slots, tuple(op.on(used) for op in native.circuit.ops))
+    small, used = native.compact
     sides = ((source, list(range(source.qubits))), (small, [used[q] for q in native.measured]))
     if len(used) <= MAX_EXACT:
         return _simulated(sides, rng.uniform(-pi, pi, (3 if len(used) <= 12 else 1, source.slots)), tolerance)
@@ -82,12 +83,19 @@ def _simulated(sides: tuple[Side, Side], rows: NDArray[np.float64], tolerance: f
 
 
 def _light_cones(sides: tuple[Side, Side], values: NDArray[np.float64]) -> Verdict:
-    found, wires = compare(sides, values), sides[0][0].qubits
-    if not found.groups:
+    """For each wire whose light cone is small on both sides, a group: it and the wires that widen the cone least.
+
+    What is measured on some wires depends on the gates in their light cone alone.
+    """
+    cones = [[frozenset(circuit.cone((wire,))[1]) for wire in wires] for circuit, wires in sides]
+    wires = range(sides[0][0].qubits)
+    groups = sorted({group for i in wires if (group := _group(cones, i))})
+    if not groups:
         return Verdict("gates only: too large to simulate, and so is the light cone of each wire")
-    how = f"{len(found.groups)} light cones, which read {found.wires} of {wires} wires"
-    right = found.largest < TOLERANCE
-    return Verdict(how, "" if right else f"probabilities of some wires differ by {found.largest:.1e} in all")
+    how = f"{len(groups)} light cones, which read {len(set().union(*groups))} of {len(wires)} wires"
+    pairs = [[_marginal(side, group, values) for side in sides] for group in groups]
+    largest = max(float(np.abs(one - other).sum()) / 2 for one, other in pairs)
+    return Verdict(how, "" if largest < TOLERANCE else f"probabilities of some wires differ by {largest:.1e} in all")
 
 
 def _probed(circuit: Circuit) -> Circuit:
@@ -189,39 +197,6 @@ def _reduced(rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return rows
 
 
-#: light cones of at most so many wires are simulated; at most so many wires are read at once
-WIDEST, READ = 18, 10
-
-
-@dataclass(frozen=True)
-class Compared:
-    """``groups``: wires read together; ``largest``: total variation distance of a group's two distributions."""
-
-    groups: tuple[tuple[int, ...], ...]
-    largest: float
-
-    @property
-    def wires(self) -> int:
-        """How many wires some group reads."""
-        return len({wire for group in self.groups for wire in group})
-
-
-def compare(
-    sides: tuple[tuple[Circuit, list[int]], tuple[Circuit, list[int]]], values: NDArray[np.float64]
-) -> Compared:
-    """Two circuits, each with its wires that are read in order, at ``values`` [slots].
-
-    For each wire whose light cone is small on both sides, a group: it and the wires that widen its light cone least.
-    """
-    cones = [[_reach(circuit, wire) for wire in wires] for circuit, wires in sides]
-    groups = tuple(sorted({group for i in range(len(sides[0][1])) if (group := _group(cones, i))}))
-    largest = 0.0
-    for group in groups:
-        one, other = (_marginal(circuit, [wires[i] for i in group], values) for circuit, wires in sides)
-        largest = max(largest, float(np.abs(one - other).sum()) / 2)
-    return Compared(groups, largest)
-
-
 def _group(cones: list[list[frozenset[int]]], first: int) -> tuple[int, ...]:
     """Empty if the light cone of ``first`` alone is too wide."""
     group: list[int] = []
@@ -240,16 +215,7 @@ def _group(cones: list[list[frozenset[int]]], first: int) -> tuple[int, ...]:
     return tuple(sorted(group))
 
 
-def _reach(circuit: Circuit, wire: int) -> frozenset[int]:
-    return frozenset(_cone(circuit, [wire])[1])
-
-
-def _marginal(circuit: Circuit, wires: list[int], values: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
-    small, place = _cone(circuit, wires)
-    return probabilities(small, values, [place[w] for w in wires])
-
-
-def _cone(circuit: Circuit, wires: list[int]) -> tuple[Circuit, dict[int, int]]:
-    from hepq.runtime.quantum.simulate.observables import cone  # imports torch
-
-    return cone(circuit, set(wires))
+def _marginal(side: Side, group: tuple[int, ...], values: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
+    circuit, wires = side
+    small, place = circuit.cone(wires[i] for i in group)
+    return probabilities(small, values, [place[wires[i]] for i in group])

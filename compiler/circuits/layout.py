@@ -11,11 +11,11 @@ from math import exp, log
 import networkx as nx
 import numpy as np
 
-from hepq.compiler.circuits.native import best_couplings, polished
+from hepq.compiler.circuits.native import Couplings, best_couplings, polished, timed_turns
 from hepq.compiler.circuits.score import score
 from hepq.compiler.circuits.synthesis.parity_networks import Tree
 from hepq.core.circuits import Gate
-from hepq.runtime.quantum.device import Coupling, Device
+from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.native import Native
 
 #: devices whose qubits have more partners than this on average are crowded: compilers need not see all of them
@@ -37,7 +37,7 @@ class Costs:
     alone: tuple[int, ...] = ()
 
 
-def costs(device: Device, couplings: Mapping[Pair, Coupling]) -> Costs:
+def costs(device: Device, couplings: Couplings) -> Costs:
     coupled = {q for pair in couplings for q in pair}
     return Costs(
         {pair: _cost(c.error) for pair, c in couplings.items()},
@@ -255,11 +255,7 @@ def placed(routed: Native, device: Device, qubits: Collection[int] | None = None
         (min(op.qubits), max(op.qubits)) for op in routed.circuit.ops if isinstance(op, Gate) and len(op.qubits) == 2
     )
     turns = Counter(dict.fromkeys(routed.used, 0))
-    turns.update(
-        op.qubits[0]
-        for op in first.circuit.ops
-        if isinstance(op, Gate) and len(op.qubits) == 1 and op.name not in device.free
-    )
+    turns.update(timed_turns(first.circuit.ops, device))
     where = stand_graph(found if qubits is None else within(found, qubits), uses, turns, routed.measured)
     if where is None:
         return first

@@ -7,18 +7,21 @@ arXiv:1612.00858: u(θ, φ, λ) is rz, sx, rz, sx, rz).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from math import atan2, pi
 
 import numpy as np
 
-from hepq.core.circuits import Angle, Barrier, Gate, plain, turns
+from hepq.core.circuits import Angle, Barrier, Gate, Op, plain, turns
 from hepq.core.gates import GATES
 from hepq.runtime.quantum.device import Coupling, Device
 from hepq.runtime.quantum.matrices import Matrix, matrix
 from hepq.runtime.quantum.native import Native
 
+#: by pairs a < b
+Couplings = Mapping[tuple[int, int], Coupling]
 #: native two-qubit gates that a cx can be written with
 SUPPORTED = frozenset(("cz", "cx", "ecr", "rzz", "rxx", "ms", "iswap"))
 #: those that give an rzz of any angle: by one gate, or an iswap by two
@@ -32,7 +35,7 @@ _PHASES = frozenset(("rz", "p"))
 _TURNS = frozenset(("sx", "rx", "gpi2"))
 
 
-def best_couplings(device: Device) -> dict[tuple[int, int], Coupling]:
+def best_couplings(device: Device) -> Couplings:
     """The supported gate of least error on each usable pair (a < b)."""
     out: dict[tuple[int, int], Coupling] = {}
     for c in device.usable:
@@ -55,9 +58,7 @@ def writable(device: Device) -> bool:
     )
 
 
-def natively(
-    gates: Iterable[Gate | Barrier], device: Device, couplings: Mapping[tuple[int, int], Coupling]
-) -> tuple[Gate | Barrier, ...]:
+def natively(gates: Iterable[Gate | Barrier], device: Device, couplings: Couplings) -> tuple[Gate | Barrier, ...]:
     """The same circuit from |0…0> up to phases before measurement; every qubit is measured after it.
 
     Gates: those with known ``rotations``, and cx or rzz on ``couplings``. At a barrier all turns before it are
@@ -85,6 +86,13 @@ def natively(
         else:
             writer.cx(a, b, link)
     return writer.finished()
+
+
+def timed_turns(ops: Iterable[Op], device: Device) -> Counter[int]:
+    """How many gates on one qubit that are not free each qubit gets."""
+    return Counter(
+        op.qubits[0] for op in ops if isinstance(op, Gate) and len(op.qubits) == 1 and op.name not in device.free
+    )
 
 
 def writes_phases(device: Device) -> bool:
@@ -368,13 +376,13 @@ def polished(native: Native, device: Device) -> Native:
     return replace(native, circuit=replace(native.circuit, ops=ops))
 
 
-def with_cx(native: Native, couplings: Mapping[tuple[int, int], Coupling] | None = None) -> Native:
+def with_cx(native: Native, couplings: Couplings | None = None) -> Native:
     """With cx for every cz, in the direction of its coupling, and ecr."""
     ops = tuple(step for op in plain(native.circuit.ops) for step in _with_cx(op, couplings or {}))
     return replace(native, circuit=replace(native.circuit, ops=ops))
 
 
-def _with_cx(op: Gate | Barrier, couplings: Mapping[tuple[int, int], Coupling]) -> Iterator[Gate | Barrier]:
+def _with_cx(op: Gate | Barrier, couplings: Couplings) -> Iterator[Gate | Barrier]:
     if isinstance(op, Barrier) or op.name not in ("cz", "ecr"):
         yield op
         return

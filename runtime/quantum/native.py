@@ -37,9 +37,15 @@ class Native:
 
     def on(self, wires: Wires) -> Native:
         """On other qubits of the device: ``wires[q]`` takes the place of q."""
-        circuit = replace(self.circuit, ops=tuple(op.on(wires) for op in self.circuit.ops))
+        circuit = self.circuit.on(wires, self.circuit.qubits)
         layout, measured = (tuple(wires[q] for q in found) for found in (self.layout, self.measured))
         return replace(self, circuit=circuit, layout=layout, measured=measured)
+
+    @property
+    def compact(self) -> tuple[Circuit, dict[int, int]]:
+        """The circuit on qubits that take part alone, and their numbers there."""
+        numbers = {q: i for i, q in enumerate(self.used)}
+        return self.circuit.on(numbers, len(numbers)), numbers
 
     @cached_property
     def _affine(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,10 +35,8 @@ def native_differences(artifact: Artifact, seed: int = 0) -> dict[str, float]:
 def difference(native: Native, source: Circuit, values: NDArray[np.float64]) -> float:
     """Largest difference of a probability over rows of ``values`` [N, slots]."""
     wanted = _probabilities(source, values)
-    used = native.used
-    place = {q: i for i, q in enumerate(used)}
-    ops: Any = tuple(op.on(place) for op in native.circuit.ops)
-    found = _probabilities(Circuit(len(used), native.circuit.slots, ops), values)
+    small, place = native.compact
+    found = _probabilities(small, values)
     strings = np.arange(found.shape[1])
     read = sum(((strings >> place[q]) & 1) << i for i, q in enumerate(native.measured))
     marginal = np.zeros_like(wanted)

@@ -49,6 +49,29 @@ class Format:
     spelled: Callable[[Gate], Gate | None] = lambda gate: gate
 
 
+class Symbols:
+    """Angles in another program's ``unit``, what depends on slots as its symbols: ``names`` says what they stand for.
+
+    Angles that differ by constants alone share one, so that what comes out is affine in symbols, and they in slots.
+    """
+
+    def __init__(self, made: Callable[[str], Any], unit: float = 1.0) -> None:
+        self.names: dict[str, Angle] = {}
+        self._made, self._unit = made, unit
+        self._known: dict[Any, Any] = {}
+
+    def __call__(self, angle: Angle) -> Any:
+        constant = angle.constant / self._unit
+        if angle.fixed:
+            return constant
+        if angle.terms not in self._known:
+            name = f"t{len(self._known)}"
+            self._known[angle.terms] = self._made(name)
+            self.names[name] = Angle(0.0, tuple((s, c / self._unit) for s, c in angle.terms))
+        found = self._known[angle.terms]
+        return found + constant if constant else found
+
+
 def flat(native: Native, values: NDArray[np.float64] | None) -> Flat:
     """A native circuit filled with ``values`` [slots], or with rotations that depend on slots left open."""
     if values is not None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.circuits.formats.flat import Flat, Format, open_angle
+from hepq.compiler.circuits.formats.flat import Flat, Format, Symbols, open_angle
 from hepq.compiler.circuits.native import best_couplings, natively
 from hepq.core.circuits import Angle, Barrier, Circuit, Gate, Op, plain
 from hepq.core.elementary import elementary
@@ -38,25 +38,15 @@ def to_qiskit(circuit: Circuit, outputs: Sequence[int] | None = None) -> tuple[A
     from qiskit import QuantumCircuit
     from qiskit.circuit import Parameter
 
-    out, names = QuantumCircuit(circuit.qubits, circuit.qubits), Names()
-    known: dict[tuple[tuple[int, float], ...], Any] = {}
-
-    def value(angle: Angle) -> Any:
-        if angle.fixed:
-            return angle.constant
-        if angle.terms not in known:
-            known[angle.terms] = Parameter(f"t{len(known)}")
-            names[known[angle.terms].name] = Angle(0.0, angle.terms)
-        return known[angle.terms] + angle.constant if angle.constant else known[angle.terms]
-
+    out, symbols = QuantumCircuit(circuit.qubits, circuit.qubits), Symbols(Parameter)
     for op in plain(_rotations(circuit.ops)):
         if isinstance(op, Barrier):
             out.barrier(op.qubits, label=str(op.number))
         else:
-            getattr(out, op.name)(*map(value, op.angles), *op.qubits)
+            getattr(out, op.name)(*map(symbols, op.angles), *op.qubits)
     for bit, wire in enumerate(outputs or range(circuit.qubits)):
         out.measure(wire, bit)
-    return out, names
+    return out, symbols.names
 
 
 def _rotations(ops: Iterable[Op]) -> Iterator[Op]:

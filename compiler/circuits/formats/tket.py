@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.circuits.formats.flat import Flat, Format, flat, open_angle
+from hepq.compiler.circuits.formats.flat import Flat, Format, Symbols, flat, open_angle
 from hepq.core.circuits import Angle, Barrier, Circuit, Gate, Op, plain
 from hepq.runtime.quantum.bind import angle_formulas, parameter_names
 from hepq.runtime.quantum.native import Native
@@ -31,22 +31,23 @@ _TYPES = {
 _NAMES = {kind: name for name, kind in _TYPES.items()}
 #: gates of chips that no program has: pytket's passes are not given them
 _KEPT_OUT = frozenset(("gpi", "gpi2", "iswap", "ms"))
-Symbols = dict[str, Angle]
+Names = dict[str, Angle]
 
 
 class NotAffine(ValueError):
     """An angle that is not affine in the symbols."""
 
 
-def to_tket(circuit: Circuit) -> tuple[Any, Symbols]:
+def to_tket(circuit: Circuit) -> tuple[Any, Names]:
     """The circuit without measurements, and what its symbols stand for. Raises ValueError for a gate pytket lacks."""
     from pytket import Circuit as Tket
     from pytket import OpType
+    from sympy import Symbol
 
-    out, names, known = Tket(circuit.qubits), Symbols(), dict[tuple[tuple[int, float], ...], Any]()
+    out, symbols = Tket(circuit.qubits), Symbols(Symbol, pi)
 
     def add(kind: str, angles: tuple[Angle, ...], wires: tuple[int, ...]) -> None:
-        out.add_gate(getattr(OpType, kind), [_half_turns(a, known, names) for a in angles], list(wires))
+        out.add_gate(getattr(OpType, kind), [*map(symbols, angles)], list(wires))
 
     for op in plain(circuit.ops):
         if isinstance(op, Barrier):
@@ -59,21 +60,10 @@ def to_tket(circuit: Circuit) -> tuple[Any, Symbols]:
             raise ValueError(f"pytket is not given {op.name}")
         elif op.name != "id":
             add(_TYPES[op.name], op.angles, op.qubits)
-    return out, names
+    return out, symbols.names
 
 
-def _half_turns(angle: Angle, known: dict[tuple[tuple[int, float], ...], Any], names: Symbols) -> Any:
-    if angle.fixed:
-        return angle.constant / pi
-    from sympy import Symbol
-
-    if angle.terms not in known:
-        known[angle.terms] = Symbol(f"t{len(known)}")
-        names[f"t{len(known) - 1}"] = Angle(0.0, tuple((s, c / pi) for s, c in angle.terms))
-    return known[angle.terms] + angle.constant / pi
-
-
-def from_tket(made: Any, names: Symbols, source: Circuit) -> tuple[Circuit, tuple[int, ...]]:
+def from_tket(made: Any, names: Names, source: Circuit) -> tuple[Circuit, tuple[int, ...]]:
     """pytket's circuit as ours, up to a global phase; and where each wire of ``source`` is at its end.
 
     Raises ValueError for a gate we lack, NotAffine for such an angle.
@@ -101,7 +91,7 @@ def from_tket(made: Any, names: Symbols, source: Circuit) -> tuple[Circuit, tupl
     return Circuit(len(index), source.slots, tuple(gates)), outputs
 
 
-def _radians(value: Any, names: Symbols) -> Angle:
+def _radians(value: Any, names: Names) -> Angle:
     if isinstance(value, (int, float)):
         return Angle(float(value) * pi)
     from sympy import Add, Function, Mul, Symbol

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from hepq.compiler.circuits.canonical import canonical
@@ -126,16 +127,10 @@ def _structure(recipe: Recipe, circuit: Circuit, device: Device) -> Native | Non
     return structure_aware(circuit, device, seed=recipe.seed, effort=recipe.effort)
 
 
-def _qiskit(recipe: Recipe, circuit: Circuit, device: Device) -> Native | None:
-    """Qiskit's transpiler at level 3."""
+def _qiskit(recipe: Recipe, circuit: Circuit, device: Device, *, any_angle: bool = False) -> Native | None:
+    """Qiskit's transpiler at level 3; ``any_angle``: with rzz of any angle as the native gate."""
     given = FORMS[recipe.form](circuit, device)
-    return laid_out(given.circuit, given.outputs, device, circuit, recipe.seed)
-
-
-def _qiskit_rzz(recipe: Recipe, circuit: Circuit, device: Device) -> Native | None:
-    """The same with rzz of any angle as the native gate."""
-    given = FORMS[recipe.form](circuit, device)
-    return laid_out(given.circuit, given.outputs, device, circuit, recipe.seed, any_angle=True)
+    return laid_out(given.circuit, given.outputs, device, circuit, recipe.seed, any_angle=any_angle)
 
 
 def _greedy(recipe: Recipe, circuit: Circuit, device: Device) -> Native | None:
@@ -232,5 +227,5 @@ def laid_out(
 RECIPES: dict[str, Callable[[Recipe, Circuit, Device], Native | None]] = {
     "structure-aware": _structure, "greedy Pauli": _greedy, "tket": _tket,
     "tket, commuted": _commuted, "qiskit O3": _qiskit,
-    "qiskit O3, rzz": _qiskit_rzz,
+    "qiskit O3, rzz": partial(_qiskit, any_angle=True),
 }  # fmt: skip

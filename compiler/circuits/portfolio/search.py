@@ -64,8 +64,8 @@ class Compiled:
 @dataclass(frozen=True)
 class _Found:
     row: RecipeRow
-    log_esp: float
-    native: Native | None
+    log_esp: float = 0.0
+    native: Native | None = None
     missing: tuple[str, ...] = ()
 
 
@@ -172,7 +172,7 @@ def _searching(
                 try:
                     yield future.result()
                 except Exception as error:  # the process died: another recipe may do
-                    yield _Found(_row(recipe, 0.0, note=f"its process died: {error}"), 0.0, None)
+                    yield _Found(_row(recipe, 0.0, note=f"its process died: {error}"))
 
         yield search
 
@@ -183,16 +183,16 @@ def _try(recipe: Recipe, circuit: Circuit, device: Device) -> _Found:
     try:
         native = recipe(circuit, device)
     except LeftOut as reason:
-        return _Found(_row(recipe, start, note=f"left out: {reason}"), 0.0, None)
+        return _Found(_row(recipe, start, note=f"left out: {reason}"))
     except Exception as error:  # a recipe may fail in any way; the others go on
-        return _Found(_row(recipe, start, note=f"failed: {type(error).__name__}: {error}"[:200]), 0.0, None)
+        return _Found(_row(recipe, start, note=f"failed: {type(error).__name__}: {error}"[:200]))
     if native is None:
-        return _Found(_row(recipe, start, note="does not apply"), 0.0, None)
+        return _Found(_row(recipe, start, note="does not apply"))
     seconds = time.perf_counter() - start
     verdict = verify_native(native, circuit, device)
     if verdict.problem:
         note = f"{_WRONG}: {verdict.problem}"
-        return _Found(_row(recipe, start, check=verdict.how, note=note), 0.0, None)
+        return _Found(_row(recipe, start, check=verdict.how, note=note))
     got = score(native, device)
     row = RecipeRow(
         str(recipe), recipe.seed, got.two_qubit, got.depth, got.duration, got.esp, seconds, check=verdict.how,

@@ -15,8 +15,6 @@ from functools import lru_cache
 from itertools import product
 from math import pi, remainder
 
-import numpy as np
-
 from hepq.core.circuits import Angle, Barrier, Circuit, Diagonal, Gate, Op, plain
 from hepq.core.elementary import elementary
 
@@ -327,27 +325,21 @@ def _kind(frame: Frame) -> tuple[int, ...]:
 @lru_cache
 def _turn(pauli: Pauli, sign: int) -> Frame:
     """P to R P R† with R the rotation about ``pauli`` by a quarter turn times ``sign``: P, or -i sign pauli P."""
-    out = []
-    for p in range(16):
-        if _commute(p, pauli):
-            out.append((p, 1))
-            continue
-        made = -1j * sign * _matrix(pauli) @ _matrix(p)
-        string = next(k for k in range(16) if abs(np.trace(_matrix(k) @ made)) > 1)
-        out.append((string, round(np.trace(_matrix(string) @ made).real / 4)))
-    return tuple(out)
+    return tuple((p, 1) if _commute(p, pauli) else (p ^ pauli, sign * _cyclic(pauli, p)) for p in range(16))
 
 
-@lru_cache
-def _matrix(pauli: Pauli) -> np.ndarray[tuple[int, int], np.dtype[np.complex128]]:
-    one = (np.eye(2), np.array([[0, 1], [1, 0]]), np.array([[0, -1j], [1j, 0]]), np.diag([1, -1]))
-    return np.kron(one[pauli // 4], one[pauli % 4]).astype(complex)
+def _cyclic(a: Pauli, b: Pauli) -> int:
+    """The sign s of a b = i s c, of strings that do not commute: X Y = i Z."""
+    return next(1 if (y - x) % 3 == 1 else -1 for x, y in _wirewise(a, b) if x != y and 0 not in (x, y))
 
 
 @lru_cache
 def _commute(a: Pauli, b: Pauli) -> bool:
-    pairs = ((a % 4, b % 4), (a // 4, b // 4))
-    return sum(x != y and 0 not in (x, y) for x, y in pairs) % 2 == 0
+    return sum(x != y and 0 not in (x, y) for x, y in _wirewise(a, b)) % 2 == 0
+
+
+def _wirewise(a: Pauli, b: Pauli) -> tuple[tuple[int, int], tuple[int, int]]:
+    return (a % 4, b % 4), (a // 4, b // 4)
 
 
 @lru_cache

@@ -10,11 +10,12 @@ permutation at all. What differs from event to event is left in phases alone: RY
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import pi
 
 from hepq.core.circuits import Angle, Circuit, Diagonal, Gate, Op, Unitary
 from hepq.core.elementary import elementary
+from hepq.core.phase_polynomial import PhasePolynomial
 
 #: wire q's new bit: parity of the old index & mask, flipped or not
 Bit = tuple[int, bool]
@@ -52,7 +53,7 @@ def fused(circuit: Circuit, shared: frozenset[int] = frozenset()) -> Plan:
     """The layers of ``circuit`` run on |0…0>. ``shared``: slots with one value for all events."""
     n = circuit.qubits
     turns: list[dict[int, tuple[Angle, bool]]] = [{}]
-    phases = [_Moves(n)]
+    phases = [PhasePolynomial(n)]
     level = [0] * n  #: how many turns each wire has been through
     open_ = [True] * n  #: whether a further turn of the wire may join its newest
     for op in elementary(_turned(circuit.ops, shared)):
@@ -62,7 +63,7 @@ def fused(circuit: Circuit, shared: frozenset[int] = frozenset()) -> Plan:
             open_[q] = True
             if level[q] == len(turns):
                 turns.append({})
-                phases.append(_Moves(n))
+                phases.append(PhasePolynomial(n))
             here = turns[level[q]]
             angle, mirror = (op.angles[0], False) if op.name == "ry" else (Angle(pi / 2), True)
             before, mirrored = here.get(q, (Angle(), False))
@@ -72,53 +73,19 @@ def fused(circuit: Circuit, shared: frozenset[int] = frozenset()) -> Plan:
         phases[at].add(op)
         for q in op.qubits:
             level[q], open_[q] = at, False
-    start = sum(flip << q for q, (_, flip) in enumerate(phases[0].bits))
+    start = sum(flip << q for q, flip in enumerate(phases[0].flips))
     if len(turns) == 1:
         turns.append({})
-        phases.append(_Moves(n))
-    for angle in phases[0].terms.values():  # all on |0…0>: a global phase
+        phases.append(PhasePolynomial(n))
+    for angle in phases[0].phases.values():  # all on |0…0>: a global phase
         phases[1].phase(0, angle)
     layers = zip(turns[1:], phases[1:], strict=True)
-    return Plan(n, start, tuple((Turn(tuple((q, *t[q]) for q in sorted(t))), p.done()) for t, p in layers))
+    return Plan(n, start, tuple((Turn(tuple((q, *t[q]) for q in sorted(t))), _phases(p)) for t, p in layers))
 
 
-@dataclass
-class _Moves:
-    """Phases and permutations that follow each other, written on the basis states before the first of them."""
-
-    qubits: int
-    terms: dict[int, Angle] = field(default_factory=dict)
-    bits: list[Bit] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.bits = [(1 << q, False) for q in range(self.qubits)]
-
-    def phase(self, mask: int, angle: Angle) -> None:
-        self.terms[mask] = self.terms.get(mask, Angle()) + angle
-
-    def add(self, op: Unitary) -> None:
-        if isinstance(op, Diagonal):
-            for wires, angle in op.terms:
-                mask, flip = 0, False
-                for q in wires:
-                    mask, flip = mask ^ self.bits[q][0], flip != self.bits[q][1]
-                self.phase(mask, -angle if flip else angle)
-            return
-        a, *rest = op.qubits
-        mask, flip = self.bits[a]
-        match op.name, rest:
-            case "x", []:
-                self.bits[a] = (mask, not flip)
-            case "cx", [b]:
-                self.bits[b] = (self.bits[b][0] ^ mask, self.bits[b][1] != flip)
-            case "swap", [b]:
-                self.bits[a], self.bits[b] = self.bits[b], self.bits[a]
-            case _:
-                raise ValueError(f"{op.name} is not elementary")
-
-    def done(self) -> Phases:
-        terms = sorted((m, a) for m, a in self.terms.items() if a.terms or a.constant)
-        return Phases(tuple(terms), tuple(self.bits))
+def _phases(found: PhasePolynomial) -> Phases:
+    terms = sorted((m, a) for m, a in found.phases.items() if a.terms or a.constant)
+    return Phases(tuple(terms), tuple(zip(found.rows, found.flips, strict=True)))
 
 
 def _turned(ops: tuple[Op, ...], shared: frozenset[int]) -> Iterator[Unitary]:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hepq.core.circuits import Barrier, Circuit, Diagonal, Op
+from hepq.core.circuits import Circuit
 from hepq.runtime.quantum.measure import Observable
 from hepq.runtime.quantum.simulate.tables import signs
 
@@ -77,26 +77,6 @@ class _Key:
 
 @lru_cache(maxsize=64)
 def _support(key: _Key) -> Means:
-    circuit, wires = cone(key.circuit, {w for o in key.observables for _, string in o for w, _ in string})
+    circuit, wires = key.circuit.cone({w for o in key.observables for _, string in o for w, _ in string})
     moved = (tuple((c, tuple((wires[w], p) for w, p in string)) for c, string in o) for o in key.observables)
     return Means(circuit, tuple(moved))
-
-
-def cone(circuit: Circuit, wires: set[int]) -> tuple[Circuit, dict[int, int]]:
-    """The gates that a measurement of ``wires`` can depend on, and the new numbers of the wires that they touch.
-
-    Every other gate meets its inverse in <0|U† O U|0>.
-    """
-    seen = set(wires)
-    kept: list[Op] = []
-    for op in reversed(circuit.ops):
-        if isinstance(op, Barrier):
-            continue
-        if isinstance(op, Diagonal):
-            op = Diagonal(tuple((s, a) for s, a in op.terms if not seen.isdisjoint(s)))
-        if not seen.isdisjoint(op.qubits):
-            seen.update(op.qubits)
-            kept.append(op)
-    numbers = {wire: i for i, wire in enumerate(sorted(seen))}
-    ops = tuple(op.on(numbers) for op in reversed(kept))
-    return Circuit(len(numbers), circuit.slots, ops), numbers
