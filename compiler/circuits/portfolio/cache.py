@@ -10,6 +10,7 @@ import warnings
 from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import version
+from inspect import getfile
 from pathlib import Path
 from typing import Any
 
