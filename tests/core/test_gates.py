@@ -23,13 +23,13 @@ def unitary(gate: GateSpec) -> Any:
 
 def alike(a: Any, b: Any) -> bool:
     """Equal up to a global phase."""
-    return a.shape == b.shape and np.isclose(abs(np.vdot(a, b)), len(a))
+    return a.shape == b.shape and bool(np.isclose(abs(np.vdot(a, b)), len(a)))
 
 
 def exchanged(found: Any, order: tuple[int, ...]) -> Any:
     """With qubit i in the place of qubit ``order[i]``."""
     index = np.arange(len(found))
-    moved = sum((index >> i & 1) << to for i, to in enumerate(order))
+    moved = np.sum([(index >> i & 1) << to for i, to in enumerate(order)], axis=0)
     return found[np.ix_(moved, moved)]
 
 

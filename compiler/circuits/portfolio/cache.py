@@ -14,7 +14,7 @@ from inspect import getfile
 from pathlib import Path
 from typing import Any
 
-from hepq.core import circuits, elementary, gates
+from hepq.core import circuits, elementary, gates, phase_polynomial
 from hepq.core.circuits import Circuit
 from hepq.runtime.files import replacing, seal_text, unseal_text
 from hepq.runtime.quantum.device import Device
@@ -40,10 +40,8 @@ def key(circuit: Circuit, device: Device, effort: str, seed: int) -> str:
 @lru_cache
 def _recipes() -> str:
     """A hash of the code that compiles circuits: versions alone do not change with every change of it."""
-    files = [
-        *sorted(Path(__file__).parents[1].rglob("*.py")),
-        *(Path(m.__file__) for m in (circuits, elementary, gates)),
-    ]
+    shared = (circuits, elementary, gates, phase_polynomial)
+    files = [*sorted(Path(__file__).parents[1].rglob("*.py")), *(Path(getfile(module)) for module in shared)]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

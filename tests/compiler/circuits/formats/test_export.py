@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hepq.compiler.circuits.formats import export as table
 from hepq.compiler.circuits.formats import originir, qcis
 from hepq.compiler.circuits.formats import tket as tket_json
 from hepq.compiler.circuits.formats.export import FORMATS, export
-from hepq.compiler.circuits.formats.flat import Flat, difference, flat
+from hepq.compiler.circuits.formats.flat import Flat, Format, difference, flat
 from hepq.compiler.targets.quantum import device as named_device
 from hepq.compiler.targets.quantum import known as targets
 from hepq.core.circuits import Angle, Circuit, Gate
@@ -80,7 +79,7 @@ def test_a_reader_sees_every_change(fmt: str) -> None:
 
 def test_what_reads_back_wrong_is_not_given_out(monkeypatch: pytest.MonkeyPatch) -> None:
     form = FORMATS["qcis"]
-    wrong = table.Format(form.suffix, lambda n, v: form.write(n, v).replace("X2P", "X2M"), form.read, False)  # type: ignore[arg-type]
+    wrong = Format(form.suffix, lambda n, v: form.write(n, v).replace("X2P", "X2M"), form.read, False)  # type: ignore[arg-type]
     monkeypatch.setitem(FORMATS, "qcis", wrong)
     with pytest.raises(HepqError) as caught:
         export(native(["sx"]), CHIP, "qcis", np.zeros(5))
