@@ -92,7 +92,7 @@ def attributions(
     if classes is not None:
         return found.permutation(model, batch, classes, score, metric=metric, repeats=repeats, seed=seed,
                                  ragged=ragged, together=together, progress=progress)  # fmt: skip
-    from hepq.compiler.lower.torch.attributions import gradients
+    from hepq.compiler.driver.attributions import gradients
 
     return gradients(model.artifact, batch, score, integrated=by == "integrated", baseline=baseline, steps=steps,
                      progress=progress)  # fmt: skip

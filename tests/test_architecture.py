@@ -23,18 +23,20 @@ LAYERS = {
 #: package -> its folders and files, from the lowest: none imports one to its right; those not listed are free
 ORDER = {
     "lang": "syntax modules elaborate format declarations checker",
-    "compiler": "ir passes circuits targets golden lower schema weights hybrid backends driver train importers",
+    "compiler": "ir passes weights circuits targets golden lower schema hybrid backends driver train importers",
     "runtime": "artifact events engine report quantum",
     "hepq": "draw cli",
 }
 #: what still goes against that order
 AGAINST_ORDER = {
-    "compiler": {"lower driver", "lower weights", "lower schema"},
     "runtime": {"artifact events"},
 }  # fmt: skip
 #: heavy library -> folders whose files may import it
 CONFINED = {
-    "torch": ("compiler/lower/torch", "compiler/train", "compiler/weights/torch_checkpoint.py", "runtime/quantum"),
+    "torch": (
+        "compiler/driver/attributions.py", "compiler/lower/torch", "compiler/train",
+        "compiler/weights/torch_checkpoint.py", "runtime/quantum",
+    ),
     "qiskit": ("compiler/circuits", "compiler/targets", "runtime/quantum"),
     "pytket": ("compiler/circuits",),
     "qiskit_aer": ("runtime/quantum/backends",),
@@ -42,7 +44,7 @@ CONFINED = {
     "tvm": ("compiler/lower/cpu",),
     "onnx": ("compiler/lower/onnx", "compiler/importers/onnx_reader.py"),
     "onnxruntime": (),  # only by name, in runtime/engine/onnx_model.py: `optional` says what to install
-}
+}  # fmt: skip
 HEAVY = {
     "awkward", "matplotlib", "numpy", "onnx", "onnxruntime", "pyarrow", "pytket", "qiskit", "sklearn", "torch", "tvm",
     "uproot",
