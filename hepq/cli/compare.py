@@ -68,6 +68,9 @@ def compare(
     from hepq.compiler.train.two_sample import compare_files
 
     check_report(report)
+    if shared := _paths(first) & _paths(second):
+        title = f"{min(shared)} is on both sides" + (f", as are {len(shared) - 1} more" if len(shared) > 1 else "")
+        err().print(f"[yellow]warning[/]: {title}: its events are compared with themselves")
     recipe = Recipe(epochs=epochs, batch=batch, rate=lr, seed=seed, patience=patience, device=device, threads=threads)
     watch = Live(err())
     try:
@@ -86,3 +89,11 @@ def compare(
         f"[bold]p = {found.p_value:.4g}[/] by {found.statistic}: so often {found.permutations:,} permutations of the "
         "labels reach it, the observation counted in"
     )
+
+
+def _paths(files: str) -> set[str]:
+    from os.path import realpath
+
+    from hepq.runtime.events.event_files import named
+
+    return {realpath(file.path) for file in named(files, absent=True)}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -39,11 +40,11 @@ def begin() -> None:
 
 
 def finish(status: int) -> int:
-    """Write what is left to write; the exit status, which is not 0 if standard output did not take all."""
+    """Write what is left to write; the exit status, which is not 0 if standard output could not take all."""
     sys.stdout.flush()
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     failure = raw.failure if isinstance(raw, _Noting) else None
-    if failure is None:
+    if failure is None or failure.errno == errno.EPIPE:  # who reads has seen enough: `| head`
         return status
     print(f"error: cannot write to standard output: {failure.strerror}", file=sys.stderr)
     return status or 1

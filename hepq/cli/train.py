@@ -229,6 +229,8 @@ def train(
     )  # fmt: skip
     target = out_path or next_to(program, ".safetensors")
     main = main_process()
+    if main and out_path is None and target.exists():
+        err().print(f"[yellow]warning[/]: {target} is there and will be replaced; -o FILE writes elsewhere")
     watch = Live(err(), log) if main else Watch()
     large_pages()
     try:

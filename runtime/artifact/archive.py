@@ -85,7 +85,7 @@ def opened(path: Path, data: bytes) -> Archive:
     while end >= 0 and end + 22 + int.from_bytes(data[end + 20 : end + 22], "little") != len(data):
         end = data.rfind(_END, max(0, len(data) - 22 - 0xFFFF), end)
     if end < 0:
-        raise _damaged(path, "its directory is not there")
+        raise _damaged(path, _after_end(data) or "its directory is not there")
     disk, first, here, count, size, start = struct.unpack_from("<4H2I", data, end + 4)
     if disk or first or here != count or start + size != end:
         raise _damaged(path, "its directory is not where it says")
@@ -141,6 +141,18 @@ def _entry(path: Path, data: bytes, at: int, end: int, expected: int) -> tuple[s
         raise _damaged(path, f"{name} and the directory differ")
     start = begin + 30 + length
     return name, Member(method, crc, packed, size, start), at + 46 + length, start + packed
+
+
+def _after_end(data: bytes) -> str:
+    """Whether, in words, more bytes follow where the zip says that it ends; empty if it says nothing."""
+    end = data.rfind(_END)
+    if end < 0 or end + 22 > len(data):
+        return ""
+    size, start, comment = struct.unpack_from("<2IH", data, end + 12)
+    more = len(data) - (end + 22 + comment)
+    if start + size != end or more <= 0:
+        return ""
+    return f"{more:,} bytes follow its end" if more > 1 else "a byte follows its end"
 
 
 def _is_text(raw: bytes) -> bool:

@@ -113,6 +113,9 @@ def read_keys(ring: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for file in files:
         for number, line in enumerate(_text(file, "HQ0893", f"cannot read the keyring {file}").splitlines(), 1):
+            if line.startswith("-----BEGIN") and "PRIVATE KEY" in line:
+                why = "it is a private key, to be kept secret: who trusts names public ones"
+                raise DataError("HQ0893", f"cannot read the keyring {file}", why, f"the public one is {file}.pub")
             words = line.partition("#")[0].split(maxsplit=2)
             if not words:
                 continue
@@ -184,6 +187,9 @@ def _private(path: Path) -> Ed25519PrivateKey:
 
     title = f"cannot read the key {path}"
     text = _text(path, "HQ0893", title)
+    if text.startswith(KIND):
+        help = f"the private one is {path.with_suffix('')}" if path.suffix == ".pub" else _SIGN
+        raise DataError("HQ0893", title, "it is a public key, which signs nothing", help)
     try:
         found: Any = serialization.load_pem_private_key(text.encode(), None)
     except (ValueError, TypeError) as error:  # TypeError: it wants a password

@@ -28,7 +28,7 @@ def shell(line: str, folder: Path, **env: str) -> tuple[int, str, str]:
         ("hepqc explain HQ0885 >&-", 1, "Bad file descriptor"),
         ("hepqc explain HQ0885 >/dev/full", 1, "No space left on device"),
         ("hepqc --help >/dev/full", 1, "No space left on device"),
-        ("(sleep 0.1; hepqc explain HQ0885) | sleep 0", 1, "Broken pipe"),
+        ("(sleep 0.1; hepqc explain HQ0885) | sleep 0", 0, ""),
         ("hepqc explain HQ0885 >&- 2>&-", 1, ""),
         ("hepqc explain HQ0885 <&- >/dev/null 2>&-", 0, ""),
         ("hepqc check none.hepq 2>/dev/full", 1, ""),

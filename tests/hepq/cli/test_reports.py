@@ -136,6 +136,12 @@ def test_train(folder: Path) -> None:
     assert "metrics of 12 events held out, weighted by w, sum 6" in said.output
 
 
+def test_train_says_what_it_replaces(folder: Path) -> None:
+    for replaced in (False, True):
+        said = hepqc("train", folder / "net.hepq", folder / "fine.root").output
+        assert (f"{folder / 'net.safetensors'} is there and will be replaced" in said) == replaced
+
+
 def test_kernel(folder: Path) -> None:
     report = folder / "kernel.json"
     args = ("--against", folder / "fine.root", "--events", 20, "-o", folder / "k.npz", "--report", report)
@@ -153,7 +159,8 @@ def test_kernel(folder: Path) -> None:
 def test_compare(folder: Path) -> None:
     report = folder / "compare.json"
     args = ("--program", folder / "net.hepq", "--epochs", 1, "--permutations", 20, "--report", report)
-    hepqc("compare", folder / "fine.root", folder / "fine.root", *args)
+    said = hepqc("compare", folder / "fine.root", folder / "fine*.root", *args).output
+    assert f"{folder / 'fine.root'} is on both sides: its events are compared with themselves" in said
     sets = read(report, "compare")["sets"]
     assert sets["first"]["parts"] == {"training": 24, "validation": 6, "tested": 30}
     assert sets["second"]["events"] == EVENTS

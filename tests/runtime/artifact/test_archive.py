@@ -45,6 +45,15 @@ def test_what_is_no_zip_is_told_from_a_damaged_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("more", "why"), [(b"x", "a byte follows its end"), (b"\n" * 1234, "1,234 bytes follow its end")]
+)
+def test_what_follows_an_artifact_is_said(more: bytes, why: str) -> None:
+    for comment in (b"", b"about"):
+        with pytest.raises(ArtifactError, match=f"HQ0821.*\n.*but {why}"):
+            opened(PATH, packed(comment) + more)
+
+
+@pytest.mark.parametrize(
     ("flags", "what"),
     [(0x1, "is encrypted"), (0x41, "is encrypted"), (0x8, "is written in a way"), (0x20, "is written in a way")],
 )

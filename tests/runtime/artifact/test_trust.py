@@ -134,6 +134,14 @@ def test_keys_are_not_overwritten_nor_read_where_others_may(copy: Path, tmp_path
         trust.sign(copy, tmp_path / "me")
 
 
+def test_keys_that_are_mixed_up(copy: Path, tmp_path: Path) -> None:
+    trust.generate(tmp_path / "me.key", "me")
+    with pytest.raises(DataError, match=r"HQ0893.*\n.*it is a public key.*\n.*the private one is .*me\.key$"):
+        trust.sign(copy, tmp_path / "me.key.pub")
+    with pytest.raises(DataError, match=r"HQ0893.*\n.*it is a private key.*\n.*the public one is .*me\.key\.pub$"):
+        Trust.of(None, tmp_path / "me.key")
+
+
 def test_a_file_that_changes_in_use_is_noticed(copy: Path) -> None:
     pinned = Trust(pinned=Artifact.open(copy).sha256)
     Artifact.open(copy, pinned)
