@@ -10,19 +10,24 @@ import typer
 from typer.core import TyperGroup
 
 from hepq.cli import (
-    artifacts,
     attribute,
+    check,
     compare,
     compile,
+    explain,
     export,
-    import_network,
+    fmt,
+    import_,
+    inspect,
     jobs,
     kernel,
+    new,
+    predict,
     process,
-    programs,
     sign,
     targets,
     train,
+    verify,
     weights,
 )
 from hepq.cli.shared.console import examples, report
@@ -79,15 +84,15 @@ def _hepqc(
 
 
 _COMMANDS: dict[str, tuple[Any, ...]] = {
-    "Write": (programs.new, import_network.import_, programs.check, programs.fmt, programs.explain),
+    "Write": (new.new, import_.import_, check.check, fmt.fmt, explain.explain),
     "Compile": (train.train, compile.compile_, export.export),
     "Run": (
-        artifacts.predict,
+        predict.predict,
         attribute.attribute,
         compare.compare,
         kernel.kernel,
-        artifacts.verify,
-        artifacts.inspect,
+        verify.verify,
+        inspect.inspect,
         sign.sign,
     ),
 }

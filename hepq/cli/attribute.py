@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hepq.cli.artifacts import Artifact, Threads
+from hepq.cli.shared.artifact_options import Artifact, Sha256, Threads, Trusted
 from hepq.cli.shared.console import err, example, out
 from hepq.cli.shared.numbers import LAST_SEED, MOST, MOST_REPEATS
 from hepq.cli.shared.reported import ReportFile, check_report, show_report, write_report
-from hepq.cli.shared.trust_options import Sha256, Trusted
 
 if TYPE_CHECKING:
     from hepq.runtime.report.attributions import Attributions

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from hepq.cli.compile import Dataset, Dims, Model, Statics, options
 from hepq.cli.shared.console import err, example, out
 from hepq.cli.shared.numbers import LAST_SEED, MOST, MOST_AT_ONCE, MOST_REPEATS, real
+from hepq.cli.shared.program_options import Dataset, Dims, Model, Statics, options
 from hepq.cli.shared.reported import ReportFile, check_report, show_report, write_report
 
 

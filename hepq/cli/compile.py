@@ -1,82 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands that make artifacts: compile."""
+"""`hepqc compile`: an artifact of a program and its weights."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hepq.cli.shared.console import err, example, next_to, out
 from hepq.cli.shared.numbers import LAST_SEED, MOST_AT_ONCE
+from hepq.cli.shared.program_options import Dataset, Dims, Effort, Model, NoDataset, Statics, options
 from hepq.core import targets
 
 if TYPE_CHECKING:
     from hepq.compiler.driver.compilation import CompileReport
-    from hepq.compiler.driver.options import Options
     from hepq.runtime.artifact.manifest import CompiledCircuit
-
-Dims = Annotated[
-    list[str], typer.Option("--dim", metavar="NAME=SIZE", help="Size of a dim the program leaves open. Repeatable.")
-]
-Statics = Annotated[
-    list[str],
-    typer.Option("--set", metavar="NAME=VALUE", help="Value of a static argument of the model. Repeatable."),
-]
-Model = Annotated[str | None, typer.Option("--model", help="Which model, if the program has several.")]
-Dataset = Annotated[str | None, typer.Option("--dataset", help="Which dataset, if the program has several.")]
-NoDataset = Annotated[bool, typer.Option("--no-dataset", help="Take the model's own inputs, not a dataset's branches.")]
 
 
 _FORMS = [form for target in targets.TARGETS for form in target.forms]
-
-
-class Effort(StrEnum):
-    quick = "quick"
-    normal = "normal"
-    thorough = "thorough"
-
-
-def options(model: str | None, dataset: str | None, no_dataset: bool, dims: list[str], statics: list[str]) -> Options:
-    """The choices that every command which builds a model shares."""
-    from hepq.compiler.driver.options import Options
-
-    return Options(
-        model=model,
-        dataset=dataset,
-        use_dataset=not no_dataset,
-        dims={k: _size(k, v) for k, v in map(_pair, dims)},
-        statics={k: _value(v) for k, v in map(_pair, statics)},
-    )
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, mark, value = text.partition("=")
-    if not (mark and name.isidentifier() and value):
-        raise typer.BadParameter(f"{text!r} is not NAME=VALUE")
-    return name, value
-
-
-def _size(name: str, text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise typer.BadParameter(f"the size of {name} must be a positive whole number, not {text!r}")
-    return int(text)
-
-
-def _value(text: str) -> Any:
-    """A number, ``true``, ``false``, a list, or else a string."""
-    from ast import literal_eval
-
-    if text in ("true", "false"):
-        return text == "true"
-    try:
-        return literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return text
 
 
 @example(

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hepq.cli.compile import Effort
+from hepq.cli.shared.artifact_options import Sha256, Trusted, opened
 from hepq.cli.shared.console import example, out
 from hepq.cli.shared.numbers import MOST
-from hepq.cli.shared.trust_options import Sha256, Trusted, opened
+from hepq.cli.shared.program_options import Effort
 from hepq.core.vendors import FORMATS
 
 if TYPE_CHECKING:

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hepq.cli.artifacts import Threads
+from hepq.cli.shared.artifact_options import Sha256, Threads, Trusted
 from hepq.cli.shared.backend_options import NAMES, Budgets, Copies, Ledger, Strict, chosen
 from hepq.cli.shared.console import err, example, out
 from hepq.cli.shared.numbers import LAST_SEED, MOST, MOST_AT_ONCE, MOST_SHOTS
 from hepq.cli.shared.reported import ReportFile, check_report, show_report, write_report
-from hepq.cli.shared.trust_options import Sha256, Trusted
 from hepq.runtime.quantum.backends.named import is_local
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hepq.cli.compile import Dataset, Dims, Model, Statics, options
+from hepq.cli.shared.artifact_options import Sha256, Trusted, opened
 from hepq.cli.shared.backend_options import NAMES, Budgets, Copies, Ledger, Strict, chosen
 from hepq.cli.shared.console import err, example, next_to, out
 from hepq.cli.shared.numbers import LAST_SEED, MOST, MOST_AT_ONCE, MOST_REPEATS, MOST_SHOTS, real
+from hepq.cli.shared.program_options import Dataset, Dims, Model, Statics, options
 from hepq.cli.shared.reported import ReportFile, check_report, show_report, write_report
-from hepq.cli.shared.trust_options import Sha256, Trusted, opened
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from hepq.cli.compile import Dataset, Dims, Model, NoDataset, Statics, options
 from hepq.cli.shared.console import err, examples, next_to, out
+from hepq.cli.shared.program_options import Dataset, Dims, Model, NoDataset, Statics, options
 
 app = typer.Typer(no_args_is_help=True, help="List weights; import published checkpoints.")
 Program = Annotated[Path, typer.Argument(help="The [.hepq] file with the model.")]

@@ -5,15 +5,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib as mpl
 import mplhep
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from hepq.draw.model import FORMATS
-from hepq.runtime.files import check_writable, replacing
+from hepq.draw.picture import FORMATS, picture
+from hepq.runtime.files import check_writable
 from hepq.runtime.report.attributions import Attributions
 
 #: most names, characters of a name, and ranks that are drawn
@@ -30,15 +29,12 @@ def draw(found: Attributions, path: Path) -> None:
     ranking = found.ranking[:NAMES]
     panels = 1 + len(found.by_rank)
     style = {**mplhep.style.CMS, "font.size": 14, "svg.hashsalt": "hepq", "xtick.minor.visible": False}
-    with mpl.rc_context(style):
-        figure = Figure(figsize=(7.5 * panels + 1, 2.2 + 0.42 * len(ranking)), layout="constrained")
+    with picture(path, (7.5 * panels + 1, 2.2 + 0.42 * len(ranking)), style, dpi=100) as figure:
         axes = figure.subplots(1, panels, squeeze=False)[0]
         _bars(axes[0], found, ranking)
         for panel, (dim, ranks) in zip(axes[1:], found.by_rank.items(), strict=True):
             shown = {name: ranks[name] for name, _, _ in ranking if name in ranks}
             _ranks(figure, panel, dim, shown, named=len(shown) < len(ranking))
-        with replacing(path) as temporary:
-            figure.savefig(temporary, format=path.suffix[1:], dpi=100)
 
 
 def _bars(axes: Axes, found: Attributions, ranking: tuple[tuple[str, float, float], ...]) -> None:

@@ -5,37 +5,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from hepq.core.errors import DataError
-from hepq.draw.model import FORMATS
+from hepq.draw.picture import picture
 from hepq.runtime.artifact.manifest import Manifest
-from hepq.runtime.files import replacing
 
 Labels = NDArray[np.int64] | None
 
 
 def draw(matrix: NDArray[np.float64], rows: Labels, columns: Labels, manifest: Manifest, path: Path) -> None:
     """Write the picture; classes by name where the dataset names them. Raises DataError HQ0817 for another format."""
-    if path.suffix not in FORMATS:
-        raise DataError("HQ0817", f"cannot draw {path}", f"the name should end in {', '.join(FORMATS)}")
     label = manifest.dataset.label if manifest.dataset else None
     names = manifest.dim(label.dim).entries if label else ()
     down, across = (_sorted(labels, size) for labels, size in zip((rows, columns), matrix.shape, strict=True))
-    with mpl.rc_context({"svg.hashsalt": "hepq", "font.size": 9}):
-        figure = Figure(figsize=(5.6, 4.8), layout="constrained")
+    with picture(path, (5.6, 4.8)) as figure:
         axes = figure.add_subplot()
         image = axes.imshow(matrix[np.ix_(down, across)], cmap="viridis", interpolation="nearest", aspect="auto")
         figure.colorbar(image, ax=axes, label="K(x, y)")
         _mark(axes, rows, names, "y")
         _mark(axes, columns, names, "x")
         axes.set(title=f"kernel {manifest.name}", xlabel="event", ylabel="event")
-        with replacing(path) as temporary:
-            figure.savefig(temporary, format=path.suffix[1:], dpi=150)
 
 
 def _sorted(labels: Labels, size: int) -> NDArray[np.int64]:

@@ -6,27 +6,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import networkx as nx
-from matplotlib.figure import Figure
 
-from hepq.core.errors import DataError
 from hepq.draw.dataflow import Stage
-from hepq.runtime.files import replacing
+from hepq.draw.picture import picture
 
-FORMATS = (".png", ".svg", ".pdf")
 _COLOURS = {"data": "#dbe9f6", "output": "#dff0d8", "layer": "#ffffff", "particles": "#fdebd0"}
 
 
 def draw(graph: nx.DiGraph, title: str, path: Path) -> None:
     """Write the picture of ``dataflow``'s graph. Raises DataError for an unknown format."""
-    if path.suffix not in FORMATS:
-        raise DataError("HQ0817", f"cannot draw {path}", f"the name should end in {', '.join(FORMATS)}")
     rows = [sorted(row) for row in nx.topological_generations(graph)]
     at = {key: ((i + 1) / (len(row) + 1), -n) for n, row in enumerate(rows) for i, key in enumerate(row)}
     width = 4.6 * max(map(len, rows))
-    with mpl.rc_context({"svg.hashsalt": "hepq", "font.size": 9}):
-        figure = Figure(figsize=(max(width, 5.0), 0.95 * len(rows) + 0.6), layout="constrained")
+    with picture(path, (max(width, 5.0), 0.95 * len(rows) + 0.6)) as figure:
         axes = figure.add_subplot()
         axes.set(xlim=(0, 1), ylim=(-len(rows) + 0.4, 0.6), title=title)
         axes.set_axis_off()
@@ -41,8 +34,6 @@ def draw(graph: nx.DiGraph, title: str, path: Path) -> None:
             arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": "#888888", "connectionstyle": f"arc3,rad={around}"}
             arrow |= {"patchA": boxes[source], "patchB": boxes[target], "shrinkA": 2, "shrinkB": 2}
             axes.annotate("", at[target], at[source], arrowprops=arrow, zorder=1)
-        with replacing(path) as temporary:
-            figure.savefig(temporary, format=path.suffix[1:], dpi=150)
 
 
 def _words(stage: Stage) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -15,11 +14,9 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from hepq.compiler.targets.files import drawn
-from hepq.core.errors import DataError
-from hepq.runtime.files import replacing
+from hepq.draw.picture import picture
 from hepq.runtime.quantum.device import Device
 
-FORMATS = (".png", ".svg", ".pdf")
 _COLOURS, _DEAD = "viridis_r", "#b0b0b0"
 #: beyond these, numbers on qubits and strong lines are only clutter
 _NUMBERED, _STRONG = 200, 400
@@ -27,16 +24,13 @@ _NUMBERED, _STRONG = 200, 400
 
 def draw(chip: Device, path: Path) -> None:
     """Write the picture. Raises DataError HQ0817 for an unknown format."""
-    if path.suffix not in FORMATS:
-        raise DataError("HQ0817", f"cannot draw {path}", f"the name should end in {', '.join(FORMATS)}")
     at = _spread(drawn(chip))
     (left, right), (bottom, top) = ((min(p[i] for p in at), max(p[i] for p in at)) for i in (0, 1))
     width, height = right - left + 1.4, top - bottom + 1.4
     scale = min(0.62, 24 / max(width, height))
     size = (max(width * scale + 1.6, 4.5), height * scale + 1.2)
     day = max((s.date for s in chip.sources.values()), default=None)
-    with mpl.rc_context({"svg.hashsalt": "hepq", "font.size": 9}):
-        figure = Figure(figsize=size, layout="constrained")
+    with picture(path, size, bbox_inches="tight", metadata=_undated(path)) as figure:
         axes = figure.add_subplot()
         axes.set_title(
             f"{chip.title}, {chip.size} qubit{'s' * (chip.size > 1)}" + (f", {_status(chip)} {day}" if day else "")
@@ -46,8 +40,6 @@ def draw(chip: Device, path: Path) -> None:
         axes.set(xlim=(left - 0.7, right + 0.7), ylim=(bottom - 0.7, top + 0.7))
         _couplings(figure, axes, chip, at)
         _qubits(figure, axes, chip, at)
-        with replacing(path) as temporary:
-            figure.savefig(temporary, format=path.suffix[1:], dpi=150, bbox_inches="tight", metadata=_undated(path))
 
 
 def _status(chip: Device) -> str:

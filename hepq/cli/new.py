@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The project that `hepqc new` writes."""
+"""`hepqc new`: a project to start from."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from hepq.core.errors import DataError
-from hepq.runtime.files import replacing
+import typer
+
+from hepq.cli.shared.console import example
 
 PROGRAM = """\
 # {name}: tells two kinds of jets apart. Check it with `hepqc check {name}.hepq`.
@@ -60,8 +62,25 @@ In Python: `scores = hepq.load("{name}.hepqx")("data/jets.root")`.
 """
 
 
-def write(name: str, folder: Path) -> list[Path]:
+@example("hepqc new top", "hepqc new top --folder analysis")
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the tagger: letters, digits, underscores.")],
+    folder: Annotated[Path | None, typer.Option(help="Where to put it; by default a folder of that name.")] = None,
+) -> None:
+    """Write a tagger to start from: a program that checks, and a README with the next steps."""
+    if not name.isidentifier():
+        raise typer.BadParameter(f"{name!r} is not a name: use letters, digits and underscores")
+    target = folder or Path(name)
+    for path in _written(name, target):
+        print(f"wrote {path}")
+    print(f"next: hepqc check {target / name}.hepq")
+
+
+def _written(name: str, folder: Path) -> list[Path]:
     """Write the project; returns its files. Raises DataError if one of them is already there."""
+    from hepq.core.errors import DataError
+    from hepq.runtime.files import replacing
+
     model = "".join(word.capitalize() for word in name.split("_")) or "Tagger"
     texts = {
         f"{name}.hepq": PROGRAM.format(name=name, model=model if model[0].isalpha() else "Tagger"),

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options of every command that opens an artifact: the file, what it must be before any of it is opened, threads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hepq.cli.shared.numbers import MOST_AT_ONCE
+
+if TYPE_CHECKING:
+    from hepq.runtime.artifact.artifact import Artifact as Opened
+
+Artifact = Annotated[Path, typer.Argument(help="A compiled tagger, [.hepqx].")]
+Threads = Annotated[
+    int | None, typer.Option(min=1, max=MOST_AT_ONCE, help="Threads to use; by default all this process may.")
+]
+Sha256 = Annotated[
+    str | None, typer.Option("--sha256", metavar="HEX", help="Open the artifact only if this is its SHA-256.")
+]
+Trusted = Annotated[
+    Path | None,
+    typer.Option("--trusted", metavar="KEYS", help="Open it only if signed by a key of this keyring (hepqc sign)."),
+]
+
+
+def opened(path: Path, sha256: str | None, trusted: Path | None) -> Opened:
+    """The artifact, checked as asked. Raises ArtifactError."""
+    from hepq.runtime.artifact.artifact import Artifact as Opened
+    from hepq.runtime.artifact.trust import Trust
+
+    return Opened.open(path, Trust.of(sha256, trusted))
