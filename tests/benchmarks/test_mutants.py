@@ -169,3 +169,10 @@ def test_only_faults_that_can_change_a_result_are_counted(
 
 def test_reviewed_faults_have_a_reason() -> None:
     assert all(entry["reason"] and entry["changes_results"] in (True, False) for entry in mutants.reviewed().values())
+
+
+def test_reviewed_faults_can_be_planted() -> None:
+    """Where a line or a file changed, the review is of something that is gone."""
+    keys = mutants.reviewed().keys()
+    files = {file for file, _, _ in keys}
+    assert keys <= {f.key for file in files for f in mutants.faults([file.partition("/")[0]], file)}
