@@ -102,8 +102,8 @@ def build_training(
     outputs |= {} if plan.weight is None else {WEIGHT: plan.weight.handle}
     module = Module(plan.name, tuple(t.handle for t in plan.inputs.values()), outputs)
     plan = replace(plan, blocks={**_unbound(plan, module, program), **plan.blocks})
-    model = ModelPlan(plan.name, program.main.name, plan.inputs, plan.outputs, plan.dataset, plan.instances, ())
-    return Built(module, model, program, plan)
+    described = ModelPlan(plan.name, program.main.name, plan.inputs, plan.outputs, plan.dataset, plan.instances, ())
+    return Built(module, described, program, plan)
 
 
 def _unbound(plan: TrainPlan, module: Module, program: Program) -> dict[str, str]:

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 import hepq
-from hepq.compiler.driver.compilation import build_file, compile_file, emit, model_weights
+from hepq.compiler.driver.bisect import Bisection, bisect
+from hepq.compiler.driver.compilation import Compilation, build_file, compile_file, emit, model_weights
 from hepq.compiler.driver.options import Options
 from hepq.compiler.ir.interpret import run_event
+from hepq.compiler.lower.cpu import mathfn
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.artifact.artifact import Artifact
 from hepq.runtime.quantum.backends.exact import Exact
@@ -165,6 +167,27 @@ def test_emitted_ir_shows_circuits(tmp_path: Path) -> None:
     text = emit(written(tmp_path, HYBRID), "ir")
     assert "expect" in text
     assert "<3 wires" in text
+
+
+def test_emitted_code_is_the_targets(tmp_path: Path) -> None:
+    """What is compiled for particles; a model without circuits is refused as when it is compiled."""
+    for target in ("cpu", "sim", "line:4"):
+        assert "def hepq_main(" in emit(written(tmp_path, HYBRID), "tir", Options(target=target))
+    with pytest.raises(HepqError, match="HQ0752"):
+        emit(written(tmp_path, "model M(x: real) -> real = x"), "tir", Options(target="line:4"))
+
+
+def test_a_hybrid_model_is_bisected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = written(tmp_path, HYBRID)
+
+    def found() -> Bisection:
+        return bisect(Compilation(program, Options(init=3, target="sim", golden_events=3)).check())
+
+    assert (found().difference, found().agree[-2:]) == (None, ("code for sim", "the file"))
+    monkeypatch.setitem(mathfn.FUNCTIONS, "tanh", mathfn.FUNCTIONS["sin"])
+    wrong = found().difference
+    assert wrong is not None
+    assert (wrong.stage, wrong.found[:6]) == ("code for sim", "`tanh`")
 
 
 CONSTANT = """

@@ -102,7 +102,9 @@ def test_it_is_verified_and_inspected(tagger: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert "permute(part)" in done.output
     assert "agrees with the reference" in done.output
-    assert "ONNX opset 13" in hepqc("inspect", tagger).output
+    described = hepqc("inspect", tagger).output
+    assert "ONNX opset 13" in described
+    assert "TVM" not in described
     assert hepqc("inspect", tagger, "--source").output == (EXAMPLES / "tagger.hepq").read_text()
     assert json.loads(hepqc("inspect", tagger, "--json").output)["counts"] == {"part": "n_part"}
     model = onnx.load(tagger)
