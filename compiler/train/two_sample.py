@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from hepq.compiler.train.data.events import Labelled
     from hepq.compiler.train.report import Watch
 
-#: streams of random numbers beside those of ``train.data``
+#: streams of random numbers beside those of ``data.events``
 HALVES, LABELS = 10, 11
 #: events of either file, at least
 FEWEST = 20

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Batched values with named dims and hidden padding, as tensors of an ONNX graph; as ``torch_values`` has them.
+"""Batched values with named dims and hidden padding, as tensors of an ONNX graph; as ``lower.torch.values`` has them.
 
 The batch is one more named dim. Values at padded positions are unspecified, also NaN: whatever sums, picks or
 looks up over a ragged dim puts a neutral value there first, so that none ever reaches a result.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each IR op in torch, over batched values with hidden padding (see ``torch_values``)."""
+"""Each IR op in torch, over batched values with hidden padding (see ``values``)."""
 
 from __future__ import annotations
 
