@@ -18,7 +18,7 @@ from hepq.lang.elaborate.circuits.states import State
 from hepq.lang.elaborate.context import Context, Reported
 from hepq.lang.elaborate.names import declared, imported, lookup, member, positions, static_int
 from hepq.lang.elaborate.phrasing import entries_of
-from hepq.lang.elaborate.signature import with_statics
+from hepq.lang.elaborate.signature import evaluated, with_statics
 from hepq.lang.elaborate.values import Builtin, Circuit, Function, GateName, Quantity, Register, Value, describe, length
 from hepq.lang.elaborate.work import MAX_POWER, NAMES_A_STEP
 from hepq.lang.syntax import ast
@@ -35,7 +35,7 @@ def apply(ctx: Context, fn: Value, args: Sequence[ast.Arg], span: Span, fspan: S
         ctx.error("HQ0504", span, gate=fn.name)
     if not isinstance(fn, (Function, Circuit)):
         ctx.error("HQ0401", fspan, found=describe(fn))
-    given = [(a.name, ctx.evaluate(a.value), a.span) for a in args]
+    given = evaluated(ctx, args)
     if isinstance(fn, Circuit):
         return prepare(ctx, fn, given, span)
     return call_function(ctx, fn, given, span)

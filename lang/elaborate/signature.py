@@ -6,7 +6,7 @@ A signature's open dims (``dim chan`` with no size) are variables: a call binds 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -225,7 +225,7 @@ def with_statics(
             help = "values go in `( )`, after the static arguments"
             ctx.error("HQ0413", arg.span, what=f"{fn.decl.name}[ ]", wanted=wanted, found=len(args), help=help)
         if key not in params:
-            ctx.error("HQ0403", arg.span, name=arg.name, what=fn.decl.name, near=_near(arg.name, params),
+            ctx.error("HQ0403", arg.span, name=arg.name, what=fn.decl.name, near=near(key, params),
                       wanted=", ".join(params) or "none")  # fmt: skip
         if key in statics:
             ctx.error("HQ0402", arg.span, name=key, what=fn.decl.name)
@@ -250,8 +250,8 @@ def _weight_name(ctx: Context, value: Value, span: Span) -> str:
     return str(value)
 
 
-def _near(name: str | None, names: Iterable[str]) -> list[str]:
-    return near(name, names) if name else []
+def evaluated(ctx: Context, args: Sequence[ast.Arg]) -> list[Given]:
+    return [(a.name, ctx.evaluate(a.value), a.span) for a in args]
 
 
 def bind_call(

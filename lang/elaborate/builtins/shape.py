@@ -16,7 +16,7 @@ from hepq.lang.elaborate.circuits.states import Slot, State
 from hepq.lang.elaborate.context import Context, Reported
 from hepq.lang.elaborate.names import declared
 from hepq.lang.elaborate.phrasing import convert_help, kind
-from hepq.lang.elaborate.signature import rename
+from hepq.lang.elaborate.signature import evaluated, rename
 from hepq.lang.elaborate.values import Builtin, Function, Value
 from hepq.lang.syntax import ast
 
@@ -183,7 +183,7 @@ def _p4(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value
         name = "from_pt_eta_phi_mass" if "mass" in given else "from_pt_eta_phi_energy"
         convert = declared(ctx, "std.hep", name, span)
         assert isinstance(convert, Function), name
-        return call_function(ctx, convert, [(arg.name, ctx.evaluate(arg.value), arg.span) for arg in args], span)
+        return call_function(ctx, convert, evaluated(ctx, args), span)
     a = read(ctx, fn, args, span, LORENTZ.entries)
     xs, spans = [a.tensor(k) for k in LORENTZ.entries], [a.where(k) for k in LORENTZ.entries]
     for x, s in zip(xs, spans, strict=True):

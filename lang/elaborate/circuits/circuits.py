@@ -31,6 +31,7 @@ from hepq.lang.elaborate.signature import (
     bind_call,
     bind_defaults,
     evaluate_dim,
+    evaluated,
 )
 from hepq.lang.elaborate.values import (
     UNKNOWN,
@@ -162,7 +163,7 @@ def pipe(ctx: Context, value: ast.Expr, fn: ast.Expr, called: Value, span: Span)
     if isinstance(called, State):
         ctx.error("HQ0523", value.span, name="|>", found=describe(first))
     if isinstance(called, Circuit):
-        given = [(a.name, ctx.evaluate(a.value), a.span) for a in args]
+        given = evaluated(ctx, args)
         return prepare(ctx, called, [(None, first, value.span), *given], span)
     return BUILTINS["adjoint"](ctx, called, (ast.Arg(None, value, span=value.span), *args), span)
 
@@ -172,7 +173,7 @@ def _after(ctx: Context, e: ast.Expr, state: State) -> State:
     called = ctx.value(e.fn if isinstance(e, ast.Call) else e)
     args = e.args if isinstance(e, ast.Call) else ()
     if isinstance(called, Circuit):
-        given = [(a.name, ctx.evaluate(a.value), a.span) for a in args]
+        given = evaluated(ctx, args)
         return elaborate(ctx, called, given, e.span, state.register)
     if called == ADJOINT and len(args) == 1:
         inner = _after(ctx, args[0].value, state)
@@ -482,17 +483,13 @@ def callee(ctx: Context, fn: ast.Expr) -> Circuit | GateName:
 def _gate(ctx: Context, name: str, args: Sequence[ast.Arg], span: Span, lifted: Sequence[Dim]) -> Operation:
     wanted, wires = GATES[name]
     if len(args) != wanted:
-        ctx.error("HQ0506", span, gate=name, wanted=_angles(wanted), found=_angles(len(args)))
+        ctx.error("HQ0506", span, gate=name, wanted=counted(wanted, "angle"), found=counted(len(args), "angle"))
     found = [_angle_or_unknown(ctx, a.value, lifted) for a in args]
     angles = tuple(a for a in found if a is not None)
     if name == "u2":
         angles = (Angle(math.pi / 2), *angles)
     plain = Gate("u" if name == "u2" else ALIASES.get(name, name), tuple(range(wires)), angles)
     return Operation(name, wires, lambda _: None if None in found else (plain,))
-
-
-def _angles(n: int) -> str:
-    return f"{n or 'no'} angle{'s' * (n != 1)}"
 
 
 def _angle_or_unknown(ctx: Context, e: ast.Expr, lifted: Sequence[Dim]) -> Angle | None:
@@ -569,7 +566,7 @@ def with_controls(ctx: Context, inner: Operation, controls: int, span: Span) -> 
 
 
 def _circuit(ctx: Context, circuit: Circuit, args: Sequence[ast.Arg], span: Span) -> Operation:
-    given = [(a.name, ctx.evaluate(a.value), a.span) for a in args]
+    given = evaluated(ctx, args)
     if any(v is UNKNOWN for _, v, _ in given):
         raise Reported
 
