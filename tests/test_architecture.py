@@ -188,3 +188,8 @@ def test_folders_are_read_at_a_glance() -> None:
         if "__pycache__" not in folder.parts and name(folder) not in MANY
     }
     assert not {folder: count for folder, count in counts.items() if count > MAX_ENTRIES}
+
+
+def test_tests_mirror_the_tree() -> None:
+    tested = {path.parent for package in (*LAYERS, "hepq") for path in (ROOT / "tests" / package).rglob("test_*.py")}
+    assert not [name(folder) for folder in tested if not (ROOT / folder.relative_to(ROOT / "tests")).is_dir()]
