@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recipes, their scores, and the best that passed its check."""
+"""Recipes, and the best that passed its check."""
