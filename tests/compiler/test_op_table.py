@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ from hepq.runtime import program
 from hepq.runtime.events.elementwise import NUMPY
 from tests.support.generate import random_weights
 
-BACKENDS: tuple[Rules[Callable[..., object]], ...] = (
+BACKENDS: tuple[Rules[Any], ...] = (
     infer.RULES, interpret.RULES, torch.RULES, codegen.EMITTERS, onnx.RULES, program.RULES, program.FITS,
 )  # fmt: skip
 PART, CHAN, SLOT = Dim("part", bound=4), Dim("chan", 2), Dim("1", 1)
