@@ -16,9 +16,8 @@ from hepq.runtime.events.columns import check_present, one_each
 from hepq.runtime.events.event_files import none_of
 from hepq.runtime.events.report import Metrics, Report
 from hepq.runtime.events.source import Chunk, Source
-from hepq.runtime.report.labels import LabelledScores, held_label, truth_of
+from hepq.runtime.report.labels import LabelledScores, Thinned, held_label, truth_of
 from hepq.runtime.report.metrics import regression
-from hepq.runtime.report.thinned import Thinned
 
 
 @dataclass

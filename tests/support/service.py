@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from hepq.runtime.quantum.backends.backend import Outcomes
-from hepq.runtime.quantum.clients.base import Batch, Costs, Limits, Lost, Report, Status, outcomes
+from hepq.runtime.quantum.clients.base import Costs, Limits, Lost, Report, Request, Status, outcomes
 
 
 def kill_me() -> None:
@@ -49,12 +49,14 @@ class Service:
     def jobs(self) -> list[Path]:
         return sorted(self.folder.glob("*.json"))
 
-    def submit(self, batch: Batch) -> str:
+    def submit(self, request: Request) -> str:
         number = len(self.jobs())
         self.before(number)
-        angles = batch.native.bind(batch.values)
-        counts = [[batch.shots - int(a.sum()) % batch.shots, int(a.sum()) % batch.shots] for a in np.abs(angles * 100)]
-        text = json.dumps({"tag": batch.tag, "counts": counts})
+        angles = request.native.bind(request.values)
+        counts = [
+            [request.shots - int(a.sum()) % request.shots, int(a.sum()) % request.shots] for a in np.abs(angles * 100)
+        ]
+        text = json.dumps({"tag": request.tag, "counts": counts})
         (self.folder / f"{number:03}.json").write_text(text)
         self.after(number)
         return f"{number:03}"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hepq.core.errors import DataError
 from hepq.runtime.quantum.backends.backend import Outcomes, Task, finite, native_of
-from hepq.runtime.quantum.clients.base import Batch, Client
+from hepq.runtime.quantum.clients.base import Client, Request
 from hepq.runtime.quantum.device import Device
 from hepq.runtime.quantum.jobs.budget import Budget, Estimate, estimate, table
 from hepq.runtime.quantum.jobs.job_sender import Failure, Job, Sender
@@ -106,9 +106,9 @@ class Remote:
         rows, jobs = self._rows(shots), []
         for i, first in enumerate(range(0, len(values), rows)):
             own = None if seed is None else int(np.random.SeedSequence([seed, i]).generate_state(1)[0] >> 1)
-            batch = Batch(native, values[first : first + rows], shots, own, "")
-            key = job_key(self.name, batch)
-            jobs.append(Job(key, replace(batch, tag=f"hepq-{key[:32]}"), first, first + len(batch.values)))
+            request = Request(native, values[first : first + rows], shots, own, "")
+            key = job_key(self.name, request)
+            jobs.append(Job(key, replace(request, tag=f"hepq-{key[:32]}"), first, first + len(request.values)))
         return jobs
 
     def _known(self, job: Job) -> Outcomes | None:
@@ -122,8 +122,8 @@ class Remote:
 
     def _allow(self, native: Native, jobs: Sequence[Job]) -> None:
         """Say what will be sent. Raises DataError HQ0873 over budget, HQ0876 for a stale calibration if strict."""
-        rows = sum(len(j.batch.values) for j in jobs)
-        wanted = estimate(native, self.device, rows, jobs[0].batch.shots, len(jobs), self.client.costs)
+        rows = sum(len(j.request.values) for j in jobs)
+        wanted = estimate(native, self.device, rows, jobs[0].request.shots, len(jobs), self.client.costs)
         self.budget.check(wanted, self.spent)
         if self.client.lasting and not self._compared:
             self._compare_calibrations()

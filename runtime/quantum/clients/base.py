@@ -29,7 +29,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True)
-class Batch:
+class Request:
     """One job: ``native`` filled with each row of ``values`` [N, slots], each run ``shots`` times.
 
     ``tag`` goes with the job where the vendor keeps tags. ``seed`` matters to simulators only.
@@ -86,7 +86,7 @@ class Client(Protocol):
     @property
     def costs(self) -> Costs: ...
 
-    def submit(self, batch: Batch) -> str:
+    def submit(self, request: Request) -> str:
         """Send a job; its id."""
 
     def find(self, tag: str) -> str | None:
@@ -96,7 +96,7 @@ class Client(Protocol):
         """How a job fares now. Raises ``Lost`` if the service knows no such job."""
 
     def result(self, job: str, qubits: int) -> Outcomes:
-        """What a finished job gave: an outcome per row of its batch, bit i being wire i of ``qubits``."""
+        """What a finished job gave: an outcome per row of its request, bit i being wire i of ``qubits``."""
 
     def cancel(self, job: str) -> None: ...
 

@@ -15,13 +15,13 @@ from typing import Any
 from hepq.runtime.quantum.backends.backend import Outcomes
 from hepq.runtime.quantum.bind import REGISTER, pub
 from hepq.runtime.quantum.clients.base import (
-    Batch,
     Costs,
     Denied,
     Limits,
     Lost,
     Refused,
     Report,
+    Request,
     ServiceError,
     Status,
     Transient,
@@ -79,19 +79,19 @@ class IBM:
         """IBM Quantum documentation, "Workload usage": 2 s + (rep_delay + circuit length) × executions; 250 µs."""
         return Costs(2.0, 250e-6, "IBM Quantum documentation, Workload usage")
 
-    def submit(self, batch: Batch) -> str:
+    def submit(self, request: Request) -> str:
         runtime = package("ibm")
-        native = batch.native
-        filled = pub(native, batch.values)
-        pubs = [filled] if filled[0].num_parameters else [filled[:1]] * len(batch.values)
+        native = request.native
+        filled = pub(native, request.values)
+        pubs = [filled] if filled[0].num_parameters else [filled[:1]] * len(request.values)
         with self._errors(sending=True):
             with warnings.catch_warnings():  # from 0.50 on it is to be replaced, by what 0.40 lacks
                 warnings.filterwarnings("ignore", "The SamplerV2 class is deprecated", DeprecationWarning)
                 sampler = runtime.SamplerV2(mode=self._device())
-            sampler.options.environment.job_tags = [batch.tag]
+            sampler.options.environment.job_tags = [request.tag]
             if not self.lasting:
-                self._service.prepare(sampler, native, batch.seed)
-            job = sampler.run(pubs, shots=batch.shots)
+                self._service.prepare(sampler, native, request.seed)
+            job = sampler.run(pubs, shots=request.shots)
             self._jobs[job.job_id()] = job
             return str(job.job_id())
 

@@ -15,12 +15,12 @@ from hepq.core.errors import did_you_mean
 from hepq.runtime.quantum.backends.backend import Outcomes
 from hepq.runtime.quantum.bind import qasm2
 from hepq.runtime.quantum.clients.base import (
-    Batch,
     Denied,
     Limits,
     Lost,
     Refused,
     Report,
+    Request,
     Status,
     Transient,
     Untagged,
@@ -56,10 +56,10 @@ class Origin(Untagged):
         """Not published; modest."""
         return Limits(circuits=50, pending=5)
 
-    def submit(self, batch: Batch) -> str:
+    def submit(self, request: Request) -> str:
         compiler = package("origin", ".intermediate_compiler")
         service, cloud = self._connected(), package("origin", ".qcloud")
-        programs = [compiler.convert_qasm_string_to_qprog(qasm2(batch.native, row)) for row in batch.values]
+        programs = [compiler.convert_qasm_string_to_qprog(qasm2(request.native, row)) for row in request.values]
         options = cloud.QCloudOptions()
         for switch in (options.set_mapping, options.set_optimization, options.set_amend):
             switch(False)  # circuits are compiled already, counts are wanted as measured
@@ -67,7 +67,7 @@ class Origin(Untagged):
             offered = list(service.backends())
             if self.chip not in offered:
                 raise Refused(f"Origin has no chip {self.chip}. {did_you_mean(self.chip, offered)}")
-            return str(service.backend(self.chip).run(programs, batch.shots, options).job_id())
+            return str(service.backend(self.chip).run(programs, request.shots, options).job_id())
 
     def report(self, job: str) -> Report:
         held = self._job(job)

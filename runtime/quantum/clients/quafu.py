@@ -16,12 +16,12 @@ from hepq.core.errors import did_you_mean
 from hepq.runtime.quantum.backends.backend import Outcomes
 from hepq.runtime.quantum.bind import qasm2
 from hepq.runtime.quantum.clients.base import (
-    Batch,
     Denied,
     Limits,
     Lost,
     Refused,
     Report,
+    Request,
     Status,
     Transient,
     Unreadable,
@@ -57,11 +57,12 @@ class Quafu(Untagged):
     def limits(self) -> Limits:
         return Limits(circuits=1, pending=20)
 
-    def submit(self, batch: Batch) -> str:
+    def submit(self, request: Request) -> str:
         fields = {
-            "qtasm": qasm2(batch.native, batch.values[0]), "shots": batch.shots, "qubits": batch.native.circuit.qubits,
+            "qtasm": qasm2(request.native, request.values[0]), "shots": request.shots,
+            "qubits": request.native.circuit.qubits,
             "scan": 0, "tomo": 0, "selected_server": self._server(), "compile": 0, "priority": 2,
-            "task_name": batch.tag, "pyquafu_version": "0.4.5", "runtime_job_id": "",
+            "task_name": request.tag, "pyquafu_version": "0.4.5", "runtime_job_id": "",
         }  # fmt: skip
         answer = self._post("qbackend/scq_kit_asyc/", fields, sending=True)
         if not answer.get("task_id"):

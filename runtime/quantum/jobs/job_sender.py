@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from hepq.core.errors import DataError
 from hepq.runtime.quantum.backends.backend import Outcomes
-from hepq.runtime.quantum.clients.base import Batch, Client, Lost, Refused, ServiceError, Status, Transient
+from hepq.runtime.quantum.clients.base import Client, Lost, Refused, Request, ServiceError, Status, Transient
 from hepq.runtime.quantum.jobs.ledger import Ledger, Record, State, utc
 from hepq.runtime.quantum.jobs.retry import Patience
 
@@ -20,7 +20,7 @@ class Job:
     """Rows ``first`` to before ``end`` of a run, as one job."""
 
     key: str
-    batch: Batch
+    request: Request
     first: int
     end: int
 
@@ -84,10 +84,10 @@ class Sender:
                 if record.state is State.prepared and (found := self._found(job, record)):
                     self._note(job, state=State.submitted, job=found, submitted=record.created)
                     return
-            native = job.batch.native
+            native = job.request.native
             record = self.ledger.put(Record(
-                key=job.key, client=self.client.name, state=State.prepared, circuits=len(job.batch.values),
-                shots=job.batch.shots, qubits=len(native.measured), device=native.device,
+                key=job.key, client=self.client.name, state=State.prepared, circuits=len(job.request.values),
+                shots=job.request.shots, qubits=len(native.measured), device=native.device,
                 compiled_for=native.calibration, calibrated=self.calibrated, created=utc(),
             ))  # fmt: skip
             self._note(job, job=self._submitted(job, record), state=State.submitted, submitted=utc())
@@ -96,7 +96,7 @@ class Sender:
         """The id of a job just sent; where the connection broke, of the one that arrived nevertheless."""
         for turn in range(self.patience.tries):
             try:
-                return self.patience.call(self.client.name, lambda: self.client.submit(job.batch))
+                return self.patience.call(self.client.name, lambda: self.client.submit(job.request))
             except Transient:  # it may have arrived
                 if (found := self._found(job, record)) is not None:
                     return found
@@ -115,7 +115,7 @@ class Sender:
             why = f"{short} was being sent on {record.created}, and {name} keeps no tags to find it by"
             help = f"look for it on the service's site; then hepqc jobs adopt {short} ID, or hepqc jobs forget {short}"
             raise DataError("HQ0879", f"a job for {name} may have been sent", why, help)
-        return self.patience.call(name, lambda: self.client.find(job.batch.tag))
+        return self.patience.call(name, lambda: self.client.find(job.request.tag))
 
     def _ended(self, job: Job) -> bool:
         """Whether a job waits no more; then it is among ``found`` or ``failures``."""

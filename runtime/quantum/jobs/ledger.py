@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict
 from hepq.core.errors import DataError
 from hepq.runtime.files import Scratch, replacing, seal_text, sync, unseal_text
 from hepq.runtime.quantum.backends.backend import Outcomes
-from hepq.runtime.quantum.clients.base import Batch
+from hepq.runtime.quantum.clients.base import Request
 
 MARK, FORMAT = "hepq-jobs", "hepq job ledger 1\n"
 FOLDERS = {"records", "results", "locks"}
@@ -69,11 +69,11 @@ class Record(BaseModel):
         return self.model_copy(update=changes)
 
 
-def job_key(client: str, batch: Batch) -> str:
+def job_key(client: str, request: Request) -> str:
     """SHA-256 of all that a job's results depend on."""
-    native = json.dumps(batch.native.to_json(), separators=(",", ":"))
-    numbers = np.ascontiguousarray(batch.values, "<f8")
-    parts = [client, native, repr(numbers.shape), str(batch.shots), str(batch.seed)]
+    native = json.dumps(request.native.to_json(), separators=(",", ":"))
+    numbers = np.ascontiguousarray(request.values, "<f8")
+    parts = [client, native, repr(numbers.shape), str(request.shots), str(request.seed)]
     return hashlib.sha256("\n".join(parts).encode() + numbers.tobytes()).hexdigest()
 
 

@@ -73,7 +73,7 @@ def _blocks(
     plan = tables(Key(circuit.digest, tuple((c.shape[1], len(c) == 1) for c in chunks), real, device, circuit))
     if torch.is_grad_enabled() and any(c.requires_grad for c in chunks):
         ask(circuit.qubits, events, size=kept + dtype.itemsize * len(plan.layers), free=free)
-    matrices = {wires: batch(chunks).to(real).unbind() for wires, batch in plan.batches.items()}
+    matrices = {wires: batch(chunks).to(real).unbind() for wires, batch in plan.stacks.items()}
     block = BLOCK * torch.get_num_threads() if device.type == "cpu" else DEVICE_BLOCK
     size, found = max(1, block >> circuit.qubits), []
     for i in range(0, max(1, events), size):

@@ -84,7 +84,7 @@ class PhaseTable:
 
 @dataclass(frozen=True)
 class Window:
-    """A matrix on some wires, from wire ``low`` on: fixed, or number ``place[1]`` of the batch ``place[0]``."""
+    """A matrix on some wires, from wire ``low`` on: fixed, or number ``place[1]`` of the stack ``place[0]``."""
 
     low: int
     fixed: Tensor | None
@@ -92,7 +92,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Batch:
+class Stack:
     """Matrices of windows of ``mirrors.shape[1]`` wires each, all made at once; ``angles``: of their wires in order."""
 
     mirrors: Tensor  #: [windows, wires]
@@ -107,7 +107,7 @@ class Batch:
 class Tables:
     qubits: int
     start: int
-    batches: dict[int, Batch]  #: by the number of wires
+    stacks: dict[int, Stack]  #: by the number of wires
     layers: tuple[tuple[tuple[Window, ...], PhaseTable], ...]
 
 
@@ -122,11 +122,11 @@ def tables(key: Key) -> Tables:
             (tuple(_windows(turn, moving, key)), _phases(phases, numbers.setdefault(phases.terms, len(numbers)), key))
             for turn, phases in plan.layers
         )
-        batches = {
-            wires: Batch(_mirrors(windows, key), _affine([a for w in windows for a, _ in w], key))
+        stacks = {
+            wires: Stack(_mirrors(windows, key), _affine([a for w in windows for a, _ in w], key))
             for wires, windows in moving.items()
         }
-    return Tables(plan.qubits, plan.start, batches, layers)
+    return Tables(plan.qubits, plan.start, stacks, layers)
 
 
 def _affine(angles: Sequence[Angle], key: Key) -> Affine:

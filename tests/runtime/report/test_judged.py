@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from hepq.runtime.artifact.manifest import Output
 from hepq.runtime.model import Model
-from hepq.runtime.report import labels, thinned
+from hepq.runtime.report import labels
 from hepq.runtime.report.judged import Targets
 from hepq.runtime.report.metrics import discriminants
 from tests.runtime.test_predict import refused
@@ -39,7 +39,7 @@ def test_auc_from_the_labels(model: Model, events: ak.Array, root_file: Write, t
 def test_auc_memory_is_bounded(
     model: Model, events: ak.Array, root_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(thinned, "CAPACITY", 150)
+    monkeypatch.setattr(labels, "CAPACITY", 150)
     found = model.predict(root_file(events), tmp_path / "out.parquet", step=33, progress=False).report.metrics[0]
     assert found.every == 4
     score, truth = likely(model, events)[::4], events.label_B.to_numpy()[::4]
@@ -49,14 +49,14 @@ def test_auc_memory_is_bounded(
 
 
 def test_every_other_event_is_kept_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thinned, "CAPACITY", 4)
-    kept = thinned.Thinned()
+    monkeypatch.setattr(labels, "CAPACITY", 4)
+    kept = labels.Thinned()
     for i in range(11):
         kept.add(np.array([i]), np.array([-i]))
         assert len(kept.all(2)[0]) <= 4
     assert [c.tolist() for c in kept.all(2)] == [[0, 4, 8], [0, -4, -8]]
     assert kept.stride == 4
-    assert [c.tolist() for c in thinned.Thinned().all(2)] == [[], []]
+    assert [c.tolist() for c in labels.Thinned().all(2)] == [[], []]
 
 
 def test_a_single_score_stands_for_the_last_of_two_classes(model: Model) -> None:

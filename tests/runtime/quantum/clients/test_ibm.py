@@ -23,7 +23,7 @@ from hepq.runtime.quantum.backends.exact import Exact
 from hepq.runtime.quantum.backends.named import backend
 from hepq.runtime.quantum.backends.noise import Noisy
 from hepq.runtime.quantum.backends.remote import Remote
-from hepq.runtime.quantum.clients.base import Batch, Denied, Lost, Refused, Transient
+from hepq.runtime.quantum.clients.base import Denied, Lost, Refused, Request, Transient
 from hepq.runtime.quantum.clients.ibm import IBM
 from hepq.runtime.quantum.clients.local import Local
 from hepq.runtime.quantum.native import Native
@@ -87,7 +87,7 @@ def test_ibms_fake_backend_itself_accepts_what_each_recipe_makes(name: str, sour
         except (ValueError, LeftOut):  # as in the portfolio: a recipe that does not apply
             continue
         if native is not None:
-            job = client.submit(Batch(native, values, shots, 1, "tag"))
+            job = client.submit(Request(native, values, shots, 1, "tag"))
             found = client.result(job, source.qubits).probabilities()
             assert np.abs(found - expected).max() < 5 * np.sqrt(0.25 / shots), recipe
             accepted.add(recipe.name)
@@ -108,7 +108,7 @@ def test_the_oracle_refuses_what_is_not_isa() -> None:
     with pytest.raises(DataError, match=r"HQ0874.*refused 1 of 1 jobs"):
         made.run(Task(Circuit(1, 0), wrong), np.zeros((1, 0)), 10)
     with pytest.raises(Refused, match="not supported"):
-        IBM("ibm_torino", Directly(FakeTorino())).submit(Batch(wrong, np.zeros((1, 0)), 10, 1, "tag"))
+        IBM("ibm_torino", Directly(FakeTorino())).submit(Request(wrong, np.zeros((1, 0)), 10, 1, "tag"))
 
 
 @pytest.mark.parametrize("flipped", [0, 1, 2])
