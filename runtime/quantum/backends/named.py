@@ -91,6 +91,7 @@ def _remote(
 
     chip = chip or device.name.partition(":")[2]
     given = budget if isinstance(budget, Budget) else Budget.of(budget or {})
+    sends: Client
     if kind == "fake":
         from hepq.runtime.quantum.clients.local import fake
 
