@@ -50,7 +50,7 @@ def load(
 
         artifact = recompiled(artifact)
     model = Model(artifact, threads, backend, shots, seed)
-    model.bar = bar
+    model._bar = bar
     return model
 
 

@@ -45,7 +45,7 @@ class Model(Scorer):
     """
 
     #: shows the progress of ``predict``
-    bar: Bar | None = None
+    _bar: Bar | None = None
 
     def __call__(self, events: Any, *, tree: str | None = None) -> Any:
         """Score an awkward record array, a mapping of arrays, or ROOT files (path, glob or list of them).
@@ -78,7 +78,7 @@ class Model(Scorer):
         target: str | None = None,
     ) -> Summary:
         """Score ROOT files of any size into a ROOT TTree or a Parquet file; see ``runtime.predict.predict``."""
-        with nullcontext() if self.bar is None else self.bar(self.manifest.name, progress) as tell:
+        with nullcontext() if self._bar is None else self._bar(self.manifest.name, progress) as tell:
             return predict(
                 self, files, out, tree=tree, keep=keep, step=step, progress=tell, out_tree=out_tree, weight=weight,
                 target=target,

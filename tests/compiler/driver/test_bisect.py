@@ -18,6 +18,7 @@ from hepq.compiler.driver.options import Options
 from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.cpu import expressions, mathfn
+from hepq.compiler.lower.cpu.tir import const
 from hepq.compiler.lower.onnx import elementwise
 from hepq.compiler.passes.base import Weights
 from hepq.compiler.passes.pipelines import INFERENCE
@@ -91,7 +92,7 @@ def test_a_wrong_pass_is_named(program: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("op", LINES)
 def test_a_wrong_emitter_is_named(op: str, program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(mathfn.FUNCTIONS, op, lambda *args: args[0] * expressions.const(0.5))
+    monkeypatch.setitem(mathfn.FUNCTIONS, op, lambda *args: args[0] * const(0.5))
     made = found(program).difference
     assert made is not None
     assert (made.stage, made.found[: len(op) + 2]) == ("code for cpu", f"`{op}`")

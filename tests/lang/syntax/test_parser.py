@@ -235,7 +235,7 @@ def test_a_missing_brace_costs_one_declaration() -> None:
 def test_spans_after_recovery_are_those_of_the_file() -> None:
     sink = Sink()
     file = parse(Source("t.hepq", "fn a( = 1\n\nfn b(x) = yy\n"), sink)
-    body = file.decls[0].body  # type: ignore[union-attr]
+    body = file.decls[0].body  # type: ignore[attr-defined]
     assert isinstance(body, ast.Name)
     assert str(body.span) == "t.hepq:3:11"
 

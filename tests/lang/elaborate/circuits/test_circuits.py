@@ -103,7 +103,7 @@ def test_circuits_after_each_other_share_slots_too() -> None:
 )
 def test_static_factors_stay_out_of_slots(written: str, angle: Angle) -> None:
     circuit, _ = state(f"circuit A(x: real[wire]) on q: qubit[wire] {{ id(q) rx({written}, q[0]) }}", "A(x)", 2)
-    assert circuit.ops[-1].angles == (angle,)  # type: ignore[union-attr]
+    assert circuit.ops[-1].angles == (angle,)
     assert circuit.slots == 1
 
 
