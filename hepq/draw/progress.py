@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from hepq.runtime.quantum.kernel.gram import Progress
+if TYPE_CHECKING:
+    from hepq.runtime.quantum.kernel.gram import Progress
 
 
 @contextmanager
