@@ -16,12 +16,13 @@ import pytest
 from hepq.runtime import files
 from hepq.runtime.files import Scratch, replacing
 
-#: makes a temporary file and folder, says so, and waits
+#: makes a temporary file and folder, says so, and waits; heeds hang-ups even where whoever started the tests does not
 HOLD = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from hepq.cli import process
 from hepq.runtime.files import Scratch, replacing
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 process.begin()
 folder = Scratch("hepq-train")
 (folder.path / "large").write_bytes(bytes(1000))
