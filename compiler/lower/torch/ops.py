@@ -270,7 +270,9 @@ def _window(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     right = length - node["pad"] - batch.extent(dim)
     after = x.tensor.dim() - 1 - axis
     padded = F.pad(x.tensor, (*[0] * (2 * after), node["pad"], right))
-    return Value(padded.unfold(axis, win.size, node["stride"]), with_batch(node.type.dims, x))
+    made = Value(padded.unfold(axis, win.size, node["stride"]), (*x.dims[:axis], node["dst"], *x.dims[axis + 1 :], win))
+    dims = with_batch(node.type.dims, x)
+    return Value(made.permute(dims), dims)
 
 
 @RULES("dropout")

@@ -141,6 +141,19 @@ def test_knn_breaks_ties_as_the_reference_does() -> None:
         assert (row[len(value) :] == -1).all()
 
 
+def test_windows_of_a_transposed_value_lie_along_their_own_dim() -> None:
+    part, xy = Dim("part", bound=8), Dim("xy", 2)
+    pos = make("input", name="pos", type=Type("real", (part, xy)))
+    turned = make("transpose", pos, type=Type("real", (xy, part)))
+    windows = make("window", turned, dim=xy, win=Dim("win", 2), stride=2, pad=2, dst=Dim("3", 3))
+    module = Module("windows", (pos,), {"y": windows})
+    events = [{"pos": np.arange(2.0 * n).reshape(n, 2)} for n in (8, 5)]
+    inputs, counts = pad_events(events, module, torch.float64)
+    found = to_torch(module, {}).double()(inputs, counts)["y"]
+    for got, expected in zip(found, run(module, events, {})["y"], strict=True):
+        assert np.array_equal(got[:, : expected.shape[1]].numpy(), expected)
+
+
 def test_weights_bear_their_paths(net: Module) -> None:
     model = to_torch(net)
     assert set(model.state_dict()) == set(net.params)
