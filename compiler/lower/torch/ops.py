@@ -94,7 +94,9 @@ def _rename(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     rows = x.rows.renamed(node["src"], node["dst"]) if x.rows else None
     if rows is not None:
         return Value(x.tensor, (rows, *(d for d in node.type.dims if not d.ragged)))
-    return Value(x.tensor, with_batch(node.type.dims, x))
+    named = Value(x.tensor, tuple(node["dst"] if d.key == node["src"].key else d for d in x.dims))
+    dims = with_batch(node.type.dims, x)
+    return Value(named.permute(dims), dims)
 
 
 @RULES("transpose")
@@ -270,9 +272,8 @@ def _window(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     right = length - node["pad"] - batch.extent(dim)
     after = x.tensor.dim() - 1 - axis
     padded = F.pad(x.tensor, (*[0] * (2 * after), node["pad"], right))
-    made = Value(padded.unfold(axis, win.size, node["stride"]), (*x.dims[:axis], node["dst"], *x.dims[axis + 1 :], win))
-    dims = with_batch(node.type.dims, x)
-    return Value(made.permute(dims), dims)
+    made = (*x.dims[:axis], node["dst"], *x.dims[axis + 1 :], win)
+    return batch.value(padded.unfold(axis, win.size, node["stride"]), made, with_batch(node.type.dims, x))
 
 
 @RULES("dropout")

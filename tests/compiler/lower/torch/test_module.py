@@ -141,17 +141,38 @@ def test_knn_breaks_ties_as_the_reference_does() -> None:
         assert (row[len(value) :] == -1).all()
 
 
+def _same(module: Module, events: list[dict[str, Any]]) -> bool:
+    """Does torch give what the reference gives?"""
+    inputs, counts = pad_events(events, module, torch.float64)
+    found = to_torch(module, {}).double()(inputs, counts)["y"]
+    expected = run(module, events, {})["y"]
+    parts = [got[tuple(map(slice, one.shape))].numpy() for got, one in zip(found, expected, strict=True)]
+    return all(np.allclose(got, one, rtol=1e-12) for got, one in zip(parts, expected, strict=True))
+
+
 def test_windows_of_a_transposed_value_lie_along_their_own_dim() -> None:
     part, xy = Dim("part", bound=8), Dim("xy", 2)
     pos = make("input", name="pos", type=Type("real", (part, xy)))
     turned = make("transpose", pos, type=Type("real", (xy, part)))
     windows = make("window", turned, dim=xy, win=Dim("win", 2), stride=2, pad=2, dst=Dim("3", 3))
-    module = Module("windows", (pos,), {"y": windows})
     events = [{"pos": np.arange(2.0 * n).reshape(n, 2)} for n in (8, 5)]
-    inputs, counts = pad_events(events, module, torch.float64)
-    found = to_torch(module, {}).double()(inputs, counts)["y"]
-    for got, expected in zip(found, run(module, events, {})["y"], strict=True):
-        assert np.array_equal(got[:, : expected.shape[1]].numpy(), expected)
+    assert _same(Module("windows", (pos,), {"y": windows}), events)
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+@pytest.mark.parametrize("src", [0, 1])
+def test_dims_of_transposed_pairs_are_renamed_by_name(src: int, symmetric: bool) -> None:
+    pair, other, feat = (
+        (Dim("part", bound=8), Dim("part", bound=8, primes=1)),
+        Dim("part", bound=8, primes=2),
+        Dim("f", 3),
+    )
+    x, w = make("input", name="x", type=Type("real", pair[:1])), make("input", name="w", type=Type("real", (feat,)))
+    y = make("rename", x, src=pair[0], dst=pair[1])
+    pairs = make("mul", make("exp", make("add", x, y if symmetric else make("mul", y, y))), w)
+    turned = make("tanh", make("transpose", pairs, type=Type("real", (feat, *pair[::-1]))))
+    events = [{"x": np.linspace(-1, 1, n), "w": np.arange(3.0) / 2} for n in (8, 5)]
+    assert _same(Module("renamed", (x, w), {"y": make("rename", turned, src=pair[src], dst=other)}), events)
 
 
 def test_weights_bear_their_paths(net: Module) -> None:
