@@ -8,6 +8,7 @@ again carries the SHA-256 of its content. Only regular files are read: a pipe or
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -100,6 +101,18 @@ class Scratch:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+@contextmanager
+def kept_safe(code: str, what: str, safe: str, then: str = "") -> Iterator[None]:
+    """Errors of writing ``what`` as DataError ``code``: what is ``safe``; what happens ``then``, once there is room."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        title = f"{what} is full" if full else f"cannot write {what}"
+        help = f"make room, then run the same command again{then}" if full else ""
+        raise DataError(code, title, f"{error.strerror or error}; {safe}", help) from error
 
 
 def sync(folder: Path) -> None:

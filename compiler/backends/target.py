@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ class Replay:
 
 
 @dataclass(frozen=True)
-class Lowered:
+class Lowered(ABC):
     """A program as a target's code, not yet written."""
 
     program: Program
@@ -91,13 +92,13 @@ class Lowered:
         """The manifest, of what every manifest has."""
         return m.Described(**fields)
 
+    @abstractmethod
     def write(self, out: Path, manifest: Any, golden: Golden) -> Replay:
         """Write the file and replay it. Raises HepqError, and writes nothing, where it differs from the reference."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class Backend:
+class Backend(ABC):
     """``name``: the target as the user wrote it."""
 
     name: str
@@ -108,12 +109,12 @@ class Backend:
         """Of golden vectors."""
         return TOLERANCE
 
+    @abstractmethod
     def lower(self, program: Program) -> Lowered:
         """Raises HepqError for a name or an operation that cannot be compiled."""
-        raise NotImplementedError
 
     def emit(self, program: Program, stage: str) -> str:
-        """The program as text at one of the target's stages."""
+        """The program as text at one of the stages that the target's record names; without any, it is not asked."""
         raise NotImplementedError
 
     def compiled(self, program: Program) -> Module | None:
@@ -121,5 +122,5 @@ class Backend:
         return None
 
     def runner(self, module: Module, weights: Weights) -> Runner:
-        """Code of a module, loaded: for ``driver.bisect``."""
+        """What ``compiled`` gives, or a module like it, as code, loaded: for ``driver.bisect``."""
         raise NotImplementedError

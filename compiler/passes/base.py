@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -82,14 +83,14 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Rewrite:
+class Rewrite(ABC):
     """A pass that replaces single nodes."""
 
     name: ClassVar[str]
 
+    @abstractmethod
     def rule(self, node: Node, facts: Facts) -> Node | None:
         """What stands for ``node``, whose operands are rewritten already; None: itself."""
-        raise NotImplementedError
 
     def __call__(self, module: Module, weights: Weights) -> tuple[Module, Weights]:
         return rewrite(module, self.rule), weights

@@ -7,14 +7,13 @@ While a job is being sent, one of ``locks`` is held (flock): the system frees it
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import io
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -24,7 +23,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from hepq.core.errors import DataError
-from hepq.runtime.files import Scratch, replacing, seal_text, sync, unseal_text
+from hepq.runtime.files import Scratch, kept_safe, replacing, seal_text, sync, unseal_text
 from hepq.runtime.quantum.backends.backend import Outcomes
 from hepq.runtime.quantum.clients.base import Request
 
@@ -207,13 +206,5 @@ class Ledger:
                 aside.write_bytes(data)
             sync(path.parent)
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            title = f"the job ledger {self.path} is full" if full else f"cannot write the job ledger {self.path}"
-            why = f"{error.strerror or error}; what is recorded is safe"
-            help = "make room, then run the same command again" if full else ""
-            raise DataError("HQ0878", title, why, help) from error
+    def _writing(self) -> AbstractContextManager[None]:
+        return kept_safe("HQ0878", f"the job ledger {self.path}", "what is recorded is safe")

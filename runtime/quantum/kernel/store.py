@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import math
@@ -14,7 +13,7 @@ import os
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +24,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
 
 from hepq.core.errors import DataError
-from hepq.runtime.files import replacing, sync, why_not
+from hepq.runtime.files import kept_safe, replacing, sync, why_not
 from hepq.runtime.quantum.jobs.leases import Claims
 
 MARK, FORMAT = "hepq-store", "hepq kernel store 1\n"
@@ -166,17 +165,9 @@ class Store:
             return f"it holds no file {MARK}"
         return ""
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Errors of writing as DataError HQ0859."""
-        try:
-            yield
-        except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            title = f"the kernel store {self.path} is full" if full else f"cannot write the kernel store {self.path}"
-            why = f"{error.strerror or error}; all tiles stored so far are safe"
-            help = "make room, then run the same command again: it goes on from there" if full else ""
-            raise DataError("HQ0859", title, why, help) from error
+    def _writing(self) -> AbstractContextManager[None]:
+        what, then = f"the kernel store {self.path}", ": it goes on from there"
+        return kept_safe("HQ0859", what, "all tiles stored so far are safe", then)
 
 
 def utc() -> str:
