@@ -21,8 +21,8 @@ from hepq.lang.elaborate.evaluate import Elaborator
 from hepq.lang.modules import Program, name_span
 from hepq.lang.syntax import ast
 
-#: outputs of a training's module that are not scored
-LOSS, WEIGHT = "loss", "weight"
+#: outputs of a training's module that are not scored; no result of a model has such a name
+LOSS, WEIGHT = "<loss>", "<weight>"
 
 
 class NodeBuilder:
@@ -70,7 +70,7 @@ def build(
 
 
 def loss_name(step: str) -> str:
-    return f"{LOSS}.{step}" if step else LOSS
+    return f"{LOSS} {step}" if step else LOSS
 
 
 def build_training(

@@ -228,8 +228,8 @@ CHECK = {
     ),
     "HQ0310": Entry(
         "{found} has no field `{name}`",
-        "A field is an entry of a dim (`score.Hbb`), a component of a four-vector (`p.px`) "
-        "or a function of one (`p.pt`).",
+        "A field is an entry of a dim (`score.Hbb`), a component of a four-vector (`p.px`) or a function of one "
+        "(`p.pt`), or one of several named values (`result.mass`).",
         "check the spelling, or name the entries: `dim cls = [QCD, Hbb]`",
     ),
     "HQ0401": Entry(
@@ -337,5 +337,15 @@ CHECK = {
         "`{name}` needs `over=`: the value is `{found}`",
         "A reduction names the dim it reduces, so that its meaning does not depend on an order.",
         "write `{name}(x, over=part)`",
+    ),
+    "HQ0424": Entry(
+        "`{name}` names two values",
+        "Values in parentheses are read by their names: `result.{name}` must be one.",
+        "give one of them another name",
+    ),
+    "HQ0425": Entry(
+        "a value without a name beside named ones",
+        "Either all values in parentheses have names, `(cls=a, mass=b)`, or none has.",
+        "name it, or leave the other names out",
     ),
 }

@@ -109,6 +109,16 @@ MODELS = {
         "Training compares a model's result with the truth that its dataset reads.",
         'add a dataset with `label truth: cls = "label_*"`',
     ),
+    "HQ0633": Entry(
+        "two results of model `{model}` are called `{name}`",
+        "A result is written to files under its name, one whose entries have names as `NAME_ENTRY`.",
+        "give one of them another name",
+    ),
+    "HQ0634": Entry(
+        "a result of model `{model}` is called `{name}`",
+        "Results have their names in files and in other programs, where primes are not part of a name.",
+        "leave the prime out",
+    ),
     "HQ0640": Entry(
         "`{name}` is not a block or model",
         "A checkpoint table belongs to a block or model of the program.",

@@ -16,7 +16,7 @@ from hepq.lang.elaborate.calls import call_function
 from hepq.lang.elaborate.context import Context, Frame, Instance, Reported, bounded
 from hepq.lang.elaborate.names import lookup_dim
 from hepq.lang.elaborate.signature import concrete_type, match, pattern
-from hepq.lang.elaborate.values import UNKNOWN, Function, Value, describe
+from hepq.lang.elaborate.values import UNKNOWN, Function, Named, Value, describe
 from hepq.lang.modules import name_span
 from hepq.lang.syntax import ast
 
@@ -138,11 +138,18 @@ def warn_unused_inputs(ctx: Context, decl: ast.FnDecl, plan: DatasetPlan) -> Non
             ctx.sink.add(diag("HQ0627", span, model=decl.name, name=name, near=near(name, names)))
 
 
+def results(value: Value) -> dict[str, Value]:
+    """What a model returns, by the names of outputs."""
+    if isinstance(value, Named):
+        return dict(zip(value.names, value, strict=True))
+    if isinstance(value, tuple) and len(value) > 1:
+        return {f"output{i}": item for i, item in enumerate(value)}
+    return {"output": value[0] if isinstance(value, tuple) and value else value}
+
+
 def _outputs(ctx: Context, decl: ast.FnDecl, result: Value) -> dict[str, Tensor]:
-    items = result if isinstance(result, tuple) else (result,)
-    names = [f"output{i}" for i in range(len(items))] if len(items) > 1 else ["output"]
     out: dict[str, Tensor] = {}
-    for name, item in zip(names, items, strict=True):
+    for name, item in results(result).items():
         if not isinstance(item, Tensor):
             ctx.error("HQ0629", name_span(decl.span, decl.name), model=decl.name, found=describe(item))
         ragged = [d for d in item.type.dims if d.ragged]
@@ -152,7 +159,22 @@ def _outputs(ctx: Context, decl: ast.FnDecl, result: Value) -> dict[str, Tensor]
         if order != item.type.dims:
             item = ctx.emit("transpose", [item], item.type.with_dims(order), decl.span)
         out[name] = item
+    _check_names(ctx, decl, out)
     return out
+
+
+def _check_names(ctx: Context, decl: ast.FnDecl, outputs: Mapping[str, Tensor]) -> None:
+    """Report two columns of one name, and names that are none in other programs."""
+    seen = set[str]()
+    for name, item in outputs.items():
+        dims = item.type.dims
+        entries = dims[-1].entries if dims else ()
+        if not name.isidentifier():
+            ctx.error("HQ0634", name_span(decl.span, decl.name), model=decl.name, name=name)
+        for column in [f"{name}_{e}" for e in entries] or [name]:
+            if column in seen:
+                ctx.error("HQ0633", name_span(decl.span, decl.name), model=decl.name, name=column)
+            seen.add(column)
 
 
 def _invariances(decl: ast.FnDecl) -> tuple[str, ...]:

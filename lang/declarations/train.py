@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +16,7 @@ from hepq.core.diagnostics.catalogue import near
 from hepq.core.source import Span
 from hepq.core.types import Dim, Type
 from hepq.lang.declarations.dataset import DatasetPlan, elaborate_dataset
+from hepq.lang.declarations.model import results
 from hepq.lang.elaborate.attributes import check_attributes
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.calls import bind, call_function
@@ -419,10 +420,8 @@ def _outputs(ctx: Context, value: Value, span: Span) -> dict[str, Tensor]:
     """What is scored, as the outputs of a model."""
     if value is None:
         return {}
-    items: Sequence[Value] = value if isinstance(value, tuple) else (value,)
-    names = [f"output{i}" for i in range(len(items))] if len(items) > 1 else ["output"]
     found = {}
-    for name, item in zip(names, items, strict=True):
+    for name, item in results(value).items():
         with suppress(Reported):
             found[name] = ctx.tensor(item, span)
     return found

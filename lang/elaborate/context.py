@@ -26,7 +26,18 @@ from hepq.core.source import Span
 from hepq.core.types import ONE, Dim, Elem, Type
 from hepq.lang.elaborate.builder import Builder, Tensor
 from hepq.lang.elaborate.circuits.states import AngleTable, State
-from hepq.lang.elaborate.values import UNKNOWN, Builtin, Circuit, Function, Init, Quantity, Value, describe, length
+from hepq.lang.elaborate.values import (
+    UNKNOWN,
+    Builtin,
+    Circuit,
+    Function,
+    Init,
+    Named,
+    Quantity,
+    Value,
+    describe,
+    length,
+)
 from hepq.lang.elaborate.work import (
     CHARACTERS_A_STEP,
     ERROR_STEPS,
@@ -279,6 +290,9 @@ class Context(ABC):
     def _call_help(self, value: Value) -> str | None:
         if isinstance(value, State):
             return "measure it: `expect(Z, state)`, `probs(state)` or `fidelity(state, other)`"
+        if isinstance(value, Named):
+            compare = "; to compare, write `==`" if len(value) == 1 else ""
+            return f"take one of its values by name: `result.{value.names[0]}`{compare}"
         if not isinstance(value, (Function, Builtin)):
             return None
         name = value.decl.name if isinstance(value, Function) else value.name

@@ -15,11 +15,22 @@ from hepq.lang.elaborate.builtins import BUILTINS
 from hepq.lang.elaborate.calls import call_function
 from hepq.lang.elaborate.circuits.circuits import pipe, prepare
 from hepq.lang.elaborate.circuits.states import State
-from hepq.lang.elaborate.context import Context, Reported
+from hepq.lang.elaborate.context import Context, Reported, known
 from hepq.lang.elaborate.names import declared, imported, lookup, member, positions, static_int
 from hepq.lang.elaborate.phrasing import entries_of
 from hepq.lang.elaborate.signature import evaluated, with_statics
-from hepq.lang.elaborate.values import Builtin, Circuit, Function, GateName, Quantity, Register, Value, describe, length
+from hepq.lang.elaborate.values import (
+    Builtin,
+    Circuit,
+    Function,
+    GateName,
+    Named,
+    Quantity,
+    Register,
+    Value,
+    describe,
+    length,
+)
 from hepq.lang.elaborate.work import MAX_POWER, NAMES_A_STEP
 from hepq.lang.syntax import ast
 
@@ -60,8 +71,28 @@ def _if(ctx: Context, e: ast.If) -> Value:
     )
 
 
+def _named(ctx: Context, args: Sequence[ast.Arg]) -> Named:
+    """``(cls=a, mass=b)``"""
+    found: dict[str, Value] = {}
+    for arg in args:
+        if arg.name is None:
+            ctx.error("HQ0425", arg.span)
+        if arg.name in found:
+            ctx.error("HQ0424", arg.span, name=arg.name)
+        found[arg.name] = ctx.evaluate(arg.value)
+    return Named.of(found)
+
+
 def field_of(ctx: Context, value: Value, name: str, span: Span) -> Value:
-    """``score.Hbb`` and ``p.px`` pick an entry of a dim; ``p.pt`` calls the function ``pt``."""
+    """``score.Hbb`` and ``p.px`` pick an entry of a dim; ``p.pt`` calls the function ``pt``; ``result.mass`` is an item
+    of named values.
+    """
+    if isinstance(value, Named):
+        if name in value.names:
+            return known(value[value.names.index(name)])
+        close = near(name, value.names)
+        help = None if close else f"there are {', '.join(f'`{n}`' for n in value.names)}"
+        ctx.error("HQ0310", span, name=name, found=describe(value), near=close, help=help)
     if not isinstance(value, Tensor):
         ctx.error("HQ0310", span, name=name, found=describe(value), near=[])
     for dim in reversed(value.type.dims):
@@ -164,6 +195,8 @@ class Elaborator(Context):
                 return lookup(self, e)
             case ast.ListExpr(items=items) | ast.TupleExpr(items=items):
                 return tuple(self.evaluate(i) for i in items)
+            case ast.NamedExpr(items=args):
+                return _named(self, args)
             case ast.Unary(op="-", operand=x):
                 return arithmetic.unary_minus(self, self.value(x), e.span)
             case ast.Unary(op="not", operand=x):

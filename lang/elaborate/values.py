@@ -6,7 +6,7 @@ Static values are Python's own ``int float bool str``, ``tuple`` (a list), plus 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeGuard
 
@@ -14,6 +14,18 @@ from hepq.core.types import Dim, Type, Unit
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.circuits.states import State
 from hepq.lang.syntax import ast
+
+
+class Named(tuple[Any, ...]):
+    """``(cls=a, mass=b)``: a list whose items have names too."""
+
+    names: tuple[str, ...]
+
+    @staticmethod
+    def of(items: Mapping[str, Any]) -> Named:
+        found = Named(items.values())
+        found.names = tuple(items)
+        return found
 
 
 @dataclass(frozen=True)
@@ -120,6 +132,8 @@ def describe(value: Value) -> str:
             return f"the quantity {v:g} {u}"
         case str():
             return f'the text "{value}"'
+        case Named(names=names):
+            return f"a list with the names {', '.join(f'`{n}`' for n in names)}"
         case tuple() | range():
             return f"a list of {length(value)}"
         case Dim():

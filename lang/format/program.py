@@ -225,6 +225,8 @@ class Formatter:
                 return self.bracketed("[", items, "]", e.span.start, e.span.end, self.expr)
             case ast.TupleExpr(items=items):
                 return self.bracketed("(", items, ")", e.span.start, e.span.end, self.expr)
+            case ast.NamedExpr(items=args):
+                return self.bracketed("(", args, ")", e.span.start, e.span.end, self._arg)
             case ast.Field(base=base, name=name):
                 return group(self.expr(base, _POSTFIX), f".{name}")
             case ast.Index(base=base, args=args):

@@ -69,6 +69,13 @@ class TupleExpr(Node):
 
 
 @dataclass(frozen=True)
+class NamedExpr(Node):
+    """``(cls=a, mass=b)``: some item has a name; that all have one is checked later."""
+
+    items: tuple[Arg, ...]
+
+
+@dataclass(frozen=True)
 class Arg(Node):
     name: str | None
     value: Expr
@@ -137,8 +144,8 @@ class If(Node):
 
 
 Expr = (
-    Name | Int | Float | Quantity | String | Bool | ListExpr | TupleExpr | Field | Index | Call | Unary | Binary
-    | Pipe | Range | If
+    Name | Int | Float | Quantity | String | Bool | ListExpr | TupleExpr | NamedExpr | Field | Index | Call | Unary
+    | Binary | Pipe | Range | If
 )  # fmt: skip
 
 

@@ -154,6 +154,14 @@ def _call(b: Build, meta: Meta, c: Children) -> ast.Call:
     return ast.Call(c[0], c[2] or (), span=b.span(meta))
 
 
+def _tuple(b: Build, meta: Meta, c: Children) -> ast.TupleExpr | ast.NamedExpr:
+    """The first item is an expression where it has no name; the others are arguments."""
+    items = [i if isinstance(i, ast.Arg) else ast.Arg(None, i, span=i.span) for i in c]
+    if any(i.name is not None for i in items):
+        return ast.NamedExpr(tuple(items), span=b.span(meta))
+    return ast.TupleExpr(tuple(i.value for i in items), span=b.span(meta))
+
+
 def _quantity(b: Build, meta: Meta, c: Children) -> ast.Quantity:
     match = _QUANTITY.fullmatch(c[0])
     assert match is not None
@@ -179,6 +187,6 @@ RULES.update({
     "true": lambda b, meta, c: ast.Bool(True, span=b.span(meta)),
     "false": lambda b, meta, c: ast.Bool(False, span=b.span(meta)),
     "group": lambda b, meta, c: c[0],
-    "tuple_": lambda b, meta, c: ast.TupleExpr(present(b, meta, c), span=b.span(meta)),
+    "tuple_": _tuple,
     "list_": lambda b, meta, c: ast.ListExpr(present(b, meta, c), span=b.span(meta)),
 })  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import pytest
+import uproot
 
 import hepq
 from hepq.compiler.driver.compilation import compile_file
@@ -70,3 +71,37 @@ model M(x: real[p]) = x
 """
     (got,) = scored(tmp_path, text, {"pt": [[-5.0, 3.0, 2.0, -15.0], [1.0, 25.0, 29.0, 10.0]]})
     assert str(got) == str([[-5.0, 3.0, np.nan, np.nan], [np.nan, 25.0, 29.0, np.nan]])
+
+
+def test_results_are_called_as_the_model_names_them_everywhere(tmp_path: Path) -> None:
+    text = """
+dim part <= 4
+dim cls = [QCD, Tbqq]
+fn heads(x: real[part]) {
+  m = mean(x, over=part)
+  return (cls=stack(m, 1 - m, dim=cls), weight=x * 2)
+}
+model M(x: real[part]) {
+  r = heads(x)
+  return (score=r.cls, weight=r.weight, n=count(part))
+}
+"""
+    source, out, onnx = (tmp_path / f"m.{end}" for end in ("hepq", "hepqx", "onnx"))
+    source.write_text(text)
+    events = {"x": ak.Array([[0.25, 0.75], [1.0]])}
+    compile_file(source, out, Options(init=0, verify_each=True))
+    compile_file(source, onnx, Options(init=0, target="onnx"))
+    model = hepq.load(out, threads=1)
+    found = model(events)
+    assert list(found) == ["score", "weight", "n"]
+    assert found["score"].tolist() == [{"QCD": 0.5, "Tbqq": 0.5}, {"QCD": 1.0, "Tbqq": 0.0}]
+    assert found["weight"].tolist() == [[0.5, 1.5], [2.0]]
+    assert found["n"].tolist() == [2, 1]
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(onnx.read_bytes())
+    assert [o.name for o in session.get_outputs()] == ["score", "weight", "n"]
+    with uproot.recreate(tmp_path / "e.root") as file:
+        file["tree"] = events
+    columns = model.predict([tmp_path / "e.root"], tmp_path / "s.root").columns
+    assert columns == ("score_QCD", "score_Tbqq", "weight", "n")

@@ -45,7 +45,7 @@ from hepq.runtime.engine.threads import limited
 from hepq.runtime.events.report import Metrics
 
 #: what a softmax that is scored is taken of
-LOGITS = "logits"
+LOGITS = "<logits>"
 #: events scored at a time, at most
 SCORED = 512
 #: bytes of a batch: less is made ready sooner than a thread wakes up

@@ -42,6 +42,24 @@ def test_a_written_cross_entropy_is_the_one_that_suits_the_labels(tmp_path: Path
     assert first.fitted.metrics == pytest.approx(second.fitted.metrics, rel=1e-4)
 
 
+NAMED = """
+model Both(x: real[obs]) {
+  h = x - 1 |> Dense[8] |> tanh
+  return (weight=h |> Dense[cls] |> softmax, loss=(h |> Dense[1])[0])
+}
+"""
+TERMS = "loss = cross_entropy({0}.weight, truth) + ({0}.loss - photon1_energy / 50 GeV)^2  epochs = 3"
+
+
+def test_results_with_names_are_fields_in_a_training(tmp_path: Path) -> None:
+    """Whatever they are called: a training has a loss and a weight of its own."""
+    program = written(tmp_path, NAMED, f"train Own {{ {TERMS.format('output')}  weight = 2 }}")
+    given = trained(program)
+    assert 0.5 < given.fitted.metrics["auc"] <= 1
+    written(tmp_path, NAMED, f"train Own {{ out = model(x)  {TERMS.format('out')}  output = out.weight  weight = 2 }}")
+    assert trained(program).fitted.loss == given.fitted.loss
+
+
 def test_settings_of_the_program_hold_unless_the_caller_says_otherwise(tmp_path: Path) -> None:
     program = written(tmp_path, TAG, "train Own { epochs = 2  schedule = cosine() }")
     trained(program)

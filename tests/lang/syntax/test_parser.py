@@ -361,3 +361,16 @@ def test_the_grammar_is_strictly_lalr() -> None:
 
 def test_a_span_prints_its_place() -> None:
     assert str(Span(Source("a.hepq", "x\ny"), 2, 3)) == "a.hepq:2:1"
+
+
+def test_values_in_parentheses_may_have_names() -> None:
+    both = expression("(a=1, b=2)")
+    assert isinstance(both, ast.NamedExpr)
+    assert [i.name for i in both.items] == ["a", "b"]
+    assert isinstance(expression("(a=1)"), ast.NamedExpr)
+    assert expression("(a=1,)") == expression("(a=1)")
+    mixed = expression("(1, b=2)")
+    assert isinstance(mixed, ast.NamedExpr)
+    assert [i.name for i in mixed.items] == [None, "b"]
+    assert isinstance(expression("(1, 2,)"), ast.TupleExpr)
+    assert isinstance(expression("(1)"), ast.Int)
