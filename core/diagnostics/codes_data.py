@@ -39,6 +39,7 @@ DATA: dict[str, str] = {
     "HQ0832": "a score without gradients",
     "HQ0833": "no such input variable",
     "HQ0834": "a weight or target that nothing can be compared with",
+    "HQ0835": "a CSV file without a header",
     "HQ0840": "circuits missing or malformed in an artifact",
     "HQ0841": "an artifact without a kernel",
     "HQ0842": "events that a kernel does not take",

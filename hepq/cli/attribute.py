@@ -47,7 +47,9 @@ class Baseline(StrEnum):
 )
 def attribute(
     artifact: Artifact,
-    files: Annotated[list[str], typer.Argument(help="ROOT files or glob patterns.", metavar="FILE...")],
+    files: Annotated[
+        list[str], typer.Argument(help="ROOT, Parquet, CSV or .npz files, or glob patterns.", metavar="FILE...")
+    ],
     picture: Annotated[Path | None, typer.Option("--out", "-o", help="Draw it: [.png], [.svg] or [.pdf].")] = None,
     by: Annotated[
         By, typer.Option(help="permutation: of branches; gradient (times input), integrated gradients: of features.")

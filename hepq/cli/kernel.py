@@ -48,7 +48,7 @@ def kernel(
     artifact: Annotated[Path | None, typer.Argument(help="A compiled kernel or svm, [.hepqx].")] = None,
     files: Annotated[
         list[str] | None,
-        typer.Argument(help="ROOT files or glob patterns; or features, [.npy].", metavar="FILE..."),
+        typer.Argument(help="ROOT, Parquet, CSV or .npz files, or patterns; or features, [.npy].", metavar="FILE..."),
     ] = None,
     out_path: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write: [.npz].")] = None,
     against: Annotated[

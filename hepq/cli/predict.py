@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 )
 def predict(
     artifact: Artifact,
-    files: Annotated[list[str], typer.Argument(help="ROOT or Parquet files or glob patterns.", metavar="FILE...")],
+    files: Annotated[
+        list[str], typer.Argument(help="ROOT, Parquet, CSV or .npz files, or glob patterns.", metavar="FILE...")
+    ],
     out_path: Annotated[Path, typer.Option("--out", "-o", help="Where to write: [.root] or [.parquet].")],
     tree: Annotated[str | None, typer.Option(help="The tree to read; by default the program's.")] = None,
     keep: Annotated[list[str], typer.Option(help="A branch to copy along. Repeatable.")] = [],  # noqa: B006
@@ -48,7 +50,7 @@ def predict(
     report: ReportFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False,
 ) -> None:
-    """Score the events of ROOT files: one row of scores per event, in the files' order.
+    """Score the events of files: one row of scores per event, in the files' order.
 
     Files may be of any size, memory stays bounded, and the output appears only when all is done.
     Where the files hold the labels too, the area under each class's ROC curve is printed.

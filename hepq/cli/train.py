@@ -63,7 +63,9 @@ DESCENT, FINE, SVM = "Gradient descent", "Fine-tuning", "Support vector machines
 )
 def train(
     program: Annotated[Path, typer.Argument(help="The [.hepq] file: a model, and a dataset with a label; or a train.")],
-    files: Annotated[list[str], typer.Argument(help="ROOT or Parquet files or glob patterns.", metavar="FILE...")],
+    files: Annotated[
+        list[str], typer.Argument(help="ROOT, Parquet, CSV or .npz files, or glob patterns.", metavar="FILE...")
+    ],
     out_path: Annotated[
         Path | None, typer.Option("--out", "-o", help="The weights; by default beside the program, [.safetensors].")
     ] = None,
@@ -193,7 +195,7 @@ def train(
     dim: Dims = [],  # noqa: B006
     set_: Statics = [],  # noqa: B006
 ) -> None:
-    """Train a model on the labelled events of ROOT files, or what a train of the program says.
+    """Train a model on the labelled events of files, or what a train of the program says.
 
     A model with an svm is fitted on its kernel matrix, any other by gradient descent, its circuits simulated exactly.
     What is not said here is as the program's train has it.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of events: found by name or pattern, and handed out as awkward arrays piece by piece. ROOT and Parquet."""
+"""Files of events, ROOT, Parquet, CSV and NumPy: found by name or pattern, read piece by piece as awkward arrays."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from hepq.core.errors import DataError
-from hepq.runtime.events import parquet, root
-from hepq.runtime.events.source import DEFAULT_STEP, Chunk, Source, checked_step, damaged, matched, size
+from hepq.runtime.events import csv, npz, parquet, root
+from hepq.runtime.events.source import DEFAULT_STEP, Chunk, Format, Source, checked_step, damaged, matched, size
 from hepq.runtime.files import unopened, why_not
 
 Files = str | Path | Sequence[str | Path]
-PARQUET = (".parquet", ".pq")
-#: what a file's name ends with, where a tree may follow
-_ENDINGS = (".root", *PARQUET)
+#: how names of files end
+ENDINGS: dict[str, Format] = {
+    ".root": "root", ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".npz": "npz",
+}  # fmt: skip
+#: how files begin
+_MAGIC: dict[bytes, Format] = {b"root": "root", b"PAR1": "parquet", b"PK\x03\x04": "npz", b"PK\x05\x06": "npz"}
+_READERS: dict[Format, Any] = {"root": root, "parquet": parquet, "csv": csv, "npz": npz}
+_TITLES: dict[Format, str] = {"parquet": "Parquet", "csv": "CSV", "npz": "NumPy"}
 
 
 def is_files(data: Any) -> bool:
@@ -39,7 +44,24 @@ def find(files: Files, tree: str | None = None, absent: bool = False) -> list[So
 
 def mark_of(path: str) -> str:
     """What ``writers`` left in a file, whatever its tree is called. Raises DataError HQ0803."""
-    return parquet.source(path).mark if path.lower().endswith(PARQUET) else root.mark_of(path)
+    match format_of(path):
+        case "parquet":
+            return parquet.source(path).mark
+        case "root":
+            return root.mark_of(path)
+    return ""
+
+
+def format_of(path: str) -> Format:
+    """What a file is, by the ending of its name, else by its first bytes, else ROOT."""
+    known = next((found for ending, found in ENDINGS.items() if path.lower().endswith(ending)), None)
+    if known is not None or not os.path.isfile(path):
+        return known or "root"
+    try:
+        with open(path, "rb") as file:
+            return _MAGIC.get(file.read(4), "root")
+    except OSError:
+        return "root"
 
 
 @dataclass(frozen=True)
@@ -73,11 +95,14 @@ def opened(name: Named, tree: str | None) -> Source:
 
 
 def _opened(path: str, own: str | None, tree: str | None) -> Source:
-    if not path.lower().endswith(PARQUET):
+    format = format_of(path)
+    if format == "root":
         return root.source(path, own or tree)
     if own is not None:
-        raise DataError("HQ0804", f'no tree "{own}" in {path}', "a Parquet file has no trees", f"name it {path}")
-    return parquet.source(path)
+        why = f"a {_TITLES[format]} file has no trees"
+        raise DataError("HQ0804", f'no tree "{own}" in {path}', why, f"name it {path}")
+    found: Source = _READERS[format].source(path)
+    return found
 
 
 def none_of(source: Source, branches: Collection[str]) -> Any:
@@ -86,7 +111,7 @@ def none_of(source: Source, branches: Collection[str]) -> Any:
     Raises DataError HQ0803, HQ0805, and HQ0807 for a branch of a kind that nothing can be made of.
     """
     source.check_present(sorted(branches))
-    return (root if source.tree else parquet).none_of(source, set(branches))
+    return _READERS[source.format].none_of(source, set(branches))
 
 
 def iterate(source: Source, branches: Collection[str], step: int | str = DEFAULT_STEP) -> Iterator[Chunk]:
@@ -102,7 +127,7 @@ def iterate(source: Source, branches: Collection[str], step: int | str = DEFAULT
         raise DataError("HQ0887", f"cannot read in steps of {step!r}", str(error)) from error
     step = f"{size(step)} B" if isinstance(step, str) else min(step, max(source.events, 1))
     first = 0
-    for events in (root if source.tree else parquet).pieces(source, set(branches), step):
+    for events in _READERS[source.format].pieces(source, set(branches), step):
         yield Chunk(source, first, events)
         first += len(events)
     if first != source.events:
@@ -116,7 +141,7 @@ def _split(name: str) -> tuple[str, str | None]:
     begin = name.find("/", name.find("://") + 3) if "://" in name else 1
     cuts = [i for i in range(max(begin, 1), len(name)) if name[i] == ":"]
     there = (cut for cut in cuts if "://" not in name and any(map(os.path.isfile, glob.iglob(name[:cut]))))
-    ending = (cut for cut in cuts if name[:cut].lower().endswith(_ENDINGS))
+    ending = (cut for cut in cuts if name[:cut].lower().endswith(tuple(ENDINGS)))
     last = (cut for cut in cuts[-1:] if "/" not in name[cut:])
     cut = next(there, None) or next(ending, None) or next(last, None)
     return (name, None) if cut is None else (name[:cut], name[cut + 1 :])
@@ -131,5 +156,5 @@ def _matching(path: str) -> list[str]:
 def _no_file(path: str) -> DataError:
     if glob.has_magic(path):
         return DataError("HQ0801", f"no file matches {path}", f"looked from {os.getcwd()}")
-    help = "name ROOT or Parquet files, or a pattern such as 'jets/*.root'"
+    help = "name ROOT, Parquet, CSV or .npz files, or a pattern such as 'jets/*.root'"
     return DataError("HQ0801", unopened(path, why_not(path)), f"looked from {os.getcwd()}", help)

@@ -16,7 +16,8 @@ def source(path: str) -> Source:
     """Raises DataError HQ0803."""
     with _opened(path) as file:
         mark = (file.schema_arrow.metadata or {}).get(MARK.encode(), b"").decode(errors="replace")
-        return Source(path, "", file.metadata.num_rows, tuple(file.schema_arrow.names), mark)
+        names = tuple(file.schema_arrow.names)
+        return Source(path, "", file.metadata.num_rows, names, mark, format="parquet")
 
 
 def pieces(source: Source, branches: set[str], step: int | str) -> Iterator[Any]:
@@ -24,26 +25,26 @@ def pieces(source: Source, branches: set[str], step: int | str) -> Iterator[Any]
     import awkward as ak
 
     with _opened(source.path) as file:
-        columns = _columns(source, branches)
+        columns = distinct(source, branches)
         if not columns:
             yield ak.Array(ak.contents.RecordArray([], [], length=source.events))
             return
         if source.events == 0:
-            yield _converted(file.schema_arrow.empty_table().select(columns), source)
+            yield converted(file.schema_arrow.empty_table().select(columns), source)
             return
         rows = step if isinstance(step, int) else _rows(file, columns, step)
         for batch in file.iter_batches(rows, columns=columns):
-            yield _converted(batch, source)
+            yield converted(batch, source)
 
 
 def none_of(source: Source, branches: set[str]) -> Any:
     """No event, with the declared types. Raises DataError HQ0803, HQ0807."""
     with _opened(source.path) as file:
-        columns = _columns(source, branches)
-        return _converted(file.schema_arrow.empty_table().select(columns), source)
+        columns = distinct(source, branches)
+        return converted(file.schema_arrow.empty_table().select(columns), source)
 
 
-def _columns(source: Source, branches: set[str]) -> list[str]:
+def distinct(source: Source, branches: set[str]) -> list[str]:
     """Those of ``branches``, in the file's order. Raises DataError HQ0886 for a name that several have."""
     columns = [name for name in source.branches if name in branches]
     if twice := next((name for name in columns if columns.count(name) > 1), None):
@@ -52,7 +53,7 @@ def _columns(source: Source, branches: set[str]) -> list[str]:
     return columns
 
 
-def _converted(table: Any, source: Source) -> Any:
+def converted(table: Any, source: Source) -> Any:
     """Awkward records of an arrow table. Raises DataError HQ0807 for decimals, maps and such."""
     import awkward as ak
     import pyarrow as pa

@@ -7,13 +7,14 @@ import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from hepq.core.errors import DataError
 from hepq.runtime.events.columns import check_present
 
+Format = Literal["root", "parquet", "csv", "npz"]
 DEFAULT_STEP = "32 MB"
 _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _AMOUNT = re.compile(r"\s*([0-9.]+(?:e[0-9]+)?)\s*([kmgt]?b)\s*", re.IGNORECASE)
@@ -21,9 +22,10 @@ _AMOUNT = re.compile(r"\s*([0-9.]+(?:e[0-9]+)?)\s*([kmgt]?b)\s*", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Source:
-    """One file, the tree to read in it ("" in Parquet), and its number of events.
+    """One file, the tree to read in it ("" where there are none), and its number of events.
 
-    ``mark``: what ``writers`` left in it. ``pattern``: which matched it, if it was not named.
+    ``mark``: what ``writers`` left in it. ``pattern``: which matched it, if it was not named. ``columns``, ``kinds``:
+    of a CSV file, the names it was given, and the type of each branch.
     """
 
     path: str
@@ -32,6 +34,9 @@ class Source:
     branches: tuple[str, ...]
     mark: str = ""
     pattern: str = ""
+    format: Format = "root"
+    columns: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.path}:{self.tree}" if self.tree else self.path
