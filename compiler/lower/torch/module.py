@@ -213,9 +213,9 @@ class TorchModule(nn.Module):
                 raise ValueError(f"counts of dim {name} are missing")
         tensors = [*self.parameters(), *self.buffers(), *(t for t in inputs.values() if t.is_floating_point())]
         dtype = tensors[0].dtype if tensors else torch.get_default_dtype()
-        device = tensors[0].device if tensors else next(iter(inputs.values())).device
+        device = next((t.device for t in (*tensors, *inputs.values())), torch.device("cpu"))
         return Batch(
-            size=size or 0,
+            size=1 if size is None else size,
             padded={name: max(n, 1) for name, n in padded.items()},
             counts={name: counts[name].to(device) for name in padded},
             inputs={n["name"]: _at_least_one(inputs[n["name"]], n) for n in self.ir.inputs},

@@ -48,7 +48,7 @@ model Both(x: real[obs]) {
   return (weight=h |> Dense[cls] |> softmax, loss=(h |> Dense[1])[0])
 }
 """
-TERMS = "loss = cross_entropy({0}.weight, truth) + ({0}.loss - photon1_energy / 50 GeV)^2  epochs = 3"
+TERMS = "loss = cross_entropy({0}.weight, truth) + ({0}.loss - photon1_energy / 50 GeV)^2  epochs = 10  optimiser = adam(lr=0.01)"
 
 
 def test_results_with_names_are_fields_in_a_training(tmp_path: Path) -> None:
