@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import NoReturn
 
@@ -12,8 +13,10 @@ from hepq.core.diagnostics.diagnostic import Label
 from hepq.core.ops.table import BINARY, OPS
 from hepq.core.source import Span
 from hepq.core.types import LORENTZ, ONE, Dim, Elem, Type, Unit, merge_dims
+from hepq.lang.elaborate import presence
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.context import Context, Reported
+from hepq.lang.elaborate.event import Fact
 from hepq.lang.elaborate.phrasing import extent, named, pure_help, same_unit_help
 from hepq.lang.elaborate.values import STATIC_NUMBER, UNKNOWN, Quantity, Value, describe, is_number, length
 from hepq.lang.elaborate.work import MAX_ITEMS, MAX_POWER
@@ -93,8 +96,24 @@ def binary(ctx: Context, op: str, left: Value, right: Value, span: Span, lspan: 
     name = _OPERATORS[op]
     if name in ("and", "or"):
         a, b = _need_bool(ctx, a, lspan), _need_bool(ctx, b, rspan)
-        return ctx.emit(name, [a, b], Type("bool", align(ctx, [a, b], [lspan, rspan])), span)
-    return elementwise(ctx, name, a, b, span, lspan, rspan)
+        if name == "and" and a.says:
+            b = presence.guarded(ctx, b, rspan, a.says)
+        made = ctx.emit(name, [a, b], Type("bool", align(ctx, [a, b], [lspan, rspan])), span)
+        return replace(made, says=a.says | b.says) if name == "and" else made
+    return replace(elementwise(ctx, name, a, b, span, lspan, rspan), says=_counted(op, left, right, lspan, rspan))
+
+
+_MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "=="}
+
+
+def _counted(op: str, left: Value, right: Value, lspan: Span, rspan: Span) -> frozenset[Fact]:
+    """What ``count(jet) >= 4`` says where it is true."""
+    if isinstance(right, Tensor) and right.counts is not None:
+        left, right, op, lspan = right, left, _MIRRORED.get(op, ""), rspan
+    if not isinstance(left, Tensor) or left.counts is None or not is_number(right) or op not in (">", ">=", "=="):
+        return frozenset()
+    least = math.floor(right) + 1 if op == ">" else math.ceil(right)
+    return frozenset({Fact(left.counts[0], left.counts, least)} if least >= 1 else ())
 
 
 def _same(ctx: Context, left: Value, right: Value, span: Span) -> bool:

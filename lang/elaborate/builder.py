@@ -17,10 +17,17 @@ from hepq.core.types import Type
 
 @dataclass(frozen=True)
 class Tensor:
-    """A value known only at run time; ``handle`` is what the back end made."""
+    """A value known only at run time; ``handle`` is what the back end made.
+
+    Of the objects of an event (``event.py``): ``needs``, what must hold for the value to be there, and where it does;
+    ``says``, of a condition, what holds where it is true; ``counts``, the dim of which it is the number of entries.
+    """
 
     handle: Any = field(compare=False)
     type: Type
+    needs: Mapping[Any, Tensor] = field(default_factory=dict, compare=False)
+    says: frozenset[Any] = field(default=frozenset(), compare=False)
+    counts: tuple[str, int] | None = field(default=None, compare=False)
 
 
 class Builder(Protocol):

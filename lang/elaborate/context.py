@@ -26,6 +26,7 @@ from hepq.core.source import Span
 from hepq.core.types import ONE, Dim, Elem, Type
 from hepq.lang.elaborate.builder import Builder, Tensor
 from hepq.lang.elaborate.circuits.states import AngleTable, State
+from hepq.lang.elaborate.event import Data, Fact, carried
 from hepq.lang.elaborate.values import (
     UNKNOWN,
     Builtin,
@@ -33,6 +34,7 @@ from hepq.lang.elaborate.values import (
     Function,
     Init,
     Named,
+    Objects,
     Quantity,
     Value,
     describe,
@@ -133,6 +135,7 @@ class Context(ABC):
         self.collections: frozenset[str] | None = None  #: ragged dims of a model's inputs, once they are known
         self.nodes = 0
         self.given_up = False
+        self.data: Data | None = None  #: the event, in a dataset
         self.angles = AngleTable()
         self.sharing = 0  #: how many blocks of ``shared`` are open
 
@@ -237,7 +240,8 @@ class Context(ABC):
             if self.nodes > MAX_NODES:
                 self.give_up("HQ0412", span, limit=MAX_NODES)
             self._check_extent(type, span)
-        result = Tensor(self.builder.emit(op, [o.handle for o in operands], attrs, type, span), type)
+        needs = self._needs(op, operands, type, attrs, span) if self.data is not None and span is not None else {}
+        result = Tensor(self.builder.emit(op, [o.handle for o in operands], attrs, type, span), type, needs)
         if self.sharing:
             self.angles.remember(op, operands, attrs, result)
         return result
@@ -250,6 +254,20 @@ class Context(ABC):
         numbers = prod(d.size or 1 for d in type.dims)
         if numbers > MAX_NUMBERS:
             self.error("HQ0219", span, type=type, count=numbers, limit=MAX_NUMBERS)
+
+    def _needs(
+        self, op: str, operands: Sequence[Tensor], type: Type, attrs: Mapping[str, Any], span: Span
+    ) -> Mapping[Fact, Tensor]:
+        """What must hold for a value of an event to be there; reports what never makes sense of objects."""
+        assert self.data is not None
+        if pair := self.data.related(type.dims):
+            self.error("HQ0662", span, parent=pair[0], sub=pair[1])
+        if not any(o.needs for o in operands):
+            return {}
+        found = carried(op, operands, attrs)
+        if isinstance(found, Fact):
+            self.error("HQ0664", span, what="this", name=found.name)
+        return found
 
     @contextmanager
     def shared(self) -> Iterator[None]:
@@ -283,6 +301,11 @@ class Context(ABC):
                 return self.emit("const", (), Type("int"), span, value=n)
         if value is UNKNOWN:
             raise Reported
+        if isinstance(value, Objects):
+            momentum = value.momentum(self, span)
+            if momentum is None:
+                self.error("HQ0663", span, name=value.name, names=", ".join(value.names()) or "none")
+            return momentum
         if isinstance(value, Circuit):
             self.error("HQ0510", span, name=value.decl.name)
         return self.error("HQ0301", span, found=describe(value), help=self._call_help(value))

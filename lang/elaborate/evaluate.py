@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from hepq.core.diagnostics.catalogue import near
 from hepq.core.source import Span
 from hepq.core.types import ENERGY, LORENTZ, UNITS, Dim, Type, anonymous
-from hepq.lang.elaborate import arithmetic
+from hepq.lang.elaborate import arithmetic, presence
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.builtins import BUILTINS
 from hepq.lang.elaborate.calls import call_function
@@ -18,6 +18,7 @@ from hepq.lang.elaborate.circuits.states import State
 from hepq.lang.elaborate.context import Context, Reported, known
 from hepq.lang.elaborate.names import declared, imported, lookup, member, positions, static_int
 from hepq.lang.elaborate.phrasing import entries_of
+from hepq.lang.elaborate.selection import along, item
 from hepq.lang.elaborate.signature import evaluated, with_statics
 from hepq.lang.elaborate.values import (
     Builtin,
@@ -25,6 +26,7 @@ from hepq.lang.elaborate.values import (
     Function,
     GateName,
     Named,
+    Objects,
     Quantity,
     Register,
     Value,
@@ -65,10 +67,10 @@ def _if(ctx: Context, e: ast.If) -> Value:
     cond = ctx.value(e.cond)
     if isinstance(cond, bool):
         return ctx.evaluate(e.then if cond else e.orelse)
-    then, orelse = ctx.value(e.then), ctx.value(e.orelse)
-    return arithmetic.where(
-        ctx, ctx.tensor(cond, e.cond.span), then, orelse, e.span, e.cond.span, e.then.span, e.orelse.span
-    )
+    then, orelse, condition = ctx.value(e.then), ctx.value(e.orelse), ctx.tensor(cond, e.cond.span)
+    if condition.says:
+        then = presence.guarded(ctx, ctx.tensor(then, e.then.span), e.then.span, condition.says)
+    return arithmetic.where(ctx, condition, then, orelse, e.span, e.cond.span, e.then.span, e.orelse.span)
 
 
 def _named(ctx: Context, args: Sequence[ast.Arg]) -> Named:
@@ -93,6 +95,8 @@ def field_of(ctx: Context, value: Value, name: str, span: Span) -> Value:
         close = near(name, value.names)
         help = None if close else f"there are {', '.join(f'`{n}`' for n in value.names)}"
         ctx.error("HQ0310", span, name=name, found=describe(value), near=close, help=help)
+    if isinstance(value, Objects):
+        return _value_of(ctx, value, name, span)
     if not isinstance(value, Tensor):
         ctx.error("HQ0310", span, name=name, found=describe(value), near=[])
     for dim in reversed(value.type.dims):
@@ -115,8 +119,41 @@ def field_of(ctx: Context, value: Value, name: str, span: Span) -> Value:
                      help=None if close else entries_of(value.type.dims))  # fmt: skip
 
 
+def _value_of(ctx: Context, objects: Objects, name: str, span: Span) -> Value:
+    """``Jet.pt``: a value of theirs, or a function of their four-vector; ``Jet.p4``: that."""
+    found = objects.field(ctx, name, span)
+    if found is not None:
+        return found
+    if name == "p4":
+        return ctx.tensor(objects, span)
+    method = declared(ctx, ctx.frame.module, name, span)
+    if not isinstance(method, Function) and "std.hep" in ctx.program.modules:
+        method = declared(ctx, "std.hep", name, span)
+    if isinstance(method, Function):
+        return call_function(ctx, method, [(None, ctx.tensor(objects, span), span)], span)
+    close = near(name, objects.names())
+    help = None if close else f"it has {', '.join(objects.names()) or 'no values of its own'}"
+    return ctx.error("HQ0310", span, name=name, found=describe(objects), near=close, help=help)
+
+
+def _of_objects(ctx: Context, base: Value, e: ast.Index) -> Value:
+    """``Jet.pt[lead]``, ``Jet[lead]`` and ``jet[3]``; None: it is none of them."""
+    if len(e.args) != 1 or e.args[0].name is not None:
+        return None
+    index = ctx.value(e.args[0].value)
+    if isinstance(index, Objects):
+        return along(ctx, base, index, e.span)
+    if isinstance(base, Objects):
+        return item(ctx, base, static_int(ctx, e.args[0].value), e.span)
+    return None
+
+
 def _index(ctx: Context, e: ast.Index) -> Value:
     base = ctx.value(e.base)
+    if ctx.data is not None and isinstance(base, Objects | Tensor):
+        found = _of_objects(ctx, base, e)
+        if found is not None:
+            return found
     match base:
         case Function() | Circuit() | Builtin():
             return with_statics(ctx, base, e.args, e.span)

@@ -21,6 +21,7 @@ from hepq.lang.elaborate.values import (
     Circuit,
     Function,
     GateName,
+    Objects,
     Quantity,
     Value,
     describe,
@@ -116,6 +117,10 @@ def declared(ctx: Context, module: str, name: str, span: Span) -> Value | None:
             return _dim(ctx, decl, name, home)
         case ast.ConstDecl():
             return constant(ctx, decl, home)
+        case ast.CollectionDecl() | ast.RecordDecl():
+            if ctx.data is None:
+                ctx.error("HQ0660", span, name=name)
+            return ctx.data.collection(ctx, decl, home)
     kind = declaration_of(decl)
     return ctx.error("HQ0104", span, name=name, kind=kind.kind or kind.words[0])
 
@@ -227,6 +232,8 @@ def dim_of(ctx: Context, value: Value, span: Span) -> Dim:
         if not 0 < value <= 1 << 24:
             ctx.error("HQ0206", span, size=value)
         return anonymous(value)
+    if isinstance(value, Objects) and value.dim is not None:
+        return value.dim
     help = f"write {value} without quotes" if isinstance(value, str) and value.isidentifier() else None
     return ctx.error("HQ0201", span, found=describe(value), help=help)
 

@@ -6,10 +6,12 @@ Static values are Python's own ``int float bool str``, ``tuple`` (a list), plus 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeGuard
 
+from hepq.core.source import Span
 from hepq.core.types import Dim, Type, Unit
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.circuits.states import State
@@ -91,6 +93,25 @@ class Builtin:
     statics: tuple[tuple[str | None, Any, ast.Arg], ...] = ()
 
 
+class Objects(ABC):
+    """What an event has several of, over ``dim``; or one of, where that is None (``objects.py``)."""
+
+    name: str
+    dim: Dim | None
+
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """Of its values."""
+
+    @abstractmethod
+    def field(self, ctx: Any, name: str, span: Span) -> Value | None:
+        """The value of that name; None if there is none."""
+
+    @abstractmethod
+    def momentum(self, ctx: Any, span: Span) -> Tensor | None:
+        """Its four-vector; None if its values do not make one."""
+
+
 class _Unknown:
     """Stands for a value whose error has been reported, or that a generic check cannot know."""
 
@@ -148,6 +169,8 @@ def describe(value: Value) -> str:
             return "a state" + (f" of {d.size} qubit{'s' * (d.size != 1)}" if d.size is not None else "")
         case Register(name=n):
             return f"the qubits `{n}`"
+        case Objects(name=n):
+            return f"the objects `{n}`"
         case Builtin(name=n):
             return f"the built-in `{n}`"
         case Type():

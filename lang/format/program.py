@@ -315,12 +315,13 @@ class Formatter:
         dims: list[Doc] = ["..."] if t.rest else []
         dims += [self.expr(d) for d in t.dims]
         power = f"^{t.power}" if t.power != 1 else ""
+        of = f" of {t.of}" if t.of else ""
         if not dims:
-            return t.name + power
+            return t.name + power + of
         inner: list[Doc] = [dims[0]]
         for dim in dims[1:]:
             inner += [", ", dim]
-        return group(f"{t.name}{power}[", *inner, "]")
+        return group(f"{t.name}{power}[", *inner, f"]{of}")
 
     def param(self, p: ast.Param) -> Doc:
         parts: list[Doc] = [p.name]

@@ -160,6 +160,7 @@ class TypeExpr(Node):
     power: int = 1
     dims: tuple[Expr, ...] = ()
     rest: bool = False
+    of: str | None = None  #: of an ``index``: the collection whose entries it numbers
 
 
 @dataclass(frozen=True)
@@ -294,6 +295,39 @@ class CircuitDecl(Decl):
 
 
 @dataclass(frozen=True)
+class FieldItem(Node):
+    """``pt, mass: GeV``: (name in the program, name in the file) pairs. ``default``: for files that lack them."""
+
+    branches: tuple[tuple[str, str | None], ...]
+    type: TypeExpr
+    default: Expr | None
+
+
+@dataclass(frozen=True)
+class CollectionDecl(Decl):
+    """``collection Jet = "Jet_*" { pt: GeV }``: a list in each event; or, ``of`` another, in each of its entries.
+
+    ``pattern``: branches of the file, ``*`` standing for the field.
+    """
+
+    name: str
+    of: str | None
+    pattern: str | None
+    fields: tuple[FieldItem, ...]
+    attrs: tuple[Attr, ...] = ()
+
+
+@dataclass(frozen=True)
+class RecordDecl(Decl):
+    """``record MET = "MET_*" { pt: GeV }``: one in each event."""
+
+    name: str
+    pattern: str | None
+    fields: tuple[FieldItem, ...]
+    attrs: tuple[Attr, ...] = ()
+
+
+@dataclass(frozen=True)
 class SourceItem(Node):
     """``source jets = root("jets/*.root", tree="tree")``"""
 
@@ -344,7 +378,43 @@ class LabelItem(Node):
     pattern: str
 
 
-DatasetEntry = SourceItem | BranchItem | OrderItem | PolicyItem | InputItem | LabelItem | Bind
+@dataclass(frozen=True)
+class Key(Node):
+    """What entries are ordered by."""
+
+    value: Expr
+    descending: bool
+
+
+@dataclass(frozen=True)
+class ObjectItem(Node):
+    """``object jet <= 8 = Jet where Jet.pt > 30 GeV by Jet.pt desc take 4``; ``parts``: names after ``as``."""
+
+    name: str
+    bound: Expr | None
+    value: Expr
+    parts: tuple[str, ...]
+    where: Expr | None
+    keys: tuple[Key, ...]
+    take: Expr | None
+
+
+@dataclass(frozen=True)
+class SelectItem(Node):
+    """``select two_jets = count(jet) >= 2``: events for which it is false are left out, and counted."""
+
+    name: str
+    value: Expr
+
+
+@dataclass(frozen=True)
+class EachItem(Node):
+    """``each FatJet``: the model is applied to each entry, not to each event."""
+
+    name: str
+
+
+DatasetEntry = SourceItem | BranchItem | OrderItem | PolicyItem | InputItem | LabelItem | ObjectItem | SelectItem | EachItem | Bind
 
 
 @dataclass(frozen=True)

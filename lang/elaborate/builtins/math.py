@@ -11,10 +11,11 @@ from hepq.core.ops.row import Op
 from hepq.core.ops.table import OPS, REDUCE
 from hepq.core.source import Span
 from hepq.core.types import LORENTZ, Dim, Type
-from hepq.lang.elaborate import arithmetic
+from hepq.lang.elaborate import arithmetic, presence
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.builtins.arguments import Arguments, builtin, in_tensor, read, unitless, unread
 from hepq.lang.elaborate.context import Context
+from hepq.lang.elaborate.event import Fact
 from hepq.lang.elaborate.phrasing import pure_help, reduce_help
 from hepq.lang.elaborate.values import Builtin, Init, Quantity, Value, describe, is_number, length
 from hepq.lang.syntax import ast
@@ -96,7 +97,7 @@ def _reduce(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
     if fn.name in ("min", "max") and len(positional) > 1 and not any(arg.name == "over" for arg in args):
         a = read(ctx, fn, args, span, [], variadic=True)
         return _elementwise(ctx, fn.name, a.rest, span)
-    a = read(ctx, fn, args, span, ["x", "over"], dims=["over"])
+    a = read(ctx, fn, args, span, ["x", "over", "empty"], dims=["over"])
     x = a.tensor("x")
     if "over" not in a:
         ctx.error("HQ0423", span, name=fn.name, found=x.type, help=reduce_help(fn.name, a.where("x").text, x.type))
@@ -112,7 +113,28 @@ def _reduce(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
     if fn.name == "mean" or (elem == "bool" and fn.name not in ("any", "all")):
         elem = "real"
     t = Type(elem, tuple(d for d in x.type.dims if d.key not in keys), x.type.unit)
-    return ctx.emit(f"reduce_{fn.name}", [x], t, span, over=over)
+    reduced = ctx.emit(f"reduce_{fn.name}", [x], t, span, over=over)
+    return _of_nothing(ctx, reduced, over, a) if fn.name in ("min", "max", "mean") else reduced
+
+
+def _of_nothing(ctx: Context, reduced: Tensor, over: Sequence[Dim], a: Arguments) -> Tensor:
+    """A reduction that means nothing over no entry: ``empty=`` instead, or absent in a dataset; 0 in a model."""
+    ragged = [d for d in over if d.ragged]
+    if "empty" in a:
+        there = None
+        for dim in ragged:
+            more = presence.at_least(ctx, dim, 1, a.span)
+            there = more if there is None else ctx.emit("and", [there, more], Type("bool"), a.span)
+        if there is None:
+            ctx.error("HQ0668", a.where("empty"), name=a.name, dims=", ".join(map(str, over)))
+        spans = (a.span, a.span, a.span, a.where("empty"))
+        return arithmetic.where(ctx, there, reduced, a.value("empty"), *spans)
+    if ctx.data is not None:
+        for dim in ragged:
+            reduced = presence.needing(
+                reduced, Fact(str(dim), dim.key), presence.at_least(ctx, dim, 1, a.span)
+            )  # fmt: skip
+    return reduced
 
 
 @builtin("real int", "x")

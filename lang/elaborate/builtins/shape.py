@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from hepq.core.source import Span
 from hepq.core.types import ENERGY, LORENTZ, Dim, Elem, Type, anonymous, merge_dims
-from hepq.lang.elaborate import arithmetic
+from hepq.lang.elaborate import arithmetic, presence
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.builtins.arguments import Arguments, builtin, in_tensor, read, unread
 from hepq.lang.elaborate.calls import call_function
@@ -198,15 +198,13 @@ def _p4(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value
 @builtin("count", "dim", dims="dim")
 def _count(ctx: Context, a: Arguments) -> Value:
     """``count(part)``: how many this event has."""
-    dim = _dim_argument(ctx, a)
-    return ctx.emit("count", (), Type("int"), a.span, dim=dim)
+    return presence.entries(ctx, _dim_argument(ctx, a), a.span)
 
 
 @builtin("position", "dim", dims="dim")
 def _position(ctx: Context, a: Arguments) -> Value:
     """``position(part)``: 0, 1, 2 … along a dim."""
-    dim = _dim_argument(ctx, a)
-    return ctx.emit("iota", (), Type("int", (dim,)), a.span, dim=dim)
+    return presence.positions(ctx, _dim_argument(ctx, a), a.span)
 
 
 def _dim_argument(ctx: Context, a: Arguments) -> Dim:

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known of an event's dims while a dataset is elaborated: which are made of others, and what may be absent.
+
+A value may be absent in some events: a field of the best candidate where there is none, a maximum over no entry. It then
+*needs* facts, such as that a dim has an entry. Facts follow from conditions: ``exists(top)`` and ``count(jet) >= 4`` say
+one when they hold, in what they guard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hepq.core.ops.table import ELEMENTWISE, REDUCE
+from hepq.core.types import Dim
+from hepq.lang.elaborate.builder import Tensor
+
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """That ``dim`` has ``least`` entries; or, of an index (``handle``), that it is of an entry. ``name``: for messages."""
+
+    name: str = field(compare=False)
+    dim: Key = ("", 0)
+    least: int = 1
+    handle: int = 0
+
+    def follows(self, known: Iterable[Fact]) -> bool:
+        return any((k.dim, k.handle) == (self.dim, self.handle) and k.least >= self.least for k in known)
+
+
+@dataclass
+class Data:
+    """Of the event that a dataset is about. ``collection``: given a context, a declaration and its module, its objects."""
+
+    collection: Callable[[Any, Any, str], Any]
+    #: of each dim that is made, any value over it
+    over: dict[Key, Tensor] = field(default_factory=dict)
+    #: the dim of which each sub-dim's entries are
+    parents: dict[Key, Key] = field(default_factory=dict)
+    #: what must hold for a dim of at most one entry to have it
+    single: dict[Key, Fact] = field(default_factory=dict)
+    #: what holds in all events that are still selected
+    facts: set[Fact] = field(default_factory=set)
+    #: objects made so far, by where they are declared
+    objects: dict[int, Any] = field(default_factory=dict)
+    #: names of dims given so far
+    names: set[str] = field(default_factory=set)
+    #: what the next dim that is made is called
+    naming: str = ""
+
+    def related(self, dims: Sequence[Dim]) -> tuple[Dim, Dim] | None:
+        """A dim and one of its sub-dims, if both are there."""
+        present = {d.key: d for d in dims}
+        for dim in dims:
+            key = self.parents.get(dim.key)
+            while key is not None:
+                if key in present:
+                    return present[key], dim
+                key = self.parents.get(key)
+        return None
+
+    def free_name(self, wanted: str) -> str:
+        """``wanted``, or the same with a number: no dim has it yet."""
+        name, n = wanted, 1
+        while name in self.names:
+            name, n = f"{wanted}{n}", n + 1
+        self.names.add(name)
+        return name
+
+
+_PASSES = ELEMENTWISE | {"stack", "concat", "pick", "slice", "transpose", "flatten", "unflatten"}
+
+
+def carried(op: str, operands: Sequence[Tensor], attrs: Mapping[str, Any]) -> dict[Fact, Tensor] | Fact:
+    """What the result of ``op`` needs because its operands do; a fact that it cannot wait for, if there is one."""
+    needs = {fact: holds for o in operands for fact, holds in o.needs.items()}
+    for fact, holds in needs.items():
+        own = {d.key for d in holds.type.dims}
+        gone = {d.key for d in attrs["over"]} if op in REDUCE or op == "contract" else None
+        if op == "gather":
+            into = operands[1].type.into
+            gone = {into.key} if into is not None else None
+        if op == "rename":
+            gone = {attrs["src"].key}
+        if op not in _PASSES and (gone is None or own & gone):
+            return fact
+    return needs

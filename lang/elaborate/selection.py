@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""New objects of others: chosen, ordered and cut; combined; united; looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import comb
+
+from hepq.core.source import Span
+from hepq.core.types import Dim, Type
+from hepq.lang.elaborate import presence
+from hepq.lang.elaborate.builder import Tensor
+from hepq.lang.elaborate.context import Context
+from hepq.lang.elaborate.event import Data, Fact
+from hepq.lang.elaborate.objects import NO_BOUND, Combination, Objects, Rows, Union, View, looked_up
+from hepq.lang.elaborate.values import Value, describe
+
+#: a value to order by, and whether the largest is first
+Key = tuple[Tensor, bool]
+MOST_PARTS = 8
+
+
+def data(ctx: Context) -> Data:
+    assert ctx.data is not None
+    return ctx.data
+
+
+def objects(ctx: Context, value: Value, span: Span) -> Objects:
+    """The objects that a value is; a ragged dim is one, without values of its own."""
+    if isinstance(value, Dim) and value.ragged:
+        return Rows(str(value), value)
+    if not isinstance(value, Objects):
+        ctx.error("HQ0661", span, found=describe(value))
+    return value
+
+
+def dim_of(ctx: Context, chosen: Objects, span: Span) -> Dim:
+    if chosen.dim is None:
+        ctx.error("HQ0661", span, found=f"`{chosen.name}`, of which each event has one,")
+    return chosen.dim
+
+
+def chosen(
+    ctx: Context, name: str, base: Objects, mask: Tensor | None, keys: Sequence[Key], limit: int | None, span: Span
+) -> Objects:
+    """Entries of ``base`` where ``mask`` is true, in the order of ``keys``, the first ``limit`` of them."""
+    parent = dim_of(ctx, base, span)
+    most = parent.size if parent.size is not None else parent.bound or NO_BOUND
+    few = min(most, limit or most)
+    at: Dim = parent
+    index: Tensor | None = None
+    if mask is not None or not keys:
+        if mask is None:
+            mask = presence.any_over(ctx, parent, span)
+        at = Dim(data(ctx).free_name(f"{name}_any" if keys else name), bound=most if keys else few)
+        index = ctx.emit("filter", [mask], Type("index", (at,), into=parent), span, dim=parent, dst=at)
+        _made(ctx, at, parent, index, span)
+    if keys:
+        dst = Dim(data(ctx).free_name(name), bound=few)
+        values = [k if index is None else _at(ctx, k, index, span) for k, _ in keys]
+        down = tuple(d for _, d in keys)
+        order = ctx.emit(
+            "argsort", values, Type("index", (dst,), into=at), span, dim=at, dst=dst, descending=down
+        )  # fmt: skip
+        index = order if index is None else _at(ctx, index, order, span)
+        at = dst
+        _made(ctx, at, parent, index, span)
+    assert index is not None
+    return View(name, at, base, index)
+
+
+def _at(ctx: Context, x: Tensor, index: Tensor, span: Span) -> Tensor:
+    into = index.type.into
+    assert into is not None
+    dims = (*index.type.dims, *(d for d in x.type.dims if d.key != into.key))
+    return ctx.emit("gather", [x, index], x.type.with_dims(dims), span)
+
+
+def _made(ctx: Context, dim: Dim, parent: Dim | None, of: Tensor, span: Span) -> None:
+    """Note a dim whose entries the event decides."""
+    known = data(ctx)
+    known.over[dim.key] = of
+    if parent is not None:
+        known.parents[dim.key] = parent.key
+    if dim.bound == 1:
+        known.single[dim.key] = Fact(dim.name, dim.key)
+
+
+def item(ctx: Context, base: Objects, number: int, span: Span) -> Objects:
+    """``jet[3]``: one entry, which is there if there are enough."""
+    parent = dim_of(ctx, base, span)
+    if number < 0:
+        ctx.error("HQ0406", span, index=number, length=f"{parent}'s number of entries")
+    key = ("item", id(base), number)
+    known = data(ctx).objects.get(hash(key))
+    if isinstance(known, Objects):
+        return known
+    place = presence.positions(ctx, parent, span)
+    mask = ctx.emit("eq", [place, ctx.tensor(number, span)], Type("bool", (parent,)), span)
+    made = chosen(ctx, f"{base.name}[{number}]", base, mask, (), 1, span)
+    assert made.dim is not None
+    data(ctx).single[made.dim.key] = Fact(base.name, parent.key, number + 1)
+    data(ctx).objects[hash(key)] = made
+    return made
+
+
+def combinations(ctx: Context, base: Objects, k: int, span: Span) -> Combination:
+    """Every choice of ``k`` entries, in their order."""
+    parent = dim_of(ctx, base, span)
+    if not 2 <= k <= MOST_PARTS:
+        ctx.error("HQ0665", span, wanted=f"2 to {MOST_PARTS}", found=k)
+    most = comb(parent.bound or 0, k) if (parent.bound or 0) < NO_BOUND else NO_BOUND
+    name = data(ctx).naming or f"combinations_of_{base.name}"
+    dim, slot = Dim(data(ctx).free_name(name), bound=min(max(most, 1), NO_BOUND)), Dim(str(k), k)
+    of = _any_value(ctx, parent, span)
+    t = Type("index", (dim, slot), into=parent)
+    index = ctx.emit("combinations", [of], t, span, dim=parent, dst=dim, slot=slot)
+    numbers = [
+        ctx.emit("pick", [index], Type("index", (dim,), into=parent), span, dim=slot, index=i) for i in range(k)
+    ]
+    _made(ctx, dim, None, numbers[0], span)
+    return Combination(name, dim, {f"part{i}": View(base.name, dim, base, n) for i, n in enumerate(numbers)})
+
+
+def _any_value(ctx: Context, dim: Dim, span: Span) -> Tensor:
+    of = data(ctx).over.get(dim.key)
+    return ctx.emit("iota", (), Type("int", (dim,)), span, dim=dim) if of is None else of
+
+
+def named_parts(ctx: Context, value: Objects, names: Sequence[str], span: Span) -> Combination:
+    """A combination whose parts have these names."""
+    if not isinstance(value, Combination):
+        ctx.error("HQ0665", span, wanted="`combinations(…)` before `as`", found=f"`{value.name}`")
+    if len(names) != len(value.parts) or len(set(names)) != len(names):
+        ctx.error("HQ0665", span, wanted=f"{len(value.parts)} different names", found=", ".join(names))
+    return Combination(value.name, value.dim, dict(zip(names, value.parts.values(), strict=True)))
+
+
+def union(ctx: Context, parts: Sequence[Objects], span: Span) -> Union:
+    """The entries of each in turn."""
+    dims = tuple(dim_of(ctx, p, span) for p in parts)
+    name = data(ctx).naming or "_or_".join(p.name for p in parts)
+    dst = Dim(data(ctx).free_name(name), bound=min(sum(d.bound or 0 for d in dims), NO_BOUND))
+    of = [_any_value(ctx, d, span) for d in dims]
+    views = []
+    for i, (part, dim) in enumerate(zip(parts, dims, strict=True)):
+        index = ctx.emit("unite", of, Type("index", (dst,), into=dim), span, dims=dims, part=i, dst=dst)
+        views.append(View(part.name, dst, part, index))
+    _made(ctx, dst, None, views[0].index, span)
+    return Union(name, dst, views)
+
+
+def along(ctx: Context, x: Value, where: Objects, span: Span) -> Value:
+    """``Jet.pt[lead]``: the value at the entries of a sub-dim; ``Jet[lead]``: the objects."""
+    dims = {x.dim.key} if isinstance(x, Objects) and x.dim is not None else set()
+    dims |= {d.key for d in x.type.dims} if isinstance(x, Tensor) else set()
+    view, index = where, None
+    while isinstance(view, View):
+        index = view.index if index is None else _at(ctx, view.index, index, span)
+        if index.type.into is not None and index.type.into.key in dims:
+            through = View(where.name, where.dim, view.base, index)
+            return View(where.name, where.dim, x, index) if isinstance(x, Objects) else looked_up(ctx, x, through, span)
+        view = view.base
+    return ctx.error("HQ0666", span, found=describe(x), name=where.name)
+
+
+def part_of(ctx: Context, base: Objects, other: Objects, span: Span) -> Tensor:
+    """bool over ``base``: whether an entry is in any of ``other``, or a part of any."""
+    dim = dim_of(ctx, base, span)
+    found: Tensor | None = None
+    for index in _indices(ctx, other, dim, span):
+        ones = ctx.cast(presence.any_over(ctx, index.type.dims[0], span), "int", span)
+        seen = ctx.emit("segment_max", [ones, index], Type("int", (dim,)), span)
+        mine = ctx.emit("gt", [seen, ctx.tensor(0, span)], Type("bool", (dim,)), span)
+        found = mine if found is None else ctx.emit("or", [found, mine], mine.type, span)
+    if found is None:
+        ctx.error("HQ0666", span, found=f"the objects `{other.name}`", name=base.name)
+    return found
+
+
+def _indices(ctx: Context, other: Objects, into: Dim, span: Span) -> list[Tensor]:
+    """Of entries of ``into`` that are in ``other``."""
+    if isinstance(other, Combination):
+        return [i for p in other.parts.values() for i in _indices(ctx, p, into, span)]
+    if not isinstance(other, View):
+        return []
+    if other.index.type.into is not None and other.index.type.into.key == into.key:
+        return [other.index]
+    return [_at(ctx, i, other.index, span) for i in _indices(ctx, other.base, into, span)]
+
+
+def apart(ctx: Context, base: Objects, span: Span) -> Objects:
+    """The same objects over a copy of their dim, for pairs with those that they are among."""
+    dim = dim_of(ctx, base, span)
+    copy = dim.prime()
+    of = _any_value(ctx, dim, span)
+    place = presence.positions(ctx, dim, span)
+    copied = ctx.emit("rename", [place], Type("int", (copy,)), span, src=dim, dst=copy)
+    index = ctx.emit("number", [copied, of], Type("index", (copy,), into=dim), span, dim=dim)
+    data(ctx).over[copy.key] = index
+    return View(base.name, copy, base, index)
