@@ -8,19 +8,23 @@ from dataclasses import dataclass, field
 from lark.tree import Meta
 
 from hepq.core.source import Span
-from hepq.core.types import UNITS, Dim, Type
+from hepq.core.types import Dim, Type
+from hepq.lang.declarations.collection import stored
+from hepq.lang.elaborate import presence, selection
 from hepq.lang.elaborate.attributes import check_attributes
+from hepq.lang.elaborate.branches import BranchPlan, written_unit
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.calls import bind
 from hepq.lang.elaborate.context import Context, Frame, Reported
-from hepq.lang.elaborate.names import lookup_dim
+from hepq.lang.elaborate.event import Data
+from hepq.lang.elaborate.names import lookup_dim, static_int
 from hepq.lang.elaborate.signature import annotate, concrete_type
-from hepq.lang.elaborate.values import UNKNOWN, Value
-from hepq.lang.format.layout import Doc, group
+from hepq.lang.elaborate.values import UNKNOWN, Objects, Value
+from hepq.lang.format.layout import SPACE, Doc, group, nest
 from hepq.lang.format.program import Formatter, wrapped
 from hepq.lang.modules import name_span
 from hepq.lang.syntax import ast
-from hepq.lang.syntax.build import Build, Children, attributed, node, plain
+from hepq.lang.syntax.build import Build, Children, attributed, node, plain, present
 from hepq.lang.syntax.declaration import Declaration, register
 
 POLICIES: dict[str, tuple[str, ...]] = {
@@ -30,15 +34,8 @@ POLICIES: dict[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class BranchPlan:
-    """``factor`` takes the file's numbers to base units (GeV, mm, ns, rad)."""
-
-    name: str
-    branch: str
-    type: Type
-    unit: str
-    factor: float
+#: entries that a bound may leave
+MOST = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -67,6 +64,16 @@ class DatasetPlan:
     orders: list[OrderPlan] = field(default_factory=list)
     policy: dict[str, str] = field(default_factory=lambda: {k: v[0] for k, v in POLICIES.items()})
     label: LabelPlan | None = None
+    #: what leaves events out: for which it is false
+    selects: dict[str, Tensor] = field(default_factory=dict)
+    #: objects with a bound: how many there are before it cuts
+    cuts: dict[str, tuple[Dim, Tensor]] = field(default_factory=dict)
+    #: the dim whose entries the model is applied to, not the event
+    each: Dim | None = None
+    #: nested collections: the dim in each of whose entries there is a list
+    nested: dict[str, Dim] = field(default_factory=dict)
+    #: it has objects, so that what it computes of an event is a program of its own
+    objects: bool = False
     inputs: dict[str, Tensor] = field(default_factory=dict)
     names: dict[str, Value] = field(default_factory=dict)  #: all that it binds
     spans: dict[str, Span] = field(default_factory=dict)  #: where each input stands
@@ -83,6 +90,7 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
     """Check a dataset and emit its branches as inputs, its derived variables as operations."""
     plan = DatasetPlan(decl.name)
     ctx.frames.append(Frame(module, dataset=decl.name))
+    ctx.data = Data(lambda ctx, d, home: _collection(ctx, plan, d, home))
     try:
         for item in decl.items:
             try:
@@ -98,7 +106,23 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
             ctx.error("HQ0602", name_span(decl.span, decl.name), name=decl.name)
     finally:
         plan.names = ctx.frames.pop().locals
+        ctx.data = None
     return plan
+
+
+def _collection(ctx: Context, plan: DatasetPlan, decl: ast.CollectionDecl | ast.RecordDecl, module: str) -> Objects:
+    plan.objects = True
+    return stored(ctx, decl, module, lambda ctx, branch, span: _read(ctx, plan, branch, span))
+
+
+def _read(ctx: Context, plan: DatasetPlan, branch: BranchPlan, span: Span) -> Tensor:
+    """The values of a branch, read once."""
+    if branch.name not in plan.tensors:
+        plan.branches[branch.name] = branch
+        plan.tensors[branch.name] = ctx.emit("input", (), branch.type, span, name=branch.name)
+        if branch.owner and branch.type.into is not None:
+            plan.nested[branch.type.dims[0].name] = branch.type.into
+    return plan.tensors[branch.name]
 
 
 def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
@@ -116,11 +140,18 @@ def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
             value = ctx.value(item.value)
             if item.type is not None:
                 value = annotate(ctx, value, item.type, item.value.span, f"input `{item.name}`")
-            tensor = ctx.tensor(value, item.value.span)
+            tensor = presence.required(ctx, ctx.tensor(value, item.value.span), item.value.span, f"input `{item.name}`")
             if item.name in plan.inputs:
                 ctx.error("HQ0613", item.span, name=item.name)
             plan.inputs[item.name] = ctx.frame.locals[item.name] = tensor
             plan.spans[item.name] = item.span
+        case ast.ObjectItem():
+            plan.objects = True
+            ctx.frame.locals[item.name] = _object(ctx, plan, item)
+        case ast.SelectItem():
+            plan.selects[item.name] = ctx.frame.locals[item.name] = _select(ctx, plan, item)
+        case ast.EachItem():
+            plan.each = _each(ctx, plan, item)
         case ast.LabelItem():
             plan.label = _label(ctx, item)
         case ast.Bind():
@@ -144,17 +175,95 @@ def _branches(ctx: Context, plan: DatasetPlan, item: ast.BranchItem) -> None:
     fine = t.elem in ("real", "int", "bool") and len(ragged) <= 1 and (not ragged or t.dims[0].ragged)
     if not fine or item.type.name == "p4" or any(d.primes or d.open for d in t.dims):
         ctx.error("HQ0611", item.type.span, found=t, help=_branch_help(item.type.name, t))
-    unit, factor = item.type.name, 1.0
-    if unit in UNITS:
-        factor = UNITS[unit][1] ** item.type.power
-        unit = unit if item.type.power == 1 else f"{unit}^{item.type.power}"
-    else:
-        unit = "1"
+    unit, factor = written_unit(item.type)
     for name, branch in item.branches:
         if name in plan.branches:
             ctx.error("HQ0603", item.span, name=name)
         plan.branches[name] = BranchPlan(name, branch, t, unit, factor)
         plan.tensors[name] = ctx.frame.locals[name] = ctx.emit("input", (), t, item.span, name=name)
+
+
+def _object(ctx: Context, plan: DatasetPlan, item: ast.ObjectItem) -> Objects:
+    if item.name in ctx.frame.locals:
+        ctx.error("HQ0102", item.span, name=item.name)
+    data = selection.data(ctx)
+    data.naming = item.name if item.where is None and not item.keys and item.take is None else f"{item.name}_all"
+    try:
+        base = selection.objects(ctx, ctx.value(item.value), item.value.span)
+    finally:
+        data.naming = ""
+    if item.parts:
+        base = selection.named_parts(ctx, base, item.parts, item.span)
+    inner = ctx.frame.locals
+    ctx.frame.locals = inner | dict(zip(item.parts, (base.field(ctx, n, item.span) for n in item.parts), strict=True))
+    try:
+        mask = None if item.where is None else _mask(ctx, base, item.where)
+        keys = [_key(ctx, base, k) for k in item.keys]
+        take = None if item.take is None else _most(ctx, item.take)
+        bound = None if item.bound is None else _most(ctx, item.bound)
+    finally:
+        ctx.frame.locals = inner
+    if mask is None and not keys and take is None and bound is None:
+        return base
+    made = selection.chosen(ctx, item.name, base, mask, keys, take if bound is None else bound, item.span)
+    if bound is not None and made.dim is not None:
+        of = base.dim if mask is None else None
+        assert base.dim is not None
+        there = presence.entries(ctx, of, item.span) if of is not None else _true(ctx, base.dim, mask, item.span)
+        plan.cuts[item.name] = made.dim, there
+    return made
+
+
+def _true(ctx: Context, dim: Dim, mask: Tensor | None, span: Span) -> Tensor:
+    """How many entries a mask leaves."""
+    assert mask is not None
+    return ctx.emit("reduce_sum", [ctx.cast(mask, "int", span)], Type("int"), span, over=(dim,))
+
+
+def _mask(ctx: Context, base: Objects, e: ast.Expr) -> Tensor:
+    """bool over the objects: which are meant."""
+    dim = selection.dim_of(ctx, base, e.span)
+    x = presence.required(ctx, ctx.tensor(ctx.value(e), e.span), e.span, f"`where` of `{base.name}`")
+    if x.type.elem != "bool" or any(d.key != dim.key for d in x.type.dims):
+        ctx.error("HQ0670", e.span, what="where", wanted=f"bool[{dim}]", found=x.type)
+    return x if x.type.dims else _spread(ctx, x, dim, e.span)
+
+
+def _spread(ctx: Context, x: Tensor, dim: Dim, span: Span) -> Tensor:
+    """One truth value for each entry."""
+    return ctx.emit("and", [presence.any_over(ctx, dim, span), x], Type("bool", (dim,)), span)
+
+
+def _key(ctx: Context, base: Objects, key: ast.Key) -> selection.Key:
+    dim = selection.dim_of(ctx, base, key.span)
+    x = presence.required(ctx, ctx.tensor(ctx.value(key.value), key.value.span), key.value.span, f"`by` of `{base.name}`")
+    if [d.key for d in x.type.dims] != [dim.key] or x.type.elem == "index":
+        ctx.error("HQ0670", key.value.span, what="by", wanted=f"one number of each `{dim}`", found=x.type)
+    return x, key.descending
+
+
+def _most(ctx: Context, e: ast.Expr) -> int:
+    most = static_int(ctx, e)
+    if not 0 < most <= MOST:
+        ctx.error("HQ0206", e.span, size=most)
+    return most
+
+
+def _select(ctx: Context, plan: DatasetPlan, item: ast.SelectItem) -> Tensor:
+    if item.name in ctx.frame.locals:
+        ctx.error("HQ0102", item.span, name=item.name)
+    plan.objects = True
+    given = ctx.tensor(ctx.value(item.value), item.value.span)
+    x = presence.required(ctx, given, item.value.span, f"`select {item.name}`")
+    if x.type.elem != "bool" or x.type.dims:
+        ctx.error("HQ0670", item.value.span, what="select", wanted="one truth value of the event", found=x.type)
+    selection.data(ctx).facts |= given.says
+    return x
+
+
+def _each(ctx: Context, plan: DatasetPlan, item: ast.EachItem) -> Dim:
+    found = selection.objects(ctx, ctx.value(ast.Name(item.name, span=item.span)), item.span)
+    return selection.dim_of(ctx, found, item.span)
 
 
 def _branch_help(name: str, t: Type) -> str | None:
@@ -219,11 +328,37 @@ def _branch_written(f: Formatter, item: ast.BranchItem) -> Doc:
     return group(wrapped("branch ", names), ": ", f.type(item.type))
 
 
+def _object_item(b: Build, meta: Meta, c: Children) -> ast.ObjectItem:
+    name, le, bound, value, *parts, where, keys, take = c
+    names = tuple(str(p) for p in parts if p is not None)
+    del le
+    return ast.ObjectItem(str(name), bound, value, names, where, keys or (), take, span=b.span(meta))
+
+
+def _key_item(b: Build, meta: Meta, c: Children) -> ast.Key:
+    value, direction = c
+    return ast.Key(value, descending=direction == "desc", span=b.span(meta))
+
+
+def _object_written(f: Formatter, item: ast.ObjectItem) -> Doc:
+    bound = [] if item.bound is None else [" <= ", f.expr(item.bound)]
+    parts: list[Doc] = [f.expr(item.value)]
+    if item.parts:
+        parts.append(f" as {', '.join(item.parts)}")
+    if item.where is not None:
+        parts += [SPACE, "where ", f.expr(item.where)]
+    for i, key in enumerate(item.keys):
+        parts += [", " if i else nest(SPACE, "by "), f.expr(key.value), " desc" if key.descending else ""]
+    if item.take is not None:
+        parts += [SPACE, "take ", f.expr(item.take)]
+    return group(f"object {item.name}", *bound, " = ", nest(*parts))
+
+
 register(
     Declaration(
         ast.DatasetDecl,
         words=("dataset",),
-        items=("source", "branch", "order", "policy", "input", "label"),
+        items=("source", "branch", "order", "policy", "input", "label", "object", "select", "each"),
         rules={
             "dataset": attributed(ast.DatasetDecl, items=1),
             "source_item": node(ast.SourceItem),
@@ -233,6 +368,11 @@ register(
             "policy": node(ast.PolicyItem),
             "input": node(ast.InputItem),
             "label": node(ast.LabelItem),
+            "object": _object_item,
+            "keys": present,
+            "key": _key_item,
+            "select": node(ast.SelectItem),
+            "each": node(ast.EachItem),
         },
         written={
             ast.DatasetDecl: lambda f, d: f.braced(d, f"dataset {d.name} ", d.items),
@@ -241,6 +381,9 @@ register(
             ast.OrderItem: lambda f, i: group(f"order {i.dim} by ", f.expr(i.key), " desc" if i.descending else ""),
             ast.PolicyItem: lambda f, i: group(f"policy {i.name} = ", f.expr(i.value)),
             ast.InputItem: lambda f, i: group(f"input {i.name}", *f.typed(i.type), " = ", f.expr(i.value)),
+            ast.ObjectItem: _object_written,
+            ast.SelectItem: lambda f, i: group(f"select {i.name} = ", f.expr(i.value)),
+            ast.EachItem: lambda f, i: f"each {i.name}",
             ast.LabelItem: lambda f, i: f'label {i.name}: {i.dim} = "{i.pattern}"',
         },
         check=_check,

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import Label, Sink
-from hepq.core.ops.table import OPS
+from hepq.core.ops.table import OPS, SEGMENT
 from hepq.core.source import Span
 from hepq.core.types import ONE, Dim, Elem, Type
 from hepq.lang.elaborate.builder import Builder, Tensor
@@ -280,7 +280,7 @@ class Context(ABC):
 
     def cast(self, x: Tensor, elem: Elem, span: Span | None) -> Tensor:
         """``x`` with another element type."""
-        return x if x.type.elem == elem else self.emit("cast", [x], replace(x.type, elem=elem), span)
+        return x if x.type.elem == elem else self.emit("cast", [x], replace(x.type, elem=elem, into=None), span)
 
     def tensor(self, value: Value, span: Span) -> Tensor:
         """A run-time value: static numbers become constants."""
@@ -369,6 +369,8 @@ def _wanted_elems(op: str, operands: Sequence[Tensor]) -> list[Elem]:
     elems = [o.type.elem for o in operands]
     if op == "where":
         return [elems[0], *_common(elems[1:], numbers=False)]
+    if op in SEGMENT:
+        return [*_common(elems[:1], numbers=True), elems[1]]
     match OPS[op].coerce:
         case "real":
             return ["real"] * len(elems)
