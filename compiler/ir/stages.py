@@ -1,43 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A program with objects in two modules: what it makes of an event, in double precision, and the model on top."""
+"""What a dataset with objects makes of an event: a module before the model's, in double precision."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from hepq.compiler.ir.build import Built
-from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.node import Module, Node
-from hepq.compiler.passes.base import substitute
+from hepq.lang.declarations.dataset import DatasetPlan
 
-#: outputs of the first module besides inputs of the second: of a ``select``, and of an object before its bound cuts
-SELECT, CUT = "select ", "cut "
-
-
-@dataclass(frozen=True)
-class Stages:
-    """``events``: from branches to the inputs of ``model`` and what is counted; None if a dataset has no objects."""
-
-    events: Module | None
-    model: Module
+#: outputs besides the model's inputs: of each ``select``; how many entries an object has before its bound cuts; which
+#: entry of ``each`` those of a nested dim belong to
+SELECT, CUT, OWNER = "select ", "cut ", "owner "
 
 
-def split(built: Built) -> Stages:
-    """Cut where the dataset's inputs are."""
-    plan = built.plan.dataset
-    if plan is None or not plan.objects:
-        return Stages(None, built.module)
-    used = set(built.module.walk())
-    given: dict[Node, Node] = {}
-    outputs: dict[str, Node] = {}
-    for name, tensor in plan.inputs.items():
-        node = tensor.handle
-        if node in used and node not in given and node.op != "const":
-            given[node] = make("input", name=name, type=node.type, span=plan.spans[name])
-            outputs[name] = node
-    model = substitute(built.module, given)
-    outputs |= {SELECT + name: tensor.handle for name, tensor in plan.selects.items()}
-    outputs |= {CUT + name: before.handle for name, (_, before) in plan.cuts.items()}
-    events = Module(built.module.name, (), outputs)
-    read = tuple(node for node in events.walk() if node.op == "input")
-    return Stages(Module(events.name, read, outputs), Module(model.name, tuple(given.values()), model.outputs))
+def event_module(plan: DatasetPlan, model: Module) -> Module | None:
+    """From branches to what ``model`` reads; None of a dataset without objects."""
+    if not plan.objects:
+        return None
+    wanted = {n["name"] for n in model.walk() if n.op == "input"}
+    outputs: dict[str, Node] = {name: t.handle for name, t in plan.made.items() if name in wanted}
+    dims = {d.name for name in outputs for d in outputs[name].type.dims}
+    outputs |= {SELECT + name: t.handle for name, t in plan.selects.items()}
+    outputs |= {CUT + name: before.handle for name, (dim, before) in plan.cuts.items() if dim.name in dims}
+    outputs |= {OWNER + name: t.handle for name, t in plan.owners.items() if name in dims}
+    return Module(plan.name, _read(outputs), outputs)
+
+
+def _read(outputs: Mapping[str, Node]) -> tuple[Node, ...]:
+    return tuple(n for n in Module("", (), outputs).walk() if n.op == "input")

@@ -46,6 +46,7 @@ def stored(ctx: Context, decl: Decl, module: str, read: Read) -> Stored:
     if isinstance(decl, ast.CollectionDecl) and decl.of is not None:
         parent = _objects(ctx, decl.of, module, decl.span)
         assert dim is not None
+        made.parent = parent.name
         fields[parent.name] = lambda ctx, span: _owner(ctx, decl, dim, parent, read, span)
     for item in decl.fields:
         for name, branch in item.branches:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lark.tree import Meta
 
@@ -70,10 +70,12 @@ class DatasetPlan:
     cuts: dict[str, tuple[Dim, Tensor]] = field(default_factory=dict)
     #: the dim whose entries the model is applied to, not the event
     each: Dim | None = None
-    #: nested collections: the dim in each of whose entries there is a list
-    nested: dict[str, Dim] = field(default_factory=dict)
-    #: it has objects, so that what it computes of an event is a program of its own
+    #: it has objects: what it computes of an event is a program of its own, whose results are the model's inputs
     objects: bool = False
+    #: of a dataset with objects: each input as the event has it
+    made: dict[str, Tensor] = field(default_factory=dict)
+    #: of each nested dim of the inputs: the entry of ``each`` that its entries belong to
+    owners: dict[str, Tensor] = field(default_factory=dict)
     inputs: dict[str, Tensor] = field(default_factory=dict)
     names: dict[str, Value] = field(default_factory=dict)  #: all that it binds
     spans: dict[str, Span] = field(default_factory=dict)  #: where each input stands
@@ -88,7 +90,7 @@ def feeds(dataset: ast.DatasetDecl, model: ast.FnDecl) -> bool:
 
 def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> DatasetPlan:
     """Check a dataset and emit its branches as inputs, its derived variables as operations."""
-    plan = DatasetPlan(decl.name)
+    plan = DatasetPlan(decl.name, objects=_has_objects(ctx, decl, module))
     ctx.frames.append(Frame(module, dataset=decl.name))
     ctx.data = Data(lambda ctx, d, home: _collection(ctx, plan, d, home))
     try:
@@ -110,8 +112,14 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
     return plan
 
 
+def _has_objects(ctx: Context, decl: ast.DatasetDecl, module: str) -> bool:
+    words = (ast.ObjectItem, ast.SelectItem, ast.EachItem)
+    scope = ctx.program.modules[module].scope.values()
+    named = any(isinstance(b.decl, ast.CollectionDecl | ast.RecordDecl) for b in scope)
+    return named or any(isinstance(item, words) for item in decl.items)
+
+
 def _collection(ctx: Context, plan: DatasetPlan, decl: ast.CollectionDecl | ast.RecordDecl, module: str) -> Objects:
-    plan.objects = True
     return stored(ctx, decl, module, lambda ctx, branch, span: _read(ctx, plan, branch, span))
 
 
@@ -120,8 +128,6 @@ def _read(ctx: Context, plan: DatasetPlan, branch: BranchPlan, span: Span) -> Te
     if branch.name not in plan.tensors:
         plan.branches[branch.name] = branch
         plan.tensors[branch.name] = ctx.emit("input", (), branch.type, span, name=branch.name)
-        if branch.owner and branch.type.into is not None:
-            plan.nested[branch.type.dims[0].name] = branch.type.into
     return plan.tensors[branch.name]
 
 
@@ -143,10 +149,10 @@ def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
             tensor = presence.required(ctx, ctx.tensor(value, item.value.span), item.value.span, f"input `{item.name}`")
             if item.name in plan.inputs:
                 ctx.error("HQ0613", item.span, name=item.name)
-            plan.inputs[item.name] = ctx.frame.locals[item.name] = tensor
+            plan.inputs[item.name] = _handed(ctx, plan, item, tensor) if plan.objects else tensor
+            ctx.frame.locals[item.name] = tensor
             plan.spans[item.name] = item.span
         case ast.ObjectItem():
-            plan.objects = True
             ctx.frame.locals[item.name] = _object(ctx, plan, item)
         case ast.SelectItem():
             plan.selects[item.name] = ctx.frame.locals[item.name] = _select(ctx, plan, item)
@@ -252,7 +258,6 @@ def _most(ctx: Context, e: ast.Expr) -> int:
 def _select(ctx: Context, plan: DatasetPlan, item: ast.SelectItem) -> Tensor:
     if item.name in ctx.frame.locals:
         ctx.error("HQ0102", item.span, name=item.name)
-    plan.objects = True
     given = ctx.tensor(ctx.value(item.value), item.value.span)
     x = presence.required(ctx, given, item.value.span, f"`select {item.name}`")
     if x.type.elem != "bool" or x.type.dims:
@@ -264,6 +269,41 @@ def _select(ctx: Context, plan: DatasetPlan, item: ast.SelectItem) -> Tensor:
 def _each(ctx: Context, plan: DatasetPlan, item: ast.EachItem) -> Dim:
     found = selection.objects(ctx, ctx.value(ast.Name(item.name, span=item.span)), item.span)
     return selection.dim_of(ctx, found, item.span)
+
+
+def _handed(ctx: Context, plan: DatasetPlan, item: ast.InputItem, made: Tensor) -> Tensor:
+    """The model's input: what the dataset makes of an event, or of each entry of ``each``."""
+    data, dims = selection.data(ctx), list(made.type.dims)
+    if plan.each is not None:
+        if not any(d.ragged for d in dims):
+            spread = (plan.each, *dims)
+            true = presence.any_over(ctx, plan.each, item.span)
+            made = ctx.emit("where", [true, made, made], made.type.with_dims(spread), item.span)
+            dims = list(spread)
+        dims = [d for d in dims if d.key != plan.each.key]
+        for i, dim in enumerate(dims):
+            if dim.ragged:
+                owner = plan.owners.get(dim.name) or _owner(ctx, plan, dim, item)
+                plan.owners[dim.name] = owner
+                dims[i] = replace(dim, bound=data.most.get(dim.key, dim.bound))
+    plan.made[item.name] = made
+    t = made.type.with_dims(dims)
+    if sum(d.ragged for d in made.type.dims) > 1 or t.elem == "index":
+        ctx.error("HQ0611", item.span, found=t)
+    return ctx.emit("input", (), t, item.span, name=item.name)
+
+
+def _owner(ctx: Context, plan: DatasetPlan, dim: Dim, item: ast.InputItem) -> Tensor:
+    each = plan.each
+    assert each is not None
+    for made in ctx.frame.locals.values():
+        if isinstance(made, Objects) and made.dim is not None and made.dim.key == dim.key:
+            owner = made.owner(ctx, item.span)
+            while owner is not None and owner.index.type.into is not None:
+                if owner.index.type.into.key == each.key:
+                    return owner.index  # type: ignore[no-any-return]
+                owner = owner.owner(ctx, item.span)
+    return ctx.error("HQ0671", item.span, each=each, dim=dim)
 
 
 def _branch_help(name: str, t: Type) -> str | None:

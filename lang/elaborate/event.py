@@ -43,6 +43,8 @@ class Data:
     parents: dict[Key, Key] = field(default_factory=dict)
     #: what must hold for a dim of at most one entry to have it
     single: dict[Key, Fact] = field(default_factory=dict)
+    #: of dims nested in others: the most entries that each list has
+    most: dict[Key, int] = field(default_factory=dict)
     #: what holds in all events that are still selected
     facts: set[Fact] = field(default_factory=set)
     #: objects made so far, by where they are declared

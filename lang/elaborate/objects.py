@@ -48,6 +48,10 @@ class Known(Objects):
         found: Tensor | None = self._found[""]
         return found
 
+    def owner(self, ctx: Context, span: Span) -> View | None:
+        """Of a nested collection: which entry of its parent each entry is in the list of."""
+        return None
+
     @abstractmethod
     def _field(self, ctx: Context, name: str, span: Span) -> Value | None: ...
 
@@ -71,6 +75,12 @@ class Stored(Known):
     def __init__(self, name: str, dim: Dim | None, fields: Mapping[str, Callable[[Context, Span], Value]]) -> None:
         super().__init__(name, dim)
         self.fields = fields
+        #: the collection in each of whose entries this one has a list
+        self.parent = ""
+
+    def owner(self, ctx: Context, span: Span) -> View | None:
+        found = self.field(ctx, self.parent, span) if self.parent else None
+        return found if isinstance(found, View) else None
 
     def names(self) -> tuple[str, ...]:
         return tuple(self.fields)
@@ -99,6 +109,11 @@ class View(Known):
 
     def names(self) -> tuple[str, ...]:
         return self.base.names()
+
+    def owner(self, ctx: Context, span: Span) -> View | None:
+        theirs = self.base.owner(ctx, span) if self.dim is not None else None
+        found = None if theirs is None else looked_up(ctx, theirs, self, span)
+        return found if isinstance(found, View) else None
 
     def _field(self, ctx: Context, name: str, span: Span) -> Value | None:
         value = self.base.field(ctx, name, span)

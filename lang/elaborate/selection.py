@@ -12,21 +12,24 @@ from hepq.lang.elaborate import presence
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.event import Data, Fact
-from hepq.lang.elaborate.objects import NO_BOUND, Combination, Objects, Rows, Union, View, looked_up
-from hepq.lang.elaborate.values import Value, describe
+from hepq.lang.elaborate.objects import NO_BOUND, Combination, Rows, Union, View, looked_up
+from hepq.lang.elaborate.values import Objects, Value, describe
 
 #: a value to order by, and whether the largest is first
 Key = tuple[Tensor, bool]
 MOST_PARTS = 8
 
 
-def data(ctx: Context) -> Data:
-    assert ctx.data is not None
+def data(ctx: Context, span: Span | None = None) -> Data:
+    if ctx.data is None:
+        assert span is not None
+        ctx.error("HQ0660", span, name=span.text[:40])
     return ctx.data
 
 
 def objects(ctx: Context, value: Value, span: Span) -> Objects:
     """The objects that a value is; a ragged dim is one, without values of its own."""
+    data(ctx, span)
     if isinstance(value, Dim) and value.ragged:
         return Rows(str(value), value)
     if not isinstance(value, Objects):
@@ -43,10 +46,24 @@ def dim_of(ctx: Context, chosen: Objects, span: Span) -> Dim:
 def chosen(
     ctx: Context, name: str, base: Objects, mask: Tensor | None, keys: Sequence[Key], limit: int | None, span: Span
 ) -> Objects:
-    """Entries of ``base`` where ``mask`` is true, in the order of ``keys``, the first ``limit`` of them."""
+    """Entries of ``base`` where ``mask`` is true, in the order of ``keys``, the first ``limit`` of them.
+
+    Of a nested collection: in each of its lists.
+    """
     parent = dim_of(ctx, base, span)
     most = parent.size if parent.size is not None else parent.bound or NO_BOUND
-    few = min(most, limit or most)
+    if (owner := base.owner(ctx, span)) is not None:
+        keys = [(ctx.cast(owner.index, "int", span), False), *keys] if keys else keys
+        made = _chosen(ctx, name if limit is None else f"{name}_uncut", base, mask, keys, most, span)
+        return made if limit is None else _first_of_each(ctx, name, made, limit, span)
+    return _chosen(ctx, name, base, mask, keys, min(most, limit or most), span)
+
+
+def _chosen(
+    ctx: Context, name: str, base: Objects, mask: Tensor | None, keys: Sequence[Key], few: int, span: Span
+) -> View:
+    parent = dim_of(ctx, base, span)
+    most = parent.size if parent.size is not None else parent.bound or NO_BOUND
     at: Dim = parent
     index: Tensor | None = None
     if mask is not None or not keys:
@@ -67,6 +84,19 @@ def chosen(
         _made(ctx, at, parent, index, span)
     assert index is not None
     return View(name, at, base, index)
+
+
+def _first_of_each(ctx: Context, name: str, base: View, limit: int, span: Span) -> View:
+    """The first ``limit`` entries of each list of a nested collection."""
+    owner, dim = base.owner(ctx, span), dim_of(ctx, base, span)
+    assert owner is not None and owner.index.type.into is not None
+    place = presence.positions(ctx, dim, span)
+    first = ctx.emit("segment_min", [place, owner.index], Type("int", (owner.index.type.into,)), span)
+    rank = ctx.emit("sub", [place, _at(ctx, first, owner.index, span)], place.type, span)
+    mask = ctx.emit("lt", [rank, ctx.tensor(limit, span)], Type("bool", (dim,)), span)
+    made = _chosen(ctx, name, base, mask, (), NO_BOUND, span)
+    data(ctx).most[made.dim.key] = limit  # type: ignore[union-attr]
+    return made
 
 
 def _at(ctx: Context, x: Tensor, index: Tensor, span: Span) -> Tensor:

@@ -108,6 +108,10 @@ class Objects(ABC):
         """The value of that name; None if there is none."""
 
     @abstractmethod
+    def owner(self, ctx: Any, span: Span) -> Any:
+        """Of a nested collection: the view of its parent that says which entry each list is of; else None."""
+
+    @abstractmethod
     def momentum(self, ctx: Any, span: Span) -> Tensor | None:
         """Its four-vector; None if its values do not make one."""
 

@@ -3,22 +3,33 @@
 
 from __future__ import annotations
 
+from hepq.lang.elaborate import selection
 from hepq.lang.elaborate.builtins.arguments import Arguments, builtin
 from hepq.lang.elaborate.circuits.circuits import Items, ladder, pairs, ring
 from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.values import Value, describe
 from hepq.lang.elaborate.work import MAX_ITEMS
 
-_PAIRS = {"ring": ring, "ladder": ladder, "pairs": pairs}
+_EDGES = {"ring": ring, "ladder": ladder, "pairs": pairs}
 
 
-@builtin("pairs ladder ring", "list")
+@builtin("pairs", "list other")
+def _pairs(ctx: Context, a: Arguments) -> Value:
+    """``pairs(wire)``, as ``ladder``; or ``x, y = pairs(Jet, lead)``: both objects, so that values of both are over all
+    pairs, though one is among the other."""
+    if "other" not in a:
+        return _edges(ctx, a)
+    first, second = (selection.objects(ctx, a.value(k), a.where(k)) for k in ("list", "other"))
+    return first, selection.apart(ctx, second, a.span)
+
+
+@builtin("ladder ring", "list")
 def _edges(ctx: Context, a: Arguments) -> Value:
     """``pairs(wire)``, ``ladder(wire)``, ``ring(wire)``: of the numbers of a dim's entries, or of a list's items."""
     found = _items(ctx, a)
     if a.name == "pairs" and len(found) ** 2 // 2 > MAX_ITEMS:
         ctx.error("HQ0412", a.span, limit=MAX_ITEMS)
-    edges = tuple(_PAIRS[a.name](found))
+    edges = tuple(_EDGES[a.name](found))
     ctx.spend(len(edges) // 8, a.span)
     return edges
 

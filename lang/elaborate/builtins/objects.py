@@ -33,14 +33,6 @@ def _union(ctx: Context, a: Arguments) -> Value:
     return selection.union(ctx, [selection.objects(ctx, v, s) for v, s in a.rest], a.span)
 
 
-@builtin("pairs", "a b")
-def _pairs(ctx: Context, a: Arguments) -> Value:
-    """``x, y = pairs(Jet, lead)``: both, so that values of both are over all pairs, though one is among the other."""
-    _in_dataset(ctx, a)
-    first, second = (selection.objects(ctx, a.value(k), a.where(k)) for k in ("a", "b"))
-    return first, selection.apart(ctx, second, a.span)
-
-
 @builtin("part_of", "objects others")
 def _part_of(ctx: Context, a: Arguments) -> Value:
     """``part_of(lepton, z)``: whether each lepton is one of which a z is made."""
