@@ -183,4 +183,64 @@ MODELS = {
         "One training is run at a time.",
         "choose one with `--train NAME`",
     ),
+    "HQ0660": Entry(
+        "`{name}` is only there in a dataset",
+        "Collections are what a file's events have; a model is given values, and knows nothing of files.",
+        "make an `input` of it in the dataset, and give that to the model",
+    ),
+    "HQ0661": Entry(
+        "expected a collection or objects, found {found}",
+        "Objects are what an event has several of: a `collection`, an `object`, or a ragged dim of branches.",
+        'name a collection, such as `Jet` of `std.nanoaod`, or declare one: `collection Jet = "Jet_*" {{ … }}`',
+    ),
+    "HQ0662": Entry(
+        "values of `{parent}` and of `{sub}`, which is some of the same, do not align",
+        "Each entry of one would meet each of the other, itself among them: a distance of 0, a pair of one thing.",
+        "read the value at the same entries, `x[{sub}]`; or take all pairs, `a, b = pairs({parent}, {sub})`",
+    ),
+    "HQ0663": Entry(
+        "`{name}` has no four-vector",
+        "One is made of pt, eta, phi and mass or energy, or of px, py, pz and energy; it has: {names}.",
+        "declare the values that are missing, or use `p4(…)`",
+    ),
+    "HQ0664": Entry(
+        "{what} may be absent: not every event has `{name}`",
+        "A value is needed for every event; there is none where nothing was found, and no number stands for that.",
+        "guard it with `exists({name}) and …`, or say a value: `default(…, …)`",
+    ),
+    "HQ0665": Entry(
+        "expected {wanted}, found {found}",
+        "A combination is of 2 to 8 entries of one collection, each with a name; a union is of several collections.",
+        "write `combinations(Jet, 3) as a, b, c`, or `union(Muon, Electron)`",
+    ),
+    "HQ0666": Entry(
+        "{found} is not of what `{name}` was made of",
+        "A value is read at the entries of a sub-dim, through the map to what that was made of.",
+        "use values of its parent, or of what it is a part of",
+    ),
+    "HQ0667": Entry(
+        "nothing to default: {found} is always there",
+        "`default` and `exists` are of values that some events lack.",
+        "use the value as it is",
+    ),
+    "HQ0668": Entry(
+        "`empty` of `{name}` is never used: `{dims}` always has entries",
+        "`empty` is the result over no entry.",
+        "leave it out",
+    ),
+    "HQ0669": Entry(
+        "an index of what?",
+        "A cross-reference numbers the entries of one collection.",
+        "write `index of Muon`",
+    ),
+    "HQ0670": Entry(
+        "`{what}` needs {wanted}, found `{found}`",
+        "It decides for each entry, or each event, by itself.",
+        "reduce over the other dims, as by `any(…, over=…)` or `sum(…, over=…)`",
+    ),
+    "HQ0671": Entry(
+        "`{dim}` is not of a list in each `{each}`",
+        "With `each {each}` the model sees one entry of it, and what is listed there.",
+        "declare a collection of lists: `collection Constituent of {each} = … {{ … }}`",
+    ),
 }

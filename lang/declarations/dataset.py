@@ -242,7 +242,9 @@ def _spread(ctx: Context, x: Tensor, dim: Dim, span: Span) -> Tensor:
 
 def _key(ctx: Context, base: Objects, key: ast.Key) -> selection.Key:
     dim = selection.dim_of(ctx, base, key.span)
-    x = presence.required(ctx, ctx.tensor(ctx.value(key.value), key.value.span), key.value.span, f"`by` of `{base.name}`")
+    x = presence.required(
+        ctx, ctx.tensor(ctx.value(key.value), key.value.span), key.value.span, f"`by` of `{base.name}`"
+    )
     if [d.key for d in x.type.dims] != [dim.key] or x.type.elem == "index":
         ctx.error("HQ0670", key.value.span, what="by", wanted=f"one number of each `{dim}`", found=x.type)
     return x, key.descending

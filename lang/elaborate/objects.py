@@ -201,4 +201,3 @@ def looked_up(ctx: Context, value: Value, view: View, span: Span) -> Value:
     if not view.optional or x.type.elem == "index":
         return found
     return presence.needing(found, presence.of_index(view.index, view.name), numbered(ctx, view.index, span))
-

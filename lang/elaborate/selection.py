@@ -145,9 +145,7 @@ def combinations(ctx: Context, base: Objects, k: int, span: Span) -> Combination
     of = _any_value(ctx, parent, span)
     t = Type("index", (dim, slot), into=parent)
     index = ctx.emit("combinations", [of], t, span, dim=parent, dst=dim, slot=slot)
-    numbers = [
-        ctx.emit("pick", [index], Type("index", (dim,), into=parent), span, dim=slot, index=i) for i in range(k)
-    ]
+    numbers = [ctx.emit("pick", [index], Type("index", (dim,), into=parent), span, dim=slot, index=i) for i in range(k)]
     _made(ctx, dim, None, numbers[0], span)
     return Combination(name, dim, {f"part{i}": View(base.name, dim, base, n) for i, n in enumerate(numbers)})
 

@@ -414,7 +414,9 @@ class EachItem(Node):
     name: str
 
 
-DatasetEntry = SourceItem | BranchItem | OrderItem | PolicyItem | InputItem | LabelItem | ObjectItem | SelectItem | EachItem | Bind
+DatasetEntry = (
+    SourceItem | BranchItem | OrderItem | PolicyItem | InputItem | LabelItem | ObjectItem | SelectItem | EachItem | Bind
+)
 
 
 @dataclass(frozen=True)
