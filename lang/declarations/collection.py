@@ -22,7 +22,7 @@ from hepq.lang.elaborate.values import Objects, Value
 from hepq.lang.format.layout import Doc, group
 from hepq.lang.format.program import Formatter, wrapped
 from hepq.lang.syntax import ast
-from hepq.lang.syntax.build import Build, Children, attributed, plain
+from hepq.lang.syntax.build import Build, Children, attributed
 from hepq.lang.syntax.declaration import Declaration, register
 
 Decl = ast.CollectionDecl | ast.RecordDecl

@@ -100,16 +100,16 @@ def binary(ctx: Context, op: str, left: Value, right: Value, span: Span, lspan: 
             b = presence.guarded(ctx, b, rspan, a.says)
         made = ctx.emit(name, [a, b], Type("bool", align(ctx, [a, b], [lspan, rspan])), span)
         return replace(made, says=a.says | b.says) if name == "and" else made
-    return replace(elementwise(ctx, name, a, b, span, lspan, rspan), says=_counted(op, left, right, lspan, rspan))
+    return replace(elementwise(ctx, name, a, b, span, lspan, rspan), says=_counted(op, left, right))
 
 
 _MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "=="}
 
 
-def _counted(op: str, left: Value, right: Value, lspan: Span, rspan: Span) -> frozenset[Fact]:
+def _counted(op: str, left: Value, right: Value) -> frozenset[Fact]:
     """What ``count(jet) >= 4`` says where it is true."""
     if isinstance(right, Tensor) and right.counts is not None:
-        left, right, op, lspan = right, left, _MIRRORED.get(op, ""), rspan
+        left, right, op = right, left, _MIRRORED.get(op, "")
     if not isinstance(left, Tensor) or left.counts is None or not is_number(right) or op not in (">", ">=", "=="):
         return frozenset()
     least = math.floor(right) + 1 if op == ">" else math.ceil(right)

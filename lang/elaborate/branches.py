@@ -13,8 +13,8 @@ from hepq.lang.syntax import ast
 class BranchPlan:
     """``factor`` takes the file's numbers to base units (GeV, mm, ns, rad).
 
-    ``owner``: of an index that is no branch, but says of each entry of a nested list which entry of the dim ``owner`` its
-    list is of.
+    ``owner``: of an index that is no branch, but says of each entry of a nested list which entry of the dim ``owner``
+    its list is of.
     """
 
     name: str

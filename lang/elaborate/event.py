@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is known of an event's dims while a dataset is elaborated: which are made of others, and what may be absent.
 
-A value may be absent in some events: a field of the best candidate where there is none, a maximum over no entry. It then
-*needs* facts, such as that a dim has an entry. Facts follow from conditions: ``exists(top)`` and ``count(jet) >= 4`` say
-one when they hold, in what they guard.
+A value may be absent in some events: a field of the best candidate where there is none, a maximum over no entry. It
+then *needs* facts, such as that a dim has an entry. Facts follow from conditions: ``exists(top)`` and
+``count(jet) >= 4`` say one when they hold, in what they guard.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True)
 class Fact:
-    """That ``dim`` has ``least`` entries; or, of an index (``handle``), that it is of an entry. ``name``: for messages."""
+    """That ``dim`` has ``least`` entries; or that an index, ``handle``, is of an entry. ``name``: for messages."""
 
     name: str = field(compare=False)
     dim: Key = ("", 0)
@@ -34,7 +34,7 @@ class Fact:
 
 @dataclass
 class Data:
-    """Of the event that a dataset is about. ``collection``: given a context, a declaration and its module, its objects."""
+    """Of the event that a dataset is about. ``collection``: of a context, a declaration and its module, its objects."""
 
     collection: Callable[[Any, Any, str], Any]
     #: of each dim that is made, any value over it

@@ -89,7 +89,8 @@ def _chosen(
 def _first_of_each(ctx: Context, name: str, base: View, limit: int, span: Span) -> View:
     """The first ``limit`` entries of each list of a nested collection."""
     owner, dim = base.owner(ctx, span), dim_of(ctx, base, span)
-    assert owner is not None and owner.index.type.into is not None
+    assert owner is not None
+    assert owner.index.type.into is not None
     place = presence.positions(ctx, dim, span)
     first = ctx.emit("segment_min", [place, owner.index], Type("int", (owner.index.type.into,)), span)
     rank = ctx.emit("sub", [place, _at(ctx, first, owner.index, span)], place.type, span)
