@@ -202,7 +202,7 @@ def train(
     """
     from hepq.compiler.train import Recipe, large_pages, main_process, train_file
     from hepq.compiler.train.report import Live, Watch
-    from hepq.lang.declarations.train import OPTIMISERS, SCHEDULES, Spec
+    from hepq.lang.declarations.train_settings import OPTIMISERS, SCHEDULES, Spec
     from hepq.runtime.files import check_folder
 
     check_report(report)
