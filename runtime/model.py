@@ -130,7 +130,7 @@ class Model(Scorer):
 
     def _pieces(self, events: Any, tree: str | None) -> Iterator[tuple[Raw, str, int]]:
         if event_files.is_files(events):
-            for source in event_files.find(events, self.tree(tree)):
+            for source in event_files.find(events, self.reading(tree)):
                 for chunk in event_files.iterate(source, self.branches()):
                     yield collect(self.manifest, chunk.events, str(source), chunk.first), str(source), chunk.first
             return

@@ -121,7 +121,7 @@ def _sources(
                 continue
             why, help = "it is one of the files to read", "write to another folder, or name the files of events"
             raise DataError("HQ0817", f"cannot write {out}", why, help)
-        source = event_files.opened(name, model.tree(tree))
+        source = event_files.opened(name, model.reading(tree))
         if source.mark != _mark(model):
             found.append(source)
         elif name.pattern:

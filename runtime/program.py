@@ -21,7 +21,7 @@ from hepq.core.circuits import Circuit
 from hepq.core.errors import ArtifactError
 from hepq.core.ops.rules import Rules
 from hepq.core.ops.table import ELEMENTWISE, GIVEN, IDENTITY, KNOWN, OPS, QUANTUM, REDUCE
-from hepq.runtime.events.elementwise import NUMPY
+from hepq.runtime.events.elementwise import NUMPY, to_int
 
 Array = NDArray[Any]
 #: a dim: its name with primes, and its size; None where events differ
@@ -341,7 +341,7 @@ def _leaf(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Cont
 def _elementwise(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Context) -> Any:
     values = [aligned(a, o.dims, step.dims) for a, o in zip(args, operands, strict=True)]
     if step.op == "cast":
-        return np.trunc(values[0]) if step.elem == "int" else values[0]
+        return to_int(values[0]) if step.elem == "int" else values[0]
     if step.op == "where":
         return np.where(*values)
     return NUMPY[step.op](*values)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.runtime.artifact.artifact import VARIABLES, Artifact
-from hepq.runtime.artifact.manifest import Manifest
+from hepq.runtime.artifact.manifest import Files, Manifest
 from hepq.runtime.engine import outputs
 from hepq.runtime.engine.engine import Engine, engine
 from hepq.runtime.events.batch import Batch, Report, prepare
@@ -72,9 +72,10 @@ class Scorer:
         """The branches a file must have."""
         return list(dict.fromkeys(c.branch for c in self.manifest.columns))
 
-    def tree(self, tree: str | None) -> str | None:
-        """The tree to read: as asked, else the dataset's."""
-        return tree or (self.manifest.dataset.tree if self.manifest.dataset else None)
+    def reading(self, tree: str | None) -> Files:
+        """How files are read: the tree as asked, all else, and by default the tree, as the dataset says."""
+        like = self.manifest.dataset.reading if self.manifest.dataset else Files()
+        return like if tree is None else like.model_copy(update={"tree": tree})
 
 
 def _variables(artifact: Artifact) -> Variables | None:

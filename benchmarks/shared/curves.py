@@ -15,7 +15,7 @@ from rich.progress import track
 from benchmarks.shared.kept import R, kept
 from hepq.compiler.train import Recipe, Trained, train_file
 from hepq.compiler.train.report import History, Watch
-from hepq.lang.declarations.train import OPTIMISERS, SCHEDULES, Spec
+from hepq.lang.declarations.train_settings import OPTIMISERS, SCHEDULES, Spec
 
 
 class Recorder(Watch):

@@ -61,7 +61,7 @@ def measure(tagger: str, jets: int, epochs: int, seed: int, bar: Progress) -> Re
     from hepq.compiler.train.fit.machine import Group
     from hepq.compiler.train.recipe import Recipe
     from hepq.compiler.train.report import Watch
-    from hepq.lang.declarations.train import OPTIMISERS, SCHEDULES, Spec
+    from hepq.lang.declarations.train_settings import OPTIMISERS, SCHEDULES, Spec
 
     files = [str(data.jets_file(label)) for label in LABELS]
     found = read_events(PROGRAM, files, Options(), f"{tagger}_")

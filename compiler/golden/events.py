@@ -26,10 +26,8 @@ def check_files(schema: EventSchema, folder: Path) -> None:
 
     Names are relative to ``folder``; nothing is fetched from elsewhere. Raises DataError HQ0802 to HQ0807.
     """
-    dataset = schema.dataset
-    files = [str(folder / name) for name in dataset.files if "://" not in name] if dataset else []
     branches = [column.branch for column in schema.columns]
-    for source in event_files.find(files, dataset.tree if dataset else None, absent=True):
+    for source in event_files.own(schema.dataset, folder, absent=True) if schema.dataset else ():
         collect(schema, event_files.none_of(source, branches), str(source))
 
 
@@ -66,10 +64,11 @@ def join(manifest: Described, events: Sequence[Raw]) -> Raw:
 
 def _from_files(manifest: Described, data: Path | None, folder: Path) -> Iterator[Raw]:
     dataset = manifest.dataset
-    files: list[str] = [str(data)] if data else [str(folder / f) for f in dataset.files] if dataset else []
-    tree = dataset.tree if dataset else None
     branches = [c.branch for c in manifest.columns]
-    for source in event_files.find(files, tree, absent=data is None):
+    sources = event_files.own(dataset, folder, absent=True) if dataset else []
+    if data is not None:
+        sources = event_files.find(data, dataset.reading if dataset else None)
+    for source in sources:
         if source.events:
             for chunk in event_files.iterate(source, branches, BATCH):
                 yield collect(manifest, chunk.events, str(source))

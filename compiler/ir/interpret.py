@@ -21,7 +21,7 @@ from hepq.compiler.ir.state_vector import expectation, states
 from hepq.core.ops.rules import Rules
 from hepq.core.ops.table import IDENTITY, REDUCE, SEGMENT
 from hepq.core.types import Dim, Type
-from hepq.runtime.events.elementwise import NUMPY
+from hepq.runtime.events.elementwise import NUMPY, to_int
 
 Array = np.ndarray[Any, Any]
 Arrays = Mapping[str, Array]
@@ -170,7 +170,7 @@ def _count(node: Node, args: Sequence[Array], ctx: Context) -> Any:
 def _elementwise(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     aligned = _operands(node, args, node.type.dims)
     if node.op == "cast":
-        return np.trunc(aligned[0]) if node.type.elem == "int" else aligned[0]
+        return to_int(aligned[0]) if node.type.elem == "int" else aligned[0]
     if node.op == "where":
         return np.where(*aligned)
     return NUMPY[node.op](*aligned)

@@ -13,6 +13,7 @@ from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.core.ops.table import ELEMENTWISE
 from hepq.core.types import LORENTZ, Dim, Type
 from hepq.lang.declarations.dataset import BranchPlan, DatasetPlan, OrderPlan
+from hepq.lang.declarations.dataset_sources import SourcePlan
 from hepq.runtime.artifact import manifest as m
 from hepq.runtime.events.ordering import Instruction
 
@@ -94,8 +95,7 @@ def _dataset(plan: DatasetPlan, module: Module, fixed: Sequence[str]) -> m.Datas
     used |= {a for o in orders for step in o.key for a in step.args if isinstance(a, str)}
     return m.Dataset(
         name=plan.name,
-        files=plan.files,
-        tree=plan.tree,
+        sources=tuple(map(_files, plan.sources.values())),
         branches=tuple(_branch(b) for b in plan.branches.values() if b.name in used),
         order=orders,
         policy=m.Policy.model_validate(plan.policy),
@@ -104,6 +104,13 @@ def _dataset(plan: DatasetPlan, module: Module, fixed: Sequence[str]) -> m.Datas
         label=m.Label(name=plan.label.name, dim=str(plan.label.dim), branches=plan.label.branches)
         if plan.label
         else None,
+    )
+
+
+def _files(plan: SourcePlan) -> m.Files:
+    friend = None if plan.friend is None else _files(plan.friend)
+    return m.Files(
+        name=plan.name, format=plan.format, files=plan.files, tree=plan.tree, columns=plan.columns, friend=friend
     )
 
 

@@ -46,7 +46,7 @@ def train_file(
     program: Path, files: Sequence[str | Path], out: Path, recipe: Recipe | None = None,
     options: Options | None = None, watch: Watch | None = None, train: str | None = None,
 ) -> Trained:  # fmt: skip
-    """Train what ``program`` says on the events of ``files``; write the weights to ``out``.
+    """Train what ``program`` says on the events of ``files``, by default its dataset's; write the weights to ``out``.
 
     ``train``: the name of one of its trainings; a program without any trains its model on the dataset's labels. A
     model with an ``svm`` is fitted by libsvm on its kernel matrix, all else by gradient descent. Sizes found in

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hepq.lang.declarations.train import OPTIMISERS, SCHEDULES, Spec
+from hepq.lang.declarations.train_settings import OPTIMISERS, SCHEDULES, Spec
 
 if TYPE_CHECKING:
     from hepq.runtime.quantum.backends.backend import Backend

@@ -28,6 +28,7 @@ from hepq.compiler.train.recipe import Recipe
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.engine.threads import limited, sleep_when_idle
+from hepq.runtime.events.event_files import find
 from hepq.runtime.events.report import Metrics, Report
 
 if TYPE_CHECKING:
@@ -149,7 +150,8 @@ def _labelled(
         raise HepqError([diag("HQ0790", found=f"model `{built.plan.name}` has no dataset")])
     module = read_inputs(built.module)
     schema = event_schema(built, Module(module.name, module.inputs, module.outputs))
-    table, found, pieces, reports = read_table(schema, samples)
+    sources = [find(list(files), schema.dataset.reading if schema.dataset else None) for files in samples]
+    table, found, pieces, reports = read_table(schema, sources)
     known = np.flatnonzero(found >= 0)
     counts = _counts(found[known])
     if min(counts) < FEWEST:

@@ -40,6 +40,8 @@ DATA: dict[str, str] = {
     "HQ0833": "no such input variable",
     "HQ0834": "a weight or target that nothing can be compared with",
     "HQ0835": "a CSV file without a header",
+    "HQ0836": "a friend of another number of entries",
+    "HQ0837": "files and friends that do not pair up",
     "HQ0840": "circuits missing or malformed in an artifact",
     "HQ0841": "an artifact without a kernel",
     "HQ0842": "events that a kernel does not take",

@@ -23,7 +23,7 @@ MODELS = {
     ),
     "HQ0604": Entry(
         'expected `root("files", tree = "name")`, found {found}',
-        "ROOT files are the sources that are read.",
+        "A source is files of one kind: `root`, `parquet`, `csv` or `npz`.",
         'write `root("files/*.root", tree = "…")`',
     ),
     "HQ0605": Entry(
@@ -60,6 +60,11 @@ MODELS = {
         "two inputs called `{name}`",
         "Each parameter of the model is fed by one input.",
         "name each after the parameter it feeds",
+    ),
+    "HQ0614": Entry(
+        "source of `{format}` files: {what}",
+        "Each kind of file has settings of its own.",
+        'write `{format}("files", …)`, settings by name',
     ),
     "HQ0620": Entry(
         "no model in `{path}`", "Compiling needs a `model`.", "declare `model Name(x: real[…]) -> real[…] = …`"

@@ -54,6 +54,7 @@ DESCENT, FINE, SVM = "Gradient descent", "Fine-tuning", "Support vector machines
 
 @example(
     "hepqc train top.hepq 'jets/*.root' -o top.safetensors",
+    "hepqc train top.hepq                                                    # the files that its dataset names",
     "hepqc train top.hepq jets.root --epochs 50 --checkpoint run1 --resume   # goes on where it was killed",
     "hepqc train top.hepq jets.root --trainings 5 --plots plots              # errors over five trainings",
     "hepqc train hbb.hepq mine.root --start public.safetensors --replace head --freeze 'edge_conv*'",
@@ -64,8 +65,11 @@ DESCENT, FINE, SVM = "Gradient descent", "Fine-tuning", "Support vector machines
 def train(
     program: Annotated[Path, typer.Argument(help="The [.hepq] file: a model, and a dataset with a label; or a train.")],
     files: Annotated[
-        list[str], typer.Argument(help="ROOT, Parquet, CSV or .npz files, or glob patterns.", metavar="FILE...")
-    ],
+        list[str] | None,
+        typer.Argument(
+            help="ROOT, Parquet, CSV or .npz files, or patterns; by default those of the dataset.", metavar="FILE..."
+        ),
+    ] = None,
     out_path: Annotated[
         Path | None, typer.Option("--out", "-o", help="The weights; by default beside the program, [.safetensors].")
     ] = None,
@@ -202,7 +206,7 @@ def train(
     """
     from hepq.compiler.train import Recipe, large_pages, main_process, train_file
     from hepq.compiler.train.report import Live, Watch
-    from hepq.lang.declarations.train import OPTIMISERS, SCHEDULES, Spec
+    from hepq.lang.declarations.train_settings import OPTIMISERS, SCHEDULES, Spec
     from hepq.runtime.files import check_folder
 
     check_report(report)
@@ -236,7 +240,9 @@ def train(
     watch = Live(err(), log) if main else Watch()
     large_pages()
     try:
-        trained = train_file(program, files, target, recipe, options(model, dataset, False, dim, set_), watch, name)
+        trained = train_file(
+            program, files or [], target, recipe, options(model, dataset, False, dim, set_), watch, name
+        )
     finally:
         watch.close()
     if main:

@@ -10,6 +10,7 @@ from lark.tree import Meta
 from hepq.core.source import Span
 from hepq.core.types import Dim, Type
 from hepq.lang.declarations.collection import stored
+from hepq.lang.declarations.dataset_sources import SourcePlan, elaborate_source
 from hepq.lang.elaborate import presence, selection
 from hepq.lang.elaborate.attributes import check_attributes
 from hepq.lang.elaborate.branches import BranchPlan, written_unit
@@ -57,8 +58,7 @@ class LabelPlan:
 @dataclass
 class DatasetPlan:
     name: str
-    files: tuple[str, ...] = ()
-    tree: str | None = None
+    sources: dict[str, SourcePlan] = field(default_factory=dict)
     branches: dict[str, BranchPlan] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
     orders: list[OrderPlan] = field(default_factory=list)
@@ -135,7 +135,9 @@ def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
     ctx.spend(1, item.span)
     match item:
         case ast.SourceItem():
-            plan.files, plan.tree = _source(ctx, item)
+            if item.name in plan.sources:
+                ctx.error("HQ0603", item.span, name=item.name)
+            plan.sources[item.name] = elaborate_source(ctx, item)
         case ast.BranchItem():
             _branches(ctx, plan, item)
         case ast.OrderItem():
@@ -162,17 +164,6 @@ def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
             plan.label = _label(ctx, item)
         case ast.Bind():
             bind(ctx, item)
-
-
-def _source(ctx: Context, item: ast.SourceItem) -> tuple[tuple[str, ...], str | None]:
-    call = item.value
-    if not (isinstance(call, ast.Call) and isinstance(call.fn, ast.Name) and call.fn.id == "root"):
-        ctx.error("HQ0604", call.span, found=f"`{call.span.text[:60]}`")
-    files = [a.value.value for a in call.args if a.name is None and isinstance(a.value, ast.String)]
-    trees = [a.value.value for a in call.args if a.name == "tree" and isinstance(a.value, ast.String)]
-    if not files or len(files) + len(trees) != len(call.args):
-        ctx.error("HQ0604", call.span, found=f"`{call.span.text[:60]}`")
-    return tuple(files), trees[0] if trees else None
 
 
 def _branches(ctx: Context, plan: DatasetPlan, item: ast.BranchItem) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -13,7 +13,7 @@ from hepq.runtime.events.ordering import Instruction, check
 
 #: bounds of what is read: entries of a dim, numbers of a value for an event, length of a name
 MOST_ENTRIES, MOST_NUMBERS, LONGEST = 2**31 - 1, 1 << 28, 500
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 
 def _is_name(text: str) -> str:
@@ -134,6 +134,20 @@ class Label(Frozen):
     branches: tuple[str, ...]
 
 
+class Files(Frozen):
+    """Files of events. ``root``: or what else their names or first bytes say; ``columns``: names for CSV files without.
+
+    ``friend``: entries beside these, one file for each, or another tree of the same files if it names none.
+    """
+
+    name: Name = "files"
+    format: Literal["root", "parquet", "csv", "npz"] = "root"
+    files: tuple[str, ...] = ()
+    tree: str | None = None
+    columns: tuple[str, ...] = ()
+    friend: Files | None = None
+
+
 class Dataset(Frozen):
     """How a tree's branches become inputs. Branches that no input bears the name of serve ``order``.
 
@@ -142,14 +156,37 @@ class Dataset(Frozen):
     """
 
     name: str
-    files: tuple[str, ...] = ()
-    tree: str | None = None
+    sources: tuple[Files, ...] = ()
     branches: tuple[Branch, ...]
     order: tuple[Order, ...] = ()
     policy: Policy = Policy()
     label: Label | None = None
     vectors: tuple[FourVector, ...] = ()
     unmoved: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_format_3(cls, given: Any) -> Any:
+        """There, all files were of one source."""
+        if not isinstance(given, dict) or not given.keys() & {"files", "tree"}:
+            return given
+        files = {what: given[what] for what in ("files", "tree") if what in given}
+        return {k: v for k, v in given.items() if k not in files} | {"sources": [files]}
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Of all sources."""
+        return tuple(f for s in self.sources for one in (s, s.friend) if one is not None for f in one.files)
+
+    @property
+    def reading(self) -> Files:
+        """How other files are read, as far as all sources agree."""
+        trees, columns, friends = ({getattr(s, what) for s in self.sources} for what in ("tree", "columns", "friend"))
+        friend = friends.pop() if len(friends) == 1 else None
+        return Files(
+            tree=trees.pop() if len(trees) == 1 else None, columns=columns.pop() if len(columns) == 1 else (),
+            friend=None if friend is None or friend.files else friend,
+        )  # fmt: skip
 
 
 class EventSchema(Frozen):

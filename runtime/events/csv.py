@@ -33,7 +33,7 @@ def source(path: str, columns: Sequence[str] = ()) -> Source:
         header = reader.schema.names
         if not columns and (numbers := [name for name in header if _NUMBER.fullmatch(name)]):
             why = f"its first line, where the names of the columns are expected, has {numbers[0].strip()}"
-            help = "write a first line, such as pt,eta,phi"
+            help = 'write a first line, or name them in the dataset: csv("…", columns=["pt", "eta"])'
             raise DataError("HQ0835", f"{path} has no header", why, help)
         kinds = dict.fromkeys(map(str, range(len(header))), "none")
         for batch in reader:

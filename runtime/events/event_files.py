@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hepq.core.errors import DataError
+from hepq.runtime.artifact import manifest as m
 from hepq.runtime.events import csv, npz, parquet, root
 from hepq.runtime.events.source import DEFAULT_STEP, Chunk, Format, Source, checked_step, damaged, matched, size
 from hepq.runtime.files import unopened, why_not
@@ -33,13 +34,25 @@ def is_files(data: Any) -> bool:
     return isinstance(data, list | tuple) and bool(data) and all(isinstance(d, str | os.PathLike) for d in data)
 
 
-def find(files: Files, tree: str | None = None, absent: bool = False) -> list[Source]:
+def find(files: Files, like: str | m.Files | None = None, absent: bool = False) -> list[Source]:
     """Open every file once and find its tree. A name may be a pattern, and may end in ``:TREE`` or ``:FOLDER/TREE``;
-    a tree's name may end in its cycle, ``;1``. ``absent``: leave out names of no file.
+    a tree's name may end in its cycle, ``;1``. ``FILES + FRIENDS`` names the friends, one for each file. ``like``: the
+    tree, and what else names do not say. ``absent``: leave out names of no file.
 
-    Raises DataError HQ0801 to HQ0804.
+    Raises DataError HQ0801 to HQ0804, HQ0836, HQ0837.
     """
-    return [opened(name, tree) for name in named(files, absent)]
+    return [opened(name, like) for name in named(files, absent)]
+
+
+def own(dataset: m.Dataset, folder: Path, absent: bool = False) -> list[Source]:
+    """The files of the dataset's sources, by their names from ``folder``. ``absent``: without those that are not there
+    or elsewhere than on this machine. Raises as ``find``.
+    """
+    return [
+        replace(opened(name, source.tree), sample=source.name)
+        for source in dataset.sources
+        for name in _paired(source, folder, absent)
+    ]
 
 
 def mark_of(path: str) -> str:
@@ -66,27 +79,78 @@ def format_of(path: str) -> Format:
 
 @dataclass(frozen=True)
 class Named:
-    """A file, before it is opened; ``tree``: as its name says. ``pattern``: which matches it, if it was not named."""
+    """A file, before it is opened; ``tree``: as its name says. ``pattern``: which matches it, if it was not named.
+    ``format``, ``columns``: where these are known without looking into it.
+    """
 
     path: str
     tree: str | None = None
     pattern: str = ""
+    friend: Named | None = None
+    format: Format | None = None
+    columns: tuple[str, ...] = ()
 
 
 def named(files: Files, absent: bool = False) -> Iterator[Named]:
-    """As ``find``, before any file is opened. Raises DataError HQ0801."""
+    """As ``find``, before any file is opened. Raises DataError HQ0801, HQ0837."""
     for name in [files] if isinstance(files, str | os.PathLike) else list(files):
-        path, own = _split(str(name))
-        found = _matching(path)
-        if not found and not absent:
-            raise _no_file(path)
-        yield from (Named(f, own, "" if f == path else path) for f in found)
+        mine, plus, theirs = str(name).partition(" + ")
+        if plus and not os.path.exists(name):
+            yield from _side_by_side(list(_plain(mine, absent)), list(_plain(theirs, absent)), mine, theirs)
+        else:
+            yield from _plain(str(name), absent)
 
 
-def opened(name: Named, tree: str | None) -> Source:
-    """Its tree: as its name says, else ``tree``, else the only one. Raises DataError HQ0802 to HQ0804."""
+def _plain(name: str, absent: bool) -> Iterator[Named]:
+    path, own = _split(name)
+    found = _matching(path)
+    if not found and not absent:
+        raise _no_file(path)
+    yield from (Named(f, own, "" if f == path else path) for f in found)
+
+
+def _paired(source: m.Files, folder: Path, absent: bool) -> list[Named]:
+    """The files of a source, each with its friend."""
+    mine = _of(source, folder, absent)
+    if source.friend is None:
+        return mine
+    if not source.friend.files:
+        return [replace(n, friend=Named(n.path, source.friend.tree)) for n in mine]
+    theirs = [replace(n, tree=n.tree or source.friend.tree) for n in _of(source.friend, folder, absent)]
+    if absent and not (mine and theirs):
+        return []
+    return _side_by_side(mine, theirs, ", ".join(source.files), ", ".join(source.friend.files))
+
+
+def _of(source: m.Files, folder: Path, absent: bool) -> list[Named]:
+    near = [f for f in source.files if "://" not in f]
+    far = [] if absent else [f for f in source.files if f not in near]
+    format = None if source.format == "root" else source.format
+    return [
+        replace(name, format=format, columns=source.columns)
+        for file in (*(str(folder / f) for f in near), *far)
+        for name in _plain(file, absent)
+    ]
+
+
+def _side_by_side(mine: Sequence[Named], theirs: Sequence[Named], files: str, friends: str) -> list[Named]:
+    if len(mine) != len(theirs):
+        why = f"{len(mine)} files of {files}, {len(theirs)} of {friends}"
+        raise DataError(
+            "HQ0837", "files and friends that do not pair up", why, "name one friend for each file, in order"
+        )
+    return [replace(a, friend=b) for a, b in zip(mine, theirs, strict=True)]
+
+
+def opened(name: Named, like: str | m.Files | None = None) -> Source:
+    """Its tree: as its name says, else as ``like``, else the only one. Raises DataError HQ0802 to HQ0804, HQ0836."""
+    like = like if isinstance(like, m.Files) else m.Files(tree=like)
+    friend = name.friend
+    if friend is None and like.friend is not None:
+        friend = Named(name.path, like.friend.tree, name.pattern)
     try:
-        return replace(_opened(name.path, name.tree, tree), pattern=name.pattern)
+        found = replace(_opened(name, like), pattern=name.pattern)
+        return found if friend is None else found.beside(opened(friend))
     except DataError as error:
         if not name.pattern:
             raise
@@ -94,15 +158,16 @@ def opened(name: Named, tree: str | None) -> Source:
         raise DataError(error.code, error.title, error.why, help) from error
 
 
-def _opened(path: str, own: str | None, tree: str | None) -> Source:
-    format = format_of(path)
+def _opened(name: Named, like: m.Files) -> Source:
+    path, format = name.path, name.format or format_of(name.path)
     if format == "root":
-        return root.source(path, own or tree)
-    if own is not None:
+        return root.source(path, name.tree or like.tree)
+    if name.tree is not None:
         why = f"a {_TITLES[format]} file has no trees"
-        raise DataError("HQ0804", f'no tree "{own}" in {path}', why, f"name it {path}")
-    found: Source = _READERS[format].source(path)
-    return found
+        raise DataError("HQ0804", f'no tree "{name.tree}" in {path}', why, f"name it {path}")
+    if format == "csv":
+        return csv.source(path, name.columns or like.columns)
+    return parquet.source(path) if format == "parquet" else npz.source(path)
 
 
 def none_of(source: Source, branches: Collection[str]) -> Any:
@@ -111,7 +176,9 @@ def none_of(source: Source, branches: Collection[str]) -> Any:
     Raises DataError HQ0803, HQ0805, and HQ0807 for a branch of a kind that nothing can be made of.
     """
     source.check_present(sorted(branches))
-    return _READERS[source.format].none_of(source, set(branches))
+    return _together(
+        *(_READERS[part.format].none_of(part, names) for part, names in _shared_out(source, set(branches)))
+    )
 
 
 def iterate(source: Source, branches: Collection[str], step: int | str = DEFAULT_STEP) -> Iterator[Chunk]:
@@ -127,11 +194,47 @@ def iterate(source: Source, branches: Collection[str], step: int | str = DEFAULT
         raise DataError("HQ0887", f"cannot read in steps of {step!r}", str(error)) from error
     step = f"{size(step)} B" if isinstance(step, str) else min(step, max(source.events, 1))
     first = 0
-    for events in _READERS[source.format].pieces(source, set(branches), step):
+    for events in _pieces(source, set(branches), step):
         yield Chunk(source, first, events)
         first += len(events)
     if first != source.events:
         raise damaged(source.path, EOFError(f"{first} of {source.events} events could be read"))
+
+
+def _pieces(source: Source, branches: set[str], step: int | str) -> Iterator[Any]:
+    parts = _shared_out(source, branches)
+    if len(parts) == 1:
+        part, names = parts[0]
+        yield from _READERS[part.format].pieces(part, names, step)
+        return
+    streams = [_READERS[part.format].pieces(part, names, step) for part, names in parts]
+    held = [next(stream) for stream in streams]
+    while True:
+        count = min(map(len, held))
+        yield _together(*(events[:count] for events in held))
+        held = [events[count:] for events in held]
+        for i, stream in enumerate(streams):
+            if not len(held[i]) and (more := next(stream, None)) is not None:
+                held[i] = more
+        if not all(map(len, held)):
+            return
+
+
+def _shared_out(source: Source, branches: set[str]) -> list[tuple[Source, set[str]]]:
+    """Which of ``branches`` each part of a file and its friend is read for; the file itself where one has them all."""
+    if not source.parts:
+        return [(source, branches)]
+    mine, theirs = source.parts
+    shares = [(mine, branches & set(mine.branches)), (theirs, branches - set(mine.branches))]
+    return [(part, names) for part, names in shares if names] or [(mine, set())]
+
+
+def _together(*parts: Any) -> Any:
+    """Their branches, of as many events each."""
+    import awkward as ak
+
+    columns = {name: part[name].layout for part in parts for name in part.fields}
+    return ak.Array(ak.contents.RecordArray(list(columns.values()), list(columns), length=len(parts[0])))
 
 
 def _split(name: str) -> tuple[str, str | None]:

@@ -23,9 +23,10 @@ def pieces(source: Source, branches: set[str], step: int | str) -> Iterator[Any]
             _check_readable(tree, source, branches)
             if source.events == 0:
                 yield _none(tree, branches)
-                return
-            size = step if branches else BLANK_STEP
-            yield from tree.iterate(filter_name=branches.__contains__, step_size=size, library="ak")
+            elif branches:
+                yield from tree.iterate(filter_name=branches.__contains__, step_size=step, library="ak")
+            for first in () if branches else range(0, source.events, BLANK_STEP):
+                yield _blank(min(BLANK_STEP, source.events - first))
         except (DataError, KeyboardInterrupt, GeneratorExit):
             raise
         except Exception as error:
@@ -46,11 +47,15 @@ def none_of(source: Source, branches: set[str]) -> Any:
 
 
 def _none(tree: Any, branches: set[str]) -> Any:
+    if not branches:
+        return _blank(0)
+    return tree.arrays(filter_name=branches.__contains__, entry_stop=0, library="ak")
+
+
+def _blank(events: int) -> Any:
     import awkward as ak
 
-    if not branches:
-        return ak.Array(ak.contents.RecordArray([], [], length=0))
-    return tree.arrays(filter_name=branches.__contains__, entry_stop=0, library="ak")
+    return ak.Array(ak.contents.RecordArray([], [], length=events))
 
 
 def _check_readable(tree: Any, source: Source, branches: set[str]) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -25,7 +25,8 @@ class Source:
     """One file, the tree to read in it ("" where there are none), and its number of events.
 
     ``mark``: what ``writers`` left in it. ``pattern``: which matched it, if it was not named. ``columns``, ``kinds``:
-    of a CSV file, the names it was given, and the type of each branch.
+    of a CSV file, the names it was given, and the type of each branch. ``parts``: itself and its
+    friend, entries side by side, whose branches are its own. ``sample``: the dataset's source that it is of.
     """
 
     path: str
@@ -37,9 +38,22 @@ class Source:
     format: Format = "root"
     columns: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    parts: tuple[Source, ...] = ()
+    sample: str = ""
 
     def __str__(self) -> str:
+        if self.parts:
+            return " + ".join(map(str, self.parts))
         return f"{self.path}:{self.tree}" if self.tree else self.path
+
+    def beside(self, friend: Source) -> Source:
+        """With a friend, whose branches it has too. Raises DataError HQ0836 where it has not as many events."""
+        if friend.events != self.events:
+            why = f"{self} has {self.events:,} entries, {friend} has {friend.events:,}"
+            help = "name files that were made of the same events, in the same order"
+            raise DataError("HQ0836", f"{friend} is no friend of {self}", why, help)
+        more = tuple(b for b in friend.branches if b not in self.branches)
+        return replace(self, branches=(*self.branches, *more), parts=(self, friend))
 
     def check_present(self, branches: Collection[str], help: str = "") -> None:
         """Raise DataError HQ0805 for the first of ``branches`` that it lacks."""

@@ -154,7 +154,7 @@ def _drawn(
         total = len(next(iter(columns.values()), ()))
         chosen = some(total)
         return {b: column[chosen] for b, column in columns.items()}, chosen, total
-    sources = event_files.find(events, model.tree(tree))
+    sources = event_files.find(events, model.reading(tree))
     total = sum(s.events for s in sources)
     chosen = some(total)
     parts, first = [], 0

@@ -10,6 +10,7 @@ from textwrap import wrap
 
 from hepq.core.ops.row import Op
 from hepq.core.ops.table import OPS, UNARY
+from tests.support import special_values
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 120
@@ -65,16 +66,20 @@ def _written(op: Op) -> str:
     return f"{call} ({op.doc})" if op.doc else call
 
 
-#: file -> its generated part, between two lines that stay, and what belongs there
+#: file -> its generated parts, between lines that stay, and what belongs there
 GENERATED = {
-    ROOT / "compiler/ir/node.py": (r"(?s)=========  =.*=========  =[= ]*$", ir_table),
-    ROOT / "docs/language.md": (r"(?s)\*\*Elementwise, of pure numbers.*?\n\n.*?(?=\n\n)", language_functions),
+    ROOT / "compiler/ir/node.py": [(r"(?s)=========  =.*=========  =[= ]*$", ir_table)],
+    ROOT / "docs/language.md": [
+        (r"(?s)\*\*Elementwise, of pure numbers.*?\n\n.*?(?=\n\n)", language_functions),
+        (r"(?s)(?<=<!-- special values: generated -->\n).*?(?=\n<!-- end -->)", special_values.written),
+    ],
 }
 
 
 def renewed(path: Path) -> str:
-    """The file's text with its generated part as it must be."""
-    pattern, text = GENERATED[path]
-    found, count = re.subn(pattern, lambda _: text(), path.read_text(encoding="utf-8"), count=1, flags=re.MULTILINE)
-    assert count == 1, f"{path} has lost its generated part"
+    """The file's text with its generated parts as they must be."""
+    found = path.read_text(encoding="utf-8")
+    for pattern, text in GENERATED[path]:
+        found, count = re.subn(pattern, lambda _, text=text: text(), found, count=1, flags=re.MULTILINE)
+        assert count == 1, f"{path} has lost its generated part, {text.__name__}"
     return found

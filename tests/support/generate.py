@@ -58,8 +58,15 @@ def seeded_module(seed: int, steps: int = 14) -> Module:
     return build_module(lambda options: options[int(rng.integers(len(options)))], steps)
 
 
-def random_events(module: Module, rng: np.random.Generator, n: int) -> list[dict[str, Any]]:
-    """``n`` events; the first has no entries in any ragged dim, the second is full."""
+#: what numbers of detectors are now and then
+ODD = (math.nan, math.inf, -math.inf)
+
+
+def random_events(module: Module, rng: np.random.Generator, n: int, odd: Sequence[float] = ()) -> list[dict[str, Any]]:
+    """``n`` events; the first has no entries in any ragged dim, the second is full.
+
+    ``odd``: in every second input or so, one or two numbers are of these.
+    """
     events = []
     for i in range(n):
         sizes = {
@@ -67,6 +74,10 @@ def random_events(module: Module, rng: np.random.Generator, n: int) -> list[dict
             for d in module.ragged_dims
         }
         events.append({node["name"]: _random_input(node.type, sizes, rng) for node in module.inputs})
+    for value in (v for event in events for v in event.values()):
+        if odd and value.dtype.kind == "f" and value.size and rng.integers(2):
+            count = rng.integers(1, 3)
+            value.reshape(-1)[rng.integers(value.size, size=count)] = rng.choice(odd, count)
     return events
 
 

@@ -36,9 +36,9 @@ class Loaded:
         for node in self.module.inputs:
             shape = [padded[d.name] if d.ragged else d.size or 0 for d in node.type.dims]
             batch = np.full((len(events), *shape), junk, np.float32)
-            for row, event in zip(batch, events, strict=True):
+            for i, event in enumerate(events):
                 value = np.asarray(event[node["name"]])
-                row[tuple(slice(n) for n in value.shape)] = value
+                batch[(i, *(slice(n) for n in value.shape))] = value
             feed[node["name"]] = batch
         made = self.session.run(list(self.module.outputs), feed)
         result: dict[str, list[Array]] = {}

@@ -10,7 +10,7 @@ of calorimeter cells, many differ by less than a rounding error. Of computed coo
 
 from __future__ import annotations
 
-from math import nan
+from math import inf, nan
 
 from tvm import tirx
 from tvm.script.ir_builder import tirx as T
@@ -20,6 +20,7 @@ from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.cpu.context import At, Context
 from hepq.compiler.lower.cpu.expressions import value
 from hepq.compiler.lower.cpu.layout import capacity, lanes_for, round_up
+from hepq.compiler.lower.cpu.mathfn import is_nan
 from hepq.compiler.lower.cpu.tir import (
     Cell,
     Expr,
@@ -34,7 +35,11 @@ from hepq.compiler.lower.cpu.tir import (
     ramp,
     select,
     serial,
+    smaller,
 )
+
+#: of float32
+_LARGEST = 3.4028234663852886e38
 
 
 def emit_knn(ctx: Context, node: Node) -> None:
@@ -84,7 +89,10 @@ def _distances(
             step = bind(cast(level(own, others)[0], dtype) - cast(others, dtype))
             total.set(total.get() + step * step)
         rounded = bind(cast(total.get(), "float32"))
-        T.buffer_store(ctx.scratch, rounded, [ramp(distance + c * lanes, lanes)])
+        # behind an infinite distance comes NaN
+        last = level(const(inf, "float32"), rounded)[0]
+        place = select(is_nan(rounded), last, smaller(rounded, const(_LARGEST, "float32")))
+        T.buffer_store(ctx.scratch, place, [ramp(distance + c * lanes, lanes)])
         if rest is not None:
             left = bind(cast(total.get() - cast(rounded, dtype), "float32"))
             finite = tirx.EQ(*level(rounded - rounded, const(0.0, "float32")))

@@ -17,6 +17,7 @@ from hepq.compiler.lower.cpu.tir import (
     both,
     cast,
     const,
+    dtype_of,
     i32,
     larger,
     level,
@@ -84,7 +85,8 @@ def _where(ctx: Context, node: Node, at: At) -> Expr:
 
 @RULES("cast")
 def _cast(ctx: Context, node: Node, at: At) -> Expr:
-    return cast(value(ctx, node.operands[0], at), DTYPE[node.type.elem])
+    x, dtype = value(ctx, node.operands[0], at), DTYPE[node.type.elem]
+    return mathfn.to_int(x, dtype) if node.type.elem == "int" and dtype_of(x) == "float32" else cast(x, dtype)
 
 
 @RULES("rename")

@@ -58,6 +58,15 @@ def is_nan(x: Expr) -> Expr:
     return (bits(x, "int32") & level(const(0x7FFFFFFF), x)[0]) > level(const(0x7F800000), x)[0]
 
 
+def to_int(x: Expr, dtype: str) -> Expr:
+    """Without the fraction: the nearest there is of what is too large, 0 of NaN."""
+    x = bind(x)
+    edge = 2.0 ** (int(dtype[3:]) - 1)
+    inside = cast(select(fabs(x) < _f(edge), x, _f(0.0)), dtype)
+    above = select(x >= _f(edge), const(int(edge) - 1, dtype), inside)
+    return bind(select(x <= _f(-edge), const(-int(edge), dtype), above))
+
+
 def with_sign(magnitude: Expr, sign: Expr) -> Expr:
     mask = level(const(-(2**31)), sign)[0]
     return bits(bits(magnitude, "int32") | (bits(sign, "int32") & mask), "float32")
@@ -205,7 +214,8 @@ def power(a: Expr, b: Expr) -> Expr:
     if isinstance(b, tirx.FloatImm):
         p = float(b.value)
         if p == 0.5:
-            return bind(tirx.sqrt(a))
+            a = bind(a)
+            return bind(select(a < _f(-3.4028234663852886e38), _f(float("inf")), tirx.sqrt(a)))
         if p in (1.0, 2.0, 3.0, 4.0):
             a = bind(a)
             square = bind(a * a)

@@ -45,6 +45,28 @@ def _differ(m: Arithmetic, a: str, b: str) -> str:
     return m("Not", m("Equal", a, b))
 
 
+@RULES("max")
+def _larger(m: Arithmetic, a: str, b: str) -> str:
+    """NaN where either is."""
+    return _extreme(m, "Max", "Greater", a, b)
+
+
+@RULES("min")
+def _smaller(m: Arithmetic, a: str, b: str) -> str:
+    return _extreme(m, "Min", "Less", a, b)
+
+
+def _extreme(m: Arithmetic, kind: str, beyond: str, a: str, b: str) -> str:
+    """ONNX does not say what its own make of NaN, and runtimes differ."""
+    if np.issubdtype(m.dtype, np.integer):
+        return m(kind, a, b)
+    if a in m.graph.initializers:
+        a, b = b, a
+    if b in m.graph.initializers:  # no NaN
+        return m("Where", m(beyond, b, a), b, a)
+    return m("Where", m("Or", m(beyond, a, b), m("Not", m("Equal", a, a))), a, b)
+
+
 @RULES("sigmoid")
 def _sigmoid(m: Arithmetic, x: str) -> str:
     """Not ONNX's own, which onnxruntime cuts at 1.5e-8: a ratio of small probabilities would be lost."""
@@ -76,7 +98,7 @@ def _expm1(m: Arithmetic, x: str) -> str:
 def _sinh(m: Arithmetic, x: str) -> str:
     """(e + e / (e + 1)) / 2 with e = expm1(|x|), which is exact near 0."""
     size = m("Abs", x)
-    e = _expm1(m, m("Min", size, 80))
+    e = _expm1(m, _smaller(m, size, m.named(80)))
     near = m("Mul", 0.5, m("Add", e, m("Div", e, m("Add", e, 1))))
     half = m("Exp", m("Mul", 0.5, size))
     far = m("Mul", m("Mul", 0.5, half), half)
@@ -94,11 +116,11 @@ def _cosh(m: Arithmetic, x: str) -> str:
 def _asinh(m: Arithmetic, x: str) -> str:
     """log1p(a + a² / (1 + sqrt(1 + a²))) with a = |x|; log(2 a) where a² is too large."""
     a = m("Abs", x)
-    near = m("Min", a, 1e9)
+    near = _smaller(m, a, m.named(1e9))
     square = m("Mul", near, near)
     bent = m("Div", square, m("Add", 1, m("Sqrt", m("Add", 1, square))))
     small = _log1p(m, m("Add", near, bent))
-    large = m("Add", m("Log", m("Max", a, 1)), float(np.log(2)))
+    large = m("Add", m("Log", _larger(m, a, m.named(1))), float(np.log(2)))
     return m("Mul", m("Sign", x), m("Where", m("Greater", a, 1e9), large, small))
 
 
@@ -106,11 +128,12 @@ def _asinh(m: Arithmetic, x: str) -> str:
 def _hypot(m: Arithmetic, a: str, b: str) -> str:
     """Scaled by the larger, so that no square overflows."""
     a, b = m("Abs", a), m("Abs", b)
-    large, small = m("Max", a, b), m("Min", a, b)
+    large, small = _larger(m, a, b), _smaller(m, a, b)
     even = m("Or", m("Equal", large, 0), m("Equal", large, np.inf))
     ratio = m("Div", small, m("Where", even, 1, large))
     scaled = m("Mul", large, m("Sqrt", m("Add", 1, m("Mul", ratio, ratio))))
-    return m("Where", even, large, scaled)
+    endless = m("Or", m("Equal", a, np.inf), m("Equal", b, np.inf))  # though the other be NaN
+    return m("Where", endless, np.inf, m("Where", even, large, scaled))
 
 
 def _is_negative(m: Arithmetic, x: str) -> str:
@@ -122,7 +145,7 @@ def _is_negative(m: Arithmetic, x: str) -> str:
 def _atan2(m: Arithmetic, y: str, x: str) -> str:
     """atan(|y| / |x|), or its complement so that the ratio is at most 1, in the quadrant that the signs tell."""
     up, across = m("Abs", y), m("Abs", x)
-    large, small = m("Max", up, across), m("Min", up, across)
+    large, small = _larger(m, up, across), _smaller(m, up, across)
     level = m("Equal", up, across)
     ratio = m("Div", small, m("Where", m("Equal", large, 0), 1, large))
     ratio = m("Where", m("And", level, m("Greater", large, 0)), 1, ratio)
@@ -144,6 +167,15 @@ def _int_mod(m: Arithmetic, a: str, b: str) -> str:
     """NumPy gives 0 where the divisor is 0; processors stop there."""
     none = m("Equal", b, 0)
     return m("Where", none, 0, m("Mod", a, m("Where", none, 1, b)))
+
+
+def to_int(graph: Graph, x: str) -> str:
+    """int64 without the fraction: the nearest there is of what is too large, 0 of NaN."""
+    m, edge, info = Arithmetic(graph), 2.0**63, np.iinfo(np.int64)
+    inside = graph.cast(m("Where", m("Less", m("Abs", x), edge), x, 0), np.int64)
+    least, most = (graph.constant(value, np.int64) for value in (info.min, info.max))
+    below = m("Where", m("LessOrEqual", x, -edge), least, inside)
+    return m("Where", m("GreaterOrEqual", x, edge), most, below)
 
 
 def apply(graph: Graph, op: str, args: list[str], dtype: Any) -> str:

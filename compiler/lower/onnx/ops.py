@@ -47,6 +47,8 @@ def _elementwise(node: Node, args: Sequence[Value], batch: Batch) -> Value:
 
 def _apply(node: Node, args: list[str], batch: Batch) -> str:
     graph, operand = batch.graph, node.operands[0].type.elem
+    if node.op == "cast" and operand == "real" and node.type.elem == "int":
+        return elementwise.to_int(graph, args[0])
     if node.op == "cast":
         return args[0] if operand == node.type.elem else graph.cast(args[0], DTYPES[node.type.elem])
     if node.op == "where":
@@ -186,8 +188,10 @@ def _knn(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     valid = batch.valid([over])
     dtype = np.float64 if as_read(node.operands[0]) else np.float32
     distance = _squared_distances(batch, pos, node["coord"], valid, dtype)
-    # what is no neighbour sorts behind every distance, also an infinite one
-    far = graph.op("Min", distance, graph.constant(np.finfo(dtype).max, dtype))
+    # behind an infinite distance comes NaN, and behind that what is no neighbour
+    most = np.finfo(dtype).max
+    far = graph.op("Min", distance, graph.constant(np.nextafter(most, dtype(0)), dtype))
+    far = graph.op("Where", graph.op("Equal", distance, distance), far, graph.constant(most, dtype))
     number = graph.iota(batch.extent(over))
     barred = graph.op("Equal", graph.unsqueeze(number, [1]), number)
     if valid is not None:

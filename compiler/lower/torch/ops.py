@@ -37,8 +37,32 @@ def _hypot(a: Tensor, b: Tensor) -> Tensor:
     return torch.where(zero, 0, torch.hypot(torch.where(zero, 1, a), b))
 
 
+def _sign(x: Tensor) -> Tensor:
+    """torch's own is 0 of NaN."""
+    return torch.where(x.isnan(), x, torch.sign(x)) if x.is_floating_point() else torch.sign(x)
+
+
+def _mod(a: Tensor, b: Tensor) -> Tensor:
+    """torch's own divides, which may overflow, and refuses whole numbers by 0: of them that is 0."""
+    if not b.is_floating_point():
+        none = b == 0
+        return torch.where(none, 0, torch.remainder(a, torch.where(none, 1, b)))
+    rest = torch.fmod(a.double(), b.double()).to(torch.result_type(a, b))  # of large quotients it is NaN in single
+    return rest + torch.where((rest != 0) & ((rest < 0) != (b < 0)), b, 0)
+
+
+def _to_int(x: Tensor) -> Tensor:
+    """int64 without the fraction: the nearest there is of what is too large, 0 of NaN."""
+    if not x.is_floating_point():
+        return x.long()
+    edge, most, least = 2.0**63, torch.iinfo(torch.int64).max, torch.iinfo(torch.int64).min
+    inside = torch.where(x.abs() < edge, x, 0).long()
+    return torch.where(x >= edge, most, torch.where(x <= -edge, least, inside))
+
+
 _FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     **{op.name: getattr(torch, op.torch) for op in OPS.values() if op.torch}, "sqrt": _sqrt, "hypot": _hypot,
+    "sign": _sign, "mod": _mod,
 }  # fmt: skip
 _DTYPES = {"bool": torch.bool, "int": torch.int64, "index": torch.int64}
 
@@ -82,7 +106,7 @@ def _elementwise(node: Node, args: Sequence[Value], batch: Batch) -> Value:
 
 def _apply(node: Node, args: Sequence[Tensor], batch: Batch) -> Tensor:
     if node.op == "cast":
-        return args[0].to(dtype_of(node.type.elem, batch.dtype))
+        return _to_int(args[0]) if node.type.elem == "int" else args[0].to(dtype_of(node.type.elem, batch.dtype))
     if node.op == "where":
         return torch.where(args[0], args[1], args[2])
     return _FUNCTIONS[node.op](*args)
@@ -154,11 +178,8 @@ def _flatten(node: Node, args: Sequence[Value], batch: Batch) -> Value:
 def _contract(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     a, b = args
     ragged = [d for d in node["over"] if d.ragged]
-    # values at padding are finite, so that zeros in one of the two are enough
-    if a.tensor.numel() <= b.tensor.numel():
-        a = batch.fill(a, 0, ragged)
-    else:
-        b = batch.fill(b, 0, ragged)
+    # both: 0 times what an infinite number of the event makes of padding is no 0
+    a, b = batch.fill(a, 0, ragged), batch.fill(b, 0, ragged)
     plan = MatMul.of(a.dims, b.dims, node["over"])
     shared, rows, cols, over = (batch.extents(dims) for dims in (plan.batch, plan.rows, plan.cols, plan.over))
     left = a.permute((*plan.batch, *plan.rows, *plan.over))
@@ -229,7 +250,9 @@ def _knn(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     pos = args[0].align((BATCH, coord, over)).expand(batch.size if dims[0] is BATCH else 1, -1, -1)
     n, k = pos.shape[-1], nbr.size
     distance = _squared_distances(pos)
-    # NaN sorts behind every distance, also an infinite one
+    # behind an infinite distance comes NaN, and behind that what is no neighbour
+    most = torch.finfo(distance.dtype).max
+    torch.nan_to_num_(distance.clamp_(max=most), nan=torch.inf)
     distance.diagonal(dim1=1, dim2=2).fill_(torch.nan)
     valid = batch.valid([over])
     if valid is not None:

@@ -29,8 +29,9 @@ from hepq.lang.syntax import ast
 from hepq.runtime.artifact.manifest import Dim, EventSchema, Label
 from hepq.runtime.events.batch import Batch, prepare
 from hepq.runtime.events.columns import check_present, collect
-from hepq.runtime.events.event_files import find, iterate
+from hepq.runtime.events.event_files import find, iterate, own
 from hepq.runtime.events.report import Report, label_words
+from hepq.runtime.events.source import Source
 from hepq.runtime.report.labels import truth_of
 
 #: streams of random numbers that one seed feeds
@@ -78,8 +79,8 @@ def training_set(
 ) -> TrainingSet:
     """The training of ``program`` (or its model, if it has no training) and the events of ``files``.
 
-    ``files``: paths or patterns. Raises HepqError if the program is wrong or there is nothing to train on; DataError
-    for the files.
+    ``files``: paths or patterns; none: those of the dataset's sources, by their names from the program's folder.
+    Raises HepqError if the program is wrong or there is nothing to train on; DataError for the files.
     """
     built = build_training_file(program, options, train)
     module = read_inputs(built.module)
@@ -90,25 +91,26 @@ def training_set(
         raise HepqError([diag("HQ0632", model=built.plan.name)])
     label = schema.dataset.label
     dim = None if label is None else schema.dim(label.dim)
-    table, truth, pieces, (report,) = read_table(schema, [files], label)
+    dataset = schema.dataset
+    sources = find(list(files), dataset.reading) if files else own(dataset, program.parent)
+    table, truth, pieces, (report,) = read_table(schema, [sources], label)
     return TrainingSet(module, table, truth, built, dim, report, pieces)
 
 
 def read_table(
-    schema: EventSchema, samples: Sequence[Sequence[str | Path]], label: Label | None = None
+    schema: EventSchema, samples: Sequence[Sequence[Source]], label: Label | None = None
 ) -> tuple[Table, NDArray[np.int64], tuple[Piece, ...], list[Report]]:
     """The events of some samples, and of each: its class, where it is from; and what became of those of each sample.
 
     The class is what ``label`` says, else the number of the sample; -1 for none, or for events that are not scored.
     Raises DataError for the files.
     """
-    assert schema.dataset is not None
-    labels, tree = label.branches if label else (), schema.dataset.tree
+    labels = label.branches if label else ()
     help = "the dataset's `label` says how the branches of classes are called, its dim which classes there are"
     truth, pieces, reports = list[NDArray[np.int64]](), list[Piece](), [Report() for _ in samples]
 
     def batches() -> Iterator[Batch]:
-        for number, source in ((i, source) for i, files in enumerate(samples) for source in find(list(files), tree)):
+        for number, source in ((i, source) for i, sample in enumerate(samples) for source in sample):
             check_present(list(labels), list(source.branches), str(source), help)
             for chunk in iterate(source, [*(c.branch for c in schema.columns), *labels]):
                 where = (str(source), chunk.first)

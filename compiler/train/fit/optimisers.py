@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer, RAdam
 
-from hepq.lang.declarations.train import Spec
+from hepq.lang.declarations.train_settings import Spec
 
 Groups = Sequence[dict[str, Any]]
 

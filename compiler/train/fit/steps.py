@@ -24,7 +24,8 @@ from hepq.compiler.weights.files import fit, read_used
 from hepq.compiler.weights.initialise import initial_weights
 from hepq.core.diagnostics.catalogue import diag, near
 from hepq.core.diagnostics.diagnostic import HepqError
-from hepq.lang.declarations.train import Spec, TrainPlan
+from hepq.lang.declarations.train import TrainPlan
+from hepq.lang.declarations.train_settings import Spec
 
 
 @dataclass

@@ -53,7 +53,7 @@ def kernel_events(model: Scorer, events: Any, limit: int | None, tree: str | Non
     if not event_files.is_files(events):
         found, report = _features(model, info.features, collect(model.manifest, events), "the events", 0)
         return KernelEvents(found[:limit], None, replace(report, selected=len(found[:limit])))
-    return _from_files(model, info.features, event_files.find(events, model.tree(tree)), limit)
+    return _from_files(model, info.features, event_files.find(events, model.reading(tree)), limit)
 
 
 def _from_files(model: Scorer, features: str, sources: list[Source], limit: int | None) -> KernelEvents:

@@ -48,7 +48,11 @@ model Both(x: real[obs]) {
   return (weight=h |> Dense[cls] |> softmax, loss=(h |> Dense[1])[0])
 }
 """
-TERMS = "loss = cross_entropy({0}.weight, truth) + ({0}.loss - photon1_energy / 50 GeV)^2  epochs = 10  optimiser = adam(lr=0.01)"
+TERMS = """
+  loss = cross_entropy({0}.weight, truth) + ({0}.loss - photon1_energy / 50 GeV)^2
+  epochs = 10
+  optimiser = adam(lr=0.01)
+"""
 
 
 def test_results_with_names_are_fields_in_a_training(tmp_path: Path) -> None:
@@ -229,6 +233,6 @@ train Second {
 def test_whole_numbers_and_truth_values_become_real(tmp_path: Path, elem: str, setting: str) -> None:
     program = written(tmp_path, TAG, f"train Own {{ {setting} = flag }}")
     program.write_text(program.read_text().replace("  input x", f"  branch flag: {elem}\n  input x"))
-    made = build_training_file(program).module.outputs[setting]
+    made = build_training_file(program).module.outputs[f"<{setting}>"]
     assert str(made.type) == "real"
     assert [made.op, *(o.op for o in made.operands)] == (["input"] if elem == "real" else ["cast", "input"])

@@ -9,7 +9,7 @@ import pytest
 
 from hepq.core.diagnostics.diagnostic import Sink
 from hepq.lang.checker import check
-from hepq.lang.declarations.train import _is_factor
+from hepq.lang.declarations.train_settings import _is_factor
 from hepq.lang.modules import load
 from tests.compiler.train.programs import DATA, TAG
 

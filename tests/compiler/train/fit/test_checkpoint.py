@@ -26,7 +26,7 @@ from hepq.compiler.train.report import Live
 from hepq.compiler.weights.files import read_tensors, save_weights
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.core.errors import DataError
-from hepq.lang.declarations.train import OPTIMISERS, SCHEDULES, Spec
+from hepq.lang.declarations.train_settings import OPTIMISERS, SCHEDULES, Spec
 from tests.compiler.train.fit.test_gradient import EVENTS, LINEAR, PROGRAM
 
 STATE = State(3, {"w": torch.arange(4.0)}, {"0": {}}, {"w": torch.zeros(4)}, 1, 0.5, [{"loss": 1.0}])

@@ -12,7 +12,7 @@ import torch
 
 from hepq.compiler.train.data.table import ahead, batches
 from hepq.compiler.train.fit.optimisers import Lookahead, factor, make_optimiser
-from hepq.lang.declarations.train import OPTIMISERS, SCHEDULES, Spec
+from hepq.lang.declarations.train_settings import OPTIMISERS, SCHEDULES, Spec
 
 
 def curve(name: str, **args: float) -> list[float]:

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 from hepq.compiler.train import Recipe, Trained, train_file
 from hepq.compiler.weights.initialise import initial_weights
 from hepq.core.diagnostics.diagnostic import HepqError
-from hepq.lang.declarations.train import OPTIMISERS, Spec
+from hepq.lang.declarations.train_settings import OPTIMISERS, Spec
 from tests.compiler.train.programs import EVENTS, TAG, written
 
 SGD = Spec.default("sgd", OPTIMISERS, lr=0.05, momentum=0.0)

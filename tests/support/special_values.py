@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What NaN, infinity, zeros and the smallest numbers mean: the table of the language's reference, and its examples.
+
+``tests/docs/op_table.py`` writes the table, ``tests/pipeline/test_special_values.py`` asks every back end for each
+example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+NAN, INF = np.nan, np.inf
+Value = float | bool | Sequence[float] | Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """``examples``: expressions over ``GIVEN`` and what they are."""
+
+    of: str
+    meaning: str
+    examples: Mapping[str, Value]
+
+
+#: inputs by name, per event or over ``part``
+GIVEN: Mapping[str, Any] = {
+    "nan": NAN, "zero": 0.0, "below": -0.0, "tiny": 1e-40, "big": INF, "x": [1.0, NAN, 2.0], "y": [1.0, INF, -INF],
+    "at": [0.0, NAN, INF, 3.0, 1.0],
+}  # fmt: skip
+TOLD = (
+    "In the examples, `nan` is an input that is NaN, `big` is infinite, `below` −0 and `tiny` 1e-40; `x` has the "
+    "entries 1, NaN, 2 and `y` 1, ∞, −∞ over `part`; `at` are 0, NaN, ∞, 3, 1 over `spot`."
+)
+MEANINGS = (
+    Meaning("arithmetic, functions", "IEEE 754's: NaN where an operand is, except where C has a number whatever it "
+            "stands for. Numbers beyond 3.4 · 10³⁸ are infinite",
+            {"nan + 1": NAN, "big - big": NAN, "1 / zero": INF, "sign(nan)": NAN, "hypot(big, nan)": INF, "1 ^ nan": 1,
+             "-big % 2": NAN}),
+    Meaning("comparisons", "with NaN, `!=` is true and all others are false",
+            {"nan == nan": False, "nan != nan": True, "nan < 1": False, "not (nan < 1)": True, "nan >= nan": False}),
+    Meaning("`if c then a else b`", "`a` or `b`, whatever the other is",
+            {"if zero == 0 then 1 else nan": 1, "if nan > 0 then 1 else 2": 2}),
+    Meaning("`min`, `max`, `clip`, `relu` of values", "NaN where an operand is",
+            {"max(nan, 1)": NAN, "min(big, nan)": NAN, "clip(nan, 0, 1)": NAN, "clip(big, 0, 1)": 1, "relu(nan)": NAN}),
+    Meaning("`sum`, `mean`, `min`, `max` over a dim",
+            "NaN where an entry is, in whatever order they stand; of nothing 0",
+            {"max(x, over=part)": NAN, "min(x, over=part)": NAN, "mean(x, over=part)": NAN, "max(y, over=part)": INF,
+             "sum(y, over=part)": NAN}),
+    Meaning("`softmax`", "NaN for all entries where one is NaN or ∞",
+            {"softmax(x, over=part)": (NAN, NAN, NAN), "softmax(y, over=part)": (NAN, NAN, NAN)}),
+    Meaning("`dot`, layers, what the compiler reorders",
+            "NaN where an operand is; of infinite operands infinite or NaN, and that may differ between back ends",
+            {"dot(x, y, over=part)": NAN}),
+    Meaning("`order … by key`", "NaN comes last, ascending and descending; equal keys, −0 and 0 among them, and NaN "
+            "keep the order of the file", {}),
+    Meaning("`knn`", "an infinite distance is behind every finite one, NaN behind that; equal ones by index",
+            {"gather(at, knn[4](stack(at), over=spot))": [
+                [1, 3, INF, NAN], [0, INF, 3, 1], [0, 3, 1, NAN], [1, 0, INF, NAN], [0, 3, INF, NAN]]}),
+    Meaning("−0", "equals 0. Its sign can be lost: what tells the two apart, `1 / below` or `atan2(below, -1)`, may be "
+            "either", {"below == 0": True, "below < zero": False, "max(below, zero)": 0}),
+    Meaning("denormal numbers", "are kept by every back end, down to 1.4 · 10⁻⁴⁵",
+            {"tiny > 0": True, "tiny * 1e30 > 0.9e-10": True, "abs(-tiny) == tiny": True}),
+)  # fmt: skip
+
+
+def program() -> str:
+    """One model that gives every example, in the order of the table."""
+    over = {"x": "part", "y": "part", "at": "spot"}
+    inputs = ", ".join(f"{name}: real" + (f"[{over[name]}]" if name in over else "") for name in GIVEN)
+    made = ",\n  ".join(code for one in MEANINGS for code in one.examples)
+    return f"dim part <= 4\ndim spot <= 6\n\nmodel Special({inputs}) = (\n  {made})\n"
+
+
+def written() -> str:
+    """The table in Markdown."""
+    lines = [TOLD, "", "| of | meaning | examples |", "|---|---|---|"]
+    for one in MEANINGS:
+        shown = "; ".join(f"`{code}` is {_shown(value)}" for code, value in one.examples.items())
+        lines.append(f"| {one.of} | {one.meaning} | {shown} |")
+    return "\n".join(lines)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list) and isinstance(value[0], list):
+        return f"{_shown(value[0])} for the first"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_shown, value))
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return "NaN" if np.isnan(value) else "∞" if value == INF else f"{value:g}"
