@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hepq.runtime.artifact.artifact import Artifact
 from hepq.runtime.events import event_files
-from hepq.runtime.events.columns import Raw, collect, field_names
+from hepq.runtime.events.columns import Raw, field_names
 from hepq.runtime.events.report import Report
 from hepq.runtime.events.source import DEFAULT_STEP
 from hepq.runtime.predict import Summary, predict
@@ -132,15 +132,15 @@ class Model(Scorer):
         if event_files.is_files(events):
             for source in event_files.find(events, self.reading(tree)):
                 for chunk in event_files.iterate(source, self.branches()):
-                    yield collect(self.manifest, chunk.events, str(source), chunk.first), str(source), chunk.first
+                    yield self.raw(chunk.events, str(source), chunk.first), str(source), chunk.first
             return
         size = _length(events, self.branches())
         if size is None or size <= SLICE:
-            yield collect(self.manifest, events), "the events", 0
+            yield self.raw(events), "the events", 0
             return
         for first in range(0, size, SLICE):
             part = {b: events[b][first : first + SLICE] for b in self.branches()}
-            yield collect(self.manifest, part, "the events", first), "the events", first
+            yield self.raw(part, "the events", first), "the events", first
 
 
 def load(path: str | Path, threads: int | None = None, trust: Trust | None = None) -> Model:

@@ -13,7 +13,7 @@ from hepq.core.errors import DataError
 from hepq.runtime.artifact.artifact import WEIGHTS
 from hepq.runtime.engine import outputs
 from hepq.runtime.events import event_files
-from hepq.runtime.events.columns import collect, plain
+from hepq.runtime.events.columns import plain
 from hepq.runtime.events.copied import Kind, kinds
 from hepq.runtime.events.report import Report
 from hepq.runtime.events.source import DEFAULT_STEP, Source
@@ -75,7 +75,7 @@ def predict(
     start = time.monotonic()
     sources, own = _sources(model, files, out, tree)
     for source in sources:
-        collect(model.manifest, event_files.none_of(source, model.branches()), str(source))
+        model.raw(event_files.none_of(source, model.branches()), str(source))
         source.check_present(keep, "what is kept are branches of the files")
         source.check_present([weight] if weight else [], "a weight is a branch of the files")
     total = sum(s.events for s in sources)
@@ -90,11 +90,11 @@ def predict(
         for source in sources:
             where = str(source)
             for chunk in event_files.iterate(source, wanted, step):
-                raw = collect(model.manifest, chunk.events, where, chunk.first)
+                raw = model.raw(chunk.events, where, chunk.first)
                 scores = model.score_raw(raw, where, chunk.first)
                 kept = {b: plain(chunk.events[b], b, where, chunk.first) for b in keep}
                 writer.write(outputs.columns(model.manifest, scores.outputs) | kept)
-                report += scores.report + judged.add(scores.arrays, chunk)
+                report += scores.report + judged.add(scores.arrays, chunk, scores.selected)
                 done += len(chunk.events)
                 if progress is not None:
                     progress(done, total)

@@ -14,22 +14,27 @@ from hepq.runtime.artifact.manifest import Files, Manifest
 from hepq.runtime.engine import outputs
 from hepq.runtime.engine.engine import Engine, engine
 from hepq.runtime.events.batch import Batch, Report, prepare
-from hepq.runtime.events.columns import Raw
+from hepq.runtime.events.columns import Raw, collect
 from hepq.runtime.events.report import NotANumber
 
 if TYPE_CHECKING:
     from hepq.runtime.events.derived import Variables
+    from hepq.runtime.events.stage import Stage
     from hepq.runtime.quantum.backends.backend import Backend
     from hepq.runtime.quantum.engine import HybridEngine
 
 
 @dataclass(frozen=True)
 class Scores:
-    """``arrays``: flat, see ``outputs.scatter``. ``outputs``: as users get them. ``report``: what was done."""
+    """``arrays``: flat, see ``outputs.scatter``. ``outputs``: as users get them. ``report``: what was done.
+
+    ``selected`` [rows]: which are not left out by the dataset; None: all.
+    """
 
     arrays: dict[str, NDArray[Any]]
     outputs: dict[str, Any]
     report: Report
+    selected: NDArray[np.bool_] | None = None
 
 
 class Scorer:
@@ -42,6 +47,7 @@ class Scorer:
         self.artifact = artifact
         self.manifest: Manifest = artifact.manifest
         self._variables = _variables(artifact)
+        self._stage = _stage(artifact)
         self.engine = _engine(artifact, threads, backend, shots, seed)
 
     def score_raw(self, raw: Raw, where: str = "the events", first: int = 0) -> Scores:
@@ -50,7 +56,16 @@ class Scorer:
         computed = self.engine.run(batch)
         report = self.with_nan(batch, outputs.nan_events(self.manifest, batch, computed), where, first)
         arrays = outputs.scatter(self.manifest, batch, computed)
-        return Scores(arrays, outputs.present(self.manifest, batch, arrays), report)
+        presented = outputs.present(self.manifest, batch, arrays)
+        if raw.stage is None:
+            return Scores(arrays, presented, report)
+        return Scores(arrays, outputs.regrouped(presented, raw.stage.rows), report, raw.stage.selected)
+
+    def raw(self, events: Any, where: str = "the events", first: int = 0) -> Raw:
+        """What the model takes of an awkward record array or a mapping of arrays. Raises DataError."""
+        if self._stage is not None:
+            return self._stage(events, where, first)
+        return collect(self.manifest, events, where, first)
 
     def with_nan(self, batch: Batch, nan: NDArray[np.bool_], where: str, first: int) -> Report:
         """The batch's report, with events that score NaN, ``nan`` [events], though nothing read is; and why."""
@@ -70,12 +85,24 @@ class Scorer:
 
     def branches(self) -> list[str]:
         """The branches a file must have."""
+        if self.manifest.stage is not None:
+            return list(self.manifest.stage.files)
         return list(dict.fromkeys(c.branch for c in self.manifest.columns))
 
     def reading(self, tree: str | None) -> Files:
         """How files are read: the tree as asked, all else, and by default the tree, as the dataset says."""
         like = self.manifest.dataset.reading if self.manifest.dataset else Files()
         return like if tree is None else like.model_copy(update={"tree": tree})
+
+
+def _stage(artifact: Artifact) -> Stage | None:
+    """What makes the objects of a dataset, if it has any."""
+    if artifact.manifest.stage is None:
+        return None
+    from hepq.runtime.engine.event_code import of_artifact
+    from hepq.runtime.events.stage import Stage
+
+    return Stage(artifact.manifest.stage, of_artifact(artifact))
 
 
 def _variables(artifact: Artifact) -> Variables | None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from hepq.runtime.artifact.stage import EventStage
 from hepq.runtime.events.ordering import Instruction, check
 
 #: bounds of what is read: entries of a dim, numbers of a value for an event, length of a name
@@ -395,9 +396,13 @@ class Provenance(Frozen):
 
 
 class Described(EventSchema):
-    """A compiled model: what goes in and comes out, what it promises, how it was made."""
+    """A compiled model: what goes in and comes out, what it promises, how it was made.
+
+    ``stage``: what is made of an event before the model's inputs, which then are the branches of the dataset.
+    """
 
     format_version: int = FORMAT_VERSION
+    stage: EventStage | None = None
     name: Name
     outputs: tuple[Output, ...]
     invariances: tuple[Name, ...] = ()
@@ -435,7 +440,8 @@ class Manifest(Described):
     def own_members(self) -> tuple[str, ...]:
         """Files of the artifact that code and circuits name."""
         code = () if self.code is None else (self.code.library, self.code.packed)
-        return (*code, *(self.circuits.members if self.circuits else ()))
+        stage = () if self.stage is None else (self.stage.library, self.stage.description)
+        return (*code, *stage, *(self.circuits.members if self.circuits else ()))
 
 
 class OnnxManifest(Described):

@@ -70,6 +70,11 @@ def _present(manifest: Described, batch: Batch, output: Output, value: NDArray[A
     return ak.unflatten(content, batch.rows[dim.name].counts)
 
 
+def regrouped(presented: dict[str, Any], rows: NDArray[np.int64] | None) -> dict[str, Any]:
+    """Results of each entry of a dim as lists of ``rows`` [events] in each event."""
+    return presented if rows is None else {name: ak.unflatten(value, rows) for name, value in presented.items()}
+
+
 def columns(manifest: Described, presented: dict[str, Any]) -> dict[str, Any]:
     """One column per output, or per named entry of it: ``score`` or ``score_Hbb``."""
     table: dict[str, Any] = {}
@@ -91,6 +96,8 @@ def kinds(manifest: Described) -> dict[str, ak.types.Type]:
         for size in reversed(shape[:-1] if output.entries else shape):
             kind = ak.types.RegularType(kind, size)
         if manifest.ragged_dim(output.dims) is not None:
+            kind = ak.types.ListType(kind)
+        if manifest.stage is not None and manifest.stage.each:
             kind = ak.types.ListType(kind)
         names = [f"{output.name}_{e}" for e in output.entries] if output.entries else [output.name]
         for name in names:

@@ -92,14 +92,23 @@ def prepare(schema: EventSchema, raw: Raw, where: str = "the events", first: int
         offsets[dim.name] = aligned(raw.events + 1, np.int64)
         offsets[dim.name][0] = 0
         np.cumsum(counts, out=offsets[dim.name][1:])
+    staged = raw.stage
+    if staged is not None:
+        nothing &= staged.selected
+        entries |= staged.cuts
     _check_empty(schema, nothing, where, first)
     if schema.policy.empty == "nan":
         unscored |= nothing
     contents = {v.name: _taken(schema, columns[v.name], values[v.name], rows) for v in schema.inputs}
     counted = (over, unscored, nothing)
     truncated, blank, empty = (int(mask.sum()) for mask in counted)
+    truncated += sum(n.over for n in staged.cuts.values()) if staged is not None else 0
     dropped = sum(e.dropped for e in entries.values())
     report = Report(raw.events, truncated, dropped, blank, empty, entries=entries, not_numbers=found)
+    if staged is not None:
+        left = staged.read - sum(staged.left_out.values())
+        report = replace(report, events=staged.read, selected=left, left_out=staged.left_out)
+        unscored |= ~staged.selected
     return Batch(raw.events, offsets, contents, rows, unscored, report)
 
 

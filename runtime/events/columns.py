@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hepq.core.errors import DataError, did_you_mean
 from hepq.runtime.artifact.manifest import Branch, EventSchema
+from hepq.runtime.events.report import Entries
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,23 @@ class Raw:
     events: int
     counts: dict[str, NDArray[np.int64]]
     contents: dict[str, NDArray[Any]]
+    stage: Staged | None = None
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What a dataset with objects made of the events that were read.
+
+    ``read``: how many. ``selected`` [rows]: which are not left out. ``left_out``: by each ``select``, of those that none
+    before it left out. ``cuts``: of objects with a bound, their entries before and cut. ``rows`` [events]: how many rows
+    each event became, where the model is applied to each entry of a dim; else None.
+    """
+
+    read: int
+    selected: NDArray[np.bool_]
+    left_out: Mapping[str, int]
+    cuts: Mapping[str, Entries]
+    rows: NDArray[np.int64] | None = None
 
 
 def field_names(data: Any) -> list[str] | None:
@@ -45,37 +63,40 @@ def collect(schema: EventSchema, data: Any, where: str = "the events", first: in
     """
     names = field_names(data)
     if names is None:
-        raise DataError(
-            "HQ0816",
-            f"cannot read events from a {type(data).__name__}",
-            "events are an awkward record array, a mapping of name to array, or the path of a ROOT file",
-        )
+        raise unsupported(data)
     check_present([c.branch for c in schema.columns], names, where)
     counts: dict[str, NDArray[np.int64]] = {}
     contents: dict[str, NDArray[Any]] = {}
     lengths: dict[str, int] = {}
     owner: dict[str, Branch] = {}
     for column in schema.columns:
-        array = _as_awkward(data[column.branch], column, where, first)
-        lengths[column.branch] = len(array)
+        found = Column.of(data[column.branch], column, where, first)
+        lengths[column.branch] = len(found.given)
         _same_length(lengths, where)
+        shape, entries = schema.static_shape(column.dims), _entries(schema, column)
         if column.dims and (dim := schema.ragged_dim(column.dims)):
-            found, contents[column.name] = _jagged(schema, array, column, where)
+            mine, contents[column.name] = found.jagged(shape, entries)
             leading = owner.setdefault(dim.name, column)
-            _same_counts(counts.setdefault(dim.name, found), found, leading, column, dim.name, where, first)
+            same_counts(counts.setdefault(dim.name, mine), mine, leading, column, dim.name, where, first)
         else:
-            contents[column.name] = _Column(array, column, where).numbers(
-                array, schema.static_shape(column.dims), _entries(schema, column)
-            )
+            contents[column.name] = found.numbers(found.given, shape, entries)
     return Raw(next(iter(lengths.values())) if lengths else _events(data), counts, contents)
+
+
+def unsupported(data: Any) -> DataError:
+    return DataError(
+        "HQ0816",
+        f"cannot read events from a {type(data).__name__}",
+        "events are an awkward record array, a mapping of name to array, or the path of a ROOT file",
+    )
 
 
 def one_number(events: Any, branch: str, where: str, first: int = 0) -> NDArray[Any]:
     """A branch of one number for each event, [events]. Raises DataError HQ0806, HQ0807, HQ0815 for others, of which
     ``first`` is the number of the first event in ``where``."""
     column = Branch(name=branch, branch=branch)
-    array = _as_awkward(events[branch], column, where, first)
-    return _Column(array, column, where).numbers(array, ())
+    found = Column.of(events[branch], column, where, first)
+    return found.numbers(found.given, ())
 
 
 def one_each(events: Any, branch: str, where: str, first: int = 0) -> NDArray[np.float64]:
@@ -118,16 +139,8 @@ def _as_awkward(value: Any, column: Branch, where: str, first: int) -> ak.Array:
     return plain(array, column.branch, where, first)
 
 
-def _jagged(schema: EventSchema, array: ak.Array, column: Branch, where: str) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    shape, whole = schema.static_shape(column.dims), _Column(array, column, where)
-    if not whole.is_numeric(array):
-        raise whole.type_error()
-    if array.ndim < 2:
-        if len(array) or not array.layout.is_unknown:
-            raise whole.shape_error()
-        return np.zeros(0, np.int64), np.zeros((0, *shape), np.float32)
-    counts = np.asarray(ak.to_numpy(ak.num(array, axis=1)), dtype=np.int64)
-    return counts, whole.numbers(ak.flatten(array, axis=1), shape, _entries(schema, column))
+def _lengths(lists: ak.Array) -> NDArray[np.int64]:
+    return np.asarray(ak.to_numpy(ak.num(lists, axis=1)), dtype=np.int64)
 
 
 def _entries(schema: EventSchema, column: Branch) -> tuple[str, ...]:
@@ -136,12 +149,37 @@ def _entries(schema: EventSchema, column: Branch) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class _Column:
+class Column:
     """A column as it was given, which is what messages are about."""
 
     given: ak.Array
     column: Branch
     where: str
+
+    @staticmethod
+    def of(value: Any, column: Branch, where: str, first: int) -> Column:
+        return Column(_as_awkward(value, column, where, first), column, where)
+
+    def jagged(self, shape: tuple[int, ...], entries: tuple[str, ...] = ()) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """How long the list of each event is, and what is in them, [rows, *shape]."""
+        if not self.is_numeric(self.given):
+            raise self.type_error()
+        if self.given.ndim < 2:
+            if len(self.given) or not self.given.layout.is_unknown:
+                raise self.shape_error()
+            return np.zeros(0, np.int64), np.zeros((0, *shape), np.float32)
+        return _lengths(self.given), self.numbers(ak.flatten(self.given, axis=1), shape, entries)
+
+    def nested(self, shape: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
+        """How many lists each event has, how long each is, and what is in them, [rows, *shape]."""
+        if not self.is_numeric(self.given):
+            raise self.type_error()
+        if self.given.ndim < 3:
+            if len(self.given):
+                raise self.shape_error()
+            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, *shape), np.float32)
+        lists = ak.flatten(self.given, axis=1)
+        return _lengths(self.given), _lengths(lists), self.numbers(ak.flatten(lists, axis=1), shape)
 
     def is_numeric(self, array: ak.Array) -> bool:
         """Are there numbers at the bottom, or records (of numbers, or not)?"""
@@ -210,7 +248,7 @@ def _same_length(lengths: Mapping[str, int], where: str) -> None:
         raise DataError("HQ0813", f"branches of {where} have different lengths", why)
 
 
-def _same_counts(
+def same_counts(
     a: NDArray[np.int64], b: NDArray[np.int64], leading: Branch, other: Branch, dim: str, where: str, first: int
 ) -> None:
     if a is not b and not np.array_equal(a, b):

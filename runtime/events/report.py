@@ -102,7 +102,8 @@ class Metrics:
 class Report:
     """What was done to the events, counted.
 
-    ``events`` were read, ``selected`` of them used (by default all). ``truncated``: events cut at a bound;
+    ``events`` were read, ``selected`` of them used (by default all); ``left_out``: by each ``select`` of the dataset, of
+    those that none before it left out. ``truncated``: events cut at a bound;
     ``dropped``: entries (particles) dropped for NaN or infinity; ``entries``: both for each ragged dim.
     ``unscored``: events that are not scored (their scores are NaN) for NaN or infinity of a per-event branch, or for
     ``empty``: no particle. ``nan_scores``: events with a NaN among their scores though nothing that was read is one.
@@ -116,6 +117,7 @@ class Report:
     unscored: int = 0
     empty: int = 0
     selected: int = -1
+    left_out: Mapping[str, int] = field(default_factory=dict)
     nan_scores: int = 0
     entries: Mapping[str, Entries] = field(default_factory=dict)
     not_numbers: tuple[NotANumber, ...] = ()
@@ -136,7 +138,7 @@ class Report:
         return Report(
             self.events + other.events, self.truncated + other.truncated, self.dropped + other.dropped,
             self.unscored + other.unscored, self.empty + other.empty,
-            self.selected + other.selected, self.nan_scores + other.nan_scores, entries,
+            self.selected + other.selected, _summed(self.left_out, other.left_out), self.nan_scores + other.nan_scores, entries,
             _merged((*self.not_numbers, *other.not_numbers)), labels, _summed(self.parts, other.parts),
             (*self.metrics, *other.metrics),
         )  # fmt: skip
@@ -162,6 +164,9 @@ def words(report: Report) -> Iterable[str]:
     """Lines that say all that is out of the ordinary, and what the metrics are of."""
     if report.selected != report.events:
         yield f"{report.selected:,} of {_events(report.events)} used"
+    for name, count in report.left_out.items():
+        if count:
+            yield f"{_events(count)} left out by select {name}"
     for dim, n in report.entries.items():
         if n.cut:
             whose = "has" if n.over == 1 else "have"

@@ -107,8 +107,8 @@ class Judged:
         more = (self.targets.branch if self.targets else None, self.weight)
         return (*(self.label.branches if self.label else ()), *(b for b in more if b is not None))
 
-    def add(self, arrays: Mapping[str, NDArray[Any]], chunk: Chunk) -> Report:
-        """Take a batch; what its labels are. From the first odd label on there are no metrics of classes."""
+    def add(self, arrays: Mapping[str, NDArray[Any]], chunk: Chunk, selected: NDArray[np.bool_] | None = None) -> Report:
+        """Take a batch, of whose events those not ``selected`` are of no class; what its labels are. From the first odd label on there are no metrics of classes."""
         where, events = str(chunk.source), chunk.events
         weights = np.ones(len(events))
         if self.weight is not None:
@@ -123,7 +123,7 @@ class Judged:
             self.label, self.labelled, self.some = None, None, f"{error.title}: {error.why}"
             return Report()
         if self.labelled is not None:
-            self.labelled.add(arrays, truth, weights)
+            self.labelled.add(arrays, truth if selected is None else np.where(selected, truth, -1), weights)
         return Report(labels=labels)
 
     def metrics(self) -> tuple[Metrics, ...]:

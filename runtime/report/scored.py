@@ -14,7 +14,7 @@ from hepq.core.errors import DataError, did_you_mean
 from hepq.runtime.artifact.manifest import Manifest, Output
 from hepq.runtime.events import event_files
 from hepq.runtime.events.batch import Batch, prepare
-from hepq.runtime.events.columns import check_present, collect, field_names
+from hepq.runtime.events.columns import check_present, field_names
 from hepq.runtime.events.report import Report
 from hepq.runtime.report.labels import truth_of
 from hepq.runtime.report.metrics import accuracy, auc, discriminants
@@ -121,7 +121,7 @@ def drawn(
             raise DataError("HQ0829", f"no labels of the events of {manifest.name}", why, help)
         branches = list(dict.fromkeys([*branches, *label.branches]))
     data, chosen, total = _drawn(model, events, branches, tree, limit, np.random.default_rng(seed))
-    batch = prepare(manifest, collect(manifest, data))
+    batch = prepare(manifest, model.raw(data))
     batch = replace(batch, report=replace(batch.report, events=total))
     if batch.events == 0:
         raise DataError("HQ0809", "no events to attribute scores of", "there is nothing to score")
@@ -148,7 +148,7 @@ def _drawn(
         return every if limit is None or total <= limit else np.sort(rng.choice(every, limit, replace=False))
 
     if not event_files.is_files(events):
-        collect(model.manifest, events)  # says what is wrong with them
+        model.raw(events)  # says what is wrong with them
         check_present(branches, field_names(events) or [], "the events")
         columns = {b: events[b] if isinstance(events[b], ak.Array) else ak.Array(events[b]) for b in branches}
         total = len(next(iter(columns.values()), ()))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hepq.core.errors import ArtifactError, DataError
 from hepq.runtime.events import event_files
 from hepq.runtime.events.batch import prepare
-from hepq.runtime.events.columns import Raw, collect
+from hepq.runtime.events.columns import Raw
 from hepq.runtime.events.report import NotANumber, Report
 from hepq.runtime.events.source import Source
 from hepq.runtime.quantum.engine import HybridEngine
@@ -51,7 +51,7 @@ def kernel_events(model: Scorer, events: Any, limit: int | None, tree: str | Non
         title = f"kernel {info.name} takes arrays, not files"
         raise ArtifactError("HQ0842", title, "its program has no dataset", "write `dataset` and a model with `svm`")
     if not event_files.is_files(events):
-        found, report = _features(model, info.features, collect(model.manifest, events), "the events", 0)
+        found, report = _features(model, info.features, model.raw(events), "the events", 0)
         return KernelEvents(found[:limit], None, replace(report, selected=len(found[:limit])))
     return _from_files(model, info.features, event_files.find(events, model.reading(tree)), limit)
 
@@ -67,7 +67,7 @@ def _from_files(model: Scorer, features: str, sources: list[Source], limit: int 
         for chunk in event_files.iterate(source, branches):
             taken = chunk.events[:left]
             where = (str(source), chunk.first)
-            found, done = _features(model, features, collect(model.manifest, taken, *where), *where)
+            found, done = _features(model, features, model.raw(taken, *where), *where)
             rows.append(found)
             report += done
             if label is not None:

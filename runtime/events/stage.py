@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Events of files to the inputs of a model: the objects of a dataset, as its compiled event program makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.core.errors import DataError
+from hepq.runtime.artifact.manifest import Branch
+from hepq.runtime.artifact.stage import EventStage, StageBranch
+from hepq.runtime.events.columns import Column, Raw, Staged, check_present, field_names, same_counts, unsupported
+from hepq.runtime.events.report import Entries
+
+#: outputs besides the model's inputs
+SELECT, CUT, OWNER = "select ", "cut ", "owner "
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class Program(Protocol):
+    """Compiled code of one event after the other."""
+
+    def run(self, columns: Arrays, counts: Arrays, where: str, first: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Outputs by name, flat; and for each dim of theirs the counts [events]."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """Columns of some events, as they lie in the file. ``counts``: of each ragged dim, in each event."""
+
+    events: int
+    columns: dict[str, NDArray[Any]]
+    counts: dict[str, NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What turns events of files into a model's inputs."""
+
+    of: EventStage
+    program: Program
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        return self.of.files
+
+    def __call__(self, data: Any, where: str = "the events", first: int = 0) -> Raw:
+        """Raises DataError as ``columns.collect``; HQ0838 for a reference to no entry, HQ0839 for lists that differ."""
+        read = collected(self.of, data, where, first)
+        made, counts = self.program.run(read.columns, read.counts, where, first)
+        return assembled(self.of, read.events, made, counts)
+
+
+def collected(stage: EventStage, data: Any, where: str, first: int = 0) -> Read:
+    """Check and flatten what ``stage`` reads of an awkward record array or a mapping of arrays."""
+    names = field_names(data)
+    if names is None:
+        raise unsupported(data)
+    check_present(list(stage.files), names, where)
+    lists = _Lists(where, first)
+    columns = {b.name: lists.flat(b, data[b.branch], b.dim in stage.parents) for b in stage.branches if b.branch}
+    for b in stage.branches:
+        if b.owner:
+            columns[b.name] = lists.owners(b)
+        if b.into:
+            lists.check_references(b, columns[b.name])
+    return Read(lists.events, columns, lists.counts)
+
+
+class _Lists:
+    """How long the lists of some events are, as each column says it."""
+
+    def __init__(self, where: str, first: int) -> None:
+        self.where, self.first = where, first
+        self.events = 0
+        self.counts: dict[str, NDArray[np.int64]] = {}
+        self._leading: dict[str, Branch] = {}
+        #: of each nested dim: the lengths of its lists, and how many lists each event has
+        self._nested: dict[str, tuple[NDArray[np.int64], NDArray[np.int64], Branch]] = {}
+        self._lengths: dict[str, int] = {}
+
+    def flat(self, of: StageBranch, value: Any, nested: bool) -> NDArray[Any]:
+        dims = (*([of.dim] if of.dim else []), *map(str, of.shape))
+        column = Branch(name=of.name, branch=of.branch, elem="int" if of.elem == "index" else of.elem, dims=dims)
+        found = Column.of(value, column, self.where, self.first)
+        self._length(of.branch, len(found.given))
+        if not of.dim:
+            return found.numbers(found.given, of.shape)
+        if nested:
+            per_event, lengths, values = found.nested(of.shape)
+            self._note_nested(of.dim, per_event, lengths, column)
+            return values
+        counts, values = found.jagged(of.shape)
+        self._note(of.dim, counts, column)
+        return values
+
+    def _length(self, branch: str, events: int) -> None:
+        self._lengths[branch] = self.events = events
+        (one, n), (other, m) = next(iter(self._lengths.items())), (branch, events)
+        if n != m:
+            why = f'"{one}" has {n} events, "{other}" has {m}'
+            raise DataError("HQ0813", f"branches of {self.where} have different lengths", why)
+
+    def _note(self, dim: str, counts: NDArray[np.int64], column: Branch) -> None:
+        leading = self._leading.setdefault(dim, column)
+        same_counts(self.counts.setdefault(dim, counts), counts, leading, column, dim, self.where, self.first)
+
+    def _note_nested(self, dim: str, lists: NDArray[np.int64], lengths: NDArray[np.int64], column: Branch) -> None:
+        known = self._nested.setdefault(dim, (lists, lengths, column))
+        if not np.array_equal(known[0], lists) or not np.array_equal(known[1], lengths):
+            both = f'"{known[2].branch}" and "{column.branch}"'
+            same = np.array_equal(known[0], lists)
+            bad = int(np.flatnonzero(known[1] != lengths)[0]) if same else int(np.flatnonzero(known[0] != lists)[0])
+            event = int(np.searchsorted(np.cumsum(lists), bad, side="right")) if same else bad
+            why = f"in event {self.first + event}, {both} have lists of different lengths"
+            raise DataError("HQ0839", f"lists of {self.where} disagree on the size of {dim}", why)
+        owner = np.repeat(np.arange(len(lists)), lists)
+        self._note(dim, np.bincount(owner, lengths, minlength=len(lists)).astype(np.int64), column)
+
+    def owners(self, of: StageBranch) -> NDArray[np.int64]:
+        """Of each entry of a nested dim, which entry of its parent it is in the list of, counted in its event."""
+        lists, lengths, column = self._nested[of.dim]
+        known = self.counts.get(of.owner)
+        if known is None:
+            self._note(of.owner, lists, column)
+        elif not np.array_equal(known, lists):
+            event = int(np.flatnonzero(known != lists)[0])
+            why = f'in event {self.first + event}, "{column.branch}" has {lists[event]} lists for {known[event]} entries'
+            raise DataError("HQ0839", f"lists of {self.where} are not those of {of.owner}", why)
+        starts = np.cumsum(lists) - lists
+        place = np.arange(int(lists.sum())) - np.repeat(starts, lists)
+        return np.repeat(place, lengths)
+
+    def check_references(self, of: StageBranch, values: NDArray[Any]) -> None:
+        """-1 is of none; anything else must be an entry of the event's."""
+        if of.into not in self.counts or of.owner:
+            return
+        counts = self.counts[of.dim] if of.dim else np.ones(self.events, np.int64)
+        most = np.repeat(self.counts[of.into], counts).reshape(-1, *[1] * len(of.shape))
+        bad = np.flatnonzero(((values < -1) | (values >= most)).reshape(len(values), -1).any(axis=1))
+        if not len(bad):
+            return
+        event = int(np.searchsorted(np.cumsum(counts), bad[0], side="right"))
+        entry = int(bad[0] - (np.cumsum(counts) - counts)[event])
+        found = np.asarray(values[bad[0]]).ravel()
+        why = f"in event {self.first + event}, entry {entry}, it is {found[0]}; the event has {self.counts[of.into][event]}"
+        title = f'"{of.branch}" in {self.where} refers to an entry of {of.into} that is not there'
+        raise DataError("HQ0838", title, why, "-1 means none")
+
+
+def assembled(stage: EventStage, events: int, made: Arrays, counts: Arrays) -> Raw:
+    """The model's inputs, with what was left out and cut."""
+    selected, left_out = np.ones(events, np.bool_), {}
+    for name in stage.selects:
+        passed = made[SELECT + name].astype(np.bool_)
+        left_out[name] = int((selected & ~passed).sum())
+        selected &= passed
+    inputs = {i.name: made[i.name] for i in stage.inputs}
+    own = {d: counts[d].astype(np.int64) for d in dict.fromkeys(i.dim for i in stage.inputs) if d}
+    cuts = {dim: _cut(made[CUT + dim], own[dim]) for dim in stage.cuts}
+    if not stage.each:
+        return Raw(events, own, inputs, Staged(events, selected, left_out, cuts))
+    rows = counts[stage.each].astype(np.int64)
+    starts = np.cumsum(rows) - rows
+    total = int(rows.sum())
+    lists = {}
+    for dim in stage.owned:
+        owner = np.repeat(starts, own[dim]) + made[OWNER + dim]
+        lists[dim] = np.bincount(owner, minlength=total).astype(np.int64)
+    staged = Staged(events, np.repeat(selected, rows), left_out, cuts, rows)
+    return Raw(total, lists, inputs, staged)
+
+
+def _cut(before: NDArray[Any], kept: NDArray[np.int64]) -> Entries:
+    """``before`` and ``kept`` [events]: entries of an object before its bound cuts, and after."""
+    cut = before.astype(np.int64) - kept
+    return Entries(int(before.sum()), 0, int(cut.sum()), int((cut > 0).sum()))
+
+
