@@ -14,12 +14,11 @@ from hepq.runtime.artifact.manifest import Files, Manifest
 from hepq.runtime.engine import outputs
 from hepq.runtime.engine.engine import Engine, engine
 from hepq.runtime.events.batch import Batch, Report, prepare
-from hepq.runtime.events.columns import Raw, collect
+from hepq.runtime.events.columns import Plain, Raw, Reader
 from hepq.runtime.events.report import NotANumber
 
 if TYPE_CHECKING:
     from hepq.runtime.events.derived import Variables
-    from hepq.runtime.events.stage import Stage
     from hepq.runtime.quantum.backends.backend import Backend
     from hepq.runtime.quantum.engine import HybridEngine
 
@@ -47,7 +46,7 @@ class Scorer:
         self.artifact = artifact
         self.manifest: Manifest = artifact.manifest
         self._variables = _variables(artifact)
-        self._stage = _stage(artifact)
+        self.reader: Reader = _reader(artifact)
         self.engine = _engine(artifact, threads, backend, shots, seed)
 
     def score_raw(self, raw: Raw, where: str = "the events", first: int = 0) -> Scores:
@@ -63,9 +62,7 @@ class Scorer:
 
     def raw(self, events: Any, where: str = "the events", first: int = 0) -> Raw:
         """What the model takes of an awkward record array or a mapping of arrays. Raises DataError."""
-        if self._stage is not None:
-            return self._stage(events, where, first)
-        return collect(self.manifest, events, where, first)
+        return self.reader(events, where, first)
 
     def with_nan(self, batch: Batch, nan: NDArray[np.bool_], where: str, first: int) -> Report:
         """The batch's report, with events that score NaN, ``nan`` [events], though nothing read is; and why."""
@@ -85,9 +82,7 @@ class Scorer:
 
     def branches(self) -> list[str]:
         """The branches a file must have."""
-        if self.manifest.stage is not None:
-            return list(self.manifest.stage.files)
-        return list(dict.fromkeys(c.branch for c in self.manifest.columns))
+        return list(self.reader.branches)
 
     def reading(self, tree: str | None) -> Files:
         """How files are read: the tree as asked, all else, and by default the tree, as the dataset says."""
@@ -95,14 +90,12 @@ class Scorer:
         return like if tree is None else like.model_copy(update={"tree": tree})
 
 
-def _stage(artifact: Artifact) -> Stage | None:
-    """What makes the objects of a dataset, if it has any."""
+def _reader(artifact: Artifact) -> Reader:
     if artifact.manifest.stage is None:
-        return None
-    from hepq.runtime.engine.event_code import of_artifact
-    from hepq.runtime.events.stage import Stage
+        return Plain(artifact.manifest)
+    from hepq.runtime.engine.events import stage_of
 
-    return Stage(artifact.manifest.stage, of_artifact(artifact))
+    return stage_of(artifact)
 
 
 def _variables(artifact: Artifact) -> Variables | None:

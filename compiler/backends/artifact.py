@@ -78,6 +78,7 @@ class ArtifactCode(Lowered):
         derived = variables(program.built, program.source)
         members = {
             **self.members,
+            **({} if program.events is None else program.events.members),
             **({} if derived is None else {VARIABLES: derived.model_dump_json().encode()}),
             WEIGHTS: save(dict(program.weights)),
             SOURCE: program.text.encode(),

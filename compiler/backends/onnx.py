@@ -73,7 +73,7 @@ class OnnxCode(Lowered):
     made: Graph
 
     def describe(self, fields: Mapping[str, Any]) -> m.OnnxManifest:
-        return m.OnnxManifest(**fields, opset=self.made.opset, counts=dict(self.made.counts))
+        return m.OnnxManifest(**{**fields, "stage": None}, opset=self.made.opset, counts=dict(self.made.counts))
 
     def write(self, out: Path, manifest: m.OnnxManifest, golden: Golden) -> Replay:
         with self.program.stage("check", "checking the graph"):

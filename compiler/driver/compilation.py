@@ -26,10 +26,12 @@ from hepq.lang.checker import check
 from hepq.lang.modules import Program, load
 
 if TYPE_CHECKING:
+    from hepq.compiler.backends.events import EventsCode
     from hepq.compiler.backends.target import Backend, Lowered, Replay
     from hepq.compiler.passes.base import Pass, Weights
     from hepq.runtime.artifact.golden import Golden
     from hepq.runtime.artifact.manifest import CompiledCircuit, EventSchema, GoldenInfo
+    from hepq.runtime.events.columns import Reader
 
 #: what ``--emit`` prints
 STAGES = ("ast", "ir", *targets.stages())
@@ -79,6 +81,7 @@ class Compilation:
     ``source``     IR before any pass, of the inputs that it reads: what the reference interprets
     ``weights``    of ``source``
     ``optimised``  IR and weights after the target's passes (``kernel``: those of the kernel)
+    ``events``     the dataset's objects, compiled, if it has any
     ``lowered``    the target's code
     ``golden``     golden vectors of ``source``
     ``written``    the file; ``write``: all of this in order
@@ -195,6 +198,24 @@ class Compilation:
             (options.dump_dir / f"{len(report.passes):02d}-{one.name}.ir").write_text(text)
 
     @cached_property
+    def events(self) -> EventsCode | None:
+        """Raises HepqError HQ0709 for what cannot be compiled."""
+        plan = self.built.plan.dataset
+        if plan is None or not plan.objects:
+            return None
+        from hepq.compiler.backends.events import compiled_events
+
+        with self.stage("events", "compiling the dataset's objects"):
+            return compiled_events(self.built, self.source, self.options.target)
+
+    @cached_property
+    def reader(self) -> Reader:
+        """What turns events of files into what the model takes."""
+        from hepq.runtime.events.columns import Plain
+
+        return Plain(self.schema) if self.events is None else self.events.reader
+
+    @cached_property
     def lowered(self) -> Lowered:
         _ = self.optimised  # its time is not that of code
         with self.stage("code", "generating code"):
@@ -216,7 +237,7 @@ class Compilation:
         with self.stage("golden vectors", "computing golden vectors"):
             return golden_vectors(
                 self.source, self.weights, Described(**self._fields()), self.options.golden, self.path.parent,
-                self.wanted,
+                self.wanted, self.reader,
             )  # fmt: skip
 
     def write(self, out: Path) -> CompileReport:
@@ -232,7 +253,7 @@ class Compilation:
             report.warnings = list(self.sink.items)
             schema = self.schema
         with self.stage("dataset files"):
-            check_files(schema, self.path.parent)
+            check_files(schema, self.path.parent, self.reader)
         with self.stage("weights"):
             report.params = sum(v.size for v in self.weights.values())
         _ = self.wanted
@@ -286,6 +307,7 @@ class Compilation:
             statics=dict(self.options.statics),
         )
         return self.schema.model_dump() | {
+            "stage": None if self.events is None else self.events.stage,
             "name": self.built.plan.name,
             "outputs": outputs(self.source, self.schema),
             "invariances": self.built.plan.invariances,

@@ -14,25 +14,24 @@ from numpy.typing import NDArray
 from hepq.core.errors import DataError
 from hepq.runtime.artifact.manifest import Described, EventSchema
 from hepq.runtime.events import event_files
-from hepq.runtime.events.columns import Raw, collect
+from hepq.runtime.events.columns import Raw, Reader
 from hepq.runtime.events.lorentz import P4
 
 #: events read or made up at a time
 BATCH = 48
 
 
-def check_files(schema: EventSchema, folder: Path) -> None:
+def check_files(schema: EventSchema, folder: Path, read: Reader) -> None:
     """Compare the branches that ``schema`` reads with those of the dataset's files; absent files are passed over.
 
     Names are relative to ``folder``; nothing is fetched from elsewhere. Raises DataError HQ0802 to HQ0807.
     """
-    branches = [column.branch for column in schema.columns]
     for source in event_files.own(schema.dataset, folder, absent=True) if schema.dataset else ():
-        collect(schema, event_files.none_of(source, branches), str(source))
+        read(event_files.none_of(source, read.branches), str(source))
 
 
 def candidates(
-    manifest: Described, data: Path | None, folder: Path, rng: np.random.Generator
+    manifest: Described, data: Path | None, folder: Path, rng: np.random.Generator, read: Reader
 ) -> tuple[Iterator[Raw], bool]:
     """One event after another, and whether they are made up: of ``data`` (ROOT or Parquet), else of the dataset's own
     files where they are present (relative to ``folder``), else made up, without end: positive numbers, energies above
@@ -40,7 +39,7 @@ def candidates(
 
     Raises DataError for a file that is there and cannot be read as it says, HQ0809 for ``data`` without events.
     """
-    held = _each(manifest, _from_files(manifest, data, folder))
+    held = _each(manifest, _from_files(manifest, data, folder, read))
     first = next(held, None)
     if first is not None:
         return chain([first], held), False
@@ -50,7 +49,12 @@ def candidates(
 
 
 def _each(manifest: Described, batches: Iterable[Raw]) -> Iterator[Raw]:
-    return (_event(manifest, raw, i) for raw in batches for i in range(raw.events))
+    """Those that the dataset does not leave out."""
+    return (_event(manifest, raw, i) for raw in batches for i in _selected(raw))
+
+
+def _selected(raw: Raw) -> Iterable[int]:
+    return range(raw.events) if raw.stage is None else map(int, np.flatnonzero(raw.stage.selected))
 
 
 def join(manifest: Described, events: Sequence[Raw]) -> Raw:
@@ -62,16 +66,15 @@ def join(manifest: Described, events: Sequence[Raw]) -> Raw:
     return Raw(len(events), counts, contents)
 
 
-def _from_files(manifest: Described, data: Path | None, folder: Path) -> Iterator[Raw]:
+def _from_files(manifest: Described, data: Path | None, folder: Path, read: Reader) -> Iterator[Raw]:
     dataset = manifest.dataset
-    branches = [c.branch for c in manifest.columns]
     sources = event_files.own(dataset, folder, absent=True) if dataset else []
     if data is not None:
         sources = event_files.find(data, dataset.reading if dataset else None)
     for source in sources:
         if source.events:
-            for chunk in event_files.iterate(source, branches, BATCH):
-                yield collect(manifest, chunk.events, str(source))
+            for chunk in event_files.iterate(source, read.branches, BATCH):
+                yield read(chunk.events, str(source))
 
 
 def _made_up(manifest: Described, rng: np.random.Generator) -> Raw:

@@ -27,7 +27,7 @@ from hepq.runtime.artifact.golden import Golden
 from hepq.runtime.artifact.manifest import Described, EventSchema, GoldenInfo
 from hepq.runtime.engine import outputs
 from hepq.runtime.events.batch import Batch, prepare
-from hepq.runtime.events.columns import Raw
+from hepq.runtime.events.columns import Plain, Raw, Reader
 
 #: golden events where no number is asked for
 WANTED = 16
@@ -45,7 +45,7 @@ Weights = Mapping[str, NDArray[Any]]
 
 def golden_vectors(
     module: Module, weights: Weights, manifest: Described, data: Path | None, folder: Path,
-    wanted: int = WANTED, seed: int = 0,
+    wanted: int = WANTED, read: Reader | None = None, seed: int = 0,
 ) -> tuple[Golden, GoldenInfo]:  # fmt: skip
     """Up to ``wanted`` events (fewer where the files hold fewer) with their reference outputs, and how many were left
     out. ``data``, ``folder``: where events come from, as ``golden.events.candidates`` has it.
@@ -54,7 +54,7 @@ def golden_vectors(
     the events: pairs of light particles in ParT keep few digits of float32. Raises HepqError HQ0766 where there is
     none, DataError HQ0850 or HQ0852 for circuits whose states do not fit in memory.
     """
-    events, made_up = candidates(manifest, data, folder, np.random.default_rng(seed))
+    events, made_up = candidates(manifest, data, folder, np.random.default_rng(seed), read or Plain(manifest))
     moves = ((raw, _move(module, weights, manifest, raw)) for raw in events)
     drawn: list[tuple[Raw, float | None]] = []
     finest = manifest.golden.tolerance

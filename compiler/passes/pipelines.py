@@ -28,5 +28,8 @@ INFERENCE: tuple[Pass, ...] = (
 #: what takes away the operations that no back end for inference has a rule for
 LEGALISE: tuple[Pass, ...] = (RemoveTraining(), FoldBatchNorm())
 
+#: of what is done to an event before a model
+EVENTS: tuple[Pass, ...] = (MergeEqual(),)
+
 #: before training; the logarithm of a softmax has no derivative where a probability rounds to 0
 TRAINING: tuple[Pass, ...] = (LogSoftmax(), MergeEqual(), LinearGather())

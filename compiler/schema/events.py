@@ -40,7 +40,7 @@ def event_schema(built: Built | None, module: Module) -> m.EventSchema:
     dataset = _dataset(plan, module, built.plan.fixed) if built is not None and plan is not None else None
     columns: list[Any] = [n.type for n in module.inputs]
     if plan is not None and dataset is not None:
-        columns += [plan.branches[b.name].type for b in dataset.branches]
+        columns += [] if plan.objects else [plan.branches[b.name].type for b in dataset.branches]
         columns += [Type(dims=(plan.label.dim,))] if plan.label else []
     columns += [n.type for n in module.outputs.values()]
     return m.EventSchema(dims=_dims(columns), inputs=inputs, dataset=dataset)
@@ -96,7 +96,7 @@ def _dataset(plan: DatasetPlan, module: Module, fixed: Sequence[str]) -> m.Datas
     return m.Dataset(
         name=plan.name,
         sources=tuple(map(_files, plan.sources.values())),
-        branches=tuple(_branch(b) for b in plan.branches.values() if b.name in used),
+        branches=_made(module) if plan.objects else tuple(_branch(b) for b in plan.branches.values() if b.name in used),
         order=orders,
         policy=m.Policy.model_validate(plan.policy),
         vectors=vectors,
@@ -105,6 +105,11 @@ def _dataset(plan: DatasetPlan, module: Module, fixed: Sequence[str]) -> m.Datas
         if plan.label
         else None,
     )
+
+
+def _made(module: Module) -> tuple[m.Branch, ...]:
+    """What a dataset with objects gives: the inputs themselves."""
+    return tuple(m.Branch(**_value(n["name"], n.type).model_dump(), branch=n["name"]) for n in module.inputs)
 
 
 def _files(plan: SourcePlan) -> m.Files:

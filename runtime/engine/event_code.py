@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from hepq.runtime.files import Scratch
 
@@ -174,7 +175,8 @@ class EventProgram:
             raise self._error(state)
         lengths = dict(zip(d.made, state[ROWS:].tolist(), strict=True))
         trimmed = {
-            b.name: out[: lengths[b.dim]] if b.dim in lengths else out for b, out in zip(d.outputs, outputs, strict=True)
+            b.name: out[: lengths[b.dim]] if b.dim in lengths else out
+            for b, out in zip(d.outputs, outputs, strict=True)
         }
         return EventResult(trimmed, dict(zip(d.made, made, strict=True)))
 
@@ -250,3 +252,15 @@ def _longer(branch: Branch, old: NDArray[Any], rows: int, keep: int) -> NDArray[
     new = _empty(branch, rows)
     new[:keep] = old[:keep]
     return new
+
+
+def described(data: bytes) -> EventDescription:
+    """What ``EventDescription`` was written as. Raises ValueError for anything else."""
+    return _DESCRIPTION.validate_json(data)
+
+
+def to_json(description: EventDescription) -> bytes:
+    return _DESCRIPTION.dump_json(description)
+
+
+_DESCRIPTION: TypeAdapter[EventDescription] = TypeAdapter(EventDescription)

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import awkward as ak
 import numpy as np
@@ -44,6 +44,30 @@ class Staged:
     left_out: Mapping[str, int]
     cuts: Mapping[str, Entries]
     rows: NDArray[np.int64] | None = None
+
+
+class Reader(Protocol):
+    """What turns events of files, or in memory, into what a model takes."""
+
+    @property
+    def branches(self) -> Sequence[str]:
+        """Those that a file must have."""
+
+    def __call__(self, data: Any, where: str = "the events", first: int = 0) -> Raw: ...
+
+
+@dataclass(frozen=True)
+class Plain:
+    """The branches themselves, as ``collect`` has it."""
+
+    schema: EventSchema
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(c.branch for c in self.schema.columns))
+
+    def __call__(self, data: Any, where: str = "the events", first: int = 0) -> Raw:
+        return collect(self.schema, data, where, first)
 
 
 def field_names(data: Any) -> list[str] | None:

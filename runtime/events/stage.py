@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,19 +13,13 @@ from numpy.typing import NDArray
 from hepq.core.errors import DataError
 from hepq.runtime.artifact.manifest import Branch
 from hepq.runtime.artifact.stage import EventStage, StageBranch
+from hepq.runtime.engine.event_code import EventError, EventProgram
 from hepq.runtime.events.columns import Column, Raw, Staged, check_present, field_names, same_counts, unsupported
 from hepq.runtime.events.report import Entries
 
 #: outputs besides the model's inputs
 SELECT, CUT, OWNER = "select ", "cut ", "owner "
 Arrays = Mapping[str, NDArray[Any]]
-
-
-class Program(Protocol):
-    """Compiled code of one event after the other."""
-
-    def run(self, columns: Arrays, counts: Arrays, where: str, first: int) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Outputs by name, flat; and for each dim of theirs the counts [events]."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +36,7 @@ class Stage:
     """What turns events of files into a model's inputs."""
 
     of: EventStage
-    program: Program
+    program: EventProgram
 
     @property
     def branches(self) -> tuple[str, ...]:
@@ -51,8 +45,14 @@ class Stage:
     def __call__(self, data: Any, where: str = "the events", first: int = 0) -> Raw:
         """Raises DataError as ``columns.collect``; HQ0838 for a reference to no entry, HQ0839 for lists that differ."""
         read = collected(self.of, data, where, first)
-        made, counts = self.program.run(read.columns, read.counts, where, first)
-        return assembled(self.of, read.events, made, counts)
+        factors = {b.name: b.factor for b in self.of.branches}
+        try:
+            made = self.program.run(read.columns, read.counts, factors, read.events)
+        except EventError as error:
+            raise DataError(
+                "HQ0844", f"event {first + error.event} of {where} cannot be made sense of", error.why
+            ) from error
+        return assembled(self.of, read.events, made.outputs, read.counts | made.counts)
 
 
 def collected(stage: EventStage, data: Any, where: str, first: int = 0) -> Read:
@@ -89,14 +89,26 @@ class _Lists:
         found = Column.of(value, column, self.where, self.first)
         self._length(of.branch, len(found.given))
         if not of.dim:
-            return found.numbers(found.given, of.shape)
+            return self._of_kind(of, found.numbers(found.given, of.shape))
         if nested:
             per_event, lengths, values = found.nested(of.shape)
             self._note_nested(of.dim, per_event, lengths, column)
-            return values
+            return self._of_kind(of, values)
         counts, values = found.jagged(of.shape)
         self._note(of.dim, counts, column)
-        return values
+        return self._of_kind(of, values)
+
+    def _of_kind(self, of: StageBranch, values: NDArray[Any]) -> NDArray[Any]:
+        """Whole numbers and truth values as such, whatever type a file has them in."""
+        if of.elem == "real" or values.dtype.kind in ("b" if of.elem == "bool" else "iu"):
+            return values
+        if of.elem == "bool":
+            return values != 0
+        if values.dtype.kind == "f" and not (values == np.trunc(values)).all():
+            bad = values[~(values == np.trunc(values))].ravel()[0]
+            title = f'branch "{of.branch}" in {self.where} does not hold whole numbers'
+            raise DataError("HQ0807", title, f"one is {bad}", "declare it `real`")
+        return values.astype(np.int64)
 
     def _length(self, branch: str, events: int) -> None:
         self._lengths[branch] = self.events = events
@@ -129,7 +141,9 @@ class _Lists:
             self._note(of.owner, lists, column)
         elif not np.array_equal(known, lists):
             event = int(np.flatnonzero(known != lists)[0])
-            why = f'in event {self.first + event}, "{column.branch}" has {lists[event]} lists for {known[event]} entries'
+            why = (
+                f'in event {self.first + event}, "{column.branch}" has {lists[event]} lists for {known[event]} entries'
+            )
             raise DataError("HQ0839", f"lists of {self.where} are not those of {of.owner}", why)
         starts = np.cumsum(lists) - lists
         place = np.arange(int(lists.sum())) - np.repeat(starts, lists)
@@ -141,7 +155,8 @@ class _Lists:
             return
         counts = self.counts[of.dim] if of.dim else np.ones(self.events, np.int64)
         most = np.repeat(self.counts[of.into], counts).reshape(-1, *[1] * len(of.shape))
-        bad = np.flatnonzero(((values < -1) | (values >= most)).reshape(len(values), -1).any(axis=1))
+        outside = (values < -1) | (values >= most)
+        bad = np.flatnonzero(outside.any(axis=tuple(range(1, outside.ndim))))
         if not len(bad):
             return
         event = int(np.searchsorted(np.cumsum(counts), bad[0], side="right"))
@@ -179,5 +194,3 @@ def _cut(before: NDArray[Any], kept: NDArray[np.int64]) -> Entries:
     """``before`` and ``kept`` [events]: entries of an object before its bound cuts, and after."""
     cut = before.astype(np.int64) - kept
     return Entries(int(before.sum()), 0, int(cut.sum()), int((cut > 0).sum()))
-
-

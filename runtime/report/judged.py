@@ -107,7 +107,9 @@ class Judged:
         more = (self.targets.branch if self.targets else None, self.weight)
         return (*(self.label.branches if self.label else ()), *(b for b in more if b is not None))
 
-    def add(self, arrays: Mapping[str, NDArray[Any]], chunk: Chunk, selected: NDArray[np.bool_] | None = None) -> Report:
+    def add(
+        self, arrays: Mapping[str, NDArray[Any]], chunk: Chunk, selected: NDArray[np.bool_] | None = None
+    ) -> Report:
         """Take a batch, of whose events those not ``selected`` are of no class; what its labels are. From the first odd label on there are no metrics of classes."""
         where, events = str(chunk.source), chunk.events
         weights = np.ones(len(events))

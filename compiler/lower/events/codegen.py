@@ -252,8 +252,11 @@ class _Generator:
         made = self.description.made
         placed = {
             name: Output(
-                o.node, o.buffer,
-                bind(state[i64(layout.ROWS + made.index(b.dim))]) if b.dim in made else firsts[b.dim], o.capacity, o.rows,
+                o.node,
+                o.buffer,
+                bind(state[i64(layout.ROWS + made.index(b.dim))]) if b.dim in made else firsts[b.dim],
+                o.capacity,
+                o.rows,
             )  # fmt: skip
             for (name, o), b in zip(outputs.items(), self.description.outputs, strict=True)
         }

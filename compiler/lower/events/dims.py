@@ -42,7 +42,9 @@ class Dims:
             if first is not node and (first.op, node.op) != ("unite", "unite"):
                 raise LoweringError(f"dim {dim} is made twice, by `{first.op}` and by `{node.op}`")
         stored = _with_rows(module, makers)
-        virtual = {name for name, node in makers.items() if name not in stored and node.op in ("filter", "combinations")}
+        virtual = {
+            name for name, node in makers.items() if name not in stored and node.op in ("filter", "combinations")
+        }
         return Dims(makers, frozenset(virtual))
 
     def maker(self, dim: Dim) -> Node | None:

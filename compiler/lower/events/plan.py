@@ -152,7 +152,9 @@ def _flatten(plan: Plan) -> None:
         simple = not dims or (len(dims) == 1 and dims[0].key in given)
         if node.op == "const":
             flat.add(node)
-        elif simple and (node.op == "input" or (node.op in ELEMENTWISE and all(_alike(o, dims, flat) for o in node.operands))):
+        elif simple and (
+            node.op == "input" or (node.op in ELEMENTWISE and all(_alike(o, dims, flat) for o in node.operands))
+        ):
             flat.add(node)
             if node in plan.kept and node.op != "input":
                 plan.flat.setdefault(flat_dim(node), []).append(node)

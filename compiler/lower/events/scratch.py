@@ -84,7 +84,11 @@ def capacities(plan: Plan, most: Mapping[str, Expr], explode: Expr) -> dict[str,
             total = bind(select(n < const(float(node["slot"].size), "float64"), const(0.0, "float64"), total))
             total = select(total < explode, total, explode)
         total = bind(total)
-        return total if bound is None else select(total < const(float(bound), "float64"), total, const(float(bound), "float64"))
+        return (
+            total
+            if bound is None
+            else select(total < const(float(bound), "float64"), total, const(float(bound), "float64"))
+        )
 
     for node in plan.dims.makers.values():
         capacity(node["dst"])

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hepq.compiler.backends.events import compiled_events
 from hepq.compiler.driver.compilation import build_training_file
 from hepq.compiler.driver.options import Options
 from hepq.compiler.ir.build import WEIGHT, Built
@@ -28,7 +29,7 @@ from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.lang.syntax import ast
 from hepq.runtime.artifact.manifest import Dim, EventSchema, Label
 from hepq.runtime.events.batch import Batch, prepare
-from hepq.runtime.events.columns import check_present, collect
+from hepq.runtime.events.columns import Plain, Reader, check_present
 from hepq.runtime.events.event_files import find, iterate, own
 from hepq.runtime.events.report import Report, label_words
 from hepq.runtime.events.source import Source
@@ -84,7 +85,8 @@ def training_set(
     """
     built = build_training_file(program, options, train)
     module = read_inputs(built.module)
-    read = {} if built.plan.dataset is None else built.plan.dataset.tensors
+    dataset = built.plan.dataset
+    read = {} if dataset is None else dataset.inputs if dataset.objects else dataset.tensors
     branches = tuple(n for n in module.inputs if n["name"] in read)
     schema = event_schema(built, Module(module.name, branches, module.outputs))
     if schema.dataset is None or (schema.dataset.label is None and built.training is None):
@@ -93,28 +95,29 @@ def training_set(
     dim = None if label is None else schema.dim(label.dim)
     dataset = schema.dataset
     sources = find(list(files), dataset.reading) if files else own(dataset, program.parent)
-    table, truth, pieces, (report,) = read_table(schema, [sources], label)
+    events = compiled_events(built, module, "cpu")
+    table, truth, pieces, (report,) = read_table(schema, [sources], label, None if events is None else events.reader)
     return TrainingSet(module, table, truth, built, dim, report, pieces)
 
 
 def read_table(
-    schema: EventSchema, samples: Sequence[Sequence[Source]], label: Label | None = None
+    schema: EventSchema, samples: Sequence[Sequence[Source]], label: Label | None = None, reader: Reader | None = None
 ) -> tuple[Table, NDArray[np.int64], tuple[Piece, ...], list[Report]]:
     """The events of some samples, and of each: its class, where it is from; and what became of those of each sample.
 
     The class is what ``label`` says, else the number of the sample; -1 for none, or for events that are not scored.
     Raises DataError for the files.
     """
-    labels = label.branches if label else ()
+    labels, read = label.branches if label else (), reader or Plain(schema)
     help = "the dataset's `label` says how the branches of classes are called, its dim which classes there are"
     truth, pieces, reports = list[NDArray[np.int64]](), list[Piece](), [Report() for _ in samples]
 
     def batches() -> Iterator[Batch]:
         for number, source in ((i, source) for i, sample in enumerate(samples) for source in sample):
             check_present(list(labels), list(source.branches), str(source), help)
-            for chunk in iterate(source, [*(c.branch for c in schema.columns), *labels]):
+            for chunk in iterate(source, [*read.branches, *labels]):
                 where = (str(source), chunk.first)
-                batch = prepare(schema, collect(schema, chunk.events, *where), *where)
+                batch = prepare(schema, read(chunk.events, *where), *where)
                 reports[number] += batch.report
                 begin = pieces[-1].end if pieces else 0
                 pieces.append(Piece(*where, begin, begin + batch.events))

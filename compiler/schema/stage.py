@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A dataset with objects, for the runtime: what it reads, what it gives the model, what it counts."""
+
+from __future__ import annotations
+
+from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.ir.stages import CUT, OWNER, SELECT
+from hepq.core.types import Dim
+from hepq.lang.declarations.dataset import DatasetPlan
+from hepq.runtime.artifact.stage import EventStage, StageBranch, StageOutput
+
+
+def event_stage(plan: DatasetPlan, events: Module, mcpu: str, features: tuple[str, ...]) -> EventStage:
+    """Of the event program ``events`` of a dataset."""
+    branches = tuple(_branch(plan, n) for n in events.inputs)
+    special = (SELECT, CUT, OWNER)
+    inputs = tuple(
+        StageOutput(name=name, elem=n.type.elem, dim=_led(n), shape=_shape(n))
+        for name, n in events.outputs.items() if not name.startswith(special)
+    )  # fmt: skip
+    return EventStage(
+        branches=branches, inputs=inputs,
+        parents={b.dim: b.owner for b in branches if b.owner},
+        selects=_named(events, SELECT), cuts=_named(events, CUT), owned=_named(events, OWNER),
+        each="" if plan.each is None else str(plan.each), mcpu=mcpu, features=features,
+    )  # fmt: skip
+
+
+def _named(events: Module, head: str) -> tuple[str, ...]:
+    return tuple(name.removeprefix(head) for name in events.outputs if name.startswith(head))
+
+
+def _branch(plan: DatasetPlan, node: Node) -> StageBranch:
+    b, t = plan.branches[node["name"]], node.type
+    into: Dim | None = t.into
+    return StageBranch(
+        name=b.name, branch=b.branch, elem=t.elem, dim=_led(node), shape=_shape(node), factor=b.factor,
+        into="" if into is None else str(into), owner=b.owner,
+    )  # fmt: skip
+
+
+def _led(node: Node) -> str:
+    dims = node.type.dims
+    return str(dims[0]) if dims and dims[0].ragged else ""
+
+
+def _shape(node: Node) -> tuple[int, ...]:
+    return tuple(d.size for d in node.type.dims if d.size is not None)
