@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hepq.compiler.ir.node import Module, Node
+from hepq.core.types import Dim
 from hepq.lang.declarations.dataset import DatasetPlan
 
 #: outputs besides the model's inputs: of each ``select``; how many entries an object has before its bound cuts; which
@@ -23,8 +24,20 @@ def event_module(plan: DatasetPlan, model: Module) -> Module | None:
     outputs |= {SELECT + name: t.handle for name, t in plan.selects.items()}
     outputs |= {CUT + name: before.handle for name, (dim, before) in plan.cuts.items() if dim.name in dims}
     outputs |= {OWNER + name: t.handle for name, t in plan.owners.items() if name in dims}
-    return Module(plan.name, _read(outputs), outputs)
+    return Module(plan.name, _read(plan, outputs), outputs)
 
 
-def _read(outputs: Mapping[str, Node]) -> tuple[Node, ...]:
-    return tuple(n for n in Module("", (), outputs).walk() if n.op == "input")
+def _read(plan: DatasetPlan, outputs: Mapping[str, Node]) -> tuple[Node, ...]:
+    """What the outputs use; and a value of each dim that is only counted, or numbered."""
+    nodes = list(Module("", (), outputs).walk())
+    read = {n["name"]: n for n in nodes if n.op == "input"}
+    counted = [n["dim"] for n in nodes if n.op in ("count", "iota")] + [n.type.into for n in nodes if n.type.into]
+    for dim in counted:
+        if dim.ragged and not any(_led_by(n, dim) for n in read.values()):
+            of = [n for n, t in plan.tensors.items() if _led_by(t.handle, dim) and not plan.branches[n].owner]
+            read |= {n: plan.tensors[n].handle for n in of[:1]}
+    return tuple(read.values())
+
+
+def _led_by(node: Node, dim: Dim) -> bool:
+    return bool(node.type.dims) and node.type.dims[0].name == dim.name

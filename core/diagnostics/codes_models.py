@@ -248,4 +248,9 @@ MODELS = {
         "With `each {each}` the model sees one entry of it, and what is listed there.",
         "declare a collection of lists: `collection Constituent of {each} = … {{ … }}`",
     ),
+    "HQ0672": Entry(
+        "`{name}` must say which `{name}` each entry belongs to, found `{found}`",
+        "In a collection of lists, the field that is called as what has the lists says whose each entry is.",
+        "write `index of {name}`, a number for each entry; or `ends of {name}`, where the list of each ends",
+    ),
 }

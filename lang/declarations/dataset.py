@@ -19,6 +19,7 @@ from hepq.lang.elaborate.calls import bind
 from hepq.lang.elaborate.context import Context, Frame, Reported
 from hepq.lang.elaborate.event import Data
 from hepq.lang.elaborate.names import lookup_dim, static_int
+from hepq.lang.elaborate.objects import Stored
 from hepq.lang.elaborate.signature import annotate, concrete_type
 from hepq.lang.elaborate.values import UNKNOWN, Objects, Value
 from hepq.lang.format.layout import SPACE, Doc, group, nest
@@ -76,6 +77,8 @@ class DatasetPlan:
     made: dict[str, Tensor] = field(default_factory=dict)
     #: of each nested dim of the inputs: the entry of ``each`` that its entries belong to
     owners: dict[str, Tensor] = field(default_factory=dict)
+    #: of each dim that is lists in lists in files, the dim in whose entries they are
+    lists: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, Tensor] = field(default_factory=dict)
     names: dict[str, Value] = field(default_factory=dict)  #: all that it binds
     spans: dict[str, Span] = field(default_factory=dict)  #: where each input stands
@@ -106,6 +109,7 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
                 ctx.frame.locals.update(dict.fromkeys(names, UNKNOWN))
         if not any(isinstance(item, ast.SourceItem) for item in decl.items):
             ctx.error("HQ0602", name_span(decl.span, decl.name), name=decl.name)
+        _read_sizes(ctx, plan, decl.span)
     finally:
         plan.names = ctx.frames.pop().locals
         ctx.data = None
@@ -115,8 +119,19 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
 def _has_objects(ctx: Context, decl: ast.DatasetDecl, module: str) -> bool:
     words = (ast.ObjectItem, ast.SelectItem, ast.EachItem)
     scope = ctx.program.modules[module].scope.values()
-    named = any(isinstance(b.decl, ast.CollectionDecl | ast.RecordDecl) for b in scope)
+    homes = [m for b in scope if isinstance(b.decl, ast.Import) for m in ctx.program.modules[b.module].scope.values()]
+    named = any(isinstance(b.decl, ast.CollectionDecl | ast.RecordDecl) for b in (*scope, *homes))
     return named or any(isinstance(item, words) for item in decl.items)
+
+
+def _read_sizes(ctx: Context, plan: DatasetPlan, span: Span) -> None:
+    """Have a value of each collection that was named: it says how many entries an event has, if nothing else does."""
+    assert ctx.data is not None
+    plan.lists = ctx.data.lists
+    read = {t.type.dims[0].key for n, t in plan.tensors.items() if t.type.dims and not plan.branches[n].owner}
+    for made in list(ctx.data.objects.values()):
+        if isinstance(made, Stored) and made.dim is not None and made.first and made.dim.key not in read:
+            made.field(ctx, made.first, span)
 
 
 def _collection(ctx: Context, plan: DatasetPlan, decl: ast.CollectionDecl | ast.RecordDecl, module: str) -> Objects:

@@ -13,8 +13,8 @@ from hepq.lang.syntax import ast
 class BranchPlan:
     """``factor`` takes the file's numbers to base units (GeV, mm, ns, rad).
 
-    ``owner``: of an index that is no branch, but says of each entry of a nested list which entry of the dim ``owner``
-    its list is of.
+    ``owner``: of an index that says of each entry which entry of the dim ``owner`` its list is of; without a branch, as
+    the nesting of lists has it. ``ends``: the branch says of each entry of ``owner`` where its list ends.
     """
 
     name: str
@@ -23,6 +23,7 @@ class BranchPlan:
     unit: str
     factor: float
     owner: str = ""
+    ends: bool = False
 
 
 def written_unit(t: ast.TypeExpr) -> tuple[str, float]:

@@ -77,6 +77,8 @@ class Stored(Known):
         self.fields = fields
         #: the collection in each of whose entries this one has a list
         self.parent = ""
+        #: the value that is read where only its entries are counted
+        self.first = ""
 
     def owner(self, ctx: Context, span: Span) -> View | None:
         found = self.field(ctx, self.parent, span) if self.parent else None

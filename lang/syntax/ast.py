@@ -296,11 +296,18 @@ class CircuitDecl(Decl):
 
 @dataclass(frozen=True)
 class FieldItem(Node):
-    """``pt, mass: GeV``: (name in the program, name in the file) pairs. ``default``: for files that lack them."""
+    """``pt, mass: GeV``: (name in the program, name in the file) pairs."""
 
     branches: tuple[tuple[str, str | None], ...]
     type: TypeExpr
-    default: Expr | None
+
+
+@dataclass(frozen=True)
+class FormulaItem(Node):
+    """``mass = 105.7 MeV``: a value that a file lacks, of fields declared above it."""
+
+    name: str
+    value: Expr
 
 
 @dataclass(frozen=True)
@@ -313,7 +320,7 @@ class CollectionDecl(Decl):
     name: str
     of: str | None
     pattern: str | None
-    fields: tuple[FieldItem, ...]
+    fields: tuple[FieldItem | FormulaItem, ...]
     attrs: tuple[Attr, ...] = ()
 
 
@@ -323,7 +330,7 @@ class RecordDecl(Decl):
 
     name: str
     pattern: str | None
-    fields: tuple[FieldItem, ...]
+    fields: tuple[FieldItem | FormulaItem, ...]
     attrs: tuple[Attr, ...] = ()
 
 

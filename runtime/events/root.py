@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from hepq.core.errors import DataError, did_you_mean
-from hepq.runtime.events.source import Source, damaged
+from hepq.runtime.events.source import Source, damaged, projected
 
 #: so many events where no branch is read, which takes no memory
 BLANK_STEP = 1 << 16
@@ -22,9 +22,12 @@ def pieces(source: Source, branches: set[str], step: int | str) -> Iterator[Any]
             tree = file[source.tree]
             _check_readable(tree, source, branches)
             if source.events == 0:
-                yield _none(tree, branches)
+                yield _none(tree, source, branches)
             elif branches:
-                yield from tree.iterate(filter_name=branches.__contains__, step_size=step, library="ak")
+                places = source.places(branches)
+                read = {branch for branch, _ in places.values()}
+                for events in tree.iterate(filter_name=read.__contains__, step_size=step, library="ak"):
+                    yield projected(events, places)
             for first in () if branches else range(0, source.events, BLANK_STEP):
                 yield _blank(min(BLANK_STEP, source.events - first))
         except (DataError, KeyboardInterrupt, GeneratorExit):
@@ -39,17 +42,19 @@ def none_of(source: Source, branches: set[str]) -> Any:
         try:
             tree = file[source.tree]
             _check_readable(tree, source, branches)
-            return _none(tree, branches)
+            return _none(tree, source, branches)
         except DataError:
             raise
         except Exception as error:
             raise damaged(source.path, error) from error
 
 
-def _none(tree: Any, branches: set[str]) -> Any:
-    if not branches:
+def _none(tree: Any, source: Source, branches: set[str]) -> Any:
+    places = source.places(branches)
+    read = {branch for branch, _ in places.values()}
+    if not read:
         return _blank(0)
-    return tree.arrays(filter_name=branches.__contains__, entry_stop=0, library="ak")
+    return projected(tree.arrays(filter_name=read.__contains__, entry_stop=0, library="ak"), places)
 
 
 def _blank(events: int) -> Any:
@@ -65,7 +70,7 @@ def _check_readable(tree: Any, source: Source, branches: set[str]) -> None:
 
     if not isinstance(tree, HasBranches):
         return
-    for name in sorted(branches):
+    for name in sorted({branch for branch, _ in source.places(branches).values()}):
         branch = tree[name]
         try:
             branch.interpretation.awkward_form(branch.file)

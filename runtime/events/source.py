@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -55,6 +55,16 @@ class Source:
         more = tuple(b for b in friend.branches if b not in self.branches)
         return replace(self, branches=(*self.branches, *more), parts=(self, friend))
 
+    def places(self, names: Collection[str]) -> dict[str, tuple[str, tuple[str, ...]]]:
+        """Of each of ``names`` that it has, the branch, and the path in its records: ``jet.fP.fX`` of branch ``jet``."""
+        known, found = set(self.branches), {}
+        for name in names:
+            parts = name.split(".")
+            cut = next((i for i in range(len(parts), 0, -1) if ".".join(parts[:i]) in known), 0)
+            if cut:
+                found[name] = ".".join(parts[:cut]), tuple(parts[cut:])
+        return found
+
     def check_present(self, branches: Collection[str], help: str = "") -> None:
         """Raise DataError HQ0805 for the first of ``branches`` that it lacks."""
         check_present(list(branches), list(self.branches), str(self), help or matched(self.pattern))
@@ -67,6 +77,20 @@ class Chunk:
     source: Source
     first: int
     events: Any
+
+
+def projected(events: Any, places: Mapping[str, tuple[str, tuple[str, ...]]]) -> Any:
+    """``events`` by the names of ``places``, without those that its records do not have."""
+    import awkward as ak
+
+    columns = {}
+    for name, (branch, path) in places.items():
+        value = events[branch]
+        for step in path:
+            value = value[step] if value is not None and step in value.fields else None
+        if value is not None:
+            columns[name] = value.layout
+    return ak.Array(ak.contents.RecordArray(list(columns.values()), list(columns), length=len(events)))
 
 
 def matched(pattern: str) -> str:

@@ -14,6 +14,7 @@ from hepq.core.errors import DataError
 from hepq.runtime.artifact.manifest import Branch
 from hepq.runtime.artifact.stage import EventStage, StageBranch
 from hepq.runtime.engine.event_code import EventError, EventProgram
+from hepq.runtime.events import references
 from hepq.runtime.events.columns import Column, Raw, Staged, check_present, field_names, same_counts, unsupported
 from hepq.runtime.events.report import Entries
 
@@ -62,10 +63,12 @@ def collected(stage: EventStage, data: Any, where: str, first: int = 0) -> Read:
         raise unsupported(data)
     check_present(list(stage.files), names, where)
     lists = _Lists(where, first)
-    columns = {b.name: lists.flat(b, data[b.branch], b.dim in stage.parents) for b in stage.branches if b.branch}
+    columns = {b.name: lists.flat(b, data[b.branch], b.dim in stage.lists) for b in stage.branches if not b.ends and b.branch}
     for b in stage.branches:
-        if b.owner:
-            columns[b.name] = lists.owners(b)
+        if not b.branch:
+            columns[b.name] = lists.nested_owners(b)
+        elif b.ends:
+            columns[b.name] = lists.ending_owners(b, data[b.branch])
         if b.into:
             lists.check_references(b, columns[b.name])
     return Read(lists.events, columns, lists.counts)
@@ -86,10 +89,10 @@ class _Lists:
     def flat(self, of: StageBranch, value: Any, nested: bool) -> NDArray[Any]:
         dims = (*([of.dim] if of.dim else []), *map(str, of.shape))
         column = Branch(name=of.name, branch=of.branch, elem="int" if of.elem == "index" else of.elem, dims=dims)
-        found = Column.of(value, column, self.where, self.first)
+        found = Column.of(references.numbers(value) if of.elem == "index" else value, column, self.where, self.first)
         self._length(of.branch, len(found.given))
         if not of.dim:
-            return self._of_kind(of, found.numbers(found.given, of.shape))
+            return self._of_kind(of, found.one(of.shape, self.first))
         if nested:
             per_event, lengths, values = found.nested(of.shape)
             self._note_nested(of.dim, per_event, lengths, column)
@@ -133,7 +136,23 @@ class _Lists:
         owner = np.repeat(np.arange(len(lists)), lists)
         self._note(dim, np.bincount(owner, lengths, minlength=len(lists)).astype(np.int64), column)
 
-    def owners(self, of: StageBranch) -> NDArray[np.int64]:
+    def ending_owners(self, of: StageBranch, value: Any) -> NDArray[np.int64]:
+        """Of each entry of a dim, which entry of its parent it is in the list of, from where those of each end."""
+        ends = self.flat(StageBranch(name=of.owner, branch=of.branch, elem="int", dim=of.owner), value, False)
+        parents, entries = self.counts[of.owner], self.counts[of.dim]
+        event = np.repeat(np.arange(len(parents)), parents)
+        begins = np.where(np.arange(len(ends)) == (np.cumsum(parents) - parents)[event], 0, np.roll(ends, 1))
+        lengths = ends.astype(np.int64) - begins
+        total = np.bincount(event, lengths, minlength=len(parents)).astype(np.int64)
+        wrong = np.flatnonzero(lengths < 0)
+        if len(wrong) or not np.array_equal(total, entries):
+            bad = int(event[wrong[0]]) if len(wrong) else int(np.flatnonzero(total != entries)[0])
+            why = f'in event {self.first + bad}, "{of.branch}" does not share out the {entries[bad]} of {of.dim}'
+            raise DataError("HQ0839", f"lists of {self.where} are not those of {of.owner}", why)
+        place = np.arange(len(ends)) - np.repeat(np.cumsum(parents) - parents, parents)
+        return np.repeat(place, lengths)
+
+    def nested_owners(self, of: StageBranch) -> NDArray[np.int64]:
         """Of each entry of a nested dim, which entry of its parent it is in the list of, counted in its event."""
         lists, lengths, column = self._nested[of.dim]
         known = self.counts.get(of.owner)
@@ -150,21 +169,33 @@ class _Lists:
         return np.repeat(place, lengths)
 
     def check_references(self, of: StageBranch, values: NDArray[Any]) -> None:
-        """-1 is of none; anything else must be an entry of the event's."""
-        if of.into not in self.counts or of.owner:
+        """-1 is of none; anything else must be an entry of the event's. Owners are all of one, in their order."""
+        if of.into not in self.counts or not of.branch or of.ends:
             return
         counts = self.counts[of.dim] if of.dim else np.ones(self.events, np.int64)
         most = np.repeat(self.counts[of.into], counts).reshape(-1, *[1] * len(of.shape))
-        outside = (values < -1) | (values >= most)
+        outside = (values < (0 if of.owner else -1)) | (values >= most)
         bad = np.flatnonzero(outside.any(axis=tuple(range(1, outside.ndim))))
         if not len(bad):
+            if of.owner:
+                self._check_order(of, values, counts)
             return
         event = int(np.searchsorted(np.cumsum(counts), bad[0], side="right"))
         entry = int(bad[0] - (np.cumsum(counts) - counts)[event])
         found = np.asarray(values[bad[0]]).ravel()
         why = f"in event {self.first + event}, entry {entry}, it is {found[0]}; the event has {self.counts[of.into][event]}"
         title = f'"{of.branch}" in {self.where} refers to an entry of {of.into} that is not there'
-        raise DataError("HQ0838", title, why, "-1 means none")
+        raise DataError("HQ0838", title, why, "" if of.owner else "-1 means none")
+
+    def _check_order(self, of: StageBranch, values: NDArray[Any], counts: NDArray[np.int64]) -> None:
+        """Entries of one list must lie together, lists in the order of what has them."""
+        event = np.repeat(np.arange(len(counts)), counts)
+        wrong = np.flatnonzero((np.diff(values.astype(np.int64)) < 0) & (np.diff(event) == 0))
+        if len(wrong):
+            bad = int(event[wrong[0]])
+            why = f"in event {self.first + bad}, entry {int(wrong[0]) + 1 - int(counts[:bad].sum())} goes back to an earlier {of.owner}"
+            title = f'"{of.branch}" in {self.where} does not have the entries of each {of.owner} together'
+            raise DataError("HQ0839", title, why, f"declare it as a reference: `{of.owner.lower()}: index of {of.owner}`")
 
 
 def assembled(stage: EventStage, events: int, made: Arrays, counts: Arrays) -> Raw:
