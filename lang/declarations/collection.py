@@ -35,6 +35,8 @@ Decl = ast.CollectionDecl | ast.RecordDecl
 #: given a branch and where it is used, its values
 Read = Callable[[Context, BranchPlan, Span], Tensor]
 Field = Callable[[Context, Span], Value]
+#: types of references: to one entry or to none, and to one entry
+INDEX, ENTRY = "index", "entry"
 #: the type of a field, over a parent, that says where the list of each of its entries ends
 ENDS = "ends"
 
@@ -64,6 +66,7 @@ def stored(ctx: Context, decl: Decl, module: str, read: Read) -> Stored:
             continue
         for name, branch in item.branches:
             in_file = _in_file(decl, name, branch)
+            made.branches[name] = in_file
             made.first = made.first or ("" if name == made.parent else name)
             if name == made.parent:
                 fields[name] = lambda ctx, span, f=in_file: _owner(ctx, decl, f, dim, parent, read, span)
@@ -95,8 +98,14 @@ def _reader(
         finally:
             ctx.frames.pop()
         unit, factor = written_unit(item.type)
-        values = read(ctx, BranchPlan(f"{decl.name}.{name}", branch, t, unit, factor), span)
-        return values if target is None else View(target.name, dim, target, values, optional=True)
+        in_file, by, key = branch, "", 0
+        if target is not None:
+            in_file, _, digits = branch.partition("@")
+            key = int(digits or 0)
+            by = _identity(ctx, item.type, target)
+        plan = BranchPlan(f"{decl.name}.{name}", in_file, t, unit, factor, by=by, key=key, sure=item.type.name == ENTRY)
+        values = read(ctx, plan, span)
+        return values if target is None else View(target.name, dim, target, values, optional=not plan.sure)
 
     return field
 
@@ -127,7 +136,7 @@ def _spread(ctx: Context, x: Tensor, dim: Dim, span: Span) -> Tensor:
 def _field_type(ctx: Context, t: ast.TypeExpr, dim: Dim | None, module: str) -> tuple[Type, Objects | None]:
     """Of a field over ``dim``; and what it numbers."""
     target = None
-    if t.name == "index":
+    if t.name in (INDEX, ENTRY):
         if t.of is None:
             ctx.error("HQ0669", t.span)
         target = _objects(ctx, t.of, module, t.span)
@@ -137,6 +146,16 @@ def _field_type(ctx: Context, t: ast.TypeExpr, dim: Dim | None, module: str) -> 
     if own.elem not in ("real", "int", "bool", "index") or t.name == "p4" or any(d.size is None for d in own.dims):
         ctx.error("HQ0611", t.span, found=own)
     return Type(own.elem, (*([dim] if dim else []), *own.dims), own.unit, own.into), target
+
+
+def _identity(ctx: Context, t: ast.TypeExpr, target: Objects) -> str:
+    """The branch that a reference is looked up in; "" if it is a place."""
+    if t.by is None:
+        return ""
+    branches = target.branches if isinstance(target, Stored) else {}
+    if t.by not in branches:
+        ctx.error("HQ0310", t.span, name=t.by, found=describe(target), near=near(t.by, branches))
+    return branches[t.by]
 
 
 def _objects(ctx: Context, name: str, module: str, span: Span) -> Objects:
@@ -184,11 +203,11 @@ def _check(ctx: Context, decl: Decl, module: str) -> None:
             names[name] = item.span
     for item in items:
         owner = isinstance(decl, ast.CollectionDecl) and decl.of in _declared(item)
-        if item.type.name in ("index", ENDS) and item.type.of is None:
+        if item.type.name in (INDEX, ENTRY, ENDS) and item.type.of is None:
             ctx.error("HQ0669", item.type.span)
-        elif owner and (item.type.name not in ("index", ENDS) or item.type.of != decl.of):
+        elif owner and (item.type.name not in (INDEX, ENTRY, ENDS) or item.type.of != decl.of):
             ctx.error("HQ0672", item.span, name=decl.of, found=item.type.span.text)
-        elif not owner and item.type.name != "index":
+        elif not owner and item.type.name not in (INDEX, ENTRY):
             _field_type(ctx, item.type, None, module)
     if len(items) < len(decl.fields):
         _check_formulas(ctx, decl, module)

@@ -161,6 +161,7 @@ class TypeExpr(Node):
     dims: tuple[Expr, ...] = ()
     rest: bool = False
     of: str | None = None  #: of an ``index``: the collection whose entries it numbers
+    by: str | None = None  #: that collection's field that has the same number, rather than its place
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ class StageBranch(_Frozen):
     ``dim``: the ragged dim of its entries, then ``shape``; "" for one value an event. ``into``: the dim that an index
     numbers. ``owner``: it says of each entry of ``dim`` which entry of ``owner`` its list is of; without a branch, as the
     lists are nested; ``ends``: the branch says of each entry of ``owner`` where its list ends, and no list overlaps.
+    ``by``: of an index that is no place, the branch in which entries of ``into`` have the same number. ``key``: of
+    references that say what they are of, those that are meant; 0: all. ``sure``: none is of nothing.
     """
 
     name: str
@@ -31,6 +33,9 @@ class StageBranch(_Frozen):
     into: str = ""
     owner: str = ""
     ends: bool = False
+    by: str = ""
+    key: int = 0
+    sure: bool = False
 
 
 class StageOutput(_Frozen):
@@ -67,7 +72,7 @@ class EventStage(_Frozen):
     @property
     def files(self) -> tuple[str, ...]:
         """Branches that a file must have."""
-        return tuple(dict.fromkeys(b.branch for b in self.branches if b.branch))
+        return tuple(dict.fromkeys(name for b in self.branches for name in (b.branch, b.by) if name))
 
     @property
     def read_dims(self) -> tuple[str, ...]:

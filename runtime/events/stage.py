@@ -69,6 +69,8 @@ def collected(stage: EventStage, data: Any, where: str, first: int = 0) -> Read:
             columns[b.name] = lists.nested_owners(b)
         elif b.ends:
             columns[b.name] = lists.ending_owners(b, data[b.branch])
+        if b.by:
+            columns[b.name] = lists.identified(b, columns[b.name], data[b.by])
         if b.into:
             lists.check_references(b, columns[b.name])
     return Read(lists.events, columns, lists.counts)
@@ -89,7 +91,8 @@ class _Lists:
     def flat(self, of: StageBranch, value: Any, nested: bool) -> NDArray[Any]:
         dims = (*([of.dim] if of.dim else []), *map(str, of.shape))
         column = Branch(name=of.name, branch=of.branch, elem="int" if of.elem == "index" else of.elem, dims=dims)
-        found = Column.of(references.numbers(value) if of.elem == "index" else value, column, self.where, self.first)
+        given = self._numbers(of, value) if of.elem == "index" else value
+        found = Column.of(given, column, self.where, self.first)
         self._length(of.branch, len(found.given))
         if not of.dim:
             return self._of_kind(of, found.one(of.shape, self.first))
@@ -100,6 +103,21 @@ class _Lists:
         counts, values = found.jagged(of.shape)
         self._note(of.dim, counts, column)
         return self._of_kind(of, values)
+
+    def _numbers(self, of: StageBranch, value: Any) -> Any:
+        try:
+            return references.numbers(value, of.key)
+        except ValueError as error:
+            title = f'"{of.branch}" in {self.where} refers to entries of several collections'
+            help = f'say which are of {of.into}: `= "{of.branch}@KEY"`'
+            raise DataError("HQ0838", title, str(error), help) from error
+
+    def identified(self, of: StageBranch, values: NDArray[Any], ids: Any) -> NDArray[np.int64]:
+        """Places of the entries whose numbers ``values`` are, -1 where the event has none of that number."""
+        theirs = self.flat(StageBranch(name=of.by, branch=of.by, elem="int", dim=of.into), ids, False)
+        counts = self.counts[of.dim] if of.dim else np.ones(self.events, np.int64)
+        event = np.arange(self.events)
+        return references.places(values, np.repeat(event, counts), theirs, np.repeat(event, self.counts[of.into]))
 
     def _of_kind(self, of: StageBranch, values: NDArray[Any]) -> NDArray[Any]:
         """Whole numbers and truth values as such, whatever type a file has them in."""
@@ -174,7 +192,7 @@ class _Lists:
             return
         counts = self.counts[of.dim] if of.dim else np.ones(self.events, np.int64)
         most = np.repeat(self.counts[of.into], counts).reshape(-1, *[1] * len(of.shape))
-        outside = (values < (0 if of.owner else -1)) | (values >= most)
+        outside = (values < (0 if of.owner or of.sure else -1)) | (values >= most)
         bad = np.flatnonzero(outside.any(axis=tuple(range(1, outside.ndim))))
         if not len(bad):
             if of.owner:
@@ -185,7 +203,8 @@ class _Lists:
         found = np.asarray(values[bad[0]]).ravel()
         why = f"in event {self.first + event}, entry {entry}, it is {found[0]}; the event has {self.counts[of.into][event]}"
         title = f'"{of.branch}" in {self.where} refers to an entry of {of.into} that is not there'
-        raise DataError("HQ0838", title, why, "" if of.owner else "-1 means none")
+        help = f"-1 means none; declare it `index of {of.into}`" if of.sure and found[0] == -1 else ""
+        raise DataError("HQ0838", title, why, help or ("" if of.owner else "-1 means none"))
 
     def _check_order(self, of: StageBranch, values: NDArray[Any], counts: NDArray[np.int64]) -> None:
         """Entries of one list must lie together, lists in the order of what has them."""
