@@ -42,6 +42,7 @@ DATA: dict[str, str] = {
     "HQ0835": "a CSV file without a header",
     "HQ0836": "a friend of another number of entries",
     "HQ0837": "files and friends that do not pair up",
+    "HQ0838": "an event number that is not whole",
     "HQ0840": "circuits missing or malformed in an artifact",
     "HQ0841": "an artifact without a kernel",
     "HQ0842": "events that a kernel does not take",

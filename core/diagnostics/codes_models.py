@@ -188,4 +188,9 @@ MODELS = {
         "One training is run at a time.",
         "choose one with `--train NAME`",
     ),
+    "HQ0659": Entry(
+        "the split `{split}` beside `validation`",
+        "With a split, the events whose number it divides are held out, and no others.",
+        "leave one of them out",
+    ),
 }

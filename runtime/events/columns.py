@@ -78,6 +78,25 @@ def one_number(events: Any, branch: str, where: str, first: int = 0) -> NDArray[
     return _Column(array, column, where).numbers(array, ())
 
 
+def whole_each(events: Any, branch: str, where: str, first: int = 0) -> NDArray[np.int64]:
+    """As ``one_number``, exact. Raises DataError HQ0838 for a number that is not whole, or is beyond what its type
+    holds every whole number up to: 2^53 of float64, 2^63 of integers.
+    """
+    values = one_number(events, branch, where, first)
+    kind, found = values.dtype.kind, values
+    if kind == "f":
+        limit = 2.0 ** (np.finfo(values.dtype).nmant + 1)
+        good = np.isfinite(values) & (np.abs(values) <= limit) & (values == np.floor(values))
+        found = np.where(good, values, 0)
+    else:
+        good = values <= np.iinfo(np.int64).max
+    if len(bad := np.flatnonzero(~good)):
+        why = f"it is {values[bad[0]]} in event {first + int(bad[0]):,}; {len(bad)} of this batch"
+        help = "name a branch of whole numbers, such as the event's number"
+        raise DataError("HQ0838", f'branch "{branch}" of {where} is no exact whole number', why, help)
+    return found.astype(np.int64)
+
+
 def one_each(events: Any, branch: str, where: str, first: int = 0) -> NDArray[np.float64]:
     """As ``one_number``, as float64. Raises HQ0808 for NaN or infinity, too."""
     values = one_number(events, branch, where, first).astype(np.float64)
