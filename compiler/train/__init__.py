@@ -68,7 +68,7 @@ def train_file(
 
         device(recipe.device)
     options = options or Options()
-    events = read_events(program, files, replace(options, dims=UNFITTED | dict(options.dims)), train)
+    events = read_events(program, files, replace(options, dims=UNFITTED | dict(options.dims)), train, recipe.split)
     runs = [_fitted(events, recipe.of_training(i), watch) for i in range(recipe.trainings)]
     best = min(runs, key=lambda run: run.fitted.loss)
     trained = replace(best, all=tuple(run.fitted for run in runs))

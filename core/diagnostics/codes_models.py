@@ -188,6 +188,11 @@ MODELS = {
         "One training is run at a time.",
         "choose one with `--train NAME`",
     ),
+    "HQ0659": Entry(
+        "the split `{split}` beside `validation`",
+        "With a split, the events whose number it divides are held out, and no others.",
+        "leave one of them out",
+    ),
     "HQ0660": Entry(
         "`{name}` is only there in a dataset",
         "Collections are what a file's events have; a model is given values, and knows nothing of files.",

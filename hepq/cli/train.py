@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from hepq.compiler.train import Trained
+    from hepq.lang.declarations.train_events import Split
     from hepq.runtime.quantum.backends.backend import Backend
 
 
@@ -78,6 +79,12 @@ def train(
         float | None,
         typer.Option(
             parser=real(0, 0.9), metavar="NUMBER", help="Fraction of each class held out.", show_default="0.2"
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="'BRANCH % K'", help="Held out are the events whose number K divides, such as 'event % 5'."
         ),
     ] = None,
     seed: Annotated[
@@ -229,7 +236,8 @@ def train(
         schedule=Spec.default(schedule, SCHEDULES) if schedule else None,
         class_weight=class_weight, precision=precision, patience=patience, clip=clip, device=device,
         trainings=trainings, threads=threads,
-        signal=signal, events=events, checkpoint=checkpoint, resume=resume, start=str(start) if start else None,
+        split=None if split is None else _split(split), signal=signal, events=events,
+        checkpoint=checkpoint, resume=resume, start=str(start) if start else None,
         replace=tuple(replace) or None, freeze=tuple(freeze) or None, scale=tuple(map(_factor, scale)) or None,
         C=C, kernel=kernel, kernel_sha256=kernel_sha256, backend=runs, shots=shots,
     )  # fmt: skip
@@ -250,6 +258,15 @@ def train(
         _summary(trained, target)
     if main and plots is not None and len(trained.fitted.scores):
         _plots(trained, plots)
+
+
+def _split(text: str) -> Split:
+    from hepq.lang.declarations.train_events import Split
+
+    branch, mark, parts = (part.strip() for part in text.rpartition("%"))
+    if not (branch and mark and parts.isdecimal() and 2 <= int(parts) <= MOST):
+        raise typer.BadParameter(f"--split: {text!r} is not BRANCH % K, with K from 2 on")
+    return Split(branch, int(parts))
 
 
 def _factor(text: str) -> tuple[str, float]:

@@ -29,14 +29,19 @@ class Raw:
     contents: dict[str, NDArray[Any]]
     stage: Staged | None = None
 
+    def by_row(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values of the events that were read, for each row that they became."""
+        rows = None if self.stage is None else self.stage.rows
+        return values if rows is None else np.repeat(values, rows)
+
 
 @dataclass(frozen=True)
 class Staged:
     """What a dataset with objects made of the events that were read.
 
-    ``read``: how many. ``selected`` [rows]: which are not left out. ``left_out``: by each ``select``, of those that none
-    before it left out. ``cuts``: of objects with a bound, their entries before and cut. ``rows`` [events]: how many rows
-    each event became, where the model is applied to each entry of a dim; else None.
+    ``read``: how many. ``selected`` [rows]: which are not left out. ``left_out``: by each ``select``, of those that
+    none before it left out. ``cuts``: of objects with a bound, their entries before and cut. ``rows`` [events]: how
+    many rows each event became, where the model is applied to each entry of a dim; else None.
     """
 
     read: int
@@ -121,6 +126,25 @@ def one_number(events: Any, branch: str, where: str, first: int = 0) -> NDArray[
     column = Branch(name=branch, branch=branch)
     found = Column.of(events[branch], column, where, first)
     return found.numbers(found.given, ())
+
+
+def whole_each(events: Any, branch: str, where: str, first: int = 0) -> NDArray[np.int64]:
+    """As ``one_number``, exact. Raises DataError HQ0838 for a number that is not whole, or is beyond what its type
+    holds every whole number up to: 2^53 of float64, 2^63 of integers.
+    """
+    values = one_number(events, branch, where, first)
+    kind, found = values.dtype.kind, values
+    if kind == "f":
+        limit = 2.0 ** (np.finfo(values.dtype).nmant + 1)
+        good = np.isfinite(values) & (np.abs(values) <= limit) & (values == np.floor(values))
+        found = np.where(good, values, 0)
+    else:
+        good = values <= np.iinfo(np.int64).max
+    if len(bad := np.flatnonzero(~good)):
+        why = f"it is {values[bad[0]]} in event {first + int(bad[0]):,}; {len(bad)} of this batch"
+        help = "name a branch of whole numbers, such as the event's number"
+        raise DataError("HQ0838", f'branch "{branch}" of {where} is no exact whole number', why, help)
+    return found.astype(np.int64)
 
 
 def one_each(events: Any, branch: str, where: str, first: int = 0) -> NDArray[np.float64]:

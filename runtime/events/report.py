@@ -102,8 +102,8 @@ class Metrics:
 class Report:
     """What was done to the events, counted.
 
-    ``events`` were read, ``selected`` of them used (by default all); ``left_out``: by each ``select`` of the dataset, of
-    those that none before it left out. ``truncated``: events cut at a bound;
+    ``events`` were read, ``selected`` of them used (by default all); ``left_out``: by each ``select`` of the dataset,
+    of those that none before it left out. ``truncated``: events cut at a bound;
     ``dropped``: entries (particles) dropped for NaN or infinity; ``entries``: both for each ragged dim.
     ``unscored``: events that are not scored (their scores are NaN) for NaN or infinity of a per-event branch, or for
     ``empty``: no particle. ``nan_scores``: events with a NaN among their scores though nothing that was read is one.
@@ -138,7 +138,8 @@ class Report:
         return Report(
             self.events + other.events, self.truncated + other.truncated, self.dropped + other.dropped,
             self.unscored + other.unscored, self.empty + other.empty,
-            self.selected + other.selected, _summed(self.left_out, other.left_out), self.nan_scores + other.nan_scores, entries,
+            self.selected + other.selected, _summed(self.left_out, other.left_out),
+            self.nan_scores + other.nan_scores, entries,
             _merged((*self.not_numbers, *other.not_numbers)), labels, _summed(self.parts, other.parts),
             (*self.metrics, *other.metrics),
         )  # fmt: skip

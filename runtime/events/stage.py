@@ -43,7 +43,7 @@ class Stage:
         return self.of.files
 
     def __call__(self, data: Any, where: str = "the events", first: int = 0) -> Raw:
-        """Raises DataError as ``columns.collect``; HQ0838 for a reference to no entry, HQ0839 for lists that differ."""
+        """Raises DataError as ``columns.collect``; HQ0845 for a reference to no entry, HQ0839 for lists that differ."""
         read = collected(self.of, data, where, first)
         factors = {b.name: b.factor for b in self.of.branches}
         try:
@@ -162,9 +162,10 @@ class _Lists:
         event = int(np.searchsorted(np.cumsum(counts), bad[0], side="right"))
         entry = int(bad[0] - (np.cumsum(counts) - counts)[event])
         found = np.asarray(values[bad[0]]).ravel()
-        why = f"in event {self.first + event}, entry {entry}, it is {found[0]}; the event has {self.counts[of.into][event]}"
+        there = self.counts[of.into][event]
+        why = f"in event {self.first + event}, entry {entry}, it is {found[0]}; the event has {there}"
         title = f'"{of.branch}" in {self.where} refers to an entry of {of.into} that is not there'
-        raise DataError("HQ0838", title, why, "-1 means none")
+        raise DataError("HQ0845", title, why, "-1 means none")
 
 
 def assembled(stage: EventStage, events: int, made: Arrays, counts: Arrays) -> Raw:

@@ -110,7 +110,10 @@ class Judged:
     def add(
         self, arrays: Mapping[str, NDArray[Any]], chunk: Chunk, selected: NDArray[np.bool_] | None = None
     ) -> Report:
-        """Take a batch, of whose events those not ``selected`` are of no class; what its labels are. From the first odd label on there are no metrics of classes."""
+        """Take a batch, of whose events those not ``selected`` are of no class; what its labels are.
+
+        From the first odd label on there are no metrics of classes.
+        """
         where, events = str(chunk.source), chunk.events
         weights = np.ones(len(events))
         if self.weight is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,18 +22,17 @@ from hepq.compiler.ir.build import WEIGHT, Built
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.torch.module import to_torch
 from hepq.compiler.schema.events import event_schema, read_inputs
-from hepq.compiler.train.data.table import Inputs, Pick, Table, table_of
+from hepq.compiler.train.data.held import divided, held_out
+from hepq.compiler.train.data.read import Piece, read_table
+from hepq.compiler.train.data.table import Inputs, Pick, Table
 from hepq.compiler.train.recipe import Recipe, Resolved
 from hepq.core.diagnostics.catalogue import diag, near
 from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.lang.declarations.train_events import Split
 from hepq.lang.syntax import ast
-from hepq.runtime.artifact.manifest import Dim, EventSchema, Label
-from hepq.runtime.events.batch import Batch, prepare
-from hepq.runtime.events.columns import Plain, Reader, check_present
-from hepq.runtime.events.event_files import find, iterate, own
+from hepq.runtime.artifact.manifest import Dim
+from hepq.runtime.events.event_files import find, own
 from hepq.runtime.events.report import Report, label_words
-from hepq.runtime.events.source import Source
-from hepq.runtime.report.labels import truth_of
 
 #: streams of random numbers that one seed feeds
 SPLIT, ORDER, NOISE = 0, 1, 2
@@ -43,22 +42,12 @@ Weights = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Rows ``begin`` to ``end`` of a table: events of the file ``where``, numbered from ``first`` in it."""
-
-    where: str
-    first: int
-    begin: int
-    end: int
-
-
-@dataclass(frozen=True)
 class TrainingSet:
     """``table``: what ``module`` reads of each event, in base units.
 
     ``truth`` [events]: the number of each event's class, 0 without a label; -1 where the labels name none or the
-    event is not scored. ``label``: the dim of the classes. ``report``: what became of the events. ``pieces``: where
-    they are from, in their order.
+    event is not ``scored`` [events]. ``numbers`` [events]: what a split tells them apart by. ``label``: the dim of the
+    classes. ``report``: what became of the events. ``pieces``: where they are from, in their order.
     """
 
     module: Module
@@ -68,6 +57,8 @@ class TrainingSet:
     label: Dim | None
     report: Report
     pieces: tuple[Piece, ...]
+    scored: NDArray[np.bool_]
+    numbers: NDArray[np.int64] | None = None
 
     @cached_property
     def events(self) -> list[dict[str, NDArray[Any]]]:
@@ -76,18 +67,20 @@ class TrainingSet:
 
 
 def training_set(
-    program: Path, files: Sequence[str | Path], options: Options | None = None, train: str | None = None
-) -> TrainingSet:
+    program: Path, files: Sequence[str | Path], options: Options | None = None, train: str | None = None,
+    split: Split | None = None,
+) -> TrainingSet:  # fmt: skip
     """The training of ``program`` (or its model, if it has no training) and the events of ``files``.
 
     ``files``: paths or patterns; none: those of the dataset's sources, by their names from the program's folder.
-    Raises HepqError if the program is wrong or there is nothing to train on; DataError for the files.
+    ``split``: by default the program's. Raises HepqError if the program is wrong or there is nothing to train on;
+    DataError for the files.
     """
     built = build_training_file(program, options, train)
     module = read_inputs(built.module)
-    dataset = built.plan.dataset
-    read = {} if dataset is None else dataset.inputs if dataset.objects else dataset.tensors
-    branches = tuple(n for n in module.inputs if n["name"] in read)
+    plan = built.plan.dataset
+    known = {} if plan is None else plan.inputs if plan.objects else plan.tensors
+    branches = tuple(n for n in module.inputs if n["name"] in known)
     schema = event_schema(built, Module(module.name, branches, module.outputs))
     if schema.dataset is None or (schema.dataset.label is None and built.training is None):
         raise HepqError([diag("HQ0632", model=built.plan.name)])
@@ -95,40 +88,13 @@ def training_set(
     dim = None if label is None else schema.dim(label.dim)
     dataset = schema.dataset
     sources = find(list(files), dataset.reading) if files else own(dataset, program.parent)
+    if split is None and built.training is not None:
+        split = built.training.settings.get("split")
     events = compiled_events(built, module, "cpu")
-    table, truth, pieces, (report,) = read_table(schema, [sources], label, None if events is None else events.reader)
-    return TrainingSet(module, table, truth, built, dim, report, pieces)
-
-
-def read_table(
-    schema: EventSchema, samples: Sequence[Sequence[Source]], label: Label | None = None, reader: Reader | None = None
-) -> tuple[Table, NDArray[np.int64], tuple[Piece, ...], list[Report]]:
-    """The events of some samples, and of each: its class, where it is from; and what became of those of each sample.
-
-    The class is what ``label`` says, else the number of the sample; -1 for none, or for events that are not scored.
-    Raises DataError for the files.
-    """
-    labels, read = label.branches if label else (), reader or Plain(schema)
-    help = "the dataset's `label` says how the branches of classes are called, its dim which classes there are"
-    truth, pieces, reports = list[NDArray[np.int64]](), list[Piece](), [Report() for _ in samples]
-
-    def batches() -> Iterator[Batch]:
-        for number, source in ((i, source) for i, sample in enumerate(samples) for source in sample):
-            check_present(list(labels), list(source.branches), str(source), help)
-            for chunk in iterate(source, [*read.branches, *labels]):
-                where = (str(source), chunk.first)
-                batch = prepare(schema, read(chunk.events, *where), *where)
-                reports[number] += batch.report
-                begin = pieces[-1].end if pieces else 0
-                pieces.append(Piece(*where, begin, begin + batch.events))
-                found = np.full(batch.events, number)
-                if label is not None:
-                    found, classes = truth_of(chunk.events, label, schema, *where)
-                    reports[number] += Report(labels=classes)
-                truth.append(np.where(batch.unscored, -1, found))
-                yield batch
-
-    return table_of(batches(), schema), np.concatenate(truth), tuple(pieces), reports
+    read = read_table(schema, [sources], label, split, None if events is None else events.reader)
+    return TrainingSet(
+        module, read.table, read.truth, built, dim, read.reports[0], read.pieces, read.scored, read.numbers
+    )
 
 
 @dataclass(frozen=True)
@@ -221,18 +187,21 @@ class Labelled:
         return balanced
 
 
-def read_events(program: Path, files: Sequence[str | Path], options: Options, train: str | None = None) -> TrainingSet:
+def read_events(
+    program: Path, files: Sequence[str | Path], options: Options, train: str | None = None, split: Split | None = None
+) -> TrainingSet:
     """What training needs of ``files``. Raises as ``training_set``, and HQ0738 if no event is left."""
-    found = training_set(program, files, options, train)
+    found = training_set(program, files, options, train, split)
     if not (found.truth >= 0).any():
         raise HepqError([diag("HQ0738", found="; ".join([f"{len(found.truth):,} events", *odd(found.report)]))])
     return found
 
 
 def labelled(found: TrainingSet, recipe: Resolved) -> Labelled:
-    """The events that are used, a fraction of each class held out for validation.
+    """The events that are used, a fraction of each class, or what the split says, held out for validation.
 
-    Raises HepqError HQ0740 where fewer than two classes occur, HQ0741 for an unknown signal.
+    Raises HepqError HQ0738 where nothing is left to train on, HQ0740 where fewer than two classes occur, HQ0741 for an
+    unknown signal.
     """
     known = np.flatnonzero(found.truth >= 0)
     rng = np.random.default_rng([recipe.seed, SPLIT])
@@ -245,7 +214,13 @@ def labelled(found: TrainingSet, recipe: Resolved) -> Labelled:
         if sum(n > 0 for n in counts.values()) < 2:
             said = "; ".join([", ".join(f"{n} of {name}" for name, n in counts.items()), *odd(found.report)])
             raise HepqError([diag("HQ0740", model=found.built.plan.name, found=said)])
-    training, validation = _split(truth, recipe.validation, rng)
+    numbers, split = found.numbers, recipe.split
+    if numbers is not None and split is not None:
+        training, validation = divided(numbers[known], split.parts)
+    else:
+        training, validation = held_out(truth, recipe.validation, rng)
+    if not len(training):
+        raise HepqError([diag("HQ0738", found=f"{len(known):,} events, all of which `split = {split}` holds out")])
     parts = {"training": len(training), "validation": len(validation)}
     limit = found.report.events if recipe.events is None else min(recipe.events, found.report.events)
     report = replace(found.report, selected=limit, parts=parts)
@@ -272,18 +247,6 @@ def _signal(classes: Sequence[str], name: str | None) -> int:
         help = None if close else f"classes are: {', '.join(classes)}"
         raise HepqError([diag("HQ0741", name=name, near=close, help=help)])
     return len(classes) - 1 if name is None else classes.index(name)
-
-
-def _split(
-    truth: NDArray[np.int64], fraction: float, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Training and validation events; every class gives the same fraction, and at least one event to train on."""
-    held = []
-    for c in np.unique(truth):
-        mine = rng.permutation(np.flatnonzero(truth == c))
-        held.append(mine[: min(round(fraction * len(mine)), len(mine) - 1)])
-    validation = np.sort(np.concatenate(held))
-    return np.setdiff1d(np.arange(len(truth)), validation), validation
 
 
 def weight_words(built: Built) -> str | None:
