@@ -16,7 +16,7 @@ from hepq.compiler.ir.node import Node
 from hepq.core.circuits import Circuit
 from hepq.core.ops.row import Op
 from hepq.core.ops.rules import Rules
-from hepq.core.ops.table import BINARY, OPS, REDUCE, UNARY
+from hepq.core.ops.table import BINARY, OPS, REDUCE, SEGMENT, UNARY
 from hepq.core.source import Span
 from hepq.core.types import ONE, Dim, Type, Unit, merge_dims
 
@@ -84,6 +84,7 @@ def _init(v: Any) -> bool:
 _KINDS: dict[str, Kind] = {
     "dim": _is(Dim), "int": _is(int), "number": _is(int, float), "text": _is(str), "flag": _is(bool),
     "value": _is(bool, int, float), "init": _init, "dims": _dims, "dim of each": _along,
+    "flags": lambda v: isinstance(v, tuple) and all(isinstance(f, bool) for f in v),
     "two dims": lambda v: _dims(v) and len(v) == 2, "circuit": _is(Circuit), "dim or none": _is(Dim, type(None)),
     "observables": lambda v: isinstance(v, tuple) and len(v) > 0 and all(isinstance(terms, tuple) for terms in v),
 }  # fmt: skip
@@ -371,6 +372,85 @@ def _gather(operands: Sequence[Node], attrs: Attrs, declared: Type | None) -> Ty
     others = _without(x.type.dims, [_find(x.type, into)])
     _union([idx.type.dims, others])
     return x.type.with_dims((*idx.type.dims, *_without(others, idx.type.dims)))
+
+
+# --- rows of one dim in another
+
+
+@RULES("filter")
+def _filter(operands: Sequence[Node], attrs: Attrs, declared: Type | None) -> Type:
+    (mask,), dim, dst = operands, attrs["dim"], attrs["dst"]
+    _find(mask.type, dim)
+    require(len(mask.type.dims) == 1, f"a mask of {dim} is bool[{dim}], not {mask.type}")
+    _fewer(dst, dim)
+    return Type("index", (dst,), into=dim)
+
+
+@RULES("argsort")
+def _argsort(operands: Sequence[Node], attrs: Attrs, declared: Type | None) -> Type:
+    dim, dst = attrs["dim"], attrs["dst"]
+    require(len(attrs["descending"]) == len(operands), "descending says one thing of each key")
+    for key in operands:
+        _find(key.type, dim)
+        _elem(key, "real", "int", "bool")
+    if dst.key == dim.key:
+        require(_shape(dst) == _shape(dim), f"dim {dim} has two sizes")
+    elif dst.size is None:
+        _fewer(dst, dim)
+    others = _without(_union([key.type.dims for key in operands]), [dim])
+    return Type("index", (dst, *others), into=dim)
+
+
+@RULES("combinations")
+def _combinations(operands: Sequence[Node], attrs: Attrs, declared: Type | None) -> Type:
+    dim, dst, slot = attrs["dim"], attrs["dst"], attrs["slot"]
+    _find(operands[0].type, dim)
+    _static(slot)
+    require(dst.ragged, f"dim {dst} must be ragged")
+    return Type("index", (dst, slot), into=dim)
+
+
+@RULES("unite")
+def _unite(operands: Sequence[Node], attrs: Attrs, declared: Type | None) -> Type:
+    dims, dst = attrs["dims"], attrs["dst"]
+    require(len(dims) == len(operands), "one value over each dim")
+    for of, dim in zip(operands, dims, strict=True):
+        _find(of.type, dim)
+    require(dst.ragged, f"dim {dst} must be ragged")
+    require(0 <= attrs["part"] < len(dims), f"there are {len(dims)} dims")
+    return Type("index", (dst,), into=dims[attrs["part"]])
+
+
+@RULES("number")
+def _number(operands: Sequence[Node], attrs: Attrs, declared: Type | None) -> Type:
+    x, of = operands
+    _find(of.type, attrs["dim"])
+    require(x.type.unit.dimensionless, f"needs a number, not {x.type.unit}")
+    return Type("index", x.type.dims, into=attrs["dim"])
+
+
+def _fewer(dst: Dim, dim: Dim) -> None:
+    """Whether ``dst`` can hold some of ``dim``'s entries."""
+    require(dst.ragged and dst.name != dim.name, f"dim {dst} must be ragged, and another than {dim}")
+    require((dst.bound or 0) <= (dim.bound or dim.size or 0), f"dim {dst} may not have more entries than {dim}")
+
+
+@RULES("cumsum")
+def _cumsum(operands: Sequence[Node], attrs: Attrs, declared: Type | None) -> Type:
+    _find(operands[0].type, attrs["over"])
+    return operands[0].type
+
+
+@RULES(*SEGMENT)
+def _segment(operands: Sequence[Node], attrs: Attrs, declared: Type | None) -> Type:
+    x, idx = operands
+    into = idx.type.into
+    if idx.type.elem != "index" or into is None:
+        raise RuleError(f"second operand is {idx.type}, not an index")
+    require(bool(idx.type.dims), "an index of no dim")
+    for dim in idx.type.dims:
+        _find(x.type, dim)
+    return x.type.with_dims((into, *_without(x.type.dims, idx.type.dims)))
 
 
 @RULES("window")

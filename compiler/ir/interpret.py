@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from math import prod
 from typing import Any
 
@@ -18,7 +19,7 @@ from hepq.compiler.ir.matmul_dims import MatMul, positions
 from hepq.compiler.ir.node import Module, Node, topological
 from hepq.compiler.ir.state_vector import expectation, states
 from hepq.core.ops.rules import Rules
-from hepq.core.ops.table import IDENTITY, REDUCE
+from hepq.core.ops.table import IDENTITY, REDUCE, SEGMENT
 from hepq.core.types import Dim, Type
 from hepq.runtime.events.elementwise import NUMPY, to_int
 
@@ -71,15 +72,16 @@ def evaluate(
             if node not in values:
                 value = RULES[node.op](node, [values[o] for o in node.operands], context)
                 values[node] = context.convert(value, node.type)
+                context.note(node.type.dims, values[node].shape)
     return values
 
 
 @dataclass(frozen=True)
 class Context:
-    """One event: its inputs and the sizes of its ragged dims."""
+    """One event: its inputs and the sizes of its ragged dims, of those that operations make as they are made."""
 
     dtype: np.dtype[Any]
-    sizes: Mapping[str, int]
+    sizes: dict[str, int]
     inputs: Arrays
     weights: Arrays
 
@@ -88,6 +90,11 @@ class Context:
 
     def shape(self, dims: Iterable[Dim]) -> tuple[int, ...]:
         return tuple(self.size(d) for d in dims)
+
+    def note(self, dims: Sequence[Dim], shape: Sequence[int]) -> None:
+        for dim, n in zip(dims, shape, strict=True):
+            if dim.ragged:
+                self.sizes.setdefault(dim.name, n)
 
     def convert(self, value: Any, type: Type) -> Array:
         dtype = {"real": self.dtype, "bool": np.dtype(bool)}.get(type.elem, np.dtype(np.int64))
@@ -264,10 +271,80 @@ def _gather(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     shared = [d for d in others if i_node.type.dim(d)]
     rest = [d for d in others if not i_node.type.dim(d)]
     x = x.transpose(positions(x_node.type.dims, (into, *shared, *rest)))
-    # an extra last entry of zeros is what index -1 finds
-    x = np.concatenate([x, np.zeros((1, *x.shape[1:]), x.dtype)])
+    # an extra last entry is what index -1 finds
+    x = np.concatenate([x, np.full((1, *x.shape[1:]), -1 if x_node.type.elem == "index" else 0, x.dtype)])
     along = [_align(np.arange(ctx.size(d)), [d], i_node.type.dims) for d in shared]
     return x[(idx, *along)]
+
+
+@RULES("filter")
+def _filter(node: Node, args: Sequence[Array], ctx: Context) -> Any:
+    return np.flatnonzero(args[0])[: node["dst"].bound]
+
+
+@RULES("argsort")
+def _argsort(node: Node, args: Sequence[Array], ctx: Context) -> Any:
+    dim, dst, others = node["dim"], node["dst"], node.type.dims[1:]
+    n, shape = ctx.size(dim), ctx.shape(others)
+    keys = [np.broadcast_to(key, (n, *shape)) for key in _operands(node, args, (dim, *others))]
+    ranks = [_rank(key, down) for key, down in zip(keys, node["descending"], strict=True)]
+    order = np.lexsort([*ranks[::-1]], axis=0)
+    if dst.size is None:
+        return order[: None if dst.key == dim.key else dst.bound]
+    absent = np.full((dst.size, *shape), -1)
+    absent[:n] = order[: dst.size]
+    return absent
+
+
+def _rank(key: Array, descending: bool) -> Array:
+    """Whole numbers that ascend as ``key`` does, or descends; equal ones for equal ones, NaN last, along axis 0."""
+    ranks = np.empty(key.shape, np.int64)
+    for at in np.ndindex(key.shape[1:]):
+        column = key[(slice(None), *at)]
+        place = np.unique(column, return_inverse=True, equal_nan=True)[1]
+        ranks[(slice(None), *at)] = np.where(np.isnan(column), len(column), -place if descending else place)
+    return ranks
+
+
+@RULES("combinations")
+def _combinations(node: Node, args: Sequence[Array], ctx: Context) -> Any:
+    chosen = list(combinations(range(ctx.size(node["dim"])), node["slot"].size))
+    return np.array(chosen, np.int64).reshape(-1, node["slot"].size)[: node["dst"].bound]
+
+
+@RULES("unite")
+def _unite(node: Node, args: Sequence[Array], ctx: Context) -> Any:
+    sizes = [ctx.size(d) for d in node["dims"]]
+    parts = [np.arange(n) if i == node["part"] else np.full(n, -1) for i, n in enumerate(sizes)]
+    return np.concatenate(parts)[: node["dst"].bound]
+
+
+@RULES("number")
+def _number(node: Node, args: Sequence[Array], ctx: Context) -> Any:
+    x = args[0]
+    return np.where((x >= 0) & (x < ctx.size(node["dim"])), x, -1)
+
+
+@RULES("cumsum")
+def _cumsum(node: Node, args: Sequence[Array], ctx: Context) -> Any:
+    return np.cumsum(args[0], axis=_axis(node, node["over"]))
+
+
+@RULES(*SEGMENT)
+def _segment(node: Node, args: Sequence[Array], ctx: Context) -> Any:
+    (x, idx), (x_node, i_node) = args, node.operands
+    into, *others = node.type.dims
+    rows = x.transpose(positions(x_node.type.dims, (*i_node.type.dims, *others))).reshape(-1, *ctx.shape(others))
+    combine, start = {"segment_sum": (np.add, 0), "segment_max": (np.maximum, None), "segment_min": (np.minimum, None)}[
+        node.op
+    ]
+    out = np.zeros((ctx.size(into), *ctx.shape(others)), x.dtype)
+    seen = set() if start is None else set(range(len(out)))
+    for row, at in zip(rows, idx.ravel(), strict=True):
+        if at >= 0:
+            out[at] = combine(out[at], row) if at in seen else row
+            seen.add(at)
+    return out
 
 
 @RULES("window")

@@ -36,8 +36,31 @@ knn        knn (pos)                       over: the points' dim, coord: dims su
                                            points, nearest first; squared distance by differences; ties to the lower
                                            index. With fewer than k others, the rest is -1 ("zero") or the point
                                            ("self")
-gather     gather (x, idx)                 x's dim ``idx.type.into`` is looked up by idx; -1 gives 0. Result dims are
-                                           those of idx, then x's others; a dim in both is aligned by name
+gather     gather (x, idx)                 x's dim ``idx.type.into`` is looked up by idx; -1 gives 0, of an index -1.
+                                           Result dims are those of idx, then x's others; a dim in both is aligned by
+                                           name
+rows       filter (mask)                   dim, dst: index(dim)[dst]: the entries of dim where mask[dim] is true, in
+                                           order; no more than the first dst.bound
+           argsort (key0, …)               dim, dst, descending (one of each key): index(dim)[dst, keys' other dims]:
+                                           the entries of dim by key0, equal ones by key1, …, equal ones in order; NaN
+                                           is last either way. dst: dim itself; a ragged one, of the first dst.bound;
+                                           or a static one, -1 where there are no more
+           combinations (of)               dim, dst, slot: Dim(size k): index(dim)[dst, slot]: entries i < j < … of
+                                           dim, by i, then by j, …; of is any value over dim
+           unite (of0, of1, …)             dims, part, dst: index(dims[part])[dst]: dst has the entries of each dim in
+                                           turn; -1 at those of other dims. of: any value over each dim
+           number (x, of)                  dim: index(dim) of whole numbers; -1 where dim has no such entry. of: any
+                                           value over dim
+cumsum     cumsum (x)                      over: a dim; the sum of the entries up to each, itself too
+segment    segment_sum (x, idx)            x has idx's dims: its sum over them by the entry of ``idx.type.into`` that
+                                           idx names, [into, x's others]; -1 is left out. Of nothing: 0. into's size:
+                                           as elsewhere in the event
+           segment_max (x, idx)            x has idx's dims: its maximum over them by the entry of ``idx.type.into``
+                                           that idx names, [into, x's others]; -1 is left out. Of nothing: 0. into's
+                                           size: as elsewhere in the event
+           segment_min (x, idx)            x has idx's dims: its minimum over them by the entry of ``idx.type.into``
+                                           that idx names, [into, x's others]; -1 is left out. Of nothing: 0. into's
+                                           size: as elsewhere in the event
 window     window (x)                      dim, win: Dim(size w), stride, pad, dst: y[…, dst=t, …, win=j] = x[dim =
                                            t*stride + j - pad], 0 outside 0..n; win goes last
 training   batch_norm (x, w, b, mean, var) channel, eps, momentum: (x - mean) / sqrt(var + eps) * w + b; w, b, mean and
@@ -59,6 +82,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hepq.core.ops.table import ROWS
 from hepq.core.source import Span
 from hepq.core.types import Dim, Type
 
@@ -106,6 +130,12 @@ class Module:
                 if dim.ragged:
                     seen.setdefault(dim.base.key, dim.base)
         return tuple(seen.values())
+
+
+def made_by(node: Node) -> Dim | None:
+    """The ragged dim whose entries the operation ``node`` chooses."""
+    dim: Dim | None = node.attrs.get("dst") if node.op in ROWS else None  # type: ignore[assignment]
+    return None if dim is None or not dim.ragged or dim.key == node.type.into.key else dim.base  # type: ignore[union-attr]
 
 
 def topological(roots: Any) -> Iterator[Node]:

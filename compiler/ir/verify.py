@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hepq.compiler.ir.infer import RuleError, infer, same_dims
-from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.ir.node import Module, Node, made_by
+from hepq.core.ops.table import KNOWN
 from hepq.core.types import Dim, Type
 
 
@@ -108,15 +109,25 @@ def _params(module: Module) -> Iterator[str]:
 
 
 def _ragged(module: Module) -> Iterator[str]:
-    declared = {d.name: d for d in module.ragged_dims}
+    given = {d.name: d for d in module.ragged_dims}
+    made: dict[str, Dim] = {}
+    for node in module.walk():
+        dim = made_by(node)
+        if dim is not None:
+            made.setdefault(dim.name, dim)
+            if dim.name in given:
+                yield f"{_where(node)}: makes dim {dim}, which inputs have"
+    known = given | made
     seen: set[Dim] = set()
     for node in module.walk():
+        if node.op in KNOWN and isinstance(dim := node.attrs.get("dim"), Dim) and dim.name in made:
+            yield f"{_where(node)}: dim {dim} is made in the event"
         dims = [*node.type.dims, *(v for v in node.attrs.values() if isinstance(v, Dim))]
         for dim in (d.base for d in dims if d.ragged):
             if dim in seen:
                 continue
             seen.add(dim)
-            if dim.name not in declared:
+            if dim.name not in known:
                 yield f"{_where(node)}: no input has ragged dim {dim}"
-            elif declared[dim.name].bound != dim.bound:
-                yield f"{_where(node)}: ragged dim {dim} has bounds {declared[dim.name].bound} and {dim.bound}"
+            elif known[dim.name].bound != dim.bound:
+                yield f"{_where(node)}: ragged dim {dim} has bounds {known[dim.name].bound} and {dim.bound}"

@@ -119,9 +119,30 @@ _ROWS = (
        "\"zero\" | \"self\". index(over)[over, nbr]: the k nearest *other* points, nearest first; squared distance by "
        "differences; ties to the lower index. With fewer than k others, the rest is -1 (\"zero\") or the point "
        "(\"self\")"),
-    Op("gather", "gather", "x, idx", takes=_ANY,
-       doc="x's dim ``idx.type.into`` is looked up by idx; -1 gives 0. Result dims are those of idx, then x's others; "
+    Op("gather", "gather", "x, idx", takes=(*_ANY, "index"),
+       doc="x's dim ``idx.type.into`` is looked up by idx; -1 gives 0, of an index -1. Result dims are those of idx, then x's others; "
        "a dim in both is aligned by name"),
+    Op("filter", "rows", "mask", {"dim": "dim", "dst": "dim"}, takes=("bool",),
+       doc="dim, dst: index(dim)[dst]: the entries of dim where mask[dim] is true, in order; no more than the first "
+       "dst.bound"),
+    Op("argsort", "rows", "key0, …", {"dim": "dim", "dst": "dim", "descending": "flags"}, takes=_ANY,
+       doc="dim, dst, descending (one of each key): index(dim)[dst, keys' other dims]: the entries of dim by key0, equal "
+       "ones by key1, …, equal ones in order; NaN is last either way. dst: dim itself; a ragged one, of the first "
+       "dst.bound; or a static one, -1 where there are no more"),
+    Op("combinations", "rows", "of", {"dim": "dim", "dst": "dim", "slot": "dim"},
+       doc="dim, dst, slot: Dim(size k): index(dim)[dst, slot]: entries i < j < … of dim, by i, then by j, …; of is any "
+       "value over dim"),
+    Op("unite", "rows", "of0, of1, …", {"dims": "dim of each", "part": "int", "dst": "dim"},
+       doc="dims, part, dst: index(dims[part])[dst]: dst has the entries of each dim in turn; -1 at those of other dims. "
+       "of: any value over each dim"),
+    Op("number", "rows", "x, of", {"dim": "dim"}, takes=("int",),
+       doc="dim: index(dim) of whole numbers; -1 where dim has no such entry. of: any value over dim"),
+    Op("cumsum", "cumsum", "x", {"over": "dim"}, takes=_NUMBERS, coerce="number",
+       doc="over: a dim; the sum of the entries up to each, itself too"),
+    *(Op(f"segment_{name}", "segment", "x, idx", takes=_NUMBERS, coerce="number",
+         doc=f"x has idx's dims: its {what} over them by the entry of ``idx.type.into`` that idx names, [into, x's "
+         "others]; -1 is left out. Of nothing: 0. into's size: as elsewhere in the event")
+      for name, what in (("sum", "sum"), ("max", "maximum"), ("min", "minimum"))),
     Op("window", "window", "x", {"dim": "dim", "win": "dim", "stride": "int", "pad": "int", "dst": "dim"}, takes=_ANY,
        doc="dim, win: Dim(size w), stride, pad, dst: y[…, dst=t, …, win=j] = x[dim = t*stride + j - pad], 0 outside "
        "0..n; win goes last"),
@@ -165,6 +186,9 @@ SHAPE = _where(lambda op: op.group == "shape")
 ACCESS = _where(lambda op: op.name in SHAPE and op.arity == 1) | {"gather", "window"}
 #: names differ from the elementwise min and max: ``reduce_max``
 REDUCE = _where(lambda op: op.group == "reduce")
+#: which entries of one dim stand in another
+ROWS = _where(lambda op: op.group == "rows")
+SEGMENT = _where(lambda op: op.group == "segment")
 QUANTUM = _where(lambda op: op.group == "quantum")
 IDENTITY = _where(lambda op: op.identity)
 RANDOM = _where(lambda op: op.random)
