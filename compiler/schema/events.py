@@ -10,7 +10,7 @@ from hepq.compiler.ir.build import Built
 from hepq.compiler.ir.node import Module, Node, topological
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
-from hepq.core.ops.table import ELEMENTWISE
+from hepq.core.ops.table import ELEMENTWISE, KNOWN, SEGMENT
 from hepq.core.types import LORENTZ, Dim, Type
 from hepq.lang.declarations.dataset import BranchPlan, DatasetPlan, OrderPlan
 from hepq.lang.declarations.dataset_sources import SourcePlan
@@ -25,12 +25,21 @@ def read_inputs(module: Module) -> Module:
     """
     used = {id(n) for n in module.walk()}
     led = {d.name for i in module.inputs if id(i) in used for d in i.type.dims}
+    given = {d.name for d in module.ragged_dims}
     for node in module.walk():
-        if node.op in ("count", "iota") and node["dim"].ragged and node["dim"].name not in led:
-            counted = node["dim"].name
+        counted = _sized_by(node)
+        if counted in given - led:
             led.add(counted)
             used.add(next(id(i) for i in module.inputs if any(d.name == counted for d in i.type.dims)))
     return Module(module.name, tuple(i for i in module.inputs if id(i) in used), module.outputs)
+
+
+def _sized_by(node: Node) -> str:
+    """The dim whose number of entries ``node`` asks for without reading a value over it."""
+    if node.op in KNOWN and node.op != "const":
+        return str(node["dim"].name)
+    into = node.operands[1].type.into if node.op in SEGMENT else None
+    return "" if into is None else into.name
 
 
 def event_schema(built: Built | None, module: Module) -> m.EventSchema:
