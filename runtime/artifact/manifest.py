@@ -440,7 +440,7 @@ class Manifest(Described):
     def own_members(self) -> tuple[str, ...]:
         """Files of the artifact that code and circuits name."""
         code = () if self.code is None else (self.code.library, self.code.packed)
-        stage = () if self.stage is None else (self.stage.library, self.stage.description)
+        stage = () if self.stage is None else (self.stage.library, self.stage.description, self.stage.golden)
         return (*code, *stage, *(self.circuits.members if self.circuits else ()))
 
 

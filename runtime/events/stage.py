@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.core.errors import DataError
+from hepq.runtime.artifact.golden_events import GoldenEvents
 from hepq.runtime.artifact.manifest import Branch
 from hepq.runtime.artifact.stage import EventStage, StageBranch
-from hepq.runtime.engine.event_code import EventError, EventProgram
+from hepq.runtime.engine.event_code import EventError, EventProgram, EventResult
 from hepq.runtime.events.columns import Column, Raw, Staged, check_present, field_names, same_counts, unsupported
 from hepq.runtime.events.report import Entries
 
@@ -45,14 +46,20 @@ class Stage:
     def __call__(self, data: Any, where: str = "the events", first: int = 0) -> Raw:
         """Raises DataError as ``columns.collect``; HQ0845 for a reference to no entry, HQ0839 for lists that differ."""
         read = collected(self.of, data, where, first)
-        factors = {b.name: b.factor for b in self.of.branches}
         try:
-            made = self.program.run(read.columns, read.counts, factors, read.events)
+            made = self._run(read)
         except EventError as error:
-            raise DataError(
-                "HQ0844", f"event {first + error.event} of {where} cannot be made sense of", error.why
-            ) from error
+            title = f"event {first + error.event} of {where} cannot be made sense of"
+            raise DataError("HQ0844", title, error.why) from error
         return assembled(self.of, read.events, made.outputs, read.counts | made.counts)
+
+    def made(self, golden: GoldenEvents) -> Arrays:
+        """What the program makes of golden events."""
+        return self._run(Read(golden.events, golden.columns, golden.counts)).outputs
+
+    def _run(self, read: Read) -> EventResult:
+        factors = {b.name: b.factor for b in self.of.branches}
+        return self.program.run(read.columns, read.counts, factors, read.events)
 
 
 def collected(stage: EventStage, data: Any, where: str, first: int = 0) -> Read:

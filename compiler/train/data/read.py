@@ -59,8 +59,8 @@ def read_table(
     schema: EventSchema, samples: Sequence[Sequence[Source]], label: Label | None = None, split: Split | None = None,
     reader: Reader | None = None,
 ) -> Read:  # fmt: skip
-    """The events of some samples, or the entries of each that the model is applied to. The class is what ``label`` says,
-    else the number of the sample. ``reader``: what reads them, by default the branches themselves.
+    """The events of some samples, or the entries of each that the model is applied to. The class is what ``label``
+    says, else the number of the sample. ``reader``: what reads them, by default the branches themselves.
 
     Raises DataError for the files.
     """
