@@ -44,9 +44,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class Verification:
-    """``checks``: ``objects``, what the dataset makes of its golden events; ``golden``; for each declared invariance that
-    can be tried, ``permute(dim)`` and ``lorentz``; and ``circuit``, the probabilities that a native circuit gives against
-    its source's.
+    """``checks``: ``objects``, what the dataset makes of its golden events; ``golden``; for each declared invariance
+    that can be tried, ``permute(dim)`` and ``lorentz``; and ``circuit``, the probabilities that a native circuit gives
+    against its source's.
 
     Permuted and moved events, too, are compared with the reference. A difference is within tolerance if it is at
     most ``tolerance * max(1, |reference|)``; NaN equals NaN. Moved momenta are rounded to float32, so for ``lorentz``

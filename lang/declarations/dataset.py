@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from lark.tree import Meta
@@ -80,6 +81,16 @@ class DatasetPlan:
     names: dict[str, Value] = field(default_factory=dict)  #: all that it binds
     spans: dict[str, Span] = field(default_factory=dict)  #: where each input stands
     failed: set[str] = field(default_factory=set)
+
+    @property
+    def read(self) -> dict[str, Tensor]:
+        """What a model, or a training, is given of an event: branches; of a dataset with objects, what it makes."""
+        return self.inputs if self.objects else self.tensors
+
+    @property
+    def outside(self) -> Mapping[str, Value]:
+        """What a training may name."""
+        return self.inputs if self.objects else self.names
 
 
 def feeds(dataset: ast.DatasetDecl, model: ast.FnDecl) -> bool:

@@ -90,9 +90,9 @@ def elaborate_train(
         data = elaborate_dataset(ctx, _dataset(ctx, decl, module, dataset), module)
         label = data.label
         truth = {} if label is None else {label.name: _label(ctx, label.dim, label.name, decl.span)}
-        ctx.frames.append(Frame(module, locals=data.names | truth, owns_params=True))
+        ctx.frames.append(Frame(module, locals=dict(data.outside) | truth, owns_params=True))
         try:
-            train = _Train(decl, data, dict(data.tensors) | truth)
+            train = _Train(decl, data, dict(data.read) | truth)
             _model(ctx, train, module, statics, model)
             read = [_read(ctx, train, item) for item in decl.items]
             return _finished(ctx, train) if all(read) else None

@@ -79,7 +79,7 @@ def training_set(
     built = build_training_file(program, options, train)
     module = read_inputs(built.module)
     plan = built.plan.dataset
-    known = {} if plan is None else plan.inputs if plan.objects else plan.tensors
+    known = {} if plan is None else plan.read
     branches = tuple(n for n in module.inputs if n["name"] in known)
     schema = event_schema(built, Module(module.name, branches, module.outputs))
     if schema.dataset is None or (schema.dataset.label is None and built.training is None):
