@@ -107,7 +107,7 @@ def prepare(schema: EventSchema, raw: Raw, where: str = "the events", first: int
     report = Report(raw.events, truncated, dropped, blank, empty, entries=entries, not_numbers=found)
     if staged is not None:
         left = staged.read - sum(staged.left_out.values())
-        report = replace(report, events=staged.read, selected=left, left_out=staged.left_out)
+        report = replace(report, events=staged.read, selected=left, left_out=staged.left_out, each=staged.each)
         unscored |= ~staged.selected
     return Batch(raw.events, offsets, contents, rows, unscored, report)
 

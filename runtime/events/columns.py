@@ -41,7 +41,7 @@ class Staged:
 
     ``read``: how many. ``selected`` [rows]: which are not left out. ``left_out``: by each ``select``, of those that
     none before it left out. ``cuts``: of objects with a bound, their entries before and cut. ``rows`` [events]: how
-    many rows each event became, where the model is applied to each entry of a dim; else None.
+    many rows each event became, where the model is applied to each entry of a dim, ``each``; else None.
     """
 
     read: int
@@ -49,6 +49,7 @@ class Staged:
     left_out: Mapping[str, int]
     cuts: Mapping[str, Entries]
     rows: NDArray[np.int64] | None = None
+    each: str = ""
 
 
 class Reader(Protocol):

@@ -124,6 +124,7 @@ class Report:
     labels: Labels | None = None
     parts: Mapping[str, int] = field(default_factory=dict)
     metrics: tuple[Metrics, ...] = ()
+    each: str = ""
 
     def __post_init__(self) -> None:
         if self.selected < 0:  # all of them
@@ -141,7 +142,7 @@ class Report:
             self.selected + other.selected, _summed(self.left_out, other.left_out),
             self.nan_scores + other.nan_scores, entries,
             _merged((*self.not_numbers, *other.not_numbers)), labels, _summed(self.parts, other.parts),
-            (*self.metrics, *other.metrics),
+            (*self.metrics, *other.metrics), self.each or other.each,
         )  # fmt: skip
 
     def as_json(self) -> dict[str, Any]:
@@ -177,11 +178,11 @@ def words(report: Report) -> Iterable[str]:
     if report.parts.get("left out"):
         yield f"{report.parts['left out']:,} of {_events(report.selected)} left out: the kernel takes finite numbers"
     if report.empty:
-        yield f"{_events(report.empty)} without particles"
+        yield f"{_scored(report, report.empty)} without particles"
     if report.unscored:
-        yield f"{_events(report.unscored)} not scored, for NaN or infinity of their own or for want of particles"
+        yield f"{_scored(report, report.unscored)} not scored, for NaN or infinity of their own or for want of particles"
     if report.nan_scores:
-        yield f"{_events(report.nan_scores)} scored NaN though nothing that was read is NaN or infinite"
+        yield f"{_scored(report, report.nan_scores)} scored NaN though nothing that was read is NaN or infinite"
     for bad in report.not_numbers:
         yield f"NaN or infinity in {named(bad)}: {_events(bad.events)}, {bad.done}; first in {bad.place}"
     yield from label_words(report.labels)
@@ -236,6 +237,10 @@ def fewer(values: Mapping[str, int]) -> dict[str, int]:
 
 def _events(count: int) -> str:
     return f"{count:,} event" + ("" if count == 1 else "s")
+
+
+def _scored(report: Report, count: int) -> str:
+    return f"{count:,} of the {report.each}" if report.each else _events(count)
 
 
 def _summed(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:

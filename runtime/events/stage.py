@@ -194,7 +194,7 @@ def assembled(stage: EventStage, events: int, made: Arrays, counts: Arrays) -> R
     for dim in stage.owned:
         owner = np.repeat(starts, own[dim]) + made[OWNER + dim]
         lists[dim] = np.bincount(owner, minlength=total).astype(np.int64)
-    staged = Staged(events, np.repeat(selected, rows), left_out, cuts, rows)
+    staged = Staged(events, np.repeat(selected, rows), left_out, cuts, rows, stage.each)
     return Raw(total, lists, inputs, staged)
 
 

@@ -195,7 +195,9 @@ def test_bad_data_is_named(artifact: Path, column: str, value: Any, code: str, w
     assert words in str(found.value)
 
 
-TRAINING = JETS[: JETS.index("model M")] + """
+TRAINING = (
+    JETS[: JETS.index("model M")]
+    + """
 model M(x: real[part, feat], y: real[obs]) -> real {
   param w: real ~ 1
   return sum(x, over=[part, feat]) + w * sum(y, over=obs)
@@ -204,6 +206,7 @@ train T {
   loss = (M(x, y) - y[1])^2
 }
 """
+)
 
 
 def test_training_reads_what_predicting_does(artifact: Path, tmp_path: Path) -> None:
