@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hepq.compiler.ir.node import Module, Node
+from hepq.core.ops.table import KNOWN
 from hepq.lang.declarations.dataset import DatasetPlan
 
 #: outputs besides the model's inputs: of each ``select``; how many entries an object has before its bound cuts; which
@@ -23,8 +24,14 @@ def event_module(plan: DatasetPlan, model: Module) -> Module | None:
     outputs |= {SELECT + name: t.handle for name, t in plan.selects.items()}
     outputs |= {CUT + name: before.handle for name, (dim, before) in plan.cuts.items() if dim.name in dims}
     outputs |= {OWNER + name: t.handle for name, t in plan.owners.items() if name in dims}
-    return Module(plan.name, _read(outputs), outputs)
+    return Module(plan.name, _read(plan, outputs), outputs)
 
 
-def _read(outputs: Mapping[str, Node]) -> tuple[Node, ...]:
-    return tuple(n for n in Module("", (), outputs).walk() if n.op == "input")
+def _read(plan: DatasetPlan, outputs: Mapping[str, Node]) -> tuple[Node, ...]:
+    """Branches that ``outputs`` need; of dims that they only count, one of each."""
+    nodes = tuple(Module("", (), outputs).walk())
+    read = [n for n in nodes if n.op == "input"]
+    there = {d.name for n in read for d in n.type.dims}
+    for name in {n["dim"].name for n in nodes if n.op in KNOWN and "dim" in n.attrs} - there:
+        read += [t.handle for t in plan.tensors.values() if name in {d.name for d in t.type.dims if d.ragged}][:1]
+    return tuple(read)

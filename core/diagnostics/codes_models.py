@@ -27,8 +27,8 @@ MODELS = {
         'write `root("files/*.root", tree = "…")`',
     ),
     "HQ0605": Entry(
-        "label pattern `{pattern}` needs one `*`",
-        '`*` stands for the entry: `"label_*"` reads one branch per entry of the dim.',
+        "{what} pattern `{pattern}` needs one `*`",
+        '`*` stands for the entry of a label\'s dim, or for the field of a collection: `"label_*"`, `"Jet_*"`.',
         "write `*` where the entry's name stands",
     ),
     "HQ0606": Entry(
@@ -214,9 +214,9 @@ MODELS = {
         "declare the values that are missing, or use `p4(…)`",
     ),
     "HQ0664": Entry(
-        "{what} may be absent: not every event has `{name}`",
-        "A value is needed for every event; there is none where nothing was found, and no number stands for that.",
-        "guard it with `exists({name}) and …`, or say a value: `default(…, …)`",
+        "{what} may be absent: {why}",
+        "A value is needed each time; there is none where nothing was found, and no number stands for that.",
+        "guard it with `exists(…) and …`, or say a value: `default(…, …)`",
     ),
     "HQ0665": Entry(
         "expected {wanted}, found {found}",
@@ -229,7 +229,7 @@ MODELS = {
         "use values of its parent, or of what it is a part of",
     ),
     "HQ0667": Entry(
-        "nothing to default: {found} is always there",
+        "{found} is always there",
         "`default` and `exists` are of values that some events lack.",
         "use the value as it is",
     ),
@@ -252,5 +252,20 @@ MODELS = {
         "`{dim}` is not of a list in each `{each}`",
         "With `each {each}` the model sees one entry of it, and what is listed there.",
         "declare a collection of lists: `collection Constituent of {each} = … {{ … }}`",
+    ),
+    "HQ0672": Entry(
+        "`each {name}` stands once, before the inputs",
+        "A model is applied to each event, or to each entry of one collection; its inputs are made accordingly.",
+        "put it before the first `input`, and leave out another",
+    ),
+    "HQ0673": Entry(
+        "input `{name}` is over `{dim}`, of which there may be any number",
+        "A model is compiled for up to so many entries.",
+        "say how many there are at most: `object NAME <= 64 = …`",
+    ),
+    "HQ0674": Entry(
+        "`{name}` has no fields",
+        "Entries are counted by what is read of them.",
+        "declare what the file has: `pt: GeV`",
     ),
 }

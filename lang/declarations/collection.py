@@ -21,6 +21,7 @@ from hepq.lang.elaborate.signature import concrete_type
 from hepq.lang.elaborate.values import Objects, Value
 from hepq.lang.format.layout import Doc, group
 from hepq.lang.format.program import Formatter, wrapped
+from hepq.lang.modules import name_span
 from hepq.lang.syntax import ast
 from hepq.lang.syntax.build import Build, Children, attributed
 from hepq.lang.syntax.declaration import Declaration, register
@@ -39,20 +40,20 @@ def stored(ctx: Context, decl: Decl, module: str, read: Read) -> Stored:
     known = data.objects.get(id(decl))
     if isinstance(known, Stored):
         return known
-    data.names.add(decl.name)
-    dim = None if isinstance(decl, ast.RecordDecl) else Dim(decl.name, bound=NO_BOUND)
+    name = data.free_name(decl.name)
+    dim = None if isinstance(decl, ast.RecordDecl) else Dim(name, bound=NO_BOUND)
     fields: dict[str, Callable[[Context, Span], Value]] = {}
-    made = data.objects[id(decl)] = Stored(decl.name, dim, fields)
+    made = data.objects[id(decl)] = Stored(name, dim, fields, name_span(decl.span, decl.name))
     if isinstance(decl, ast.CollectionDecl) and decl.of is not None:
         parent = _objects(ctx, decl.of, module, decl.span)
         assert dim is not None
         made.parent = parent.name
-        fields[parent.name] = lambda ctx, span: _owner(ctx, decl, dim, parent, read, span)
+        fields[parent.name] = lambda ctx, span: _owner(ctx, name, dim, parent, read, span)
     for item in decl.fields:
-        for name, branch in item.branches:
-            if name in fields:
-                ctx.error("HQ0603", item.span, name=f"{decl.name}.{name}")
-            fields[name] = _reader(decl, item, name, _in_file(decl, name, branch), dim, module, read)
+        for called, branch in item.branches:
+            if called in fields:
+                ctx.error("HQ0603", item.span, name=f"{decl.name}.{called}")
+            fields[called] = _reader(item, f"{name}.{called}", _in_file(decl, called, branch), dim, module, read)
     return made
 
 
@@ -61,7 +62,7 @@ def _in_file(decl: Decl, name: str, branch: str | None) -> str:
 
 
 def _reader(
-    decl: Decl, item: ast.FieldItem, name: str, branch: str, dim: Dim | None, module: str, read: Read
+    item: ast.FieldItem, name: str, branch: str, dim: Dim | None, module: str, read: Read
 ) -> Callable[[Context, Span], Value]:
     def field(ctx: Context, span: Span) -> Value:
         ctx.frames.append(Frame(module))
@@ -70,8 +71,8 @@ def _reader(
         finally:
             ctx.frames.pop()
         unit, factor = written_unit(item.type)
-        values = read(ctx, BranchPlan(f"{decl.name}.{name}", branch, t, unit, factor), span)
-        return values if target is None else View(target.name, dim, target, values, optional=True)
+        values = read(ctx, BranchPlan(name, branch, t, unit, factor), span)
+        return values if target is None else View(name, dim, target, values, optional=True)
 
     return field
 
@@ -80,8 +81,8 @@ def _field_type(ctx: Context, t: ast.TypeExpr, dim: Dim | None, module: str) -> 
     """Of a field over ``dim``; and what it numbers."""
     target = None
     if t.name == "index":
-        if t.of is None:
-            ctx.error("HQ0669", t.span)
+        _check_index(ctx, t)
+        assert t.of is not None
         target = _objects(ctx, t.of, module, t.span)
         own = Type("index", (), into=target.dim)
     else:
@@ -89,6 +90,13 @@ def _field_type(ctx: Context, t: ast.TypeExpr, dim: Dim | None, module: str) -> 
     if own.elem not in ("real", "int", "bool", "index") or t.name == "p4" or any(d.size is None for d in own.dims):
         ctx.error("HQ0611", t.span, found=own)
     return Type(own.elem, (*([dim] if dim else []), *own.dims), own.unit, own.into), target
+
+
+def _check_index(ctx: Context, t: ast.TypeExpr) -> None:
+    if t.of is None:
+        ctx.error("HQ0669", t.span)
+    if t.dims or t.rest or t.power != 1:
+        ctx.error("HQ0307", t.span, name=t.span.text, help=f"each entry has one: `index of {t.of}`")
 
 
 def _objects(ctx: Context, name: str, module: str, span: Span) -> Objects:
@@ -103,11 +111,11 @@ def _objects(ctx: Context, name: str, module: str, span: Span) -> Objects:
     return found
 
 
-def _owner(ctx: Context, decl: ast.CollectionDecl, dim: Dim, parent: Objects, read: Read, span: Span) -> View:
+def _owner(ctx: Context, name: str, dim: Dim, parent: Objects, read: Read, span: Span) -> View:
     """Which entry of its parent each entry is in the list of."""
     assert parent.dim is not None
     t = Type("index", (dim,), into=parent.dim)
-    owner = BranchPlan(f"{decl.name}.{parent.name}", "", t, "1", 1.0, parent.name)
+    owner = BranchPlan(f"{name}.{parent.name}", "", t, "1", 1.0, parent.name)
     return View(parent.name, dim, parent, read(ctx, owner, span))
 
 
@@ -123,17 +131,35 @@ def _check(ctx: Context, decl: Decl, module: str) -> None:
         if target is None or not isinstance(target.decl, ast.CollectionDecl):
             collections = [n for n, b in scope.items() if isinstance(b.decl, ast.CollectionDecl)]
             ctx.error("HQ0661", span, found=f"`{name}`", near=near(name, collections))
+    if isinstance(decl, ast.CollectionDecl):
+        _check_nested(ctx, decl, module)
     if decl.pattern is not None and decl.pattern.count("*") != 1:
-        ctx.error("HQ0605", decl.span, pattern=decl.pattern)
+        help = "write `*` where the field's name stands: `\"Jet_*\"`"
+        ctx.error("HQ0605", name_span(decl.span, decl.name), what="name", pattern=decl.pattern, help=help)
+    if not decl.fields:
+        ctx.error("HQ0674", name_span(decl.span, decl.name), name=decl.name)
     for item in decl.fields:
         if item.type.name != "index":
             _field_type(ctx, item.type, None, module)
-        elif item.type.of is None:
-            ctx.error("HQ0669", item.type.span)
+        else:
+            _check_index(ctx, item.type)
         for name, _ in item.branches:
             if name in names:
                 ctx.error("HQ0603", item.span, Label(names[name], "first here"), name=f"{decl.name}.{name}")
             names[name] = item.span
+
+
+def _check_nested(ctx: Context, decl: ast.CollectionDecl, module: str) -> None:
+    """Lists in lists end somewhere."""
+    above: list[ast.CollectionDecl] = []
+    at: ast.Decl | None = decl
+    while isinstance(at, ast.CollectionDecl) and at not in above:
+        above.append(at)
+        binding = ctx.program.modules[module].scope.get(at.of or "")
+        at, module = (None, module) if binding is None else (binding.decl, binding.module)
+    if at is decl:
+        help = "leave out `of`, or name the collection that has such a list in each entry"
+        ctx.error("HQ0411", name_span(decl.span, decl.name), name=decl.name, help=help)
 
 
 def _field_item(b: Build, meta: Meta, c: Children) -> ast.FieldItem:

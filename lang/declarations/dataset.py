@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from lark.tree import Meta
 
+from hepq.core.diagnostics.diagnostic import Label
 from hepq.core.source import Span
-from hepq.core.types import Dim, Type
+from hepq.core.types import LORENTZ, Dim, Type
 from hepq.lang.declarations.collection import stored
 from hepq.lang.declarations.dataset_sources import SourcePlan, elaborate_source
 from hepq.lang.elaborate import presence, selection
@@ -20,7 +22,9 @@ from hepq.lang.elaborate.calls import bind
 from hepq.lang.elaborate.context import Context, Frame, Reported
 from hepq.lang.elaborate.event import Data
 from hepq.lang.elaborate.names import lookup_dim, static_int
-from hepq.lang.elaborate.signature import annotate, concrete_type
+from hepq.lang.elaborate.objects import NO_BOUND, Stored
+from hepq.lang.elaborate.phrasing import extent
+from hepq.lang.elaborate.signature import COMPONENT_HELP, annotate, concrete_type
 from hepq.lang.elaborate.values import UNKNOWN, Objects, Value
 from hepq.lang.format.layout import SPACE, Doc, group, nest
 from hepq.lang.format.program import Formatter, wrapped
@@ -115,6 +119,7 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
                 if isinstance(item, ast.BranchItem):
                     names = tuple(n for n, _ in item.branches)
                 ctx.frame.locals.update(dict.fromkeys(names, UNKNOWN))
+        _count(ctx, plan)
         if not any(isinstance(item, ast.SourceItem) for item in decl.items):
             ctx.error("HQ0602", name_span(decl.span, decl.name), name=decl.name)
     finally:
@@ -132,6 +137,15 @@ def _has_objects(ctx: Context, decl: ast.DatasetDecl, module: str) -> bool:
 
 def _collection(ctx: Context, plan: DatasetPlan, decl: ast.CollectionDecl | ast.RecordDecl, module: str) -> Objects:
     return stored(ctx, decl, module, lambda ctx, branch, span: _read(ctx, plan, branch, span))
+
+
+def _count(ctx: Context, plan: DatasetPlan) -> None:
+    """Read something of each collection that is used, so that its entries can be counted."""
+    read = {d.key for t in plan.tensors.values() for d in t.type.dims}
+    for made in list(selection.data(ctx).objects.values()):
+        if isinstance(made, Stored) and made.dim is not None and made.dim.key not in read:
+            with suppress(Reported):
+                made.field(ctx, next(n for n in made.fields if n != made.parent), made.span)
 
 
 def _read(ctx: Context, plan: DatasetPlan, branch: BranchPlan, span: Span) -> Tensor:
@@ -157,6 +171,8 @@ def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
             _policy(ctx, plan, item)
         case ast.InputItem():
             value = ctx.value(item.value)
+            if plan.objects and isinstance(value, Tensor | Objects):
+                value = presence.single(ctx, ctx.tensor(value, item.value.span), item.value.span)
             if item.type is not None:
                 value = annotate(ctx, value, item.type, item.value.span, f"input `{item.name}`")
             tensor = presence.required(ctx, ctx.tensor(value, item.value.span), item.value.span, f"input `{item.name}`")
@@ -188,12 +204,39 @@ def _branches(ctx: Context, plan: DatasetPlan, item: ast.BranchItem) -> None:
         if name in plan.branches:
             ctx.error("HQ0603", item.span, name=name)
         plan.branches[name] = BranchPlan(name, branch, t, unit, factor)
+        for dim in ragged:
+            _not_object(ctx, dim, item)
         plan.tensors[name] = ctx.frame.locals[name] = ctx.emit("input", (), t, item.span, name=name)
 
 
+def _not_object(ctx: Context, dim: Dim, item: ast.BranchItem) -> None:
+    """Note the ragged dim of branches, which objects may not have."""
+    data = selection.data(ctx)
+    if dim.name in data.names:
+        ctx.error("HQ0102", item.type.span, name=dim.name, help="give the objects another name")
+    data.branches.add(dim.name)
+
+
+def _free(ctx: Context, item: ast.ObjectItem) -> None:
+    """Objects have a name of their own; or that of a dim of the same bound, which they are then."""
+    binding = ctx.program.modules[ctx.frame.module].scope.get(item.name)
+    decl = None if binding is None else binding.decl
+    taken = isinstance(decl, ast.CollectionDecl | ast.RecordDecl) or item.name in selection.data(ctx).branches
+    if taken or item.name in ctx.frame.locals:
+        labels = [] if decl is None else [Label(name_span(decl.span, item.name), "first here")]
+        ctx.error("HQ0102", item.span, *labels, name=item.name)
+    if isinstance(decl, ast.DimDecl):
+        dim = lookup_dim(ctx, ast.Name(item.name, span=item.span))
+        bound = None if item.bound is None else _most(ctx, item.bound)
+        if isinstance(dim, Dim) and not dim.open and dim.bound != bound:
+            help = f"write `object {item.name} <= {dim.bound} = …`, or give one of them another name"
+            ctx.error("HQ0203", item.span, Label(name_span(decl.span, item.name), "declared here"), dim=dim,
+                      left="of any number" if bound is None else f"up to {bound}", right=extent(dim),
+                      help=help if dim.ragged else None)  # fmt: skip
+
+
 def _object(ctx: Context, plan: DatasetPlan, item: ast.ObjectItem) -> Objects:
-    if item.name in ctx.frame.locals:
-        ctx.error("HQ0102", item.span, name=item.name)
+    _free(ctx, item)
     data = selection.data(ctx)
     data.naming = item.name if item.where is None and not item.keys and item.take is None else f"{item.name}_all"
     try:
@@ -233,8 +276,23 @@ def _mask(ctx: Context, base: Objects, e: ast.Expr) -> Tensor:
     dim = selection.dim_of(ctx, base, e.span)
     x = presence.required(ctx, ctx.tensor(ctx.value(e), e.span), e.span, f"`where` of `{base.name}`")
     if x.type.elem != "bool" or any(d.key != dim.key for d in x.type.dims):
-        ctx.error("HQ0670", e.span, what="where", wanted=f"bool[{dim}]", found=x.type)
+        ctx.error("HQ0670", e.span, what="where", wanted=f"a truth value of each `{dim}`", found=x.type,
+                  help=_decide(x, [dim]))  # fmt: skip
     return x if x.type.dims else _spread(ctx, x, dim, e.span)
+
+
+def _decide(x: Tensor, dims: Sequence[Dim], *, number: bool = False) -> str | None:
+    """What to write for one value of each entry of ``dims``."""
+    if LORENTZ in x.type.dims:
+        return COMPONENT_HELP
+    keys = {d.key for d in dims}
+    others = ", ".join(str(d) for d in x.type.dims if d.key not in keys)
+    if others:
+        over = f"[{others}]" if "," in others else others
+        return f"reduce over the other dims: `{'sum' if number else 'any'}(…, over={over})`"
+    if not number and x.type.elem != "bool":
+        return "compare it with something: `… > 0`"
+    return f"use a value that differs between entries of `{dims[0]}`" if dims else None
 
 
 def _spread(ctx: Context, x: Tensor, dim: Dim, span: Span) -> Tensor:
@@ -248,7 +306,8 @@ def _key(ctx: Context, base: Objects, key: ast.Key) -> selection.Key:
         ctx, ctx.tensor(ctx.value(key.value), key.value.span), key.value.span, f"`by` of `{base.name}`"
     )
     if [d.key for d in x.type.dims] != [dim.key] or x.type.elem == "index":
-        ctx.error("HQ0670", key.value.span, what="by", wanted=f"one number of each `{dim}`", found=x.type)
+        ctx.error("HQ0670", key.value.span, what="by", wanted=f"one number of each `{dim}`", found=x.type,
+                  help=_decide(x, [dim], number=True))  # fmt: skip
     return x, key.descending
 
 
@@ -265,12 +324,15 @@ def _select(ctx: Context, plan: DatasetPlan, item: ast.SelectItem) -> Tensor:
     given = ctx.tensor(ctx.value(item.value), item.value.span)
     x = presence.required(ctx, given, item.value.span, f"`select {item.name}`")
     if x.type.elem != "bool" or x.type.dims:
-        ctx.error("HQ0670", item.value.span, what="select", wanted="one truth value of the event", found=x.type)
+        ctx.error("HQ0670", item.value.span, what="select", wanted="one truth value of the event", found=x.type,
+                  help=_decide(x, []))  # fmt: skip
     selection.data(ctx).facts |= given.says
     return x
 
 
 def _each(ctx: Context, plan: DatasetPlan, item: ast.EachItem) -> Dim:
+    if plan.each is not None or plan.inputs:
+        ctx.error("HQ0672", item.span, name=item.name)
     found = selection.objects(ctx, ctx.value(ast.Name(item.name, span=item.span)), item.span)
     return selection.dim_of(ctx, found, item.span)
 
@@ -292,9 +354,18 @@ def _handed(ctx: Context, plan: DatasetPlan, item: ast.InputItem, made: Tensor) 
                 dims[i] = replace(dim, bound=data.most.get(dim.key, dim.bound))
     plan.made[item.name] = made
     t = made.type.with_dims(dims)
+    for dim in dims:
+        if dim.bound == NO_BOUND:
+            ctx.error("HQ0673", item.span, name=item.name, dim=dim, help=_bounded(plan, dim))
     if sum(d.ragged for d in made.type.dims) > 1 or t.elem == "index":
         ctx.error("HQ0611", item.span, found=t)
     return ctx.emit("input", (), t, item.span, name=item.name)
+
+
+def _bounded(plan: DatasetPlan, dim: Dim) -> str:
+    if plan.each is not None:
+        return f"say how many each `{plan.each}` has at most: `object NAME = {dim} … take 64`"
+    return f"say how many there are at most: `object NAME <= 64 = {dim} …`"
 
 
 def _owner(ctx: Context, plan: DatasetPlan, dim: Dim, item: ast.InputItem) -> Tensor:
@@ -321,7 +392,7 @@ def _order(ctx: Context, item: ast.OrderItem) -> OrderPlan:
     dim = lookup_dim(ctx, ast.Name(item.dim, span=item.span))
     if not isinstance(dim, Dim) or not dim.ragged:
         ctx.error("HQ0609", item.span, dim=item.dim)
-    key = ctx.tensor(ctx.value(item.key), item.key.span)
+    key = presence.required(ctx, ctx.tensor(ctx.value(item.key), item.key.span), item.key.span, f"`by` of `{dim}`")
     if [d.key for d in key.type.dims] != [dim.key] or key.type.elem == "index":
         ctx.error("HQ0610", item.key.span, dim=dim, found=key.type)
     return OrderPlan(dim, key, item.descending)
@@ -342,7 +413,7 @@ def _label(ctx: Context, item: ast.LabelItem) -> LabelPlan:
     if not isinstance(dim, Dim) or not dim.entries:
         ctx.error("HQ0606", item.span, dim=item.dim, name=item.name)
     if item.pattern.count("*") > 1:
-        ctx.error("HQ0605", item.span, pattern=item.pattern)
+        ctx.error("HQ0605", item.span, what="label", pattern=item.pattern)
     if "*" not in item.pattern:
         return LabelPlan(item.name, dim, (item.pattern,))
     return LabelPlan(item.name, dim, tuple(item.pattern.replace("*", e) for e in dim.entries))

@@ -95,6 +95,8 @@ def lookup_dim(ctx: Context, e: ast.Name) -> Value:
         return value
     if is_whole(value):
         value = anonymous(value)
+    if isinstance(value, Objects) and value.dim is not None:
+        value = value.dim
     if not isinstance(value, Dim):
         copied = isinstance(value, Tensor) and value.type.dims
         help = f"to copy a value, name its dim: `prime({base}, {copied[0]})`" if copied else None

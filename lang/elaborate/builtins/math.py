@@ -90,6 +90,10 @@ def _elementwise(ctx: Context, op: str, items: Sequence[tuple[Value, Span]], spa
     return out
 
 
+#: reductions that mean nothing over no entry
+_OF_NOTHING = ("min", "max", "mean")
+
+
 @unread(" ".join(op.removeprefix("reduce_") for op in OPS if op in REDUCE))
 def _reduce(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
     """``sum(x, over=part)``; ``min`` and ``max`` of several values are elementwise."""
@@ -97,9 +101,10 @@ def _reduce(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
     if fn.name in ("min", "max") and len(positional) > 1 and not any(arg.name == "over" for arg in args):
         a = read(ctx, fn, args, span, [], variadic=True)
         return _elementwise(ctx, fn.name, a.rest, span)
-    a = read(ctx, fn, args, span, ["x", "over", "empty"], dims=["over"])
+    nothing = ["empty"] if fn.name in _OF_NOTHING else []
+    a = read(ctx, fn, args, span, ["x", "over", *nothing], dims=["over"])
     x = a.tensor("x")
-    if "over" not in a:
+    if "over" not in a or a.value("over") == ():
         ctx.error("HQ0423", span, name=fn.name, found=x.type, help=reduce_help(fn.name, a.where("x").text, x.type))
     over = tuple(in_tensor(ctx, d, x, a.where("over")) for d in a.dims("over"))
     if LORENTZ in over or (LORENTZ in x.type.dims and fn.name not in ("sum", "mean")):
@@ -114,7 +119,7 @@ def _reduce(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
         elem = "real"
     t = Type(elem, tuple(d for d in x.type.dims if d.key not in keys), x.type.unit)
     reduced = ctx.emit(f"reduce_{fn.name}", [x], t, span, over=over)
-    return _of_nothing(ctx, reduced, over, a) if fn.name in ("min", "max", "mean") else reduced
+    return _of_nothing(ctx, reduced, over, a) if fn.name in _OF_NOTHING else reduced
 
 
 def _of_nothing(ctx: Context, reduced: Tensor, over: Sequence[Dim], a: Arguments) -> Tensor:
@@ -131,9 +136,8 @@ def _of_nothing(ctx: Context, reduced: Tensor, over: Sequence[Dim], a: Arguments
         return arithmetic.where(ctx, there, reduced, a.value("empty"), *spans)
     if ctx.data is not None:
         for dim in ragged:
-            reduced = presence.needing(
-                reduced, Fact(str(dim), dim.key), presence.at_least(ctx, dim, 1, a.span)
-            )  # fmt: skip
+            fact = Fact(dim.name, dim.name)
+            reduced = presence.needing(reduced, fact, presence.at_least(ctx, dim, 1, a.span))
     return reduced
 
 
