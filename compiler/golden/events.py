@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,8 @@ def check_files(schema: EventSchema, folder: Path) -> None:
 
     Names are relative to ``folder``; nothing is fetched from elsewhere. Raises DataError HQ0802 to HQ0807.
     """
-    branches = [column.branch for column in schema.columns]
     for source in event_files.own(schema.dataset, folder, absent=True) if schema.dataset else ():
-        collect(schema, event_files.none_of(source, branches), str(source))
+        collect(schema, event_files.none_of(source, schema.branches(source.branches)), str(source))
 
 
 def candidates(
@@ -53,24 +52,14 @@ def _each(manifest: Described, batches: Iterable[Raw]) -> Iterator[Raw]:
     return (_event(manifest, raw, i) for raw in batches for i in range(raw.events))
 
 
-def join(manifest: Described, events: Sequence[Raw]) -> Raw:
-    if not events:
-        empty = {c.name: np.zeros((0, *manifest.static_shape(c.dims)), np.float32) for c in manifest.columns}
-        return Raw(0, {d.name: np.zeros(0, np.int64) for d in manifest.ragged}, empty)
-    counts = {k: np.concatenate([e.counts[k] for e in events]) for k in events[0].counts}
-    contents = {k: np.concatenate([e.contents[k] for e in events]) for k in events[0].contents}
-    return Raw(len(events), counts, contents)
-
-
 def _from_files(manifest: Described, data: Path | None, folder: Path) -> Iterator[Raw]:
     dataset = manifest.dataset
-    branches = [c.branch for c in manifest.columns]
     sources = event_files.own(dataset, folder, absent=True) if dataset else []
     if data is not None:
         sources = event_files.find(data, dataset.reading if dataset else None)
     for source in sources:
         if source.events:
-            for chunk in event_files.iterate(source, branches, BATCH):
+            for chunk in event_files.iterate(source, manifest.branches(source.branches), BATCH):
                 yield collect(manifest, chunk.events, str(source))
 
 

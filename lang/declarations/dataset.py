@@ -3,12 +3,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from lark.tree import Meta
 
 from hepq.core.source import Span
-from hepq.core.types import UNITS, Dim, Type
+from hepq.core.types import UNITS, Dim, Type, Unit
+from hepq.lang.declarations.dataset_labels import (
+    LabelPlan,
+    check_sources,
+    elaborate_label,
+    label_entry,
+    label_item,
+    label_rules,
+    label_written,
+)
 from hepq.lang.declarations.dataset_sources import SourcePlan, elaborate_source
 from hepq.lang.elaborate.attributes import check_attributes
 from hepq.lang.elaborate.builder import Tensor
@@ -16,7 +26,7 @@ from hepq.lang.elaborate.calls import bind
 from hepq.lang.elaborate.context import Context, Frame, Reported
 from hepq.lang.elaborate.names import lookup_dim
 from hepq.lang.elaborate.signature import annotate, concrete_type
-from hepq.lang.elaborate.values import UNKNOWN, Value
+from hepq.lang.elaborate.values import UNKNOWN, Quantity, Value, describe, is_number, is_whole
 from hepq.lang.format.layout import Doc, group
 from hepq.lang.format.program import Formatter, wrapped
 from hepq.lang.modules import name_span
@@ -33,13 +43,14 @@ POLICIES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class BranchPlan:
-    """``factor`` takes the file's numbers to base units (GeV, mm, ns, rad)."""
+    """``factor`` takes the file's numbers to base units (GeV, mm, ns, rad). ``default``: in those of the file."""
 
     name: str
     branch: str
     type: Type
     unit: str
     factor: float
+    default: float | None = None
 
 
 @dataclass(frozen=True)
@@ -47,15 +58,6 @@ class OrderPlan:
     dim: Dim
     key: Tensor
     descending: bool
-
-
-@dataclass(frozen=True)
-class LabelPlan:
-    """``branches``: one truth value per entry of ``dim``, or one branch that numbers the entry."""
-
-    name: str
-    dim: Dim
-    branches: tuple[str, ...]
 
 
 @dataclass
@@ -96,6 +98,8 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
                 ctx.frame.locals.update(dict.fromkeys(names, UNKNOWN))
         if not any(isinstance(item, ast.SourceItem) for item in decl.items):
             ctx.error("HQ0602", name_span(decl.span, decl.name), name=decl.name)
+        if plan.label is not None and plan.label.by_source:
+            check_sources(ctx, plan.label, plan.sources)
     finally:
         plan.names = ctx.frames.pop().locals
     return plan
@@ -124,7 +128,7 @@ def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
             plan.inputs[item.name] = ctx.frame.locals[item.name] = tensor
             plan.spans[item.name] = item.span
         case ast.LabelItem():
-            plan.label = _label(ctx, item)
+            plan.label = elaborate_label(ctx, item)
         case ast.Bind():
             bind(ctx, item)
 
@@ -141,11 +145,22 @@ def _branches(ctx: Context, plan: DatasetPlan, item: ast.BranchItem) -> None:
         unit = unit if item.type.power == 1 else f"{unit}^{item.type.power}"
     else:
         unit = "1"
+    default = None if item.default is None else _default(ctx, item.default, t) / factor
     for name, branch in item.branches:
         if name in plan.branches:
             ctx.error("HQ0603", item.span, name=name)
-        plan.branches[name] = BranchPlan(name, branch, t, unit, factor)
+        plan.branches[name] = BranchPlan(name, branch, t, unit, factor, default)
         plan.tensors[name] = ctx.frame.locals[name] = ctx.emit("input", (), t, item.span, name=name)
+
+
+def _default(ctx: Context, e: ast.Expr, t: Type) -> float:
+    """In base units: a static number of the branch's type and unit."""
+    value = ctx.value(e)
+    number, unit = (value.value, value.unit) if isinstance(value, Quantity) else (value, Unit())
+    fits = {"bool": isinstance(value, bool), "int": is_whole(value)}.get(t.elem, is_number(number))
+    if not fits or unit != t.unit or not math.isfinite(number):
+        ctx.error("HQ0615", e.span, found=describe(value), wanted=t.with_dims(()))
+    return float(number)
 
 
 def _branch_help(name: str, t: Type) -> str | None:
@@ -175,17 +190,6 @@ def _policy(ctx: Context, plan: DatasetPlan, item: ast.PolicyItem) -> None:
     plan.policy[item.name] = value
 
 
-def _label(ctx: Context, item: ast.LabelItem) -> LabelPlan:
-    dim = lookup_dim(ctx, ast.Name(item.dim, span=item.span))
-    if not isinstance(dim, Dim) or not dim.entries:
-        ctx.error("HQ0606", item.span, dim=item.dim, name=item.name)
-    if item.pattern.count("*") > 1:
-        ctx.error("HQ0605", item.span, pattern=item.pattern)
-    if "*" not in item.pattern:
-        return LabelPlan(item.name, dim, (item.pattern,))
-    return LabelPlan(item.name, dim, tuple(item.pattern.replace("*", e) for e in dim.entries))
-
-
 def _check(ctx: Context, decl: ast.DatasetDecl, module: str) -> None:
     check_attributes(ctx, decl.attrs)
     elaborate_dataset(ctx, decl, module)
@@ -197,7 +201,7 @@ def _order_item(b: Build, meta: Meta, c: Children) -> ast.OrderItem:
 
 
 def _branch_item(b: Build, meta: Meta, c: Children) -> ast.BranchItem:
-    return ast.BranchItem(tuple(c[:-1]), c[-1], span=b.span(meta))
+    return ast.BranchItem(tuple(c[:-2]), *c[-2:], span=b.span(meta))
 
 
 def _branch_name(b: Build, meta: Meta, c: Children) -> tuple[str, str]:
@@ -207,7 +211,8 @@ def _branch_name(b: Build, meta: Meta, c: Children) -> tuple[str, str]:
 
 def _branch_written(f: Formatter, item: ast.BranchItem) -> Doc:
     names = [n if n == branch else f'{n} = "{branch}"' for n, branch in item.branches]
-    return group(wrapped("branch ", names), ": ", f.type(item.type))
+    default = [] if item.default is None else [" else ", f.expr(item.default)]
+    return group(wrapped("branch ", names), ": ", f.type(item.type), *default)
 
 
 register(
@@ -223,7 +228,9 @@ register(
             "order": _order_item,
             "policy": node(ast.PolicyItem),
             "input": node(ast.InputItem),
-            "label": node(ast.LabelItem),
+            "label": label_item,
+            "label_rules": label_rules,
+            "label_entry": label_entry,
         },
         written={
             ast.DatasetDecl: lambda f, d: f.braced(d, f"dataset {d.name} ", d.items),
@@ -232,7 +239,7 @@ register(
             ast.OrderItem: lambda f, i: group(f"order {i.dim} by ", f.expr(i.key), " desc" if i.descending else ""),
             ast.PolicyItem: lambda f, i: group(f"policy {i.name} = ", f.expr(i.value)),
             ast.InputItem: lambda f, i: group(f"input {i.name}", *f.typed(i.type), " = ", f.expr(i.value)),
-            ast.LabelItem: lambda f, i: f'label {i.name}: {i.dim} = "{i.pattern}"',
+            ast.LabelItem: label_written,
         },
         check=_check,
         tall=lambda d: True,

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import awkward as ak
@@ -26,6 +26,7 @@ class Raw:
     events: int
     counts: dict[str, NDArray[np.int64]]
     contents: dict[str, NDArray[Any]]
+    lacking: Mapping[str, int] = field(default_factory=dict)  #: branch that holds its default -> in how many events
 
 
 def field_names(data: Any) -> list[str] | None:
@@ -50,12 +51,15 @@ def collect(schema: EventSchema, data: Any, where: str = "the events", first: in
             f"cannot read events from a {type(data).__name__}",
             "events are an awkward record array, a mapping of name to array, or the path of a ROOT file",
         )
-    check_present([c.branch for c in schema.columns], names, where)
+    check_present(schema.branches(names), names, where)
+    lacking = [c for c in schema.columns if c.branch not in names]
     counts: dict[str, NDArray[np.int64]] = {}
     contents: dict[str, NDArray[Any]] = {}
     lengths: dict[str, int] = {}
     owner: dict[str, Branch] = {}
     for column in schema.columns:
+        if column in lacking:
+            continue
         array = _as_awkward(data[column.branch], column, where, first)
         lengths[column.branch] = len(array)
         _same_length(lengths, where)
@@ -67,7 +71,35 @@ def collect(schema: EventSchema, data: Any, where: str = "the events", first: in
             contents[column.name] = _Column(array, column, where).numbers(
                 array, schema.static_shape(column.dims), _entries(schema, column)
             )
-    return Raw(next(iter(lengths.values())) if lengths else _events(data), counts, contents)
+    events = next(iter(lengths.values())) if lengths else _events(data)
+    contents |= {c.name: _defaults(schema, c, events, counts, where) for c in lacking}
+    return Raw(events, counts, contents, {c.branch: events for c in lacking})
+
+
+def joined(schema: EventSchema, parts: Sequence[Raw]) -> Raw:
+    """Events of ``parts``, one after the other."""
+    if not parts:
+        empty = {c.name: np.zeros((0, *schema.static_shape(c.dims)), np.float32) for c in schema.columns}
+        return Raw(0, {d.name: np.zeros(0, np.int64) for d in schema.ragged}, empty)
+    counts = {k: np.concatenate([p.counts[k] for p in parts]) for k in parts[0].counts}
+    contents = {k: np.concatenate([p.contents[k] for p in parts]) for k in parts[0].contents}
+    lacking = {b: sum(p.lacking.get(b, 0) for p in parts) for p in parts for b in p.lacking}
+    return Raw(sum(p.events for p in parts), counts, contents, lacking)
+
+
+def _defaults(
+    schema: EventSchema, column: Branch, events: int, counts: Mapping[str, NDArray[np.int64]], where: str
+) -> NDArray[Any]:
+    """What a file without the branch holds. Raises DataError HQ0805 where nothing says how many entries there are."""
+    dim = schema.ragged_dim(column.dims)
+    if dim is not None and dim.name not in counts:
+        why = (
+            f"every {dim.name} of a file without it has {column.default:g}, but no branch of it says how many there are"
+        )
+        raise DataError("HQ0805", f'no branch "{column.branch}" in {where}', why)
+    rows = events if dim is None else int(counts[dim.name].sum())
+    kind = {"int": np.int64, "bool": np.bool_}.get(column.elem, np.float64)
+    return np.full((rows, *schema.static_shape(column.dims)), column.default, kind)
 
 
 def one_number(events: Any, branch: str, where: str, first: int = 0) -> NDArray[Any]:

@@ -91,6 +91,8 @@ def training_set(
     label = schema.dataset.label
     dim = None if label is None else schema.dim(label.dim)
     dataset = schema.dataset
+    if files and label is not None and label.by_source:
+        raise HepqError([diag("HQ0636", dataset=dataset.name)])
     sources = find(list(files), dataset.reading) if files else own(dataset, program.parent)
     if split is None and built.training is not None:
         split = built.training.settings.get("split")
@@ -222,7 +224,7 @@ def labelled(found: TrainingSet, recipe: Resolved) -> Labelled:
     truth, mine = found.truth[known], np.arange(len(known))
     tested = mine[:0] if folds is None else np.flatnonzero(folds[known] == recipe.fold)
     mine = np.setdiff1d(mine, tested)
-    classes = found.label.entries if found.label is not None else ()
+    classes = found.label.names if found.label is not None else ()
     if classes:
         counts = {name: int((truth[mine] == i).sum()) for i, name in enumerate(classes)}
         if sum(n > 0 for n in counts.values()) < 2:
