@@ -37,8 +37,8 @@ class Recipe:
     ``validation``: fraction of the events held out; ``split``: or by a number that each event has. ``signal``: the
     class a single score stands for (default: the label's last). ``events``: at most so many are used. ``checkpoint``:
     a folder for what a killed job continues from with ``resume``. ``trainings``: so many, from seeds ``seed``,
-    ``seed`` + 1, … ``threads``: by default as many of those available as a step keeps busy, or what the checkpoint that
-    is resumed was begun with.
+    ``seed`` + 1, … ``folds``: so many, each on the events outside its ``fold``. ``threads``: by default as many of
+    those available as a step keeps busy, or what the checkpoint that is resumed was begun with.
 
     Gradient descent: ``epochs``, ``batch`` (events), ``optimiser``, ``rate`` (its learning rate), ``schedule``;
     ``patience`` epochs without a better validation loss end it; ``clip``: largest norm of a gradient; ``precision``
@@ -67,6 +67,8 @@ class Recipe:
     signal: str | None = None
     events: int | None = None
     trainings: int = 1
+    folds: int | None = None
+    fold: int | None = None
     threads: int | None = None
     checkpoint: Path | None = None
     resume: bool = False
@@ -100,6 +102,11 @@ class Recipe:
         if self.trainings > 1 and folder is not None:
             folder = folder / f"{number}"
         return replace(self, seed=self.seed + number, checkpoint=folder, trainings=1)
+
+    def of_fold(self, number: int) -> Recipe:
+        """The recipe of one of several folds."""
+        folder = None if self.checkpoint is None else self.checkpoint / f"fold{number}"
+        return replace(self, fold=number, checkpoint=folder)
 
 
 @dataclass(frozen=True)

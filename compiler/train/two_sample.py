@@ -92,7 +92,7 @@ def compare_files(
     run = Run(data, replace(decided, checkpoint=None), Group())
     run.load({path: torch.from_numpy(value) for path, value in fitted.weights.items()})
     with limited(decided.threads or run.threads):
-        scores, is_second = run.scored(held).scores, data.is_signal(held)
+        scores, is_second = run.scored(held, "events tested on").scores, data.is_signal(held)
     assert run.target is not None
     guess = scores > run.target.threshold
     accuracy = float(guess[is_second].mean() + (~guess[~is_second]).mean()) / 2

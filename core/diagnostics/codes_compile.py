@@ -178,6 +178,16 @@ COMPILE = {
         "An event counts as much as its weight says; a support vector machine takes none below 0.",
         "look for a division by zero in `weight`, or for such numbers in the file",
     ),
+    "HQ0756": Entry(
+        "fold {fold} of {folds} has no events to train on",
+        "A fold is the event's number modulo the number of folds, or drawn by chance.",
+        "give more events, or fewer `--folds`",
+    ),
+    "HQ0757": Entry(
+        "`{train}` gives nothing to predict with: {found}",
+        "Predictions have one row for each event: results that are numbers of an event, not of its particles.",
+        "leave out `--predictions`; compile the weights of each fold and use `hepqc predict`",
+    ),
     "HQ0760": Entry(
         "model `{name}` cannot be an ONNX file: it has {found}",
         "An ONNX graph holds classical operations; circuits need a simulator or a device.",

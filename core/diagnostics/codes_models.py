@@ -33,7 +33,7 @@ MODELS = {
     ),
     "HQ0606": Entry(
         "dim `{dim}` of label `{name}` has no named entries",
-        "A label has one branch per entry of its dim.",
+        "A label's classes are the entries of its dim, by names or by numbers.",
         "write `dim {dim} = [first, second, …]`",
     ),
     "HQ0607": Entry("unknown policy `{name}`", "Policies say what happens to unusual data.", "policies are: {known}"),
@@ -65,6 +65,31 @@ MODELS = {
         "source of `{format}` files: {what}",
         "Each kind of file has settings of its own.",
         'write `{format}("files", …)`, settings by name',
+    ),
+    "HQ0615": Entry(
+        "a branch of `{wanted}` cannot be {found} where a file lacks it",
+        "The default is a number of the branch's own type and unit, known when the program is compiled.",
+        "write a number, with the unit if the branch has one: `else 0 GeV`",
+    ),
+    "HQ0616": Entry(
+        "dim `{dim}` has no entry `{name}`",
+        "The classes of a label are the entries of its dim.",
+        "write one of its entries, or add this one",
+    ),
+    "HQ0617": Entry(
+        "`{what}` twice in a label",
+        "Each class has one rule or one list of numbers, and each number one class.",
+        "join them: `a or b` of rules, `[4, 5]` of numbers",
+    ),
+    "HQ0618": Entry(
+        "`otherwise` is not the last rule",
+        "It stands for all events that meet no other rule.",
+        "write it at the end",
+    ),
+    "HQ0619": Entry(
+        "label `{name}` is by source: {what}",
+        "Sources then have the names of the classes.",
+        "give every entry of dim `{dim}` a source of its name, and no other",
     ),
     "HQ0620": Entry(
         "no model in `{path}`", "Compiling needs a `model`.", "declare `model Name(x: real[…]) -> real[…] = …`"
@@ -123,6 +148,21 @@ MODELS = {
         "a result of model `{model}` is called `{name}`",
         "Results have their names in files and in other programs, where primes are not part of a name.",
         "leave the prime out",
+    ),
+    "HQ0635": Entry(
+        "expected {wanted}, found {found}",
+        "A label says of which class an event is.",
+        "reduce over the dims that are too many: `any(flav == 5, over=part)`, `sum(pt, over=part) > 100 GeV`",
+    ),
+    "HQ0636": Entry(
+        "the label of dataset `{dataset}` is the source of an event",
+        "Files that are named are of none of the dataset's sources.",
+        "leave them out: training reads the sources",
+    ),
+    "HQ0637": Entry(
+        "a label's rule cannot be computed outside compiled code: {what}",
+        "Labels are computed as files are read, by arithmetic, comparisons and sums, not by neighbours or windows.",
+        "write the rule without it, or read the class from a branch",
     ),
     "HQ0640": Entry(
         "`{name}` is not a block or model",

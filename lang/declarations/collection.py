@@ -115,7 +115,7 @@ def _owner(ctx: Context, name: str, dim: Dim, parent: Objects, read: Read, span:
     """Which entry of its parent each entry is in the list of."""
     assert parent.dim is not None
     t = Type("index", (dim,), into=parent.dim)
-    owner = BranchPlan(f"{name}.{parent.name}", "", t, "1", 1.0, parent.name)
+    owner = BranchPlan(f"{name}.{parent.name}", "", t, "1", 1.0, owner=parent.name)
     return View(parent.name, dim, parent, read(ctx, owner, span))
 
 
@@ -134,7 +134,7 @@ def _check(ctx: Context, decl: Decl, module: str) -> None:
     if isinstance(decl, ast.CollectionDecl):
         _check_nested(ctx, decl, module)
     if decl.pattern is not None and decl.pattern.count("*") != 1:
-        help = "write `*` where the field's name stands: `\"Jet_*\"`"
+        help = 'write `*` where the field\'s name stands: `"Jet_*"`'
         ctx.error("HQ0605", name_span(decl.span, decl.name), what="name", pattern=decl.pattern, help=help)
     if not decl.fields:
         ctx.error("HQ0674", name_span(decl.span, decl.name), name=decl.name)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -11,8 +12,17 @@ from lark.tree import Meta
 
 from hepq.core.diagnostics.diagnostic import Label
 from hepq.core.source import Span
-from hepq.core.types import LORENTZ, Dim, Type
+from hepq.core.types import LORENTZ, Dim, Type, Unit
 from hepq.lang.declarations.collection import stored
+from hepq.lang.declarations.dataset_labels import (
+    LabelPlan,
+    check_sources,
+    elaborate_label,
+    label_entry,
+    label_item,
+    label_rules,
+    label_written,
+)
 from hepq.lang.declarations.dataset_sources import SourcePlan, elaborate_source
 from hepq.lang.elaborate import presence, selection
 from hepq.lang.elaborate.attributes import check_attributes
@@ -25,7 +35,7 @@ from hepq.lang.elaborate.names import lookup_dim, static_int
 from hepq.lang.elaborate.objects import NO_BOUND, Stored
 from hepq.lang.elaborate.phrasing import extent
 from hepq.lang.elaborate.signature import COMPONENT_HELP, annotate, concrete_type
-from hepq.lang.elaborate.values import UNKNOWN, Objects, Value
+from hepq.lang.elaborate.values import UNKNOWN, Objects, Quantity, Value, describe, is_number, is_whole
 from hepq.lang.format.layout import SPACE, Doc, group, nest
 from hepq.lang.format.program import Formatter, wrapped
 from hepq.lang.modules import name_span
@@ -49,15 +59,6 @@ class OrderPlan:
     dim: Dim
     key: Tensor
     descending: bool
-
-
-@dataclass(frozen=True)
-class LabelPlan:
-    """``branches``: one truth value per entry of ``dim``, or one branch that numbers the entry."""
-
-    name: str
-    dim: Dim
-    branches: tuple[str, ...]
 
 
 @dataclass
@@ -122,6 +123,8 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
         _count(ctx, plan)
         if not any(isinstance(item, ast.SourceItem) for item in decl.items):
             ctx.error("HQ0602", name_span(decl.span, decl.name), name=decl.name)
+        if plan.label is not None and plan.label.by_source:
+            check_sources(ctx, plan.label, plan.sources)
     finally:
         plan.names = ctx.frames.pop().locals
         ctx.data = None
@@ -188,7 +191,7 @@ def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
         case ast.EachItem():
             plan.each = _each(ctx, plan, item)
         case ast.LabelItem():
-            plan.label = _label(ctx, item)
+            plan.label = elaborate_label(ctx, item)
         case ast.Bind():
             bind(ctx, item)
 
@@ -200,10 +203,11 @@ def _branches(ctx: Context, plan: DatasetPlan, item: ast.BranchItem) -> None:
     if not fine or item.type.name == "p4" or any(d.primes or d.open for d in t.dims):
         ctx.error("HQ0611", item.type.span, found=t, help=_branch_help(item.type.name, t))
     unit, factor = written_unit(item.type)
+    default = None if item.default is None else _default(ctx, item.default, t) / factor
     for name, branch in item.branches:
         if name in plan.branches:
             ctx.error("HQ0603", item.span, name=name)
-        plan.branches[name] = BranchPlan(name, branch, t, unit, factor)
+        plan.branches[name] = BranchPlan(name, branch, t, unit, factor, default)
         for dim in ragged:
             _not_object(ctx, dim, item)
         plan.tensors[name] = ctx.frame.locals[name] = ctx.emit("input", (), t, item.span, name=name)
@@ -381,6 +385,16 @@ def _owner(ctx: Context, plan: DatasetPlan, dim: Dim, item: ast.InputItem) -> Te
     return ctx.error("HQ0671", item.span, each=each, dim=dim)
 
 
+def _default(ctx: Context, e: ast.Expr, t: Type) -> float:
+    """In base units: a static number of the branch's type and unit."""
+    value = ctx.value(e)
+    number, unit = (value.value, value.unit) if isinstance(value, Quantity) else (value, Unit())
+    fits = {"bool": isinstance(value, bool), "int": is_whole(value)}.get(t.elem, is_number(number))
+    if not fits or unit != t.unit or not math.isfinite(number):
+        ctx.error("HQ0615", e.span, found=describe(value), wanted=t.with_dims(()))
+    return float(number)
+
+
 def _branch_help(name: str, t: Type) -> str | None:
     if name == "p4":
         return "read its components as branches, and build it: `p = p4(px=px, py=py, pz=pz, energy=energy)`"
@@ -408,17 +422,6 @@ def _policy(ctx: Context, plan: DatasetPlan, item: ast.PolicyItem) -> None:
     plan.policy[item.name] = value
 
 
-def _label(ctx: Context, item: ast.LabelItem) -> LabelPlan:
-    dim = lookup_dim(ctx, ast.Name(item.dim, span=item.span))
-    if not isinstance(dim, Dim) or not dim.entries:
-        ctx.error("HQ0606", item.span, dim=item.dim, name=item.name)
-    if item.pattern.count("*") > 1:
-        ctx.error("HQ0605", item.span, what="label", pattern=item.pattern)
-    if "*" not in item.pattern:
-        return LabelPlan(item.name, dim, (item.pattern,))
-    return LabelPlan(item.name, dim, tuple(item.pattern.replace("*", e) for e in dim.entries))
-
-
 def _check(ctx: Context, decl: ast.DatasetDecl, module: str) -> None:
     check_attributes(ctx, decl.attrs)
     elaborate_dataset(ctx, decl, module)
@@ -430,7 +433,7 @@ def _order_item(b: Build, meta: Meta, c: Children) -> ast.OrderItem:
 
 
 def _branch_item(b: Build, meta: Meta, c: Children) -> ast.BranchItem:
-    return ast.BranchItem(tuple(c[:-1]), c[-1], span=b.span(meta))
+    return ast.BranchItem(tuple(c[:-2]), *c[-2:], span=b.span(meta))
 
 
 def _branch_name(b: Build, meta: Meta, c: Children) -> tuple[str, str]:
@@ -440,7 +443,8 @@ def _branch_name(b: Build, meta: Meta, c: Children) -> tuple[str, str]:
 
 def _branch_written(f: Formatter, item: ast.BranchItem) -> Doc:
     names = [n if n == branch else f'{n} = "{branch}"' for n, branch in item.branches]
-    return group(wrapped("branch ", names), ": ", f.type(item.type))
+    default = [] if item.default is None else [" else ", f.expr(item.default)]
+    return group(wrapped("branch ", names), ": ", f.type(item.type), *default)
 
 
 def _object_item(b: Build, meta: Meta, c: Children) -> ast.ObjectItem:
@@ -482,7 +486,9 @@ register(
             "order": _order_item,
             "policy": node(ast.PolicyItem),
             "input": node(ast.InputItem),
-            "label": node(ast.LabelItem),
+            "label": label_item,
+            "label_rules": label_rules,
+            "label_entry": label_entry,
             "object": _object_item,
             "keys": present,
             "key": _key_item,
@@ -499,7 +505,7 @@ register(
             ast.ObjectItem: _object_written,
             ast.SelectItem: lambda f, i: group(f"select {i.name} = ", f.expr(i.value)),
             ast.EachItem: lambda f, i: f"each {i.name}",
-            ast.LabelItem: lambda f, i: f'label {i.name}: {i.dim} = "{i.pattern}"',
+            ast.LabelItem: label_written,
         },
         check=_check,
         tall=lambda d: True,

@@ -11,7 +11,7 @@ from hepq.lang.syntax import ast
 
 @dataclass(frozen=True)
 class BranchPlan:
-    """``factor`` takes the file's numbers to base units (GeV, mm, ns, rad).
+    """``factor`` takes the file's numbers to base units (GeV, mm, ns, rad). ``default``: in the file's.
 
     ``owner``: of an index that is no branch, but says of each entry of a nested list which entry of the dim ``owner``
     its list is of.
@@ -22,6 +22,7 @@ class BranchPlan:
     type: Type
     unit: str
     factor: float
+    default: float | None = None
     owner: str = ""
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,9 +39,9 @@ class Stage:
     of: EventStage
     program: EventProgram
 
-    @property
-    def branches(self) -> tuple[str, ...]:
-        return self.of.files
+    def branches(self, held: Collection[str] = ()) -> list[str]:
+        """Of any file."""
+        return list(self.of.files)
 
     def __call__(self, data: Any, where: str = "the events", first: int = 0) -> Raw:
         """Raises DataError as ``columns.collect``; HQ0845 for a reference to no entry, HQ0839 for lists that differ."""
@@ -186,7 +186,7 @@ def assembled(stage: EventStage, events: int, made: Arrays, counts: Arrays) -> R
     own = {d: counts[d].astype(np.int64) for d in dict.fromkeys(i.dim for i in stage.inputs) if d}
     cuts = {dim: _cut(made[CUT + dim], own[dim]) for dim in stage.cuts}
     if not stage.each:
-        return Raw(events, own, inputs, Staged(events, selected, left_out, cuts))
+        return Raw(events, own, inputs, stage=Staged(events, selected, left_out, cuts))
     rows = counts[stage.each].astype(np.int64)
     starts = np.cumsum(rows) - rows
     total = int(rows.sum())
@@ -195,7 +195,7 @@ def assembled(stage: EventStage, events: int, made: Arrays, counts: Arrays) -> R
         owner = np.repeat(starts, own[dim]) + made[OWNER + dim]
         lists[dim] = np.bincount(owner, minlength=total).astype(np.int64)
     staged = Staged(events, np.repeat(selected, rows), left_out, cuts, rows, stage.each)
-    return Raw(total, lists, inputs, staged)
+    return Raw(total, lists, inputs, stage=staged)
 
 
 def _cut(before: NDArray[Any], kept: NDArray[np.int64]) -> Entries:

@@ -18,16 +18,17 @@ from numpy.typing import NDArray
 from hepq.compiler.backends.events import compiled_events
 from hepq.compiler.driver.compilation import build_training_file
 from hepq.compiler.driver.options import Options
-from hepq.compiler.ir.build import WEIGHT, Built
+from hepq.compiler.ir.build import LOSS, WEIGHT, Built
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.torch.module import to_torch
 from hepq.compiler.schema.events import event_schema, read_inputs
-from hepq.compiler.train.data.held import divided, held_out
+from hepq.compiler.train.data.held import assigned, divided, held_out
 from hepq.compiler.train.data.read import Piece, read_table
 from hepq.compiler.train.data.table import Inputs, Pick, Table
 from hepq.compiler.train.recipe import Recipe, Resolved
 from hepq.core.diagnostics.catalogue import diag, near
 from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.core.types import Type
 from hepq.lang.declarations.train_events import Split
 from hepq.lang.syntax import ast
 from hepq.runtime.artifact.manifest import Dim
@@ -60,6 +61,11 @@ class TrainingSet:
     scored: NDArray[np.bool_]
     numbers: NDArray[np.int64] | None = None
 
+    @property
+    def outputs(self) -> dict[str, Node]:
+        """What the model gives."""
+        return results(self.module)
+
     @cached_property
     def events(self) -> list[dict[str, NDArray[Any]]]:
         """Per event, the branches that ``module`` reads, at true multiplicity."""
@@ -87,6 +93,8 @@ def training_set(
     label = schema.dataset.label
     dim = None if label is None else schema.dim(label.dim)
     dataset = schema.dataset
+    if files and label is not None and label.by_source:
+        raise HepqError([diag("HQ0636", dataset=dataset.name)])
     sources = find(list(files), dataset.reading) if files else own(dataset, program.parent)
     if split is None and built.training is not None:
         split = built.training.settings.get("split")
@@ -100,8 +108,10 @@ def training_set(
 @dataclass(frozen=True)
 class Labelled:
     """``known``: the rows of ``table`` that are used. Of each, by number: ``truth``, its class; ``training`` and
-    ``validation`` are such numbers. ``signal``: of a class. Without a label there are no ``classes``. ``report``: what
-    became of all events; ``pieces``: where the rows of the table are from."""
+    ``validation`` are such numbers, and ``tested``, of the fold that is not seen. ``signal``: of a class. Without a
+    label there are no ``classes``. ``report``: what became of all events; ``pieces``: where the rows of the table are
+    from. ``rows``: of the table, for which results are wanted.
+    """
 
     built: Built
     module: Module
@@ -115,6 +125,13 @@ class Labelled:
     validation: NDArray[np.int64]
     report: Report = field(default_factory=Report)
     pieces: tuple[Piece, ...] = ()
+    tested: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    rows: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def outputs(self) -> dict[str, Node]:
+        """What the model gives."""
+        return results(self.module)
 
     def inputs(
         self, nodes: Sequence[Node], table: Table, pick: Pick, seed: int, stream: Sequence[int], dtype: torch.dtype,
@@ -203,31 +220,55 @@ def labelled(found: TrainingSet, recipe: Resolved) -> Labelled:
     Raises HepqError HQ0738 where nothing is left to train on, HQ0740 where fewer than two classes occur, HQ0741 for an
     unknown signal.
     """
-    known = np.flatnonzero(found.truth >= 0)
+    known, folds = np.flatnonzero(found.truth >= 0), folds_of(found, recipe)
     rng = np.random.default_rng([recipe.seed, SPLIT])
     if recipe.events is not None and recipe.events < len(known):
         known = np.sort(rng.permutation(known)[: recipe.events])
-    truth = found.truth[known]
-    classes = found.label.entries if found.label is not None else ()
+    truth, mine = found.truth[known], np.arange(len(known))
+    tested = mine[:0] if folds is None else np.flatnonzero(folds[known] == recipe.fold)
+    mine = np.setdiff1d(mine, tested)
+    classes = found.label.names if found.label is not None else ()
     if classes:
-        counts = {name: int((truth == i).sum()) for i, name in enumerate(classes)}
+        counts = {name: int((truth[mine] == i).sum()) for i, name in enumerate(classes)}
         if sum(n > 0 for n in counts.values()) < 2:
             said = "; ".join([", ".join(f"{n} of {name}" for name, n in counts.items()), *odd(found.report)])
             raise HepqError([diag("HQ0740", model=found.built.plan.name, found=said)])
-    numbers, split = found.numbers, recipe.split
-    if numbers is not None and split is not None:
-        training, validation = divided(numbers[known], split.parts)
+    split = recipe.split
+    if found.numbers is not None and split is not None:
+        parted = divided(found.numbers[known[mine]] // (recipe.folds or 1), split.parts)
     else:
-        training, validation = held_out(truth, recipe.validation, rng)
+        parted = held_out(truth[mine], recipe.validation, rng)
+    training, validation = (mine[part] for part in parted)
     if not len(training):
-        raise HepqError([diag("HQ0738", found=f"{len(known):,} events, all of which `split = {split}` holds out")])
-    parts = {"training": len(training), "validation": len(validation)}
+        raise HepqError([diag("HQ0738", found=f"{len(mine):,} events, all of which `split = {split}` holds out")])
+    parts = {"training": len(training), "validation": len(validation)} | ({"fold": len(tested)} if recipe.folds else {})
     limit = found.report.events if recipe.events is None else min(recipe.events, found.report.events)
     report = replace(found.report, selected=limit, parts=parts)
     return Labelled(
         found.built, found.module, found.table, known, truth, found.label.name if found.label else "", classes,
-        _signal(classes, recipe.signal), training, validation, report, found.pieces,
+        _signal(classes, recipe.signal), training, validation, report, found.pieces, tested,
     )  # fmt: skip
+
+
+def folds_of(found: TrainingSet, recipe: Resolved) -> NDArray[np.int64] | None:
+    """The fold of each row of the table, if the recipe has any. Raises HepqError HQ0756 for one without events."""
+    if recipe.folds is None:
+        return None
+    folds = assigned(found.truth, found.numbers, recipe.folds, recipe.seed)
+    counts = np.bincount(folds[found.truth >= 0], minlength=recipe.folds)
+    for empty in np.flatnonzero(counts == 0):
+        raise HepqError([diag("HQ0756", fold=empty, folds=recipe.folds)])
+    return folds
+
+
+def results(module: Module) -> dict[str, Node]:
+    """Outputs of a training's module that are the model's."""
+    return {name: node for name, node in module.outputs.items() if name != WEIGHT and not name.startswith(LOSS)}
+
+
+def has_ragged(type: Type) -> bool:
+    """Whether a value has entries of an event's particles."""
+    return any(d.ragged for d in type.dims)
 
 
 def odd(report: Report) -> list[str]:
@@ -291,6 +332,7 @@ def refuse(data: Labelled, bad: NDArray[np.bool_], what: str) -> None:
 
 def _check(data: Labelled, weights: Weights) -> None:
     refuse(data, ~np.isfinite(weights), "not a finite number")
-    for what, which in (("the training events", data.training), ("the events held out", data.validation)):
+    parts = {"training events": data.training, "events held out": data.validation, "events of the fold": data.tested}
+    for what, which in parts.items():
         if len(which) and (total := float(weights[which].sum())) <= 0:
-            raise HepqError([diag("HQ0753", what=what, found=f"{total:.6g}")])
+            raise HepqError([diag("HQ0753", what=f"the {what}", found=f"{total:.6g}")])

@@ -14,7 +14,7 @@ FOLDS = 3
 Pick = NDArray[np.int64]
 
 
-def folds_of(truth: Pick, numbers: Pick | None, folds: int, seed: int) -> Pick:
+def assigned(truth: Pick, numbers: Pick | None, folds: int, seed: int) -> Pick:
     """The fold of each event [events], from 0: its number modulo ``folds``; without numbers by chance, every class in
     equal shares.
     """

@@ -64,16 +64,17 @@ def read_table(
 
     Raises DataError for the files.
     """
-    labels, read = label.branches if label else (), reader or Plain(schema)
+    read = reader or Plain(schema)
     numbers = (split.branch,) if split is not None else ()
     help = "the dataset's `label` says how the branches of classes are called, its dim which classes there are"
     kept, reports = _Columns(), [Report() for _ in samples]
 
     def batches() -> Iterator[Batch]:
         for number, source in ((i, source) for i, sample in enumerate(samples) for source in sample):
-            check_present(list(labels), list(source.branches), str(source), help)
+            labels = label.read(source.branches) if label is not None else []
+            check_present(labels, list(source.branches), str(source), help)
             source.check_present(numbers, "a `split` is by a branch of the files")
-            for chunk in iterate(source, [*read.branches, *labels, *numbers]):
+            for chunk in iterate(source, [*read.branches(source.branches), *labels, *numbers]):
                 where = (str(source), chunk.first)
                 raw = read(chunk.events, *where)
                 batch = prepare(schema, raw, *where)
@@ -82,9 +83,9 @@ def read_table(
                 kept.pieces.append(Piece(*where, begin, begin + batch.events))
                 found = np.full(batch.events, number)
                 if label is not None:
-                    found, classes = truth_of(chunk.events, label, schema, *where)
+                    found, said = truth_of(chunk.events, label, schema, *where, source.sample)
                     found = raw.by_row(found)
-                    reports[number] += Report(labels=classes)
+                    reports[number] += said
                 kept.truth.append(np.where(batch.unscored, -1, found))
                 kept.scored.append(~batch.unscored)
                 kept.numbers += [raw.by_row(whole_each(chunk.events, branch, *where)) for branch in numbers]

@@ -13,7 +13,7 @@ import uproot
 from hepq.compiler.driver.options import Options
 from hepq.compiler.train import Recipe
 from hepq.compiler.train.data.events import labelled, read_events, resolved
-from hepq.compiler.train.data.held import divided, folds_of, held_out
+from hepq.compiler.train.data.held import assigned, divided, held_out
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.core.errors import DataError
 from hepq.lang.declarations.train_events import Split
@@ -25,21 +25,21 @@ FIRST = 2**60
 
 def test_folds_are_disjoint_and_complete_and_share_every_class() -> None:
     truth = np.random.default_rng(1).integers(-1, 3, 1003)
-    found = folds_of(truth, None, 5, 7)
+    found = assigned(truth, None, 5, 7)
     assert set(found) == set(range(5))
     for c in (-1, 0, 1, 2):
         counts = np.bincount(found[truth == c], minlength=5)
         assert counts.max() - counts.min() <= 1
     sizes = np.bincount(found)
     assert sizes.max() - sizes.min() <= 1
-    assert (found == folds_of(truth, None, 5, 7)).all()
-    assert (found != folds_of(truth, None, 5, 8)).any()
+    assert (found == assigned(truth, None, 5, 7)).all()
+    assert (found != assigned(truth, None, 5, 8)).any()
 
 
 def test_by_numbers_neither_order_nor_class_matters() -> None:
     numbers = FIRST + np.random.default_rng(1).permutation(1000)
     truth = np.arange(1000) % 2
-    assert (folds_of(truth, numbers, 4, 1) == numbers % 4).all()
+    assert (assigned(truth, numbers, 4, 1) == numbers % 4).all()
     training, validation = divided(numbers, 5)
     assert sorted(np.concatenate([training, validation])) == list(range(1000))
     assert {int(n) % 5 for n in numbers[validation]} == {0}
