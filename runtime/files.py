@@ -137,7 +137,12 @@ def _held(folder: Path, name: str, make: Callable[[Path], int]) -> tuple[Path, i
     """Something new in ``folder``, and the descriptor of its lock."""
     while True:
         path = folder / f"{name}{_MARK}{secrets.token_hex(4)}{_SUFFIX}"
-        lock = make(path)
+        try:
+            lock = make(path)
+        except FileNotFoundError:  # a folder, which another process took for a leftover before it could be opened
+            if not folder.is_dir():
+                raise
+            continue
         with suppress(OSError):  # a file system without locks: leftovers stay
             fcntl.flock(lock, fcntl.LOCK_EX)
         if os.fstat(lock).st_nlink:  # else another process took it for a leftover, before it was locked

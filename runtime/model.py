@@ -120,7 +120,8 @@ class Model(Scorer):
             dims = f"[{', '.join(column.dims)}]" if column.dims else ""
             unit = "" if column.unit == "1" else f" in {column.unit}"
             scale = "" if column.factor == 1 else f" (file value × {column.factor:g})"
-            described.append(f"  in   {column.branch}: {column.elem}{dims}{unit}{scale}")
+            default = "" if column.default is None else f", {column.default:g} where a file lacks it"
+            described.append(f"  in   {column.branch}: {column.elem}{dims}{unit}{scale}{default}")
         for output in self.manifest.outputs:
             dims = f"[{', '.join(output.dims)}]" if output.dims else ""
             entries = f": {', '.join(output.entries)}" if output.entries else ""
@@ -131,15 +132,16 @@ class Model(Scorer):
     def _pieces(self, events: Any, tree: str | None) -> Iterator[tuple[Raw, str, int]]:
         if event_files.is_files(events):
             for source in event_files.find(events, self.reading(tree)):
-                for chunk in event_files.iterate(source, self.branches()):
+                for chunk in event_files.iterate(source, self.branches(source.branches)):
                     yield self.raw(chunk.events, str(source), chunk.first), str(source), chunk.first
             return
-        size = _length(events, self.branches())
+        branches = self.branches(field_names(events) or ())
+        size = _length(events, branches)
         if size is None or size <= SLICE:
             yield self.raw(events), "the events", 0
             return
         for first in range(0, size, SLICE):
-            part = {b: events[b][first : first + SLICE] for b in self.branches()}
+            part = {b: events[b][first : first + SLICE] for b in branches}
             yield self.raw(part, "the events", first), "the events", first
 
 

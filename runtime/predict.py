@@ -75,7 +75,7 @@ def predict(
     start = time.monotonic()
     sources, own = _sources(model, files, out, tree)
     for source in sources:
-        model.raw(event_files.none_of(source, model.branches()), str(source))
+        model.raw(event_files.none_of(source, model.branches(source.branches)), str(source))
         source.check_present(keep, "what is kept are branches of the files")
         source.check_present([weight] if weight else [], "a weight is a branch of the files")
     total = sum(s.events for s in sources)
@@ -83,12 +83,12 @@ def predict(
         raise DataError("HQ0809", f"no events in {', '.join(map(str, sources[:3]))}", "there is nothing to score")
     columns = _columns(model, sources, keep)
     judged = Judged.of(model.manifest, sources, weight, target)
-    wanted = {*model.branches(), *keep, *judged.branches}
     report = Report()
     done = 0
     with open_writer(out, columns, out_tree, _mark(model)) as writer:
         for source in sources:
             where = str(source)
+            wanted = {*model.branches(source.branches), *keep, *judged.branches(source.branches)}
             for chunk in event_files.iterate(source, wanted, step):
                 raw = model.raw(chunk.events, where, chunk.first)
                 scores = model.score_raw(raw, where, chunk.first)
@@ -136,7 +136,7 @@ def _sources(
 
 def _columns(model: Scorer, sources: Sequence[Source], keep: Sequence[str]) -> dict[str, Kind]:
     """What is written, by name: results and what is kept."""
-    found = outputs.kinds(model.manifest)
+    found = outputs.kinds(model.manifest, model.manifest.outputs)
     for branch in keep:
         if branch in found:
             why = "an output has the same name"

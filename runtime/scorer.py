@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -74,15 +75,15 @@ class Scorer:
             low = first + int(events[0])
             why: tuple[NotANumber, ...] = (NotANumber("model", name, "scored NaN", 0, len(events), where, low),)
         else:
-            from hepq.runtime.events.derived import Rows
+            from hepq.runtime.events.grouped import Rows
 
             rows = Rows(batch.offsets, batch.contents)
             why = self._variables.causes(self.manifest, rows, events, name, where, first)
         return replace(batch.report, nan_scores=len(events), not_numbers=(*batch.report.not_numbers, *why))
 
-    def branches(self) -> list[str]:
-        """The branches a file must have."""
-        return list(self.reader.branches)
+    def branches(self, held: Collection[str] = ()) -> list[str]:
+        """The branches to read from a file that holds ``held``; without, those it must have."""
+        return self.reader.branches(held)
 
     def reading(self, tree: str | None) -> Files:
         """How files are read: the tree as asked, all else, and by default the tree, as the dataset says."""

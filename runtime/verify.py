@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from hepq.core.errors import ArtifactError
 from hepq.runtime.artifact.artifact import GOLDEN
 from hepq.runtime.artifact.golden import Golden
+from hepq.runtime.artifact.golden_events import TOLERANCE, GoldenEvents
 from hepq.runtime.artifact.manifest import Described
 from hepq.runtime.events import lorentz
 from hepq.runtime.events.columns import Raw
+from hepq.runtime.events.stage import Stage
 from hepq.runtime.scorer import Scorer
 
 #: how often momenta are rounded anew
@@ -42,8 +44,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class Verification:
-    """``checks``: ``golden``; for each declared invariance that can be tried, ``permute(dim)`` and ``lorentz``; and
-    ``circuit``, the probabilities that a native circuit gives against its source's.
+    """``checks``: ``objects``, what the dataset makes of its golden events; ``golden``; for each declared invariance
+    that can be tried, ``permute(dim)`` and ``lorentz``; and ``circuit``, the probabilities that a native circuit gives
+    against its source's.
 
     Permuted and moved events, too, are compared with the reference. A difference is within tolerance if it is at
     most ``tolerance * max(1, |reference|)``; NaN equals NaN. Moved momenta are rounded to float32, so for ``lorentz``
@@ -70,7 +73,20 @@ def verify(model: Scorer, seed: int = 0) -> Verification:
     golden = Golden.from_bytes(model.artifact.members[GOLDEN])
     replayed = replay(model.manifest, golden, lambda raw, where: model.score_raw(raw, where).arrays, seed)
     natives = _natives(model, replayed.tolerance)
-    return replace(replayed, checks=(*replayed.checks, *natives))
+    return replace(replayed, checks=(*_objects(model), *replayed.checks, *natives))
+
+
+def _objects(model: Scorer) -> list[Difference]:
+    """What the event program makes of its golden events, in double precision."""
+    stage = model.manifest.stage
+    if stage is None or not isinstance(model.reader, Stage):
+        return []
+    golden = GoldenEvents.from_bytes(model.artifact.members[stage.golden], stage)
+    made = model.reader.made(golden)
+    return [
+        _compare("objects", name, made[name].reshape(-1).astype(np.float64), wanted.astype(np.float64), TOLERANCE)
+        for name, wanted in golden.outputs.items()
+    ]
 
 
 def replay(manifest: Described, golden: Golden, score: Score, seed: int = 0) -> Verification:

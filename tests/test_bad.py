@@ -28,8 +28,8 @@ FILE_CODES = {"HQ0002", "HQ0003", "HQ0004", "HQ0005", "HQ0030", "HQ0044"}
 LIMIT_CODES = {"HQ0042", "HQ0043", "HQ0045"}
 #: said when a model is chosen and its dims are sized, which `check` does not do
 BUILD_CODES = {"HQ0216", "HQ0217", "HQ0620", "HQ0621", "HQ0622", "HQ0623", "HQ0624", "HQ0658"}
-#: said when events to train on are read
-TRAINING_CODES = {"HQ0632"}
+#: said when events to train on are read, and their labels made ready
+TRAINING_CODES = {"HQ0632", "HQ0636", "HQ0637"}
 #: said about weights, targets and files that are written
 COMPILE_CODES = {code for code in entries() if code.startswith("HQ07")}
 

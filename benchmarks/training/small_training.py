@@ -165,7 +165,7 @@ def measure(name: str, jets: int, rounds: int) -> list[tuple[str, str, float]]:
 
     def mine(number: int) -> NDArray[np.float64]:
         run.epoch(number, watch)
-        return run.scored(run.held).scores
+        return run.scored(run.held, run.data.held_words).scores
 
     sides = {"ours": (1, mine), "loop": (1, lambda _: loop.epoch(rng))}
     rows = [(name, "threads by default", float(run.threads))]

@@ -78,7 +78,7 @@ class ArtifactCode(Lowered):
         derived = variables(program.built, program.source)
         members = {
             **self.members,
-            **({} if program.events is None else program.events.members),
+            **_objects(program),
             **({} if derived is None else {VARIABLES: derived.model_dump_json().encode()}),
             WEIGHTS: save(dict(program.weights)),
             SOURCE: program.text.encode(),
@@ -94,6 +94,14 @@ class ArtifactCode(Lowered):
         if found is None:
             return Replay(False, "golden vectors not replayed: the code is for another machine; `hepqc verify` there")
         return Replay(True)
+
+
+def _objects(program: Program) -> Mapping[str, bytes]:
+    """What makes the objects of the dataset, if there are any, and how it was checked."""
+    events, golden = program.events, program.golden_events
+    if events is None or golden is None:
+        return {}
+    return {**events.members, events.stage.golden: golden.to_bytes()}
 
 
 def differences(path: Path) -> list[str] | None:

@@ -16,7 +16,7 @@ from hepq.compiler.backends.target import Backend, Lowered, Program, Replay, Run
 from hepq.compiler.hybrid.partition import has_circuits
 from hepq.compiler.passes.base import Weights
 from hepq.core.diagnostics.catalogue import diag
-from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.core.diagnostics.diagnostic import Diagnostic, HepqError
 from hepq.runtime.artifact import manifest as m
 from hepq.runtime.artifact.golden import Golden
 from hepq.runtime.files import replacing
@@ -71,6 +71,14 @@ class Onnx(Backend):
 @dataclass(frozen=True)
 class OnnxCode(Lowered):
     made: Graph
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        plan = self.program.built.plan.dataset
+        if plan is None or not plan.objects:
+            return ()
+        inputs = ", ".join(n["name"] for n in self.program.source.inputs)
+        return (diag("HQ0773", name=plan.name, inputs=inputs),)
 
     def describe(self, fields: Mapping[str, Any]) -> m.OnnxManifest:
         return m.OnnxManifest(**{**fields, "stage": None}, opset=self.made.opset, counts=dict(self.made.counts))

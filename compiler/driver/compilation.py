@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hepq.compiler.backends.target import Backend, Lowered, Replay
     from hepq.compiler.passes.base import Pass, Weights
     from hepq.runtime.artifact.golden import Golden
+    from hepq.runtime.artifact.golden_events import GoldenEvents
     from hepq.runtime.artifact.manifest import CompiledCircuit, EventSchema, GoldenInfo
     from hepq.runtime.events.columns import Reader
 
@@ -239,6 +240,24 @@ class Compilation:
                 self.source, self.weights, Described(**self._fields()), self.options.golden, self.path.parent,
                 self.wanted, self.reader,
             )  # fmt: skip
+
+    @cached_property
+    def golden_events(self) -> GoldenEvents | None:
+        """Of the dataset's objects. Raises HepqError HQ0765 where the code differs from the reference."""
+        if self.events is None:
+            return None
+        from hepq.compiler.golden.objects import differences, golden_objects
+        from hepq.runtime.artifact.manifest import Described
+
+        with self.stage("golden events", "checking the dataset's objects"):
+            described = Described(**self._fields())
+            golden = golden_objects(
+                self.events.module, self.events.stage, described, self.options.golden, self.path.parent
+            )  # fmt: skip
+            found = differences(golden.outputs, self.events.reader.made(golden))
+        if found:
+            raise HepqError([diag("HQ0765", name=self.built.plan.name, found="; ".join(found))])
+        return golden
 
     def write(self, out: Path) -> CompileReport:
         """Every stage, in order, and the file."""

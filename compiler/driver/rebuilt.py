@@ -50,6 +50,8 @@ def recompiled(artifact: Artifact) -> Artifact:
     made = Cpu(program.options.target).lower(program)
     members = {m: artifact.members[m] for m in (WEIGHTS, SOURCE, GOLDEN, VARIABLES) if m in artifact.members}
     members |= made.members
+    if program.events is not None and old.stage is not None:
+        members |= {**program.events.members, old.stage.golden: artifact.members[old.stage.golden]}
     circuits = made.held
     if circuits is not None and old.circuits is not None:
         held = old.circuits
@@ -60,7 +62,7 @@ def recompiled(artifact: Artifact) -> Artifact:
     update: dict[str, Any] = {
         "dims": program.schema.dims, "inputs": program.schema.inputs, "dataset": program.schema.dataset,
         "outputs": outputs(program.source, program.schema), "invariances": program.built.plan.invariances,
-        "code": made.code, "circuits": circuits,
+        "code": made.code, "circuits": circuits, "stage": None if program.events is None else program.events.stage,
     }  # fmt: skip
     return Artifact(artifact.path, hashed(old.model_copy(update=update), members), members, artifact.sha256)
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def check_files(schema: EventSchema, folder: Path, read: Reader) -> None:
     Names are relative to ``folder``; nothing is fetched from elsewhere. Raises DataError HQ0802 to HQ0807.
     """
     for source in event_files.own(schema.dataset, folder, absent=True) if schema.dataset else ():
-        read(event_files.none_of(source, read.branches), str(source))
+        read(event_files.none_of(source, read.branches(source.branches)), str(source))
 
 
 def candidates(
@@ -57,15 +57,6 @@ def _selected(raw: Raw) -> Iterable[int]:
     return range(raw.events) if raw.stage is None else map(int, np.flatnonzero(raw.stage.selected))
 
 
-def join(manifest: Described, events: Sequence[Raw]) -> Raw:
-    if not events:
-        empty = {c.name: np.zeros((0, *manifest.static_shape(c.dims)), np.float32) for c in manifest.columns}
-        return Raw(0, {d.name: np.zeros(0, np.int64) for d in manifest.ragged}, empty)
-    counts = {k: np.concatenate([e.counts[k] for e in events]) for k in events[0].counts}
-    contents = {k: np.concatenate([e.contents[k] for e in events]) for k in events[0].contents}
-    return Raw(len(events), counts, contents)
-
-
 def _from_files(manifest: Described, data: Path | None, folder: Path, read: Reader) -> Iterator[Raw]:
     dataset = manifest.dataset
     sources = event_files.own(dataset, folder, absent=True) if dataset else []
@@ -73,7 +64,7 @@ def _from_files(manifest: Described, data: Path | None, folder: Path, read: Read
         sources = event_files.find(data, dataset.reading if dataset else None)
     for source in sources:
         if source.events:
-            for chunk in event_files.iterate(source, read.branches, BATCH):
+            for chunk in event_files.iterate(source, read.branches(source.branches), BATCH):
                 yield read(chunk.events, str(source))
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.compiler.golden.events import candidates, join
+from hepq.compiler.golden.events import candidates
 from hepq.compiler.ir.as_read import as_read
 from hepq.compiler.ir.interpret import evaluate, run_event
 from hepq.compiler.ir.node import Module
@@ -27,7 +27,7 @@ from hepq.runtime.artifact.golden import Golden
 from hepq.runtime.artifact.manifest import Described, EventSchema, GoldenInfo
 from hepq.runtime.engine import outputs
 from hepq.runtime.events.batch import Batch, prepare
-from hepq.runtime.events.columns import Plain, Raw, Reader
+from hepq.runtime.events.columns import Plain, Raw, Reader, joined
 
 #: golden events where no number is asked for
 WANTED = 16
@@ -67,11 +67,11 @@ def golden_vectors(
             [diag("HQ0766", name=module.name, count=rounding, tried=rounding + len(kept), errors=ERRORS,
                   tolerance=f"{tolerance:g}")]
         )  # fmt: skip
-    joined = join(manifest, kept)
-    found = reference(module, weights, manifest, joined, np.float64)
+    raw = joined(manifest, kept)
+    found = reference(module, weights, manifest, raw, np.float64)
     info = GoldenInfo(events=len(kept), tolerance=tolerance, rounding=rounding, unfit=unfit, made_up=made_up,
                       exceeded=finest if tolerance > finest else None)  # fmt: skip
-    return Golden(joined, {k: v.astype(np.float32) for k, v in found.items()}), info
+    return Golden(raw, {k: v.astype(np.float32) for k, v in found.items()}), info
 
 
 def reference(module: Module, weights: Weights, manifest: Described, raw: Raw, dtype: Any) -> dict[str, NDArray[Any]]:

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hepq.compiler.ir.node import Module, Node, topological
+from hepq.compiler.ir.node import Module, Node, made_dims, topological
 from hepq.compiler.passes.base import Static, substitute
 from hepq.compiler.schema.events import read_inputs
 from hepq.core.ops.table import QUANTUM
@@ -59,8 +59,9 @@ def _split(module: Module, stages: Sequence[Node]) -> Parts:
     users = [n for n in module.walk() if n not in first]
     frontier = dict.fromkeys(o for n in users for o in n.operands if o in first and o.op != "input" and not static(o))
     frontier |= dict.fromkeys(n for n in (*module.outputs.values(), *stages) if n in first and n.op != "input")
+    made = made_dims(module)
     for node in frontier:
-        _check(node)
+        _check(node, made)
     given = {
         node: replace(node, op="input", operands=(), attrs={"name": f"stage{i}"}) for i, node in enumerate(frontier)
     }
@@ -94,8 +95,10 @@ def _ragged(node: Node) -> bool:
     return any(d.ragged for t in (node.type, *(o.type for o in node.operands)) for d in t.dims)
 
 
-def _check(node: Node) -> None:
+def _check(node: Node, made: Collection[str]) -> None:
     ragged = [d for d in node.type.dims if d.ragged]
+    if any(d.name in made for d in ragged):
+        raise CannotSplit(f"a value of type {node.type}, whose entries the program chooses, before a circuit")
     if len(ragged) > 1 or (ragged and (not node.type.dims[0].ragged or ragged[0].primes)):
         raise CannotSplit(f"a value of type {node.type} between classical code and a circuit")
     if node.type.elem == "index":

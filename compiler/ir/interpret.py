@@ -334,7 +334,7 @@ def _cumsum(node: Node, args: Sequence[Array], ctx: Context) -> Any:
 def _segment(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     (x, idx), (x_node, i_node) = args, node.operands
     into, *others = node.type.dims
-    rows = x.transpose(positions(x_node.type.dims, (*i_node.type.dims, *others))).reshape(-1, *ctx.shape(others))
+    rows = x.transpose(positions(x_node.type.dims, (*i_node.type.dims, *others))).reshape(idx.size, *ctx.shape(others))
     combine, start = {"segment_sum": (np.add, 0), "segment_max": (np.maximum, None), "segment_min": (np.minimum, None)}[
         node.op
     ]

@@ -132,10 +132,17 @@ class Module:
         return tuple(seen.values())
 
 
+def made_dims(module: Module) -> dict[str, Dim]:
+    """By name, the ragged dims whose entries operations of ``module`` choose."""
+    return {d.name: d for n in module.walk() if (d := made_by(n)) is not None}
+
+
 def made_by(node: Node) -> Dim | None:
     """The ragged dim whose entries the operation ``node`` chooses."""
-    dim: Dim | None = node.attrs.get("dst") if node.op in ROWS else None  # type: ignore[assignment]
-    return None if dim is None or not dim.ragged or dim.key == node.type.into.key else dim.base  # type: ignore[union-attr]
+    if node.op not in ROWS or node.op == "number":
+        return None
+    dim: Dim = node["dst"]
+    return dim.base if dim.ragged and node.type.into is not None and dim.key != node.type.into.key else None
 
 
 def topological(roots: Any) -> Iterator[Node]:

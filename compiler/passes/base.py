@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.ir.node import Module, Node, made_by
 from hepq.compiler.ir.verify import verify
 from hepq.core.ops.table import RANDOM
 
@@ -63,7 +63,7 @@ class Static:
         if node not in self._known:
             if node.op in ("iota", "count"):
                 self._known[node] = not node["dim"].ragged
-            elif node.op == "input" or node.op in RANDOM:
+            elif node.op == "input" or node.op in RANDOM or made_by(node) is not None:
                 self._known[node] = False
             else:
                 self._known[node] = all(self(o) for o in node.operands)

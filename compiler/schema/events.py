@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from hepq.compiler.ir.build import Built
 from hepq.compiler.ir.node import Module, Node, topological
+from hepq.compiler.lower.program import NotStraight, to_program
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
-from hepq.core.ops.table import ELEMENTWISE
+from hepq.core.ops.table import ELEMENTWISE, KNOWN, SEGMENT
 from hepq.core.types import LORENTZ, Dim, Type
 from hepq.lang.declarations.dataset import BranchPlan, DatasetPlan, OrderPlan
+from hepq.lang.declarations.dataset_labels import LabelPlan
 from hepq.lang.declarations.dataset_sources import SourcePlan
 from hepq.runtime.artifact import manifest as m
 from hepq.runtime.events.ordering import Instruction
@@ -25,12 +27,21 @@ def read_inputs(module: Module) -> Module:
     """
     used = {id(n) for n in module.walk()}
     led = {d.name for i in module.inputs if id(i) in used for d in i.type.dims}
+    given = {d.name for d in module.ragged_dims}
     for node in module.walk():
-        if node.op in ("count", "iota") and node["dim"].ragged and node["dim"].name not in led:
-            counted = node["dim"].name
+        counted = _sized_by(node)
+        if counted in given - led:
             led.add(counted)
             used.add(next(id(i) for i in module.inputs if any(d.name == counted for d in i.type.dims)))
     return Module(module.name, tuple(i for i in module.inputs if id(i) in used), module.outputs)
+
+
+def _sized_by(node: Node) -> str:
+    """The dim whose number of entries ``node`` asks for without reading a value over it."""
+    if node.op in KNOWN and node.op != "const":
+        return str(node["dim"].name)
+    into = node.operands[1].type.into if node.op in SEGMENT else None
+    return "" if into is None else into.name
 
 
 def event_schema(built: Built | None, module: Module) -> m.EventSchema:
@@ -85,7 +96,7 @@ def _described(name: str, t: Type) -> dict[str, Any]:
 
 
 def _branch(b: BranchPlan) -> m.Branch:
-    return m.Branch(**_value(b.name, b.type).model_dump(), branch=b.branch, factor=b.factor)
+    return m.Branch(**_value(b.name, b.type).model_dump(), branch=b.branch, factor=b.factor, default=b.default)
 
 
 def _dataset(plan: DatasetPlan, module: Module, fixed: Sequence[str]) -> m.Dataset:
@@ -101,15 +112,57 @@ def _dataset(plan: DatasetPlan, module: Module, fixed: Sequence[str]) -> m.Datas
         policy=m.Policy.model_validate(plan.policy),
         vectors=vectors,
         unmoved=unmoved,
-        label=m.Label(name=plan.label.name, dim=str(plan.label.dim), branches=plan.label.branches)
-        if plan.label
-        else None,
+        label=None if plan.label is None else _label(plan, plan.label, used),
     )
 
 
 def _made(module: Module) -> tuple[m.Branch, ...]:
     """What a dataset with objects gives: the inputs themselves."""
     return tuple(m.Branch(**_value(n["name"], n.type).model_dump(), branch=n["name"]) for n in module.inputs)
+
+
+def _label(plan: DatasetPlan, label: LabelPlan, used: Collection[str]) -> m.Label:
+    """``used``: branches that the model reads, which say which particles there are."""
+    found = m.Label(name=label.name, dim=str(label.dim), branches=label.branches)
+    if label.branches or label.by_source:
+        return found
+    nodes = {str(i): tensor.handle for i, (tensor, _) in enumerate(label.rules)}
+    if label.number is not None:
+        nodes = {"number": label.number.handle}
+    inputs = _inputs(plan, nodes.values())
+    try:
+        program = to_program(Module(label.name, inputs, nodes))
+    except NotStraight as error:
+        raise HepqError([diag("HQ0637", label.span, what=f"`{error}`")]) from None
+    read = {n["name"] for n in inputs}
+    over = {d for n in inputs for d in n.type.dims if d.ragged}
+    orders = tuple(_order(o) for o in plan.orders if o.dim in over)
+    read |= {a for o in orders for step in o.key for a in step.args if isinstance(a, str)}
+    branches = [b for b in plan.branches.values() if b.name in read or (b.name in used and over & set(b.type.dims))]
+    rules = m.Rules(
+        dims=_dims(b.type for b in branches),
+        inputs=tuple(_value(n["name"], n.type) for n in inputs),
+        dataset=m.Dataset(
+            name=label.name, branches=tuple(map(_branch, branches)), order=orders,
+            policy=m.Policy.model_validate({**plan.policy, "empty": "score"}),
+        ),
+        program=program,
+        classes=tuple(c for _, c in label.rules or label.values),
+        rest=label.rest,
+        values=tuple(v for v, _ in label.values),
+    )  # fmt: skip
+    return found.model_copy(update={"rules": rules})
+
+
+def _inputs(plan: DatasetPlan, nodes: Iterable[Node]) -> tuple[Node, ...]:
+    """Branches that ``nodes`` are made of; of a ragged dim that is only counted, its first branch."""
+    walked = list(topological(nodes))
+    found = [n for n in walked if n.op == "input"]
+    for dim in (n["dim"].base for n in walked if n.op in ("count", "iota") and n["dim"].ragged):
+        over = [t.handle for t in plan.tensors.values() if dim in t.type.dims]
+        if not any(n in over for n in found):
+            found += over[:1]
+    return tuple(found)
 
 
 def _files(plan: SourcePlan) -> m.Files:

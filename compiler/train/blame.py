@@ -12,7 +12,7 @@ from hepq.compiler.schema.events import event_schema, read_inputs
 from hepq.compiler.train.data.events import Labelled
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
-from hepq.runtime.events.derived import Rows
+from hepq.runtime.events.grouped import Rows
 from hepq.runtime.events.report import NotANumber, Report, named
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hepq.core.diagnostics.catalogue import diag
+from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.lang.declarations.train_events import Split
 from hepq.lang.declarations.train_settings import OPTIMISERS, SCHEDULES, Spec
 
 if TYPE_CHECKING:
@@ -31,9 +34,10 @@ DEFAULTS: Mapping[str, Any] = {
 class Recipe:
     """What is None is as the program's `train` says, or as ``DEFAULTS``.
 
-    ``validation``: fraction of the events held out. ``signal``: the class a single score stands for (default: the
-    label's last). ``events``: at most so many are used. ``checkpoint``: a folder for what a killed job continues from
-    with ``resume``. ``trainings``: so many, from seeds ``seed``, ``seed`` + 1, … ``threads``: by default as many of
+    ``validation``: fraction of the events held out; ``split``: or by a number that each event has. ``signal``: the
+    class a single score stands for (default: the label's last). ``events``: at most so many are used. ``checkpoint``:
+    a folder for what a killed job continues from with ``resume``. ``trainings``: so many, from seeds ``seed``,
+    ``seed`` + 1, … ``folds``: so many, each on the events outside its ``fold``. ``threads``: by default as many of
     those available as a step keeps busy, or what the checkpoint that is resumed was begun with.
 
     Gradient descent: ``epochs``, ``batch`` (events), ``optimiser``, ``rate`` (its learning rate), ``schedule``;
@@ -54,6 +58,7 @@ class Recipe:
     schedule: Spec | None = None
     seed: int = 0
     validation: float | None = None
+    split: Split | None = None
     patience: int | None = None
     clip: float | None = None
     class_weight: str | None = None
@@ -62,6 +67,8 @@ class Recipe:
     signal: str | None = None
     events: int | None = None
     trainings: int = 1
+    folds: int | None = None
+    fold: int | None = None
     threads: int | None = None
     checkpoint: Path | None = None
     resume: bool = False
@@ -76,11 +83,15 @@ class Recipe:
     shots: int | None = None
 
     def resolved(self, settings: Mapping[str, Any]) -> Resolved:
-        """Everything decided, ``settings`` being the program's."""
+        """Everything decided, ``settings`` being the program's. Raises HepqError HQ0659: two ways to hold out."""
+        if self.split is not None and self.validation is None:
+            settings = {name: value for name, value in settings.items() if name != "validation"}
         decided: dict[str, Any] = {}
         for f in fields(self):
             value = getattr(self, f.name)
             decided[f.name] = value if value is not None else settings.get(f.name, DEFAULTS.get(f.name))
+        if decided["split"] is not None and (self.validation is not None or "validation" in settings):
+            raise HepqError([diag("HQ0659", split=decided["split"])])
         if self.rate is not None:
             decided["optimiser"] = decided["optimiser"].replaced(lr=self.rate)
         return Resolved(**decided)
@@ -91,6 +102,11 @@ class Recipe:
         if self.trainings > 1 and folder is not None:
             folder = folder / f"{number}"
         return replace(self, seed=self.seed + number, checkpoint=folder, trainings=1)
+
+    def of_fold(self, number: int) -> Recipe:
+        """The recipe of one of several folds."""
+        folder = None if self.checkpoint is None else self.checkpoint / f"fold{number}"
+        return replace(self, fold=number, checkpoint=folder)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,9 @@ class Watch:
     def begin(self, history: History, epochs: int, resumed: Path | None = None) -> None:
         """``history``: what was done before, as the folder ``resumed``, if it is to be resumed, has it."""
 
+    def part(self, words: str) -> None:
+        """One of several trainings begins."""
+
     def step(self, done: int, total: int) -> None:
         """``done`` of the epoch's ``total`` events (or of the kernel matrix's entries) are through."""
 
@@ -64,6 +67,9 @@ class Live(Watch):
             self.console.print(f"resumed after epoch {len(history)}")
         elif resumed is not None:
             self.console.print(f"no training to resume in {resumed}: it begins anew", markup=False, soft_wrap=True)
+
+    def part(self, words: str) -> None:
+        self.console.print(words)
 
     def step(self, done: int, total: int) -> None:
         self._done, self._total = done, total

@@ -92,7 +92,7 @@ def compare_files(
     run = Run(data, replace(decided, checkpoint=None), Group())
     run.load({path: torch.from_numpy(value) for path, value in fitted.weights.items()})
     with limited(decided.threads or run.threads):
-        scores, is_second = run.scored(held).scores, data.is_signal(held)
+        scores, is_second = run.scored(held, "events tested on").scores, data.is_signal(held)
     assert run.target is not None
     guess = scores > run.target.threshold
     accuracy = float(guess[is_second].mean() + (~guess[~is_second]).mean()) / 2
@@ -144,14 +144,16 @@ def _labelled(
     """The events, the sample that each is of for its class; the half of each sample that is not for training; and what
     became of the events of each.
     """
-    from hepq.compiler.train.data.events import Labelled, odd, read_table
+    from hepq.compiler.train.data.events import Labelled, odd
+    from hepq.compiler.train.data.read import read_table
 
     if built.plan.dataset is None:
         raise HepqError([diag("HQ0790", found=f"model `{built.plan.name}` has no dataset")])
     module = read_inputs(built.module)
     schema = event_schema(built, Module(module.name, module.inputs, module.outputs))
     sources = [find(list(files), schema.dataset.reading if schema.dataset else None) for files in samples]
-    table, found, pieces, reports = read_table(schema, sources)
+    read = read_table(schema, sources)
+    found, reports = read.truth, read.reports
     known = np.flatnonzero(found >= 0)
     counts = _counts(found[known])
     if min(counts) < FEWEST:
@@ -170,10 +172,10 @@ def _labelled(
             part.append(piece)
     held, checked, trained = (np.sort(np.concatenate(part)) for part in parts)
     data = Labelled(
-        built, module, table, known, found[known], min(dims, default=""), ("first", "second"), 1, trained,
-        checked, sum(reports, Report()), pieces,
+        built, module, read.table, known, found[known], min(dims, default=""), ("first", "second"), 1, trained,
+        checked, sum(reports, Report()), read.pieces,
     )  # fmt: skip
     for which, name in ((trained, "training"), (checked, "validation"), (held, "tested")):
-        reports = [replace(r, parts={**r.parts, name: n})
-                   for r, n in zip(reports, _counts(data.truth[which]), strict=True)]  # fmt: skip
-    return data, held, tuple(reports)
+        reports = tuple(replace(r, parts={**r.parts, name: n})
+                        for r, n in zip(reports, _counts(data.truth[which]), strict=True))  # fmt: skip
+    return data, held, reports

@@ -178,6 +178,16 @@ COMPILE = {
         "An event counts as much as its weight says; a support vector machine takes none below 0.",
         "look for a division by zero in `weight`, or for such numbers in the file",
     ),
+    "HQ0756": Entry(
+        "fold {fold} of {folds} has no events to train on",
+        "A fold is the event's number modulo the number of folds, or drawn by chance.",
+        "give more events, or fewer `--folds`",
+    ),
+    "HQ0757": Entry(
+        "`{train}` gives nothing to predict with: {found}",
+        "Predictions have one row for each event: results that are numbers of an event, not of its particles.",
+        "leave out `--predictions`; compile the weights of each fold and use `hepqc predict`",
+    ),
     "HQ0760": Entry(
         "model `{name}` cannot be an ONNX file: it has {found}",
         "An ONNX graph holds classical operations; circuits need a simulator or a device.",
@@ -226,5 +236,12 @@ COMPILE = {
         "nothing to compare: {found}",
         "Two files are compared by a model that a dataset feeds from them, trained on half of their events.",
         "give files with more events, or a program with a dataset",
+    ),
+    "HQ0773": Entry(
+        "the graph begins at the inputs that `{name}` makes of an event",
+        "Objects, selections and what is computed of them are a program of their own, in double precision, which is not "
+        "in an ONNX file; the graph takes {inputs}.",
+        "compute them where the graph is used, as the dataset says; or load an artifact: `--target cpu`",
+        severity="warning",
     ),
 }

@@ -27,13 +27,13 @@ MODELS = {
         'write `root("files/*.root", tree = "…")`',
     ),
     "HQ0605": Entry(
-        "label pattern `{pattern}` needs one `*`",
-        '`*` stands for the entry: `"label_*"` reads one branch per entry of the dim.',
+        "{what} pattern `{pattern}` needs one `*`",
+        '`*` stands for the entry of a label\'s dim, or for the field of a collection: `"label_*"`, `"Jet_*"`.',
         "write `*` where the entry's name stands",
     ),
     "HQ0606": Entry(
         "dim `{dim}` of label `{name}` has no named entries",
-        "A label has one branch per entry of its dim.",
+        "A label's classes are the entries of its dim, by names or by numbers.",
         "write `dim {dim} = [first, second, …]`",
     ),
     "HQ0607": Entry("unknown policy `{name}`", "Policies say what happens to unusual data.", "policies are: {known}"),
@@ -65,6 +65,31 @@ MODELS = {
         "source of `{format}` files: {what}",
         "Each kind of file has settings of its own.",
         'write `{format}("files", …)`, settings by name',
+    ),
+    "HQ0615": Entry(
+        "a branch of `{wanted}` cannot be {found} where a file lacks it",
+        "The default is a number of the branch's own type and unit, known when the program is compiled.",
+        "write a number, with the unit if the branch has one: `else 0 GeV`",
+    ),
+    "HQ0616": Entry(
+        "dim `{dim}` has no entry `{name}`",
+        "The classes of a label are the entries of its dim.",
+        "write one of its entries, or add this one",
+    ),
+    "HQ0617": Entry(
+        "`{what}` twice in a label",
+        "Each class has one rule or one list of numbers, and each number one class.",
+        "join them: `a or b` of rules, `[4, 5]` of numbers",
+    ),
+    "HQ0618": Entry(
+        "`otherwise` is not the last rule",
+        "It stands for all events that meet no other rule.",
+        "write it at the end",
+    ),
+    "HQ0619": Entry(
+        "label `{name}` is by source: {what}",
+        "Sources then have the names of the classes.",
+        "give every entry of dim `{dim}` a source of its name, and no other",
     ),
     "HQ0620": Entry(
         "no model in `{path}`", "Compiling needs a `model`.", "declare `model Name(x: real[…]) -> real[…] = …`"
@@ -123,6 +148,21 @@ MODELS = {
         "a result of model `{model}` is called `{name}`",
         "Results have their names in files and in other programs, where primes are not part of a name.",
         "leave the prime out",
+    ),
+    "HQ0635": Entry(
+        "expected {wanted}, found {found}",
+        "A label says of which class an event is.",
+        "reduce over the dims that are too many: `any(flav == 5, over=part)`, `sum(pt, over=part) > 100 GeV`",
+    ),
+    "HQ0636": Entry(
+        "the label of dataset `{dataset}` is the source of an event",
+        "Files that are named are of none of the dataset's sources.",
+        "leave them out: training reads the sources",
+    ),
+    "HQ0637": Entry(
+        "a label's rule cannot be computed outside compiled code: {what}",
+        "Labels are computed as files are read, by arithmetic, comparisons and sums, not by neighbours or windows.",
+        "write the rule without it, or read the class from a branch",
     ),
     "HQ0640": Entry(
         "`{name}` is not a block or model",
@@ -188,6 +228,11 @@ MODELS = {
         "One training is run at a time.",
         "choose one with `--train NAME`",
     ),
+    "HQ0659": Entry(
+        "the split `{split}` beside `validation`",
+        "With a split, the events whose number it divides are held out, and no others.",
+        "leave one of them out",
+    ),
     "HQ0660": Entry(
         "`{name}` is only there in a dataset",
         "Collections are what a file's events have; a model is given values, and knows nothing of files.",
@@ -209,9 +254,9 @@ MODELS = {
         "declare the values that are missing, or use `p4(…)`",
     ),
     "HQ0664": Entry(
-        "{what} may be absent: not every event has `{name}`",
-        "A value is needed for every event; there is none where nothing was found, and no number stands for that.",
-        "guard it with `exists({name}) and …`, or say a value: `default(…, …)`",
+        "{what} may be absent: {why}",
+        "A value is needed each time; there is none where nothing was found, and no number stands for that.",
+        "guard it with `exists(…) and …`, or say a value: `default(…, …)`",
     ),
     "HQ0665": Entry(
         "expected {wanted}, found {found}",
@@ -224,7 +269,7 @@ MODELS = {
         "use values of its parent, or of what it is a part of",
     ),
     "HQ0667": Entry(
-        "nothing to default: {found} is always there",
+        "{found} is always there",
         "`default` and `exists` are of values that some events lack.",
         "use the value as it is",
     ),
@@ -249,6 +294,21 @@ MODELS = {
         "declare a collection of lists: `collection Constituent of {each} = … {{ … }}`",
     ),
     "HQ0672": Entry(
+        "`each {name}` stands once, before the inputs",
+        "A model is applied to each event, or to each entry of one collection; its inputs are made accordingly.",
+        "put it before the first `input`, and leave out another",
+    ),
+    "HQ0673": Entry(
+        "input `{name}` is over `{dim}`, of which there may be any number",
+        "A model is compiled for up to so many entries.",
+        "say how many there are at most: `object NAME <= 64 = …`",
+    ),
+    "HQ0674": Entry(
+        "`{name}` has no fields",
+        "Entries are counted by what is read of them.",
+        "declare what the file has: `pt: GeV`",
+    ),
+    "HQ0675": Entry(
         "`{name}` must say which `{name}` each entry belongs to, found `{found}`",
         "In a collection of lists, the field that is called as what has the lists says whose each entry is.",
         "write `index of {name}`, a number for each entry; or `ends of {name}`, where the list of each ends",

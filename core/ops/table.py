@@ -139,7 +139,7 @@ _ROWS = (
        doc="dim: index(dim) of whole numbers; -1 where dim has no such entry. of: any value over dim"),
     Op("cumsum", "cumsum", "x", {"over": "dim"}, takes=_NUMBERS, coerce="number",
        doc="over: a dim; the sum of the entries up to each, itself too"),
-    *(Op(f"segment_{name}", "segment", "x, idx", takes=_NUMBERS, coerce="number",
+    *(Op(f"segment_{name}", "segment", "x, idx", takes=_NUMBERS,
          doc=f"x has idx's dims: its {what} over them by the entry of ``idx.type.into`` that idx names, [into, x's "
          "others]; -1 is left out. Of nothing: 0. into's size: as elsewhere in the event")
       for name, what in (("sum", "sum"), ("max", "maximum"), ("min", "minimum"))),

@@ -128,6 +128,6 @@ def _filled(artifact: Opened, files: list[str], events: int, tree: str | None) -
                 kernel.block(x[i : i + 1], x[j : j + 1])
     else:
         source = event_files.find(files, model.reading(tree))[0]
-        chunk = next(iter(event_files.iterate(source, model.branches(), events)))
+        chunk = next(iter(event_files.iterate(source, model.branches(source.branches), events)))
         model.score_raw(collect(artifact.manifest, chunk.events[:events], str(source)))
     return [(task.circuit, row) for task, row in noting.rows()]

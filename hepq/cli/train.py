@@ -12,15 +12,14 @@ import typer
 
 from hepq.cli.shared.artifact_options import Sha256, Trusted, opened
 from hepq.cli.shared.backend_options import NAMES, Budgets, Copies, Ledger, Strict, chosen
-from hepq.cli.shared.console import err, example, next_to, out
+from hepq.cli.shared.console import err, example, next_to
 from hepq.cli.shared.numbers import LAST_SEED, MOST, MOST_AT_ONCE, MOST_REPEATS, MOST_SHOTS, real
 from hepq.cli.shared.program_options import Dataset, Dims, Model, Statics, options
-from hepq.cli.shared.reported import ReportFile, check_report, show_report, write_report
+from hepq.cli.shared.reported import ReportFile, check_report, write_report
+from hepq.cli.shared.trained import draw_trained, show_trained
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from hepq.compiler.train import Trained
+    from hepq.lang.declarations.train_events import Split
     from hepq.runtime.quantum.backends.backend import Backend
 
 
@@ -80,6 +79,12 @@ def train(
             parser=real(0, 0.9), metavar="NUMBER", help="Fraction of each class held out.", show_default="0.2"
         ),
     ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="'BRANCH % K'", help="Held out are the events whose number K divides, such as 'event % 5'."
+        ),
+    ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=LAST_SEED, help="Of first weights, the split, and the order of events.")
     ] = 0,
@@ -87,6 +92,20 @@ def train(
         int,
         typer.Option(min=1, max=MOST_REPEATS, help="Train so often, each from a seed of its own; the best is kept."),
     ] = 1,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            max=MOST_REPEATS,
+            help="Train so often, each time on the events outside a fold: the split's number modulo it, or by chance.",
+        ),
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write what each event is given by the training that has not seen it: [.root] or [.parquet]."
+        ),
+    ] = None,
     class_weight: Annotated[
         ClassWeight | None, typer.Option(help="balanced: every class counts the same, however many events it has.")
     ] = None,
@@ -214,6 +233,10 @@ def train(
         check_folder(plots)
     if resume and checkpoint is None:
         raise typer.BadParameter("--resume needs --checkpoint FOLDER")
+    if folds is not None and trainings > 1:
+        raise typer.BadParameter("--folds and --trainings do not go together: each fold is trained once")
+    if predictions is not None and folds is None:
+        raise typer.BadParameter("--predictions need --folds: they are of events that a training has not seen")
     runs: str | Backend = backend
     kernel_sha256 = None
     if kernel is not None:
@@ -228,28 +251,38 @@ def train(
         optimiser=Spec.default(optimiser, OPTIMISERS) if optimiser else None,
         schedule=Spec.default(schedule, SCHEDULES) if schedule else None,
         class_weight=class_weight, precision=precision, patience=patience, clip=clip, device=device,
-        trainings=trainings, threads=threads,
-        signal=signal, events=events, checkpoint=checkpoint, resume=resume, start=str(start) if start else None,
+        trainings=trainings, folds=folds, threads=threads,
+        split=None if split is None else _split(split), signal=signal, events=events,
+        checkpoint=checkpoint, resume=resume, start=str(start) if start else None,
         replace=tuple(replace) or None, freeze=tuple(freeze) or None, scale=tuple(map(_factor, scale)) or None,
         C=C, kernel=kernel, kernel_sha256=kernel_sha256, backend=runs, shots=shots,
     )  # fmt: skip
     target = out_path or next_to(program, ".safetensors")
     main = main_process()
-    if main and out_path is None and target.exists():
+    if main and folds is None and out_path is None and target.exists():
         err().print(f"[yellow]warning[/]: {target} is there and will be replaced; -o FILE writes elsewhere")
     watch = Live(err(), log) if main else Watch()
     large_pages()
     try:
         trained = train_file(
-            program, files or [], target, recipe, options(model, dataset, False, dim, set_), watch, name
+            program, files or [], target, recipe, options(model, dataset, False, dim, set_), watch, name, predictions
         )
     finally:
         watch.close()
     if main:
         write_report(report, trained.report, "train")
-        _summary(trained, target)
-    if main and plots is not None and len(trained.fitted.scores):
-        _plots(trained, plots)
+        show_trained(trained, target, predictions)
+    if main and plots is not None:
+        draw_trained(trained, plots)
+
+
+def _split(text: str) -> Split:
+    from hepq.lang.declarations.train_events import Split
+
+    branch, mark, parts = (part.strip() for part in text.rpartition("%"))
+    if not (branch and mark and parts.isdecimal() and 2 <= int(parts) <= MOST):
+        raise typer.BadParameter(f"--split: {text!r} is not BRANCH % K, with K from 2 on")
+    return Split(branch, int(parts))
 
 
 def _factor(text: str) -> tuple[str, float]:
@@ -261,53 +294,3 @@ def _factor(text: str) -> tuple[str, float]:
     if not (weights and mark and 0 <= value < math.inf):
         raise typer.BadParameter(f"--scale: {text!r} is not WEIGHTS=FACTOR")
     return weights, value
-
-
-def _summary(trained: Trained, target: Path) -> None:
-    data, fitted = trained.data, trained.fitted
-    count = sum(value.size for value in fitted.weights.values())
-    sizes = "".join(f", {name} = {size}" for name, size in fitted.dims.items())
-    held = f"{len(data.validation):,} held out" if len(data.validation) else "none held out: the AUC is of these"
-    quality = f"AUC {fitted.auc:.4f}" if len(fitted.scores) else f"loss {fitted.loss:.4g}"
-    out().print(
-        f"[bold]{target}[/]: {count:,} numbers{sizes}; {trained.by}, {len(data.training):,} events, {held}; {quality}"
-    )
-    show_report(trained.report)
-    if fitted.metrics:
-        out().print(_measured(trained))
-
-
-def _measured(trained: Trained) -> Table:
-    """The numbers of the events held out; of several trainings, their mean and standard deviation."""
-    from statistics import fmean, stdev
-
-    from rich.table import Table
-
-    table = Table(box=None)
-    values = {name: [run.metrics[name] for run in trained.all] for name in trained.fitted.metrics}
-    for name in values:
-        efficiency = name.removeprefix("rejection")
-        table.add_column(name if efficiency == name else f"1/ε_b({efficiency} %)", justify="right")
-    cells = []
-    for name, found in values.items():
-        digits = 1 if name.startswith("rejection") else 4
-        error = f" ± {stdev(found):.{digits}f}" if len(found) > 1 else ""
-        cells.append(f"{fmean(found):.{digits}f}{error}")
-    table.add_row(*cells)
-    return table
-
-
-def _plots(trained: Trained, folder: Path) -> None:
-    from hepq.compiler.train.report import pictures
-
-    data, fitted = trained.data, trained.fitted
-    others = ", ".join(c for i, c in enumerate(data.classes) if i != data.signal)
-    for path in pictures(
-        folder,
-        data.module.name,
-        fitted.scores,
-        fitted.is_signal,
-        (data.classes[data.signal], others),
-        fitted.event_weights,
-    ):
-        out().print(str(path))

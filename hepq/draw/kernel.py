@@ -18,7 +18,7 @@ Labels = NDArray[np.int64] | None
 def draw(matrix: NDArray[np.float64], rows: Labels, columns: Labels, manifest: Manifest, path: Path) -> None:
     """Write the picture; classes by name where the dataset names them. Raises DataError HQ0817 for another format."""
     label = manifest.dataset.label if manifest.dataset else None
-    names = manifest.dim(label.dim).entries if label else ()
+    names = manifest.dim(label.dim).names if label else ()
     down, across = (_sorted(labels, size) for labels, size in zip((rows, columns), matrix.shape, strict=True))
     with picture(path, (5.6, 4.8)) as figure:
         axes = figure.add_subplot()

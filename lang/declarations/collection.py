@@ -25,6 +25,7 @@ from hepq.lang.elaborate.signature import concrete_type
 from hepq.lang.elaborate.values import Objects, Value, describe
 from hepq.lang.format.layout import Doc, group
 from hepq.lang.format.program import Formatter, wrapped
+from hepq.lang.modules import name_span
 from hepq.lang.syntax import ast
 from hepq.lang.syntax.build import Build, Children, attributed, node
 from hepq.lang.syntax.declaration import Declaration, register
@@ -48,10 +49,10 @@ def stored(ctx: Context, decl: Decl, module: str, read: Read) -> Stored:
     known = data.objects.get(id(decl))
     if isinstance(known, Stored):
         return known
-    data.names.add(decl.name)
-    dim = None if isinstance(decl, ast.RecordDecl) else Dim(decl.name, bound=NO_BOUND)
+    name = data.free_name(decl.name)
+    dim = None if isinstance(decl, ast.RecordDecl) else Dim(name, bound=NO_BOUND)
     fields: dict[str, Field] = {}
-    made = data.objects[id(decl)] = Stored(decl.name, dim, fields)
+    made = data.objects[id(decl)] = Stored(name, dim, fields, name_span(decl.span, decl.name))
     if isinstance(decl, ast.CollectionDecl) and decl.of is not None:
         parent = _objects(ctx, decl.of, module, decl.span)
         assert dim is not None
@@ -59,19 +60,20 @@ def stored(ctx: Context, decl: Decl, module: str, read: Read) -> Stored:
         if parent.name not in _names(decl):
             assert parent.dim is not None
             data.lists[dim.name] = parent.dim.name
-            fields[parent.name] = lambda ctx, span: _owner(ctx, decl, "", dim, parent, read, span)
+            fields[parent.name] = lambda ctx, span: _owner(ctx, name, "", dim, parent, read, span)
     for item in decl.fields:
         if isinstance(item, ast.FormulaItem):
             fields[item.name] = _formula(item, dict(fields), dim, module)
             continue
-        for name, branch in item.branches:
-            in_file = _in_file(decl, name, branch)
-            made.branches[name] = in_file
-            made.first = made.first or ("" if name == made.parent else name)
-            if name == made.parent:
-                fields[name] = lambda ctx, span, f=in_file: _owner(ctx, decl, f, dim, parent, read, span)
+        for called, branch in item.branches:
+            in_file = _in_file(decl, called, branch)
+            made.branches[called] = in_file
+            made.first = made.first or ("" if called == made.parent else called)
+            if called == made.parent:
+                ends = item.type.name == ENDS
+                fields[called] = lambda ctx, span, f=in_file, e=ends: _owner(ctx, name, f, dim, parent, read, span, e)
             else:
-                fields[name] = _reader(decl, item, name, in_file, dim, module, read)
+                fields[called] = _reader(item, f"{name}.{called}", in_file, dim, module, read)
     return made
 
 
@@ -88,9 +90,7 @@ def _in_file(decl: Decl, name: str, branch: str | None) -> str:
     return (decl.pattern or "*").replace("*", branch or name)
 
 
-def _reader(
-    decl: Decl, item: ast.FieldItem, name: str, branch: str, dim: Dim | None, module: str, read: Read
-) -> Field:
+def _reader(item: ast.FieldItem, name: str, branch: str, dim: Dim | None, module: str, read: Read) -> Field:
     def field(ctx: Context, span: Span) -> Value:
         ctx.frames.append(Frame(module))
         try:
@@ -103,9 +103,9 @@ def _reader(
             in_file, _, digits = branch.partition("@")
             key = int(digits or 0)
             by = _identity(ctx, item.type, target)
-        plan = BranchPlan(f"{decl.name}.{name}", in_file, t, unit, factor, by=by, key=key, sure=item.type.name == ENTRY)
+        plan = BranchPlan(name, in_file, t, unit, factor, by=by, key=key, sure=item.type.name == ENTRY)
         values = read(ctx, plan, span)
-        return values if target is None else View(target.name, dim, target, values, optional=not plan.sure)
+        return values if target is None else View(name, dim, target, values, optional=not plan.sure)
 
     return field
 
@@ -137,8 +137,8 @@ def _field_type(ctx: Context, t: ast.TypeExpr, dim: Dim | None, module: str) -> 
     """Of a field over ``dim``; and what it numbers."""
     target = None
     if t.name in (INDEX, ENTRY):
-        if t.of is None:
-            ctx.error("HQ0669", t.span)
+        _check_index(ctx, t)
+        assert t.of is not None
         target = _objects(ctx, t.of, module, t.span)
         own = Type("index", (), into=target.dim)
     else:
@@ -146,6 +146,13 @@ def _field_type(ctx: Context, t: ast.TypeExpr, dim: Dim | None, module: str) -> 
     if own.elem not in ("real", "int", "bool", "index") or t.name == "p4" or any(d.size is None for d in own.dims):
         ctx.error("HQ0611", t.span, found=own)
     return Type(own.elem, (*([dim] if dim else []), *own.dims), own.unit, own.into), target
+
+
+def _check_index(ctx: Context, t: ast.TypeExpr) -> None:
+    if t.of is None:
+        ctx.error("HQ0669", t.span)
+    if t.dims or t.rest or t.power != 1:
+        ctx.error("HQ0307", t.span, name=t.span.text, help=f"each entry has one: `{t.name} of {t.of}`")
 
 
 def _identity(ctx: Context, t: ast.TypeExpr, target: Objects) -> str:
@@ -171,13 +178,12 @@ def _objects(ctx: Context, name: str, module: str, span: Span) -> Objects:
 
 
 def _owner(
-    ctx: Context, decl: ast.CollectionDecl, branch: str, dim: Dim, parent: Objects, read: Read, span: Span
+    ctx: Context, name: str, branch: str, dim: Dim, parent: Objects, read: Read, span: Span, ends: bool = False
 ) -> View:
     """Which entry of its parent each entry is in the list of: as the nesting of lists says, or a ``branch``."""
     assert parent.dim is not None
     t = Type("index", (dim,), into=parent.dim)
-    ends = any(parent.name in _declared(i) and i.type.name == ENDS for i in decl.fields if isinstance(i, ast.FieldItem))
-    owner = BranchPlan(f"{decl.name}.{parent.name}", branch, t, "1", 1.0, str(parent.dim), ends)
+    owner = BranchPlan(f"{name}.{parent.name}", branch, t, "1", 1.0, owner=str(parent.dim), ends=ends)
     return View(parent.name, dim, parent, read(ctx, owner, span))
 
 
@@ -194,8 +200,13 @@ def _check(ctx: Context, decl: Decl, module: str) -> None:
         if target is None or not isinstance(target.decl, ast.CollectionDecl):
             collections = [n for n, b in scope.items() if isinstance(b.decl, ast.CollectionDecl)]
             ctx.error("HQ0661", span, found=f"`{name}`", near=near(name, collections))
+    if isinstance(decl, ast.CollectionDecl):
+        _check_nested(ctx, decl, module)
     if decl.pattern is not None and decl.pattern.count("*") != 1:
-        ctx.error("HQ0605", decl.span, pattern=decl.pattern)
+        help = 'write `*` where the field\'s name stands: `"Jet_*"`'
+        ctx.error("HQ0605", name_span(decl.span, decl.name), what="name", pattern=decl.pattern, help=help)
+    if not decl.fields:
+        ctx.error("HQ0674", name_span(decl.span, decl.name), name=decl.name)
     for item in decl.fields:
         for name in _declared(item):
             if name in names:
@@ -203,10 +214,10 @@ def _check(ctx: Context, decl: Decl, module: str) -> None:
             names[name] = item.span
     for item in items:
         owner = isinstance(decl, ast.CollectionDecl) and decl.of in _declared(item)
-        if item.type.name in (INDEX, ENTRY, ENDS) and item.type.of is None:
-            ctx.error("HQ0669", item.type.span)
-        elif owner and (item.type.name not in (INDEX, ENTRY, ENDS) or item.type.of != decl.of):
-            ctx.error("HQ0672", item.span, name=decl.of, found=item.type.span.text)
+        if item.type.name in (INDEX, ENTRY, ENDS):
+            _check_index(ctx, item.type)
+        if owner and (item.type.name not in (INDEX, ENTRY, ENDS) or item.type.of != decl.of):
+            ctx.error("HQ0675", item.span, name=decl.of, found=item.type.span.text)
         elif not owner and item.type.name not in (INDEX, ENTRY):
             _field_type(ctx, item.type, None, module)
     if len(items) < len(decl.fields):
@@ -225,6 +236,19 @@ def _check_formulas(ctx: Context, decl: Decl, module: str) -> None:
                 made.field(ctx, item.name, item.span)
     finally:
         ctx.data = None
+
+
+def _check_nested(ctx: Context, decl: ast.CollectionDecl, module: str) -> None:
+    """Lists in lists end somewhere."""
+    above: list[ast.CollectionDecl] = []
+    at: ast.Decl | None = decl
+    while isinstance(at, ast.CollectionDecl) and at not in above:
+        above.append(at)
+        binding = ctx.program.modules[module].scope.get(at.of or "")
+        at, module = (None, module) if binding is None else (binding.decl, binding.module)
+    if at is decl:
+        help = "leave out `of`, or name the collection that has such a list in each entry"
+        ctx.error("HQ0411", name_span(decl.span, decl.name), name=decl.name, help=help)
 
 
 def _field_item(b: Build, meta: Meta, c: Children) -> ast.FieldItem:

@@ -3,13 +3,26 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from lark.tree import Meta
 
+from hepq.core.diagnostics.diagnostic import Label
 from hepq.core.source import Span
-from hepq.core.types import Dim, Type
+from hepq.core.types import LORENTZ, Dim, Type, Unit
 from hepq.lang.declarations.collection import stored
+from hepq.lang.declarations.dataset_labels import (
+    LabelPlan,
+    check_sources,
+    elaborate_label,
+    label_entry,
+    label_item,
+    label_rules,
+    label_written,
+)
 from hepq.lang.declarations.dataset_sources import SourcePlan, elaborate_source
 from hepq.lang.elaborate import presence, selection
 from hepq.lang.elaborate.attributes import check_attributes
@@ -19,9 +32,10 @@ from hepq.lang.elaborate.calls import bind
 from hepq.lang.elaborate.context import Context, Frame, Reported
 from hepq.lang.elaborate.event import Data
 from hepq.lang.elaborate.names import lookup_dim, static_int
-from hepq.lang.elaborate.objects import Stored
-from hepq.lang.elaborate.signature import annotate, concrete_type
-from hepq.lang.elaborate.values import UNKNOWN, Objects, Value
+from hepq.lang.elaborate.objects import NO_BOUND, Stored
+from hepq.lang.elaborate.phrasing import extent
+from hepq.lang.elaborate.signature import COMPONENT_HELP, annotate, concrete_type
+from hepq.lang.elaborate.values import UNKNOWN, Objects, Quantity, Value, describe, is_number, is_whole
 from hepq.lang.format.layout import SPACE, Doc, group, nest
 from hepq.lang.format.program import Formatter, wrapped
 from hepq.lang.modules import name_span
@@ -45,15 +59,6 @@ class OrderPlan:
     dim: Dim
     key: Tensor
     descending: bool
-
-
-@dataclass(frozen=True)
-class LabelPlan:
-    """``branches``: one truth value per entry of ``dim``, or one branch that numbers the entry."""
-
-    name: str
-    dim: Dim
-    branches: tuple[str, ...]
 
 
 @dataclass
@@ -84,6 +89,16 @@ class DatasetPlan:
     spans: dict[str, Span] = field(default_factory=dict)  #: where each input stands
     failed: set[str] = field(default_factory=set)
 
+    @property
+    def read(self) -> dict[str, Tensor]:
+        """What a model, or a training, is given of an event: branches; of a dataset with objects, what it makes."""
+        return self.inputs if self.objects else self.tensors
+
+    @property
+    def outside(self) -> Mapping[str, Value]:
+        """What a training may name."""
+        return self.inputs if self.objects else self.names
+
 
 def feeds(dataset: ast.DatasetDecl, model: ast.FnDecl) -> bool:
     """Whether the dataset has an input for every parameter of ``model``."""
@@ -107,9 +122,12 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
                 if isinstance(item, ast.BranchItem):
                     names = tuple(n for n, _ in item.branches)
                 ctx.frame.locals.update(dict.fromkeys(names, UNKNOWN))
+        _count(ctx, plan)
         if not any(isinstance(item, ast.SourceItem) for item in decl.items):
             ctx.error("HQ0602", name_span(decl.span, decl.name), name=decl.name)
-        _read_sizes(ctx, plan, decl.span)
+        plan.lists = ctx.data.lists
+        if plan.label is not None and plan.label.by_source:
+            check_sources(ctx, plan.label, plan.sources)
     finally:
         plan.names = ctx.frames.pop().locals
         ctx.data = None
@@ -124,18 +142,17 @@ def _has_objects(ctx: Context, decl: ast.DatasetDecl, module: str) -> bool:
     return named or any(isinstance(item, words) for item in decl.items)
 
 
-def _read_sizes(ctx: Context, plan: DatasetPlan, span: Span) -> None:
-    """Have a value of each collection that was named: it says how many entries an event has, if nothing else does."""
-    assert ctx.data is not None
-    plan.lists = ctx.data.lists
-    read = {t.type.dims[0].key for n, t in plan.tensors.items() if t.type.dims and not plan.branches[n].owner}
-    for made in list(ctx.data.objects.values()):
-        if isinstance(made, Stored) and made.dim is not None and made.first and made.dim.key not in read:
-            made.field(ctx, made.first, span)
-
-
 def _collection(ctx: Context, plan: DatasetPlan, decl: ast.CollectionDecl | ast.RecordDecl, module: str) -> Objects:
     return stored(ctx, decl, module, lambda ctx, branch, span: _read(ctx, plan, branch, span))
+
+
+def _count(ctx: Context, plan: DatasetPlan) -> None:
+    """Read something of each collection that is used, so that its entries can be counted."""
+    read = {d.key for n, t in plan.tensors.items() if not plan.branches[n].owner for d in t.type.dims}
+    for made in list(selection.data(ctx).objects.values()):
+        if isinstance(made, Stored) and made.dim is not None and made.first and made.dim.key not in read:
+            with suppress(Reported):
+                made.field(ctx, made.first, made.span)
 
 
 def _read(ctx: Context, plan: DatasetPlan, branch: BranchPlan, span: Span) -> Tensor:
@@ -161,6 +178,8 @@ def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
             _policy(ctx, plan, item)
         case ast.InputItem():
             value = ctx.value(item.value)
+            if plan.objects and isinstance(value, Tensor | Objects):
+                value = presence.single(ctx, ctx.tensor(value, item.value.span), item.value.span)
             if item.type is not None:
                 value = annotate(ctx, value, item.type, item.value.span, f"input `{item.name}`")
             tensor = presence.required(ctx, ctx.tensor(value, item.value.span), item.value.span, f"input `{item.name}`")
@@ -176,7 +195,7 @@ def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
         case ast.EachItem():
             plan.each = _each(ctx, plan, item)
         case ast.LabelItem():
-            plan.label = _label(ctx, item)
+            plan.label = elaborate_label(ctx, item)
         case ast.Bind():
             bind(ctx, item)
 
@@ -188,16 +207,44 @@ def _branches(ctx: Context, plan: DatasetPlan, item: ast.BranchItem) -> None:
     if not fine or item.type.name == "p4" or any(d.primes or d.open for d in t.dims):
         ctx.error("HQ0611", item.type.span, found=t, help=_branch_help(item.type.name, t))
     unit, factor = written_unit(item.type)
+    default = None if item.default is None else _default(ctx, item.default, t) / factor
     for name, branch in item.branches:
         if name in plan.branches:
             ctx.error("HQ0603", item.span, name=name)
-        plan.branches[name] = BranchPlan(name, branch, t, unit, factor)
+        plan.branches[name] = BranchPlan(name, branch, t, unit, factor, default)
+        for dim in ragged:
+            _not_object(ctx, dim, item)
         plan.tensors[name] = ctx.frame.locals[name] = ctx.emit("input", (), t, item.span, name=name)
 
 
+def _not_object(ctx: Context, dim: Dim, item: ast.BranchItem) -> None:
+    """Note the ragged dim of branches, which objects may not have."""
+    data = selection.data(ctx)
+    if dim.name in data.names:
+        ctx.error("HQ0102", item.type.span, name=dim.name, help="give the objects another name")
+    data.branches.add(dim.name)
+
+
+def _free(ctx: Context, item: ast.ObjectItem) -> None:
+    """Objects have a name of their own; or that of a dim of the same bound, which they are then."""
+    binding = ctx.program.modules[ctx.frame.module].scope.get(item.name)
+    decl = None if binding is None else binding.decl
+    taken = isinstance(decl, ast.CollectionDecl | ast.RecordDecl) or item.name in selection.data(ctx).branches
+    if taken or item.name in ctx.frame.locals:
+        labels = [] if decl is None else [Label(name_span(decl.span, item.name), "first here")]
+        ctx.error("HQ0102", item.span, *labels, name=item.name)
+    if isinstance(decl, ast.DimDecl):
+        dim = lookup_dim(ctx, ast.Name(item.name, span=item.span))
+        bound = None if item.bound is None else _most(ctx, item.bound)
+        if isinstance(dim, Dim) and not dim.open and dim.bound != bound:
+            help = f"write `object {item.name} <= {dim.bound} = …`, or give one of them another name"
+            ctx.error("HQ0203", item.span, Label(name_span(decl.span, item.name), "declared here"), dim=dim,
+                      left="of any number" if bound is None else f"up to {bound}", right=extent(dim),
+                      help=help if dim.ragged else None)  # fmt: skip
+
+
 def _object(ctx: Context, plan: DatasetPlan, item: ast.ObjectItem) -> Objects:
-    if item.name in ctx.frame.locals:
-        ctx.error("HQ0102", item.span, name=item.name)
+    _free(ctx, item)
     data = selection.data(ctx)
     data.naming = item.name if item.where is None and not item.keys and item.take is None else f"{item.name}_all"
     try:
@@ -237,8 +284,23 @@ def _mask(ctx: Context, base: Objects, e: ast.Expr) -> Tensor:
     dim = selection.dim_of(ctx, base, e.span)
     x = presence.required(ctx, ctx.tensor(ctx.value(e), e.span), e.span, f"`where` of `{base.name}`")
     if x.type.elem != "bool" or any(d.key != dim.key for d in x.type.dims):
-        ctx.error("HQ0670", e.span, what="where", wanted=f"bool[{dim}]", found=x.type)
+        ctx.error("HQ0670", e.span, what="where", wanted=f"a truth value of each `{dim}`", found=x.type,
+                  help=_decide(x, [dim]))  # fmt: skip
     return x if x.type.dims else _spread(ctx, x, dim, e.span)
+
+
+def _decide(x: Tensor, dims: Sequence[Dim], *, number: bool = False) -> str | None:
+    """What to write for one value of each entry of ``dims``."""
+    if LORENTZ in x.type.dims:
+        return COMPONENT_HELP
+    keys = {d.key for d in dims}
+    others = ", ".join(str(d) for d in x.type.dims if d.key not in keys)
+    if others:
+        over = f"[{others}]" if "," in others else others
+        return f"reduce over the other dims: `{'sum' if number else 'any'}(…, over={over})`"
+    if not number and x.type.elem != "bool":
+        return "compare it with something: `… > 0`"
+    return f"use a value that differs between entries of `{dims[0]}`" if dims else None
 
 
 def _spread(ctx: Context, x: Tensor, dim: Dim, span: Span) -> Tensor:
@@ -252,7 +314,8 @@ def _key(ctx: Context, base: Objects, key: ast.Key) -> selection.Key:
         ctx, ctx.tensor(ctx.value(key.value), key.value.span), key.value.span, f"`by` of `{base.name}`"
     )
     if [d.key for d in x.type.dims] != [dim.key] or x.type.elem == "index":
-        ctx.error("HQ0670", key.value.span, what="by", wanted=f"one number of each `{dim}`", found=x.type)
+        ctx.error("HQ0670", key.value.span, what="by", wanted=f"one number of each `{dim}`", found=x.type,
+                  help=_decide(x, [dim], number=True))  # fmt: skip
     return x, key.descending
 
 
@@ -269,12 +332,15 @@ def _select(ctx: Context, plan: DatasetPlan, item: ast.SelectItem) -> Tensor:
     given = ctx.tensor(ctx.value(item.value), item.value.span)
     x = presence.required(ctx, given, item.value.span, f"`select {item.name}`")
     if x.type.elem != "bool" or x.type.dims:
-        ctx.error("HQ0670", item.value.span, what="select", wanted="one truth value of the event", found=x.type)
+        ctx.error("HQ0670", item.value.span, what="select", wanted="one truth value of the event", found=x.type,
+                  help=_decide(x, []))  # fmt: skip
     selection.data(ctx).facts |= given.says
     return x
 
 
 def _each(ctx: Context, plan: DatasetPlan, item: ast.EachItem) -> Dim:
+    if plan.each is not None or plan.inputs:
+        ctx.error("HQ0672", item.span, name=item.name)
     found = selection.objects(ctx, ctx.value(ast.Name(item.name, span=item.span)), item.span)
     return selection.dim_of(ctx, found, item.span)
 
@@ -296,9 +362,18 @@ def _handed(ctx: Context, plan: DatasetPlan, item: ast.InputItem, made: Tensor) 
                 dims[i] = replace(dim, bound=data.most.get(dim.key, dim.bound))
     plan.made[item.name] = made
     t = made.type.with_dims(dims)
+    for dim in dims:
+        if dim.bound == NO_BOUND:
+            ctx.error("HQ0673", item.span, name=item.name, dim=dim, help=_bounded(plan, dim))
     if sum(d.ragged for d in made.type.dims) > 1 or t.elem == "index":
         ctx.error("HQ0611", item.span, found=t)
     return ctx.emit("input", (), t, item.span, name=item.name)
+
+
+def _bounded(plan: DatasetPlan, dim: Dim) -> str:
+    if plan.each is not None:
+        return f"say how many each `{plan.each}` has at most: `object NAME = {dim} … take 64`"
+    return f"say how many there are at most: `object NAME <= 64 = {dim} …`"
 
 
 def _owner(ctx: Context, plan: DatasetPlan, dim: Dim, item: ast.InputItem) -> Tensor:
@@ -314,6 +389,16 @@ def _owner(ctx: Context, plan: DatasetPlan, dim: Dim, item: ast.InputItem) -> Te
     return ctx.error("HQ0671", item.span, each=each, dim=dim)
 
 
+def _default(ctx: Context, e: ast.Expr, t: Type) -> float:
+    """In base units: a static number of the branch's type and unit."""
+    value = ctx.value(e)
+    number, unit = (value.value, value.unit) if isinstance(value, Quantity) else (value, Unit())
+    fits = {"bool": isinstance(value, bool), "int": is_whole(value)}.get(t.elem, is_number(number))
+    if not fits or unit != t.unit or not math.isfinite(number):
+        ctx.error("HQ0615", e.span, found=describe(value), wanted=t.with_dims(()))
+    return float(number)
+
+
 def _branch_help(name: str, t: Type) -> str | None:
     if name == "p4":
         return "read its components as branches, and build it: `p = p4(px=px, py=py, pz=pz, energy=energy)`"
@@ -325,7 +410,7 @@ def _order(ctx: Context, item: ast.OrderItem) -> OrderPlan:
     dim = lookup_dim(ctx, ast.Name(item.dim, span=item.span))
     if not isinstance(dim, Dim) or not dim.ragged:
         ctx.error("HQ0609", item.span, dim=item.dim)
-    key = ctx.tensor(ctx.value(item.key), item.key.span)
+    key = presence.required(ctx, ctx.tensor(ctx.value(item.key), item.key.span), item.key.span, f"`by` of `{dim}`")
     if [d.key for d in key.type.dims] != [dim.key] or key.type.elem == "index":
         ctx.error("HQ0610", item.key.span, dim=dim, found=key.type)
     return OrderPlan(dim, key, item.descending)
@@ -341,17 +426,6 @@ def _policy(ctx: Context, plan: DatasetPlan, item: ast.PolicyItem) -> None:
     plan.policy[item.name] = value
 
 
-def _label(ctx: Context, item: ast.LabelItem) -> LabelPlan:
-    dim = lookup_dim(ctx, ast.Name(item.dim, span=item.span))
-    if not isinstance(dim, Dim) or not dim.entries:
-        ctx.error("HQ0606", item.span, dim=item.dim, name=item.name)
-    if item.pattern.count("*") > 1:
-        ctx.error("HQ0605", item.span, pattern=item.pattern)
-    if "*" not in item.pattern:
-        return LabelPlan(item.name, dim, (item.pattern,))
-    return LabelPlan(item.name, dim, tuple(item.pattern.replace("*", e) for e in dim.entries))
-
-
 def _check(ctx: Context, decl: ast.DatasetDecl, module: str) -> None:
     check_attributes(ctx, decl.attrs)
     elaborate_dataset(ctx, decl, module)
@@ -363,7 +437,7 @@ def _order_item(b: Build, meta: Meta, c: Children) -> ast.OrderItem:
 
 
 def _branch_item(b: Build, meta: Meta, c: Children) -> ast.BranchItem:
-    return ast.BranchItem(tuple(c[:-1]), c[-1], span=b.span(meta))
+    return ast.BranchItem(tuple(c[:-2]), *c[-2:], span=b.span(meta))
 
 
 def _branch_name(b: Build, meta: Meta, c: Children) -> tuple[str, str]:
@@ -373,7 +447,8 @@ def _branch_name(b: Build, meta: Meta, c: Children) -> tuple[str, str]:
 
 def _branch_written(f: Formatter, item: ast.BranchItem) -> Doc:
     names = [n if n == branch else f'{n} = "{branch}"' for n, branch in item.branches]
-    return group(wrapped("branch ", names), ": ", f.type(item.type))
+    default = [] if item.default is None else [" else ", f.expr(item.default)]
+    return group(wrapped("branch ", names), ": ", f.type(item.type), *default)
 
 
 def _object_item(b: Build, meta: Meta, c: Children) -> ast.ObjectItem:
@@ -415,7 +490,9 @@ register(
             "order": _order_item,
             "policy": node(ast.PolicyItem),
             "input": node(ast.InputItem),
-            "label": node(ast.LabelItem),
+            "label": label_item,
+            "label_rules": label_rules,
+            "label_entry": label_entry,
             "object": _object_item,
             "keys": present,
             "key": _key_item,
@@ -432,7 +509,7 @@ register(
             ast.ObjectItem: _object_written,
             ast.SelectItem: lambda f, i: group(f"select {i.name} = ", f.expr(i.value)),
             ast.EachItem: lambda f, i: f"each {i.name}",
-            ast.LabelItem: lambda f, i: f'label {i.name}: {i.dim} = "{i.pattern}"',
+            ast.LabelItem: label_written,
         },
         check=_check,
         tall=lambda d: True,

@@ -54,7 +54,7 @@ def elaborate_model(
                     if p.default is None and p.name not in statics:
                         ctx.error("HQ0628", p.span, name=p.name, model=decl.name)
                 inputs = _from_dataset(ctx, decl, plan, statics) if plan is not None else _own_inputs(ctx, decl)
-                read = inputs if plan is None else plan.inputs if plan.objects else plan.tensors
+                read = inputs if plan is None else plan.read
                 ctx.collections = frozenset(d.name for t in read.values() for d in t.type.dims if d.ragged)
                 fn = Function(decl, module, tuple((k, (v, decl.span)) for k, v in statics.items()), instance="")
                 result = call_function(ctx, fn, [(n, t, decl.span) for n, t in inputs.items()], decl.span, entry=True)

@@ -16,6 +16,7 @@ from hepq.core.source import Span
 from hepq.core.types import Dim, Type
 from hepq.lang.declarations.dataset import DatasetPlan, elaborate_dataset
 from hepq.lang.declarations.model import results
+from hepq.lang.declarations.train_events import split
 from hepq.lang.declarations.train_settings import SETTINGS, Spec
 from hepq.lang.elaborate.attributes import check_attributes
 from hepq.lang.elaborate.builder import Tensor
@@ -29,7 +30,9 @@ from hepq.lang.syntax import ast
 from hepq.lang.syntax.build import Build, Children, attributed, node
 from hepq.lang.syntax.declaration import Declaration, register
 
-#: names that say what is trained, beside ``SETTINGS``
+#: settings that speak of the events
+OF_EVENTS = ("split",)
+#: names that say what is trained, beside settings
 ROLES = ("data", "model", "output", "loss", "weight")
 _NOISES = ("normal", "uniform")
 
@@ -87,9 +90,9 @@ def elaborate_train(
         data = elaborate_dataset(ctx, _dataset(ctx, decl, module, dataset), module)
         label = data.label
         truth = {} if label is None else {label.name: _label(ctx, label.dim, label.name, decl.span)}
-        ctx.frames.append(Frame(module, locals=data.names | truth, owns_params=True))
+        ctx.frames.append(Frame(module, locals=dict(data.outside) | truth, owns_params=True))
         try:
-            train = _Train(decl, data, dict(data.tensors) | truth)
+            train = _Train(decl, data, dict(data.read) | truth)
             _model(ctx, train, module, statics, model)
             read = [_read(ctx, train, item) for item in decl.items]
             return _finished(ctx, train) if all(read) else None
@@ -189,6 +192,8 @@ def _bind(ctx: Context, train: _Train, item: ast.Bind, settings: dict[str, Any],
     name = item.targets[0] if len(item.targets) == 1 else ""
     if name in SETTINGS:
         settings[name] = SETTINGS[name](ctx, item.value)
+    elif name == "split":
+        settings[name] = split(ctx, item.value, train.data)
     elif name not in ("data", "model"):
         _check_spelling(ctx, train, item, name)
         bind(ctx, item)
@@ -201,7 +206,7 @@ def _bind(ctx: Context, train: _Train, item: ast.Bind, settings: dict[str, Any],
 
 def _check_spelling(ctx: Context, train: _Train, item: ast.Bind, name: str) -> None:
     """A binding that nothing uses and that is nearly a setting is one misspelt."""
-    words = (*SETTINGS, *ROLES)
+    words = (*SETTINGS, *OF_EVENTS, *ROLES)
     alone = len(re.findall(rf"\b{name}\b", train.decl.span.text)) == 1
     if name and name not in words and not item.type and alone and near(name, words):
         ctx.error("HQ0650", item.span, name=name, near=near(name, words))
@@ -259,6 +264,9 @@ def _finished(ctx: Context, train: _Train) -> TrainPlan:
         if train.steps:
             ctx.error("HQ0657", written.span)
         train.steps.append(StepPlan("", _loss(ctx, roles["loss"], written.value.span)))
+    if "split" in train.settings and "validation" in train.settings:
+        written = _written(decl, "validation")
+        ctx.error("HQ0659", *([written.span] if written else []), split=train.settings["split"])
     outputs = _outputs(ctx, roles.get("output"), decl.span)
     if not train.steps and (not outputs or train.data.label is None):
         lacks = "a label" if outputs else "a model that the dataset feeds, or a loss"

@@ -18,7 +18,7 @@ from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.context import Context, Reported
 from hepq.lang.elaborate.event import Fact
 from hepq.lang.elaborate.phrasing import extent, named, pure_help, same_unit_help
-from hepq.lang.elaborate.values import STATIC_NUMBER, UNKNOWN, Quantity, Value, describe, is_number, length
+from hepq.lang.elaborate.values import STATIC_NUMBER, UNKNOWN, Objects, Quantity, Value, describe, is_number, length
 from hepq.lang.elaborate.work import MAX_ITEMS, MAX_POWER
 
 _OPERATORS = {OPS[op].symbol: op for op in BINARY}
@@ -90,6 +90,10 @@ def binary(ctx: Context, op: str, left: Value, right: Value, span: Span, lspan: 
         if length(left) + length(right) > MAX_ITEMS:
             ctx.error("HQ0412", span, limit=MAX_ITEMS)
         return (*ctx.listed(left, lspan), *ctx.listed(right, rspan))
+    for value, where in ((left, lspan), (right, rspan)):
+        if op in ("==", "!=") and isinstance(value, Objects):
+            help = "compare their values, such as `a.charge == b.charge`; for membership, `part_of(jet, top)`"
+            ctx.error("HQ0301", where, found=describe(value), help=help)
     if op in ("==", "!=") and not (isinstance(left, Tensor) or isinstance(right, Tensor)):
         return _same(ctx, left, right, span) is (op == "==")
     a, b = ctx.tensor(left, lspan), ctx.tensor(right, rspan)
@@ -112,8 +116,10 @@ def _counted(op: str, left: Value, right: Value) -> frozenset[Fact]:
         left, right, op = right, left, _MIRRORED.get(op, "")
     if not isinstance(left, Tensor) or left.counts is None or not is_number(right) or op not in (">", ">=", "=="):
         return frozenset()
+    if not math.isfinite(right):
+        return frozenset()
     least = math.floor(right) + 1 if op == ">" else math.ceil(right)
-    return frozenset({Fact(left.counts[0], left.counts, least)} if least >= 1 else ())
+    return frozenset({Fact(left.counts, left.counts, least)} if least >= 1 else ())
 
 
 def _same(ctx: Context, left: Value, right: Value, span: Span) -> bool:
@@ -206,7 +212,8 @@ def where(ctx: Context, cond: Tensor, a: Value, b: Value, span: Span, cspan: Spa
     else:
         elem = "int" if {x.type.elem, y.type.elem} == {"int"} else "real"
     dims = align(ctx, [cond, x, y], [cspan, aspan, bspan])
-    return ctx.emit("where", [cond, x, y], Type(elem, dims, x.type.unit), span)
+    made = ctx.emit("where", [cond, x, y], Type(elem, dims, x.type.unit), span)
+    return presence.either(ctx, made, cond, x, y, span)
 
 
 def _need_bool(ctx: Context, x: Tensor, span: Span) -> Tensor:

@@ -11,7 +11,7 @@ from hepq.lang.syntax import ast
 
 @dataclass(frozen=True)
 class BranchPlan:
-    """``factor`` takes the file's numbers to base units (GeV, mm, ns, rad).
+    """``factor`` takes the file's numbers to base units (GeV, mm, ns, rad). ``default``: in the file's.
 
     ``owner``: of an index that says of each entry which entry of the dim ``owner`` its list is of; without a branch, as
     the nesting of lists has it. ``ends``: the branch says of each entry of ``owner`` where its list ends.
@@ -25,6 +25,7 @@ class BranchPlan:
     type: Type
     unit: str
     factor: float
+    default: float | None = None
     owner: str = ""
     ends: bool = False
     by: str = ""

@@ -27,7 +27,7 @@ class Tensor:
     type: Type
     needs: Mapping[Any, Tensor] = field(default_factory=dict, compare=False)
     says: frozenset[Any] = field(default=frozenset(), compare=False)
-    counts: tuple[str, int] | None = field(default=None, compare=False)
+    counts: str | None = field(default=None, compare=False)
 
 
 class Builder(Protocol):

@@ -266,7 +266,9 @@ class Context(ABC):
             return {}
         found = carried(op, operands, attrs)
         if isinstance(found, Fact):
-            self.error("HQ0664", span, what="this", name=found.name)
+            what = f"`{span.text}`" if len(span.text) <= 40 and "\n" not in span.text else "what this needs"
+            help = f"say a value inside: `default(…, …)`; or leave entries out, by `where {found.guard}`"
+            self.error("HQ0664", span, what=what, why=found.missing, help=help)
         return found
 
     @contextmanager

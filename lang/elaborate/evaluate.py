@@ -68,7 +68,7 @@ def _if(ctx: Context, e: ast.If) -> Value:
     if isinstance(cond, bool):
         return ctx.evaluate(e.then if cond else e.orelse)
     then, orelse, condition = ctx.value(e.then), ctx.value(e.orelse), ctx.tensor(cond, e.cond.span)
-    if condition.says:
+    if condition.says and isinstance(then, Tensor | Objects):
         then = presence.guarded(ctx, ctx.tensor(then, e.then.span), e.then.span, condition.says)
     return arithmetic.where(ctx, condition, then, orelse, e.span, e.cond.span, e.then.span, e.orelse.span)
 
@@ -197,6 +197,8 @@ def _element(ctx: Context, x: Tensor, dims: tuple[Dim, ...], e: ast.Index) -> Va
     if last is None or last.ragged:
         i = _position(ctx, e)
         pick = f"pick an entry by mask and sum: `sum(if position({last}) == {i} then x else 0, over={last})`"
+        if ctx.data is not None and isinstance(e.base, ast.Field):
+            pick = f"take the entry first: `{e.base.base.span.text}[{i}].{e.base.name}`"
         return ctx.error("HQ0408", e.base.span, found=describe(x), help=pick if last else "it is a single number")
     if last.size is None:
         raise Reported

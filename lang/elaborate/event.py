@@ -8,7 +8,7 @@ then *needs* facts, such as that a dim has an entry. Facts follow from condition
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,15 +21,36 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True)
 class Fact:
-    """That ``dim`` has ``least`` entries; or that an index, ``handle``, is of an entry. ``name``: for messages."""
+    """That ``dim`` has ``least`` entries; or that an index, ``handle``, is of an entry. ``name``: for messages.
+
+    ``by``: a fact from which it follows, of a value that is one of two: a condition, ``handle``, may say it as well.
+    """
 
     name: str = field(compare=False)
-    dim: Key = ("", 0)
+    dim: str = ""
     least: int = 1
-    handle: int = 0
+    handle: Any = None
+    by: Fact | None = None
 
-    def follows(self, known: Iterable[Fact]) -> bool:
-        return any((k.dim, k.handle) == (self.dim, self.handle) and k.least >= self.least for k in known)
+    def follows(self, known: Collection[Fact]) -> bool:
+        itself = any(k.dim == self.dim and k.handle is self.handle and k.least >= self.least for k in known)
+        return itself or (self.by is not None and self.by.follows(known))
+
+    @property
+    def missing(self) -> str:
+        """Why what needs it may be absent."""
+        if self.by is not None:
+            return self.by.missing
+        if self.handle is not None:
+            return f"`{self.name}` may be of none"
+        return f"not every event has {f'`{self.name}`' if self.least == 1 else f'{self.least} of `{self.name}`'}"
+
+    @property
+    def guard(self) -> str:
+        """The condition that says it."""
+        if self.by is not None:
+            return self.by.guard
+        return f"exists({self.name})" if self.least == 1 else f"count({self.name}) >= {self.least}"
 
 
 @dataclass
@@ -39,8 +60,8 @@ class Data:
     collection: Callable[[Any, Any, str], Any]
     #: of each dim that is made, any value over it
     over: dict[Key, Tensor] = field(default_factory=dict)
-    #: the dim of which each sub-dim's entries are
-    parents: dict[Key, Key] = field(default_factory=dict)
+    #: the dims of which each dim's entries are: one of a sub-dim, several of a union
+    parents: dict[Key, tuple[Key, ...]] = field(default_factory=dict)
     #: what must hold for a dim of at most one entry to have it
     single: dict[Key, Fact] = field(default_factory=dict)
     #: of dims nested in others: the most entries that each list has
@@ -51,8 +72,9 @@ class Data:
     objects: dict[int, Any] = field(default_factory=dict)
     #: of each dim that is lists in lists in files, the dim in whose entries they are
     lists: dict[str, str] = field(default_factory=dict)
-    #: names of dims given so far
+    #: names of dims given so far: of collections and objects; and of branches
     names: set[str] = field(default_factory=set)
+    branches: set[str] = field(default_factory=set)
     #: what the next dim that is made is called
     naming: str = ""
 
@@ -60,17 +82,17 @@ class Data:
         """A dim and one of its sub-dims, if both are there."""
         present = {d.key: d for d in dims}
         for dim in dims:
-            key = self.parents.get(dim.key)
-            while key is not None:
+            above = list(self.parents.get(dim.key, ()))
+            for key in above:
                 if key in present:
                     return present[key], dim
-                key = self.parents.get(key)
+                above += self.parents.get(key, ())
         return None
 
     def free_name(self, wanted: str) -> str:
         """``wanted``, or the same with a number: no dim has it yet."""
         name, n = wanted, 1
-        while name in self.names:
+        while name in self.names | self.branches:
             name, n = f"{wanted}{n}", n + 1
         self.names.add(name)
         return name

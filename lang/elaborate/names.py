@@ -56,9 +56,8 @@ _INSTEAD = {
     **{op.numpy: f"write `{op.name}`" for op in OPS.values() if op.numpy and op.numpy.startswith("arc")},
     **dict.fromkeys(("log10", "log2"), "divide logarithms: `log(x) / log(10)`"),
     **dict.fromkeys(("pow", "square"), "write `x^2`"),
-    **dict.fromkeys(
-        ("argmax", "argmin", "argsort", "sort", "topk"), "particles are ordered in the dataset: `order part by pt desc`"
-    ),
+    "topk": "write `top_k[k](x, over=dim)`",
+    **dict.fromkeys(("bincount", "groupby", "scatter_add"), "sum by an index: `sum(x, by=index)`, `count(by=index)`"),
     "root": "a file is read by `source name = root(…)` in a dataset",
 }
 
@@ -95,6 +94,8 @@ def lookup_dim(ctx: Context, e: ast.Name) -> Value:
         return value
     if is_whole(value):
         value = anonymous(value)
+    if isinstance(value, Objects) and value.dim is not None:
+        value = value.dim
     if not isinstance(value, Dim):
         copied = isinstance(value, Tensor) and value.type.dims
         help = f"to copy a value, name its dim: `prime({base}, {copied[0]})`" if copied else None

@@ -13,10 +13,11 @@ from dataclasses import replace
 
 from hepq.core.source import Span
 from hepq.core.types import LORENTZ, Dim, Type
-from hepq.lang.elaborate import presence
+from hepq.lang.elaborate import arithmetic, presence
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.calls import call_function
 from hepq.lang.elaborate.context import Context
+from hepq.lang.elaborate.event import Fact
 from hepq.lang.elaborate.names import declared
 from hepq.lang.elaborate.values import Function, Objects, Value
 
@@ -36,6 +37,8 @@ class Known(Objects):
     def __init__(self, name: str, dim: Dim | None) -> None:
         self.name, self.dim = name, dim
         self._found: dict[str, Value | None] = {}
+        #: entries by their number
+        self.items: dict[int, Objects] = {}
 
     def field(self, ctx: Context, name: str, span: Span) -> Value | None:
         if name not in self._found:
@@ -72,9 +75,11 @@ class Known(Objects):
 class Stored(Known):
     """A collection or a record of the file; ``fields``: how each of its values is read."""
 
-    def __init__(self, name: str, dim: Dim | None, fields: Mapping[str, Callable[[Context, Span], Value]]) -> None:
+    def __init__(
+        self, name: str, dim: Dim | None, fields: Mapping[str, Callable[[Context, Span], Value]], span: Span
+    ) -> None:
         super().__init__(name, dim)
-        self.fields = fields
+        self.fields, self.span = fields, span
         #: the collection in each of whose entries this one has a list
         self.parent = ""
         #: the value that is read where only its entries are counted
@@ -110,6 +115,8 @@ class View(Known):
     def __init__(self, name: str, dim: Dim | None, base: Objects, index: Tensor, *, optional: bool = False) -> None:
         super().__init__(name, dim)
         self.base, self.index, self.optional = base, index, optional
+        #: what holds of all of these entries, in terms of the base
+        self.known: frozenset[Fact] = frozenset()
 
     def names(self) -> tuple[str, ...]:
         return self.base.names()
@@ -121,7 +128,7 @@ class View(Known):
 
     def _field(self, ctx: Context, name: str, span: Span) -> Value | None:
         value = self.base.field(ctx, name, span)
-        return None if value is None else looked_up(ctx, value, self, span)
+        return None if value is None else looked_up(ctx, value, self, span, f"{self.name}.{name}")
 
     def _momentum(self, ctx: Context, span: Span) -> Tensor | None:
         found = self.base.momentum(ctx, span)
@@ -165,7 +172,21 @@ class Union(Known):
         if name == "kind":
             return self._joined(ctx, [ctx.tensor(i, span) for i in range(len(self.parts))], span)
         values = [p.field(ctx, name, span) for p in self.parts]
-        return self._joined(ctx, values, span) if all(isinstance(v, Tensor) for v in values) else None
+        if all(isinstance(v, Tensor) for v in values):
+            return self._joined(ctx, values, span)
+        views = [v for v in values if isinstance(v, View) and v.base.dim is not None]
+        into = {v.base.dim for v in views}
+        return self._references(ctx, views, name, span) if len(views) == len(values) and len(into) == 1 else None
+
+    def _references(self, ctx: Context, views: Sequence[View], name: str, span: Span) -> View:
+        """Cross-references of all parts to one collection."""
+        base = views[0].base
+        assert base.dim is not None
+        numbers = self._joined(ctx, [ctx.cast(v.index, "int", span) for v in views], span)
+        of = presence.any_value(ctx, base.dim, span)
+        t = Type("index", (self.dim,), into=base.dim)
+        index = ctx.emit("number", [numbers, of], t, span, dim=base.dim)
+        return View(f"{self.name}.{name}", self.dim, base, index, optional=True)
 
     def _momentum(self, ctx: Context, span: Span) -> Tensor | None:
         found = [p.momentum(ctx, span) for p in self.parts]
@@ -175,9 +196,7 @@ class Union(Known):
     def _joined(self, ctx: Context, values: Sequence[Value], span: Span) -> Tensor:
         *firsts, joined = values
         for part, value in zip(reversed(self.parts[:-1]), reversed(firsts), strict=True):
-            mine = numbered(ctx, part.index, span)
-            dims = value.type.dims if self.dim in value.type.dims else (self.dim, *value.type.dims)
-            joined = ctx.emit("where", [mine, value, joined], replace(value.type, dims=dims), span)
+            joined = arithmetic.where(ctx, numbered(ctx, part.index, span), value, joined, *[span] * 4)
         return joined  # type: ignore[no-any-return]
 
 
@@ -187,13 +206,29 @@ def numbered(ctx: Context, index: Tensor, span: Span) -> Tensor:
     return ctx.emit("ge", [number, ctx.tensor(0, span)], Type("bool", index.type.dims), span)
 
 
-def looked_up(ctx: Context, value: Value, view: View, span: Span) -> Value:
-    """A value of the view's base, at the entries of the view."""
+def _found(ctx: Context, x: Tensor, index: Tensor, into: Dim, t: Type, span: Span) -> Tensor:
+    """``x`` at an index, absent where the entry's is."""
+    needs: dict[Fact, Tensor] = {}
+    for fact, holds in x.needs.items():
+        if holds.type.dim(into) is None:
+            needs[fact] = holds
+            continue
+        dims = (*index.type.dims, *(d for d in holds.type.dims if d.key != into.key and index.type.dim(d) is None))
+        there = ctx.emit("gather", [holds, index], Type("bool", dims), span)
+        needs[Fact(fact.name, handle=there.handle)] = there
+    return replace(ctx.emit("gather", [replace(x, needs={}), index], t, span), needs=needs)
+
+
+def looked_up(ctx: Context, value: Value, view: View, span: Span, name: str = "") -> Value:
+    """A value of the view's base, at the entries of the view. ``name``: of objects, what they are called."""
     if isinstance(value, View):
         index = ctx.tensor(looked_up(ctx, value.index, view, span), span)
-        return View(f"{view.name}.{value.name}", view.dim, value.base, index, optional=value.optional or view.optional)
+        sure = presence.of_index(value.index, value.name).follows(view.known)
+        optional = (value.optional and not sure) or view.optional
+        return View(name or f"{view.name}.{value.name}", view.dim, value.base, index, optional=optional)
     if isinstance(value, Combination):
-        return Combination(value.name, view.dim, {n: looked_up(ctx, p, view, span) for n, p in value.parts.items()})
+        parts = {n: looked_up(ctx, p, view, span) for n, p in value.parts.items()}
+        return Combination(name or value.name, view.dim, parts)
     x, into = ctx.tensor(value, span), view.index.type.into
     assert into is not None
     if x.type.dim(into) is None:
@@ -201,7 +236,7 @@ def looked_up(ctx: Context, value: Value, view: View, span: Span) -> Value:
     dims = view.index.type.dims
     keys = {into.key, *(d.key for d in dims)}
     t = x.type.with_dims((*dims, *(d for d in x.type.dims if d.key not in keys)))
-    found = ctx.emit("gather", [x, view.index], t, span)
+    found = _found(ctx, presence.given(x, view.known), view.index, into, t, span)
     if not view.optional or x.type.elem == "index":
         return found
     return presence.needing(found, presence.of_index(view.index, view.name), numbered(ctx, view.index, span))

@@ -12,7 +12,7 @@ from hepq.lang.elaborate import presence
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.event import Data, Fact
-from hepq.lang.elaborate.objects import NO_BOUND, Combination, Rows, Union, View, looked_up
+from hepq.lang.elaborate.objects import NO_BOUND, Combination, Known, Rows, Union, View, looked_up
 from hepq.lang.elaborate.values import Objects, Value, describe
 
 #: a value to order by, and whether the largest is first
@@ -83,7 +83,9 @@ def _chosen(
         at = dst
         _made(ctx, at, parent, index, span)
     assert index is not None
-    return View(name, at, base, index)
+    made = View(name, at, base, index)
+    made.known = frozenset() if mask is None else mask.says
+    return made
 
 
 def _first_of_each(ctx: Context, name: str, base: View, limit: int, span: Span) -> View:
@@ -112,26 +114,26 @@ def _made(ctx: Context, dim: Dim, parent: Dim | None, of: Tensor, span: Span) ->
     known = data(ctx)
     known.over[dim.key] = of
     if parent is not None:
-        known.parents[dim.key] = parent.key
+        known.parents[dim.key] = (parent.key,)
     if dim.bound == 1:
-        known.single[dim.key] = Fact(dim.name, dim.key)
+        known.single[dim.key] = Fact(dim.name, dim.name)
 
 
 def item(ctx: Context, base: Objects, number: int, span: Span) -> Objects:
     """``jet[3]``: one entry, which is there if there are enough."""
     parent = dim_of(ctx, base, span)
     if number < 0:
-        ctx.error("HQ0406", span, index=number, length=f"{parent}'s number of entries")
-    key = ("item", id(base), number)
-    known = data(ctx).objects.get(hash(key))
-    if isinstance(known, Objects):
-        return known
+        help = f"order them the other way, and take the first: `object last = {base.name} by … take 1`"
+        ctx.error("HQ0404", span, wanted="the number of an entry, from 0 on", found=describe(number), help=help)
+    assert isinstance(base, Known)
+    if number in base.items:
+        return base.items[number]
     place = presence.positions(ctx, parent, span)
     mask = ctx.emit("eq", [place, ctx.tensor(number, span)], Type("bool", (parent,)), span)
     made = chosen(ctx, f"{base.name}[{number}]", base, mask, (), 1, span)
     assert made.dim is not None
-    data(ctx).single[made.dim.key] = Fact(base.name, parent.key, number + 1)
-    data(ctx).objects[hash(key)] = made
+    data(ctx).single[made.dim.key] = Fact(base.name, parent.name, number + 1)
+    base.items[number] = made
     return made
 
 
@@ -139,21 +141,16 @@ def combinations(ctx: Context, base: Objects, k: int, span: Span) -> Combination
     """Every choice of ``k`` entries, in their order."""
     parent = dim_of(ctx, base, span)
     if not 2 <= k <= MOST_PARTS:
-        ctx.error("HQ0665", span, wanted=f"2 to {MOST_PARTS}", found=k)
+        ctx.error("HQ0665", span, wanted=f"2 to {MOST_PARTS} entries in each combination", found=k)
     most = comb(parent.bound or 0, k) if (parent.bound or 0) < NO_BOUND else NO_BOUND
     name = data(ctx).naming or f"combinations_of_{base.name}"
     dim, slot = Dim(data(ctx).free_name(name), bound=min(max(most, 1), NO_BOUND)), Dim(str(k), k)
-    of = _any_value(ctx, parent, span)
+    of = presence.any_value(ctx, parent, span)
     t = Type("index", (dim, slot), into=parent)
     index = ctx.emit("combinations", [of], t, span, dim=parent, dst=dim, slot=slot)
     numbers = [ctx.emit("pick", [index], Type("index", (dim,), into=parent), span, dim=slot, index=i) for i in range(k)]
     _made(ctx, dim, None, numbers[0], span)
     return Combination(name, dim, {f"part{i}": View(base.name, dim, base, n) for i, n in enumerate(numbers)})
-
-
-def _any_value(ctx: Context, dim: Dim, span: Span) -> Tensor:
-    of = data(ctx).over.get(dim.key)
-    return ctx.emit("iota", (), Type("int", (dim,)), span, dim=dim) if of is None else of
 
 
 def named_parts(ctx: Context, value: Objects, names: Sequence[str], span: Span) -> Combination:
@@ -170,12 +167,13 @@ def union(ctx: Context, parts: Sequence[Objects], span: Span) -> Union:
     dims = tuple(dim_of(ctx, p, span) for p in parts)
     name = data(ctx).naming or "_or_".join(p.name for p in parts)
     dst = Dim(data(ctx).free_name(name), bound=min(sum(d.bound or 0 for d in dims), NO_BOUND))
-    of = [_any_value(ctx, d, span) for d in dims]
+    of = [presence.any_value(ctx, d, span) for d in dims]
     views = []
     for i, (part, dim) in enumerate(zip(parts, dims, strict=True)):
         index = ctx.emit("unite", of, Type("index", (dst,), into=dim), span, dims=dims, part=i, dst=dst)
         views.append(View(part.name, dst, part, index))
     _made(ctx, dst, None, views[0].index, span)
+    data(ctx).parents[dst.key] = tuple(d.key for d in dims)
     return Union(name, dst, views)
 
 
@@ -183,12 +181,14 @@ def along(ctx: Context, x: Value, where: Objects, span: Span) -> Value:
     """``Jet.pt[lead]``: the value at the entries of a sub-dim; ``Jet[lead]``: the objects."""
     dims = {x.dim.key} if isinstance(x, Objects) and x.dim is not None else set()
     dims |= {d.key for d in x.type.dims} if isinstance(x, Tensor) else set()
-    view, index = where, None
+    view, index, optional = where, None, False
     while isinstance(view, View):
         index = view.index if index is None else _at(ctx, view.index, index, span)
+        optional = optional or view.optional
         if index.type.into is not None and index.type.into.key in dims:
-            through = View(where.name, where.dim, view.base, index)
-            return View(where.name, where.dim, x, index) if isinstance(x, Objects) else looked_up(ctx, x, through, span)
+            if isinstance(x, Objects):
+                return View(where.name, where.dim, x, index, optional=optional)
+            return looked_up(ctx, x, View(where.name, where.dim, view.base, index, optional=optional), span)
         view = view.base
     return ctx.error("HQ0666", span, found=describe(x), name=where.name)
 
@@ -202,15 +202,19 @@ def part_of(ctx: Context, base: Objects, other: Objects, span: Span) -> Tensor:
         seen = ctx.emit("segment_max", [ones, index], Type("int", (dim,)), span)
         mine = ctx.emit("gt", [seen, ctx.tensor(0, span)], Type("bool", (dim,)), span)
         found = mine if found is None else ctx.emit("or", [found, mine], mine.type, span)
-    if found is None:
-        ctx.error("HQ0666", span, found=f"the objects `{other.name}`", name=base.name)
-    return found
+    if found is not None:
+        return found
+    if not isinstance(base, View):
+        ctx.error("HQ0666", span, found=describe(other), name=base.name)
+    return _at(ctx, part_of(ctx, base.base, other, span), base.index, span)
 
 
 def _indices(ctx: Context, other: Objects, into: Dim, span: Span) -> list[Tensor]:
     """Of entries of ``into`` that are in ``other``."""
     if isinstance(other, Combination):
         return [i for p in other.parts.values() for i in _indices(ctx, p, into, span)]
+    if isinstance(other, Union):
+        return [i for p in other.parts for i in _indices(ctx, p, into, span)]
     if not isinstance(other, View):
         return []
     if other.index.type.into is not None and other.index.type.into.key == into.key:
@@ -222,7 +226,7 @@ def apart(ctx: Context, base: Objects, span: Span) -> Objects:
     """The same objects over a copy of their dim, for pairs with those that they are among."""
     dim = dim_of(ctx, base, span)
     copy = dim.prime()
-    of = _any_value(ctx, dim, span)
+    of = presence.any_value(ctx, dim, span)
     place = presence.positions(ctx, dim, span)
     copied = ctx.emit("rename", [place], Type("int", (copy,)), span, src=dim, dst=copy)
     index = ctx.emit("number", [copied, of], Type("index", (copy,), into=dim), span, dim=dim)

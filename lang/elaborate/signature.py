@@ -75,6 +75,9 @@ def element(ctx: Context, t: ast.TypeExpr) -> tuple[Elem, Unit, bool]:
 
 def pattern(ctx: Context, t: ast.TypeExpr) -> Pattern:
     ctx.spend(1, t.span)
+    if t.of is not None:
+        help = "a cross-reference is a field of a collection" if t.name == "index" else "leave out `of`"
+        ctx.error("HQ0307", t.span, name=t.span.text, help=help)
     elem, unit, lorentz = element(ctx, t)
     if elem == "index" and not (t.dims or t.rest):
         ctx.error("HQ0404", t.span, wanted="the dims of an index, such as `index[part, nbr]`", found="none")

@@ -174,7 +174,7 @@ def describe(value: Value) -> str:
         case Register(name=n):
             return f"the qubits `{n}`"
         case Objects(name=n):
-            return f"the objects `{n}`"
+            return f"the object `{n}`"
         case Builtin(name=n):
             return f"the built-in `{n}`"
         case Type():

@@ -345,10 +345,14 @@ class SourceItem(Node):
 
 @dataclass(frozen=True)
 class BranchItem(Node):
-    """``branch px = "part_px", part_py: GeV[part]``: (name in the program, name in the file) pairs."""
+    """``branch px = "part_px", part_py: GeV[part] else 0 GeV``: (name in the program, name in the file) pairs.
+
+    ``default``: what a file without it holds.
+    """
 
     branches: tuple[tuple[str, str], ...]
     type: TypeExpr
+    default: Expr | None = None
 
 
 @dataclass(frozen=True)
@@ -378,12 +382,26 @@ class InputItem(Node):
 
 
 @dataclass(frozen=True)
+class LabelEntry(Node):
+    """``b: flav == 5`` or ``b: [5, 15]``, of the class ``name``."""
+
+    name: str
+    value: Expr
+    quoted: bool = False
+
+
+@dataclass(frozen=True)
 class LabelItem(Node):
-    """``label y: cls = "label_*"``: one branch per entry of the dim, ``*`` stands for the entry."""
+    """``label y: cls = "label_*"``: one branch per entry of the dim, ``*`` stands for the entry.
+
+    ``label y: cls = flav in {light: 0, b: [5, 15]}``: a number, and those of each class. ``label y: cls = {b: flav ==
+    5, light: otherwise}``: no ``value``, a rule for each class.
+    """
 
     name: str
     dim: str
-    pattern: str
+    value: Expr | None
+    entries: tuple[LabelEntry, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import prod
 from typing import Annotated, Any, Literal, Self
 
@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, mo
 
 from hepq.runtime.artifact.stage import EventStage
 from hepq.runtime.events.ordering import Instruction, check
+from hepq.runtime.program import Program
 
 #: bounds of what is read: entries of a dim, numbers of a value for an event, length of a name
 MOST_ENTRIES, MOST_NUMBERS, LONGEST = 2**31 - 1, 1 << 28, 500
@@ -45,6 +46,11 @@ class Dim(Frozen):
     def ragged(self) -> bool:
         return self.bound is not None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of its entries, as classes; their numbers, where they have none."""
+        return self.entries or tuple(map(str, range(self.size or 0)))
+
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if (self.size is None) == (self.bound is None):
@@ -76,10 +82,14 @@ class Output(Frozen):
 
 
 class Branch(Value):
-    """Where a value comes from: ``branch`` in the file, times ``factor``, is ``name`` in ``unit``."""
+    """Where a value comes from: ``branch`` in the file, times ``factor``, is ``name`` in ``unit``.
+
+    ``default``: what a file without the branch holds.
+    """
 
     branch: str
     factor: float = 1.0
+    default: float | None = None
 
 
 class Order(Frozen):
@@ -128,11 +138,30 @@ class Policy(Frozen):
 
 
 class Label(Frozen):
-    """The truth: one branch per entry of ``dim``, or one that numbers the entry from 0."""
+    """The truth: one branch per entry of ``dim``, or one that numbers the entry from 0; else ``rules``; else the source
+    of the dataset that an event comes from.
+    """
 
     name: str
     dim: str
-    branches: tuple[str, ...]
+    branches: tuple[str, ...] = ()
+    rules: Rules | None = None
+
+    @property
+    def by_source(self) -> bool:
+        return not self.branches and self.rules is None
+
+    def read(self, held: Collection[str] = ()) -> list[str]:
+        """Branches to read for it from files that hold ``held``."""
+        return list(self.branches) if self.rules is None else self.rules.branches(held)
+
+    @property
+    def by(self) -> tuple[str, ...]:
+        """Names of what decides."""
+        if self.rules is None:
+            return self.branches or ("source",)
+        named = {c.name: c.branch for c in self.rules.columns}
+        return tuple(named[v.name] for v in self.rules.inputs)
 
 
 class Files(Frozen):
@@ -203,6 +232,11 @@ class EventSchema(Frozen):
         if self.dataset is not None:
             return self.dataset.branches
         return tuple(Branch(branch=v.name, **v.model_dump()) for v in self.inputs)
+
+    def branches(self, held: Collection[str] = ()) -> list[str]:
+        """What to read from files that hold ``held``: every branch, except absent ones that have a default."""
+        wanted = (c.branch for c in self.columns if c.default is None or c.branch in held)
+        return list(dict.fromkeys(wanted))
 
     @property
     def policy(self) -> Policy:
@@ -276,8 +310,10 @@ class EventSchema(Frozen):
             raise ValueError("a dim is ordered twice")
         if self.dataset and (label := self.dataset.label) is not None:
             size = self.dim(label.dim).size
-            if size is None or len(label.branches) not in (1, size):
+            if size is None or (label.branches and (len(label.branches) not in (1, size) or label.rules is not None)):
                 raise ValueError(f"label {label.name}: {len(label.branches)} branches for {label.dim}")
+            if label.rules is not None and max((*label.rules.classes, label.rules.rest or 0), default=0) >= size:
+                raise ValueError(f"label {label.name}: a class that {label.dim} does not have")
         return self
 
     def _check_dims(self, name: str, dims: Sequence[str]) -> None:
@@ -285,6 +321,37 @@ class EventSchema(Frozen):
             raise ValueError(f"{name}: only the first dim may be ragged")
         if (numbers := prod(max(1, self.dim(d).size or 1) for d in dims)) > MOST_NUMBERS:
             raise ValueError(f"{name}: {numbers:,} numbers; at most {MOST_NUMBERS:,} are read")
+
+
+class Rules(EventSchema):
+    """What decides which class an event is of, computed of its ``inputs``.
+
+    ``program`` gives a truth value for each of ``classes``, under its place among them, and ``rest`` is the class of
+    events that meet none. Or it gives one ``number``, whose ``values`` mean ``classes``: each the one at its place;
+    without values it numbers the class.
+    """
+
+    program: Program
+    classes: tuple[Annotated[int, Field(ge=0, le=MOST_ENTRIES)], ...] = ()
+    rest: int | None = Field(default=None, ge=0, le=MOST_ENTRIES)
+    values: tuple[int, ...] = ()
+
+    @property
+    def by_number(self) -> bool:
+        return "number" in self.program.outputs
+
+    @model_validator(mode="after")
+    def _computable(self) -> Self:
+        made = set(self.program.outputs)
+        wanted = {"number"} if self.by_number else {str(i) for i in range(len(self.classes))}
+        read = {str(s.attrs.get("name")) for s in self.program.steps if s.op == "input"}
+        if made != wanted or self.program.quantum or not read <= self.program.inputs.keys():
+            raise ValueError("rules of a label that give something else")
+        if not self.program.inputs.keys() <= {v.name for v in self.inputs}:
+            raise ValueError("rules of a label that read what is no branch")
+        if not made or len(self.values) != (len(self.classes) if self.by_number else 0):
+            raise ValueError("rules of a label whose values are not of its classes")
+        return self
 
 
 class Code(Frozen):
@@ -440,7 +507,7 @@ class Manifest(Described):
     def own_members(self) -> tuple[str, ...]:
         """Files of the artifact that code and circuits name."""
         code = () if self.code is None else (self.code.library, self.code.packed)
-        stage = () if self.stage is None else (self.stage.library, self.stage.description)
+        stage = () if self.stage is None else (self.stage.library, self.stage.description, self.stage.golden)
         return (*code, *stage, *(self.circuits.members if self.circuits else ()))
 
 
@@ -455,3 +522,7 @@ class OnnxManifest(Described):
         if self.counts.keys() != {d.name for d in self.ragged}:
             raise ValueError("counts: one for each ragged dim")
         return self
+
+
+for _recursive in (Label, Dataset, EventSchema, Rules, Described, Manifest, OnnxManifest):
+    _recursive.model_rebuild()

@@ -66,6 +66,7 @@ class EventStage(_Frozen):
     #: members of the artifact
     library: str = "code/events.so"
     description: str = "code/events.json"
+    golden: str = "golden_events.safetensors"
     mcpu: str = ""
     features: tuple[str, ...] = ()
 

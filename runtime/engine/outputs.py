@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import awkward as ak
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.core.errors import DataError
-from hepq.runtime.artifact.manifest import Described, Output
+from hepq.runtime.artifact.manifest import Described, EventSchema, Output
 from hepq.runtime.events.batch import Batch
 
 
@@ -75,32 +75,34 @@ def regrouped(presented: dict[str, Any], rows: NDArray[np.int64] | None) -> dict
     return presented if rows is None else {name: ak.unflatten(value, rows) for name, value in presented.items()}
 
 
+def names(output: Output) -> list[tuple[str, int | None]]:
+    """Its columns, and which entry of the last dim each has: ``score``, or ``score_Hbb`` of a named entry."""
+    if not output.entries:
+        return [(output.name, None)]
+    return [(f"{output.name}_{e}", i) for i, e in enumerate(output.entries)]
+
+
 def columns(manifest: Described, presented: dict[str, Any]) -> dict[str, Any]:
     """One column per output, or per named entry of it: ``score`` or ``score_Hbb``."""
     table: dict[str, Any] = {}
     for output in manifest.outputs:
         value = presented[output.name]
-        if output.entries:
-            table |= {f"{output.name}_{e}": value[e] for e in output.entries}
-        else:
-            table[output.name] = value
+        for name, entry in names(output):
+            table[name] = value if entry is None else value[output.entries[entry]]
     return table
 
 
-def kinds(manifest: Described) -> dict[str, ak.types.Type]:
-    """The type of each of ``columns``, whatever the events."""
+def kinds(schema: EventSchema, outputs: Sequence[Output]) -> dict[str, ak.types.Type]:
+    """The type of each column of ``outputs``, whatever the events. Raises DataError HQ0818 for two of one name."""
     found: dict[str, ak.types.Type] = {}
-    for output in manifest.outputs:
-        shape = manifest.static_shape(output.dims)
+    for output in outputs:
+        shape = schema.static_shape(output.dims)
         kind: ak.types.Type = ak.types.NumpyType("float32")
         for size in reversed(shape[:-1] if output.entries else shape):
             kind = ak.types.RegularType(kind, size)
-        if manifest.ragged_dim(output.dims) is not None:
+        if schema.ragged_dim(output.dims) is not None:
             kind = ak.types.ListType(kind)
-        if manifest.stage is not None and manifest.stage.each:
-            kind = ak.types.ListType(kind)
-        names = [f"{output.name}_{e}" for e in output.entries] if output.entries else [output.name]
-        for name in names:
+        for name, _ in names(output):
             if name in found:
                 why = "two results of the model, or their entries, come to the same name"
                 raise DataError("HQ0818", f'two columns "{name}"', why, "rename one of the model's results")

@@ -17,7 +17,7 @@ from hepq.core.errors import DataError
 from hepq.runtime.artifact.manifest import Branch, Dim, EventSchema
 from hepq.runtime.events.columns import Raw
 from hepq.runtime.events.ordering import evaluate
-from hepq.runtime.events.report import Entries, NotANumber, Report
+from hepq.runtime.events.report import Default, Entries, NotANumber, Report
 
 __all__ = ["Batch", "Report", "Rows", "prepare"]
 #: generated code reads and writes whole vectors, and takes this for granted
@@ -104,10 +104,12 @@ def prepare(schema: EventSchema, raw: Raw, where: str = "the events", first: int
     truncated, blank, empty = (int(mask.sum()) for mask in counted)
     truncated += sum(n.over for n in staged.cuts.values()) if staged is not None else 0
     dropped = sum(e.dropped for e in entries.values())
-    report = Report(raw.events, truncated, dropped, blank, empty, entries=entries, not_numbers=found)
+    defaults = {b: Default(c.default, raw.lacking[b], int(first == 0), where) for c in schema.columns
+                if c.default is not None and (b := c.branch) in raw.lacking}  # fmt: skip
+    report = Report(raw.events, truncated, dropped, blank, empty, entries=entries, not_numbers=found, defaults=defaults)
     if staged is not None:
         left = staged.read - sum(staged.left_out.values())
-        report = replace(report, events=staged.read, selected=left, left_out=staged.left_out)
+        report = replace(report, events=staged.read, selected=left, left_out=staged.left_out, each=staged.each)
         unscored |= ~staged.selected
     return Batch(raw.events, offsets, contents, rows, unscored, report)
 

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 from typing import Any, Protocol
 
 import awkward as ak
@@ -27,16 +29,22 @@ class Raw:
     events: int
     counts: dict[str, NDArray[np.int64]]
     contents: dict[str, NDArray[Any]]
+    lacking: Mapping[str, int] = field(default_factory=dict)  #: branch that holds its default -> in how many events
     stage: Staged | None = None
+
+    def by_row(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values of the events that were read, for each row that they became."""
+        rows = None if self.stage is None else self.stage.rows
+        return values if rows is None else np.repeat(values, rows)
 
 
 @dataclass(frozen=True)
 class Staged:
     """What a dataset with objects made of the events that were read.
 
-    ``read``: how many. ``selected`` [rows]: which are not left out. ``left_out``: by each ``select``, of those that none
-    before it left out. ``cuts``: of objects with a bound, their entries before and cut. ``rows`` [events]: how many rows
-    each event became, where the model is applied to each entry of a dim; else None.
+    ``read``: how many. ``selected`` [rows]: which are not left out. ``left_out``: by each ``select``, of those that
+    none before it left out. ``cuts``: of objects with a bound, their entries before and cut. ``rows`` [events]: how
+    many rows each event became, where the model is applied to each entry of a dim, ``each``; else None.
     """
 
     read: int
@@ -44,14 +52,22 @@ class Staged:
     left_out: Mapping[str, int]
     cuts: Mapping[str, Entries]
     rows: NDArray[np.int64] | None = None
+    each: str = ""
+
+    def __add__(self, other: Staged) -> Staged:
+        return Staged(
+            self.read + other.read, np.concatenate([self.selected, other.selected]),
+            {name: n + other.left_out[name] for name, n in self.left_out.items()},
+            {dim: n + other.cuts[dim] for dim, n in self.cuts.items()},
+            None if self.rows is None or other.rows is None else np.concatenate([self.rows, other.rows]), self.each,
+        )  # fmt: skip
 
 
 class Reader(Protocol):
     """What turns events of files, or in memory, into what a model takes."""
 
-    @property
-    def branches(self) -> Sequence[str]:
-        """Those that a file must have."""
+    def branches(self, held: Collection[str] = ()) -> list[str]:
+        """What to read from files that hold ``held``; without, what they must have."""
 
     def __call__(self, data: Any, where: str = "the events", first: int = 0) -> Raw: ...
 
@@ -62,9 +78,8 @@ class Plain:
 
     schema: EventSchema
 
-    @property
-    def branches(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(c.branch for c in self.schema.columns))
+    def branches(self, held: Collection[str] = ()) -> list[str]:
+        return self.schema.branches(held)
 
     def __call__(self, data: Any, where: str = "the events", first: int = 0) -> Raw:
         return collect(self.schema, data, where, first)
@@ -88,12 +103,15 @@ def collect(schema: EventSchema, data: Any, where: str = "the events", first: in
     names = field_names(data)
     if names is None:
         raise unsupported(data)
-    check_present([c.branch for c in schema.columns], names, where)
+    check_present(schema.branches(names), names, where)
+    lacking = [c for c in schema.columns if c.branch not in names]
     counts: dict[str, NDArray[np.int64]] = {}
     contents: dict[str, NDArray[Any]] = {}
     lengths: dict[str, int] = {}
     owner: dict[str, Branch] = {}
     for column in schema.columns:
+        if column in lacking:
+            continue
         found = Column.of(data[column.branch], column, where, first)
         lengths[column.branch] = len(found.given)
         _same_length(lengths, where)
@@ -104,7 +122,37 @@ def collect(schema: EventSchema, data: Any, where: str = "the events", first: in
             same_counts(counts.setdefault(dim.name, mine), mine, leading, column, dim.name, where, first)
         else:
             contents[column.name] = found.numbers(found.given, shape, entries)
-    return Raw(next(iter(lengths.values())) if lengths else _events(data), counts, contents)
+    events = next(iter(lengths.values())) if lengths else _events(data)
+    contents |= {c.name: _defaults(schema, c, events, counts, where) for c in lacking}
+    return Raw(events, counts, contents, {c.branch: events for c in lacking})
+
+
+def joined(schema: EventSchema, parts: Sequence[Raw]) -> Raw:
+    """Events of ``parts``, one after the other."""
+    if not parts:
+        empty = {c.name: np.zeros((0, *schema.static_shape(c.dims)), np.float32) for c in schema.columns}
+        return Raw(0, {d.name: np.zeros(0, np.int64) for d in schema.ragged}, empty)
+    counts = {k: np.concatenate([p.counts[k] for p in parts]) for k in parts[0].counts}
+    contents = {k: np.concatenate([p.contents[k] for p in parts]) for k in parts[0].contents}
+    lacking = {b: sum(p.lacking.get(b, 0) for p in parts) for p in parts for b in p.lacking}
+    staged = [p.stage for p in parts if p.stage is not None]
+    stage = reduce(add, staged) if staged else None
+    return Raw(sum(p.events for p in parts), counts, contents, lacking, stage)
+
+
+def _defaults(
+    schema: EventSchema, column: Branch, events: int, counts: Mapping[str, NDArray[np.int64]], where: str
+) -> NDArray[Any]:
+    """What a file without the branch holds. Raises DataError HQ0805 where nothing says how many entries there are."""
+    dim = schema.ragged_dim(column.dims)
+    if dim is not None and dim.name not in counts:
+        why = (
+            f"every {dim.name} of a file without it has {column.default:g}, but no branch of it says how many there are"
+        )
+        raise DataError("HQ0805", f'no branch "{column.branch}" in {where}', why)
+    rows = events if dim is None else int(counts[dim.name].sum())
+    kind = {"int": np.int64, "bool": np.bool_}.get(column.elem, np.float64)
+    return np.full((rows, *schema.static_shape(column.dims)), column.default, kind)
 
 
 def unsupported(data: Any) -> DataError:
@@ -121,6 +169,25 @@ def one_number(events: Any, branch: str, where: str, first: int = 0) -> NDArray[
     column = Branch(name=branch, branch=branch)
     found = Column.of(events[branch], column, where, first)
     return found.numbers(found.given, ())
+
+
+def whole_each(events: Any, branch: str, where: str, first: int = 0) -> NDArray[np.int64]:
+    """As ``one_number``, exact. Raises DataError HQ0838 for a number that is not whole, or is beyond what its type
+    holds every whole number up to: 2^53 of float64, 2^63 of integers.
+    """
+    values = one_number(events, branch, where, first)
+    kind, found = values.dtype.kind, values
+    if kind == "f":
+        limit = 2.0 ** (np.finfo(values.dtype).nmant + 1)
+        good = np.isfinite(values) & (np.abs(values) <= limit) & (values == np.floor(values))
+        found = np.where(good, values, 0)
+    else:
+        good = values <= np.iinfo(np.int64).max
+    if len(bad := np.flatnonzero(~good)):
+        why = f"it is {values[bad[0]]} in event {first + int(bad[0]):,}; {len(bad)} of this batch"
+        help = "name a branch of whole numbers, such as the event's number"
+        raise DataError("HQ0838", f'branch "{branch}" of {where} is no exact whole number', why, help)
+    return found.astype(np.int64)
 
 
 def one_each(events: Any, branch: str, where: str, first: int = 0) -> NDArray[np.float64]:

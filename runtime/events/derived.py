@@ -7,10 +7,8 @@ dataset's variables as a program for NumPy, too slow for all events and quick en
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,21 +17,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from hepq.core.errors import ArtifactError
 from hepq.runtime.artifact.artifact import VARIABLES
 from hepq.runtime.artifact.manifest import EventSchema
+from hepq.runtime.events.grouped import Events, Rows, alike, given, no_circuit
 from hepq.runtime.events.report import NotANumber
-from hepq.runtime.program import Array, Context, Program, Step, evaluate
+from hepq.runtime.program import Array, Program, evaluate
 
 #: events evaluated at once
 SLICE = 256
 _LARGEST = float(np.finfo(np.float32).max)
-Events = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Events as flat arrays: by ragged dim offsets [events + 1], by input contents [rows, *static dims]."""
-
-    offsets: Mapping[str, NDArray[np.int64]]
-    contents: Mapping[str, NDArray[np.float32]]
 
 
 class Variables(BaseModel):
@@ -71,14 +61,10 @@ class Variables(BaseModel):
 
         ``where``, ``first``: the file, and the number in it of event 0.
         """
-        counts = np.stack([np.diff(rows.offsets[d])[events] for d in self._ragged] or [np.zeros(len(events), int)], 1)
-        _, groups = np.unique(counts, axis=0, return_inverse=True)
         found: dict[str | None, list[tuple[int, int]]] = {}
-        for group in range(int(groups.max(initial=-1)) + 1):
-            alike = events[groups.reshape(-1) == group]
-            for start in range(0, len(alike), SLICE):
-                for name, event, values in self._named(schema, rows, alike[start : start + SLICE]):
-                    found.setdefault(name, []).append((event, values))
+        for some in alike(self.program, rows, events, SLICE):
+            for name, event, values in self._named(schema, rows, some):
+                found.setdefault(name, []).append((event, values))
         hidden = f" or {', '.join(self.unchecked)}" if self.unchecked else ""
         return tuple(
             NotANumber(
@@ -87,10 +73,6 @@ class Variables(BaseModel):
             )
             for name, seen in found.items()
         )  # fmt: skip
-
-    @cached_property
-    def _ragged(self) -> tuple[str, ...]:
-        return tuple(sorted({d for dims in self.program.inputs.values() for d, size in dims if size is None}))
 
     @cached_property
     def _whole(self) -> Program:
@@ -110,10 +92,8 @@ class Variables(BaseModel):
 
     def _named(self, schema: EventSchema, rows: Rows, events: Events) -> list[tuple[str | None, int, int]]:
         """(variable, event, its numbers that are not finite), of events of the same multiplicities."""
-        given = {v.name: _taken(schema, v.name, v.dims, rows, events) for v in schema.inputs
-                 if v.name in self.program.inputs}  # fmt: skip
         try:
-            values = evaluate(self._whole, given, {}, _no_circuit)
+            values = evaluate(self._whole, given(self.program, schema, rows, events), {}, no_circuit)
         except MemoryError as error:
             raise ArtifactError("HQ0840", f"malformed {VARIABLES}", "its values do not fit in memory") from error
         steps = [values[str(i)] for i in range(len(self.program.steps))]
@@ -138,16 +118,6 @@ class Variables(BaseModel):
         return min(held)[1] if held else None
 
 
-def _taken(schema: EventSchema, name: str, dims: tuple[str, ...], rows: Rows, events: Events) -> Array:
-    dim, shape = schema.ragged_dim(dims), schema.static_shape(dims)
-    content = rows.contents[name].reshape(-1, *shape)
-    if dim is None:
-        return content[events].astype(np.float64)
-    starts, count = rows.offsets[dim.name][events], int(np.diff(rows.offsets[dim.name])[events[0]])
-    found: Array = content[starts[:, None] + np.arange(count)].astype(np.float64)
-    return found
-
-
 def _not_finite(value: Array) -> NDArray[np.bool_]:
     """NaN, or beyond what compiled code, in float32, can hold."""
     found: NDArray[np.bool_] = ~(np.abs(value) <= _LARGEST)
@@ -158,7 +128,3 @@ def _events(value: NDArray[np.bool_], events: int) -> NDArray[np.bool_]:
     """[events]: whether any number of each is so."""
     found: NDArray[np.bool_] = np.broadcast_to(value.reshape(len(value), -1).any(axis=1), (events,))
     return found
-
-
-def _no_circuit(step: Step, operands: Sequence[Step], args: Sequence[Array], context: Context) -> Any:
-    raise ArtifactError("HQ0840", f"malformed {VARIABLES}", f"step {step.op} measures a circuit")

@@ -57,10 +57,27 @@ class NotANumber:
 
 
 @dataclass(frozen=True)
+class Default:
+    """Of a branch that ``files`` files lack: ``value``, in the file's unit, for their ``events`` events.
+
+    ``file``: the first such.
+    """
+
+    value: float
+    events: int
+    files: int
+    file: str
+
+    def __add__(self, other: Default) -> Default:
+        return replace(self, events=self.events + other.events, files=self.files + other.files)
+
+
+@dataclass(frozen=True)
 class Labels:
     """How many events are of each of ``classes``, of ``none`` and of ``several``, by ``branches``.
 
-    ``values``: of a branch that numbers the class, values that number none of them, and how often.
+    ``values``: of what numbers the class, values that number none of them, and how often. ``met``: how many events meet
+    the rule of each class.
     """
 
     branches: tuple[str, ...]
@@ -68,11 +85,12 @@ class Labels:
     none: int = 0
     several: int = 0
     values: Mapping[str, int] = field(default_factory=dict)
+    met: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: Labels) -> Labels:
         return Labels(
             self.branches, _summed(self.classes, other.classes), self.none + other.none, self.several + other.several,
-            fewer(_summed(self.values, other.values)),
+            fewer(_summed(self.values, other.values)), _summed(self.met, other.met),
         )  # fmt: skip
 
     @property
@@ -102,13 +120,14 @@ class Metrics:
 class Report:
     """What was done to the events, counted.
 
-    ``events`` were read, ``selected`` of them used (by default all); ``left_out``: by each ``select`` of the dataset, of
-    those that none before it left out. ``truncated``: events cut at a bound;
+    ``events`` were read, ``selected`` of them used (by default all); ``left_out``: by each ``select`` of the dataset,
+    of those that none before it left out. ``truncated``: events cut at a bound;
     ``dropped``: entries (particles) dropped for NaN or infinity; ``entries``: both for each ragged dim.
     ``unscored``: events that are not scored (their scores are NaN) for NaN or infinity of a per-event branch, or for
     ``empty``: no particle. ``nan_scores``: events with a NaN among their scores though nothing that was read is one.
-    ``not_numbers``: where NaN and infinity are. ``labels``: the truth, where the files hold it. ``parts``: how many
-    events are for what, in training. ``metrics``: how good the scores are, and of which events.
+    ``not_numbers``: where NaN and infinity are. ``defaults``: of branches that files lack. ``labels``: the truth, where
+    the files hold it. ``parts``: how many events are for what, in training. ``metrics``: how good the scores are, and
+    of which events.
     """
 
     events: int = 0
@@ -121,9 +140,11 @@ class Report:
     nan_scores: int = 0
     entries: Mapping[str, Entries] = field(default_factory=dict)
     not_numbers: tuple[NotANumber, ...] = ()
+    defaults: Mapping[str, Default] = field(default_factory=dict)
     labels: Labels | None = None
     parts: Mapping[str, int] = field(default_factory=dict)
     metrics: tuple[Metrics, ...] = ()
+    each: str = ""
 
     def __post_init__(self) -> None:
         if self.selected < 0:  # all of them
@@ -138,9 +159,10 @@ class Report:
         return Report(
             self.events + other.events, self.truncated + other.truncated, self.dropped + other.dropped,
             self.unscored + other.unscored, self.empty + other.empty,
-            self.selected + other.selected, _summed(self.left_out, other.left_out), self.nan_scores + other.nan_scores, entries,
-            _merged((*self.not_numbers, *other.not_numbers)), labels, _summed(self.parts, other.parts),
-            (*self.metrics, *other.metrics),
+            self.selected + other.selected, _summed(self.left_out, other.left_out),
+            self.nan_scores + other.nan_scores, entries,
+            _merged((*self.not_numbers, *other.not_numbers)), _both(self.defaults, other.defaults), labels,
+            _summed(self.parts, other.parts), (*self.metrics, *other.metrics), self.each or other.each,
         )  # fmt: skip
 
     def as_json(self) -> dict[str, Any]:
@@ -176,13 +198,17 @@ def words(report: Report) -> Iterable[str]:
     if report.parts.get("left out"):
         yield f"{report.parts['left out']:,} of {_events(report.selected)} left out: the kernel takes finite numbers"
     if report.empty:
-        yield f"{_events(report.empty)} without particles"
+        yield f"{_scored(report, report.empty)} without particles"
     if report.unscored:
-        yield f"{_events(report.unscored)} not scored, for NaN or infinity of their own or for want of particles"
+        count = _scored(report, report.unscored)
+        yield f"{count} not scored, for NaN or infinity of their own or for want of particles"
     if report.nan_scores:
-        yield f"{_events(report.nan_scores)} scored NaN though nothing that was read is NaN or infinite"
+        yield f"{_scored(report, report.nan_scores)} scored NaN though nothing that was read is NaN or infinite"
     for bad in report.not_numbers:
         yield f"NaN or infinity in {named(bad)}: {_events(bad.events)}, {bad.done}; first in {bad.place}"
+    for branch, d in report.defaults.items():
+        where = d.file if d.files == 1 else f"{d.files:,} files, the first {d.file}"
+        yield f"no branch {branch} in {where}: {d.value:g} for {_events(d.events)}"
     yield from label_words(report.labels)
     for one in report.metrics:
         yield measured_words(one)
@@ -197,6 +223,8 @@ def label_words(labels: Labels | None) -> Iterable[str]:
         yield f"{_events(labels.none)} of no class by {branches}: in no metric, not trained on{value_words(labels)}"
     if labels.several:
         yield f"{_events(labels.several)} of several classes by {branches}: in no metric, not trained on"
+    if unmet := [name for name, count in labels.met.items() if not count]:
+        yield f"no event meets the label's rule of {', '.join(unmet)}"
 
 
 def value_words(labels: Labels) -> str:
@@ -237,8 +265,16 @@ def _events(count: int) -> str:
     return f"{count:,} event" + ("" if count == 1 else "s")
 
 
+def _scored(report: Report, count: int) -> str:
+    return f"{count:,} of the {report.each}" if report.each else _events(count)
+
+
 def _summed(a: Mapping[str, int], b: Mapping[str, int]) -> dict[str, int]:
     return {name: a.get(name, 0) + b.get(name, 0) for name in {**a, **b}}
+
+
+def _both(a: Mapping[str, Default], b: Mapping[str, Default]) -> dict[str, Default]:
+    return {name: a[name] + b[name] if name in a and name in b else {**a, **b}[name] for name in {**a, **b}}
 
 
 def _merged(found: Iterable[NotANumber]) -> tuple[NotANumber, ...]:

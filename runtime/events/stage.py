@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.core.errors import DataError
+from hepq.runtime.artifact.golden_events import GoldenEvents
 from hepq.runtime.artifact.manifest import Branch
 from hepq.runtime.artifact.stage import EventStage, StageBranch
-from hepq.runtime.engine.event_code import EventError, EventProgram
+from hepq.runtime.engine.event_code import EventError, EventProgram, EventResult
 from hepq.runtime.events import references
 from hepq.runtime.events.columns import Column, Raw, Staged, check_present, field_names, same_counts, unsupported
 from hepq.runtime.events.report import Entries
@@ -39,21 +40,27 @@ class Stage:
     of: EventStage
     program: EventProgram
 
-    @property
-    def branches(self) -> tuple[str, ...]:
-        return self.of.files
+    def branches(self, held: Collection[str] = ()) -> list[str]:
+        """Of any file."""
+        return list(self.of.files)
 
     def __call__(self, data: Any, where: str = "the events", first: int = 0) -> Raw:
-        """Raises DataError as ``columns.collect``; HQ0838 for a reference to no entry, HQ0839 for lists that differ."""
+        """Raises DataError as ``columns.collect``; HQ0845 for a reference to no entry, HQ0839 for lists that differ."""
         read = collected(self.of, data, where, first)
-        factors = {b.name: b.factor for b in self.of.branches}
         try:
-            made = self.program.run(read.columns, read.counts, factors, read.events)
+            made = self._run(read)
         except EventError as error:
-            raise DataError(
-                "HQ0844", f"event {first + error.event} of {where} cannot be made sense of", error.why
-            ) from error
+            title = f"event {first + error.event} of {where} cannot be made sense of"
+            raise DataError("HQ0844", title, error.why) from error
         return assembled(self.of, read.events, made.outputs, read.counts | made.counts)
+
+    def made(self, golden: GoldenEvents) -> Arrays:
+        """What the program makes of golden events."""
+        return self._run(Read(golden.events, golden.columns, golden.counts)).outputs
+
+    def _run(self, read: Read) -> EventResult:
+        factors = {b.name: b.factor for b in self.of.branches}
+        return self.program.run(read.columns, read.counts, factors, read.events)
 
 
 def collected(stage: EventStage, data: Any, where: str, first: int = 0) -> Read:
@@ -63,7 +70,8 @@ def collected(stage: EventStage, data: Any, where: str, first: int = 0) -> Read:
         raise unsupported(data)
     check_present(list(stage.files), names, where)
     lists = _Lists(where, first)
-    columns = {b.name: lists.flat(b, data[b.branch], b.dim in stage.lists) for b in stage.branches if not b.ends and b.branch}
+    given = (b for b in stage.branches if b.branch and not b.ends)
+    columns = {b.name: lists.flat(b, data[b.branch], b.dim in stage.lists) for b in given}
     for b in stage.branches:
         if not b.branch:
             columns[b.name] = lists.nested_owners(b)
@@ -110,7 +118,7 @@ class _Lists:
         except ValueError as error:
             title = f'"{of.branch}" in {self.where} refers to entries of several collections'
             help = f'say which are of {of.into}: `= "{of.branch}@KEY"`'
-            raise DataError("HQ0838", title, str(error), help) from error
+            raise DataError("HQ0845", title, str(error), help) from error
 
     def identified(self, of: StageBranch, values: NDArray[Any], ids: Any) -> NDArray[np.int64]:
         """Places of the entries whose numbers ``values`` are, -1 where the event has none of that number."""
@@ -201,10 +209,11 @@ class _Lists:
         event = int(np.searchsorted(np.cumsum(counts), bad[0], side="right"))
         entry = int(bad[0] - (np.cumsum(counts) - counts)[event])
         found = np.asarray(values[bad[0]]).ravel()
-        why = f"in event {self.first + event}, entry {entry}, it is {found[0]}; the event has {self.counts[of.into][event]}"
+        there = self.counts[of.into][event]
+        why = f"in event {self.first + event}, entry {entry}, it is {found[0]}; the event has {there}"
         title = f'"{of.branch}" in {self.where} refers to an entry of {of.into} that is not there'
         help = f"-1 means none; declare it `index of {of.into}`" if of.sure and found[0] == -1 else ""
-        raise DataError("HQ0838", title, why, help or ("" if of.owner else "-1 means none"))
+        raise DataError("HQ0845", title, why, help or ("" if of.owner else "-1 means none"))
 
     def _check_order(self, of: StageBranch, values: NDArray[Any], counts: NDArray[np.int64]) -> None:
         """Entries of one list must lie together, lists in the order of what has them."""
@@ -212,9 +221,11 @@ class _Lists:
         wrong = np.flatnonzero((np.diff(values.astype(np.int64)) < 0) & (np.diff(event) == 0))
         if len(wrong):
             bad = int(event[wrong[0]])
-            why = f"in event {self.first + bad}, entry {int(wrong[0]) + 1 - int(counts[:bad].sum())} goes back to an earlier {of.owner}"
+            entry = int(wrong[0]) + 1 - int(counts[:bad].sum())
+            why = f"in event {self.first + bad}, entry {entry} goes back to an earlier {of.owner}"
             title = f'"{of.branch}" in {self.where} does not have the entries of each {of.owner} together'
-            raise DataError("HQ0839", title, why, f"declare it as a reference: `{of.owner.lower()}: index of {of.owner}`")
+            help = f"declare it as a reference, under another name: `index of {of.owner}`"
+            raise DataError("HQ0839", title, why, help)
 
 
 def assembled(stage: EventStage, events: int, made: Arrays, counts: Arrays) -> Raw:
@@ -228,7 +239,7 @@ def assembled(stage: EventStage, events: int, made: Arrays, counts: Arrays) -> R
     own = {d: counts[d].astype(np.int64) for d in dict.fromkeys(i.dim for i in stage.inputs) if d}
     cuts = {dim: _cut(made[CUT + dim], own[dim]) for dim in stage.cuts}
     if not stage.each:
-        return Raw(events, own, inputs, Staged(events, selected, left_out, cuts))
+        return Raw(events, own, inputs, stage=Staged(events, selected, left_out, cuts))
     rows = counts[stage.each].astype(np.int64)
     starts = np.cumsum(rows) - rows
     total = int(rows.sum())
@@ -236,8 +247,8 @@ def assembled(stage: EventStage, events: int, made: Arrays, counts: Arrays) -> R
     for dim in stage.owned:
         owner = np.repeat(starts, own[dim]) + made[OWNER + dim]
         lists[dim] = np.bincount(owner, minlength=total).astype(np.int64)
-    staged = Staged(events, np.repeat(selected, rows), left_out, cuts, rows)
-    return Raw(total, lists, inputs, staged)
+    staged = Staged(events, np.repeat(selected, rows), left_out, cuts, rows, stage.each)
+    return Raw(total, lists, inputs, stage=staged)
 
 
 def _cut(before: NDArray[Any], kept: NDArray[np.int64]) -> Entries:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from hepq.runtime.events.columns import check_present, one_each
 from hepq.runtime.events.event_files import none_of
 from hepq.runtime.events.report import Metrics, Report
 from hepq.runtime.events.source import Chunk, Source
-from hepq.runtime.report.labels import LabelledScores, Thinned, held_label, truth_of
+from hepq.runtime.report.labels import LabelledScores, Thinned, held_label, holds, truth_of
 from hepq.runtime.report.metrics import regression
 
 
@@ -93,24 +93,28 @@ class Judged:
         labelled = None if label is None else LabelledScores.of(manifest, label, weight)
         targets = None if target is None else Targets.of(manifest, sources, target, weight)
         some = odd
-        if own is not None and label is None and not odd:
-            without = [s for s in sources if not set(own.branches) <= set(s.branches)]
-            some = f"{len(without)} of {len(sources)} files lack {', '.join(own.branches)}: {without[0]} is the first"
+        if own is not None and own.by_source:
+            some = "the label is the dataset's source, and files that are named are of none"
+        elif own is not None and label is None and not odd:
+            without = [s for s in sources if not holds(own, s)]
+            some = f"{len(without)} of {len(sources)} files lack {', '.join(own.by)}: {without[0]} is the first"
         if weight is not None and labelled is None and targets is None:
             why = some or "the files hold no labels that a score could be compared with"
             raise DataError("HQ0834", f'no metric for "{weight}" to weigh', why, "name what to compare with: --target")
         return Judged(manifest, label, labelled, targets, weight, some)
 
-    @property
-    def branches(self) -> tuple[str, ...]:
-        """All that is read for it."""
+    def branches(self, held: Collection[str]) -> list[str]:
+        """All that is read for it from a file that holds ``held``."""
         more = (self.targets.branch if self.targets else None, self.weight)
-        return (*(self.label.branches if self.label else ()), *(b for b in more if b is not None))
+        return [*(self.label.read(held) if self.label else ()), *(b for b in more if b is not None)]
 
     def add(
         self, arrays: Mapping[str, NDArray[Any]], chunk: Chunk, selected: NDArray[np.bool_] | None = None
     ) -> Report:
-        """Take a batch, of whose events those not ``selected`` are of no class; what its labels are. From the first odd label on there are no metrics of classes."""
+        """Take a batch, of whose events those not ``selected`` are of no class; what its labels are.
+
+        From the first odd label on there are no metrics of classes.
+        """
         where, events = str(chunk.source), chunk.events
         weights = np.ones(len(events))
         if self.weight is not None:
@@ -120,13 +124,13 @@ class Judged:
         if self.label is None:
             return Report()
         try:
-            truth, labels = truth_of(events, self.label, self.manifest, where, chunk.first)
+            truth, report = truth_of(events, self.label, self.manifest, where, chunk.first)
         except DataError as error:
             self.label, self.labelled, self.some = None, None, f"{error.title}: {error.why}"
             return Report()
         if self.labelled is not None:
             self.labelled.add(arrays, truth if selected is None else np.where(selected, truth, -1), weights)
-        return Report(labels=labels)
+        return report
 
     def metrics(self) -> tuple[Metrics, ...]:
         none = (Metrics("events with one label", 0, {}, self.weight, lacking=self.some),) if self.some else ()
@@ -137,7 +141,7 @@ def _odd_kind(manifest: Manifest, sources: Sequence[Source], label: Label) -> st
     """Why labels of this kind are of no use, if they are not."""
     try:
         for source in sources:
-            truth_of(none_of(source, label.branches), label, manifest, str(source))
+            truth_of(none_of(source, label.read(source.branches)), label, manifest, str(source))
     except DataError as error:
         return f"{error.title}: {error.why}"
     return ""

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hepq.core.errors import DataError
-from hepq.runtime.artifact.manifest import EventSchema, Label, Manifest
+from hepq.runtime.artifact.manifest import Dim, EventSchema, Label, Manifest, Rules
 from hepq.runtime.events.columns import one_number
-from hepq.runtime.events.report import Labels, Metrics, fewer
+from hepq.runtime.events.report import Labels, Metrics, Report, fewer
+from hepq.runtime.events.rules import computed
 from hepq.runtime.events.source import Source
 from hepq.runtime.report.metrics import auc, discriminants
 
@@ -49,21 +51,73 @@ class Thinned:
 
 
 def truth_of(
-    events: Any, label: Label, schema: EventSchema, where: str = "the events", first: int = 0
-) -> tuple[Truth, Labels]:
-    """Each event's class [events], -1 for none or several; and how many there are of each. Raises as ``classes_of``."""
+    events: Any, label: Label, schema: EventSchema, where: str = "the events", first: int = 0, source: str = ""
+) -> tuple[Truth, Report]:
+    """Each event's class [events], -1 for none or several; how many there are of each, and what became of the branches
+    that are read for the label alone.
+
+    ``source``: the dataset's that the events come from. Raises DataError as ``classes_of``; for rules, as reading and
+    preparing what they are computed of.
+    """
     dim = schema.dim(label.dim)
+    if label.rules is not None:
+        found, batch = computed(label.rules, events, where, first)
+        truth, labels = _by_rules(label.rules, label, dim, found, batch.unscored)
+        return truth, replace(_own(batch.report, schema), labels=labels)
+    if label.by_source:
+        truth = np.full(len(events), dim.names.index(source) if source in dim.names else -1)
+        return truth, Report(labels=_counted(truth, label, dim))
     size = dim.size or 0
     marks = _marks(events, label.branches, where, first)
     truth = _classes(marks, size)
-    several, values = 0, dict[str, int]()
     if len(label.branches) == 1 < size:
-        found, counts = np.unique(marks[truth < 0, 0], return_counts=True)
-        values = fewer({f"{v:g}": int(n) for v, n in zip(found, counts, strict=True)})
-    else:
-        several = int(((marks > 0).sum(axis=1) > 1).sum())
-    classes = {name: int((truth == i).sum()) for i, name in enumerate(dim.entries or map(str, range(size)))}
-    return truth, Labels(label.branches, classes, int((truth < 0).sum()) - several, several, values)
+        return truth, Report(labels=_counted(truth, label, dim, values=_values(marks[truth < 0, 0])))
+    several = int(((marks > 0).sum(axis=1) > 1).sum())
+    return truth, Report(labels=_counted(truth, label, dim, several=several))
+
+
+def _own(report: Report, schema: EventSchema) -> Report:
+    """What is said of branches that the model does not read."""
+    known = {c.branch for c in schema.columns}
+    odd = tuple(replace(n, done=n.done.replace("unscored", "not labelled")) for n in report.not_numbers)
+    return Report(
+        not_numbers=tuple(n for n in odd if n.name not in known),
+        defaults={b: d for b, d in report.defaults.items() if b not in known},
+    )
+
+
+def _by_rules(
+    rules: Rules, label: Label, dim: Dim, found: Mapping[str, NDArray[np.float64]], unknown: NDArray[np.bool_]
+) -> tuple[Truth, Labels]:
+    if rules.by_number:
+        number = found["number"]
+        truth = _classes(number[:, None], dim.size or 0) if not rules.values else np.full(len(number), -1)
+        for value, c in zip(rules.values, rules.classes, strict=True):
+            truth[number == value] = c
+        truth[unknown] = -1
+        met = {dim.names[c]: int((truth == c).sum()) for c in rules.classes}
+        return truth, _counted(truth, label, dim, met=met, values=_values(number[(truth < 0) & ~unknown]))
+    hits = np.stack([found[str(i)] > 0 for i in range(len(rules.classes))], axis=1)
+    hits[unknown] = False
+    count = hits.sum(axis=1)
+    rest = -1 if rules.rest is None else rules.rest
+    truth = np.where(count == 1, np.array([*rules.classes, rest])[hits.argmax(axis=1)], np.where(count, -1, rest))
+    truth[unknown] = -1
+    met = {dim.names[c]: int(hits[:, i].sum()) for i, c in enumerate(rules.classes)}
+    if rules.rest is not None:
+        met[dim.names[rest]] = int((truth == rest).sum())
+    return truth, _counted(truth, label, dim, several=int((count > 1).sum()), met=met)
+
+
+def _counted(truth: Truth, label: Label, dim: Dim, several: int = 0, **more: Mapping[str, int]) -> Labels:
+    classes = {name: int((truth == i).sum()) for i, name in enumerate(dim.names)}
+    return Labels(label.by, classes, int((truth < 0).sum()) - several, several, **more)
+
+
+def _values(numbers: NDArray[np.float64]) -> dict[str, int]:
+    """The commonest of numbers that mean no class."""
+    found, counts = np.unique(numbers, return_counts=True)
+    return fewer({f"{v:.10g}": int(n) for v, n in zip(found, counts, strict=True)})
 
 
 def classes_of(events: Any, branches: Sequence[str], classes: int, where: str = "the events", first: int = 0) -> Truth:
@@ -106,12 +160,12 @@ class LabelledScores:
     def of(manifest: Manifest, label: Label, weight: str | None = None) -> LabelledScores | None:
         """A collector, if an output is over the label's dim."""
         dim = manifest.dim(label.dim)
-        output = next((o for o in manifest.outputs if o.dims == (label.dim,) and o.entries), None)
+        output = next((o for o in manifest.outputs if o.dims == (label.dim,)), None)
         if output is None and dim.size == 2:
             output = next((o for o in manifest.outputs if o.dims == () and o.elem == "real"), None)
-        if output is None or not dim.entries:
+        if output is None:
             return None
-        return LabelledScores(output.name, dim.entries, weight, not output.dims)
+        return LabelledScores(output.name, dim.names, weight, not output.dims)
 
     def add(self, arrays: Mapping[str, NDArray[Any]], truth: Truth, weights: NDArray[np.float64]) -> None:
         """Take a batch's scores, classes and weights, [events] each."""
@@ -141,7 +195,13 @@ class LabelledScores:
 
 
 def held_label(manifest: EventSchema, sources: Sequence[Source]) -> Label | None:
-    """The dataset's label, if every file holds its branches."""
+    """The dataset's label, if every file holds what it is read from."""
     label = manifest.dataset.label if manifest.dataset else None
-    held = label is not None and all(set(label.branches) <= set(s.branches) for s in sources)
-    return label if held else None
+    return label if label is not None and all(map(partial(holds, label), sources)) else None
+
+
+def holds(label: Label, source: Source) -> bool:
+    """Whether a file has what the label is read from; the dataset's source it is of is not in it."""
+    if label.by_source:
+        return source.sample != ""
+    return set(label.read(source.branches)) <= set(source.branches)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hepq.core.errors import DataError, did_you_mean
-from hepq.runtime.artifact.manifest import Manifest, Output
+from hepq.runtime.artifact.manifest import Label, Manifest, Output
 from hepq.runtime.events import event_files
 from hepq.runtime.events.batch import Batch, prepare
-from hepq.runtime.events.columns import check_present, field_names
-from hepq.runtime.events.report import Report
+from hepq.runtime.events.columns import check_present, field_names, joined
 from hepq.runtime.report.labels import truth_of
 from hepq.runtime.report.metrics import accuracy, auc, discriminants
 from hepq.runtime.scorer import Scorer
@@ -72,7 +71,7 @@ def choose(manifest: Manifest, output: str | None = None, class_: str | None = N
     Raises DataError HQ0831 if there is no such output or class, or several to choose from.
     """
     label = manifest.dataset.label if manifest.dataset else None
-    names = manifest.dim(label.dim).entries if label else ()
+    names = manifest.dim(label.dim).names if label else ()
     single = {o.name: o for o in manifest.outputs if len(o.dims) <= 1 and manifest.ragged_dim(o.dims) is None}
     if output is None:
         about = [o.name for o in single.values() if label and o.dims == (label.dim,)] or list(single)
@@ -114,14 +113,14 @@ def drawn(
     """
     manifest = model.manifest
     label = manifest.dataset.label if manifest.dataset else None
-    branches = model.branches()
-    if labelled and truth is None:
-        if label is None:
-            why, help = "its dataset has none", 'add `label truth: cls = "…"` to the dataset, or give the truth'
-            raise DataError("HQ0829", f"no labels of the events of {manifest.name}", why, help)
-        branches = list(dict.fromkeys([*branches, *label.branches]))
-    data, chosen, total = _drawn(model, events, branches, tree, limit, np.random.default_rng(seed))
-    batch = prepare(manifest, model.raw(data))
+    if not labelled or truth is not None:
+        label = None
+    elif label is None or label.by_source:
+        why = "its dataset has none" if label is None else "its dataset's label is the source, which files do not hold"
+        help = 'add `label truth: cls = "…"` to the dataset, or give the truth'
+        raise DataError("HQ0829", f"no labels of the events of {manifest.name}", why, help)
+    pieces, chosen, total = _drawn(model, events, label, tree, limit, np.random.default_rng(seed))
+    batch = prepare(manifest, joined(manifest, [model.raw(piece) for piece in pieces]))
     batch = replace(batch, report=replace(batch.report, events=total))
     if batch.events == 0:
         raise DataError("HQ0809", "no events to attribute scores of", "there is nothing to score")
@@ -129,8 +128,8 @@ def drawn(
         return batch, None
     if truth is None:
         assert label is not None
-        found, labels = truth_of(data, label, manifest)
-        return replace(batch, report=batch.report + Report(labels=labels)), found
+        found, reports = zip(*(truth_of(piece, label, manifest) for piece in pieces), strict=True)
+        return replace(batch, report=sum(reports, batch.report)), np.concatenate(found)
     given = np.asarray(truth)
     if given.shape != (total,):
         raise DataError("HQ0829", "events and truth differ in length", f"{total} events, truth of shape {given.shape}")
@@ -138,29 +137,33 @@ def drawn(
 
 
 def _drawn(
-    model: Scorer, events: Any, branches: list[str], tree: str | None, limit: int | None, rng: np.random.Generator
-) -> tuple[Any, NDArray[np.int64], int]:
-    """The events drawn, with ``branches``; their numbers among all; how many there are."""
+    model: Scorer, events: Any, label: Label | None, tree: str | None, limit: int | None, rng: np.random.Generator
+) -> tuple[list[Any], NDArray[np.int64], int]:
+    """The events drawn, in pieces, with what the label is read from; their numbers among all; how many there are."""
     import awkward as ak
 
     def some(total: int) -> NDArray[np.int64]:
         every = np.arange(total)
         return every if limit is None or total <= limit else np.sort(rng.choice(every, limit, replace=False))
 
+    def branches(held: Collection[str]) -> list[str]:
+        return list(dict.fromkeys([*model.branches(held), *(label.read(held) if label is not None else ())]))
+
     if not event_files.is_files(events):
         model.raw(events)  # says what is wrong with them
-        check_present(branches, field_names(events) or [], "the events")
-        columns = {b: events[b] if isinstance(events[b], ak.Array) else ak.Array(events[b]) for b in branches}
+        names = field_names(events) or []
+        check_present(wanted := branches(names), names, "the events")
+        columns = {b: events[b] if isinstance(events[b], ak.Array) else ak.Array(events[b]) for b in wanted}
         total = len(next(iter(columns.values()), ()))
         chosen = some(total)
-        return {b: column[chosen] for b, column in columns.items()}, chosen, total
+        return [{b: column[chosen] for b, column in columns.items()}], chosen, total
     sources = event_files.find(events, model.reading(tree))
     total = sum(s.events for s in sources)
     chosen = some(total)
     parts, first = [], 0
     for source in sources:
-        for chunk in event_files.iterate(source, branches):
+        for chunk in event_files.iterate(source, branches(source.branches)):
             mine = chosen[(chosen >= first) & (chosen < first + len(chunk.events))] - first
             parts.append(chunk.events[mine])
             first += len(chunk.events)
-    return ak.concatenate(parts), chosen, total
+    return parts, chosen, total

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.pipelines import LEGALISE
 from hepq.core.circuits import Angle, Circuit, Gate
 from hepq.core.ops.rules import Rules
-from hepq.core.ops.table import OPS, QUANTUM
+from hepq.core.ops.table import OPS, QUANTUM, SEGMENT
 from hepq.core.types import Dim, Type
 from hepq.runtime import program
 from hepq.runtime.events.elementwise import NUMPY
@@ -32,7 +33,7 @@ from tests.support.generate import random_weights
 BACKENDS: tuple[Rules[Any], ...] = (
     infer.RULES, interpret.RULES, torch.RULES, codegen.EMITTERS, onnx.RULES, program.RULES, program.FITS,
 )  # fmt: skip
-PART, CHAN, SLOT = Dim("part", bound=4), Dim("chan", 2), Dim("1", 1)
+PART, CHAN, SLOT, SOME = Dim("part", bound=4), Dim("chan", 2), Dim("1", 1), Dim("some", bound=4)
 
 
 def problems(table: set[str]) -> str:
@@ -76,12 +77,25 @@ def module(op: str) -> Module:
     ]
     circuit, four = Circuit(2, 1, (Gate("ry", (0,), (Angle(0.0, ((0, 1.0),)),)),)), Dim("4", 4)
     near = make("knn", x, over=PART, coord=CHAN, nbr=Dim("nbr", 1), short="self")
+    first, zero = make("pick", x, dim=CHAN, index=0), make("const", value=0.0)
+    number = make("number", make("iota", dim=PART), x, dim=PART)
+
+    def summed(index: Node, over: Dim) -> Node:
+        return make("reduce_sum", make("gather", x, index), over=(over,))
+
     made: dict[str, Callable[[], Node]] = {
         "batch_norm": lambda: make("batch_norm", x, *stats, channel=CHAN, eps=1e-5, momentum=0.1),
         "dropout": lambda: make("dropout", x, p=0.5),
         "stop_gradient": lambda: make("stop_gradient", x),
         "knn": lambda: make("cast", near, type=Type("int", near.type.dims)),
         "gather": lambda: make("gather", x, near),
+        "filter": lambda: summed(make("filter", make("gt", first, zero), dim=PART, dst=SOME), SOME),
+        "argsort": lambda: summed(make("argsort", first, dim=PART, dst=PART, descending=(True,)), PART),
+        "combinations": lambda: summed(make("combinations", x, dim=PART, dst=SOME, slot=SLOT), SOME),
+        "unite": lambda: summed(make("unite", x, x, dims=(PART, PART), part=1, dst=SOME), SOME),
+        "number": lambda: summed(number, PART),
+        "cumsum": lambda: make("cumsum", x, over=PART),
+        **{op: partial(make, op, x, number) for op in SEGMENT},
         "window": lambda: make("window", x, dim=PART, win=Dim("win", 3), stride=1, pad=1, dst=PART),
         "fidelity": lambda: make("fidelity", slots, slots, left=circuit, right=circuit),
         "expect": lambda: make("expect", slots, circuit=circuit, observables=(((1.0, ((0, "Z"),)),),), dim=None),

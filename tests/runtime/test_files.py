@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from hepq.runtime.files import Scratch, replacing
 HOLD = """
 import signal, sys, time
 from pathlib import Path
+from typing import Any
 from hepq.cli import process
 from hepq.runtime.files import Scratch, replacing
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -100,6 +102,23 @@ def test_a_scratch_folder_goes_with_its_last_user(place: Path) -> None:
     assert not other.exists()
     del scratch
     assert not path.exists()
+
+
+def test_a_folder_that_is_swept_before_it_is_locked_is_made_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process may take it for a leftover, between its making and its opening."""
+    open_, taken = os.open, list[Path]()
+
+    def late(path: str | Path, *args: Any, **kwargs: Any) -> int:
+        if not taken and "hepq-late" in str(path):
+            taken.append(Path(path))
+            Path(path).rmdir()
+        return open_(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "open", late)
+    scratch = Scratch("hepq-late")
+    assert taken
+    assert scratch.path.is_dir()
+    assert scratch.path != taken[0]
 
 
 def test_many_at_once_in_one_folder(place: Path) -> None:

@@ -35,7 +35,7 @@ def straight(seeds: range) -> list[tuple[int, Module, Program]]:
 
 
 def test_random_modules_agree_with_the_reference() -> None:
-    cases = straight(range(340))
+    cases = straight(range(400))
     assert len(cases) > 80
     for seed, module, program in cases:
         rng = np.random.default_rng(seed)

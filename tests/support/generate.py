@@ -20,7 +20,7 @@ from hepq.compiler.ir.infer import RuleError, make
 from hepq.compiler.ir.node import Module, Node, topological
 from hepq.core.ops import table as ir
 from hepq.core.types import Dim, Type
-from tests.support import graph_recipes
+from tests.support import graph_recipes, row_recipes
 
 T = TypeVar("T")
 Choose = Callable[[Sequence[T]], T]
@@ -128,7 +128,7 @@ class Builder:
     def finish(self) -> Module:
         used = {id(o) for n in topological(self.pool) for o in n.operands}
         ends = [n for n in self.pool if id(n) not in used and n.op != "input"] or self.pool[-1:]
-        return Module("random", tuple(self.inputs), {f"y{i}": n for i, n in enumerate(ends)})
+        return Module("random", tuple(self.inputs), {f"y{i}": row_recipes.closed(n) for i, n in enumerate(ends)})
 
     # --- building blocks
 
@@ -381,6 +381,6 @@ def _trivial(b: Builder) -> Node:
 
 RECIPES: list[Recipe] = [
     _unary, _jump, _binary, _binary, _integer, _logic, _where, _rename, _transpose, _stack, _concat, _pick, _slice,
-    _unflatten, _flatten, _dense, _dense, _contract, _reduce, _reduce, *graph_recipes.RECIPES, _window, _batch_norm,
-    _dropout, _trivial,
+    _unflatten, _flatten, _dense, _dense, _contract, _reduce, _reduce, *graph_recipes.RECIPES,
+    *row_recipes.RECIPES, _window, _batch_norm, _dropout, _trivial,
 ]  # fmt: skip

@@ -57,6 +57,13 @@ MEANINGS = (
             {"dot(x, y, over=part)": NAN}),
     Meaning("`order … by key`", "NaN comes last, ascending and descending; equal keys, −0 and 0 among them, and NaN "
             "keep the order of the file", {}),
+    Meaning("`sort`, `argsort`, `top_k`, `argmax`, `argmin`", "NaN comes last, ascending and descending; equal "
+            "ones, −0 and 0 among them, and NaN keep their order",
+            {"sort(x, over=part)": (1, 2, NAN), "sort(x, over=part, desc=true)": (2, 1, NAN),
+             "sort(y, over=part)": (-INF, 1, INF), "gather(x, argmax(x, over=part))": 2,
+             "gather(y, argmin(y, over=part))": -INF}),
+    Meaning("`cumsum`, sums by an index", "NaN where one of the entries that are added is",
+            {"cumsum(x, over=part)": (1, NAN, NAN), "sum(x, by=argsort(x, over=part))": (1, 2, NAN)}),
     Meaning("`knn`", "an infinite distance is behind every finite one, NaN behind that; equal ones by index",
             {"gather(at, knn[4](stack(at), over=spot))": [
                 [1, 3, INF, NAN], [0, INF, 3, 1], [0, 3, 1, NAN], [1, 0, INF, NAN], [0, 3, INF, NAN]]}),

@@ -24,6 +24,7 @@ from hepq.runtime.artifact.manifest import (
     Dataset,
     Dim,
     EventSchema,
+    Files,
     GoldenInfo,
     Label,
     Manifest,
@@ -107,7 +108,7 @@ def dataset(**changes: Any) -> Dataset:
     """Branches in MeV, hardest particles first, labels one-hot."""
     fields: dict[str, Any] = {
         "name": "Tiny",
-        "tree": "tree",
+        "sources": (Files(tree="tree"),),
         "branches": (
             Branch(name="energy", branch="part_e", dims=("part",), unit="GeV", factor=1e-3),
             Branch(name="jet", branch="jet_x"),

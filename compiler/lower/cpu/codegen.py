@@ -6,7 +6,7 @@ In one function, LLVM's optimisation would take time that grows with the square 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -21,13 +21,21 @@ from hepq.compiler.lower.cpu.context import Context, Packer, Tile
 from hepq.compiler.lower.cpu.emit_knn import emit_knn
 from hepq.compiler.lower.cpu.emit_map import emit_concat, emit_input, emit_map, emit_output, emit_stack
 from hepq.compiler.lower.cpu.emit_reduce import emit_contract, emit_reduce
+from hepq.compiler.lower.cpu.emit_rows import (
+    emit_argsort,
+    emit_combinations,
+    emit_cumsum,
+    emit_filter,
+    emit_segment,
+    emit_unite,
+)
 from hepq.compiler.lower.cpu.expressions import RULES
 from hepq.compiler.lower.cpu.gemm import emit_product
 from hepq.compiler.lower.cpu.plan import Plan, Stage, make_plan
 from hepq.compiler.lower.cpu.prepare import Weights, prepare
 from hepq.compiler.lower.cpu.tir import Expr, bind, cast, ceildiv, const, i32, serial
 from hepq.core.ops.rules import Rules
-from hepq.core.ops.table import GIVEN, IDENTITY, QUANTUM, REDUCE
+from hepq.core.ops.table import GIVEN, IDENTITY, QUANTUM, REDUCE, SEGMENT
 from hepq.core.types import Dim
 from hepq.runtime.engine import layout
 
@@ -102,6 +110,7 @@ class _Generator:
             ctx = self._context(*(T.decl_buffer((_ANY,), dtypes[buffer], data=p) for buffer, p in pointers.items()))
             for dim, size in sizes.items():
                 ctx.set_size(dim, size)
+            _made_sizes(ctx, stage.made)
             self._stage(ctx, stage)
         return builder.get()
 
@@ -149,6 +158,7 @@ class _Generator:
         sizes = [ctx.sizes[dim.name] for dim in self.module.ragged_dims]
         for stage in stages:
             T.evaluate(tirx.call_extern("void", stage, ctx.weights.data, ctx.scratch.data, ctx.iscratch.data, *sizes))
+        _made_sizes(ctx, self.plan.counts)
         for name, node in self.module.outputs.items():
             emit_output(ctx, node, outputs[name], first(node.type.dims))
 
@@ -164,6 +174,12 @@ class _Generator:
             for node in stage.nodes:
                 _emit(ctx, node)
             ctx.tile = None
+
+
+def _made_sizes(ctx: Context, dims: Iterable[Dim]) -> None:
+    """Of dims that stages before have made."""
+    for dim in dims:
+        ctx.set_size(dim, bind(ctx.iscratch[const(ctx.plan.counts[dim])]))
 
 
 def _emit(ctx: Context, node: Node) -> None:
@@ -184,3 +200,9 @@ EMITTERS("concat")(emit_concat)
 EMITTERS("contract")(emit_contract)
 EMITTERS(*REDUCE)(emit_reduce)
 EMITTERS("knn")(emit_knn)
+EMITTERS("filter")(emit_filter)
+EMITTERS("argsort")(emit_argsort)
+EMITTERS("combinations")(emit_combinations)
+EMITTERS("unite")(emit_unite)
+EMITTERS("cumsum")(emit_cumsum)
+EMITTERS(*SEGMENT)(emit_segment)

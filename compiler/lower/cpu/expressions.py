@@ -176,7 +176,14 @@ def _gather(ctx: Context, node: Node, at: At) -> Expr:
 def _zero_unless(cond: Expr, got: Expr, node: Node) -> Expr:
     if node.type.elem == "bool":
         return both(cond, got)
-    return select(cond, got, const(0, "int32" if is_int(node) else "float32"))
+    nothing = -1 if node.type.elem == "index" else 0
+    return select(cond, got, const(nothing, "int32" if is_int(node) else "float32"))
+
+
+@RULES("number")
+def _number(ctx: Context, node: Node, at: At) -> Expr:
+    found, size = level(bind(value(ctx, node.operands[0], at)), i32(ctx.extent(node["dim"])))
+    return select(both(found >= level(const(0), found)[0], found < size), found, const(-1))
 
 
 @RULES("window")

@@ -45,6 +45,11 @@ def floats(dims: Sequence[Dim], width: int, rows: int | None = None) -> int:
     return prod(sizes)
 
 
+def sort_row(dim: Dim) -> int:
+    """Numbers between two lists of a sort of ``dim``."""
+    return round_up(capacity(dim), LINE)
+
+
 def is_int(node: Node) -> bool:
     """Kept as int32; bool is kept as float32 0 or 1."""
     return node.type.elem in ("int", "index")

@@ -10,32 +10,38 @@ particles) starts a later stage. Values without such a dim are computed once per
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
 from hepq.compiler.ir.as_read import as_read
-from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.ir.node import Module, Node, made_by
 from hepq.compiler.lower.cpu.inline import Inlining
-from hepq.compiler.lower.cpu.layout import LINE, capacity, floats, is_int, lanes_for, pitch_capacity, round_up
+from hepq.compiler.lower.cpu.layout import LINE, capacity, floats, is_int, lanes_for, pitch_capacity, round_up, sort_row
 from hepq.compiler.lower.cpu.prepare import LoweringError, matrix_product
+from hepq.core.ops.table import ROWS, SEGMENT
 from hepq.core.types import Dim
 
 Key = tuple[str, int]
 #: floats that the widest value of a tile may take: with its neighbours it stays in the second-level cache
 TILE_FLOATS = 32 * 1024
 MAX_ROWS = 64
+#: bytes of a value over a dim that events make: combinations grow quickly
+LARGEST_MADE = 64 * 2**20
 #: rows that a matrix product may compute beyond the last
 ROW_SLACK = 16
 
 
 @dataclass(frozen=True)
 class Stage:
-    """``tile``: the dim whose entries are taken ``rows`` at a time; None: once per event."""
+    """``tile``: the dim whose entries are taken ``rows`` at a time; None: once per event. ``made``: dims whose entries
+    stages before have chosen.
+    """
 
     tile: Dim | None
     rows: int
     nodes: tuple[Node, ...]
+    made: tuple[Dim, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,8 @@ class Plan:
     inlining: Inlining
     slots: Mapping[Node, Slot]
     temporaries: Mapping[Node, tuple[Slot, Slot]]
+    #: where in iscratch the number of entries is of dims that operations make
+    counts: Mapping[Dim, int]
     scratch_floats: int
     iscratch_ints: int
     slack: int
@@ -60,28 +68,66 @@ class Plan:
 def make_plan(module: Module, width: int) -> Plan:
     """Decides everything but the instructions. ``width``: float32 numbers per vector register.
 
-    Raises LoweringError if an event needs more scratch memory than 32-bit offsets reach.
+    Raises LoweringError if an event needs more scratch memory than 32-bit offsets reach, or a value over a dim that the
+    event makes more than ``LARGEST_MADE``.
     """
     inlining = Inlining.of(module)
     stored = [n for n in module.walk() if inlining.stored(n) and n.op != "param"]
     reads = {n: list(_reads(n, inlining)) for n in stored}
     stages, stage_of = _stages(stored, reads)
-    stages = tuple(Stage(s.tile, _tile_rows(s, width), s.nodes) for s in stages)
+    made = _made(stages)
+    for node in stored:
+        _check_made(node, made, width)
+    stages = tuple(
+        Stage(s.tile, _tile_rows(s, width), s.nodes, tuple(d for d, first in made.items() if first < i))
+        for i, s in enumerate(stages)
+    )
     memory = _Memory(width)
+    counts = {dim: memory.place(1, 1, 0, len(stored)).offset for dim in made}
     _allocate(module, stages, stage_of, reads, inlining, memory)
     if max(memory.sizes) >= 2**31 - 2**20:
         raise LoweringError(f"one event needs {max(memory.sizes) * 4 / 2**30:.1f} GiB of scratch memory: lower a bound")
     sizes = [round_up(s + memory.slack, LINE) for s in memory.sizes]
-    return Plan(stages, inlining, memory.slots, memory.temporaries, sizes[0], sizes[1], memory.slack)
+    return Plan(stages, inlining, memory.slots, memory.temporaries, counts, sizes[0], sizes[1], memory.slack)
+
+
+def _made(stages: Sequence[Stage]) -> dict[Dim, int]:
+    """Dims whose entries an operation chooses, and the stage after which their number is known."""
+    found: dict[Dim, int] = {}
+    for i, stage in enumerate(stages):
+        for dim in filter(None, map(made_by, stage.nodes)):
+            found.setdefault(dim, i)
+    return found
+
+
+def _check_made(node: Node, made: Mapping[Dim, int], width: int) -> None:
+    """Raises LoweringError for a value that its made dims make too large."""
+    size = 4 * floats(node.type.dims, width)
+    mine = [d for d in node.type.dims if d.base in made]
+    if mine and size > LARGEST_MADE:
+        bounds = " and ".join(f"`{d}` of up to {d.bound} entries" for d in mine)
+        raise LoweringError(
+            f"a value over {bounds}, which takes {size / 2**20:.0f} MiB of memory for an event, more than "
+            f"{LARGEST_MADE >> 20} MiB: lower a bound"
+        )
+
+
+#: what is computed once per event even if its first dim is ragged
+_WHOLE = {"knn", "input", *SEGMENT, *ROWS} - {"number"}
 
 
 def tile_dim(node: Node) -> Dim | None:
     dims = node.type.dims
-    return dims[0] if dims and dims[0].ragged and node.op not in ("knn", "input") else None
+    if not dims or not dims[0].ragged or node.op in _WHOLE:
+        return None
+    return None if node.op == "cumsum" and node["over"].key == dims[0].key else dims[0]
 
 
 def _reads(node: Node, inlining: Inlining) -> Iterator[tuple[Node, bool]]:
-    """Stored nodes that ``node`` reads; True where only at its own entry of the tile dim."""
+    """Stored nodes that ``node`` reads; True where only at its own entry of the tile dim.
+
+    What makes a dim is read in later stages: only those know how many entries it has.
+    """
     tile = tile_dim(node)
     todo: list[tuple[Node, Key | None]] = [(node, tile.key if tile else None)]
     seen: set[tuple[Node, Key | None]] = set()
@@ -96,7 +142,7 @@ def _reads(node: Node, inlining: Inlining) -> Iterator[tuple[Node, bool]]:
             elif operand.op != "param":
                 theirs = tile_dim(operand)
                 if theirs is None or tile is None:
-                    yield operand, theirs is tile
+                    yield operand, theirs is tile and made_by(operand) is None
                 else:
                     yield operand, inner == theirs.key == tile.key
 
@@ -232,5 +278,17 @@ def _knn_temporaries(node: Node, width: int) -> tuple[int, int]:
     return (capacity(node["coord"]) + distances) * row, row
 
 
+def _sort_temporaries(node: Node, width: int) -> tuple[int, int]:
+    """Two lists of entries, and each key."""
+    return 1, (2 + len(node.operands)) * sort_row(node["dim"])
+
+
+def _seen(node: Node, width: int) -> tuple[int, int]:
+    """Whether an entry had something yet."""
+    return 1, capacity(node.type.dims[0])
+
+
 #: op -> floats and ints it needs while it runs
-TEMPORARIES: dict[str, Callable[[Node, int], tuple[int, int]]] = {"knn": _knn_temporaries}
+TEMPORARIES: dict[str, Callable[[Node, int], tuple[int, int]]] = {
+    "knn": _knn_temporaries, "argsort": _sort_temporaries, "segment_max": _seen, "segment_min": _seen,
+}  # fmt: skip

@@ -46,11 +46,14 @@ def prepare(module: Module, weights: Mapping[str, np.ndarray[Any, Any]]) -> tupl
 
 
 def _check(module: Module) -> None:
+    given = {d.name for d in module.ragged_dims}
     named = [("input", n["name"], n.type.dims) for n in module.inputs]
     named += [("output", name, n.type.dims) for name, n in module.outputs.items()]
     for kind, name, dims in named:
         if any(d.ragged for d in dims[1:]):
             raise LoweringError(f"{kind} {name} has a ragged dim that is not its first: [{', '.join(map(str, dims))}]")
+        if made := next((d for d in dims if d.ragged and d.name not in given), None):
+            raise LoweringError(f"{kind} {name} is over dim {made}, whose entries the program chooses")
 
 
 def matrix_product(node: Node) -> MatMul | None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, TensorProto, ValueInfoProto, checker, helper, shape_inference
 
-from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.ir.node import Module, Node, made_dims
 from hepq.compiler.lower.onnx.events import Events, Source, columns
 from hepq.compiler.lower.onnx.graph import IR_VERSION, OPSET, Graph
 from hepq.compiler.lower.onnx.ops import RULES
@@ -50,10 +50,13 @@ def lower(module: Module, weights: Mapping[str, np.ndarray[Any, Any]], schema: E
     """With a ``schema``, its branches are the inputs, and what the runtime does with events is part of the graph:
     conversion of units, policies, order, cutting. Where the runtime would stop with an error, outputs are NaN.
 
-    Raises OnnxError for circuits, and for names that collide.
+    Raises OnnxError for circuits, for outputs over dims that the event makes, and for names that collide.
     """
     if any(node.op in QUANTUM for node in module.walk()):
         raise OnnxError("a circuit")
+    made = made_dims(module)
+    if odd := next((n for n, o in module.outputs.items() if any(d.name in made for d in o.type.dims)), None):
+        raise OnnxError(f"an output, `{odd}`, over a dim whose entries the program chooses")
     module, _ = run_pipeline(LEGALISE, module, {})
     graph = Graph()
     source = columns(module, schema)
@@ -66,8 +69,8 @@ def lower(module: Module, weights: Mapping[str, np.ndarray[Any, Any]], schema: E
     if taken := outputs.keys() & {*counts.values(), *(s.name for s in source)}:
         raise OnnxError(f"an input and an output of one name, `{min(taken)}`")
     shapes = {s.name: s.dims for s in source}
-    if odd := next((s.name for s in source if shapes[s.name] != s.dims), None):
-        raise OnnxError(f"two inputs of different dims from one branch, `{odd}`")
+    if twice := next((s.name for s in source if shapes[s.name] != s.dims), None):
+        raise OnnxError(f"two inputs of different dims from one branch, `{twice}`")
     infos = [_info(name, dims) for name, dims in shapes.items()] + [_info(n, ()) for n in counts.values()]
     results = [_info(name, module.outputs[name].type.dims) for name in outputs]
     return Lowered(_assembled(module.name, graph, infos, results, outputs), counts)

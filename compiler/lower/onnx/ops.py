@@ -12,10 +12,10 @@ from hepq.compiler.ir.as_read import as_read
 from hepq.compiler.ir.formulas import RELU
 from hepq.compiler.ir.matmul_dims import MatMul
 from hepq.compiler.ir.node import Node
-from hepq.compiler.lower.onnx import elementwise
+from hepq.compiler.lower.onnx import elementwise, rows
 from hepq.compiler.lower.onnx.values import BATCH, DTYPES, Batch, Value, select, with_batch
 from hepq.core.ops.rules import Rules
-from hepq.core.ops.table import GIVEN, IDENTITY, QUANTUM, REDUCE
+from hepq.core.ops.table import GIVEN, IDENTITY, QUANTUM, REDUCE, SEGMENT
 from hepq.core.types import Dim
 
 Rule = Callable[[Node, Sequence[Value], Batch], Value]
@@ -239,9 +239,9 @@ def _gather(node: Node, args: Sequence[Value], batch: Batch) -> Value:
 
 
 def _with_zero(batch: Batch, x: Value, dim: Dim) -> str:
-    """``x`` with a last entry of zeros in ``dim``: what index -1 finds."""
+    """``x`` with a last entry of zeros, or of an index -1, in ``dim``: what index -1 finds."""
     shape = batch.graph.shape([1 if d is dim else batch.extent(d) for d in x.dims])
-    zeros = batch.graph.op("Expand", batch.constant(0, x.elem).name, shape)
+    zeros = batch.graph.op("Expand", batch.constant(-1 if x.elem == "index" else 0, x.elem).name, shape)
     return batch.graph.op("Concat", x.name, zeros, axis=x.dims.index(dim))
 
 
@@ -260,3 +260,12 @@ def _window(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     axes = list(range(len(x.dims) + 1))
     axes.append(axes.pop(x.axis(dim) + 1))
     return Value(graph.transpose(found, axes), with_batch(node.type.dims, x), x.elem)
+
+
+RULES("filter")(rows.filtered)
+RULES("argsort")(rows.argsort)
+RULES("combinations")(rows.combinations)
+RULES("unite")(rows.united)
+RULES("number")(rows.numbered)
+RULES("cumsum")(rows.cumsum)
+RULES(*SEGMENT)(rows.segment)

@@ -7,7 +7,7 @@ looks up over a ragged dim puts a neutral value there first, so that none ever r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -45,18 +45,25 @@ def with_batch(dims: Sequence[Dim], *values: Value) -> tuple[Dim, ...]:
 @dataclass
 class Batch:
     """The events of one call. ``size``: how many. By ragged dim, ``padded``: its slots, ``counts``: int64 [batch],
-    the entries of each event, which come first.
+    the entries of each event, which come first; of dims that operations make, once they are made.
     """
 
     graph: Graph
     size: Extent
-    padded: Mapping[str, Extent]
-    counts: Mapping[str, str]
+    padded: dict[str, Extent]
+    counts: dict[str, str]
 
     def extent(self, dim: Dim) -> Extent:
         if dim is BATCH:
             return self.size
         return dim.size if dim.size is not None else self.padded[dim.name]
+
+    def make(self, dim: Dim, counts: str, most: Extent) -> str:
+        """The slots, int64 [1], of a ragged dim of which events now have ``counts``, no event more than ``most``."""
+        if dim.name not in self.counts:
+            fewer = self.graph.op("Min", self.graph.size(most), self.graph.ints(dim.bound or 0))
+            self.counts[dim.name], self.padded[dim.name] = counts, self.graph.op("Max", fewer, self.graph.ints(1))
+        return self.graph.size(self.padded[dim.name])
 
     def extents(self, dims: Sequence[Dim]) -> list[Extent]:
         return [self.extent(d) for d in dims]

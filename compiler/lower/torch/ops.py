@@ -12,12 +12,12 @@ from torch import Tensor
 
 from hepq.compiler.ir.matmul_dims import MatMul
 from hepq.compiler.ir.node import Node
-from hepq.compiler.lower.torch import quantum
+from hepq.compiler.lower.torch import quantum, rows
 from hepq.compiler.lower.torch.fused import by_stride
 from hepq.compiler.lower.torch.norm import batch_norm
 from hepq.compiler.lower.torch.values import BATCH, SUMS, Batch, Rows, Value, pack, segments, with_batch
 from hepq.core.ops.rules import Rules
-from hepq.core.ops.table import OPS, REDUCE
+from hepq.core.ops.table import OPS, REDUCE, SEGMENT
 from hepq.core.types import Dim
 
 Rule = Callable[[Node, Sequence[Value], Batch], Value]
@@ -277,8 +277,8 @@ def _gather(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     rest = [d for d in x.dims if d.key not in looked_up]
     size, tables, width = batch.extent(into), prod(batch.extents(shared)), prod(batch.extents(rest))
     table = x.permute((*shared, into, *rest)).reshape(tables * size, width)
-    # the extra last row of zeros is what index -1 finds
-    table = torch.cat([table, table.new_zeros(1, width)])
+    # the extra last row is what index -1 finds
+    table = torch.cat([table, table.new_full((1, width), -1 if node.type.elem == "index" else 0)])
     index = idx.permute((*shared, *own)).reshape(tables, -1)
     offset = torch.arange(tables, device=batch.device)[:, None] * size
     index = torch.where(index >= 0, index + offset, len(table) - 1)
@@ -328,6 +328,13 @@ def _stop_gradient(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return Value(args[0].tensor.detach(), args[0].dims)
 
 
+RULES("filter")(rows.filtered)
+RULES("argsort")(rows.argsort)
+RULES("combinations")(rows.combinations)
+RULES("unite")(rows.united)
+RULES("number")(rows.numbered)
+RULES("cumsum")(rows.cumsum)
+RULES(*SEGMENT)(rows.segment)
 RULES("batch_norm")(batch_norm)
 RULES("fidelity")(quantum.fidelity)
 RULES("expect")(quantum.expect)

@@ -131,11 +131,13 @@ def with_batch(dims: Sequence[Dim], *values: Value) -> tuple[Dim, ...]:
 
 @dataclass
 class Batch:
-    """One call's events: their number, the padded size and the true counts of each ragged dim."""
+    """One call's events: their number, the padded size and the true counts of each ragged dim; of those that operations
+    make, once they are made.
+    """
 
     size: int
-    padded: Mapping[str, int]
-    counts: Mapping[str, Tensor]
+    padded: dict[str, int]
+    counts: dict[str, Tensor]
     inputs: Mapping[str, Tensor]
     dtype: torch.dtype
     device: torch.device
@@ -154,6 +156,13 @@ class Batch:
 
     def extents(self, dims: Sequence[Dim]) -> list[int]:
         return [self.extent(d) for d in dims]
+
+    def make(self, dim: Dim, counts: Tensor) -> int:
+        """The padded size of a ragged dim of which each event now has ``counts`` [batch] entries."""
+        if dim.name not in self.counts:
+            self.counts[dim.name] = counts
+            self.padded[dim.name] = max(int(counts.max()) if len(counts) else 0, 1)
+        return self.padded[dim.name]
 
     def full(self, x: Value, dims: Sequence[Dim]) -> Tensor:
         """``x`` over exactly ``dims``."""

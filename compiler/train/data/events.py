@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,22 +18,22 @@ from numpy.typing import NDArray
 from hepq.compiler.backends.events import compiled_events
 from hepq.compiler.driver.compilation import build_training_file
 from hepq.compiler.driver.options import Options
-from hepq.compiler.ir.build import WEIGHT, Built
+from hepq.compiler.ir.build import LOSS, WEIGHT, Built
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.torch.module import to_torch
 from hepq.compiler.schema.events import event_schema, read_inputs
-from hepq.compiler.train.data.table import Inputs, Pick, Table, table_of
+from hepq.compiler.train.data.held import assigned, divided, held_out
+from hepq.compiler.train.data.read import Piece, read_table
+from hepq.compiler.train.data.table import Inputs, Pick, Table
 from hepq.compiler.train.recipe import Recipe, Resolved
 from hepq.core.diagnostics.catalogue import diag, near
 from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.core.types import Type
+from hepq.lang.declarations.train_events import Split
 from hepq.lang.syntax import ast
-from hepq.runtime.artifact.manifest import Dim, EventSchema, Label
-from hepq.runtime.events.batch import Batch, prepare
-from hepq.runtime.events.columns import Plain, Reader, check_present
-from hepq.runtime.events.event_files import find, iterate, own
+from hepq.runtime.artifact.manifest import Dim
+from hepq.runtime.events.event_files import find, own
 from hepq.runtime.events.report import Report, label_words
-from hepq.runtime.events.source import Source
-from hepq.runtime.report.labels import truth_of
 
 #: streams of random numbers that one seed feeds
 SPLIT, ORDER, NOISE = 0, 1, 2
@@ -43,22 +43,12 @@ Weights = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Rows ``begin`` to ``end`` of a table: events of the file ``where``, numbered from ``first`` in it."""
-
-    where: str
-    first: int
-    begin: int
-    end: int
-
-
-@dataclass(frozen=True)
 class TrainingSet:
     """``table``: what ``module`` reads of each event, in base units.
 
     ``truth`` [events]: the number of each event's class, 0 without a label; -1 where the labels name none or the
-    event is not scored. ``label``: the dim of the classes. ``report``: what became of the events. ``pieces``: where
-    they are from, in their order.
+    event is not ``scored`` [events]. ``numbers`` [events]: what a split tells them apart by. ``label``: the dim of the
+    classes. ``report``: what became of the events. ``pieces``: where they are from, in their order.
     """
 
     module: Module
@@ -68,6 +58,13 @@ class TrainingSet:
     label: Dim | None
     report: Report
     pieces: tuple[Piece, ...]
+    scored: NDArray[np.bool_]
+    numbers: NDArray[np.int64] | None = None
+
+    @property
+    def outputs(self) -> dict[str, Node]:
+        """What the model gives."""
+        return results(self.module)
 
     @cached_property
     def events(self) -> list[dict[str, NDArray[Any]]]:
@@ -76,66 +73,45 @@ class TrainingSet:
 
 
 def training_set(
-    program: Path, files: Sequence[str | Path], options: Options | None = None, train: str | None = None
-) -> TrainingSet:
+    program: Path, files: Sequence[str | Path], options: Options | None = None, train: str | None = None,
+    split: Split | None = None,
+) -> TrainingSet:  # fmt: skip
     """The training of ``program`` (or its model, if it has no training) and the events of ``files``.
 
     ``files``: paths or patterns; none: those of the dataset's sources, by their names from the program's folder.
-    Raises HepqError if the program is wrong or there is nothing to train on; DataError for the files.
+    ``split``: by default the program's. Raises HepqError if the program is wrong or there is nothing to train on;
+    DataError for the files.
     """
     built = build_training_file(program, options, train)
     module = read_inputs(built.module)
-    dataset = built.plan.dataset
-    read = {} if dataset is None else dataset.inputs if dataset.objects else dataset.tensors
-    branches = tuple(n for n in module.inputs if n["name"] in read)
+    plan = built.plan.dataset
+    known = {} if plan is None else plan.read
+    branches = tuple(n for n in module.inputs if n["name"] in known)
     schema = event_schema(built, Module(module.name, branches, module.outputs))
     if schema.dataset is None or (schema.dataset.label is None and built.training is None):
         raise HepqError([diag("HQ0632", model=built.plan.name)])
     label = schema.dataset.label
     dim = None if label is None else schema.dim(label.dim)
     dataset = schema.dataset
+    if files and label is not None and label.by_source:
+        raise HepqError([diag("HQ0636", dataset=dataset.name)])
     sources = find(list(files), dataset.reading) if files else own(dataset, program.parent)
+    if split is None and built.training is not None:
+        split = built.training.settings.get("split")
     events = compiled_events(built, module, "cpu")
-    table, truth, pieces, (report,) = read_table(schema, [sources], label, None if events is None else events.reader)
-    return TrainingSet(module, table, truth, built, dim, report, pieces)
-
-
-def read_table(
-    schema: EventSchema, samples: Sequence[Sequence[Source]], label: Label | None = None, reader: Reader | None = None
-) -> tuple[Table, NDArray[np.int64], tuple[Piece, ...], list[Report]]:
-    """The events of some samples, and of each: its class, where it is from; and what became of those of each sample.
-
-    The class is what ``label`` says, else the number of the sample; -1 for none, or for events that are not scored.
-    Raises DataError for the files.
-    """
-    labels, read = label.branches if label else (), reader or Plain(schema)
-    help = "the dataset's `label` says how the branches of classes are called, its dim which classes there are"
-    truth, pieces, reports = list[NDArray[np.int64]](), list[Piece](), [Report() for _ in samples]
-
-    def batches() -> Iterator[Batch]:
-        for number, source in ((i, source) for i, sample in enumerate(samples) for source in sample):
-            check_present(list(labels), list(source.branches), str(source), help)
-            for chunk in iterate(source, [*read.branches, *labels]):
-                where = (str(source), chunk.first)
-                batch = prepare(schema, read(chunk.events, *where), *where)
-                reports[number] += batch.report
-                begin = pieces[-1].end if pieces else 0
-                pieces.append(Piece(*where, begin, begin + batch.events))
-                found = np.full(batch.events, number)
-                if label is not None:
-                    found, classes = truth_of(chunk.events, label, schema, *where)
-                    reports[number] += Report(labels=classes)
-                truth.append(np.where(batch.unscored, -1, found))
-                yield batch
-
-    return table_of(batches(), schema), np.concatenate(truth), tuple(pieces), reports
+    read = read_table(schema, [sources], label, split, None if events is None else events.reader)
+    return TrainingSet(
+        module, read.table, read.truth, built, dim, read.reports[0], read.pieces, read.scored, read.numbers
+    )
 
 
 @dataclass(frozen=True)
 class Labelled:
     """``known``: the rows of ``table`` that are used. Of each, by number: ``truth``, its class; ``training`` and
-    ``validation`` are such numbers. ``signal``: of a class. Without a label there are no ``classes``. ``report``: what
-    became of all events; ``pieces``: where the rows of the table are from."""
+    ``validation`` are such numbers, and ``tested``, of the fold that is not seen. ``signal``: of a class. Without a
+    label there are no ``classes``. ``report``: what became of all events; ``pieces``: where the rows of the table are
+    from. ``rows``: of the table, for which results are wanted.
+    """
 
     built: Built
     module: Module
@@ -149,6 +125,13 @@ class Labelled:
     validation: NDArray[np.int64]
     report: Report = field(default_factory=Report)
     pieces: tuple[Piece, ...] = ()
+    tested: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    rows: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def outputs(self) -> dict[str, Node]:
+        """What the model gives."""
+        return results(self.module)
 
     def inputs(
         self, nodes: Sequence[Node], table: Table, pick: Pick, seed: int, stream: Sequence[int], dtype: torch.dtype,
@@ -221,38 +204,71 @@ class Labelled:
         return balanced
 
 
-def read_events(program: Path, files: Sequence[str | Path], options: Options, train: str | None = None) -> TrainingSet:
+def read_events(
+    program: Path, files: Sequence[str | Path], options: Options, train: str | None = None, split: Split | None = None
+) -> TrainingSet:
     """What training needs of ``files``. Raises as ``training_set``, and HQ0738 if no event is left."""
-    found = training_set(program, files, options, train)
+    found = training_set(program, files, options, train, split)
     if not (found.truth >= 0).any():
         raise HepqError([diag("HQ0738", found="; ".join([f"{len(found.truth):,} events", *odd(found.report)]))])
     return found
 
 
 def labelled(found: TrainingSet, recipe: Resolved) -> Labelled:
-    """The events that are used, a fraction of each class held out for validation.
+    """The events that are used, a fraction of each class, or what the split says, held out for validation.
 
-    Raises HepqError HQ0740 where fewer than two classes occur, HQ0741 for an unknown signal.
+    Raises HepqError HQ0738 where nothing is left to train on, HQ0740 where fewer than two classes occur, HQ0741 for an
+    unknown signal.
     """
-    known = np.flatnonzero(found.truth >= 0)
+    known, folds = np.flatnonzero(found.truth >= 0), folds_of(found, recipe)
     rng = np.random.default_rng([recipe.seed, SPLIT])
     if recipe.events is not None and recipe.events < len(known):
         known = np.sort(rng.permutation(known)[: recipe.events])
-    truth = found.truth[known]
-    classes = found.label.entries if found.label is not None else ()
+    truth, mine = found.truth[known], np.arange(len(known))
+    tested = mine[:0] if folds is None else np.flatnonzero(folds[known] == recipe.fold)
+    mine = np.setdiff1d(mine, tested)
+    classes = found.label.names if found.label is not None else ()
     if classes:
-        counts = {name: int((truth == i).sum()) for i, name in enumerate(classes)}
+        counts = {name: int((truth[mine] == i).sum()) for i, name in enumerate(classes)}
         if sum(n > 0 for n in counts.values()) < 2:
             said = "; ".join([", ".join(f"{n} of {name}" for name, n in counts.items()), *odd(found.report)])
             raise HepqError([diag("HQ0740", model=found.built.plan.name, found=said)])
-    training, validation = _split(truth, recipe.validation, rng)
-    parts = {"training": len(training), "validation": len(validation)}
+    split = recipe.split
+    if found.numbers is not None and split is not None:
+        parted = divided(found.numbers[known[mine]] // (recipe.folds or 1), split.parts)
+    else:
+        parted = held_out(truth[mine], recipe.validation, rng)
+    training, validation = (mine[part] for part in parted)
+    if not len(training):
+        raise HepqError([diag("HQ0738", found=f"{len(mine):,} events, all of which `split = {split}` holds out")])
+    parts = {"training": len(training), "validation": len(validation)} | ({"fold": len(tested)} if recipe.folds else {})
     limit = found.report.events if recipe.events is None else min(recipe.events, found.report.events)
     report = replace(found.report, selected=limit, parts=parts)
     return Labelled(
         found.built, found.module, found.table, known, truth, found.label.name if found.label else "", classes,
-        _signal(classes, recipe.signal), training, validation, report, found.pieces,
+        _signal(classes, recipe.signal), training, validation, report, found.pieces, tested,
     )  # fmt: skip
+
+
+def folds_of(found: TrainingSet, recipe: Resolved) -> NDArray[np.int64] | None:
+    """The fold of each row of the table, if the recipe has any. Raises HepqError HQ0756 for one without events."""
+    if recipe.folds is None:
+        return None
+    folds = assigned(found.truth, found.numbers, recipe.folds, recipe.seed)
+    counts = np.bincount(folds[found.truth >= 0], minlength=recipe.folds)
+    for empty in np.flatnonzero(counts == 0):
+        raise HepqError([diag("HQ0756", fold=empty, folds=recipe.folds)])
+    return folds
+
+
+def results(module: Module) -> dict[str, Node]:
+    """Outputs of a training's module that are the model's."""
+    return {name: node for name, node in module.outputs.items() if name != WEIGHT and not name.startswith(LOSS)}
+
+
+def has_ragged(type: Type) -> bool:
+    """Whether a value has entries of an event's particles."""
+    return any(d.ragged for d in type.dims)
 
 
 def odd(report: Report) -> list[str]:
@@ -272,18 +288,6 @@ def _signal(classes: Sequence[str], name: str | None) -> int:
         help = None if close else f"classes are: {', '.join(classes)}"
         raise HepqError([diag("HQ0741", name=name, near=close, help=help)])
     return len(classes) - 1 if name is None else classes.index(name)
-
-
-def _split(
-    truth: NDArray[np.int64], fraction: float, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Training and validation events; every class gives the same fraction, and at least one event to train on."""
-    held = []
-    for c in np.unique(truth):
-        mine = rng.permutation(np.flatnonzero(truth == c))
-        held.append(mine[: min(round(fraction * len(mine)), len(mine) - 1)])
-    validation = np.sort(np.concatenate(held))
-    return np.setdiff1d(np.arange(len(truth)), validation), validation
 
 
 def weight_words(built: Built) -> str | None:
@@ -328,6 +332,7 @@ def refuse(data: Labelled, bad: NDArray[np.bool_], what: str) -> None:
 
 def _check(data: Labelled, weights: Weights) -> None:
     refuse(data, ~np.isfinite(weights), "not a finite number")
-    for what, which in (("the training events", data.training), ("the events held out", data.validation)):
+    parts = {"training events": data.training, "events held out": data.validation, "events of the fold": data.tested}
+    for what, which in parts.items():
         if len(which) and (total := float(weights[which].sum())) <= 0:
-            raise HepqError([diag("HQ0753", what=what, found=f"{total:.6g}")])
+            raise HepqError([diag("HQ0753", what=f"the {what}", found=f"{total:.6g}")])

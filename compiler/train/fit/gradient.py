@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hepq.compiler.ir.build import LOSS, WEIGHT
+from hepq.compiler.ir.build import WEIGHT
 from hepq.compiler.ir.formulas import SOFTMAX
 from hepq.compiler.ir.node import Module
 from hepq.compiler.ir.print import print_ir
@@ -28,7 +28,7 @@ from hepq.compiler.lower.torch.module import TorchModule, to_torch
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.pipelines import TRAINING
 from hepq.compiler.train.blame import input_error
-from hepq.compiler.train.data.events import ORDER, Labelled, event_weights, weight_words
+from hepq.compiler.train.data.events import ORDER, Labelled, event_weights, has_ragged, weight_words
 from hepq.compiler.train.data.prepared import prepared
 from hepq.compiler.train.data.table import ahead, batches
 from hepq.compiler.train.fit import checkpoint
@@ -76,11 +76,13 @@ class Scores:
 @dataclass(frozen=True, kw_only=True)
 class Fitted(Scores):
     """``weights`` by path; ``dims``: sizes found for open dims. Scores are of the events held out; where none were, of
-    those trained on.
+    those trained on. ``tested``: of the fold that was not seen. ``predictions`` [rows wanted, …]: what the model gives.
     """
 
     weights: dict[str, NDArray[np.float32]]
     dims: Mapping[str, int]
+    tested: Scores | None = None
+    predictions: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 class Run:
@@ -190,8 +192,8 @@ class Run:
         logits = LOGITS in values
         return self.target.losses(values[LOGITS if logits else self.target.output], truth, logits), weights
 
-    def scored(self, which: NDArray[np.int64]) -> Scores:
-        """The loss of some events and, if they are classified, how well."""
+    def scored(self, which: NDArray[np.int64], words: str) -> Scores:
+        """The loss of some events, which ``words`` say, and, if they are classified, how well."""
         self.net.eval()
         given, total, whole = [], 0.0, 0.0
         order = self._by_length(which)
@@ -203,7 +205,7 @@ class Run:
             if self.target is not None:
                 given.append(values[self.target.output].double().cpu().numpy())
         if whole <= 0:
-            raise HepqError([diag("HQ0753", what=self.data.held_words, found=f"{whole:.6g}")])
+            raise HepqError([diag("HQ0753", what=f"the {words}", found=f"{whole:.6g}")])
         weight = self.event_weights[which]
         if self.target is None:
             return Scores(loss=total / whole, event_weights=weight)
@@ -212,11 +214,29 @@ class Run:
         scores = self.target.signal_scores(outputs)
         known = ~np.isnan(scores)
         account = Metrics(
-            self.data.held_words, int(known.sum()), found, weight_words(self.data.built), float(weight[known].sum()),
+            words, int(known.sum()), found, weight_words(self.data.built), float(weight[known].sum()),
             int((~known).sum()), lacking=lacking,
         )  # fmt: skip
         return Scores(loss=total / whole, scores=scores, is_signal=is_signal, metrics=found, event_weights=weight,
                       account=account)  # fmt: skip
+
+    def predicted(self, rows: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
+        """What the model gives for some rows of the table, of its results without ragged dims: [rows, dims] by name."""
+        self.net.eval()
+        wanted = {name: node.type for name, node in self.data.outputs.items() if not has_ragged(node.type)}
+        data = replace(self.data, known=rows, truth=np.zeros_like(rows))
+        found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in wanted}
+        for start in range(0, len(rows), SCORED):
+            pick = np.arange(start, min(start + SCORED, len(rows)))
+            inputs, counts = data.inputs(
+                self.net.ir.inputs, self.table, pick, self.recipe.seed, (0, start), torch.float32
+            )
+            with torch.no_grad():
+                values = self.net(self._placed(inputs), self._placed(counts), outputs=list(wanted))
+            for name, type in wanted.items():
+                value = values[name].float().expand(len(pick), *(d.size or 0 for d in type.dims))
+                found[name].append(value.cpu().numpy())
+        return {name: np.concatenate(parts) for name, parts in found.items()}
 
     def _not_finite(self, which: NDArray[np.int64]) -> NDArray[np.int64]:
         """Those of some events whose loss is NaN or infinite."""
@@ -296,7 +316,7 @@ def _with_logits(module: Module, target: Objective | None) -> Module:
 def _target(data: Labelled) -> Objective | None:
     """What the labels speak of. A training with losses of its own need not have any."""
     plan = data.built.training
-    own = {name: n for name, n in data.module.outputs.items() if name != WEIGHT and not name.startswith(LOSS)}
+    own = data.outputs
     if plan is not None and plan.steps and (not own or not data.classes):
         return None
     try:
@@ -326,9 +346,11 @@ def fit_gradient(data: Labelled, recipe: Resolved, watch: Watch) -> Fitted:
                 if group.main:
                     watch.epoch(state.history)
             run.load(state.best)
-            found = run.scored(run.held)
+            found = run.scored(run.held, data.held_words)
+            tested = run.scored(data.tested, f"events of fold {recipe.fold}") if len(data.tested) else None
+            predictions = run.predicted(data.rows) if len(data.rows) and group.main else {}
     weights = {path: value.detach().cpu().numpy().astype(np.float32) for path, value in state.best.items()}
-    return Fitted(weights=weights, dims={}, **vars(found))
+    return Fitted(weights=weights, dims={}, tested=tested, predictions=predictions, **vars(found))
 
 
 def _start(run: Run, recipe: Resolved) -> State:
@@ -359,7 +381,7 @@ def _epoch(run: Run, state: State, watch: Watch) -> State:
     loss = run.epoch(state.epoch, watch)
     if not math.isfinite(loss):
         raise run.refused(state.weights, f"the loss of epoch {state.epoch + 1}")
-    found = run.scored(run.held)
+    found = run.scored(run.held, run.data.held_words)
     if not math.isfinite(found.loss):
         raise run.refused(state.weights, f"the loss of the {run.data.held_words} after epoch {state.epoch + 1}")
     row = {

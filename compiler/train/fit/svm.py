@@ -21,7 +21,7 @@ from hepq.compiler.passes.pipelines import INFERENCE
 from hepq.compiler.schema.events import read_inputs
 from hepq.compiler.train.blame import input_error
 from hepq.compiler.train.data.events import Labelled, event_weights, refuse, weight_words
-from hepq.compiler.train.fit.gradient import SCORED, Fitted
+from hepq.compiler.train.fit.gradient import SCORED, Fitted, Scores
 from hepq.compiler.train.recipe import Resolved
 from hepq.compiler.train.report import Watch
 from hepq.core.diagnostics.catalogue import diag
@@ -40,6 +40,8 @@ from hepq.runtime.quantum.kernel.matrix import Repair
 from hepq.runtime.quantum.measurer import DEFAULT_SHOTS, Measurer
 from hepq.runtime.report.metrics import auc
 
+#: what the value of a support vector machine is called
+DECISION = "decision"
 #: largest kernel matrix, bytes
 LARGEST = 8 << 30
 
@@ -101,17 +103,39 @@ def fit_svm(data: Labelled, plan: KernelPlan, recipe: Resolved, watch: Watch) ->
     shares = weighed * data.class_weights(recipe.class_weight, weighed)[data.truth]
     svc = _solved(K, data.is_signal(data.training), shares[data.training], plan, recipe)
     scores = svc.decision_function(_matrix(kernel, others, mine, recipe, watch) if len(held) else K)
-    is_signal, weight = data.is_signal(data.held), weighed[data.held]
+    found = _scores(data, data.held, data.held_words, scores, weighed)
     weights = {
         f"{path}.support": mine[svc.support_].astype(np.float32),
         f"{path}.dual": svc.dual_coef_[0].astype(np.float32),
         f"{path}.bias": np.float32(svc.intercept_[0]),
     }
-    found = {name: np.asarray(value) for name, value in weights.items()}
-    area = {"auc": auc(scores, is_signal, weight)}
-    account = Metrics(data.held_words, len(data.held), area, weight_words(data.built), float(weight.sum()))
-    return Fitted(weights=found, dims={"sv": len(svc.support_)}, scores=scores, is_signal=is_signal,
-                  event_weights=weight, account=account)  # fmt: skip
+    tested = None
+    if len(data.tested):
+        values = svc.decision_function(_matrix(kernel, features[data.tested], mine, recipe, watch))
+        tested = _scores(data, data.tested, f"events of fold {recipe.fold}", values, weighed)
+    predictions = {}
+    if len(data.rows):
+        rows = _features(replace(data, known=data.rows), plan)
+        values = svc.decision_function(_matrix(kernel, rows, mine, recipe, watch))
+        predictions = {DECISION: values.astype(np.float32)}
+    return Fitted(
+        weights={name: np.asarray(value) for name, value in weights.items()}, dims={"sv": len(svc.support_)},
+        tested=tested, predictions=predictions, **vars(found),
+    )  # fmt: skip
+
+
+def _scores(
+    data: Labelled, which: NDArray[np.int64], words: str, scores: NDArray[np.float64], weighed: NDArray[np.float64]
+) -> Scores:
+    is_signal, weight = data.is_signal(which), weighed[which]
+    try:
+        area, lacking = {"auc": auc(scores, is_signal, weight)}, ""
+    except DataError as error:
+        if which is not data.tested:
+            raise
+        area, lacking = {}, ": ".join(filter(None, (error.title, error.why)))
+    account = Metrics(words, len(which), area, weight_words(data.built), float(weight.sum()), lacking=lacking)
+    return Scores(scores=scores, is_signal=is_signal, metrics=area, event_weights=weight, account=account)
 
 
 def _matrix(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Built-ins of models: contraction, neighbours, gather, windows, normalisation."""
+"""Built-ins of models: contraction, neighbours, windows, normalisation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from hepq.core.types import LORENTZ, Dim, Type, merge_dims
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.builtins.arguments import Arguments, builtin, in_tensor, unitless
 from hepq.lang.elaborate.context import Context, Reported
-from hepq.lang.elaborate.phrasing import element_help
 from hepq.lang.elaborate.values import Value, describe
 
 
@@ -50,20 +49,6 @@ def _knn(ctx: Context, a: Arguments) -> Value:
     nbr = Dim("nbr", k)
     t = Type("index", (over, nbr), into=over)
     return ctx.emit("knn", [pos], t, a.span, over=over, coord=coord[0], nbr=nbr, short=short)
-
-
-@builtin("gather", "x index")
-def _gather(ctx: Context, a: Arguments) -> Value:
-    """``gather(x, graph)``: x at the indices; an index of no neighbour gives 0."""
-    x, index = a.tensor("x"), a.tensor("index")
-    into = index.type.into
-    if index.type.elem != "index" or into is None:
-        ctx.error("HQ0309", a.where("index"), found=index.type, wanted="index", what="`index` of `gather`",
-                  help=element_help("index", ""))  # fmt: skip
-    in_tensor(ctx, into, x, a.where("x"))
-    others = tuple(d for d in x.type.dims if d.key != into.key and index.type.dim(d) is None)
-    t = Type(x.type.elem, (*index.type.dims, *others), x.type.unit)
-    return ctx.emit("gather", [x, index], t, a.span)
 
 
 @builtin("window", "x over", "win stride pad", dims="over")

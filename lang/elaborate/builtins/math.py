@@ -14,6 +14,7 @@ from hepq.core.types import LORENTZ, Dim, Type
 from hepq.lang.elaborate import arithmetic, presence
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.builtins.arguments import Arguments, builtin, in_tensor, read, unitless, unread
+from hepq.lang.elaborate.builtins.rows import by_index
 from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.event import Fact
 from hepq.lang.elaborate.phrasing import pure_help, reduce_help
@@ -90,16 +91,23 @@ def _elementwise(ctx: Context, op: str, items: Sequence[tuple[Value, Span]], spa
     return out
 
 
+#: reductions that mean nothing over no entry
+_OF_NOTHING = ("min", "max", "mean")
+
+
 @unread(" ".join(op.removeprefix("reduce_") for op in OPS if op in REDUCE))
 def _reduce(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value:
-    """``sum(x, over=part)``; ``min`` and ``max`` of several values are elementwise."""
+    """``sum(x, over=part)``, ``sum(x, by=index)``; ``min`` and ``max`` of several values are elementwise."""
     positional = [arg for arg in args if arg.name is None]
-    if fn.name in ("min", "max") and len(positional) > 1 and not any(arg.name == "over" for arg in args):
+    if fn.name in ("min", "max") and len(positional) > 1 and not any(arg.name in ("over", "by") for arg in args):
         a = read(ctx, fn, args, span, [], variadic=True)
         return _elementwise(ctx, fn.name, a.rest, span)
-    a = read(ctx, fn, args, span, ["x", "over", "empty"], dims=["over"])
+    nothing = ["empty"] if fn.name in _OF_NOTHING else []
+    a = read(ctx, fn, args, span, ["x", "over", "by", *nothing], dims=["over"])
+    if "by" in a:
+        return _by(ctx, a)
     x = a.tensor("x")
-    if "over" not in a:
+    if "over" not in a or a.value("over") == ():
         ctx.error("HQ0423", span, name=fn.name, found=x.type, help=reduce_help(fn.name, a.where("x").text, x.type))
     over = tuple(in_tensor(ctx, d, x, a.where("over")) for d in a.dims("over"))
     if LORENTZ in over or (LORENTZ in x.type.dims and fn.name not in ("sum", "mean")):
@@ -114,7 +122,7 @@ def _reduce(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
         elem = "real"
     t = Type(elem, tuple(d for d in x.type.dims if d.key not in keys), x.type.unit)
     reduced = ctx.emit(f"reduce_{fn.name}", [x], t, span, over=over)
-    return _of_nothing(ctx, reduced, over, a) if fn.name in ("min", "max", "mean") else reduced
+    return _of_nothing(ctx, reduced, over, a) if fn.name in _OF_NOTHING else reduced
 
 
 def _of_nothing(ctx: Context, reduced: Tensor, over: Sequence[Dim], a: Arguments) -> Tensor:
@@ -131,10 +139,16 @@ def _of_nothing(ctx: Context, reduced: Tensor, over: Sequence[Dim], a: Arguments
         return arithmetic.where(ctx, there, reduced, a.value("empty"), *spans)
     if ctx.data is not None:
         for dim in ragged:
-            reduced = presence.needing(
-                reduced, Fact(str(dim), dim.key), presence.at_least(ctx, dim, 1, a.span)
-            )  # fmt: skip
+            fact = Fact(dim.name, dim.name)
+            reduced = presence.needing(reduced, fact, presence.at_least(ctx, dim, 1, a.span))
     return reduced
+
+
+def _by(ctx: Context, a: Arguments) -> Value:
+    if "over" in a:
+        ctx.error("HQ0404", a.where("over"), wanted=f"`over` or `by` for `{a.name}`", found="both",
+                  help=f"`by` sums over the dims of the index: apply `{a.name}` twice")  # fmt: skip
+    return by_index(ctx, a)
 
 
 @builtin("real int", "x")

@@ -47,8 +47,9 @@ def _exists(ctx: Context, a: Arguments) -> Value:
     _in_dataset(ctx, a)
     value, span = a.value("x"), a.where("x")
     if isinstance(value, View) and value.optional:
-        mine = numbered(ctx, value.index, span)
-        return replace(mine, says=frozenset({presence.of_index(value.index, value.name)}))
+        return presence.of_entry(ctx, value.index, value.name, numbered(ctx, value.index, span), span)
+    if isinstance(value, Objects) and value.dim is None:
+        ctx.error("HQ0667", span, found=f"`{value.name}`")
     if isinstance(value, Objects | Dim):
         return presence.at_least(ctx, selection.dim_of(ctx, selection.objects(ctx, value, span), span), 1, span)
     return _there(ctx, presence.single(ctx, ctx.tensor(value, span), span), span)
@@ -61,9 +62,11 @@ def _default(ctx: Context, a: Arguments) -> Value:
     x = presence.single(ctx, a.tensor("x"), a.where("x"))
     if not x.needs:
         ctx.error("HQ0667", a.where("x"), found=describe(x))
-    there = _there(ctx, x, a.span)
+    there, other = _there(ctx, x, a.span), a.value("value")
+    if isinstance(other, Tensor | Objects):
+        other = presence.single(ctx, ctx.tensor(other, a.where("value")), a.where("value"))
     spans = (a.span, a.where("x"), a.where("x"), a.where("value"))
-    return arithmetic.where(ctx, there, replace(x, needs={}), a.value("value"), *spans)
+    return arithmetic.where(ctx, there, replace(x, needs={}), other, *spans)
 
 
 def _there(ctx: Context, x: Tensor, span: Span) -> Tensor:

@@ -11,6 +11,7 @@ from hepq.core.types import ENERGY, LORENTZ, Dim, Elem, Type, anonymous, merge_d
 from hepq.lang.elaborate import arithmetic, presence
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.builtins.arguments import Arguments, builtin, in_tensor, read, unread
+from hepq.lang.elaborate.builtins.rows import count_by
 from hepq.lang.elaborate.calls import call_function
 from hepq.lang.elaborate.circuits.states import Slot, State
 from hepq.lang.elaborate.context import Context, Reported
@@ -195,9 +196,11 @@ def _p4(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> Value
     return ctx.emit("stack", xs, Type("real", (*dims, LORENTZ), ENERGY), span, dim=LORENTZ)
 
 
-@builtin("count", "dim", dims="dim")
+@builtin("count", "dim by", dims="dim")
 def _count(ctx: Context, a: Arguments) -> Value:
-    """``count(part)``: how many this event has."""
+    """``count(part)``: how many this event has. ``count(by=index)``: how often each entry is named."""
+    if "by" in a and "dim" not in a:
+        return count_by(ctx, a)
     return presence.entries(ctx, _dim_argument(ctx, a), a.span)
 
 

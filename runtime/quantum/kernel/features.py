@@ -58,12 +58,12 @@ def kernel_events(model: Scorer, events: Any, limit: int | None, tree: str | Non
 
 def _from_files(model: Scorer, features: str, sources: list[Source], limit: int | None) -> KernelEvents:
     label = held_label(model.manifest, sources)
-    branches = [*model.branches(), *(label.branches if label is not None else ())]
     rows: list[NDArray[np.float64]] = []
     truth: list[NDArray[np.int64]] = []
     report = Report()
     left = limit
     for source in sources:
+        branches = [*model.branches(source.branches), *(label.read(source.branches) if label is not None else ())]
         for chunk in event_files.iterate(source, branches):
             taken = chunk.events[:left]
             where = (str(source), chunk.first)
@@ -71,9 +71,9 @@ def _from_files(model: Scorer, features: str, sources: list[Source], limit: int 
             rows.append(found)
             report += done
             if label is not None:
-                classes, labels = truth_of(taken, label, model.manifest, *where)
+                classes, said = truth_of(taken, label, model.manifest, *where)
                 truth.append(classes)
-                report += Report(labels=labels)
+                report += said
             left = None if left is None else left - len(taken)
             if left == 0:
                 break

@@ -88,3 +88,17 @@ def test_sizes(given: str, held: int) -> None:
 def test_factors_are_finite_numbers() -> None:
     for factor in ("a=nan", "a=-1", "a=inf", "a", "=1", "a="):
         assert "--scale" in refused("train", "a.hepq", "b.root", "--scale", factor)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--folds", "3", "--trainings", "2"), "each fold is trained once"),
+        (("--predictions", "p.root"), "--predictions need --folds"),
+        (("--split", "event"), "is not BRANCH % K"),
+        (("--split", "event % 1"), "is not BRANCH % K"),
+        (("--split", "% 5"), "is not BRANCH % K"),
+    ],
+)
+def test_folds_and_splits_that_make_no_sense(options: tuple[str, ...], told: str) -> None:
+    assert told in refused("train", "a.hepq", "b.root", *options)

@@ -15,7 +15,8 @@ from hepq.core.errors import ArtifactError
 from hepq.runtime.artifact.manifest import EventSchema
 from hepq.runtime.events.batch import prepare
 from hepq.runtime.events.columns import collect
-from hepq.runtime.events.derived import Rows, Variables
+from hepq.runtime.events.derived import Variables
+from hepq.runtime.events.grouped import Rows
 
 PROGRAM = """
 dim part <= 6

@@ -67,7 +67,9 @@ def test_batches_add_up() -> None:
 def test_no_label_and_several_are_counted() -> None:
     events = {"is_A": [1, 0, 0, 1, 1], "is_B": [0, 1, 0, 1, 0]}
     label = Label(name="truth", dim="cls", branches=("is_A", "is_B"))
-    truth, found = labels.truth_of(events, label, schema())
+    truth, said = labels.truth_of(events, label, schema())
+    found = said.labels
+    assert found is not None
     assert truth.tolist() == [0, 1, -1, -1, 0]
     assert found == Labels(("is_A", "is_B"), {"A": 2, "B": 1}, none=1, several=1)
     assert list(report.label_words(found + found)) == [
@@ -79,7 +81,8 @@ def test_no_label_and_several_are_counted() -> None:
 @pytest.mark.case("labels")
 def test_values_that_number_no_class_are_counted() -> None:
     label = Label(name="truth", dim="cls", branches=("flav",))
-    truth, found = labels.truth_of({"flav": [0, 1, 4, 5, 5, -1, 0.5]}, label, schema())
+    truth, said = labels.truth_of({"flav": [0, 1, 4, 5, 5, -1, 0.5]}, label, schema())
+    found = said.labels
     assert truth.tolist() == [0, 1, -1, -1, -1, -1, -1]
     assert found == Labels(("flav",), {"A": 1, "B": 1}, 5, 0, {"-1": 1, "0.5": 1, "4": 1, "5": 2})
     (line,) = report.label_words(found)
@@ -144,7 +147,7 @@ def test_reports_of_two_files_add_up_where_only_one_has_a_count() -> None:
 
 def test_nothing_is_counted_unless_it_is_said() -> None:
     assert asdict(Labels(("y",), {"A": 1})) == {
-        "branches": ("y",), "classes": {"A": 1}, "none": 0, "several": 0, "values": {},
+        "branches": ("y",), "classes": {"A": 1}, "none": 0, "several": 0, "values": {}, "met": {},
     }  # fmt: skip
     assert asdict(Metrics("all", 3, {})) == {
         "of": "all", "events": 3, "values": {}, "weight": None, "sum_of_weights": 0.0, "not_a_number": 0, "every": 1,

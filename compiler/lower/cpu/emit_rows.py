@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operations that choose, order, combine and join the entries of dims, and sums by an index: plain loops over entries.
+
+What makes a ragged dim notes its number of entries, at most the bound, where the stages that come later read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tvm import tirx
+from tvm.script.ir_builder import tirx as T
+
+from hepq.compiler.ir.node import Node, made_by
+from hepq.compiler.lower.cpu.context import At, Context
+from hepq.compiler.lower.cpu.expressions import value
+from hepq.compiler.lower.cpu.layout import capacity, sort_row
+from hepq.compiler.lower.cpu.mathfn import is_nan, maximum, minimum
+from hepq.compiler.lower.cpu.tir import (
+    Cell,
+    Expr,
+    bind,
+    bits,
+    both,
+    cast,
+    const,
+    either,
+    i32,
+    level,
+    quotient,
+    select,
+    serial,
+)
+
+_INT_MAX = 2**31 - 1
+
+
+def _note(ctx: Context, node: Node, count: Expr) -> None:
+    dim = made_by(node)
+    if dim is not None:
+        T.buffer_store(ctx.iscratch, count, [const(ctx.plan.counts[dim])])
+
+
+def emit_filter(ctx: Context, node: Node) -> None:
+    dim, dst, count = node["dim"], node["dst"], Cell(const(0))
+    with serial(i32(ctx.extent(dim))) as i:
+        found = bind(count.get())
+        kept = value(ctx, node.operands[0], At({dim.key: i}))
+        with T.If(both(cast(kept, "bool"), found < capacity(dst))), T.Then():
+            ctx.store(node, At({dst.key: found}), i)
+            count.set(found + 1)
+    _note(ctx, node, bind(count.get()))
+
+
+def emit_argsort(ctx: Context, node: Node) -> None:
+    dim, dst, others = node["dim"], node["dst"], node.type.dims[1:]
+    n = bind(i32(ctx.extent(dim)))
+    ints, row = ctx.plan.temporaries[node][1].offset, sort_row(dim)
+    keys = [ints + (2 + k) * row for k in range(len(node.operands))]
+    count = n if dst.key == dim.key else bind(tirx.min(n, const(capacity(dst))))
+    with ctx.loops(others, vector=False, tiled=False) as at:
+        with serial(n) as i:
+            T.buffer_store(ctx.iscratch, i, [ints + i])
+            for where, key, down in zip(keys, node.operands, node["descending"], strict=True):
+                x = bind(value(ctx, key, at.set(dim.key, i)))
+                T.buffer_store(ctx.iscratch, _sortable(x, key.type.elem, down), [where + i])
+        ordered = _merge_sorted(ctx, n, capacity(dim), ints, ints + row, keys)
+        with serial(count) as i:
+            ctx.store(node, at.set(dst.key, i), ctx.iscratch[ordered + i])
+        if dst.size is not None:
+            with serial(const(dst.size) - count) as i:
+                ctx.store(node, at.set(dst.key, count + i), const(-1))
+    _note(ctx, node, count)
+
+
+def _sortable(x: Expr, elem: str, descending: bool) -> Expr:
+    """A whole number in whose order ``x`` is to stand: of a float its bits, those of negative ones turned round."""
+    if elem != "real":
+        whole = cast(x, "int32")
+        return const(-1) - whole if descending else whole
+    raw = bind(bits(select(tirx.EQ(x, const(0.0, "float32")), const(0.0, "float32"), x), "int32"))
+    rank = raw ^ ((raw >> 31) & const(_INT_MAX))
+    return select(is_nan(x), const(_INT_MAX), const(-1) - rank if descending else rank)
+
+
+def _merge_sorted(ctx: Context, n: Expr, most: int, first: int, second: int, keys: Sequence[int]) -> Expr:
+    """Where in ``iscratch`` the ``n`` numbers from ``first`` on stand by ``keys``, equal ones in order."""
+
+    def before(b: Expr, a: Expr) -> Expr:
+        less: Expr = const(False, "bool")
+        for key in reversed(keys):
+            of_b, of_a = bind(ctx.iscratch[key + b]), bind(ctx.iscratch[key + a])
+            less = either(of_b < of_a, both(tirx.EQ(of_b, of_a), less))
+        return less
+
+    source, target, width = Cell(const(first)), Cell(const(second)), Cell(const(1))
+    with serial((most - 1).bit_length()), T.If(width.get() < n), T.Then():
+        here, there, run = bind(source.get()), bind(target.get()), bind(width.get())
+        with serial(quotient(n + run * 2 - 1, run * 2)) as block:
+            low = bind(block * run * 2)
+            middle, high = bind(tirx.min(low + run, n)), bind(tirx.min(low + run * 2, n))
+            left, right = Cell(low), Cell(middle)
+            with serial(high - low) as t:
+                i, j = bind(left.get()), bind(right.get())
+                a = bind(ctx.iscratch[here + tirx.min(i, n - 1)])
+                b = bind(ctx.iscratch[here + tirx.min(j, n - 1)])
+                taken = bind(cast(both(i < middle, either(j >= high, tirx.Not(before(b, a)))), "int32"))
+                T.buffer_store(ctx.iscratch, select(taken > 0, a, b), [there + low + t])
+                left.set(i + taken)
+                right.set(j + 1 - taken)
+        source.set(there)
+        target.set(here)
+        width.set(run * 2)
+    return bind(source.get())
+
+
+def emit_combinations(ctx: Context, node: Node) -> None:
+    dim, dst, slot = node["dim"], node["dst"], node["slot"]
+    n, count = bind(i32(ctx.extent(dim))), Cell(const(0))
+
+    def chosen(entries: list[Expr]) -> None:
+        if len(entries) < slot.size:
+            first = entries[-1] + 1 if entries else const(0)
+            with serial(n - first) as step:
+                chosen([*entries, bind(first + step)])
+            return
+        found = bind(count.get())
+        with T.If(found < capacity(dst)), T.Then():
+            for k, entry in enumerate(entries):
+                ctx.store(node, At({dst.key: found, slot.key: k}), entry)
+            count.set(found + 1)
+
+    chosen([])
+    _note(ctx, node, bind(count.get()))
+
+
+def emit_unite(ctx: Context, node: Node) -> None:
+    dst, part = node["dst"], node["part"]
+    sizes = [i32(ctx.extent(d)) for d in node["dims"]]
+    start, mine = bind(sum(sizes[:part], const(0))), sizes[part]
+    count = bind(tirx.min(sum(sizes, const(0)), const(capacity(dst))))
+    with serial(count) as i:
+        there = both(i >= start, i < start + mine)
+        ctx.store(node, At({dst.key: i}), select(there, i - start, const(-1)))
+    _note(ctx, node, count)
+
+
+def emit_cumsum(ctx: Context, node: Node) -> None:
+    over, dims = node["over"], node.type.dims
+    rest = [d for d in dims if d.key != over.key]
+    vector = bool(rest) and rest[-1].key == dims[-1].key
+    with ctx.loops(rest, vector=vector) as at:
+        total = Cell(const(0, "float32" if node.type.elem == "real" else "int32"), ctx.lanes(dims[-1]) if vector else 1)
+        with serial(i32(ctx.extent(over))) as i:
+            total.set(total.get() + value(ctx, node.operands[0], at.set(over.key, i)))
+            ctx.store(node, at.set(over.key, i), total.get())
+
+
+def emit_segment(ctx: Context, node: Node) -> None:
+    (x, idx), (into, *others) = node.operands, node.type.dims
+    combine = {"segment_max": maximum, "segment_min": minimum}.get(node.op)
+    seen = ctx.plan.temporaries[node][1].offset if combine else 0
+    n = bind(i32(ctx.extent(into)))
+    with ctx.loops(node.type.dims) as at:
+        ctx.store(node, at, const(0))
+    if combine:
+        with serial(n) as i:
+            T.buffer_store(ctx.iscratch, const(0), [seen + i])
+    with ctx.loops(idx.type.dims, vector=False, tiled=False) as at:
+        where = bind(value(ctx, idx, at))
+        with T.If(both(where >= 0, where < n)), T.Then():
+            with ctx.loops(others, tiled=False) as inner:
+                target = At({into.key: where, **inner.index})
+                old, new = bind(ctx.load(node, target)), bind(value(ctx, x, At({**at.index, **inner.index})))
+                old, new = level(old, new)
+                made = select(ctx.iscratch[seen + where] > 0, combine(old, new), new) if combine else old + new
+                ctx.store(node, target, made)
+            if combine:
+                T.buffer_store(ctx.iscratch, const(1), [seen + where])
