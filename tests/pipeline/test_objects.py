@@ -178,7 +178,7 @@ def test_an_event_program_that_is_not_the_manifests_is_refused(artifact: Path, t
         ("Muon_jetIdx", [[0.5]], "HQ0807", "whole"),
         ("Jet_eta", [[0.0]], "HQ0812", "Jet"),
         ("Jet_eta", [0.0], "HQ0806", "Jet_eta"),
-        ("MET_pt", [[1.0]], "HQ0806", "MET_pt"),
+        ("MET_pt", [[1.0, 2.0]], "HQ0806", "MET_pt"),
     ],
 )
 def test_bad_data_is_named(artifact: Path, column: str, value: Any, code: str, words: str) -> None:
