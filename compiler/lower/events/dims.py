@@ -103,9 +103,7 @@ def _by_position(node: Node) -> Iterator[Dim]:
         yield node["dim"]
     elif node.op == "unite":
         yield from node["dims"]
-    elif node.op == "argsort":
-        yield from node.type.dims
-    elif node.op == "cumsum" or node.op in SEGMENT:
+    elif node.op == "argsort" or node.op == "cumsum" or node.op in SEGMENT:
         yield from node.type.dims
     elif node.op in ("iota", "count"):
         yield node["dim"]
