@@ -136,7 +136,8 @@ def _sources(
 
 def _columns(model: Scorer, sources: Sequence[Source], keep: Sequence[str]) -> dict[str, Kind]:
     """What is written, by name: results and what is kept."""
-    found = outputs.kinds(model.manifest, model.manifest.outputs)
+    stage = model.manifest.stage
+    found = outputs.kinds(model.manifest, model.manifest.outputs, lists=stage is not None and stage.each != "")
     for branch in keep:
         if branch in found:
             why = "an output has the same name"

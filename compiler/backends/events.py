@@ -17,7 +17,7 @@ from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.artifact.stage import EventStage
 from hepq.runtime.engine.event_code import EventDescription, EventProgram, to_json
-from hepq.runtime.events.stage import Stage
+from hepq.runtime.engine.events import Stage
 
 
 @dataclass(frozen=True)

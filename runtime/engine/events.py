@@ -1,14 +1,52 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An artifact's event program, loaded: what makes the objects of its dataset."""
+"""Events of files to the inputs of a model: the objects of a dataset, as its compiled event program makes them."""
 
 from __future__ import annotations
 
-from hepq.core.errors import ArtifactError
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from hepq.core.errors import ArtifactError, DataError
 from hepq.runtime.artifact.artifact import Artifact
+from hepq.runtime.artifact.golden_events import GoldenEvents
 from hepq.runtime.artifact.stage import EventStage
 from hepq.runtime.engine import instructions
-from hepq.runtime.engine.event_code import EventDescription, EventProgram, described
-from hepq.runtime.events.stage import Stage
+from hepq.runtime.engine.event_code import EventDescription, EventError, EventProgram, EventResult, described
+from hepq.runtime.events.columns import Raw
+from hepq.runtime.events.stage import Read, assembled, collected
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What turns events of files into a model's inputs."""
+
+    of: EventStage
+    program: EventProgram
+
+    def branches(self, held: Collection[str] = ()) -> list[str]:
+        """Of any file."""
+        return list(self.of.files)
+
+    def __call__(self, data: Any, where: str = "the events", first: int = 0) -> Raw:
+        """Raises DataError as ``columns.collect``; HQ0845 for a reference to no entry, HQ0839 for lists that differ."""
+        read = collected(self.of, data, where, first)
+        try:
+            made = self._run(read)
+        except EventError as error:
+            title = f"event {first + error.event} of {where} cannot be made sense of"
+            raise DataError("HQ0844", title, error.why) from error
+        return assembled(self.of, read.events, made.outputs, read.counts | made.counts)
+
+    def made(self, golden: GoldenEvents) -> dict[str, NDArray[Any]]:
+        """What the program makes of golden events."""
+        return self._run(Read(golden.events, golden.columns, golden.counts)).outputs
+
+    def _run(self, read: Read) -> EventResult:
+        factors = {b.name: b.factor for b in self.of.branches}
+        return self.program.run(read.columns, read.counts, factors, read.events)
 
 
 def stage_of(artifact: Artifact) -> Stage:

@@ -92,15 +92,18 @@ def columns(manifest: Described, presented: dict[str, Any]) -> dict[str, Any]:
     return table
 
 
-def kinds(schema: EventSchema, outputs: Sequence[Output]) -> dict[str, ak.types.Type]:
-    """The type of each column of ``outputs``, whatever the events. Raises DataError HQ0818 for two of one name."""
+def kinds(schema: EventSchema, outputs: Sequence[Output], *, lists: bool = False) -> dict[str, ak.types.Type]:
+    """The type of each column of ``outputs``, whatever the events. ``lists``: each event has a list of results.
+
+    Raises DataError HQ0818 for two of one name.
+    """
     found: dict[str, ak.types.Type] = {}
     for output in outputs:
         shape = schema.static_shape(output.dims)
         kind: ak.types.Type = ak.types.NumpyType("float32")
         for size in reversed(shape[:-1] if output.entries else shape):
             kind = ak.types.RegularType(kind, size)
-        if schema.ragged_dim(output.dims) is not None:
+        for _ in range((schema.ragged_dim(output.dims) is not None) + lists):
             kind = ak.types.ListType(kind)
         for name, _ in names(output):
             if name in found:

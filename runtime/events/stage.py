@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.core.errors import DataError
-from hepq.runtime.artifact.golden_events import GoldenEvents
 from hepq.runtime.artifact.manifest import Branch
 from hepq.runtime.artifact.stage import EventStage, StageBranch
-from hepq.runtime.engine.event_code import EventError, EventProgram, EventResult
 from hepq.runtime.events import references
 from hepq.runtime.events.columns import Column, Raw, Staged, check_present, field_names, same_counts, unsupported
 from hepq.runtime.events.report import Entries
@@ -31,36 +29,6 @@ class Read:
     events: int
     columns: dict[str, NDArray[Any]]
     counts: dict[str, NDArray[np.int64]]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What turns events of files into a model's inputs."""
-
-    of: EventStage
-    program: EventProgram
-
-    def branches(self, held: Collection[str] = ()) -> list[str]:
-        """Of any file."""
-        return list(self.of.files)
-
-    def __call__(self, data: Any, where: str = "the events", first: int = 0) -> Raw:
-        """Raises DataError as ``columns.collect``; HQ0845 for a reference to no entry, HQ0839 for lists that differ."""
-        read = collected(self.of, data, where, first)
-        try:
-            made = self._run(read)
-        except EventError as error:
-            title = f"event {first + error.event} of {where} cannot be made sense of"
-            raise DataError("HQ0844", title, error.why) from error
-        return assembled(self.of, read.events, made.outputs, read.counts | made.counts)
-
-    def made(self, golden: GoldenEvents) -> Arrays:
-        """What the program makes of golden events."""
-        return self._run(Read(golden.events, golden.columns, golden.counts)).outputs
-
-    def _run(self, read: Read) -> EventResult:
-        factors = {b.name: b.factor for b in self.of.branches}
-        return self.program.run(read.columns, read.counts, factors, read.events)
 
 
 def collected(stage: EventStage, data: Any, where: str, first: int = 0) -> Read:
