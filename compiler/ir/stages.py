@@ -32,9 +32,8 @@ def _read(plan: DatasetPlan, outputs: Mapping[str, Node]) -> tuple[Node, ...]:
     """What the outputs use; and a value of each dim that is only counted, or numbered."""
     nodes = list(Module("", (), outputs).walk())
     read = {n["name"]: n for n in nodes if n.op == "input"}
-    counted = [n["dim"] for n in nodes if n.op in KNOWN and "dim" in n.attrs] + [
-        n.type.into for n in nodes if n.type.into
-    ]
+    counted = [n["dim"] for n in nodes if n.op in KNOWN and "dim" in n.attrs]
+    counted += [n.type.into for n in nodes if n.type.into is not None]
     for dim in counted:
         if dim.ragged and not any(_led_by(n, dim) for n in read.values()):
             of = [n for n, t in plan.tensors.items() if _led_by(t.handle, dim) and not plan.branches[n].owner]
