@@ -16,7 +16,7 @@ from tests.support.object_programs import nano_file, vectors
 
 TAGGER = """
 from std.nanoaod import FatJet, FatJetPFCands
-from std.taggers import particle_net_lite
+from std.taggers import ParticleNet
 
 dim part <= 16
 dim feat = 3
@@ -32,7 +32,8 @@ dataset Jets {
   input points: real[part, xy] = stack(cand.eta - part.FatJet.eta, cand.phi - part.FatJet.phi, dim=xy)
 }
 
-model Tagger(points: real[part, xy], x: real[part, feat]) -> real[cls] = particle_net_lite(points, x)
+model Tagger(points: real[part, xy], x: real[part, feat]) -> real[cls] =
+  ParticleNet[cls, k=4, convs=[[8, 8], [16, 16]], hidden=[16], drop=0, name="net"](points, x)
 """
 SUMS = """
 from std.nanoaod import FatJet, FatJetPFCands
@@ -79,7 +80,9 @@ def test_each_jet_of_an_event_is_scored_by_particle_net(tmp_path: Path) -> None:
                          "points": np.stack([eta, phi], axis=-1).tolist()})  # fmt: skip
     alone = hepq.load(tmp_path / "n.hepqx")
     columns = {k: ak.from_iter([row[k] for row in rows]) for k in ("x", "points")}
-    wanted = np.asarray(alone({k: ak.to_regular(ak.values_astype(v, "float32"), axis=2) for k, v in columns.items()})["top"])
+    wanted = np.asarray(
+        alone({k: ak.to_regular(ak.values_astype(v, "float32"), axis=2) for k, v in columns.items()})["top"]
+    )
     np.testing.assert_allclose(ak.to_numpy(ak.flatten(top)), wanted, rtol=1e-4, atol=1e-5)
     assert summary.report.events == 60
 

@@ -58,7 +58,10 @@ def nano_file(path: Path, events: int = 300, seed: int = 0) -> Path:
     lists = np.where(counts["PFCands"] > 0, lists, 0)
     tree["FatJetPFCands"] = ak.zip({k: ak.unflatten(v[keep], lists) for k, v in of.items()})
     tree |= {"MET_pt": rng.exponential(40, events).astype(np.float32)}
-    tree |= {"MET_phi": rng.uniform(-np.pi, np.pi, events).astype(np.float32), "event": np.arange(events) + 3_000_000_000}
+    tree |= {
+        "MET_phi": rng.uniform(-np.pi, np.pi, events).astype(np.float32),
+        "event": np.arange(events) + 3_000_000_000,
+    }
     return write(path, "Events", tree)
 
 
@@ -148,7 +151,9 @@ def edm4hep_file(path: Path, events: int = 60, seed: int = 0) -> Path:
     del tree["Particle.energy"]
     muons = rng.poisson(2.0, events)
     tree["Muon_objIdx.index"] = _places(rng, many, muons)
-    tree |= {f"MissingET.momentum.{k}": ak.from_regular(rng.normal(0, 20, (events, 1)).astype(np.float32)) for k in "xyz"}
+    tree |= {
+        f"MissingET.momentum.{k}": ak.from_regular(rng.normal(0, 20, (events, 1)).astype(np.float32)) for k in "xyz"
+    }
     for parents, name, begin, list_, into in (
         (jets, "Jet", "particles", "_Jet_particles.index", many),
         (true, "Particle", "parents", "_Particle_parents.index", true),
