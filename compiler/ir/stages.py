@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from hepq.compiler.ir.node import Module, Node
 from hepq.core.ops.table import KNOWN
+from hepq.core.types import Dim
 from hepq.lang.declarations.dataset import DatasetPlan
 
 #: outputs besides the model's inputs: of each ``select``; how many entries an object has before its bound cuts; which
@@ -28,10 +29,18 @@ def event_module(plan: DatasetPlan, model: Module) -> Module | None:
 
 
 def _read(plan: DatasetPlan, outputs: Mapping[str, Node]) -> tuple[Node, ...]:
-    """Branches that ``outputs`` need; of dims that they only count, one of each."""
-    nodes = tuple(Module("", (), outputs).walk())
-    read = [n for n in nodes if n.op == "input"]
-    there = {d.name for n in read for d in n.type.dims}
-    for name in {n["dim"].name for n in nodes if n.op in KNOWN and "dim" in n.attrs} - there:
-        read += [t.handle for t in plan.tensors.values() if name in {d.name for d in t.type.dims if d.ragged}][:1]
-    return tuple(read)
+    """What the outputs use; and a value of each dim that is only counted, or numbered."""
+    nodes = list(Module("", (), outputs).walk())
+    read = {n["name"]: n for n in nodes if n.op == "input"}
+    counted = [n["dim"] for n in nodes if n.op in KNOWN and "dim" in n.attrs] + [
+        n.type.into for n in nodes if n.type.into
+    ]
+    for dim in counted:
+        if dim.ragged and not any(_led_by(n, dim) for n in read.values()):
+            of = [n for n, t in plan.tensors.items() if _led_by(t.handle, dim) and not plan.branches[n].owner]
+            read |= {n: plan.tensors[n].handle for n in of[:1]}
+    return tuple(read.values())
+
+
+def _led_by(node: Node, dim: Dim) -> bool:
+    return bool(node.type.dims) and node.type.dims[0].name == dim.name

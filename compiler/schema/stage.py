@@ -20,7 +20,7 @@ def event_stage(plan: DatasetPlan, events: Module, mcpu: str, features: tuple[st
     )  # fmt: skip
     return EventStage(
         branches=branches, inputs=inputs,
-        parents={b.dim: b.owner for b in branches if b.owner},
+        lists={d: p for d, p in plan.lists.items() if any(b.dim == d for b in branches)},
         selects=_named(events, SELECT), cuts=_named(events, CUT), owned=_named(events, OWNER),
         each="" if plan.each is None else str(plan.each), mcpu=mcpu, features=features,
     )  # fmt: skip
@@ -35,7 +35,7 @@ def _branch(plan: DatasetPlan, node: Node) -> StageBranch:
     into: Dim | None = t.into
     return StageBranch(
         name=b.name, branch=b.branch, elem=t.elem, dim=_led(node), shape=_shape(node), factor=b.factor,
-        into="" if into is None else str(into), owner=b.owner,
+        into="" if into is None else str(into), owner=b.owner, ends=b.ends, by=b.by, key=b.key, sure=b.sure,
     )  # fmt: skip
 
 

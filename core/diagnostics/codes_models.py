@@ -308,4 +308,9 @@ MODELS = {
         "Entries are counted by what is read of them.",
         "declare what the file has: `pt: GeV`",
     ),
+    "HQ0675": Entry(
+        "`{name}` must say which `{name}` each entry belongs to, found `{found}`",
+        "In a collection of lists, the field that is called as what has the lists says whose each entry is.",
+        "write `index of {name}`, a number for each entry; or `ends of {name}`, where the list of each ends",
+    ),
 }

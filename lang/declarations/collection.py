@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from lark.tree import Meta
 
@@ -11,19 +13,21 @@ from hepq.core.diagnostics.catalogue import near
 from hepq.core.diagnostics.diagnostic import Label
 from hepq.core.source import Span
 from hepq.core.types import Dim, Type
+from hepq.lang.elaborate import presence
 from hepq.lang.elaborate.attributes import check_attributes
 from hepq.lang.elaborate.branches import BranchPlan, written_unit
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.context import Context, Frame
+from hepq.lang.elaborate.event import Data
 from hepq.lang.elaborate.names import lookup
 from hepq.lang.elaborate.objects import NO_BOUND, Stored, View
 from hepq.lang.elaborate.signature import concrete_type
-from hepq.lang.elaborate.values import Objects, Value
+from hepq.lang.elaborate.values import Objects, Value, describe
 from hepq.lang.format.layout import Doc, group
 from hepq.lang.format.program import Formatter, wrapped
 from hepq.lang.modules import name_span
 from hepq.lang.syntax import ast
-from hepq.lang.syntax.build import Build, Children, attributed
+from hepq.lang.syntax.build import Build, Children, attributed, node
 from hepq.lang.syntax.declaration import Declaration, register
 
 Decl = ast.CollectionDecl | ast.RecordDecl
@@ -31,6 +35,11 @@ Decl = ast.CollectionDecl | ast.RecordDecl
 
 #: given a branch and where it is used, its values
 Read = Callable[[Context, BranchPlan, Span], Tensor]
+Field = Callable[[Context, Span], Value]
+#: types of references: to one entry or to none, and to one entry
+INDEX, ENTRY = "index", "entry"
+#: the type of a field, over a parent, that says where the list of each of its entries ends
+ENDS = "ends"
 
 
 def stored(ctx: Context, decl: Decl, module: str, read: Read) -> Stored:
@@ -42,28 +51,46 @@ def stored(ctx: Context, decl: Decl, module: str, read: Read) -> Stored:
         return known
     name = data.free_name(decl.name)
     dim = None if isinstance(decl, ast.RecordDecl) else Dim(name, bound=NO_BOUND)
-    fields: dict[str, Callable[[Context, Span], Value]] = {}
+    fields: dict[str, Field] = {}
     made = data.objects[id(decl)] = Stored(name, dim, fields, name_span(decl.span, decl.name))
     if isinstance(decl, ast.CollectionDecl) and decl.of is not None:
         parent = _objects(ctx, decl.of, module, decl.span)
         assert dim is not None
         made.parent = parent.name
-        fields[parent.name] = lambda ctx, span: _owner(ctx, name, dim, parent, read, span)
+        if parent.name not in _names(decl):
+            assert parent.dim is not None
+            data.lists[dim.name] = parent.dim.name
+            fields[parent.name] = lambda ctx, span: _owner(ctx, name, "", dim, parent, read, span)
     for item in decl.fields:
+        if isinstance(item, ast.FormulaItem):
+            fields[item.name] = _formula(item, dict(fields), dim, module)
+            continue
         for called, branch in item.branches:
-            if called in fields:
-                ctx.error("HQ0603", item.span, name=f"{decl.name}.{called}")
-            fields[called] = _reader(item, f"{name}.{called}", _in_file(decl, called, branch), dim, module, read)
+            in_file = _in_file(decl, called, branch)
+            made.branches[called] = in_file
+            made.first = made.first or ("" if called == made.parent else called)
+            if called == made.parent:
+                ends = item.type.name == ENDS
+                fields[called] = lambda ctx, span, f=in_file, e=ends: _owner(ctx, name, f, dim, parent, read, span, e)
+            else:
+                fields[called] = _reader(item, f"{name}.{called}", in_file, dim, module, read)
     return made
+
+
+def _names(decl: Decl) -> dict[str, Span]:
+    """Of its fields, and where they are declared."""
+    return {n: i.span for i in decl.fields for n in _declared(i)}
+
+
+def _declared(item: ast.FieldItem | ast.FormulaItem) -> tuple[str, ...]:
+    return (item.name,) if isinstance(item, ast.FormulaItem) else tuple(n for n, _ in item.branches)
 
 
 def _in_file(decl: Decl, name: str, branch: str | None) -> str:
     return (decl.pattern or "*").replace("*", branch or name)
 
 
-def _reader(
-    item: ast.FieldItem, name: str, branch: str, dim: Dim | None, module: str, read: Read
-) -> Callable[[Context, Span], Value]:
+def _reader(item: ast.FieldItem, name: str, branch: str, dim: Dim | None, module: str, read: Read) -> Field:
     def field(ctx: Context, span: Span) -> Value:
         ctx.frames.append(Frame(module))
         try:
@@ -71,16 +98,45 @@ def _reader(
         finally:
             ctx.frames.pop()
         unit, factor = written_unit(item.type)
-        values = read(ctx, BranchPlan(name, branch, t, unit, factor), span)
-        return values if target is None else View(name, dim, target, values, optional=True)
+        in_file, by, key = branch, "", 0
+        if target is not None:
+            in_file, _, digits = branch.partition("@")
+            key = int(digits or 0)
+            by = _identity(ctx, item.type, target)
+        plan = BranchPlan(name, in_file, t, unit, factor, by=by, key=key, sure=item.type.name == ENTRY)
+        values = read(ctx, plan, span)
+        return values if target is None else View(name, dim, target, values, optional=not plan.sure)
 
     return field
+
+
+def _formula(item: ast.FormulaItem, above: Mapping[str, Field], dim: Dim | None, module: str) -> Field:
+    """A value computed of those ``above`` it."""
+
+    def field(ctx: Context, span: Span) -> Value:
+        words = dict.fromkeys(re.findall(r"\w+", item.value.span.text))
+        ctx.frames.append(Frame(module, {w: above[w](ctx, span) for w in words if w in above}))
+        try:
+            x = ctx.tensor(ctx.value(item.value), item.value.span)
+        finally:
+            ctx.frames.pop()
+        if any(d.ragged and (dim is None or d.key != dim.key) for d in x.type.dims) or x.needs:
+            ctx.error("HQ0670", item.value.span, what=item.name, wanted="one value of each entry", found=x.type)
+        return x if dim is None or x.type.dim(dim) is not None else _spread(ctx, x, dim, span)
+
+    return field
+
+
+def _spread(ctx: Context, x: Tensor, dim: Dim, span: Span) -> Tensor:
+    """The same value for each entry."""
+    t = replace(x.type, dims=(dim, *x.type.dims))
+    return ctx.emit("where", [presence.any_over(ctx, dim, span), x, x], t, span)
 
 
 def _field_type(ctx: Context, t: ast.TypeExpr, dim: Dim | None, module: str) -> tuple[Type, Objects | None]:
     """Of a field over ``dim``; and what it numbers."""
     target = None
-    if t.name == "index":
+    if t.name in (INDEX, ENTRY):
         _check_index(ctx, t)
         assert t.of is not None
         target = _objects(ctx, t.of, module, t.span)
@@ -96,7 +152,17 @@ def _check_index(ctx: Context, t: ast.TypeExpr) -> None:
     if t.of is None:
         ctx.error("HQ0669", t.span)
     if t.dims or t.rest or t.power != 1:
-        ctx.error("HQ0307", t.span, name=t.span.text, help=f"each entry has one: `index of {t.of}`")
+        ctx.error("HQ0307", t.span, name=t.span.text, help=f"each entry has one: `{t.name} of {t.of}`")
+
+
+def _identity(ctx: Context, t: ast.TypeExpr, target: Objects) -> str:
+    """The branch that a reference is looked up in; "" if it is a place."""
+    if t.by is None:
+        return ""
+    branches = target.branches if isinstance(target, Stored) else {}
+    if t.by not in branches:
+        ctx.error("HQ0310", t.span, name=t.by, found=describe(target), near=near(t.by, branches))
+    return branches[t.by]
 
 
 def _objects(ctx: Context, name: str, module: str, span: Span) -> Objects:
@@ -111,11 +177,13 @@ def _objects(ctx: Context, name: str, module: str, span: Span) -> Objects:
     return found
 
 
-def _owner(ctx: Context, name: str, dim: Dim, parent: Objects, read: Read, span: Span) -> View:
-    """Which entry of its parent each entry is in the list of."""
+def _owner(
+    ctx: Context, name: str, branch: str, dim: Dim, parent: Objects, read: Read, span: Span, ends: bool = False
+) -> View:
+    """Which entry of its parent each entry is in the list of: as the nesting of lists says, or a ``branch``."""
     assert parent.dim is not None
     t = Type("index", (dim,), into=parent.dim)
-    owner = BranchPlan(f"{name}.{parent.name}", "", t, "1", 1.0, owner=parent.name)
+    owner = BranchPlan(f"{name}.{parent.name}", branch, t, "1", 1.0, owner=str(parent.dim), ends=ends)
     return View(parent.name, dim, parent, read(ctx, owner, span))
 
 
@@ -123,8 +191,9 @@ def _check(ctx: Context, decl: Decl, module: str) -> None:
     """What can be said of a declaration by itself."""
     check_attributes(ctx, decl.attrs)
     names: dict[str, Span] = {}
+    items = [i for i in decl.fields if isinstance(i, ast.FieldItem)]
     scope = ctx.program.modules[module].scope
-    wanted = [(item.type.of, item.type.span) for item in decl.fields if item.type.of]
+    wanted = [(item.type.of, item.type.span) for item in items if item.type.of]
     wanted += [(decl.of, decl.span)] if isinstance(decl, ast.CollectionDecl) and decl.of else []
     for name, span in wanted:
         target = scope.get(name)
@@ -139,14 +208,34 @@ def _check(ctx: Context, decl: Decl, module: str) -> None:
     if not decl.fields:
         ctx.error("HQ0674", name_span(decl.span, decl.name), name=decl.name)
     for item in decl.fields:
-        if item.type.name != "index":
-            _field_type(ctx, item.type, None, module)
-        else:
-            _check_index(ctx, item.type)
-        for name, _ in item.branches:
+        for name in _declared(item):
             if name in names:
                 ctx.error("HQ0603", item.span, Label(names[name], "first here"), name=f"{decl.name}.{name}")
             names[name] = item.span
+    for item in items:
+        owner = isinstance(decl, ast.CollectionDecl) and decl.of in _declared(item)
+        if item.type.name in (INDEX, ENTRY, ENDS):
+            _check_index(ctx, item.type)
+        if owner and (item.type.name not in (INDEX, ENTRY, ENDS) or item.type.of != decl.of):
+            ctx.error("HQ0675", item.span, name=decl.of, found=item.type.span.text)
+        elif not owner and item.type.name not in (INDEX, ENTRY):
+            _field_type(ctx, item.type, None, module)
+    if len(items) < len(decl.fields):
+        _check_formulas(ctx, decl, module)
+
+
+def _check_formulas(ctx: Context, decl: Decl, module: str) -> None:
+    def read(ctx: Context, branch: BranchPlan, span: Span) -> Tensor:
+        return ctx.emit("input", (), branch.type, span, name=branch.name)
+
+    ctx.data = Data(lambda ctx, d, home: stored(ctx, d, home, read))
+    try:
+        made = stored(ctx, decl, module, read)
+        for item in decl.fields:
+            if isinstance(item, ast.FormulaItem):
+                made.field(ctx, item.name, item.span)
+    finally:
+        ctx.data = None
 
 
 def _check_nested(ctx: Context, decl: ast.CollectionDecl, module: str) -> None:
@@ -163,15 +252,14 @@ def _check_nested(ctx: Context, decl: ast.CollectionDecl, module: str) -> None:
 
 
 def _field_item(b: Build, meta: Meta, c: Children) -> ast.FieldItem:
-    *branches, type_, default = c
+    *branches, type_ = c
     names = [(name, branch) for name, branch in branches]
-    return ast.FieldItem(tuple(names), type_, default, span=b.span(meta))
+    return ast.FieldItem(tuple(names), type_, span=b.span(meta))
 
 
 def _field_written(f: Formatter, item: ast.FieldItem) -> Doc:
     names = [n if branch in (None, n) else f'{n} = "{branch}"' for n, branch in item.branches]
-    default = [] if item.default is None else [" else ", f.expr(item.default)]
-    return group(wrapped("", names), ": ", f.type(item.type), *default)
+    return group(wrapped("", names), ": ", f.type(item.type))
 
 
 def _head(keyword: str, decl: Decl) -> str:
@@ -183,10 +271,15 @@ register(
     Declaration(
         ast.CollectionDecl,
         words=("collection",),
-        rules={"collection": attributed(ast.CollectionDecl, items=3), "field_item": _field_item},
+        rules={
+            "collection": attributed(ast.CollectionDecl, items=3),
+            "field_item": _field_item,
+            "formula": node(ast.FormulaItem),
+        },
         written={
             ast.CollectionDecl: lambda f, d: f.braced(d, _head("collection", d), d.fields),
             ast.FieldItem: _field_written,
+            ast.FormulaItem: lambda f, i: group(f"{i.name} = ", f.expr(i.value)),
         },
         check=_check,
         tall=lambda d: True,

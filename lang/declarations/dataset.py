@@ -82,6 +82,8 @@ class DatasetPlan:
     made: dict[str, Tensor] = field(default_factory=dict)
     #: of each nested dim of the inputs: the entry of ``each`` that its entries belong to
     owners: dict[str, Tensor] = field(default_factory=dict)
+    #: of each dim that is lists in lists in files, the dim in whose entries they are
+    lists: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, Tensor] = field(default_factory=dict)
     names: dict[str, Value] = field(default_factory=dict)  #: all that it binds
     spans: dict[str, Span] = field(default_factory=dict)  #: where each input stands
@@ -123,6 +125,7 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
         _count(ctx, plan)
         if not any(isinstance(item, ast.SourceItem) for item in decl.items):
             ctx.error("HQ0602", name_span(decl.span, decl.name), name=decl.name)
+        plan.lists = ctx.data.lists
         if plan.label is not None and plan.label.by_source:
             check_sources(ctx, plan.label, plan.sources)
     finally:
@@ -134,7 +137,8 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
 def _has_objects(ctx: Context, decl: ast.DatasetDecl, module: str) -> bool:
     words = (ast.ObjectItem, ast.SelectItem, ast.EachItem)
     scope = ctx.program.modules[module].scope.values()
-    named = any(isinstance(b.decl, ast.CollectionDecl | ast.RecordDecl) for b in scope)
+    homes = [m for b in scope if isinstance(b.decl, ast.Import) for m in ctx.program.modules[b.module].scope.values()]
+    named = any(isinstance(b.decl, ast.CollectionDecl | ast.RecordDecl) for b in (*scope, *homes))
     return named or any(isinstance(item, words) for item in decl.items)
 
 
@@ -144,11 +148,11 @@ def _collection(ctx: Context, plan: DatasetPlan, decl: ast.CollectionDecl | ast.
 
 def _count(ctx: Context, plan: DatasetPlan) -> None:
     """Read something of each collection that is used, so that its entries can be counted."""
-    read = {d.key for t in plan.tensors.values() for d in t.type.dims}
+    read = {d.key for n, t in plan.tensors.items() if not plan.branches[n].owner for d in t.type.dims}
     for made in list(selection.data(ctx).objects.values()):
-        if isinstance(made, Stored) and made.dim is not None and made.dim.key not in read:
+        if isinstance(made, Stored) and made.dim is not None and made.first and made.dim.key not in read:
             with suppress(Reported):
-                made.field(ctx, next(n for n in made.fields if n != made.parent), made.span)
+                made.field(ctx, made.first, made.span)
 
 
 def _read(ctx: Context, plan: DatasetPlan, branch: BranchPlan, span: Span) -> Tensor:

@@ -13,8 +13,11 @@ from hepq.lang.syntax import ast
 class BranchPlan:
     """``factor`` takes the file's numbers to base units (GeV, mm, ns, rad). ``default``: in the file's.
 
-    ``owner``: of an index that is no branch, but says of each entry of a nested list which entry of the dim ``owner``
-    its list is of.
+    ``owner``: of an index that says of each entry which entry of the dim ``owner`` its list is of; without a branch, as
+    the nesting of lists has it. ``ends``: the branch says of each entry of ``owner`` where its list ends.
+
+    ``by``: of an index that is no place, the branch in which the entries it is of have the same number. ``key``: of
+    references that say what they are of, as ATLAS's do, those that are meant. ``sure``: none of them is of nothing.
     """
 
     name: str
@@ -24,6 +27,10 @@ class BranchPlan:
     factor: float
     default: float | None = None
     owner: str = ""
+    ends: bool = False
+    by: str = ""
+    key: int = 0
+    sure: bool = False
 
 
 def written_unit(t: ast.TypeExpr) -> tuple[str, float]:

@@ -70,6 +70,8 @@ class Data:
     facts: set[Fact] = field(default_factory=set)
     #: objects made so far, by where they are declared
     objects: dict[int, Any] = field(default_factory=dict)
+    #: of each dim that is lists in lists in files, the dim in whose entries they are
+    lists: dict[str, str] = field(default_factory=dict)
     #: names of dims given so far: of collections and objects; and of branches
     names: set[str] = field(default_factory=set)
     branches: set[str] = field(default_factory=set)

@@ -82,6 +82,10 @@ class Stored(Known):
         self.fields, self.span = fields, span
         #: the collection in each of whose entries this one has a list
         self.parent = ""
+        #: the value that is read where only its entries are counted
+        self.first = ""
+        #: of each value, the branch of the file
+        self.branches: dict[str, str] = {}
 
     def owner(self, ctx: Context, span: Span) -> View | None:
         found = self.field(ctx, self.parent, span) if self.parent else None

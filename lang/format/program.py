@@ -315,7 +315,7 @@ class Formatter:
         dims: list[Doc] = ["..."] if t.rest else []
         dims += [self.expr(d) for d in t.dims]
         power = f"^{t.power}" if t.power != 1 else ""
-        of = f" of {t.of}" if t.of else ""
+        of = f" of {t.of}" + (f" by {t.by}" if t.by else "") if t.of else ""
         if not dims:
             return t.name + power + of
         inner: list[Doc] = [dims[0]]

@@ -161,6 +161,7 @@ class TypeExpr(Node):
     dims: tuple[Expr, ...] = ()
     rest: bool = False
     of: str | None = None  #: of an ``index``: the collection whose entries it numbers
+    by: str | None = None  #: that collection's field that has the same number, rather than its place
 
 
 @dataclass(frozen=True)
@@ -296,11 +297,18 @@ class CircuitDecl(Decl):
 
 @dataclass(frozen=True)
 class FieldItem(Node):
-    """``pt, mass: GeV``: (name in the program, name in the file) pairs. ``default``: for files that lack them."""
+    """``pt, mass: GeV``: (name in the program, name in the file) pairs."""
 
     branches: tuple[tuple[str, str | None], ...]
     type: TypeExpr
-    default: Expr | None
+
+
+@dataclass(frozen=True)
+class FormulaItem(Node):
+    """``mass = 105.7 MeV``: a value that a file lacks, of fields declared above it."""
+
+    name: str
+    value: Expr
 
 
 @dataclass(frozen=True)
@@ -313,7 +321,7 @@ class CollectionDecl(Decl):
     name: str
     of: str | None
     pattern: str | None
-    fields: tuple[FieldItem, ...]
+    fields: tuple[FieldItem | FormulaItem, ...]
     attrs: tuple[Attr, ...] = ()
 
 
@@ -323,7 +331,7 @@ class RecordDecl(Decl):
 
     name: str
     pattern: str | None
-    fields: tuple[FieldItem, ...]
+    fields: tuple[FieldItem | FormulaItem, ...]
     attrs: tuple[Attr, ...] = ()
 
 

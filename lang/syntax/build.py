@@ -115,8 +115,8 @@ def _attr(b: Build, meta: Meta, c: Children) -> ast.Attr:
 
 
 def _type(b: Build, meta: Meta, c: Children) -> ast.TypeExpr:
-    name, power, (rest, dims), of = c[0], c[1], c[2] or (False, ()), c[3]
-    return ast.TypeExpr(str(name), 1 if power is None else power, dims, rest, plain(of), span=b.span(meta))
+    name, power, (rest, dims), of, by = c[0], c[1], c[2] or (False, ()), c[3], c[4]
+    return ast.TypeExpr(str(name), 1 if power is None else power, dims, rest, plain(of), plain(by), span=b.span(meta))
 
 
 def _callee(b: Build, meta: Meta, c: Children) -> ast.Expr:

@@ -18,7 +18,10 @@ class StageBranch(_Frozen):
     """A value that is read: ``branch`` in the file, times ``factor``, is ``name``.
 
     ``dim``: the ragged dim of its entries, then ``shape``; "" for one value an event. ``into``: the dim that an index
-    numbers. ``owner``: it is no branch, but says of each entry of the nested ``dim`` which of ``owner`` its list is of.
+    numbers. ``owner``: it says of each entry of ``dim`` which entry of ``owner`` its list is of; without a branch, as the
+    lists are nested; ``ends``: the branch says of each entry of ``owner`` where its list ends, and no list overlaps.
+    ``by``: of an index that is no place, the branch in which entries of ``into`` have the same number. ``key``: of
+    references that say what they are of, those that are meant; 0: all. ``sure``: none is of nothing.
     """
 
     name: str
@@ -29,6 +32,10 @@ class StageBranch(_Frozen):
     factor: float = 1.0
     into: str = ""
     owner: str = ""
+    ends: bool = False
+    by: str = ""
+    key: int = 0
+    sure: bool = False
 
 
 class StageOutput(_Frozen):
@@ -43,7 +50,7 @@ class StageOutput(_Frozen):
 class EventStage(_Frozen):
     """From ``branches`` to ``inputs`` of the model, and what is counted.
 
-    ``parents``: of each nested dim, the dim in each of whose entries it is a list. ``selects``: names of conditions,
+    ``lists``: of each dim of lists in lists, the dim in each of whose entries it is a list. ``selects``: names of conditions,
     in order, each an output ``select NAME``. ``cuts``: dims that a bound cut; output ``cut DIM`` says how many entries
     there were. ``each``: the dim whose entries the model is applied to; "": the event. ``owned``: dims of the inputs
     that are lists in its entries, each with an output ``owner DIM``.
@@ -51,7 +58,7 @@ class EventStage(_Frozen):
 
     branches: tuple[StageBranch, ...]
     inputs: tuple[StageOutput, ...]
-    parents: dict[str, str] = Field(default={})
+    lists: dict[str, str] = Field(default={})
     selects: tuple[str, ...] = ()
     cuts: tuple[str, ...] = ()
     each: str = ""
@@ -66,7 +73,7 @@ class EventStage(_Frozen):
     @property
     def files(self) -> tuple[str, ...]:
         """Branches that a file must have."""
-        return tuple(dict.fromkeys(b.branch for b in self.branches if b.branch))
+        return tuple(dict.fromkeys(name for b in self.branches for name in (b.branch, b.by) if name))
 
     @property
     def read_dims(self) -> tuple[str, ...]:
@@ -74,15 +81,12 @@ class EventStage(_Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        read = set(self.read_dims)
         for values in (self.branches, self.inputs):
             if len({v.name for v in values}) != len(values):
                 raise ValueError("two values of a stage have the same name")
         for b in self.branches:
-            if (b.elem == "index") != bool(b.into) or (bool(b.owner) and self.parents.get(b.dim) != b.owner):
+            if (b.elem == "index") != bool(b.into) or (b.owner and b.owner != b.into):
                 raise ValueError(f"branch {b.name} of a stage: an index of nothing, or a list of nothing")
-            if not b.owner and not b.branch:
+            if not b.branch and (not b.owner or b.dim not in self.lists):
                 raise ValueError(f"branch {b.name} of a stage has no name in the file")
-        if missing := {*self.parents.values(), *self.parents.keys()} - read:
-            raise ValueError(f"no branch of a stage is over {min(missing)}")
         return self

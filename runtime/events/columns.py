@@ -272,6 +272,19 @@ class Column:
         lists = ak.flatten(self.given, axis=1)
         return _lengths(self.given), _lengths(lists), self.numbers(ak.flatten(lists, axis=1), shape)
 
+    def one(self, shape: tuple[int, ...], first: int) -> NDArray[Any]:
+        """The one value of each event, [events, *shape]; lists of one each are taken as that."""
+        lists = self.given
+        if lists.ndim != 2 + len(shape) or lists.fields or isinstance(lists.type.content, ak.types.RegularType):
+            return self.numbers(lists, shape)
+        lengths = _lengths(lists)
+        if (lengths != 1).any():
+            event = int(np.flatnonzero(lengths != 1)[0])
+            title = f'branch "{self.column.branch}" in {self.where} has the wrong shape'
+            why = f"event {first + event} has {lengths[event]} values, where one is needed"
+            raise DataError("HQ0806", title, why, "declare it in a `collection`, not a `record`")
+        return self.numbers(ak.flatten(lists, axis=1), shape)
+
     def is_numeric(self, array: ak.Array) -> bool:
         """Are there numbers at the bottom, or records (of numbers, or not)?"""
         kind = array.type.content

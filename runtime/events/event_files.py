@@ -225,7 +225,8 @@ def _shared_out(source: Source, branches: set[str]) -> list[tuple[Source, set[st
     if not source.parts:
         return [(source, branches)]
     mine, theirs = source.parts
-    shares = [(mine, branches & set(mine.branches)), (theirs, branches - set(mine.branches))]
+    own = set(mine.places(branches))
+    shares = [(mine, own), (theirs, branches - own)]
     return [(part, names) for part, names in shares if names] or [(mine, set())]
 
 

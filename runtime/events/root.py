@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from hepq.core.errors import DataError, did_you_mean
-from hepq.runtime.events.source import Source, damaged
+from hepq.runtime.events.source import Places, Source, damaged, projected
 
 #: so many events where no branch is read, which takes no memory
 BLANK_STEP = 1 << 16
@@ -22,9 +22,11 @@ def pieces(source: Source, branches: set[str], step: int | str) -> Iterator[Any]
             tree = file[source.tree]
             _check_readable(tree, source, branches)
             if source.events == 0:
-                yield _none(tree, branches)
+                yield _none(tree, source, branches)
             elif branches:
-                yield from tree.iterate(filter_name=branches.__contains__, step_size=step, library="ak")
+                places, groups, read = _wanted(tree, source, branches)
+                for events in tree.iterate(filter_name=read.__contains__, step_size=step, library="ak"):
+                    yield projected(_grouped(events, groups), places)
             for first in () if branches else range(0, source.events, BLANK_STEP):
                 yield _blank(min(BLANK_STEP, source.events - first))
         except (DataError, KeyboardInterrupt, GeneratorExit):
@@ -39,17 +41,46 @@ def none_of(source: Source, branches: set[str]) -> Any:
         try:
             tree = file[source.tree]
             _check_readable(tree, source, branches)
-            return _none(tree, branches)
+            return _none(tree, source, branches)
         except DataError:
             raise
         except Exception as error:
             raise damaged(source.path, error) from error
 
 
-def _none(tree: Any, branches: set[str]) -> Any:
-    if not branches:
+def _none(tree: Any, source: Source, branches: set[str]) -> Any:
+    places, groups, read = _wanted(tree, source, branches)
+    if not read:
         return _blank(0)
-    return tree.arrays(filter_name=branches.__contains__, entry_stop=0, library="ak")
+    events = tree.arrays(filter_name=read.__contains__, entry_stop=0, library="ak")
+    return projected(_grouped(events, groups), places)
+
+
+def _wanted(tree: Any, source: Source, names: set[str]) -> tuple[Places, dict[str, tuple[str, ...]], set[str]]:
+    """Where each of ``names`` is; of branches that are split, those that they are split into; and what is to be read."""
+    from uproot.interpretation.grouped import AsGrouped
+
+    places = source.places(names)
+    groups, read = {}, set()
+    for name in {branch for branch, _ in places.values()}:
+        branch = tree[name]
+        if isinstance(getattr(branch, "interpretation", None), AsGrouped):
+            groups[name] = tuple(b.name for b in branch.branches)
+        read |= set(groups.get(name, [name]))
+    return places, groups, read
+
+
+def _grouped(events: Any, groups: Mapping[str, tuple[str, ...]]) -> Any:
+    """With a record for each branch that is split."""
+    import awkward as ak
+
+    if not groups:
+        return events
+    columns = {n: events[n].layout for n in events.fields}
+    for name, parts in groups.items():
+        record = ak.contents.RecordArray([columns[p] for p in parts], list(parts), length=len(events))
+        columns[name] = record
+    return ak.Array(ak.contents.RecordArray(list(columns.values()), list(columns), length=len(events)))
 
 
 def _blank(events: int) -> Any:
@@ -65,7 +96,7 @@ def _check_readable(tree: Any, source: Source, branches: set[str]) -> None:
 
     if not isinstance(tree, HasBranches):
         return
-    for name in sorted(branches):
+    for name in sorted(_wanted(tree, source, branches)[2]):
         branch = tree[name]
         try:
             branch.interpretation.awkward_form(branch.file)

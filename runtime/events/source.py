@@ -15,6 +15,8 @@ from hepq.core.errors import DataError
 from hepq.runtime.events.columns import check_present
 
 Format = Literal["root", "parquet", "csv", "npz"]
+#: of names, the branch that each is in, and the path in its records
+Places = dict[str, tuple[str, tuple[str, ...]]]
 DEFAULT_STEP = "32 MB"
 _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _AMOUNT = re.compile(r"\s*([0-9.]+(?:e[0-9]+)?)\s*([kmgt]?b)\s*", re.IGNORECASE)
@@ -55,9 +57,22 @@ class Source:
         more = tuple(b for b in friend.branches if b not in self.branches)
         return replace(self, branches=(*self.branches, *more), parts=(self, friend))
 
+    def places(self, names: Collection[str]) -> Places:
+        """Of each of ``names`` that it has, the branch, and the path in its records: ``jet.fP.fX`` of branch ``jet``."""
+        known = set(self.branches)
+        found: Places = {}
+        for name in names:
+            parts = name.split(".")
+            cut = next((i for i in range(len(parts), 0, -1) if ".".join(parts[:i]) in known), 0)
+            if cut:
+                found[name] = ".".join(parts[:cut]), tuple(parts[cut:])
+        return found
+
     def check_present(self, branches: Collection[str], help: str = "") -> None:
         """Raise DataError HQ0805 for the first of ``branches`` that it lacks."""
-        check_present(list(branches), list(self.branches), str(self), help or matched(self.pattern))
+        known = self.places(branches)
+        lacking = [b for b in branches if b not in known]
+        check_present(lacking, list(self.branches), str(self), help or matched(self.pattern))
 
 
 @dataclass(frozen=True)
@@ -67,6 +82,20 @@ class Chunk:
     source: Source
     first: int
     events: Any
+
+
+def projected(events: Any, places: Places) -> Any:
+    """``events`` by the names of ``places``, without those that its records do not have."""
+    import awkward as ak
+
+    columns = {}
+    for name, (branch, path) in places.items():
+        value = events[branch]
+        for step in path:
+            value = value[step] if value is not None and step in value.fields else None
+        if value is not None:
+            columns[name] = value.layout
+    return ak.Array(ak.contents.RecordArray(list(columns.values()), list(columns), length=len(events)))
 
 
 def matched(pattern: str) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hepq.core.errors import DataError
 from hepq.runtime.artifact.manifest import Branch
 from hepq.runtime.artifact.stage import EventStage, StageBranch
+from hepq.runtime.events import references
 from hepq.runtime.events.columns import Column, Raw, Staged, check_present, field_names, same_counts, unsupported
 from hepq.runtime.events.report import Entries
 
@@ -37,10 +38,15 @@ def collected(stage: EventStage, data: Any, where: str, first: int = 0) -> Read:
         raise unsupported(data)
     check_present(list(stage.files), names, where)
     lists = _Lists(where, first)
-    columns = {b.name: lists.flat(b, data[b.branch], b.dim in stage.parents) for b in stage.branches if b.branch}
+    given = (b for b in stage.branches if b.branch and not b.ends)
+    columns = {b.name: lists.flat(b, data[b.branch], b.dim in stage.lists) for b in given}
     for b in stage.branches:
-        if b.owner:
-            columns[b.name] = lists.owners(b)
+        if not b.branch:
+            columns[b.name] = lists.nested_owners(b)
+        elif b.ends:
+            columns[b.name] = lists.ending_owners(b, data[b.branch])
+        if b.by:
+            columns[b.name] = lists.identified(b, columns[b.name], data[b.by])
         if b.into:
             lists.check_references(b, columns[b.name])
     return Read(lists.events, columns, lists.counts)
@@ -61,10 +67,11 @@ class _Lists:
     def flat(self, of: StageBranch, value: Any, nested: bool) -> NDArray[Any]:
         dims = (*([of.dim] if of.dim else []), *map(str, of.shape))
         column = Branch(name=of.name, branch=of.branch, elem="int" if of.elem == "index" else of.elem, dims=dims)
-        found = Column.of(value, column, self.where, self.first)
+        given = self._numbers(of, value) if of.elem == "index" else value
+        found = Column.of(given, column, self.where, self.first)
         self._length(of.branch, len(found.given))
         if not of.dim:
-            return self._of_kind(of, found.numbers(found.given, of.shape))
+            return self._of_kind(of, found.one(of.shape, self.first))
         if nested:
             per_event, lengths, values = found.nested(of.shape)
             self._note_nested(of.dim, per_event, lengths, column)
@@ -72,6 +79,21 @@ class _Lists:
         counts, values = found.jagged(of.shape)
         self._note(of.dim, counts, column)
         return self._of_kind(of, values)
+
+    def _numbers(self, of: StageBranch, value: Any) -> Any:
+        try:
+            return references.numbers(value, of.key)
+        except ValueError as error:
+            title = f'"{of.branch}" in {self.where} refers to entries of several collections'
+            help = f'say which are of {of.into}: `= "{of.branch}@KEY"`'
+            raise DataError("HQ0845", title, str(error), help) from error
+
+    def identified(self, of: StageBranch, values: NDArray[Any], ids: Any) -> NDArray[np.int64]:
+        """Places of the entries whose numbers ``values`` are, -1 where the event has none of that number."""
+        theirs = self.flat(StageBranch(name=of.by, branch=of.by, elem="int", dim=of.into), ids, False)
+        counts = self.counts[of.dim] if of.dim else np.ones(self.events, np.int64)
+        event = np.arange(self.events)
+        return references.places(values, np.repeat(event, counts), theirs, np.repeat(event, self.counts[of.into]))
 
     def _of_kind(self, of: StageBranch, values: NDArray[Any]) -> NDArray[Any]:
         """Whole numbers and truth values as such, whatever type a file has them in."""
@@ -108,7 +130,23 @@ class _Lists:
         owner = np.repeat(np.arange(len(lists)), lists)
         self._note(dim, np.bincount(owner, lengths, minlength=len(lists)).astype(np.int64), column)
 
-    def owners(self, of: StageBranch) -> NDArray[np.int64]:
+    def ending_owners(self, of: StageBranch, value: Any) -> NDArray[np.int64]:
+        """Of each entry of a dim, which entry of its parent it is in the list of, from where those of each end."""
+        ends = self.flat(StageBranch(name=of.owner, branch=of.branch, elem="int", dim=of.owner), value, False)
+        parents, entries = self.counts[of.owner], self.counts[of.dim]
+        event = np.repeat(np.arange(len(parents)), parents)
+        begins = np.where(np.arange(len(ends)) == (np.cumsum(parents) - parents)[event], 0, np.roll(ends, 1))
+        lengths = ends.astype(np.int64) - begins
+        total = np.bincount(event, lengths, minlength=len(parents)).astype(np.int64)
+        wrong = np.flatnonzero(lengths < 0)
+        if len(wrong) or not np.array_equal(total, entries):
+            bad = int(event[wrong[0]]) if len(wrong) else int(np.flatnonzero(total != entries)[0])
+            why = f'in event {self.first + bad}, "{of.branch}" does not share out the {entries[bad]} of {of.dim}'
+            raise DataError("HQ0839", f"lists of {self.where} are not those of {of.owner}", why)
+        place = np.arange(len(ends)) - np.repeat(np.cumsum(parents) - parents, parents)
+        return np.repeat(place, lengths)
+
+    def nested_owners(self, of: StageBranch) -> NDArray[np.int64]:
         """Of each entry of a nested dim, which entry of its parent it is in the list of, counted in its event."""
         lists, lengths, column = self._nested[of.dim]
         known = self.counts.get(of.owner)
@@ -125,14 +163,16 @@ class _Lists:
         return np.repeat(place, lengths)
 
     def check_references(self, of: StageBranch, values: NDArray[Any]) -> None:
-        """-1 is of none; anything else must be an entry of the event's."""
-        if of.into not in self.counts or of.owner:
+        """-1 is of none; anything else must be an entry of the event's. Owners are all of one, in their order."""
+        if of.into not in self.counts or not of.branch or of.ends:
             return
         counts = self.counts[of.dim] if of.dim else np.ones(self.events, np.int64)
         most = np.repeat(self.counts[of.into], counts).reshape(-1, *[1] * len(of.shape))
-        outside = (values < -1) | (values >= most)
+        outside = (values < (0 if of.owner or of.sure else -1)) | (values >= most)
         bad = np.flatnonzero(outside.any(axis=tuple(range(1, outside.ndim))))
         if not len(bad):
+            if of.owner:
+                self._check_order(of, values, counts)
             return
         event = int(np.searchsorted(np.cumsum(counts), bad[0], side="right"))
         entry = int(bad[0] - (np.cumsum(counts) - counts)[event])
@@ -140,7 +180,20 @@ class _Lists:
         there = self.counts[of.into][event]
         why = f"in event {self.first + event}, entry {entry}, it is {found[0]}; the event has {there}"
         title = f'"{of.branch}" in {self.where} refers to an entry of {of.into} that is not there'
-        raise DataError("HQ0845", title, why, "-1 means none")
+        help = f"-1 means none; declare it `index of {of.into}`" if of.sure and found[0] == -1 else ""
+        raise DataError("HQ0845", title, why, help or ("" if of.owner else "-1 means none"))
+
+    def _check_order(self, of: StageBranch, values: NDArray[Any], counts: NDArray[np.int64]) -> None:
+        """Entries of one list must lie together, lists in the order of what has them."""
+        event = np.repeat(np.arange(len(counts)), counts)
+        wrong = np.flatnonzero((np.diff(values.astype(np.int64)) < 0) & (np.diff(event) == 0))
+        if len(wrong):
+            bad = int(event[wrong[0]])
+            entry = int(wrong[0]) + 1 - int(counts[:bad].sum())
+            why = f"in event {self.first + bad}, entry {entry} goes back to an earlier {of.owner}"
+            title = f'"{of.branch}" in {self.where} does not have the entries of each {of.owner} together'
+            help = f"declare it as a reference, under another name: `index of {of.owner}`"
+            raise DataError("HQ0839", title, why, help)
 
 
 def assembled(stage: EventStage, events: int, made: Arrays, counts: Arrays) -> Raw:
