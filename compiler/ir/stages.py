@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hepq.compiler.ir.node import Module, Node
-from hepq.core.ops.table import KNOWN
+from hepq.compiler.ir.node import Module, Node, made_dims
+from hepq.core.types import Dim
 from hepq.lang.declarations.dataset import DatasetPlan
 
 #: outputs besides the model's inputs: of each ``select``; how many entries an object has before its bound cuts; which
@@ -31,7 +31,8 @@ def _read(plan: DatasetPlan, outputs: Mapping[str, Node]) -> tuple[Node, ...]:
     """Branches that ``outputs`` need; of dims that they only count, one of each."""
     nodes = tuple(Module("", (), outputs).walk())
     read = [n for n in nodes if n.op == "input"]
-    there = {d.name for n in read for d in n.type.dims}
-    for name in {n["dim"].name for n in nodes if n.op in KNOWN and "dim" in n.attrs} - there:
+    there = {d.name for n in read for d in n.type.dims} | set(made_dims(Module("", (), outputs)))
+    dims = [d for n in nodes for d in (*n.type.dims, *(v for v in n.attrs.values() if isinstance(v, Dim)))]
+    for name in dict.fromkeys(d.name for d in dims if d.ragged and d.name not in there):
         read += [t.handle for t in plan.tensors.values() if name in {d.name for d in t.type.dims if d.ragged}][:1]
     return tuple(read)
