@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hepq.compiler.ir.node import Module, Node
-from hepq.core.ops.table import KNOWN
+from hepq.compiler.ir.node import Module, Node, made_dims
 from hepq.core.types import Dim
 from hepq.lang.declarations.dataset import DatasetPlan
 
@@ -29,14 +28,14 @@ def event_module(plan: DatasetPlan, model: Module) -> Module | None:
 
 
 def _read(plan: DatasetPlan, outputs: Mapping[str, Node]) -> tuple[Node, ...]:
-    """What the outputs use; and a value of each dim that is only counted, or numbered."""
-    nodes = list(Module("", (), outputs).walk())
+    """What the outputs use; and a value of each dim of the file that is only counted, or numbered."""
+    module = Module("", (), outputs)
+    nodes = tuple(module.walk())
     read = {n["name"]: n for n in nodes if n.op == "input"}
-    counted = [n["dim"] for n in nodes if n.op in KNOWN and "dim" in n.attrs] + [
-        n.type.into for n in nodes if n.type.into
-    ]
-    for dim in counted:
-        if dim.ragged and not any(_led_by(n, dim) for n in read.values()):
+    made = made_dims(module)
+    named = [v for n in nodes for v in (*n.type.dims, n.type.into, *n.attrs.values()) if isinstance(v, Dim)]
+    for dim in dict.fromkeys(d.base for d in named if d.ragged and d.name not in made):
+        if not any(_led_by(n, dim) for n in read.values()):
             of = [n for n, t in plan.tensors.items() if _led_by(t.handle, dim) and not plan.branches[n].owner]
             read |= {n: plan.tensors[n].handle for n in of[:1]}
     return tuple(read.values())

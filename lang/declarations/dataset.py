@@ -236,7 +236,7 @@ def _free(ctx: Context, item: ast.ObjectItem) -> None:
     if isinstance(decl, ast.DimDecl):
         dim = lookup_dim(ctx, ast.Name(item.name, span=item.span))
         bound = None if item.bound is None else _most(ctx, item.bound)
-        if isinstance(dim, Dim) and not dim.open and dim.bound != bound:
+        if isinstance(dim, Dim) and not dim.open and (dim.size is not None or dim.bound != bound):
             help = f"write `object {item.name} <= {dim.bound} = …`, or give one of them another name"
             ctx.error("HQ0203", item.span, Label(name_span(decl.span, item.name), "declared here"), dim=dim,
                       left="of any number" if bound is None else f"up to {bound}", right=extent(dim),
@@ -379,7 +379,7 @@ def _bounded(plan: DatasetPlan, dim: Dim) -> str:
 def _owner(ctx: Context, plan: DatasetPlan, dim: Dim, item: ast.InputItem) -> Tensor:
     each = plan.each
     assert each is not None
-    for made in ctx.frame.locals.values():
+    for made in (*ctx.frame.locals.values(), *selection.data(ctx).objects.values()):
         if isinstance(made, Objects) and made.dim is not None and made.dim.key == dim.key:
             owner = made.owner(ctx, item.span)
             while owner is not None and owner.index.type.into is not None:
