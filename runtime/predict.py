@@ -94,7 +94,7 @@ def predict(
                 scores = model.score_raw(raw, where, chunk.first)
                 kept = {b: plain(chunk.events[b], b, where, chunk.first) for b in keep}
                 writer.write(outputs.columns(model.manifest, scores.outputs) | kept)
-                report += scores.report + judged.add(scores.arrays, chunk, scores.selected)
+                report += scores.report + judged.add(scores.arrays, chunk, raw.stage)
                 done += len(chunk.events)
                 if progress is not None:
                     progress(done, total)

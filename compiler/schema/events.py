@@ -8,6 +8,7 @@ from typing import Any
 
 from hepq.compiler.ir.build import Built
 from hepq.compiler.ir.node import Module, Node, topological
+from hepq.compiler.ir.stages import label_nodes
 from hepq.compiler.lower.program import NotStraight, to_program
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
@@ -126,9 +127,11 @@ def _label(plan: DatasetPlan, label: LabelPlan, used: Collection[str]) -> m.Labe
     found = m.Label(name=label.name, dim=str(label.dim), branches=label.branches)
     if label.branches or label.by_source:
         return found
-    nodes = {str(i): tensor.handle for i, (tensor, _) in enumerate(label.rules)}
-    if label.number is not None:
-        nodes = {"number": label.number.handle}
+    classes, values = tuple(c for _, c in label.rules or label.values), tuple(v for v, _ in label.values)
+    if plan.objects:
+        made = m.Made(by_number=label.number is not None, classes=classes, rest=label.rest, values=values)
+        return found.model_copy(update={"made": made})
+    nodes = label_nodes(label)
     inputs = _inputs(plan, nodes.values())
     try:
         program = to_program(Module(label.name, inputs, nodes))
@@ -147,9 +150,9 @@ def _label(plan: DatasetPlan, label: LabelPlan, used: Collection[str]) -> m.Labe
             policy=m.Policy.model_validate({**plan.policy, "empty": "score"}),
         ),
         program=program,
-        classes=tuple(c for _, c in label.rules or label.values),
+        classes=classes,
         rest=label.rest,
-        values=tuple(v for v, _ in label.values),
+        values=values,
     )  # fmt: skip
     return found.model_copy(update={"rules": rules})
 

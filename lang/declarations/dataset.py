@@ -194,6 +194,7 @@ def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
             plan.selects[item.name] = ctx.frame.locals[item.name] = _select(ctx, plan, item)
         case ast.EachItem():
             plan.each = _each(ctx, plan, item)
+            selection.data(ctx).each = plan.each.key
         case ast.LabelItem():
             plan.label = elaborate_label(ctx, item)
         case ast.Bind():

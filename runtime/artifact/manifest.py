@@ -137,27 +137,39 @@ class Policy(Frozen):
     empty: Literal["nan", "error", "score"] = "nan"
 
 
+class Made(Frozen):
+    """A class that the event stage decides: as ``Rules`` has it, but for the program."""
+
+    by_number: bool = False
+    classes: tuple[Annotated[int, Field(ge=0, le=MOST_ENTRIES)], ...] = ()
+    rest: int | None = Field(default=None, ge=0, le=MOST_ENTRIES)
+    values: tuple[int, ...] = ()
+
+
 class Label(Frozen):
-    """The truth: one branch per entry of ``dim``, or one that numbers the entry from 0; else ``rules``; else the source
-    of the dataset that an event comes from.
+    """The truth: one branch per entry of ``dim``, or one that numbers the entry from 0; else ``rules``; else what the
+    event stage has ``made``; else the source of the dataset that an event comes from.
     """
 
     name: str
     dim: str
     branches: tuple[str, ...] = ()
     rules: Rules | None = None
+    made: Made | None = None
 
     @property
     def by_source(self) -> bool:
-        return not self.branches and self.rules is None
+        return not self.branches and self.rules is None and self.made is None
 
     def read(self, held: Collection[str] = ()) -> list[str]:
-        """Branches to read for it from files that hold ``held``."""
+        """Branches to read for it from files that hold ``held``; what a stage computes it of is read for that."""
         return list(self.branches) if self.rules is None else self.rules.branches(held)
 
     @property
     def by(self) -> tuple[str, ...]:
         """Names of what decides."""
+        if self.made is not None:
+            return (f"the dataset's {self.name}",)
         if self.rules is None:
             return self.branches or ("source",)
         named = {c.name: c.branch for c in self.rules.columns}
