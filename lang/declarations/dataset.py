@@ -30,7 +30,7 @@ from hepq.lang.elaborate.branches import BranchPlan, written_unit
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.calls import bind
 from hepq.lang.elaborate.context import Context, Frame, Reported
-from hepq.lang.elaborate.event import Data
+from hepq.lang.elaborate.event import Data, Fact
 from hepq.lang.elaborate.names import lookup_dim, static_int
 from hepq.lang.elaborate.objects import NO_BOUND, Stored
 from hepq.lang.elaborate.phrasing import extent
@@ -111,6 +111,7 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
     plan = DatasetPlan(decl.name, objects=_has_objects(ctx, decl, module))
     ctx.frames.append(Frame(module, dataset=decl.name))
     ctx.data = Data(lambda ctx, d, home: _collection(ctx, plan, d, home))
+    ctx.data.facts |= _never_empty(ctx, decl, plan, module)
     try:
         for item in decl.items:
             try:
@@ -140,6 +141,20 @@ def _has_objects(ctx: Context, decl: ast.DatasetDecl, module: str) -> bool:
     homes = [m for b in scope if isinstance(b.decl, ast.Import) for m in ctx.program.modules[b.module].scope.values()]
     named = any(isinstance(b.decl, ast.CollectionDecl | ast.RecordDecl) for b in (*scope, *homes))
     return named or any(isinstance(item, words) for item in decl.items)
+
+
+def _never_empty(ctx: Context, decl: ast.DatasetDecl, plan: DatasetPlan, module: str) -> set[Fact]:
+    """Of a dataset of branches over one ragged dim: it has entries, as events without any are not scored."""
+    policies = [i.value for i in decl.items if isinstance(i, ast.PolicyItem) and i.name == "empty"]
+    scored = any(isinstance(v, ast.Name) and v.id == "score" for v in policies)
+    written = [d for i in decl.items if isinstance(i, ast.BranchItem) for d in i.type.dims if isinstance(d, ast.Name)]
+    scope = ctx.program.modules[module].scope
+    ragged = {d.id for d in written if d.id in scope and _is_ragged(scope[d.id].decl)}
+    return {Fact(d, d) for d in ragged} if len(ragged) == 1 and not scored and not plan.objects else set()
+
+
+def _is_ragged(decl: ast.Decl) -> bool:
+    return isinstance(decl, ast.DimDecl) and decl.op == "<="
 
 
 def _collection(ctx: Context, plan: DatasetPlan, decl: ast.CollectionDecl | ast.RecordDecl, module: str) -> Objects:

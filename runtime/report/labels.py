@@ -59,9 +59,8 @@ def truth_of(
     source: str = "",
     stage: Staged | None = None,
 ) -> tuple[Truth, Report]:
-    """Each event's class [events], or that of each row of the ``stage`` that made them, -1 for none or several; how many
-    there are of each, and what became of the branches
-    that are read for the label alone.
+    """Each event's class [events], or that of each row of the ``stage`` that made them, -1 for none or several; how
+    many there are of each, and what became of the branches that are read for the label alone.
 
     ``source``: the dataset's that the events come from. Raises DataError as ``classes_of``; for rules, as reading and
     preparing what they are computed of.
