@@ -124,7 +124,7 @@ def _dataset(plan: DatasetPlan, module: Module, fixed: Sequence[str], derived: m
 
 def _label(plan: DatasetPlan, label: LabelPlan, used: Collection[str]) -> m.Label:
     """``used``: branches that the model reads, which say which particles there are."""
-    found = m.Label(name=label.name, dim=str(label.dim), branches=label.branches)
+    found = m.Label(name=label.name, dim=str(label.dim), branches=label.branches, by_source=label.by_source)
     if label.branches or label.by_source:
         return found
     nodes = {str(i): tensor.handle for i, (tensor, _) in enumerate(label.rules)}

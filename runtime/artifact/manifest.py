@@ -137,18 +137,15 @@ class Policy(Frozen):
 
 
 class Label(Frozen):
-    """The truth: one branch per entry of ``dim``, or one that numbers the entry from 0; else ``rules``; else the source
-    of the dataset that an event comes from.
+    """The truth: one branch per entry of ``dim``, or one that numbers the entry from 0; or ``rules``; or ``by_source``,
+    the source of the dataset that an event comes from.
     """
 
     name: str
     dim: str
     branches: tuple[str, ...] = ()
     rules: Rules | None = None
-
-    @property
-    def by_source(self) -> bool:
-        return not self.branches and self.rules is None
+    by_source: bool = False
 
     def read(self, held: Collection[str] = ()) -> list[str]:
         """Branches to read for it from files that hold ``held``."""
@@ -347,7 +344,8 @@ class EventSchema(Frozen):
             raise ValueError("a dim is ordered twice")
         if self.dataset and (label := self.dataset.label) is not None:
             size = self.dim(label.dim).size
-            if size is None or (label.branches and (len(label.branches) not in (1, size) or label.rules is not None)):
+            ways = bool(label.branches), label.rules is not None, label.by_source
+            if size is None or sum(ways) != 1 or (label.branches and len(label.branches) not in (1, size)):
                 raise ValueError(f"label {label.name}: {len(label.branches)} branches for {label.dim}")
             if label.rules is not None and max((*label.rules.classes, label.rules.rest or 0), default=0) >= size:
                 raise ValueError(f"label {label.name}: a class that {label.dim} does not have")
