@@ -10,6 +10,7 @@ from hepq.compiler.ir.build import Built
 from hepq.compiler.ir.node import Module, Node, topological
 from hepq.compiler.ir.stages import label_nodes
 from hepq.compiler.lower.program import NotStraight, to_program
+from hepq.compiler.schema.derived import variables
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.core.ops.table import ELEMENTWISE, KNOWN, SEGMENT
@@ -49,7 +50,11 @@ def event_schema(built: Built | None, module: Module) -> m.EventSchema:
     """What the runtime needs to turn events into the inputs of ``module``; without ``built``, events are its inputs."""
     inputs = tuple(_value(n["name"], n.type) for n in module.inputs)
     plan = built.plan.dataset if built is not None else None
-    dataset = _dataset(plan, module, built.plan.fixed) if built is not None and plan is not None else None
+    dataset = None
+    if built is not None and plan is not None:
+        # a policy that is written holds for what is derived, too
+        derived = variables(built, module) if "nan" in plan.written else None
+        dataset = _dataset(plan, module, built.plan.fixed, derived)
     columns: list[Any] = [n.type for n in module.inputs]
     if plan is not None and dataset is not None:
         columns += [] if plan.objects else [plan.branches[b.name].type for b in dataset.branches]
@@ -100,7 +105,7 @@ def _branch(b: BranchPlan) -> m.Branch:
     return m.Branch(**_value(b.name, b.type).model_dump(), branch=b.branch, factor=b.factor, default=b.default)
 
 
-def _dataset(plan: DatasetPlan, module: Module, fixed: Sequence[str]) -> m.Dataset:
+def _dataset(plan: DatasetPlan, module: Module, fixed: Sequence[str], derived: m.Derived | None) -> m.Dataset:
     orders = tuple(_order(o) for o in plan.orders)
     used = {n["name"] for n in module.inputs}
     vectors, unmoved = four_vectors(module, fixed)
@@ -113,6 +118,7 @@ def _dataset(plan: DatasetPlan, module: Module, fixed: Sequence[str]) -> m.Datas
         policy=m.Policy.model_validate(plan.policy),
         vectors=vectors,
         unmoved=unmoved,
+        derived=derived,
         label=None if plan.label is None else _label(plan, plan.label, used),
     )
 
@@ -124,7 +130,7 @@ def _made(module: Module) -> tuple[m.Branch, ...]:
 
 def _label(plan: DatasetPlan, label: LabelPlan, used: Collection[str]) -> m.Label:
     """``used``: branches that the model reads, which say which particles there are."""
-    found = m.Label(name=label.name, dim=str(label.dim), branches=label.branches)
+    found = m.Label(name=label.name, dim=str(label.dim), branches=label.branches, by_source=label.by_source)
     if label.branches or label.by_source:
         return found
     classes, values = tuple(c for _, c in label.rules or label.values), tuple(v for v, _ in label.values)

@@ -276,10 +276,15 @@ LABELLED = EACH.replace("dim part <= 2", "dim part <= 2\ndim cls = [light, heavy
 
 
 def test_labels_by_rules_of_objects(tmp_path: Path) -> None:
-    (tmp_path / "m.hepq").write_text(LABELLED.replace("-> real = sum(x, over=part) + 100 * m", """-> real[cls] {
+    (tmp_path / "m.hepq").write_text(
+        LABELLED.replace(
+            "-> real = sum(x, over=part) + 100 * m",
+            """-> real[cls] {
   p = 1 / (1 + exp(2.5 - m))
   return stack(1 - p, p, dim=cls) + 0 * sum(x, over=part)
-}"""))
+}""",
+        )
+    )
     masses = [[], [3.0], [1.0, 2.0], [4.0, 5.0, 2.0]]
     cands = [[], [[9.0]], [[7.0], [2.0]], [[3.0, 7.0, 5.0], [1.5], [8.0]]]
     ak.to_parquet(ak.Array({"Fat_mass": masses, "Fat_cand_pt": cands}), tmp_path / "events.parquet")

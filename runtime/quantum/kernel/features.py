@@ -80,8 +80,6 @@ def _from_files(model: Scorer, features: str, sources: list[Source], limit: int 
                 break
         if left == 0:
             break
-    if not sum(map(len, rows)):
-        raise DataError("HQ0809", "no events", "there is nothing to compute a kernel of")
     report = replace(report, events=sum(s.events for s in sources))
     return KernelEvents(np.concatenate(rows), np.concatenate(truth) if truth else None, report)
 
