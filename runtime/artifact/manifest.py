@@ -357,7 +357,7 @@ class EventSchema(Frozen):
             raise ValueError("a dim is ordered twice")
         if self.dataset and (label := self.dataset.label) is not None:
             size = self.dim(label.dim).size
-            ways = bool(label.branches), label.rules is not None, label.by_source
+            ways = bool(label.branches), label.rules is not None, label.made is not None, label.by_source
             if size is None or sum(ways) != 1 or (label.branches and len(label.branches) not in (1, size)):
                 raise ValueError(f"label {label.name}: {len(label.branches)} branches for {label.dim}")
             if label.rules is not None and max((*label.rules.classes, label.rules.rest or 0), default=0) >= size:
