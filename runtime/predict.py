@@ -70,7 +70,8 @@ def predict(
     names branches to copy along, labels for example. ``step`` is how much is held at once, as a number of events
     or as ``"32 MB"``. ``progress`` is told (events done, of all). ``weight``: a branch that weighs events in the
     metrics. ``target``: ``OUTPUT=BRANCH``, or the branch alone: what an output of one number should be. A kept
-    branch has the widest of its types in the files. Raises DataError; then nothing is left behind.
+    branch has the widest of its types in the files. Files without events give an output without rows.
+    Raises DataError; then nothing is left behind.
     """
     start = time.monotonic()
     sources, own = _sources(model, files, out, tree)
@@ -79,8 +80,6 @@ def predict(
         source.check_present(keep, "what is kept are branches of the files")
         source.check_present([weight] if weight else [], "a weight is a branch of the files")
     total = sum(s.events for s in sources)
-    if total == 0:
-        raise DataError("HQ0809", f"no events in {', '.join(map(str, sources[:3]))}", "there is nothing to score")
     columns = _columns(model, sources, keep)
     judged = Judged.of(model.manifest, sources, weight, target)
     report = Report()
@@ -94,7 +93,7 @@ def predict(
                 scores = model.score_raw(raw, where, chunk.first)
                 kept = {b: plain(chunk.events[b], b, where, chunk.first) for b in keep}
                 writer.write(outputs.columns(model.manifest, scores.outputs) | kept)
-                report += scores.report + judged.add(scores.arrays, chunk, scores.selected)
+                report += scores.report + judged.add(scores.arrays, chunk, raw.stage)
                 done += len(chunk.events)
                 if progress is not None:
                     progress(done, total)

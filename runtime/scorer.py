@@ -26,15 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scores:
-    """``arrays``: flat, see ``outputs.scatter``. ``outputs``: as users get them. ``report``: what was done.
-
-    ``selected`` [rows]: which are not left out by the dataset; None: all.
-    """
+    """``arrays``: flat, see ``outputs.scatter``. ``outputs``: as users get them. ``report``: what was done."""
 
     arrays: dict[str, NDArray[Any]]
     outputs: dict[str, Any]
     report: Report
-    selected: NDArray[np.bool_] | None = None
 
 
 class Scorer:
@@ -59,7 +55,7 @@ class Scorer:
         presented = outputs.present(self.manifest, batch, arrays)
         if raw.stage is None:
             return Scores(arrays, presented, report)
-        return Scores(arrays, outputs.regrouped(presented, raw.stage.rows), report, raw.stage.selected)
+        return Scores(arrays, outputs.regrouped(presented, raw.stage.rows), report)
 
     def raw(self, events: Any, where: str = "the events", first: int = 0) -> Raw:
         """What the model takes of an awkward record array or a mapping of arrays. Raises DataError."""

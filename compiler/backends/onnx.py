@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hepq.compiler.backends.target import Backend, Lowered, Program, Replay, Runner
 from hepq.compiler.hybrid.partition import has_circuits
 from hepq.compiler.passes.base import Weights
+from hepq.compiler.schema.derived import derived_module, entries
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import Diagnostic, HepqError
 from hepq.runtime.artifact import manifest as m
@@ -41,10 +42,14 @@ class Onnx(Backend):
         if has_circuits(module):
             raise HepqError([diag("HQ0760", name=module.name, found="a circuit")])
         optional("onnx", "onnx")
-        from hepq.compiler.lower.onnx import OnnxError, lower
+        from hepq.compiler.lower.onnx import Derived, OnnxError, lower
 
+        derived, policy = None, program.schema.policy.nan
+        if program.schema.dataset is not None and program.schema.dataset.derived is not None and policy != "zero":
+            values = derived_module(program.built, program.source)  # the model does the latter itself
+            derived = Derived(values, entries(values.outputs) if policy == "drop" else {})
         try:
-            return OnnxCode(program, lower(module, weights, program.schema))
+            return OnnxCode(program, lower(module, weights, program.schema, derived))
         except OnnxError as error:
             raise HepqError([diag("HQ0760", name=module.name, found=str(error))]) from error
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hepq.compiler.ir.node import Module, Node
-from hepq.core.ops.table import KNOWN
+from hepq.compiler.ir.node import Module, Node, made_dims
 from hepq.core.types import Dim
 from hepq.lang.declarations.dataset import DatasetPlan
+from hepq.lang.declarations.dataset_labels import LabelPlan
 
 #: outputs besides the model's inputs: of each ``select``; how many entries an object has before its bound cuts; which
-#: entry of ``each`` those of a nested dim belong to
-SELECT, CUT, OWNER = "select ", "cut ", "owner "
+#: entry of ``each`` those of a nested dim belong to; which class an event is of: whether it meets a rule, or its number
+SELECT, CUT, OWNER, LABEL = "select ", "cut ", "owner ", "label "
 
 
 def event_module(plan: DatasetPlan, model: Module) -> Module | None:
@@ -22,20 +22,31 @@ def event_module(plan: DatasetPlan, model: Module) -> Module | None:
     wanted = {n["name"] for n in model.walk() if n.op == "input"}
     outputs: dict[str, Node] = {name: t.handle for name, t in plan.made.items() if name in wanted}
     dims = {d.name for name in outputs for d in outputs[name].type.dims}
+    outputs |= {LABEL + name: node for name, node in label_nodes(plan.label).items()}
     outputs |= {SELECT + name: t.handle for name, t in plan.selects.items()}
     outputs |= {CUT + name: before.handle for name, (dim, before) in plan.cuts.items() if dim.name in dims}
     outputs |= {OWNER + name: t.handle for name, t in plan.owners.items() if name in dims}
     return Module(plan.name, _read(plan, outputs), outputs)
 
 
+def label_nodes(label: LabelPlan | None) -> dict[str, Node]:
+    """What decides the class, where it is computed: ``number``, or each rule by its place."""
+    if label is None:
+        return {}
+    if label.number is not None:
+        return {"number": label.number.handle}
+    return {str(i): tensor.handle for i, (tensor, _) in enumerate(label.rules)}
+
+
 def _read(plan: DatasetPlan, outputs: Mapping[str, Node]) -> tuple[Node, ...]:
-    """What the outputs use; and a value of each dim that is only counted, or numbered."""
-    nodes = list(Module("", (), outputs).walk())
+    """What the outputs use; and a value of each dim of the file that is only counted, or numbered."""
+    module = Module("", (), outputs)
+    nodes = tuple(module.walk())
     read = {n["name"]: n for n in nodes if n.op == "input"}
-    counted = [n["dim"] for n in nodes if n.op in KNOWN and "dim" in n.attrs]
-    counted += [n.type.into for n in nodes if n.type.into is not None]
-    for dim in counted:
-        if dim.ragged and not any(_led_by(n, dim) for n in read.values()):
+    made = made_dims(module)
+    named = [v for n in nodes for v in (*n.type.dims, n.type.into, *n.attrs.values()) if isinstance(v, Dim)]
+    for dim in dict.fromkeys(d.base for d in named if d.ragged and d.name not in made):
+        if not any(_led_by(n, dim) for n in read.values()):
             of = [n for n, t in plan.tensors.items() if _led_by(t.handle, dim) and not plan.branches[n].owner]
             read |= {n: plan.tensors[n].handle for n in of[:1]}
     return tuple(read.values())

@@ -8,7 +8,9 @@ from typing import Any
 
 from hepq.compiler.ir.build import Built
 from hepq.compiler.ir.node import Module, Node, topological
+from hepq.compiler.ir.stages import label_nodes
 from hepq.compiler.lower.program import NotStraight, to_program
+from hepq.compiler.schema.derived import variables
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.core.ops.table import ELEMENTWISE, KNOWN, SEGMENT
@@ -48,7 +50,11 @@ def event_schema(built: Built | None, module: Module) -> m.EventSchema:
     """What the runtime needs to turn events into the inputs of ``module``; without ``built``, events are its inputs."""
     inputs = tuple(_value(n["name"], n.type) for n in module.inputs)
     plan = built.plan.dataset if built is not None else None
-    dataset = _dataset(plan, module, built.plan.fixed) if built is not None and plan is not None else None
+    dataset = None
+    if built is not None and plan is not None:
+        # a policy that is written holds for what is derived, too
+        derived = variables(built, module) if "nan" in plan.written else None
+        dataset = _dataset(plan, module, built.plan.fixed, derived)
     columns: list[Any] = [n.type for n in module.inputs]
     if plan is not None and dataset is not None:
         columns += [] if plan.objects else [plan.branches[b.name].type for b in dataset.branches]
@@ -99,7 +105,7 @@ def _branch(b: BranchPlan) -> m.Branch:
     return m.Branch(**_value(b.name, b.type).model_dump(), branch=b.branch, factor=b.factor, default=b.default)
 
 
-def _dataset(plan: DatasetPlan, module: Module, fixed: Sequence[str]) -> m.Dataset:
+def _dataset(plan: DatasetPlan, module: Module, fixed: Sequence[str], derived: m.Derived | None) -> m.Dataset:
     orders = tuple(_order(o) for o in plan.orders)
     used = {n["name"] for n in module.inputs}
     vectors, unmoved = four_vectors(module, fixed)
@@ -112,6 +118,7 @@ def _dataset(plan: DatasetPlan, module: Module, fixed: Sequence[str]) -> m.Datas
         policy=m.Policy.model_validate(plan.policy),
         vectors=vectors,
         unmoved=unmoved,
+        derived=derived,
         label=None if plan.label is None else _label(plan, plan.label, used),
     )
 
@@ -123,12 +130,14 @@ def _made(module: Module) -> tuple[m.Branch, ...]:
 
 def _label(plan: DatasetPlan, label: LabelPlan, used: Collection[str]) -> m.Label:
     """``used``: branches that the model reads, which say which particles there are."""
-    found = m.Label(name=label.name, dim=str(label.dim), branches=label.branches)
+    found = m.Label(name=label.name, dim=str(label.dim), branches=label.branches, by_source=label.by_source)
     if label.branches or label.by_source:
         return found
-    nodes = {str(i): tensor.handle for i, (tensor, _) in enumerate(label.rules)}
-    if label.number is not None:
-        nodes = {"number": label.number.handle}
+    classes, values = tuple(c for _, c in label.rules or label.values), tuple(v for v, _ in label.values)
+    if plan.objects:
+        made = m.Made(by_number=label.number is not None, classes=classes, rest=label.rest, values=values)
+        return found.model_copy(update={"made": made})
+    nodes = label_nodes(label)
     inputs = _inputs(plan, nodes.values())
     try:
         program = to_program(Module(label.name, inputs, nodes))
@@ -147,9 +156,9 @@ def _label(plan: DatasetPlan, label: LabelPlan, used: Collection[str]) -> m.Labe
             policy=m.Policy.model_validate({**plan.policy, "empty": "score"}),
         ),
         program=program,
-        classes=tuple(c for _, c in label.rules or label.values),
+        classes=classes,
         rest=label.rest,
-        values=tuple(v for v, _ in label.values),
+        values=values,
     )  # fmt: skip
     return found.model_copy(update={"rules": rules})
 

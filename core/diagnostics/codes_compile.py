@@ -239,8 +239,8 @@ COMPILE = {
     ),
     "HQ0773": Entry(
         "the graph begins at the inputs that `{name}` makes of an event",
-        "Objects, selections and what is computed of them are a program of their own, in double precision, which is not "
-        "in an ONNX file; the graph takes {inputs}.",
+        "Objects, selections and what is computed of them are a program of their own, in double precision, which is "
+        "not in an ONNX file; the graph takes {inputs}.",
         "compute them where the graph is used, as the dataset says; or load an artifact: `--target cpu`",
         severity="warning",
     ),

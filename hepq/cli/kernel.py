@@ -111,6 +111,8 @@ def kernel(
         raise typer.BadParameter("--workers are of this machine, --dask of a cluster: leave one out")
     if not is_local(backend) and (dask is not None or (workers or 1) > 1):
         raise typer.BadParameter(f"jobs on {backend} are sent by one process: leave out --workers and --dask")
+    import numpy as np
+
     from hepq.api import load
     from hepq.draw.progress import watched
     from hepq.runtime.engine.threads import limited
@@ -135,14 +137,15 @@ def kernel(
         nullcontext() if store is None else _interruptible(store),
         watched(err(), quiet) as progress,
     ):
-        matrix = gram(
+        empty = np.empty((len(rows.x), len((columns or rows).x)))
+        matrix = empty if not empty.size else gram(
             function, rows.x, None if columns is None else columns.x, store=store, executor=used, tile=tile,
             progress=progress,
         )  # fmt: skip
-    made = matrix if psd is None else matrices.repaired(matrix, psd.value)
+    made = matrix if psd is None or not matrix.size else matrices.repaired(matrix, psd.value)
     origin = {"artifact": str(artifact), "files": list(files), "against": list(against), "tile": tile}
     export.save(out_path, made, function, rows, columns, {**origin, "psd": psd.value if psd else None})
-    if picture is not None:
+    if picture is not None and made.size:
         from hepq.draw.kernel import draw
 
         draw(made, rows.labels, (rows if columns is None else columns).labels, model.manifest, picture)
@@ -166,9 +169,8 @@ def _side(model: Model, files: list[str], events: int | None, tree: str | None) 
     found = model.kernel_events(given, events, tree=tree)
     x, labels = found.x, found.labels
     usable = np.isfinite(x).all(axis=tuple(range(1, x.ndim)))
-    if not usable.any():
-        why = f"none of {len(x):,} has features" if len(x) else "there is nothing to compute a kernel of"
-        raise DataError("HQ0809", f"no events in {', '.join(files)}", why)
+    if len(x) and not usable.any():
+        raise DataError("HQ0809", f"no events in {', '.join(files)}", f"none of {len(x):,} has features")
     report = replace(found.report, parts={"in the matrix": int(usable.sum()), "left out": int((~usable).sum())})
     return Side(x[usable], np.flatnonzero(usable), None if labels is None else labels[usable]), report
 
@@ -221,6 +223,9 @@ def _summary(
 
     console = out()
     n, m = made.shape
+    if not made.size:
+        console.print(f"[bold]{path}[/]: {n:,} × {m:,} values: there are no events, and no picture is drawn")
+        return
     console.print(f"[bold]{path}[/]: {n:,} × {m:,} values between {made.min():.4g} and {made.max():.4g}")
     if columns is not None:
         return

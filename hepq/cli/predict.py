@@ -80,6 +80,8 @@ def _summary(summary: Summary) -> None:
         f"[bold]{summary.out}[/]: {done.events:,} events of {files} in {summary.seconds:.1f} s "
         f"({summary.rate:,.0f} a second); columns {', '.join(summary.columns)}"
     )
+    if not done.events:
+        console.print("  no events: the output has columns and no rows")
     if summary.left_out:
         console.print(
             f"  left out, as an earlier run wrote it: {', '.join(summary.left_out)}", markup=False, soft_wrap=True

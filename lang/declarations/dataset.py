@@ -30,7 +30,7 @@ from hepq.lang.elaborate.branches import BranchPlan, written_unit
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.calls import bind
 from hepq.lang.elaborate.context import Context, Frame, Reported
-from hepq.lang.elaborate.event import Data
+from hepq.lang.elaborate.event import Data, Fact
 from hepq.lang.elaborate.names import lookup_dim, static_int
 from hepq.lang.elaborate.objects import NO_BOUND, Stored
 from hepq.lang.elaborate.phrasing import extent
@@ -43,6 +43,8 @@ from hepq.lang.syntax import ast
 from hepq.lang.syntax.build import Build, Children, attributed, node, plain, present
 from hepq.lang.syntax.declaration import Declaration, register
 
+#: beyond which a number is infinite in compiled code
+_LARGEST = 3.4028234663852886e38
 POLICIES: dict[str, tuple[str, ...]] = {
     "nan": ("error", "drop", "zero"),
     "overflow": ("truncate", "error"),
@@ -69,6 +71,8 @@ class DatasetPlan:
     tensors: dict[str, Tensor] = field(default_factory=dict)
     orders: list[OrderPlan] = field(default_factory=list)
     policy: dict[str, str] = field(default_factory=lambda: {k: v[0] for k, v in POLICIES.items()})
+    written: set[str] = field(default_factory=set)  #: policies that the program writes
+    zero: bool = False  #: `policy nan = zero` is one of them, wherever it stands
     label: LabelPlan | None = None
     #: what leaves events out: for which it is false
     selects: dict[str, Tensor] = field(default_factory=dict)
@@ -84,6 +88,7 @@ class DatasetPlan:
     owners: dict[str, Tensor] = field(default_factory=dict)
     #: of each dim that is lists in lists in files, the dim in whose entries they are
     lists: dict[str, str] = field(default_factory=dict)
+    unguarded: dict[str, Tensor] = field(default_factory=dict)  #: derived values before `policy nan = zero`
     inputs: dict[str, Tensor] = field(default_factory=dict)
     names: dict[str, Value] = field(default_factory=dict)  #: all that it binds
     spans: dict[str, Span] = field(default_factory=dict)  #: where each input stands
@@ -108,9 +113,10 @@ def feeds(dataset: ast.DatasetDecl, model: ast.FnDecl) -> bool:
 
 def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> DatasetPlan:
     """Check a dataset and emit its branches as inputs, its derived variables as operations."""
-    plan = DatasetPlan(decl.name, objects=_has_objects(ctx, decl, module))
+    plan = DatasetPlan(decl.name, objects=_has_objects(ctx, decl, module), zero=any(map(_is_zero, decl.items)))
     ctx.frames.append(Frame(module, dataset=decl.name))
     ctx.data = Data(lambda ctx, d, home: _collection(ctx, plan, d, home))
+    ctx.data.facts |= _never_empty(ctx, decl, plan, module)
     try:
         for item in decl.items:
             try:
@@ -142,6 +148,20 @@ def _has_objects(ctx: Context, decl: ast.DatasetDecl, module: str) -> bool:
     return named or any(isinstance(item, words) for item in decl.items)
 
 
+def _never_empty(ctx: Context, decl: ast.DatasetDecl, plan: DatasetPlan, module: str) -> set[Fact]:
+    """Of a dataset of branches over one ragged dim: it has entries, as events without any are not scored."""
+    policies = [i.value for i in decl.items if isinstance(i, ast.PolicyItem) and i.name == "empty"]
+    scored = any(isinstance(v, ast.Name) and v.id == "score" for v in policies)
+    written = [d for i in decl.items if isinstance(i, ast.BranchItem) for d in i.type.dims if isinstance(d, ast.Name)]
+    scope = ctx.program.modules[module].scope
+    ragged = {d.id for d in written if d.id in scope and _is_ragged(scope[d.id].decl)}
+    return {Fact(d, d) for d in ragged} if len(ragged) == 1 and not scored and not plan.objects else set()
+
+
+def _is_ragged(decl: ast.Decl) -> bool:
+    return isinstance(decl, ast.DimDecl) and decl.op == "<="
+
+
 def _collection(ctx: Context, plan: DatasetPlan, decl: ast.CollectionDecl | ast.RecordDecl, module: str) -> Objects:
     return stored(ctx, decl, module, lambda ctx, branch, span: _read(ctx, plan, branch, span))
 
@@ -161,6 +181,11 @@ def _read(ctx: Context, plan: DatasetPlan, branch: BranchPlan, span: Span) -> Te
         plan.branches[branch.name] = branch
         plan.tensors[branch.name] = ctx.emit("input", (), branch.type, span, name=branch.name)
     return plan.tensors[branch.name]
+
+
+def _is_zero(item: ast.DatasetEntry) -> bool:
+    policy = isinstance(item, ast.PolicyItem) and item.name == "nan"
+    return policy and isinstance(item.value, ast.Name) and item.value.id == "zero"
 
 
 def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
@@ -185,8 +210,12 @@ def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
             tensor = presence.required(ctx, ctx.tensor(value, item.value.span), item.value.span, f"input `{item.name}`")
             if item.name in plan.inputs:
                 ctx.error("HQ0613", item.span, name=item.name)
-            plan.inputs[item.name] = _handed(ctx, plan, item, tensor) if plan.objects else tensor
-            ctx.frame.locals[item.name] = tensor
+            if plan.objects:
+                plan.inputs[item.name] = _handed(ctx, plan, item, tensor)
+                ctx.frame.locals[item.name] = tensor
+            else:
+                guarded = _guarded(ctx, plan, item.name, tensor, item.span)
+                plan.inputs[item.name] = ctx.frame.locals[item.name] = guarded
             plan.spans[item.name] = item.span
         case ast.ObjectItem():
             ctx.frame.locals[item.name] = _object(ctx, plan, item)
@@ -194,10 +223,30 @@ def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
             plan.selects[item.name] = ctx.frame.locals[item.name] = _select(ctx, plan, item)
         case ast.EachItem():
             plan.each = _each(ctx, plan, item)
+            selection.data(ctx).each = plan.each.key
         case ast.LabelItem():
             plan.label = elaborate_label(ctx, item)
         case ast.Bind():
             bind(ctx, item)
+            for name in item.targets:
+                value = ctx.frame.locals[name]
+                if isinstance(value, Tensor):
+                    ctx.frame.locals[name] = _guarded(ctx, plan, name, value, item.span)
+
+
+def _guarded(ctx: Context, plan: DatasetPlan, name: str, x: Tensor, span: Span) -> Tensor:
+    """0 where a derived value is NaN or infinite, under `policy nan = zero`."""
+    if not plan.zero or x.type.elem != "real":
+        return x
+    plan.unguarded[name] = x
+    flag = Type("bool", x.type.dims)
+    size = ctx.emit("abs", (x,), x.type, span)
+    finite = ctx.emit("le", (size, _scalar(ctx, _LARGEST, x, span)), flag, span)
+    return ctx.emit("where", (finite, x, _scalar(ctx, 0.0, x, span)), x.type, span)
+
+
+def _scalar(ctx: Context, value: float, like: Tensor, span: Span) -> Tensor:
+    return ctx.emit("const", (), like.type.with_dims(()), span, value=value)
 
 
 def _branches(ctx: Context, plan: DatasetPlan, item: ast.BranchItem) -> None:
@@ -236,7 +285,7 @@ def _free(ctx: Context, item: ast.ObjectItem) -> None:
     if isinstance(decl, ast.DimDecl):
         dim = lookup_dim(ctx, ast.Name(item.name, span=item.span))
         bound = None if item.bound is None else _most(ctx, item.bound)
-        if isinstance(dim, Dim) and not dim.open and dim.bound != bound:
+        if isinstance(dim, Dim) and not dim.open and (dim.size is not None or dim.bound != bound):
             help = f"write `object {item.name} <= {dim.bound} = …`, or give one of them another name"
             ctx.error("HQ0203", item.span, Label(name_span(decl.span, item.name), "declared here"), dim=dim,
                       left="of any number" if bound is None else f"up to {bound}", right=extent(dim),
@@ -379,7 +428,7 @@ def _bounded(plan: DatasetPlan, dim: Dim) -> str:
 def _owner(ctx: Context, plan: DatasetPlan, dim: Dim, item: ast.InputItem) -> Tensor:
     each = plan.each
     assert each is not None
-    for made in ctx.frame.locals.values():
+    for made in (*ctx.frame.locals.values(), *selection.data(ctx).objects.values()):
         if isinstance(made, Objects) and made.dim is not None and made.dim.key == dim.key:
             owner = made.owner(ctx, item.span)
             while owner is not None and owner.index.type.into is not None:
@@ -424,6 +473,7 @@ def _policy(ctx: Context, plan: DatasetPlan, item: ast.PolicyItem) -> None:
     if value not in allowed:
         ctx.error("HQ0608", item.value.span, name=item.name, value=value, known=", ".join(allowed))
     plan.policy[item.name] = value
+    plan.written.add(item.name)
 
 
 def _check(ctx: Context, decl: ast.DatasetDecl, module: str) -> None:

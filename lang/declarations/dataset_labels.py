@@ -12,6 +12,7 @@ from lark.tree import Meta
 from hepq.core.diagnostics.catalogue import near
 from hepq.core.source import Span
 from hepq.core.types import Dim
+from hepq.lang.elaborate import presence
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.names import lookup_dim
@@ -126,11 +127,12 @@ def _each(ctx: Context, dim: Dim, entries: tuple[ast.LabelEntry, ...]) -> Iterat
 
 
 def _of_an_event(ctx: Context, e: ast.Expr, wanted: str) -> Tensor:
-    """One truth value or pure number for each event."""
-    tensor = ctx.tensor(ctx.value(e), e.span)
+    """One truth value or pure number for each event, or for each entry that the model is applied to."""
+    tensor = presence.required(ctx, ctx.tensor(ctx.value(e), e.span), e.span, "a label")
     elems = ("bool",) if wanted == "truth value" else ("int", "real", "bool")
     t = tensor.type
-    if t.dims or t.elem not in elems or not t.unit.dimensionless:
+    each = () if ctx.data is None or ctx.data.each is None else (ctx.data.each,)
+    if any(d.key not in each for d in t.dims) or t.elem not in elems or not t.unit.dimensionless:
         help = None if t.dims else "compare it: `flav == 5`" if wanted == "truth value" else "divide it by its unit"
         ctx.error("HQ0635", e.span, wanted=f"one {wanted} for each event", found=f"`{t}`", help=help)
     return tensor

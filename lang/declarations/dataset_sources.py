@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from hepq.lang.elaborate.context import Context
 from hepq.lang.syntax import ast
 
+Format = Literal["root", "parquet", "csv", "npz"]
 #: what a source may be -> its settings
-FORMATS: dict[str, tuple[str, ...]] = {
+FORMATS: dict[Format, tuple[str, ...]] = {
     "root": ("tree", "friend"), "parquet": ("friend",), "csv": ("columns", "friend"), "npz": ("friend",),
 }  # fmt: skip
 
@@ -22,7 +24,7 @@ class SourcePlan:
     """
 
     name: str
-    format: str
+    format: Format
     files: tuple[str, ...]
     tree: str | None = None
     columns: tuple[str, ...] = ()
@@ -34,10 +36,10 @@ def elaborate_source(ctx: Context, item: ast.SourceItem) -> SourcePlan:
 
 
 def _source(ctx: Context, name: str, value: ast.Expr, *, is_friend: bool) -> SourcePlan:
-    is_call = isinstance(value, ast.Call) and isinstance(value.fn, ast.Name) and value.fn.id in FORMATS
-    if not isinstance(value, ast.Call) or not isinstance(value.fn, ast.Name) or not is_call:
+    called = value.fn.id if isinstance(value, ast.Call) and isinstance(value.fn, ast.Name) else ""
+    format = next((f for f in FORMATS if f == called), None)
+    if not isinstance(value, ast.Call) or format is None:
         ctx.error("HQ0604", value.span, found=f"`{value.span.text[:60]}`")
-    format = value.fn.id
     files = [a.value.value for a in value.args if a.name is None and isinstance(a.value, ast.String)]
     given = {a.name: a.value for a in value.args if a.name is not None}
     same = is_friend and format == "root" and not files and "tree" in given

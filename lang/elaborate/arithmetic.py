@@ -201,7 +201,7 @@ def power(ctx: Context, base: Value, exponent: Value, span: Span, bspan: Span, e
 
 def where(ctx: Context, cond: Tensor, a: Value, b: Value, span: Span, cspan: Span, aspan: Span, bspan: Span) -> Tensor:
     cond = _need_bool(ctx, cond, cspan)
-    x, y = ctx.tensor(a, aspan), ctx.tensor(b, bspan)
+    x, y = presence.alternatives(ctx, ctx.tensor(a, aspan), ctx.tensor(b, bspan), aspan, bspan)
     nothing = any(isinstance(v, Quantity) and v.value == 0 for v in (a, b))
     if (LORENTZ in x.type.dims) != (LORENTZ in y.type.dims) and not nothing:
         ctx.error("HQ0305", span, op="if … else a number", left=x.type, right=y.type)

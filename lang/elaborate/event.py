@@ -75,6 +75,8 @@ class Data:
     #: names of dims given so far: of collections and objects; and of branches
     names: set[str] = field(default_factory=set)
     branches: set[str] = field(default_factory=set)
+    #: the dim whose entries the model is applied to
+    each: tuple[str, int] | None = None
     #: what the next dim that is made is called
     naming: str = ""
 

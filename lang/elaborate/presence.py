@@ -83,9 +83,19 @@ def guarded(ctx: Context, x: Tensor, span: Span, known: Collection[Fact]) -> Ten
     return given(_one(ctx, x, span, known, every=False), known) if known else x
 
 
-def _one(ctx: Context, x: Tensor, span: Span, known: Collection[Fact], *, every: bool) -> Tensor:
+def alternatives(ctx: Context, x: Tensor, y: Tensor, xspan: Span, yspan: Span) -> tuple[Tensor, Tensor]:
+    """Two values, one of which is taken: without dims of at most one entry that the other lacks."""
+    if ctx.data is None:
+        return x, y
+    one = _one(ctx, x, xspan, (), every=True, beside=y.type)
+    return one, _one(ctx, y, yspan, (), every=True, beside=x.type)
+
+
+def _one(
+    ctx: Context, x: Tensor, span: Span, known: Collection[Fact], *, every: bool, beside: Type | None = None
+) -> Tensor:
     assert ctx.data is not None
-    for dim in x.type.dims:
+    for dim in x.type.dims if beside is None else [d for d in x.type.dims if beside.dim(d) is None]:
         fact = ctx.data.single.get(dim.key)
         if fact is None or not (every or fact.follows(known)):
             continue

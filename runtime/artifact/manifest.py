@@ -137,27 +137,36 @@ class Policy(Frozen):
     empty: Literal["nan", "error", "score"] = "nan"
 
 
+class Made(Frozen):
+    """A class that the event stage decides: as ``Rules`` has it, but for the program."""
+
+    by_number: bool = False
+    classes: tuple[Annotated[int, Field(ge=0, le=MOST_ENTRIES)], ...] = ()
+    rest: int | None = Field(default=None, ge=0, le=MOST_ENTRIES)
+    values: tuple[int, ...] = ()
+
+
 class Label(Frozen):
-    """The truth: one branch per entry of ``dim``, or one that numbers the entry from 0; else ``rules``; else the source
-    of the dataset that an event comes from.
+    """The truth: one branch per entry of ``dim``, or one that numbers the entry from 0; or ``rules``; or what the event
+    stage has ``made``; or ``by_source``, the source of the dataset that an event comes from.
     """
 
     name: str
     dim: str
     branches: tuple[str, ...] = ()
     rules: Rules | None = None
-
-    @property
-    def by_source(self) -> bool:
-        return not self.branches and self.rules is None
+    made: Made | None = None
+    by_source: bool = False
 
     def read(self, held: Collection[str] = ()) -> list[str]:
-        """Branches to read for it from files that hold ``held``."""
+        """Branches to read for it from files that hold ``held``; what a stage computes it of is read for that."""
         return list(self.branches) if self.rules is None else self.rules.branches(held)
 
     @property
     def by(self) -> tuple[str, ...]:
         """Names of what decides."""
+        if self.made is not None:
+            return (f"the dataset's {self.name}",)
         if self.rules is None:
             return self.branches or ("source",)
         named = {c.name: c.branch for c in self.rules.columns}
@@ -178,11 +187,46 @@ class Files(Frozen):
     friend: Files | None = None
 
 
+class Derived(BaseModel):
+    """A dataset's variables and inputs as a program over the model's inputs.
+
+    ``roles``: of each output of ``program``, in the order of the dataset, what it is. ``entries``: the ragged dim of
+    each that is made of every entry of it alone. ``unchecked``: variables that such a program cannot compute.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    roles: dict[str, Literal["variable", "input"]]
+    program: Program
+    entries: dict[str, str] = {}
+    unchecked: tuple[str, ...] = ()
+
+    def axis(self, name: str) -> tuple[int, str] | None:
+        """Where a value has the ragged dim of whose entries it is, and that dim."""
+        dims = [dim for dim, _ in self.program.steps[self.program.outputs[name]].dims]
+        return (dims.index(self.entries[name]), self.entries[name]) if name in self.entries else None
+
+    def fault(self, inputs: Collection[str]) -> str:
+        """Why it is not one over ``inputs``; empty if it is."""
+        program = self.program
+        odd = [n for n in program.inputs if n not in inputs]
+        odd += [str(s.attrs.get("name")) for s in program.steps if s.op == "input"
+                and s.attrs.get("name") not in program.inputs]  # fmt: skip
+        if odd:
+            return f"no input {odd[0]}"
+        if program.quantum or {*self.roles} != {*program.outputs} or not {*self.entries} <= {*self.roles}:
+            return "it does not say what its values are"
+        dims = {name: program.steps[program.outputs[name]].dims for name in self.entries}
+        wrong = [name for name, dim in self.entries.items() if [d for d, size in dims[name] if size is None] != [dim]]
+        return f"{wrong[0]} is not of entries of {self.entries[wrong[0]]}" if wrong else ""
+
+
 class Dataset(Frozen):
     """How a tree's branches become inputs. Branches that no input bears the name of serve ``order``.
 
     ``vectors``: the four-vectors made of branches. ``unmoved``: why a Lorentz transformation of the branches would not
-    be one of all four-vectors; empty if it would.
+    be one of all four-vectors; empty if it would. ``derived``: what ``policy.nan`` holds for beside the branches, if
+    the program writes it.
     """
 
     name: str
@@ -193,6 +237,7 @@ class Dataset(Frozen):
     label: Label | None = None
     vectors: tuple[FourVector, ...] = ()
     unmoved: str = ""
+    derived: Derived | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -306,11 +351,14 @@ class EventSchema(Frozen):
                 raise ValueError("a four-vector of branches of several shapes")
             for key in vector.components:
                 check(key, columns)
+        if self.dataset and self.dataset.derived and (why := self.dataset.derived.fault({v.name for v in self.inputs})):
+            raise ValueError(f"derived values: {why}")
         if self.dataset and len({o.dim for o in self.dataset.order}) != len(self.dataset.order):
             raise ValueError("a dim is ordered twice")
         if self.dataset and (label := self.dataset.label) is not None:
             size = self.dim(label.dim).size
-            if size is None or (label.branches and (len(label.branches) not in (1, size) or label.rules is not None)):
+            ways = bool(label.branches), label.rules is not None, label.made is not None, label.by_source
+            if size is None or sum(ways) != 1 or (label.branches and len(label.branches) not in (1, size)):
                 raise ValueError(f"label {label.name}: {len(label.branches)} branches for {label.dim}")
             if label.rules is not None and max((*label.rules.classes, label.rules.rest or 0), default=0) >= size:
                 raise ValueError(f"label {label.name}: a class that {label.dim} does not have")

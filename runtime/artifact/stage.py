@@ -52,8 +52,9 @@ class EventStage(_Frozen):
 
     ``lists``: of each dim of lists in lists, the dim in each of whose entries it is a list. ``selects``: names of
     conditions, in order, each an output ``select NAME``. ``cuts``: dims that a bound cut; output ``cut DIM`` says how
-    many entries there were. ``each``: the dim whose entries the model is applied to; "": the event. ``owned``: dims of the inputs
-    that are lists in its entries, each with an output ``owner DIM``.
+    many entries there were. ``each``: the dim whose entries the model is applied to; "": the event. ``owned``: dims of
+    the inputs that are lists in its entries, each with an output ``owner DIM``. ``labels``: what decides an event's
+    class, each an output ``label NAME``, of the entries of a dim or ("") of the event.
     """
 
     branches: tuple[StageBranch, ...]
@@ -63,6 +64,7 @@ class EventStage(_Frozen):
     cuts: tuple[str, ...] = ()
     each: str = ""
     owned: tuple[str, ...] = ()
+    labels: dict[str, str] = Field(default={})
     #: members of the artifact
     library: str = "code/events.so"
     description: str = "code/events.json"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from hepq.core.errors import DataError
-from hepq.runtime.artifact.manifest import Branch, Dim, EventSchema
+from hepq.runtime.artifact.manifest import Branch, Derived, Dim, EventSchema
 from hepq.runtime.events.columns import Raw
 from hepq.runtime.events.ordering import evaluate
 from hepq.runtime.events.report import Default, Entries, NotANumber, Report
@@ -76,22 +76,17 @@ def prepare(schema: EventSchema, raw: Raw, where: str = "the events", first: int
     values = {name: _scaled(column, raw.contents[name], where) for name, column in columns.items()}
     owners = {d.name: np.repeat(np.arange(raw.events), raw.counts[d.name]) for d in schema.ragged}
     keep, unscored, found = _treat_nan(schema, raw, values, owners, where, first)
-    rows, offsets, entries, over = {}, {}, {}, np.zeros(raw.events, np.bool_)
-    nothing = np.full(raw.events, bool(schema.ragged))
+    held = _Held(schema, raw, values, owners, keep)
+    if schema.dataset is not None and schema.dataset.derived is not None:
+        found += _treat_derived(schema, schema.dataset.derived, held, unscored, where, first)
+    made = held.arranged()
+    entries, over, nothing = {}, np.zeros(raw.events, np.bool_), _without_entries(schema, raw, made)
     for dim in schema.ragged:
-        kept, counts = _survivors(raw, dim, keep.get(dim.name), owners[dim.name])
-        kept = _sorted(schema, dim, values, columns, owners[dim.name], kept)
-        long = _check_bound(schema, dim, counts, where, first)
+        long = _check_bound(schema, dim, made.counts[dim.name], where, first)
         over |= long
-        left = int(counts.sum())
-        kept, counts = _cut(dim, kept, counts)
-        read = int(raw.counts[dim.name].sum())
-        entries[dim.name] = Entries(read, read - left, left - int(counts.sum()), int(long.sum()))
-        nothing &= counts == 0
-        rows[dim.name] = Rows(raw.counts[dim.name], kept)
-        offsets[dim.name] = aligned(raw.events + 1, np.int64)
-        offsets[dim.name][0] = 0
-        np.cumsum(counts, out=offsets[dim.name][1:])
+        read, kept = int(raw.counts[dim.name].sum()), int(made.counts[dim.name].sum())
+        cut = kept - int(made.offsets[dim.name][-1])
+        entries[dim.name] = Entries(read, read - kept, cut, int(long.sum()))
     staged = raw.stage
     if staged is not None:
         nothing &= staged.selected
@@ -99,7 +94,6 @@ def prepare(schema: EventSchema, raw: Raw, where: str = "the events", first: int
     _check_empty(schema, nothing, where, first)
     if schema.policy.empty == "nan":
         unscored |= nothing
-    contents = {v.name: _taken(schema, columns[v.name], values[v.name], rows) for v in schema.inputs}
     counted = (over, unscored, nothing)
     truncated, blank, empty = (int(mask.sum()) for mask in counted)
     truncated += sum(n.over for n in staged.cuts.values()) if staged is not None else 0
@@ -111,7 +105,80 @@ def prepare(schema: EventSchema, raw: Raw, where: str = "the events", first: int
         left = staged.read - sum(staged.left_out.values())
         report = replace(report, events=staged.read, selected=left, left_out=staged.left_out, each=staged.each)
         unscored |= ~staged.selected
-    return Batch(raw.events, offsets, contents, rows, unscored, report)
+    return Batch(raw.events, made.offsets, made.contents, made.rows, unscored, report)
+
+
+@dataclass(frozen=True)
+class _Arranged:
+    """What is kept, sorted and cut. ``counts``: before cutting."""
+
+    rows: dict[str, Rows]
+    offsets: dict[str, NDArray[np.int64]]
+    contents: dict[str, NDArray[np.float32]]
+    counts: dict[str, NDArray[np.int64]]
+
+
+@dataclass
+class _Held:
+    """``values`` by branch and, by ragged dim, the ``owners`` of its raw rows, and which of them to ``keep``."""
+
+    schema: EventSchema
+    raw: Raw
+    values: dict[str, NDArray[np.float32]]
+    owners: dict[str, NDArray[np.int64]]
+    keep: dict[str, NDArray[np.bool_]]
+    _made: _Arranged | None = None
+
+    def drop(self, dim: str, rows: NDArray[np.int64]) -> None:
+        self.keep.setdefault(dim, np.ones(len(self.owners[dim]), np.bool_))[rows] = False
+        self._made = None
+
+    def arranged(self) -> _Arranged:
+        if self._made is None:
+            self._made = self._arrange()
+        return self._made
+
+    def _arrange(self) -> _Arranged:
+        schema, columns = self.schema, {c.name: c for c in self.schema.columns}
+        rows, offsets, left = {}, {}, {}
+        for dim in schema.ragged:
+            owner = self.owners[dim.name]
+            kept, counts = _survivors(self.raw, dim, self.keep.get(dim.name), owner)
+            kept = _sorted(schema, dim, self.values, columns, owner, kept)
+            left[dim.name] = counts
+            kept, counts = _cut(dim, kept, counts)
+            rows[dim.name] = Rows(self.raw.counts[dim.name], kept)
+            offsets[dim.name] = aligned(self.raw.events + 1, np.int64)
+            offsets[dim.name][0] = 0
+            np.cumsum(counts, out=offsets[dim.name][1:])
+        contents = {v.name: _taken(schema, columns[v.name], self.values[v.name], rows) for v in schema.inputs}
+        return _Arranged(rows, offsets, contents, left)
+
+
+def _without_entries(schema: EventSchema, raw: Raw, made: _Arranged) -> NDArray[np.bool_]:
+    """[events]: which have nothing in any ragged dim."""
+    nothing = np.full(raw.events, bool(schema.ragged))
+    for dim in schema.ragged:
+        nothing &= np.diff(made.offsets[dim.name]) == 0
+    return nothing
+
+
+def _treat_derived(
+    schema: EventSchema, derived: Derived, held: _Held, unscored: NDArray[np.bool_], where: str, first: int
+) -> tuple[NotANumber, ...]:
+    """As ``_treat_nan``, of what is derived of the branches; adds to ``unscored`` and to what ``held`` drops."""
+    from hepq.runtime.events.derived_policy import Arranged, applied
+
+    starts = {name: np.cumsum(counts) - counts for name, counts in held.raw.counts.items()}
+
+    def arranged() -> Arranged:
+        made = held.arranged()
+        return Arranged(made.offsets, made.contents, {dim: r.kept for dim, r in made.rows.items()}, starts)
+
+    out = unscored.copy()
+    if schema.policy.empty == "nan":
+        out |= _without_entries(schema, held.raw, held.arranged())
+    return applied(schema, derived, arranged, held.drop, unscored, np.flatnonzero(~out), where, first)
 
 
 def one_event(schema: EventSchema, inputs: Mapping[str, NDArray[Any]]) -> Batch:

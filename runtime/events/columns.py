@@ -32,25 +32,22 @@ class Raw:
     lacking: Mapping[str, int] = field(default_factory=dict)  #: branch that holds its default -> in how many events
     stage: Staged | None = None
 
-    def by_row(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Values of the events that were read, for each row that they became."""
-        rows = None if self.stage is None else self.stage.rows
-        return values if rows is None else np.repeat(values, rows)
-
 
 @dataclass(frozen=True)
 class Staged:
     """What a dataset with objects made of the events that were read.
 
     ``read``: how many. ``selected`` [rows]: which are not left out. ``left_out``: by each ``select``, of those that
-    none before it left out. ``cuts``: of objects with a bound, their entries before and cut. ``rows`` [events]: how
-    many rows each event became, where the model is applied to each entry of a dim, ``each``; else None.
+    none before it left out. ``cuts``: of objects with a bound, their entries before and cut. ``labels`` [rows]: what
+    decides the class of each. ``rows`` [events]: how many rows each event became, where the model is applied to each
+    entry of a dim, ``each``; else None.
     """
 
     read: int
     selected: NDArray[np.bool_]
     left_out: Mapping[str, int]
     cuts: Mapping[str, Entries]
+    labels: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     rows: NDArray[np.int64] | None = None
     each: str = ""
 
@@ -59,8 +56,14 @@ class Staged:
             self.read + other.read, np.concatenate([self.selected, other.selected]),
             {name: n + other.left_out[name] for name, n in self.left_out.items()},
             {dim: n + other.cuts[dim] for dim, n in self.cuts.items()},
+            {name: np.concatenate([v, other.labels[name]]) for name, v in self.labels.items()},
             None if self.rows is None or other.rows is None else np.concatenate([self.rows, other.rows]), self.each,
         )  # fmt: skip
+
+
+def by_row(stage: Staged | None, values: NDArray[Any]) -> NDArray[Any]:
+    """``values`` [events] for each row that the events became."""
+    return values if stage is None or stage.rows is None else np.repeat(values, stage.rows)
 
 
 class Reader(Protocol):

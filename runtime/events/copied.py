@@ -28,17 +28,21 @@ def kinds(sources: Sequence[Source], keep: Sequence[str]) -> dict[str, Kind]:
         none = event_files.none_of(source, keep)
         for branch in dict.fromkeys(keep):
             kind = plain(none[branch], branch, str(source)).type.content
+            if isinstance(kind, ak.types.UnknownType) and not source.events:  # of a CSV file
+                found.setdefault(branch, (kind, source))
+                continue
             if not _can_be_kept(kind):
                 why = f"it holds {kind} in {source}; numbers, and one level of lists of them, can be kept"
                 raise DataError("HQ0819", f'cannot keep "{branch}"', why)
-            known, first = found.setdefault(branch, (kind, source))
-            both = _wide(known, kind)
+            known, first = found.get(branch, (kind, source))
+            both = kind if isinstance(known, ak.types.UnknownType) else _wide(known, kind)
             if both is None:
                 why = f"{known} in {first}, {kind} in {source}: no type holds both exactly"
                 help = "keep other branches, or write these files to outputs of their own"
                 raise DataError("HQ0885", f'cannot keep "{branch}": the files differ', why, help)
             found[branch] = (both, source if both != known else first)
-    return {branch: kind for branch, (kind, _) in found.items()}
+    number = ak.types.NumpyType("float64")
+    return {b: number if isinstance(kind, ak.types.UnknownType) else kind for b, (kind, _) in found.items()}
 
 
 def _can_be_kept(kind: Kind, lists: int = 1) -> bool:

@@ -8,15 +8,14 @@ dataset's variables as a program for NumPy, too slow for all events and quick en
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from hepq.core.errors import ArtifactError
 from hepq.runtime.artifact.artifact import VARIABLES
-from hepq.runtime.artifact.manifest import EventSchema
+from hepq.runtime.artifact.manifest import Derived, EventSchema
 from hepq.runtime.events.grouped import Events, Rows, alike, given, no_circuit
 from hepq.runtime.events.report import NotANumber
 from hepq.runtime.program import Array, Program, evaluate
@@ -26,17 +25,8 @@ SLICE = 256
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-class Variables(BaseModel):
-    """``roles``: of each output of ``program``, whether it is a variable or an input of the model.
-
-    ``unchecked``: variables that such a program cannot compute.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    roles: dict[str, Literal["variable", "input"]]
-    program: Program
-    unchecked: tuple[str, ...] = ()
+class Variables(Derived):
+    """A dataset's variables, to ask which of them is not a number."""
 
     @staticmethod
     def read(data: bytes, where: str, schema: EventSchema) -> Variables:
@@ -45,12 +35,7 @@ class Variables(BaseModel):
             found = Variables.model_validate_json(data)
         except ValidationError as error:
             raise ArtifactError("HQ0840", f"malformed {VARIABLES} in {where}", error.errors()[0]["msg"]) from error
-        inputs = {v.name for v in schema.inputs}
-        odd = [n for n in found.program.inputs if n not in inputs]
-        odd += [str(s.attrs.get("name")) for s in found.program.steps if s.op == "input"
-                and s.attrs.get("name") not in found.program.inputs]  # fmt: skip
-        if odd or found.program.quantum or set(found.roles) != set(found.program.outputs):
-            why = f"no input {odd[0]}" if odd else "it does not say what its values are"
+        if why := found.fault({v.name for v in schema.inputs}):
             raise ArtifactError("HQ0840", f"malformed {VARIABLES} in {where}", why)
         return found
 
@@ -92,12 +77,9 @@ class Variables(BaseModel):
 
     def _named(self, schema: EventSchema, rows: Rows, events: Events) -> list[tuple[str | None, int, int]]:
         """(variable, event, its numbers that are not finite), of events of the same multiplicities."""
-        try:
-            values = evaluate(self._whole, given(self.program, schema, rows, events), {}, no_circuit)
-        except MemoryError as error:
-            raise ArtifactError("HQ0840", f"malformed {VARIABLES}", "its values do not fit in memory") from error
+        values = evaluated(self._whole, schema, rows, events)
         steps = [values[str(i)] for i in range(len(self.program.steps))]
-        bad = np.stack([_events(_not_finite(v), len(events)) for v in steps])
+        bad = np.stack([_events(not_finite(v), len(events)) for v in steps])
         nan = np.stack([_events(np.isnan(v), len(events)) for v in steps])
         origin = np.where(nan.any(0), nan.argmax(0), np.where(bad.any(0), bad.argmax(0), -1))
         for i in range(len(steps) - 1, -1, -1):  # back to what was not finite before it
@@ -108,7 +90,7 @@ class Variables(BaseModel):
             name = self._holding(int(at)) if at >= 0 else None
             value = steps[self.program.outputs[name]] if name is not None else None
             number = int(np.flatnonzero(events == event)[0])
-            count = 0 if value is None else int(_not_finite(value[number if len(value) > 1 else 0]).sum())
+            count = 0 if value is None else int(not_finite(value[number if len(value) > 1 else 0]).sum())
             found.append((name, int(event), count))
         return found
 
@@ -118,7 +100,15 @@ class Variables(BaseModel):
         return min(held)[1] if held else None
 
 
-def _not_finite(value: Array) -> NDArray[np.bool_]:
+def evaluated(program: Program, schema: EventSchema, rows: Rows, events: Events) -> dict[str, Array]:
+    """Its outputs, [events or 1, *dims], of events of the same multiplicities."""
+    try:
+        return evaluate(program, given(program, schema, rows, events), {}, no_circuit)
+    except MemoryError as error:
+        raise ArtifactError("HQ0840", f"malformed {VARIABLES}", "its values do not fit in memory") from error
+
+
+def not_finite(value: Array) -> NDArray[np.bool_]:
     """NaN, or beyond what compiled code, in float32, can hold."""
     found: NDArray[np.bool_] = ~(np.abs(value) <= _LARGEST)
     return found

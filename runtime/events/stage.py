@@ -18,7 +18,7 @@ from hepq.runtime.events.columns import Column, Raw, Staged, check_present, fiel
 from hepq.runtime.events.report import Entries
 
 #: outputs besides the model's inputs
-SELECT, CUT, OWNER = "select ", "cut ", "owner "
+SELECT, CUT, OWNER, LABEL = "select ", "cut ", "owner ", "label "
 _RENAME = 'if the file calls it otherwise, declare a collection with its names: `pt = "NAME IN FILE": GeV`'
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -215,8 +215,9 @@ def assembled(stage: EventStage, events: int, made: Arrays, counts: Arrays) -> R
     inputs = {i.name: made[i.name] for i in stage.inputs}
     own = {d: counts[d].astype(np.int64) for d in dict.fromkeys(i.dim for i in stage.inputs) if d}
     cuts = {dim: _cut(made[CUT + dim], own[dim]) for dim in stage.cuts}
+    labels = {name: made[LABEL + name] for name in stage.labels}
     if not stage.each:
-        return Raw(events, own, inputs, stage=Staged(events, selected, left_out, cuts))
+        return Raw(events, own, inputs, stage=Staged(events, selected, left_out, cuts, labels))
     rows = counts[stage.each].astype(np.int64)
     starts = np.cumsum(rows) - rows
     total = int(rows.sum())
@@ -224,7 +225,8 @@ def assembled(stage: EventStage, events: int, made: Arrays, counts: Arrays) -> R
     for dim in stage.owned:
         owner = np.repeat(starts, own[dim]) + made[OWNER + dim]
         lists[dim] = np.bincount(owner, minlength=total).astype(np.int64)
-    staged = Staged(events, np.repeat(selected, rows), left_out, cuts, rows, stage.each)
+    labels = {name: v if stage.labels[name] else np.repeat(v, rows) for name, v in labels.items()}
+    staged = Staged(events, np.repeat(selected, rows), left_out, cuts, labels, rows, stage.each)
     return Raw(total, lists, inputs, stage=staged)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hepq.core.errors import DataError, did_you_mean
 from hepq.runtime.artifact.manifest import Label, Manifest
-from hepq.runtime.events.columns import check_present, one_each
+from hepq.runtime.events.columns import Staged, by_row, check_present, one_each
 from hepq.runtime.events.event_files import none_of
 from hepq.runtime.events.report import Metrics, Report
 from hepq.runtime.events.source import Chunk, Source
@@ -108,10 +108,8 @@ class Judged:
         more = (self.targets.branch if self.targets else None, self.weight)
         return [*(self.label.read(held) if self.label else ()), *(b for b in more if b is not None)]
 
-    def add(
-        self, arrays: Mapping[str, NDArray[Any]], chunk: Chunk, selected: NDArray[np.bool_] | None = None
-    ) -> Report:
-        """Take a batch, of whose events those not ``selected`` are of no class; what its labels are.
+    def add(self, arrays: Mapping[str, NDArray[Any]], chunk: Chunk, stage: Staged | None = None) -> Report:
+        """Take a batch, which the ``stage`` of a dataset made of the chunk, if there is one; what its labels are.
 
         From the first odd label on there are no metrics of classes.
         """
@@ -119,17 +117,19 @@ class Judged:
         weights = np.ones(len(events))
         if self.weight is not None:
             weights = one_each(events, self.weight, where, chunk.first)
+        weights = by_row(stage, weights)
         if self.targets is not None:
-            self.targets.add(arrays, one_each(events, self.targets.branch, where, chunk.first), weights)
+            target = one_each(events, self.targets.branch, where, chunk.first)
+            self.targets.add(arrays, by_row(stage, target), weights)
         if self.label is None:
             return Report()
         try:
-            truth, report = truth_of(events, self.label, self.manifest, where, chunk.first)
+            truth, report = truth_of(events, self.label, self.manifest, where, chunk.first, stage=stage)
         except DataError as error:
             self.label, self.labelled, self.some = None, None, f"{error.title}: {error.why}"
             return Report()
         if self.labelled is not None:
-            self.labelled.add(arrays, truth if selected is None else np.where(selected, truth, -1), weights)
+            self.labelled.add(arrays, truth if stage is None else np.where(stage.selected, truth, -1), weights)
         return report
 
     def metrics(self) -> tuple[Metrics, ...]:
@@ -139,6 +139,8 @@ class Judged:
 
 def _odd_kind(manifest: Manifest, sources: Sequence[Source], label: Label) -> str:
     """Why labels of this kind are of no use, if they are not."""
+    if label.made is not None:
+        return ""
     try:
         for source in sources:
             truth_of(none_of(source, label.read(source.branches)), label, manifest, str(source))

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.core.errors import DataError
-from hepq.runtime.artifact.manifest import Dim, EventSchema, Label, Manifest, Rules
-from hepq.runtime.events.columns import one_number
+from hepq.runtime.artifact.manifest import Dim, EventSchema, Label, Made, Manifest, Rules
+from hepq.runtime.events.columns import Staged, by_row, one_number
 from hepq.runtime.events.report import Labels, Metrics, Report, fewer
 from hepq.runtime.events.rules import computed
 from hepq.runtime.events.source import Source
@@ -51,14 +51,37 @@ class Thinned:
 
 
 def truth_of(
-    events: Any, label: Label, schema: EventSchema, where: str = "the events", first: int = 0, source: str = ""
+    events: Any,
+    label: Label,
+    schema: EventSchema,
+    where: str = "the events",
+    first: int = 0,
+    source: str = "",
+    stage: Staged | None = None,
 ) -> tuple[Truth, Report]:
-    """Each event's class [events], -1 for none or several; how many there are of each, and what became of the branches
-    that are read for the label alone.
+    """Each event's class [events], or that of each row of the ``stage`` that made them, -1 for none or several; how
+    many there are of each, and what became of the branches that are read for the label alone.
 
     ``source``: the dataset's that the events come from. Raises DataError as ``classes_of``; for rules, as reading and
     preparing what they are computed of.
     """
+    dim = schema.dim(label.dim)
+    if label.made is not None:
+        assert stage is not None
+        kept = np.flatnonzero(stage.selected)
+        found = {name: value[kept] for name, value in stage.labels.items()}
+        mine, labels = _by_rules(label.made, label, dim, found, np.zeros(len(kept), np.bool_))
+        truth = np.full(len(stage.selected), -1)
+        truth[kept] = mine
+        return truth, Report(labels=labels)
+    truth, report = _of_events(events, label, schema, where, first, source)
+    return by_row(stage, truth), report
+
+
+def _of_events(
+    events: Any, label: Label, schema: EventSchema, where: str, first: int, source: str
+) -> tuple[Truth, Report]:
+    """Of labels that are read, or computed of what is."""
     dim = schema.dim(label.dim)
     if label.rules is not None:
         found, batch = computed(label.rules, events, where, first)
@@ -87,7 +110,7 @@ def _own(report: Report, schema: EventSchema) -> Report:
 
 
 def _by_rules(
-    rules: Rules, label: Label, dim: Dim, found: Mapping[str, NDArray[np.float64]], unknown: NDArray[np.bool_]
+    rules: Rules | Made, label: Label, dim: Dim, found: Mapping[str, NDArray[Any]], unknown: NDArray[np.bool_]
 ) -> tuple[Truth, Labels]:
     if rules.by_number:
         number = found["number"]

@@ -120,7 +120,8 @@ def drawn(
         help = 'add `label truth: cls = "…"` to the dataset, or give the truth'
         raise DataError("HQ0829", f"no labels of the events of {manifest.name}", why, help)
     pieces, chosen, total = _drawn(model, events, label, tree, limit, np.random.default_rng(seed))
-    batch = prepare(manifest, joined(manifest, [model.raw(piece) for piece in pieces]))
+    raws = [model.raw(piece) for piece in pieces]
+    batch = prepare(manifest, joined(manifest, raws))
     batch = replace(batch, report=replace(batch.report, events=total))
     if batch.events == 0:
         raise DataError("HQ0809", "no events to attribute scores of", "there is nothing to score")
@@ -128,7 +129,8 @@ def drawn(
         return batch, None
     if truth is None:
         assert label is not None
-        found, reports = zip(*(truth_of(piece, label, manifest) for piece in pieces), strict=True)
+        told = [truth_of(piece, label, manifest, stage=raw.stage) for piece, raw in zip(pieces, raws, strict=True)]
+        found, reports = zip(*told, strict=True)
         return replace(batch, report=sum(reports, batch.report)), np.concatenate(found)
     given = np.asarray(truth)
     if given.shape != (total,):

@@ -268,3 +268,32 @@ def test_events_are_one_program_of_the_reference(artifact: Path) -> None:
     program = Compilation(artifact.with_suffix(".hepq"), Options()).check()
     assert program.golden_events is not None
     assert program.golden_events.events == 16
+
+
+LABELLED = EACH.replace("dim part <= 2", "dim part <= 2\ndim cls = [light, heavy]").replace(
+    "  input m", "  label truth: cls = { heavy: Fat.mass > 2.5 GeV, light: otherwise }\n  input m"
+)
+
+
+def test_labels_by_rules_of_objects(tmp_path: Path) -> None:
+    (tmp_path / "m.hepq").write_text(
+        LABELLED.replace(
+            "-> real = sum(x, over=part) + 100 * m",
+            """-> real[cls] {
+  p = 1 / (1 + exp(2.5 - m))
+  return stack(1 - p, p, dim=cls) + 0 * sum(x, over=part)
+}""",
+        )
+    )
+    masses = [[], [3.0], [1.0, 2.0], [4.0, 5.0, 2.0]]
+    cands = [[], [[9.0]], [[7.0], [2.0]], [[3.0, 7.0, 5.0], [1.5], [8.0]]]
+    ak.to_parquet(ak.Array({"Fat_mass": masses, "Fat_cand_pt": cands}), tmp_path / "events.parquet")
+    compile_file(tmp_path / "m.hepq", tmp_path / "m.hepqx")
+    summary = hepq.load(tmp_path / "m.hepqx").predict(
+        tmp_path / "events.parquet", tmp_path / "s.parquet", progress=False
+    )  # fmt: skip
+    assert summary.report.labels is not None
+    assert summary.report.labels.classes == {"light": 3, "heavy": 2}
+    assert summary.auc == {"light": 1.0, "heavy": 1.0}
+    found = training_set(tmp_path / "m.hepq", [tmp_path / "events.parquet"], Options())
+    assert found.truth.tolist() == [-1, 0, 0, 1, 1, 0]

@@ -80,7 +80,7 @@ def test_bad_events(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_not_a_root_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     tiny_artifact.make(tmp_path / "tagger.hepqx", tiny_artifact.dataset())
-    Path("jets.csv").write_text("pt,eta,phi\n")
+    Path("jets.txt").write_text("pt,eta,phi\n")
     page = Page("HQ0802")
     page.expect(output(page))
     assert page.printed().startswith("error[HQ0802]: ")

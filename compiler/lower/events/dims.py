@@ -21,6 +21,8 @@ from hepq.core.types import Dim
 
 #: a bound from here on bounds nothing
 UNBOUNDED = 2**31 - 1
+#: entries that a running list of the best holds
+BEST = 8
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,18 @@ def limit(node: Node) -> int | None:
     sizes = [d.bound or d.size or 0 for d in dims]
     most = comb(sizes[0], node["slot"].size) if node.op == "combinations" else sum(sizes)
     return None if dst.bound is None or dst.bound >= min(most, UNBOUNDED) else dst.bound
+
+
+def asked(node: Node) -> int | None:
+    """How many entries ``argsort`` is asked for; None: all."""
+    dst: Dim = node["dst"]
+    return dst.size if dst.size is not None else None if dst.key == node["dim"].key else limit(node)
+
+
+def running(node: Node) -> bool:
+    """Are so few entries asked of ``argsort`` that no more need be kept at any time?"""
+    most = asked(node)
+    return most is not None and most <= BEST
 
 
 def _with_rows(module: Module, makers: dict[str, Node]) -> set[str]:

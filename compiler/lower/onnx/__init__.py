@@ -10,24 +10,26 @@ which has no influence, whatever it holds. Outputs are 0 there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from onnx import ModelProto, TensorProto, ValueInfoProto, checker, helper, shape_inference
 
 from hepq.compiler.ir.node import Module, Node, made_dims
+from hepq.compiler.lower.onnx.derived import Derived
 from hepq.compiler.lower.onnx.events import Events, Source, columns
 from hepq.compiler.lower.onnx.graph import IR_VERSION, OPSET, Graph
 from hepq.compiler.lower.onnx.ops import RULES
-from hepq.compiler.lower.onnx.values import DTYPES, Value
+from hepq.compiler.lower.onnx.values import DTYPES, Batch, Value
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.pipelines import LEGALISE
 from hepq.core.ops.table import QUANTUM
 from hepq.core.types import Dim
 from hepq.runtime.artifact.manifest import EventSchema
 
-__all__ = ["IR_VERSION", "OPSET", "Lowered", "OnnxError", "lower"]
+__all__ = ["IR_VERSION", "OPSET", "Derived", "Lowered", "OnnxError", "lower"]
 
 #: the first axis; axes of one name have one size
 _BATCH = "batch"
@@ -46,9 +48,13 @@ class Lowered:
     opset: int = OPSET
 
 
-def lower(module: Module, weights: Mapping[str, np.ndarray[Any, Any]], schema: EventSchema | None = None) -> Lowered:
+def lower(
+    module: Module, weights: Mapping[str, np.ndarray[Any, Any]], schema: EventSchema | None = None,
+    derived: Derived | None = None,
+) -> Lowered:  # fmt: skip
     """With a ``schema``, its branches are the inputs, and what the runtime does with events is part of the graph:
     conversion of units, policies, order, cutting. Where the runtime would stop with an error, outputs are NaN.
+    ``derived``: what the schema's ``policy.nan`` holds for beside the branches.
 
     Raises OnnxError for circuits, for outputs over dims that the event makes, and for names that collide.
     """
@@ -61,10 +67,12 @@ def lower(module: Module, weights: Mapping[str, np.ndarray[Any, Any]], schema: E
     graph = Graph()
     source = columns(module, schema)
     counts = _count_names(source)
-    events = Events(graph, source, counts, schema)
+    if derived is not None:
+        derived = replace(derived, module=run_pipeline(LEGALISE, derived.module, {})[0])
+    events = Events(graph, source, counts, schema, derived, partial(_lowered, weights={}))
     values: dict[Node, Value] = {}
     for node in module.walk():
-        values[node] = _lowered(node, values, events, weights)
+        values[node] = _lowered(node, values, events.inputs, events.batch, weights)
     outputs = {name: events.finish(values[node], node.type.dims) for name, node in module.outputs.items()}
     if taken := outputs.keys() & {*counts.values(), *(s.name for s in source)}:
         raise OnnxError(f"an input and an output of one name, `{min(taken)}`")
@@ -76,12 +84,14 @@ def lower(module: Module, weights: Mapping[str, np.ndarray[Any, Any]], schema: E
     return Lowered(_assembled(module.name, graph, infos, results, outputs), counts)
 
 
-def _lowered(node: Node, values: Mapping[Node, Value], events: Events, weights: Mapping[str, Any]) -> Value:
+def _lowered(
+    node: Node, values: Mapping[Node, Value], inputs: Mapping[str, Value], batch: Batch, weights: Mapping[str, Any]
+) -> Value:
     if node.op == "input":
-        return events.inputs[node["name"]]
+        return inputs[node["name"]]
     if node.op == "param":
-        return Value(events.graph.constant(weights[node["path"]], DTYPES["real"], node["path"]), node.type.dims)
-    return RULES[node.op](node, [values[o] for o in node.operands], events.batch)
+        return Value(batch.graph.constant(weights[node["path"]], DTYPES["real"], node["path"]), node.type.dims)
+    return RULES[node.op](node, [values[o] for o in node.operands], batch)
 
 
 def _count_names(source: tuple[Source, ...]) -> dict[str, str]:

@@ -13,13 +13,12 @@ from functools import reduce
 import numpy as np
 
 from hepq.compiler.ir.node import Module
+from hepq.compiler.lower.onnx.derived import Derived, Lower, within
 from hepq.compiler.lower.onnx.graph import Extent, Graph
 from hepq.compiler.lower.onnx.order import sort_key
 from hepq.compiler.lower.onnx.values import BATCH, DTYPES, Batch, Value, below, select
 from hepq.core.types import Dim
 from hepq.runtime.artifact.manifest import EventSchema, Order
-
-_LARGEST = np.finfo(np.float32).max
 
 
 @dataclass(frozen=True)
@@ -66,9 +65,11 @@ class Events:
     """The inputs of a module, from graph inputs ``source`` and ``counts`` (by ragged dim)."""
 
     def __init__(
-        self, graph: Graph, source: Sequence[Source], counts: Mapping[str, str], schema: EventSchema | None
-    ) -> None:
-        self.graph, self.schema = graph, schema
+        self, graph: Graph, source: Sequence[Source], counts: Mapping[str, str], schema: EventSchema | None,
+        derived: Derived | None, lower: Lower,
+    ) -> None:  # fmt: skip
+        """``lower`` gives the values of the nodes of ``derived``."""
+        self.graph, self.schema, self._derived, self._lower = graph, schema, derived, lower
         self._length: dict[str, str] = {}
         for s in source:
             for axis, dim in enumerate(s.dims, start=1):
@@ -86,6 +87,10 @@ class Events:
         values = {s.column: self._read(s, raw) for s in source}
         if schema is not None:
             values = {s.column: self._without_nan(s, values[s.column], raw) for s in source}
+        if derived is not None:
+            read = {s.column: self._typed(s, values[s.column], values[s.column].name) for s in source}
+            for dim, good in derived.good_entries(lower, read, raw):
+                self._keep.setdefault(dim, []).append(good)
         self._ragged = {dim: self._arranged(dim, values, raw) for dim in counts}
         self.batch = Batch(
             graph,
@@ -118,7 +123,7 @@ class Events:
         """0 for NaN and infinity; by the policy, particles not to keep and events not to score."""
         assert self.schema is not None
         graph, policy = self.graph, self.schema.policy.nan
-        finite = graph.op("LessOrEqual", graph.op("Abs", x.name), graph.constant(_LARGEST, np.float32))
+        finite = within(graph, x.name)
         lead = 2 if s.dims and s.dims[0].ragged else 1
         good = self._all(finite, range(lead, len(x.dims)))
         if policy == "drop" and lead == 2:
@@ -176,10 +181,11 @@ class Events:
                 name = graph.op("GatherND", name, graph.unsqueeze(ragged.rows, [2]), batch_dims=1)
             else:
                 name = graph.op("Slice", name, graph.ints(0), graph.size(ragged.slots), graph.ints(1))
-        if s.elem != "real":
-            name = graph.cast(name, DTYPES[s.elem])
-        made = Value(name, x.dims, s.elem)
+        made = self._typed(s, x, name)
         return self.batch.fill(made, -1) if s.elem == "index" else made
+
+    def _typed(self, s: Source, x: Value, name: str) -> Value:
+        return Value(name if s.elem == "real" else self.graph.cast(name, DTYPES[s.elem]), x.dims, s.elem)
 
     # --- outputs
 
@@ -187,6 +193,8 @@ class Events:
         """bool [batch]: events that are not scored."""
         assert self.schema is not None
         graph, bad = self.graph, list(self._bad)
+        if self._derived is not None:
+            bad += self._derived.bad_events(self._lower, self.inputs, self.batch)
         if self.schema.policy.empty != "score" and self._ragged:
             some = [graph.op("Greater", r.counts, graph.constant(0, np.int64)) for r in self._ragged.values()]
             bad.append(graph.op("Not", reduce(lambda a, b: graph.op("Or", a, b), some)))

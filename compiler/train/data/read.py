@@ -13,7 +13,7 @@ from hepq.compiler.train.data.table import Table, table_of
 from hepq.lang.declarations.train_events import Split
 from hepq.runtime.artifact.manifest import EventSchema, Label
 from hepq.runtime.events.batch import Batch, prepare
-from hepq.runtime.events.columns import Plain, Reader, check_present, whole_each
+from hepq.runtime.events.columns import Plain, Reader, by_row, check_present, whole_each
 from hepq.runtime.events.event_files import iterate
 from hepq.runtime.events.report import Report
 from hepq.runtime.events.source import Source
@@ -83,12 +83,11 @@ def read_table(
                 kept.pieces.append(Piece(*where, begin, begin + batch.events))
                 found = np.full(batch.events, number)
                 if label is not None:
-                    found, said = truth_of(chunk.events, label, schema, *where, source.sample)
-                    found = raw.by_row(found)
+                    found, said = truth_of(chunk.events, label, schema, *where, source.sample, raw.stage)
                     reports[number] += said
                 kept.truth.append(np.where(batch.unscored, -1, found))
                 kept.scored.append(~batch.unscored)
-                kept.numbers += [raw.by_row(whole_each(chunk.events, branch, *where)) for branch in numbers]
+                kept.numbers += [by_row(raw.stage, whole_each(chunk.events, branch, *where)) for branch in numbers]
                 yield batch
 
     table = table_of(batches(), schema)

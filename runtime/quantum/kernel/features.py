@@ -67,11 +67,12 @@ def _from_files(model: Scorer, features: str, sources: list[Source], limit: int 
         for chunk in event_files.iterate(source, branches):
             taken = chunk.events[:left]
             where = (str(source), chunk.first)
-            found, done = _features(model, features, model.raw(taken, *where), *where)
+            raw = model.raw(taken, *where)
+            found, done = _features(model, features, raw, *where)
             rows.append(found)
             report += done
             if label is not None:
-                classes, said = truth_of(taken, label, model.manifest, *where)
+                classes, said = truth_of(taken, label, model.manifest, *where, stage=raw.stage)
                 truth.append(classes)
                 report += said
             left = None if left is None else left - len(taken)
@@ -79,8 +80,6 @@ def _from_files(model: Scorer, features: str, sources: list[Source], limit: int 
                 break
         if left == 0:
             break
-    if not sum(map(len, rows)):
-        raise DataError("HQ0809", "no events", "there is nothing to compute a kernel of")
     report = replace(report, events=sum(s.events for s in sources))
     return KernelEvents(np.concatenate(rows), np.concatenate(truth) if truth else None, report)
 

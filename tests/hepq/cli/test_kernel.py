@@ -212,8 +212,6 @@ def test_wrong_usage(args: list[str], project: Path, monkeypatch: pytest.MonkeyP
         (["m.hepqx", "x.npy", "-o", "g.csv"], "HQ0817"),
         (["m.hepqx", "x.npy", "-o", "none/g.npz"], "HQ0817"),
         (["m.hepqx", "none.npy", "-o", "g.npz"], "HQ0801"),
-        (["m.hepqx", "empty.root", "-o", "g.npz"], "HQ0809"),
-        (["m.hepqx", "none_at_all.npy", "-o", "g.npz"], "HQ0809"),
         (["m.hepqx", "nan.npy", "-o", "g.npz"], "HQ0809"),
         (["m.hepqx", "words.npy", "-o", "g.npz"], "HQ0842"),
         (["m.hepqx", "garbage.npy", "-o", "g.npz"], "HQ0842"),
@@ -228,6 +226,21 @@ def test_mistakes_are_errors(args: list[str], code: str, project: Path, monkeypa
     done = hepqc("kernel", *args)
     assert done.exit_code == 1
     assert code in done.output
+
+
+@pytest.mark.parametrize("none", ["empty.root", "none_at_all.npy"])
+def test_no_events_give_no_values(none: str, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    g, h, i = (tmp_path / f"{name}.npz" for name in "ghi")
+    done = hepqc("kernel", "m.hepqx", none, "-o", g, "--psd", "clip", "--picture", tmp_path / "p.png")
+    assert done.exit_code == 0, done.output
+    assert "0 × 0 values" in done.output
+    assert export.load(g).gram.shape == (0, 0)
+    x = np.load("x.npy")
+    assert hepqc("kernel", "m.hepqx", "x.npy", "--against", none, "-o", h).exit_code == 0
+    assert export.load(h).gram.shape == (len(x), 0)
+    assert hepqc("kernel", "m.hepqx", none, "--against", "x.npy", "-o", i).exit_code == 0
+    assert export.load(i).gram.shape == (0, len(x))
 
 
 @dataclass(frozen=True)

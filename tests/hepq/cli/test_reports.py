@@ -94,7 +94,7 @@ def read(path: Path, command: str) -> dict[str, Any]:
 
 def odd_counts(found: dict[str, Any]) -> None:
     assert found["events"] == EVENTS
-    assert found["entries"] == {"part": {"read": 182, "dropped": 1, "cut": 2, "over": 1}}
+    assert found["entries"] == {"part": {"read": 182, "dropped": 2, "cut": 2, "over": 1}}
     assert found["labels"]["none"] == 2
     assert found["labels"]["several"] == 1
 
@@ -108,21 +108,22 @@ def test_predict(folder: Path) -> None:
     assert quiet.output == ""
     found = read(report, "predict")
     odd_counts(found)
-    assert found["nan_scores"] == 1
+    assert found["nan_scores"] == 0
     bad = {n["name"]: n for n in found["not_numbers"]}
     assert (bad["pt"]["done"], bad["pt"]["event"], bad["pt"]["entry"]) == ("dropped", 1, 1)
-    assert (bad["logs"]["what"], bad["logs"]["event"], bad["logs"]["events"]) == ("variable", 2, 1)
+    assert (bad["logs"]["what"], bad["logs"]["event"], bad["logs"]["entry"]) == ("variable", 2, 0)
+    assert (bad["logs"]["done"], bad["logs"]["events"]) == ("dropped", 1)
     (metrics,) = found["metrics"]
-    assert (metrics["events"], metrics["not_a_number"], metrics["weight"]) == (56, 1, "w")
-    assert metrics["sum_of_weights"] == 28
+    assert (metrics["events"], metrics["not_a_number"], metrics["weight"]) == (57, 0, "w")
+    assert metrics["sum_of_weights"] == 28.5
     said = hepqc("predict", *args).output
     for line in (
         "1 event has more part than the bound: 2 of 182 entries were cut",
-        "1 of 182 entries of part were dropped for NaN or infinity",
-        "NaN or infinity in variable logs: 1 event, scored NaN; first in event 2 of",
+        "2 of 182 entries of part were dropped for NaN or infinity",
+        "NaN or infinity in variable logs: 1 event, dropped; first in event 2 of",
         "2 events of no class by is_A, is_B",
         "1 event of several classes by is_A, is_B",
-        "metrics of 56 events with one label, weighted by w, sum 28; 1 left out, their score is NaN",
+        "metrics of 57 events with one label, weighted by w, sum 28.5",
     ):
         assert line in said
 
@@ -148,12 +149,12 @@ def test_kernel(folder: Path) -> None:
     said = hepqc("kernel", folder / "svm.hepqx", folder / "events.root", *args).output
     sets = read(report, "kernel")["sets"]
     rows, columns = sets["rows"], sets["columns"]
-    assert (rows["events"], rows["selected"], rows["nan_scores"]) == (60, 20, 1)
-    assert rows["parts"] == {"in the matrix": 19, "left out": 1}
+    assert (rows["events"], rows["selected"], rows["nan_scores"]) == (60, 20, 0)
+    assert rows["parts"] == {"in the matrix": 20, "left out": 0}
     assert (rows["labels"]["none"], rows["labels"]["several"]) == (2, 1)
     assert columns["parts"] == {"in the matrix": 20, "left out": 0}
     assert "rows: 20 of 60 events used" in said
-    assert "rows: NaN or infinity in variable logs: 1 event, scored NaN; first in event 2 of" in said
+    assert "rows: NaN or infinity in variable logs: 1 event, dropped; first in event 2 of" in said
 
 
 def test_compare(folder: Path) -> None:

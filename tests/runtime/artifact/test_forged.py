@@ -25,6 +25,7 @@ from hepq.runtime.artifact import archive
 from hepq.runtime.artifact.artifact import Artifact, hashed
 from hepq.runtime.engine import cpu
 from hepq.runtime.program import Program
+from hepq.runtime.report.labels import truth_of
 from tests.support import tiny_artifact
 
 Members = dict[str, bytes]
@@ -87,6 +88,23 @@ def test_code_is_called_with_the_memory_it_needs_or_not_at_all(
         hepq.load(path)
 
 
+def rules(**changes: Any) -> dict[str, Any]:
+    """A label by rules that would do: class B where ``jet`` is above 1."""
+    steps = [
+        {"op": "input", "attrs": {"name": "jet"}}, {"op": "const", "attrs": {"value": 1.0}},
+        {"op": "gt", "args": [0, 1], "elem": "bool"},
+    ]  # fmt: skip
+    program = {"inputs": {"jet": []}, "steps": steps, "outputs": {"0": 2}} | changes.pop("program", {})
+    branches = [{"name": "jet", "branch": "jet_x"}]
+    found = {
+        "dims": [],
+        "inputs": [{"name": "jet"}],
+        "dataset": {"name": "y", "branches": branches},
+        "program": program,
+    }
+    return {"name": "y", "dim": "cls", "rules": found | {"classes": [1], "rest": 0} | changes}
+
+
 MALFORMED: list[tuple[str, Change]] = [
     *(("HQ0825", put(where, value)) for where, value in [
         ("dims.0.bound", -1), ("dims.0.bound", 2**31), ("dims.0.bound", 10**30), ("dims.1.size", -2),
@@ -94,7 +112,11 @@ MALFORMED: list[tuple[str, Change]] = [
         ("inputs.0.dims", ["cls", "part"]), ("inputs.0.dims", ["none"]), ("inputs.1.dims", ["9" * 12]),
         ("inputs.1.name", "energy"), ("dataset.branches.0.factor", float("nan")), ("dataset.branches.1.dims", ["²"]),
         ("dataset.order.0.key", []), ("dataset.order.0.key.0.args", [0]), ("dataset.order.0.key.0.op", "system"),
-        ("dataset.label.dim", "part"), ("dataset.label.branches", []), ("outputs.0.dims", ["99999", "99999"]),
+        ("dataset.label.dim", "part"), ("dataset.label.branches", []), ("dataset.label.by_source", True),
+        ("dataset.label", {"name": "y", "dim": "cls", "rules": {}}), ("dataset.label", rules(classes=[2])),
+        ("dataset.label", rules(classes=[0, 1])), ("dataset.label", rules(rest=-1)),
+        ("dataset.label", rules(values=[1])), ("dataset.label", rules(program={"inputs": {"z": []}})),
+        ("outputs.0.dims", ["99999", "99999"]),
         ("golden.tolerance", float("inf")), ("golden.events", -1), ("invariances", [""]), ("name", ""),
         ("provenance.source", "weights.safetensors"), ("provenance.dims", {"x": -1}), ("format_version", True),
         ("code.scratch_floats", -1), ("code.scratch_floats", 2**40), ("weights.w", [-1]), ("code", None),
@@ -118,6 +140,12 @@ MALFORMED: list[tuple[str, Change]] = [
         lambda m, h: h.update({PACKED: struct.pack("<Q", 2**60) + b"{}"}),
     )),
 ]  # fmt: skip
+
+
+def test_rules_that_are_not_forged_are_read(tiny: Path, tmp_path: Path) -> None:
+    model = hepq.load(forged(tiny, tmp_path / "x.hepqx", put("dataset.label", rules())))
+    truth, _ = truth_of({"jet_x": [0.0, 2.0]}, model.manifest.dataset.label, model.manifest)
+    assert truth.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(("code", "change"), MALFORMED)
