@@ -23,8 +23,7 @@ ITEMS = """
   object near = lepton where lepton.pt > 5 GeV
   object clean = good where all(deltaR(good, near) >= 0.4, over=near)
   object z = ossf by abs(ossf.mass - 91.2 GeV) take 1
-  object trijet = combinations(Jet, 3) as j, k, l
-  object top = trijet by abs(trijet.mass - 172.5 GeV) take 1
+  object top = combinations(Jet, 3) as j, k, l by abs(top.mass - 172.5 GeV) take 1
   object tagged = Jet where Jet.btagCSVV2 > 0.5 and Jet.pt > 20 GeV
   input lead_pt = default(lead.pt, -1 GeV) / 1 GeV
   input masses = sum(ossf.mass, over=ossf) / 1 GeV
