@@ -384,7 +384,8 @@ class Rules(EventSchema):
         made = set(self.program.outputs)
         wanted = {"number"} if self.by_number else {str(i) for i in range(len(self.classes))}
         read = {str(s.attrs.get("name")) for s in self.program.steps if s.op == "input"}
-        if made != wanted or self.program.quantum or not read <= self.program.inputs.keys():
+        odd = any(self.program.steps[i].dims for i in self.program.outputs.values())
+        if made != wanted or odd or self.program.quantum or not read <= self.program.inputs.keys():
             raise ValueError("rules of a label that give something else")
         if not self.program.inputs.keys() <= {v.name for v in self.inputs}:
             raise ValueError("rules of a label that read what is no branch")

@@ -116,6 +116,7 @@ MALFORMED: list[tuple[str, Change]] = [
         ("dataset.label", {"name": "y", "dim": "cls", "rules": {}}), ("dataset.label", rules(classes=[2])),
         ("dataset.label", rules(classes=[0, 1])), ("dataset.label", rules(rest=-1)),
         ("dataset.label", rules(values=[1])), ("dataset.label", rules(program={"inputs": {"z": []}})),
+        ("dataset.label", rules(program={"outputs": {"0": 3}})), ("dataset.label", rules(program={"outputs": {}})),
         ("outputs.0.dims", ["99999", "99999"]), ("outputs.0.counts", "none"),
         ("golden.tolerance", float("inf")), ("golden.events", -1), ("invariances", [""]), ("name", ""),
         ("provenance.source", "weights.safetensors"), ("provenance.dims", {"x": -1}), ("format_version", True),
