@@ -23,7 +23,7 @@ from hepq.lang.modules import Program, name_span
 from hepq.lang.syntax import ast
 
 #: outputs of a training's module that are not scored; no result of a model has such a name
-LOSS, WEIGHT = "<loss>", "<weight>"
+LOSS, WEIGHT, VARIABLE = "<loss>", "<weight>", "<variable>"
 
 
 class NodeBuilder:
@@ -74,6 +74,11 @@ def loss_name(step: str) -> str:
     return f"{LOSS} {step}" if step else LOSS
 
 
+def variable_name(name: str) -> str:
+    """The output with a variable that events are reweighted by."""
+    return f"{VARIABLE} {name}"
+
+
 def build_training(
     program: Program,
     sink: Sink,
@@ -101,6 +106,7 @@ def build_training(
     outputs = {name: t.handle for name, t in plan.outputs.items()}
     outputs |= {loss_name(step.name): step.loss.handle for step in plan.steps}
     outputs |= {} if plan.weight is None else {WEIGHT: plan.weight.handle}
+    outputs |= {variable_name(name): value.handle for name, value in plan.reweighted.items()}
     module = with_lists(Module(plan.name, tuple(t.handle for t in plan.inputs.values()), outputs))
     plan = replace(plan, blocks={**_unbound(plan, module, program), **plan.blocks})
     described = ModelPlan(plan.name, program.main.name, plan.inputs, plan.outputs, plan.dataset, plan.instances, ())

@@ -98,7 +98,9 @@ def accounts(folds: Sequence[Fitted]) -> tuple[Metrics, ...]:
     for number, scores in enumerate(one.tested for one in folds):
         if scores is None:
             continue
-        values = ({"loss": scores.loss} if scores.loss == scores.loss else {}) | dict(scores.metrics)
+        values = ({"loss": scores.loss} if scores.loss == scores.loss else {}) | dict(
+            scores.account.values if scores.account else {}
+        )
         weight = float(scores.event_weights.sum())
         account = scores.account or Metrics(f"events of fold {number}", len(scores.event_weights), {}, None, weight)
         found.append(replace(account, values=values))
@@ -112,5 +114,6 @@ def accounts(folds: Sequence[Fitted]) -> tuple[Metrics, ...]:
     whole = Metrics(
         f"events of {len(found)} folds, mean and standard deviation over folds", sum(m.events for m in found), spread,
         found[0].weight, sum(m.sum_of_weights for m in found), sum(m.not_a_number for m in found),
+        without=found[0].without,
     )  # fmt: skip
     return (*found, whole)

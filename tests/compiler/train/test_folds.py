@@ -110,8 +110,9 @@ class Killed(Watch):
             raise KeyboardInterrupt
 
 
-def test_killed_and_resumed_is_bit_for_bit_the_same(tmp_path: Path, files: list[Path]) -> None:
-    program = written(tmp_path, TAG, SPLIT)
+@pytest.mark.parametrize("more", ["", "reweight = flat(photon1_energy=bins(5, 0 GeV, 200 GeV), max=5)"])
+def test_killed_and_resumed_is_bit_for_bit_the_same(tmp_path: Path, files: list[Path], more: str) -> None:
+    program = written(tmp_path, TAG, SPLIT.replace("epochs", f"{more}  epochs"))
     whole, rows = folded(program, files, "whole")
     with pytest.raises(KeyboardInterrupt):
         folded(program, files, "again", Killed(5), checkpoint=tmp_path / "kept")
