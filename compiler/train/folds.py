@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hepq.compiler.hybrid.kernel import find_kernel
 from hepq.compiler.ir.node import Module
 from hepq.compiler.schema.events import event_schema, outputs, read_inputs
-from hepq.compiler.train.data.events import TrainingSet, folds_of, has_ragged, resolved
+from hepq.compiler.train.data.events import TrainingSet, folds_of, of_events, resolved
 from hepq.compiler.train.fit.gradient import Fitted
 from hepq.compiler.train.fit.svm import DECISION
 from hepq.compiler.train.recipe import Recipe
@@ -47,8 +47,8 @@ class Predictions:
         self.folds = folds
         self.values: dict[str, NDArray[np.float32]] = {}
         module = read_inputs(events.built.module)
-        found = {name: node for name, node in events.outputs.items() if not has_ragged(node.type)}
-        self.left_out = tuple(name for name in events.outputs if name not in found)
+        found, counts = of_events(module), module.counts.values()
+        self.left_out = tuple(name for name in events.outputs if name not in found and name not in counts)
         if not found:
             said = "all results have an entry for each particle" if self.left_out else "no result is scored"
             raise HepqError([diag("HQ0757", train=events.built.plan.name, found=said)])

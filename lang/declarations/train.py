@@ -271,7 +271,8 @@ def _finished(ctx: Context, train: _Train) -> TrainPlan:
         train.steps.append(StepPlan("", _loss(ctx, roles["loss"], written.value.span)))
     if "split" in train.settings and "validation" in train.settings:
         written = _written(decl, "validation")
-        ctx.error("HQ0659", *([written.span] if written else []), split=train.settings["split"])
+        assert written is not None
+        ctx.error("HQ0659", written.span, split=train.settings["split"])
     outputs = _outputs(ctx, roles.get("output"), decl.span)
     if not train.steps and (not outputs or train.data.label is None):
         lacks = "a label" if outputs else "a model that the dataset feeds, or a loss"

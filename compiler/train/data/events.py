@@ -27,7 +27,6 @@ from hepq.compiler.train.data.table import Inputs, Pick, Table
 from hepq.compiler.train.recipe import Recipe, Resolved
 from hepq.core.diagnostics.catalogue import diag, near
 from hepq.core.diagnostics.diagnostic import HepqError
-from hepq.core.types import Type
 from hepq.lang.declarations.train_events import Split
 from hepq.lang.syntax import ast
 from hepq.runtime.artifact.manifest import Dim
@@ -263,9 +262,13 @@ def results(module: Module) -> dict[str, Node]:
     return {name: node for name, node in module.outputs.items() if not name.startswith((LOSS, WEIGHT, VARIABLE))}
 
 
-def has_ragged(type: Type) -> bool:
-    """Whether a value has entries of an event's particles."""
-    return any(d.ragged for d in type.dims)
+def of_events(module: Module) -> dict[str, Node]:
+    """Those of ``results`` that are as many numbers of every event: no lists, and not what counts their entries."""
+    lists = {*module.counts, *module.counts.values()}
+    return {
+        name: node for name, node in results(module).items()
+        if name not in lists and not any(d.ragged for d in node.type.dims)
+    }  # fmt: skip
 
 
 def odd(report: Report) -> list[str]:

@@ -29,7 +29,7 @@ from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.pipelines import TRAINING
 from hepq.compiler.schema.events import read_inputs
 from hepq.compiler.train.blame import input_error
-from hepq.compiler.train.data.events import ORDER, Labelled, event_weights, has_ragged, weight_words
+from hepq.compiler.train.data.events import ORDER, Labelled, event_weights, of_events, weight_words
 from hepq.compiler.train.data.prepared import prepared
 from hepq.compiler.train.data.reweight import factors
 from hepq.compiler.train.data.table import ahead, batches
@@ -231,7 +231,7 @@ class Run:
     def predicted(self, rows: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
         """What the model gives for some rows of the table, of its results without ragged dims: [rows, dims] by name."""
         self.net.eval()
-        wanted = {name: node.type for name, node in self.data.outputs.items() if not has_ragged(node.type)}
+        wanted = {name: node.type for name, node in of_events(self.data.module).items()}
         data = replace(self.data, known=rows, truth=np.zeros_like(rows))
         found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in wanted}
         for start in range(0, len(rows), SCORED):

@@ -156,6 +156,25 @@ def test_events_that_are_not_scored_are_rows_too(tmp_path: Path, files: list[Pat
     assert (np.isnan(rows["output_ZH"]) == (np.arange(len(events)) % 40 == 3)).all()
 
 
+def test_results_that_are_lists_are_left_out(tmp_path: Path, files: list[Path]) -> None:
+    model = """
+dim hit <= 4
+model Lists(x: real[obs], h: real[hit]) {
+  s = x |> Dense[cls] |> softmax
+  return (s=s, per_hit=h + s.ZH)
+}
+"""
+    program = written(tmp_path, model)
+    text = program.read_text().replace("  input x", "  branch h: real[hit]\n  input h = h\n  input x")
+    program.write_text(text)
+    events = uproot.open(files[0])["tree"].arrays()
+    with uproot.recreate(tmp_path / "h.root") as out:
+        out["tree"] = {**{f: events[f] for f in events.fields}, "h": ak.unflatten(np.arange(3.0 * len(events)), 3)}
+    found, rows = folded(program, [tmp_path / "h.root"], "w", epochs=1)
+    assert list(rows) == ["s_qqyy", "s_ZH", "fold"]
+    assert found.left_out == ("per_hit",)
+
+
 def test_what_has_no_meaning_is_refused(tmp_path: Path, files: list[Path]) -> None:
     gan = written(tmp_path, GAN)
     with pytest.raises(HepqError, match="HQ0757"):
