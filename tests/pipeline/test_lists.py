@@ -32,7 +32,7 @@ HEAD = "dim part <= 4\ndim good <= 3\n"
 @pytest.fixture(autouse=True)
 def kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """``kept(x, mask, good)``: the entries of ``part`` where ``mask`` is true."""
-    monkeypatch.setitem(BUILTINS, "kept", None)  # type: ignore[arg-type]
+    monkeypatch.setitem(BUILTINS, "kept", None)
 
     @builtin("kept", "x mask good", dims="good")
     def rule(ctx: Context, a: Arguments) -> Value:
@@ -42,9 +42,9 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> None:
         return look_up(ctx, a.tensor("x"), rows, a.span)
 
 
-def compiled(folder: Path, result: str, target: str = "cpu") -> Path:
+def compiled(folder: Path, result: str, target: str = "cpu", before: str = "") -> Path:
     source, out = folder / "lists.hepq", folder / ("lists.onnx" if target == "onnx" else "lists.hepqx")
-    source.write_text(f"{HEAD}model M(x: real[part]) = {result}\n")
+    source.write_text(f"{HEAD}{before}model M(x: real[part]) = {result}\n")
     compile_file(source, out, Options(target=target, init=0, verify_each=True))
     return out
 
@@ -86,6 +86,21 @@ def test_a_fault_behind_a_made_dim_is_found(tmp_path: Path, monkeypatch: pytest.
     made = bisect(Compilation(source, Options(init=1, golden_events=3)).check()).difference
     assert made is not None
     assert made.found.startswith("`tanh`")
+
+
+TURN = "circuit Turn(x: real) on q: qubit[1] {\n  ry(x, q[0])\n}\n"
+
+
+def test_circuits_after_made_dims(tmp_path: Path) -> None:
+    out = compiled(tmp_path, "expect(Z[0], Turn(sum(kept(x, x > 0, good), over=good)))", "sim", TURN)
+    found, _ = hepq.load(out, threads=1).score(EVENTS)
+    np.testing.assert_allclose(found["output"][[0, 2, 3]], np.cos([5.0, 0.0, 18.0]), atol=1e-6)
+
+
+def test_circuits_of_made_entries_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(HepqError, match="HQ0750") as caught:
+        compiled(tmp_path, "sum(expect(Z[0], Turn(kept(x, x > 0, good))), over=good)", "sim", TURN)
+    assert "whose entries the program chooses" in str(caught.value)
 
 
 def test_pairs_of_made_entries_are_no_result(tmp_path: Path) -> None:
