@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One function that does the events of a chunk, one that says how much scratch memory they need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from tvm import tirx
+from tvm.script.ir_builder import IRBuilder
+from tvm.script.ir_builder import tirx as T
+
+from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.lower.cpu.tir import Cell, Expr, bind, bits, both, cast, const, either, select
+from hepq.compiler.lower.events import inputs, scratch, values
+from hepq.compiler.lower.events.context import Context, i64
+from hepq.compiler.lower.events.dims import Dims
+from hepq.compiler.lower.events.plan import Plan, make_plan
+from hepq.compiler.lower.events.prepare import prepare
+from hepq.compiler.lower.events.rules import compute
+from hepq.compiler.lower.events.tasks import Output, run, task
+from hepq.runtime.engine import event_code as layout
+from hepq.runtime.engine.event_code import Branch, EventDescription, Table
+
+#: calling_conv of functions called as C has them
+_AS_IN_C = 1
+#: entries of a buffer whose size nobody checks
+_ANY = 2**31 - 1
+#: more memory than any event may ask for, in numbers
+_MOST = float(2**42)
+
+
+@dataclass(frozen=True)
+class Generated:
+    functions: Mapping[str, Any]
+    description: EventDescription
+
+
+def generate(module: Module, width: int) -> Generated:
+    """TIR for ``module``; ``width`` is the number of float64 in a vector register."""
+    assert values.RULES and scratch.BLOCK == layout.BLOCK
+    module = prepare(module)
+    plan = make_plan(module)
+    made = _Generator(plan, describe(plan), width)
+    functions = {
+        layout.FUNCTION: made.function(layout.FUNCTION, made.main),
+        layout.SCRATCH: made.function(layout.SCRATCH, made.scratch),
+        **inputs.converters(),
+    }
+    return Generated(functions, made.description)
+
+
+def describe(plan: Plan) -> EventDescription:
+    module = plan.module
+    given = tuple(d.name for d in module.ragged_dims)
+
+    def branch(name: str, node: Node) -> Branch:
+        dims = node.type.dims
+        ragged = bool(dims) and dims[0].ragged
+        return Branch(
+            name, str(node.type.elem), dims[0].name if ragged else None,
+            tuple(d.size or 0 for d in (dims[1:] if ragged else dims)),
+        )  # fmt: skip
+
+    outputs = tuple(branch(name, n) for name, n in module.outputs.items())
+    made = tuple(dict.fromkeys(b.dim for b in outputs if b.dim is not None and b.dim not in given))
+    return EventDescription(
+        given, made, tuple(branch(n["name"], n) for n in module.inputs), outputs,
+        tuple(_sources(plan.dims, name, given) for name in made),
+    )  # fmt: skip
+
+
+def _sources(dims: Dims, name: str, given: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Dims of inputs whose entries, together, are no fewer than those of a made dim; None: there is no such thing."""
+    node = dims.makers[name]
+    if node.op == "combinations":
+        return None
+    found: list[str] = []
+    for dim in node["dims"] if node.op == "unite" else (node["dim"],):
+        if dim.size is not None:
+            return None
+        inner = (dim.name,) if dim.name in given else _sources(dims, dim.name, given)
+        if inner is None:
+            return None
+        found += inner
+    return tuple(found)
+
+
+class _Generator:
+    def __init__(self, plan: Plan, description: EventDescription, width: int) -> None:
+        self.plan, self.description, self.width = plan, description, width
+        self.table = Table(description)
+        self.used = {n["name"]: n for n in plan.module.walk() if n.op == "input"}
+
+    def function(self, name: str, body: Callable[[Expr, Expr], None]) -> Any:
+        with IRBuilder() as builder, T.prim_func():
+            T.func_name(name)
+            T.func_attr({"tirx.noalias": True, "global_symbol": name, "calling_conv": _AS_IN_C})
+            pointer = T.arg("table", T.handle("int64"))
+            table = T.decl_buffer((self.table.size,), "int64", data=pointer)
+            body(table, _buffer(table[i64(Table.STATE)], "int64"))
+        return builder.get()
+
+    # --- memory
+
+    def scratch(self, table: Expr, state: Expr) -> None:
+        numbers = self._numbers(table)
+        bytes_ = select(numbers < const(_MOST, "float64"), cast(numbers, "int64") * i64(8), i64(-1))
+        T.buffer_store(state, bytes_, [i64(layout.NEEDED)])
+
+    def _largest(self, table: Expr, what: int) -> dict[str, Expr]:
+        return {d: bind(table[i64(self.table.dim(i) + what)]) for i, d in enumerate(self.description.dims)}
+
+    def _lengths(self, table: Expr) -> tuple[dict[str, Expr], dict[str, Expr]]:
+        explode = bind(cast(table[i64(Table.LIMIT)], "float64"))
+        return scratch.capacities(self.plan, self._largest(table, 0), explode), self._largest(table, 1)
+
+    def _numbers(self, table: Expr) -> Expr:
+        """Numbers of eight bytes in all, float64: too many are seen before they are added."""
+        capacity, block = self._lengths(table)
+        total = const(0.0, "float64")
+        for _, slots, spare in scratch.all_slots(self.plan):
+            for slot in (*slots, *spare):
+                total = bind(total + scratch.length(slot, capacity, block) + const(8.0, "float64"))
+        return total
+
+    # --- events
+
+    def main(self, table: Expr, state: Expr) -> None:
+        enough = self._numbers(table) * const(8.0, "float64") <= cast(table[i64(Table.BYTES)], "float64")
+        with T.If(enough):
+            with T.Then():
+                self._events(table, state)
+            with T.Else():
+                T.buffer_store(state, i64(layout.NO_ROOM), [i64(layout.STATUS)])
+
+    def _events(self, table: Expr, state: Expr) -> None:
+        ctx = self._context(table, state)
+        offsets = [_buffer(table[i64(self.table.dim(i) + 2)], "int64") for i in range(len(self.description.dims))]
+        outputs = self._outputs(ctx, table, state)
+        begin, end = bind(table[i64(Table.BEGIN)]), bind(table[i64(Table.END)])
+        size = i64(scratch.BLOCK)
+        first, last = bind(tirx.truncdiv(begin, size)), bind(tirx.truncdiv(end + size - i64(1), size))
+        with T.serial(first, last) as block, ctx.scope():
+            start, stop = bind(tirx.max(block * size, begin)), bind(tirx.min((block + i64(1)) * size, end))
+            rows = [(bind(o[start]), bind(o[stop])) for o in offsets]
+            fits: Expr = const(True, "bool")
+            for (a, b), most in zip(rows, self._largest(table, 1).values(), strict=True):
+                fits = both(fits, both(b >= a, b - a <= most))
+            with T.If(fits):
+                with T.Then(), ctx.scope():
+                    self._read(ctx, table, start, stop, rows)
+                    self._flat(ctx, start, stop, rows)
+                    with T.serial(start, stop) as event, ctx.scope():
+                        self._event(ctx, table, event, start, offsets, rows, outputs)
+                        with T.If(tirx.NE(state[i64(layout.STATUS)], i64(layout.DONE))), T.Then():
+                            T.buffer_store(state, event, [i64(layout.EVENT)])
+                            T.evaluate(tirx.break_loop())
+                with T.Else():
+                    T.buffer_store(state, i64(layout.BAD_COUNT), [i64(layout.STATUS)])
+                    T.buffer_store(state, start, [i64(layout.EVENT)])
+            with T.If(tirx.NE(state[i64(layout.STATUS)], i64(layout.DONE))), T.Then():
+                T.evaluate(tirx.break_loop())
+
+    def _context(self, table: Expr, state: Expr) -> Context:
+        capacity, block = self._lengths(table)
+        memory: dict[Node, tuple[Expr, ...]] = {}
+        spare_memory: dict[Node, tuple[Expr, ...]] = {}
+        address = Cell(table[i64(Table.MEMORY)])
+
+        def place(slot: scratch.Slot) -> Expr:
+            made = _buffer(address.get(), slot.dtype)
+            numbers = scratch.rounded(scratch.length(slot, capacity, block))
+            address.set(address.get() + numbers * i64(8))
+            return made
+
+        for node, slots, spare in scratch.all_slots(self.plan):
+            memory[node] = tuple(place(s) for s in slots)
+            spare_memory[node] = tuple(place(s) for s in spare)
+        limit = bind(cast(table[i64(Table.LIMIT)], "float64"))
+        room = {name: bind(cast(n, "int64")) for name, n in capacity.items()}
+        ctx = Context(self.plan, state, memory, spare_memory, room, limit)
+        for name, node in self.plan.dims.makers.items():
+            if name not in self.plan.dims.virtual and node.op != "unite":
+                ctx.counts[name] = Cell(i64(0))
+        for node in self.plan.module.walk():
+            if node in self.plan.kept and scratch.in_registers(self.plan, node):
+                ctx.scalars[node] = Cell(const(0, scratch.STORED[node.type.elem]))
+        return ctx
+
+    def _outputs(self, ctx: Context, table: Expr, state: Expr) -> dict[str, Output]:
+        made: dict[str, Output] = {}
+        for k, branch in enumerate(self.description.outputs):
+            dtype = "int8" if branch.elem == "bool" else scratch.STORED[branch.elem]
+            buffer = _buffer(table[i64(self.table.output(k))], dtype)
+            capacity, rows = None, None
+            if branch.dim in self.description.made:
+                i = self.description.made.index(branch.dim)
+                capacity, rows = bind(table[i64(self.table.made(i) + 1)]), Cell(i64(0))
+            made[branch.name] = Output(self.plan.module.outputs[branch.name], buffer, i64(0), capacity, rows)
+        return made
+
+    def _read(self, ctx: Context, table: Expr, start: Expr, stop: Expr, rows: list[tuple[Expr, Expr]]) -> None:
+        for i, branch in enumerate(self.description.inputs):
+            node = self.used.get(branch.name)
+            if node is None:
+                continue
+            a, b = (start, stop) if branch.dim is None else rows[self.description.dims.index(branch.dim)]
+            at = self.table.input(i)
+            inputs.read(
+                branch.elem, ctx.memory[node][0], table[i64(at)], table[i64(at + 1)], bits(table[i64(at + 2)], "float64"),
+                a * i64(branch.width), (b - a) * i64(branch.width),
+            )  # fmt: skip
+
+    def _flat(self, ctx: Context, start: Expr, stop: Expr, rows: list[tuple[Expr, Expr]]) -> None:
+        """Values over an input's dim, or of events, in vectors; the last may reach beyond the end."""
+        for name, nodes in self.plan.flat.items():
+            a, b = (start, stop) if name is None else rows[self.description.dims.index(name)]
+            lanes = i64(self.width)
+            ctx.lanes = self.width
+            with T.serial(i64(0), tirx.truncdiv(b - a + lanes - i64(1), lanes)) as step, ctx.scope():
+                position = bind(step * lanes)
+                for node in nodes:
+                    at = {d.key: (position,) for d in node.type.dims}
+                    ctx.starts[None] = position
+                    ctx.starts[name] = i64(0) if name is not None else position
+                    ctx.store(node, at, ctx.once((node, ctx.place(node, at)), lambda n=node, w=at: compute(ctx, n, w)))
+            ctx.lanes = 1
+
+    def _event(
+        self, ctx: Context, table: Expr, event: Expr, start: Expr, offsets: list[Expr], rows: list[tuple[Expr, Expr]],
+        outputs: Mapping[str, Output],
+    ) -> None:  # fmt: skip
+        ctx.starts[None] = bind(event - start)
+        firsts: dict[str | None, Expr] = {None: event}
+        bad: Expr = const(False, "bool")
+        largest = self._largest(table, 0)
+        for dim, o, (a, _) in zip(self.description.dims, offsets, rows, strict=True):
+            firsts[dim] = bind(o[event])
+            ctx.starts[dim] = bind(firsts[dim] - a)
+            ctx.sizes[dim] = bind(o[event + i64(1)] - firsts[dim])
+            bad = either(bad, either(ctx.sizes[dim] < i64(0), ctx.sizes[dim] > largest[dim]))
+        with T.If(bad), T.Then():
+            ctx.trouble(layout.BAD_COUNT)
+        for i, branch in enumerate(self.description.inputs):
+            node = self.used.get(branch.name)
+            if node is not None and branch.elem == "index":
+                inputs.check(ctx, node, i, prod(branch.shape))
+        state = ctx.state
+        made = self.description.made
+        placed = {
+            name: Output(
+                o.node, o.buffer,
+                bind(state[i64(layout.ROWS + made.index(b.dim))]) if b.dim in made else firsts[b.dim], o.capacity, o.rows,
+            )  # fmt: skip
+            for (name, o), b in zip(outputs.items(), self.description.outputs, strict=True)
+        }
+        with T.If(tirx.EQ(state[i64(layout.STATUS)], i64(layout.DONE))), T.Then(), ctx.scope():
+            for group in self.plan.tasks:
+                run(ctx, [task(ctx, root, placed) for root in group])
+            written = [
+                next(o for o, b in zip(placed.values(), self.description.outputs, strict=True) if b.dim == dim)
+                for dim in made
+            ]
+            for i, output in enumerate(written):
+                self._count(ctx, table, i, event, output)
+            with T.If(tirx.EQ(state[i64(layout.STATUS)], i64(layout.DONE))), T.Then():
+                for i, output in enumerate(written):
+                    assert output.rows is not None
+                    T.buffer_store(state, output.first + output.rows.get(), [i64(layout.ROWS + i)])
+
+    def _count(self, ctx: Context, table: Expr, i: int, event: Expr, output: Output) -> None:
+        assert output.rows is not None
+        state, n = ctx.state, bind(output.rows.get())
+        full = output.first + n > output.capacity
+        with T.If(both(full, tirx.EQ(state[i64(layout.STATUS)], i64(layout.DONE)))), T.Then():
+            T.buffer_store(state, n, [i64(layout.NEEDED)])
+            ctx.trouble(layout.FULL, i)
+        T.buffer_store(_buffer(table[i64(self.table.made(i))], "int64"), n, [event])
+
+
+def _buffer(address: Expr, dtype: str) -> Expr:
+    """Memory at an address. Different ones never meet: TVM tells LLVM so."""
+    pointer = T.bind(tirx.reinterpret("handle", address))
+    return T.decl_buffer((_ANY,), dtype, data=pointer)

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is computed once and kept, what is computed where it is read, and in which loops.
+
+Kept are values that cost something and are read in several loops, or more than once in one: at the other entry of a
+pair, at an entry that an index names. What is elementwise over an input's dim alone is computed for a whole block of
+events at once, in vectors. Everything else is a *task* of one event; tasks over one dim that wait for nothing share a
+loop.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.lower.events.dims import Dims
+from hepq.core.ops.table import ELEMENTWISE, OPS, REDUCE, SEGMENT
+from hepq.core.types import Dim
+
+Key = tuple[str, int]
+#: in the loops of a node that is kept, or of an output
+Root = Node | str
+#: from this weight on a value that is read again is kept
+HEAVY = 6
+_CALL = 20
+_WEIGHTS = {"div": 3, "sqrt": 4, "mod": 5}
+#: nodes inside each other: expressions are written by recursion
+DEEPEST = 60
+#: chosen or computed in memory, always
+_KEPT = ("argsort", "cumsum", *sorted(SEGMENT))
+ROOTED = (*_KEPT, "filter", "combinations")
+
+
+@dataclass
+class Plan:
+    """``kept``: nodes with memory; ``flat``: those of them that are computed for a block of events, by their dim's name.
+
+    ``tasks``: groups of kept nodes, and names of outputs, that share a loop, in order.
+    """
+
+    module: Module
+    dims: Dims
+    kept: set[Node] = field(default_factory=set)
+    flat: dict[str | None, list[Node]] = field(default_factory=dict)
+    tasks: list[tuple[Root, ...]] = field(default_factory=list)
+    weights: dict[Node, int] = field(default_factory=dict)
+
+    def is_flat(self, node: Node) -> bool:
+        return node.op == "input" or node in self.flat.get(flat_dim(node), ())
+
+    def weight(self, node: Node) -> int:
+        """Of computing ``node`` where it is read."""
+        return 1 if node in self.kept else self.weights[node]
+
+
+def make_plan(module: Module) -> Plan:
+    plan = Plan(module, Dims.of(module))
+    _weigh(plan)
+    _keep(plan)
+    _shorten(plan)
+    _flatten(plan)
+    _schedule(plan)
+    return plan
+
+
+def read(node: Node) -> Iterable[Node]:
+    """Operands whose numbers ``node`` reads; of the others only the dims matter."""
+    return {"number": node.operands[:1], "unite": (), "combinations": ()}.get(node.op, node.operands)
+
+
+def _weigh(plan: Plan) -> None:
+    for node in plan.module.walk():
+        own = _WEIGHTS.get(node.op, 1 if OPS[node.op].cheap or node.op not in ELEMENTWISE else _CALL)
+        own = _CALL if node.op in REDUCE or node.op == "contract" else own
+        light = node.op in ROOTED or node.op == "input"
+        plan.weights[node] = 1 if light else min(10**6, own + sum(plan.weights[o] for o in read(node)))
+
+
+def _keep(plan: Plan) -> None:
+    nodes = list(plan.module.walk())
+    roots: dict[Node, set[Root]] = defaultdict(set)
+    again: dict[Node, bool] = defaultdict(bool)
+    for name, node in plan.module.outputs.items():
+        roots[node].add(_output_loop(name, node))
+    for node in reversed(nodes):
+        if _is_kept(plan, node, len(roots[node]) > 1 or again[node]):
+            plan.kept.add(node)
+        kept = node in plan.kept
+        for position, operand in enumerate(node.operands):
+            if operand in read(node):
+                roots[operand] |= {node} if kept else roots[node]
+                again[operand] |= _again(node, position) or (again[node] and not kept)
+
+
+def _output_loop(name: str, node: Node) -> str:
+    """Outputs over one dim are written in one loop."""
+    dims = node.type.dims
+    return f"output {dims[0]}" if dims and dims[0].ragged else f"output: {name}"
+
+
+def _is_kept(plan: Plan, node: Node, often: bool) -> bool:
+    if node.op == "input" or node.op in _KEPT:
+        return True
+    if node.op in ("filter", "combinations"):
+        return node["dst"].name not in plan.dims.virtual
+    if node.type.elem == "index" or any(d.name in plan.dims.virtual for d in node.type.dims if d.ragged):
+        return False
+    if node.op in REDUCE or node.op == "contract":
+        return often or not node.type.dims
+    if node.op not in ELEMENTWISE:
+        return False
+    return often and plan.weights[node] >= HEAVY
+
+
+def _again(node: Node, position: int) -> bool:
+    """May ``node``'s loop read an entry of its operand more than once?"""
+    operand = node.operands[position]
+    own = {d.key for d in operand.type.dims}
+    if node.op == "gather":
+        idx = node.operands[1]
+        return position == 0 and not (idx.op in ("filter", "argsort", "unite") and len(idx.type.dims) == 1)
+    if node.op in ("pick", "slice", "rename", "transpose", "flatten", "unflatten", "concat"):
+        return False
+    loops = [*node.type.dims, *(node["over"] if node.op in REDUCE or node.op == "contract" else ())]
+    if node.op == "stack":
+        loops = loops[:-1]
+    if node.op in ROOTED:
+        loops = [d for o in node.operands for d in o.type.dims]
+    return any(d.key not in own and d.size != 1 for d in loops)
+
+
+def _shorten(plan: Plan) -> None:
+    """Memory in the midst of long chains."""
+    depth: dict[Node, int] = {}
+    for node in plan.module.walk():
+        depth[node] = 1 + max((depth[o] for o in node.operands if o not in plan.kept), default=0)
+        if depth[node] > DEEPEST and node.op in ELEMENTWISE and _is_kept(plan, node, True):
+            plan.kept.add(node)
+
+
+def flat_dim(node: Node) -> str | None:
+    """The name of the dim of a value over one dim of an event; None: of a value of the event."""
+    return node.type.dims[0].name if node.type.dims else None
+
+
+def _flatten(plan: Plan) -> None:
+    given = {d.key for d in plan.module.ragged_dims}
+    flat: set[Node] = set()
+    for node in plan.module.walk():
+        dims = node.type.dims
+        simple = not dims or (len(dims) == 1 and dims[0].key in given)
+        if node.op == "const":
+            flat.add(node)
+        elif simple and (node.op == "input" or (node.op in ELEMENTWISE and all(_alike(o, dims, flat) for o in node.operands))):
+            flat.add(node)
+            if node in plan.kept and node.op != "input":
+                plan.flat.setdefault(flat_dim(node), []).append(node)
+
+
+def _alike(operand: Node, dims: tuple[Dim, ...], flat: set[Node]) -> bool:
+    return operand in flat and (operand.op == "const" or [d.key for d in operand.type.dims] == [d.key for d in dims])
+
+
+# --- order
+
+
+def _schedule(plan: Plan) -> None:
+    left: list[Root] = [n for n in plan.module.walk() if n in plan.kept and not plan.is_flat(n)]
+    outputs: dict[str, list[str]] = defaultdict(list)
+    for name, node in plan.module.outputs.items():
+        outputs[_output_loop(name, node)].append(name)
+    left += [name for names in outputs.values() for name in names]
+    waits = {root: set(_waits_for(plan, root)) for root in left}
+    done: set[Root] = set()
+    while left:
+        first = next(r for r in left if waits[r] <= done)
+        dim = loop_dim(plan, first)
+        group = [first]
+        if dim is not None:
+            group += [r for r in left if r is not first and waits[r] <= done and _same_loop(loop_dim(plan, r), dim)]
+        plan.tasks.append(tuple(group))
+        done.update(group)
+        left = [r for r in left if r not in done]
+
+
+def _same_loop(a: Dim | None, b: Dim) -> bool:
+    return a is not None and a.name == b.name
+
+
+def loop_dim(plan: Plan, root: Root) -> Dim | None:
+    """The ragged dim that the outermost loop of a task is over; None if it is done without others."""
+    if isinstance(root, str):
+        dims = plan.module.outputs[root].type.dims
+        return dims[0] if dims and dims[0].ragged else None
+    if root.op in ("filter", "argsort"):
+        return root["dim"] if len(root.type.dims) == 1 and root["dim"].ragged else None
+    if root.op in ("combinations", "cumsum"):
+        return None
+    if root.op in SEGMENT:
+        dims = root.operands[1].type.dims
+    else:
+        dims = root.type.dims or (root["over"] if root.op in REDUCE or root.op == "contract" else ())
+    return dims[0] if dims and dims[0].ragged else None
+
+
+def _waits_for(plan: Plan, root: Root) -> Iterator[Node]:
+    """Kept nodes of the event that the task reads, or in whose dims it loops."""
+    todo = [plan.module.outputs[root]] if isinstance(root, str) else list(_needs(plan, root))
+    seen: set[Node] = set()
+    while todo:
+        node = todo.pop()
+        if node in seen or node is root:
+            continue
+        seen.add(node)
+        if node in plan.kept:
+            if not plan.is_flat(node):
+                yield node
+        else:
+            todo += _needs(plan, node)
+            continue
+        # the loops of a reader are over this node's dims
+        todo += _makers(plan, node)
+
+
+def _needs(plan: Plan, node: Node) -> Iterator[Node]:
+    yield from read(node)
+    yield from _makers(plan, node)
+
+
+def _makers(plan: Plan, node: Node) -> Iterator[Node]:
+    dims = [*node.type.dims, *(d for o in node.operands for d in o.type.dims)]
+    dims += [v for v in node.attrs.values() if isinstance(v, Dim)]
+    dims += [d for v in node.attrs.values() if isinstance(v, tuple) for d in v if isinstance(d, Dim)]
+    dims += [node.type.into] if node.type.into else []
+    for dim in dims:
+        maker = plan.dims.maker(dim)
+        if maker is not None and maker is not node:
+            yield maker

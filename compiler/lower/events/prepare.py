@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An event program as the other parts of this package expect it: what cannot be compiled is refused, picks go inwards.
+
+A four-vector is a stack; what picks one of its components, through whatever stands between, then reads that one alone,
+and nobody computes the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.ir.verify import verify
+from hepq.compiler.lower.cpu.prepare import LoweringError
+from hepq.compiler.passes.base import Facts, rewrite
+from hepq.compiler.passes.cse import MergeEqual
+from hepq.core.ops.table import ELEMENTWISE, IDENTITY, QUANTUM, REDUCE
+from hepq.core.types import Dim
+
+#: what belongs to models
+ILLEGAL = ("param", "knn", "window", "batch_norm", *sorted(IDENTITY), *sorted(QUANTUM))
+
+
+def prepare(module: Module) -> Module:
+    """``module`` with picks pushed to where values come from, equal nodes merged.
+
+    Raises LoweringError for operations of models, for inputs and outputs whose layout the calling convention does not
+    know, and for indices read from a file that number a dim which the event makes.
+    """
+    _check(module)
+    for _ in range(2):
+        module, _weights = MergeEqual()(module, {})
+        module = rewrite(module, _pushed)
+    module, _weights = MergeEqual()(module, {})
+    verify(module)
+    return module
+
+
+def _check(module: Module) -> None:
+    for node in module.walk():
+        if node.op in ILLEGAL:
+            raise LoweringError(f"`{node.op}` is for models: it cannot be computed where events are prepared")
+    given = {d.name for d in module.ragged_dims}
+    named = [("input", n["name"], n.type.dims) for n in module.inputs]
+    named += [("output", name, n.type.dims) for name, n in module.outputs.items()]
+    for kind, name, dims in named:
+        if any(d.ragged for d in dims[1:]) or any(d.primes for d in dims):
+            raise LoweringError(f"{kind} {name} has a ragged dim that is not its first: [{', '.join(map(str, dims))}]")
+    for node in module.inputs:
+        into = node.type.into
+        if into is not None and into.ragged and into.name not in given:
+            raise LoweringError(f"input {node['name']} numbers entries of dim {into}, which the event makes")
+
+
+def _pushed(node: Node, facts: Facts) -> Node | None:
+    return _pick(node.operands[0], node["dim"], node["index"], node) if node.op == "pick" else None
+
+
+def _pick(x: Node, dim: Dim, index: int, like: Node) -> Node:
+    """Entry ``index`` of ``x`` along ``dim``, as far inside as it goes; ``x`` itself where it has no such dim."""
+    if x.type.dim(dim) is None:
+        return x
+    type = x.type.with_dims(d for d in x.type.dims if d.key != dim.key)
+
+    def inner(operand: Node, d: Dim = dim) -> Node:
+        return _pick(operand, d, index, like)
+
+    def remade(operands: Sequence[Node], **attrs: Any) -> Node:
+        return replace(x, operands=tuple(operands), type=type, attrs={**x.attrs, **attrs})
+
+    if x.op == "stack" and x["dim"].key == dim.key:
+        entry = x.operands[index]
+        if {d.key for d in entry.type.dims} == {d.key for d in type.dims}:
+            same = [d.key for d in entry.type.dims] == [d.key for d in type.dims]
+            return entry if same else Node("transpose", (entry,), {}, type, x.span)
+    elif x.op in ELEMENTWISE or x.op in ("transpose", "stack"):
+        return remade([inner(o) for o in x.operands])
+    elif x.op in REDUCE:
+        return remade([inner(x.operands[0])])
+    elif x.op == "rename":
+        return inner(x.operands[0], x["src"]) if dim.key == x["dst"].key else remade([inner(x.operands[0])])
+    elif x.op == "gather" and x.operands[1].type.into.key != dim.key:  # type: ignore[union-attr]
+        return remade([inner(o) for o in x.operands])
+    elif x.op == "gather":
+        return remade([x.operands[0], inner(x.operands[1])])
+    return Node("pick", (x,), {"dim": dim, "index": index}, type, like.span)

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is done in an event's loops: each kept node, and each output, as something that begins, is told each entry of a
+dim, and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tvm import tirx
+from tvm.script.ir_builder import tirx as T
+
+from hepq.compiler.ir.node import Node
+from hepq.compiler.lower.cpu.tir import Cell, Expr, cast, const
+from hepq.compiler.lower.events import loops, mathfn
+from hepq.compiler.lower.events.context import DTYPE, STORED, At, Codes, Context, i64, plus, times
+from hepq.compiler.lower.events.dims import limit
+from hepq.compiler.lower.events.plan import Root
+from hepq.compiler.lower.events.rules import compute, value
+from hepq.compiler.lower.events.sort import Best, Sort
+from hepq.compiler.lower.events.values import Sum, hoist
+from hepq.core.ops.table import REDUCE, SEGMENT
+from hepq.core.types import Dim
+from hepq.runtime.engine.event_code import TOO_MANY
+
+#: entries that a running list of the best holds
+BEST = 8
+
+
+def _nothing() -> None:
+    return
+
+
+@dataclass
+class Task:
+    """``dim``: the dim of the shared loop; None: ``begin`` does it all. ``step`` is told where the loop is."""
+
+    dim: Dim | None
+    step: Callable[[At], None]
+    begin: Callable[[], None] = _nothing
+    end: Callable[[], None] = _nothing
+    until: Cell | None = None
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where an output goes: its buffer; the row that an event's first entry has; how many rows there is memory for,
+    None: enough; how many the event has so far."""
+
+    node: Node
+    buffer: Expr
+    first: Expr
+    capacity: Expr | None = None
+    rows: Cell | None = None
+
+
+def task(ctx: Context, root: Root, outputs: Mapping[str, Output]) -> Task:
+    if isinstance(root, str):
+        return _output(ctx, outputs[root])
+    if root.op in REDUCE or root.op == "contract":
+        return _reduction(ctx, root)
+    return _TASKS.get(root.op, _segment if root.op in SEGMENT else _stored)(ctx, root)
+
+
+def run(ctx: Context, tasks: list[Task]) -> None:
+    """Those of one dim in one loop."""
+    for one in tasks:
+        one.begin()
+    dim = tasks[0].dim
+    if dim is not None:
+        until = tasks[0].until if len(tasks) == 1 else None
+
+        def body(codes: Codes) -> None:
+            for one in tasks:
+                one.step({one.dim.key: codes})  # type: ignore[union-attr]
+
+        loops.each(ctx, dim, body, until)
+    for one in tasks:
+        one.end()
+
+
+def _first(node: Node) -> Dim | None:
+    dims = node.type.dims
+    return dims[0] if dims and dims[0].ragged else None
+
+
+def _stored(ctx: Context, node: Node) -> Task:
+    """A value at each of its entries."""
+    dims = node.type.dims
+
+    def one(at: At) -> None:
+        ctx.store(node, at, compute(ctx, node, at))
+
+    if _first(node) is None:
+        return Task(None, one, begin=lambda: loops.over(ctx, dims, {}, one))
+    return Task(dims[0], lambda at: loops.over(ctx, dims[1:], at, one))
+
+
+def _reduction(ctx: Context, node: Node) -> Task:
+    first, *rest = node["over"]
+    if node.type.dims or not first.ragged:
+        return _stored(ctx, node)
+    sum_ = Sum(ctx, node)
+    return Task(
+        first,
+        lambda at: loops.over(ctx, rest, at, sum_.add, sum_.settled),
+        begin=lambda: hoist(ctx, node, {}),
+        end=lambda: ctx.store(node, {}, sum_.total()),
+        until=sum_.settled,
+    )
+
+
+def _filter(ctx: Context, node: Node) -> Task:
+    (mask,), dim, dst = node.operands, node["dim"], node["dst"]
+    count, most = ctx.counts[dst.name], limit(node)
+
+    def keep(at: At) -> None:
+        row = ctx.hold(count.get())
+        for part, code in enumerate(at[dim.key]):
+            ctx.store(node, {dst.key: (row,)}, i64(code), part)
+        count.set(row + i64(1))
+
+    def step(at: At) -> None:
+        if most is None:
+            loops.when(ctx, mask, at, lambda: keep(at))
+            return
+        with T.If(count.get() < i64(most)), T.Then(), ctx.scope():
+            loops.when(ctx, mask, at, lambda: keep(at))
+
+    def begin() -> None:
+        count.set(i64(0))
+        if not dim.ragged:
+            loops.each(ctx, dim, lambda codes: step({dim.key: codes}))
+
+    return Task(dim if dim.ragged else None, step, begin)
+
+
+def _combinations(ctx: Context, node: Node) -> Task:
+    count, most = ctx.counts[node["dst"].name], limit(node)
+    room = ctx.capacities[node["dst"].name]
+
+    def keep(codes: Codes) -> None:
+        row = ctx.hold(count.get())
+        with T.If(row < room):
+            with T.Then():
+                for buffer, code in zip(ctx.memory[node], codes, strict=True):
+                    T.buffer_store(buffer, i64(code), [row])
+                count.set(row + i64(1))
+            if most is None:
+                with T.Else():
+                    ctx.trouble(TOO_MANY, row)
+
+    def begin() -> None:
+        count.set(i64(0))
+        loops.chosen(ctx, node, keep)
+
+    return Task(None, lambda at: None, begin)
+
+
+def _argsort(ctx: Context, node: Node) -> Task:
+    dim, dst, others = node["dim"], node["dst"], node.type.dims[1:]
+    most = dst.size if dst.size is not None else limit(node) if dst.key != dim.key else None
+    made = Best if most is not None and most <= BEST else Sort
+    sort = made(len(node.operands), ctx.temporaries[node], ctx.plan.dims.codes(dim), most)
+
+    def step(at: At) -> None:
+        keys = [
+            mathfn.sortable(value(ctx, key, at), down)
+            for key, down in zip(node.operands, node["descending"], strict=True)
+        ]
+        sort.add(list(map(ctx.hold, keys)), [i64(code) for code in at[dim.key]])
+
+    def finish(at: At) -> None:
+        n = ctx.hold(sort.finish())
+        if dst.ragged and dst.key != dim.key:
+            ctx.counts[dst.name].set(n)
+        with T.serial(i64(0), n) as i:
+            for part, code in enumerate(sort.row(i)):
+                ctx.store(node, {**at, dst.key: (i,)}, code, part)
+        if dst.size is not None:
+            with T.serial(n, i64(dst.size)) as i:
+                for part in range(ctx.plan.dims.codes(dim)):
+                    ctx.store(node, {**at, dst.key: (i,)}, i64(-1), part)
+
+    def alone(at: At) -> None:
+        sort.begin()
+        loops.each(ctx, dim, lambda codes: step({**at, dim.key: codes}))
+        finish(at)
+
+    if others or not dim.ragged:
+        if dst.ragged and dst.key != dim.key:
+            # however few columns there are
+            size = i64(ctx.extent(dim))
+            ctx.counts[dst.name].set(size if most is None else tirx.min(size, i64(most)))
+        return Task(None, alone, begin=lambda: loops.over(ctx, others, {}, alone))
+    return Task(dim, step, sort.begin, lambda: finish({}))
+
+
+def _cumsum(ctx: Context, node: Node) -> Task:
+    along = node["over"]
+    others = [d for d in node.type.dims if d.key != along.key]
+    dtype = DTYPE[node.type.elem]
+
+    def column(at: At) -> None:
+        total = Cell(const(0, dtype))
+
+        def add(codes: Codes) -> None:
+            here = {**at, along.key: codes}
+            total.set(total.get() + value(ctx, node.operands[0], here))
+            ctx.store(node, here, total.get())
+
+        loops.each(ctx, along, add)
+
+    return Task(None, column, begin=lambda: loops.over(ctx, others, {}, column))
+
+
+def _segment(ctx: Context, node: Node) -> Task:
+    x, idx = node.operands
+    into, *others = node.type.dims
+    dims, zero = idx.type.dims, const(0, STORED[node.type.elem])
+    seen = ctx.temporaries[node][0] if node.op != "segment_sum" else None
+
+    def clear(at: At) -> None:
+        ctx.store(node, at, zero)
+        if seen is not None:
+            T.buffer_store(seen, i64(0), [ctx.address(node, at)])
+
+    def add(at: At) -> None:
+        (to,) = value(ctx, idx, at)
+        with T.If(i64(to) >= i64(0)), T.Then(), ctx.scope():
+            loops.over(ctx, others, {**at, into.key: (to,)}, combine)
+
+    def combine(at: At) -> None:
+        new, so_far = value(ctx, x, at), ctx.load(node, at)
+        if seen is None:
+            ctx.store(node, at, so_far + new)
+            return
+        where = ctx.hold(ctx.address(node, at))
+        both = (mathfn.maximum if node.op == "segment_max" else mathfn.minimum)(so_far, new)
+        ctx.store(node, at, tirx.Select(tirx.EQ(seen[where], i64(0)), new, both))
+        T.buffer_store(seen, i64(1), [where])
+
+    def begin() -> None:
+        loops.over(ctx, node.type.dims, {}, clear)
+        if not dims[0].ragged:
+            loops.over(ctx, dims, {}, add)
+
+    if not dims[0].ragged:
+        return Task(None, add, begin)
+    return Task(dims[0], lambda at: loops.over(ctx, dims[1:], at, add), begin)
+
+
+def _output(ctx: Context, out: Output) -> Task:
+    node, dims = out.node, out.node.type.dims
+    first = _first(node)
+
+    def write(at: At, row: Expr) -> None:
+        inner: Expr | int = 0
+        width: Expr | int = 1
+        for d in dims[1:] if first is not None else dims:
+            inner = plus(times(inner, i64(d.size or 0)), at[d.key][0])
+            width = times(width, d.size or 0)
+        found: Any = value(ctx, node, at)
+        if isinstance(found, tuple):
+            (found,) = found
+        stored = cast(i64(found), "int8" if node.type.elem == "bool" else DTYPE[node.type.elem])
+        T.buffer_store(out.buffer, stored, [i64(plus(times(row, width), inner))])
+
+    if first is None:
+        return Task(None, lambda at: None, begin=lambda: loops.over(ctx, dims, {}, lambda at: write(at, out.first)))
+    rows = out.rows
+    if rows is None:  # an entry's row follows from its position
+        return Task(
+            first, lambda at: loops.over(ctx, dims[1:], at, lambda at: write(at, out.first + i64(at[first.key][0])))
+        )
+
+    def step(at: At) -> None:
+        row = ctx.hold(out.first + rows.get())
+        rows.set(rows.get() + i64(1))
+        with T.If(row < out.capacity), T.Then(), ctx.scope():
+            loops.over(ctx, dims[1:], at, lambda at: write(at, row))
+
+    return Task(first, step, begin=lambda: rows.set(i64(0)))
+
+
+_TASKS: dict[str, Callable[[Context, Node], Task]] = {
+    "filter": _filter, "combinations": _combinations, "argsort": _argsort, "cumsum": _cumsum,
+}  # fmt: skip

@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a compiled event program over a chunk of events. Neither TVM nor its runtime is needed: it is plain C code.
+
+The library has two functions of one argument, the address of a table of int64 (``Table``): ``hepq_events_scratch`` says
+how many bytes of scratch memory the chunk needs, ``hepq_events`` does the events. Both write to the table's state.
+Calls with tables of their own may run at the same time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.runtime.files import Scratch
+
+FUNCTION, SCRATCH = "hepq_events", "hepq_events_scratch"
+#: events that the code reads together
+BLOCK = 64
+#: how a call ended: all done; an output is full, go on from this event with a larger one; more combinations than
+#: allowed, of ``detail`` entries; input ``detail`` has an index of no entry; scratch memory is too small; counts that
+#: are no counts
+DONE, FULL, TOO_MANY, BAD_INDEX, NO_ROOM, BAD_COUNT = range(6)
+#: places of the state: status, event, detail, bytes of scratch; then rows written, one for each made dim
+STATUS, EVENT, DETAIL, NEEDED, ROWS = range(5)
+#: dtypes that columns may have, in the order of their codes
+DTYPES = ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool")
+_OUT = {"real": np.dtype(np.float64), "int": np.dtype(np.int64), "index": np.dtype(np.int64), "bool": np.dtype(bool)}
+
+
+@dataclass(frozen=True)
+class Branch:
+    """An input or output: its element type (real, int, bool, index); the ragged dim whose entries are its rows, None:
+    it has one for each event; sizes of its other dims."""
+
+    name: str
+    elem: str
+    dim: str | None
+    shape: tuple[int, ...] = ()
+
+    @property
+    def width(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class EventDescription:
+    """``dims``: ragged dims of the inputs; ``made``: those of outputs that the code makes. Both in the table's order.
+
+    ``sources``: for each made dim the dims whose entries, together, it cannot outnumber; None: no such bound.
+    """
+
+    dims: tuple[str, ...]
+    made: tuple[str, ...]
+    inputs: tuple[Branch, ...]
+    outputs: tuple[Branch, ...]
+    sources: tuple[tuple[str, ...] | None, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Where things stand in the table: begin, end, scratch, its bytes, the limit of combinations, the state; then for
+    each dim its largest count, its largest count in a block, the address of its offsets; for each input its address,
+    dtype, factor; for each made dim the address of its counts, rows that there is memory for; for each output its
+    address."""
+
+    description: EventDescription
+
+    BEGIN, END, MEMORY, BYTES, LIMIT, STATE = range(6)
+
+    def dim(self, i: int) -> int:
+        return 6 + 3 * i
+
+    def input(self, i: int) -> int:
+        return self.dim(len(self.description.dims)) + 3 * i
+
+    def made(self, i: int) -> int:
+        return self.input(len(self.description.inputs)) + 2 * i
+
+    def output(self, i: int) -> int:
+        return self.made(len(self.description.made)) + i
+
+    @property
+    def size(self) -> int:
+        return self.output(len(self.description.outputs))
+
+
+class EventError(Exception):
+    """An event that cannot be done: ``status``, the number of the ``event`` in the chunk, ``detail``, as above."""
+
+    def __init__(self, status: int, event: int, detail: int, why: str) -> None:
+        super().__init__(f"event {event}: {why}")
+        self.status, self.event, self.detail, self.why = status, event, detail, why
+
+
+@dataclass(frozen=True)
+class EventResult:
+    """``outputs``: by name, [rows or events, other dims]; ``counts``: entries of each made dim in each event, int64."""
+
+    outputs: dict[str, NDArray[Any]]
+    counts: dict[str, NDArray[np.int64]]
+
+
+class EventProgram:
+    """A loaded library. Raises OSError where it cannot be loaded."""
+
+    def __init__(self, library: bytes, description: EventDescription, limit: int = 10_000_000) -> None:
+        """``limit``: combinations that one event may have."""
+        self.description, self.table, self.limit = description, Table(description), limit
+        with Scratch("hepq-code") as folder:
+            path = folder / "events.so"
+            path.write_bytes(library)
+            loaded = ctypes.CDLL(str(path))
+        self._run, self._scratch = getattr(loaded, FUNCTION), getattr(loaded, SCRATCH)
+        for function in (self._run, self._scratch):
+            function.argtypes, function.restype = [ctypes.c_void_p], None
+
+    def run(
+        self,
+        columns: Mapping[str, NDArray[Any]],
+        counts: Mapping[str, NDArray[Any]],
+        factors: Mapping[str, float] | None = None,
+        events: int | None = None,
+    ) -> EventResult:
+        """All events of a chunk.
+
+        ``columns``: for each input a flat array, or [rows, other dims], of any of ``DTYPES``; ``counts``: for each
+        ragged dim of the inputs its entries in each event; ``factors``: what real inputs are multiplied by, 1 if not
+        named; ``events``: how many, for programs without inputs. Raises EventError, or ValueError for columns that do
+        not fit each other.
+        """
+        d = self.description
+        offsets = [_offsets(counts[dim]) for dim in d.dims]
+        rows = {dim: int(o[-1]) for dim, o in zip(d.dims, offsets, strict=True)}
+        inputs = [_column(b, columns[b.name]) for b in d.inputs]
+        n = _events(d, offsets, inputs, events)
+        for branch, array in zip(d.inputs, inputs, strict=True):
+            wanted = (n if branch.dim is None else rows[branch.dim]) * branch.width
+            if array.size != wanted:
+                raise ValueError(f"column {branch.name} has {array.size} numbers, must have {wanted}")
+        state = np.zeros(ROWS + len(d.made), np.int64)
+        table = np.zeros(self.table.size, np.int64)
+        table[[Table.END, Table.LIMIT, Table.STATE]] = n, self.limit, state.ctypes.data
+        for i, o in enumerate(offsets):
+            table[self.table.dim(i) : self.table.dim(i) + 3] = *_largest(o), o.ctypes.data
+        for i, (branch, array) in enumerate(zip(d.inputs, inputs, strict=True)):
+            factor = np.float64((factors or {}).get(branch.name, 1.0))
+            code = DTYPES.index(array.dtype.name)
+            table[self.table.input(i) : self.table.input(i) + 3] = array.ctypes.data, code, factor.view(np.int64)
+        made = [np.empty(n, np.int64) for _ in d.made]
+        room = [_room(s, rows, n) for s in d.sources]
+        outputs = [_empty(b, n if b.dim is None else rows.get(b.dim, 0)) for b in d.outputs]
+        scratch = self._memory(table, state)
+        table[[Table.MEMORY, Table.BYTES]] = scratch.ctypes.data, scratch.nbytes
+        while True:
+            for i, dim in enumerate(d.made):
+                table[self.table.made(i) : self.table.made(i) + 2] = made[i].ctypes.data, room[i]
+                for k, b in enumerate(d.outputs):
+                    if b.dim == dim and len(outputs[k]) < room[i]:
+                        outputs[k] = _longer(b, outputs[k], room[i], int(state[ROWS + i]))
+            for k, out in enumerate(outputs):
+                table[self.table.output(k)] = out.ctypes.data
+            self._run(table.ctypes.data)
+            if state[STATUS] != FULL:
+                break
+            grown = int(state[DETAIL])
+            room[grown] = max(2 * room[grown], int(state[ROWS + grown]) + int(state[NEEDED]))
+            table[Table.BEGIN], state[STATUS] = state[EVENT], DONE
+        if state[STATUS] != DONE:
+            raise self._error(state)
+        lengths = dict(zip(d.made, state[ROWS:].tolist(), strict=True))
+        trimmed = {
+            b.name: out[: lengths[b.dim]] if b.dim in lengths else out for b, out in zip(d.outputs, outputs, strict=True)
+        }
+        return EventResult(trimmed, dict(zip(d.made, made, strict=True)))
+
+    def _memory(self, table: NDArray[np.int64], state: NDArray[np.int64]) -> NDArray[np.uint8]:
+        self._scratch(table.ctypes.data)
+        needed = int(state[NEEDED])
+        if needed < 0:
+            raise EventError(NO_ROOM, 0, 0, "the largest event of the chunk needs too much memory")
+        raw = np.empty(needed + 64, np.uint8)
+        start = -raw.ctypes.data % 64
+        return raw[start : start + needed]
+
+    def _error(self, state: NDArray[np.int64]) -> EventError:
+        status, event, detail = (int(state[i]) for i in (STATUS, EVENT, DETAIL))
+        why = {
+            TOO_MANY: f"combinations of {detail} entries are more than {self.limit:,}",
+            BAD_INDEX: f"{self.description.inputs[detail].name if status == BAD_INDEX else ''} has an index of no entry",
+            NO_ROOM: "scratch memory is too small",
+        }.get(status, "its counts are no counts")
+        return EventError(status, event, detail, why)
+
+
+def _offsets(counts: NDArray[Any]) -> NDArray[np.int64]:
+    """0, then the sum of the counts up to each."""
+    out = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=out[1:])
+    if len(counts) and counts.min() < 0:
+        raise ValueError("a count is negative")
+    return out
+
+
+def _largest(offsets: NDArray[np.int64]) -> tuple[int, int]:
+    """Of an event, of a block."""
+    if len(offsets) == 1:
+        return 0, 0
+    ends = offsets[[*range(0, len(offsets) - 1, BLOCK), len(offsets) - 1]]
+    return int(np.diff(offsets).max()), int(np.diff(ends).max())
+
+
+def _column(branch: Branch, values: NDArray[Any]) -> NDArray[Any]:
+    array = np.ascontiguousarray(values).reshape(-1)
+    kind = array.dtype.kind
+    if array.dtype.name not in DTYPES or not array.dtype.isnative:
+        raise ValueError(f"column {branch.name} has dtype {array.dtype}")
+    if branch.elem in ("int", "index") and kind == "f":
+        raise ValueError(f"column {branch.name} has dtype {array.dtype}, must hold whole numbers")
+    if branch.elem in ("int", "index") and array.dtype == np.uint64 and array.size and array.max() > 2**63 - 1:
+        raise ValueError(f"column {branch.name} has numbers above 2^63")
+    return array
+
+
+def _events(
+    d: EventDescription, offsets: list[NDArray[np.int64]], inputs: list[NDArray[Any]], given: int | None
+) -> int:
+    found = {len(o) - 1 for o in offsets}
+    found |= {a.size // b.width for b, a in zip(d.inputs, inputs, strict=True) if b.dim is None and b.width}
+    found |= set() if given is None else {given}
+    if len(found) != 1:
+        raise ValueError(f"columns and counts of {' and '.join(map(str, sorted(found))) or 'no number of'} events")
+    return found.pop()
+
+
+def _room(sources: tuple[str, ...] | None, rows: Mapping[str, int], events: int) -> int:
+    """Rows to begin with: as many as there can be, where that is no more than is read."""
+    return sum(rows[s] for s in sources) if sources is not None else 2 * events + 1024
+
+
+def _empty(branch: Branch, rows: int) -> NDArray[Any]:
+    return np.empty((rows, *branch.shape), _OUT[branch.elem])
+
+
+def _longer(branch: Branch, old: NDArray[Any], rows: int, keep: int) -> NDArray[Any]:
+    new = _empty(branch, rows)
+    new[:keep] = old[:keep]
+    return new
