@@ -41,7 +41,7 @@ CONFINED = {
     "pytket": ("compiler/circuits",),
     "qiskit_aer": ("runtime/quantum/backends",),
     "qiskit_ibm_runtime": ("compiler/targets", "runtime/quantum/clients"),
-    "tvm": ("compiler/lower/cpu",),
+    "tvm": ("compiler/lower/cpu", "compiler/lower/events"),
     "onnx": ("compiler/lower/onnx", "compiler/importers/onnx_reader.py"),
     "onnxruntime": (),  # only by name, in runtime/engine/onnx_model.py: `optional` says what to install
 }  # fmt: skip

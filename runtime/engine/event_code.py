@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from hepq.runtime.files import Scratch
 
 FUNCTION, SCRATCH = "hepq_events", "hepq_events_scratch"
-#: events that the code reads together
+#: events that the code reads, and computes in vectors, together
 BLOCK = 64
 #: how a call ended: all done; an output is full, go on from this event with a larger one; more combinations than
 #: allowed, of ``detail`` entries; input ``detail`` has an index of no entry; scratch memory is too small; counts that
@@ -49,7 +49,8 @@ class Branch:
 
 @dataclass(frozen=True)
 class EventDescription:
-    """``dims``: ragged dims of the inputs; ``made``: those of outputs that the code makes. Both in the table's order.
+    """What is read and given: ``inputs`` and ``dims`` (ragged dims of inputs) are those that the program needs,
+    ``made`` ragged dims of outputs that it makes. In the table's order.
 
     ``sources``: for each made dim the dims whose entries, together, it cannot outnumber; None: no such bound.
     """
@@ -173,9 +174,6 @@ class EventProgram:
         if state[STATUS] != DONE:
             raise self._error(state)
         lengths = dict(zip(d.made, state[ROWS:].tolist(), strict=True))
-        trimmed = {
-            b.name: out[: lengths[b.dim]] if b.dim in lengths else out for b, out in zip(d.outputs, outputs, strict=True)
-        }
         return EventResult(trimmed, dict(zip(d.made, made, strict=True)))
 
     def _memory(self, table: NDArray[np.int64], state: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -189,11 +187,13 @@ class EventProgram:
 
     def _error(self, state: NDArray[np.int64]) -> EventError:
         status, event, detail = (int(state[i]) for i in (STATUS, EVENT, DETAIL))
-        why = {
-            TOO_MANY: f"combinations of {detail} entries are more than {self.limit:,}",
-            BAD_INDEX: f"{self.description.inputs[detail].name if status == BAD_INDEX else ''} has an index of no entry",
-            NO_ROOM: "scratch memory is too small",
-        }.get(status, "its counts are no counts")
+        why = "its counts are no counts"
+        if status == TOO_MANY:
+            why = f"combinations of {detail} entries are more than {self.limit:,}"
+        elif status == BAD_INDEX:
+            why = f"{self.description.inputs[detail].name} has an index of no entry"
+        elif status == NO_ROOM:
+            why = "scratch memory is too small"
         return EventError(status, event, detail, why)
 
 

@@ -16,6 +16,7 @@ from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.cpu import codegen
 from hepq.compiler.lower.cpu.prepare import prepare
+from hepq.compiler.lower.events import values as events
 from hepq.compiler.lower.onnx import OnnxError, lower
 from hepq.compiler.lower.onnx import ops as onnx
 from hepq.compiler.lower.program import NotStraight, to_program
@@ -31,7 +32,7 @@ from hepq.runtime.events.elementwise import NUMPY
 from tests.support.generate import random_weights
 
 BACKENDS: tuple[Rules[Any], ...] = (
-    infer.RULES, interpret.RULES, torch.RULES, codegen.EMITTERS, onnx.RULES, program.RULES, program.FITS,
+    infer.RULES, interpret.RULES, torch.RULES, codegen.EMITTERS, events.RULES, onnx.RULES, program.RULES, program.FITS,
 )  # fmt: skip
 PART, CHAN, SLOT, SOME = Dim("part", bound=4), Dim("chan", 2), Dim("1", 1), Dim("some", bound=4)
 

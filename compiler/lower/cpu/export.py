@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tvm
@@ -24,29 +24,23 @@ def as_module(functions: Mapping[str, Any]) -> Any:
     return tvm.IRModule(dict(functions))
 
 
-def shared_library(functions: Mapping[str, Any], target: CpuTarget) -> bytes:
-    """Machine code that needs tvm_ffi and the C library, nothing else of TVM.
+def shared_library(
+    functions: Mapping[str, Any], target: CpuTarget, called: Sequence[str] = (FUNCTION, LAYOUT)
+) -> bytes:
+    """Machine code that needs tvm_ffi and the C library, nothing else of TVM; ``called``: its functions for others.
 
     Stages are compiled apart from the function that calls them: TVM tells LLVM that different pointers of one function
     never meet, and names them anew in each, which is false of a stage that were inlined. The library's functions call
     each other, whatever another library calls its own: -Bsymbolic.
     """
-    called = {name: functions[name] for name in (FUNCTION, LAYOUT)}
-    stages_ = {name: function for name, function in functions.items() if name not in called}
+    outer = {name: functions[name] for name in called}
+    stages_ = {name: function for name, function in functions.items() if name not in outer}
     with Scratch("hepq-code") as folder:
         objects = folder / "stages.o"
         _built(stages_, target).write_to_file(str(objects), "o")
         path = folder / "code.so"
         options = [str(objects), "-lm", "-Wl,-Bsymbolic"]
-        _built(called, target).export_library(str(path), options=options)
-        return path.read_bytes()
-
-
-def event_library(functions: Mapping[str, Any], target: CpuTarget) -> bytes:
-    """Machine code of functions called as C has them, that needs the C library alone."""
-    with Scratch("hepq-code") as folder:
-        path = folder / "events.so"
-        _built(functions, target).export_library(str(path), options=["-lm", "-Wl,-Bsymbolic"])
+        _built(outer, target).export_library(str(path), options=options)
         return path.read_bytes()
 
 

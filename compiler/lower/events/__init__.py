@@ -15,7 +15,7 @@ from typing import Any
 from hepq.compiler.ir.node import Module
 from hepq.compiler.lower.cpu import LoweringError
 from hepq.compiler.targets.cpu import CpuTarget
-from hepq.runtime.engine.event_code import EventDescription
+from hepq.runtime.engine.event_code import FUNCTION, SCRATCH, EventDescription
 
 __all__ = ["EventCode", "LoweringError", "build_tir", "lower"]
 
@@ -35,11 +35,12 @@ def lower(module: Module, target: CpuTarget) -> EventCode:
 
     Raises LoweringError for operations of models, and for inputs, outputs and dims that it does not know.
     """
-    from hepq.compiler.lower.cpu.export import event_library
+    from hepq.compiler.lower.cpu.export import shared_library
     from hepq.compiler.lower.events.codegen import generate
 
     made = generate(module, target.lanes // 2)
-    return EventCode(event_library(made.functions, target), made.description, target.mcpu, target.features)
+    library = shared_library(made.functions, target, (FUNCTION, SCRATCH))
+    return EventCode(library, made.description, target.mcpu, target.features)
 
 
 def build_tir(module: Module, target: CpuTarget) -> Any:

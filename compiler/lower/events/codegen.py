@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from math import prod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tvm import tirx
@@ -14,13 +14,13 @@ from tvm.script.ir_builder import tirx as T
 
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.cpu.tir import Cell, Expr, bind, bits, both, cast, const, either, select
-from hepq.compiler.lower.events import inputs, scratch, values
+from hepq.compiler.lower.events import inputs, scratch
 from hepq.compiler.lower.events.context import Context, i64
 from hepq.compiler.lower.events.dims import Dims
-from hepq.compiler.lower.events.plan import Plan, make_plan
+from hepq.compiler.lower.events.plan import Plan, make_plan, mentioned, row_dim
 from hepq.compiler.lower.events.prepare import prepare
 from hepq.compiler.lower.events.rules import compute
-from hepq.compiler.lower.events.tasks import Output, run, task
+from hepq.compiler.lower.events.tasks import Place, run, task
 from hepq.runtime.engine import event_code as layout
 from hepq.runtime.engine.event_code import Branch, EventDescription, Table
 
@@ -40,7 +40,6 @@ class Generated:
 
 def generate(module: Module, width: int) -> Generated:
     """TIR for ``module``; ``width`` is the number of float64 in a vector register."""
-    assert values.RULES and scratch.BLOCK == layout.BLOCK
     module = prepare(module)
     plan = make_plan(module)
     made = _Generator(plan, describe(plan), width)
@@ -53,23 +52,21 @@ def generate(module: Module, width: int) -> Generated:
 
 
 def describe(plan: Plan) -> EventDescription:
+    """Inputs that nothing reads, and dims that nothing is over, are not asked for."""
     module = plan.module
-    given = tuple(d.name for d in module.ragged_dims)
+    inputs_ = [n for n in module.walk() if n.op == "input"]
+    named = {d.name for node in module.walk() for d in mentioned(node)}
+    given = tuple(d.name for d in module.ragged_dims if d.name in named)
 
     def branch(name: str, node: Node) -> Branch:
-        dims = node.type.dims
-        ragged = bool(dims) and dims[0].ragged
-        return Branch(
-            name, str(node.type.elem), dims[0].name if ragged else None,
-            tuple(d.size or 0 for d in (dims[1:] if ragged else dims)),
-        )  # fmt: skip
+        rows = row_dim(node)
+        sizes = tuple(d.size or 0 for d in node.type.dims if d is not rows)
+        return Branch(name, str(node.type.elem), None if rows is None else rows.name, sizes)
 
     outputs = tuple(branch(name, n) for name, n in module.outputs.items())
     made = tuple(dict.fromkeys(b.dim for b in outputs if b.dim is not None and b.dim not in given))
-    return EventDescription(
-        given, made, tuple(branch(n["name"], n) for n in module.inputs), outputs,
-        tuple(_sources(plan.dims, name, given) for name in made),
-    )  # fmt: skip
+    read = tuple(branch(n["name"], n) for n in module.inputs if n in inputs_)
+    return EventDescription(given, made, read, outputs, tuple(_sources(plan.dims, name, given) for name in made))
 
 
 def _sources(dims: Dims, name: str, given: tuple[str, ...]) -> tuple[str, ...] | None:
@@ -92,7 +89,7 @@ class _Generator:
     def __init__(self, plan: Plan, description: EventDescription, width: int) -> None:
         self.plan, self.description, self.width = plan, description, width
         self.table = Table(description)
-        self.used = {n["name"]: n for n in plan.module.walk() if n.op == "input"}
+        self.inputs = {n["name"]: n for n in plan.module.inputs}
 
     def function(self, name: str, body: Callable[[Expr, Expr], None]) -> Any:
         with IRBuilder() as builder, T.prim_func():
@@ -139,7 +136,7 @@ class _Generator:
     def _events(self, table: Expr, state: Expr) -> None:
         ctx = self._context(table, state)
         offsets = [_buffer(table[i64(self.table.dim(i) + 2)], "int64") for i in range(len(self.description.dims))]
-        outputs = self._outputs(ctx, table, state)
+        places, buffers = self._places(table), self._buffers(table)
         begin, end = bind(table[i64(Table.BEGIN)]), bind(table[i64(Table.END)])
         size = i64(scratch.BLOCK)
         first, last = bind(tirx.truncdiv(begin, size)), bind(tirx.truncdiv(end + size - i64(1), size))
@@ -154,7 +151,7 @@ class _Generator:
                     self._read(ctx, table, start, stop, rows)
                     self._flat(ctx, start, stop, rows)
                     with T.serial(start, stop) as event, ctx.scope():
-                        self._event(ctx, table, event, start, offsets, rows, outputs)
+                        self._event(ctx, table, event, start, offsets, rows, places, buffers)
                         with T.If(tirx.NE(state[i64(layout.STATUS)], i64(layout.DONE))), T.Then():
                             T.buffer_store(state, event, [i64(layout.EVENT)])
                             T.evaluate(tirx.break_loop())
@@ -190,29 +187,26 @@ class _Generator:
                 ctx.scalars[node] = Cell(const(0, scratch.STORED[node.type.elem]))
         return ctx
 
-    def _outputs(self, ctx: Context, table: Expr, state: Expr) -> dict[str, Output]:
-        made: dict[str, Output] = {}
-        for k, branch in enumerate(self.description.outputs):
-            dtype = "int8" if branch.elem == "bool" else scratch.STORED[branch.elem]
-            buffer = _buffer(table[i64(self.table.output(k))], dtype)
-            capacity, rows = None, None
-            if branch.dim in self.description.made:
-                i = self.description.made.index(branch.dim)
-                capacity, rows = bind(table[i64(self.table.made(i) + 1)]), Cell(i64(0))
-            made[branch.name] = Output(self.plan.module.outputs[branch.name], buffer, i64(0), capacity, rows)
-        return made
+    def _places(self, table: Expr) -> dict[str | None, Place]:
+        made = enumerate(self.description.made)
+        return {d: Place(i64(0), bind(table[i64(self.table.made(i) + 1)]), Cell(i64(0))) for i, d in made}
+
+    def _buffers(self, table: Expr) -> dict[str, Expr]:
+        dtypes = {**scratch.STORED, "bool": "int8"}
+        return {
+            branch.name: _buffer(table[i64(self.table.output(k))], dtypes[branch.elem])
+            for k, branch in enumerate(self.description.outputs)
+        }
 
     def _read(self, ctx: Context, table: Expr, start: Expr, stop: Expr, rows: list[tuple[Expr, Expr]]) -> None:
         for i, branch in enumerate(self.description.inputs):
-            node = self.used.get(branch.name)
-            if node is None:
-                continue
+            node = self.inputs[branch.name]
             a, b = (start, stop) if branch.dim is None else rows[self.description.dims.index(branch.dim)]
-            at = self.table.input(i)
+            address, code, factor = (table[i64(self.table.input(i) + k)] for k in range(3))
+            width = i64(branch.width)
             inputs.read(
-                branch.elem, ctx.memory[node][0], table[i64(at)], table[i64(at + 1)], bits(table[i64(at + 2)], "float64"),
-                a * i64(branch.width), (b - a) * i64(branch.width),
-            )  # fmt: skip
+                branch.elem, ctx.memory[node][0], address, code, bits(factor, "float64"), a * width, (b - a) * width
+            )
 
     def _flat(self, ctx: Context, start: Expr, stop: Expr, rows: list[tuple[Expr, Expr]]) -> None:
         """Values over an input's dim, or of events, in vectors; the last may reach beyond the end."""
@@ -231,52 +225,49 @@ class _Generator:
 
     def _event(
         self, ctx: Context, table: Expr, event: Expr, start: Expr, offsets: list[Expr], rows: list[tuple[Expr, Expr]],
-        outputs: Mapping[str, Output],
+        places: Mapping[str | None, Place], buffers: Mapping[str, Expr],
     ) -> None:  # fmt: skip
         ctx.starts[None] = bind(event - start)
-        firsts: dict[str | None, Expr] = {None: event}
+        here: dict[str | None, Place] = {None: Place(event)}
         bad: Expr = const(False, "bool")
         largest = self._largest(table, 0)
-        for dim, o, (a, _) in zip(self.description.dims, offsets, rows, strict=True):
-            firsts[dim] = bind(o[event])
-            ctx.starts[dim] = bind(firsts[dim] - a)
-            ctx.sizes[dim] = bind(o[event + i64(1)] - firsts[dim])
-            bad = either(bad, either(ctx.sizes[dim] < i64(0), ctx.sizes[dim] > largest[dim]))
+        for dim, o, (a, b) in zip(self.description.dims, offsets, rows, strict=True):
+            first = bind(o[event])
+            here[dim] = Place(first)
+            ctx.starts[dim], ctx.sizes[dim] = bind(first - a), bind(o[event + i64(1)] - first)
+            outside = either(first < a, first + ctx.sizes[dim] > b)
+            bad = either(bad, either(outside, either(ctx.sizes[dim] < i64(0), ctx.sizes[dim] > largest[dim])))
+        for i, dim in enumerate(self.description.made):
+            here[dim] = replace(places[dim], first=bind(ctx.state[i64(layout.ROWS + i)]))
         with T.If(bad), T.Then():
             ctx.trouble(layout.BAD_COUNT)
-        for i, branch in enumerate(self.description.inputs):
-            node = self.used.get(branch.name)
-            if node is not None and branch.elem == "index":
-                inputs.check(ctx, node, i, prod(branch.shape))
-        state = ctx.state
-        made = self.description.made
-        placed = {
-            name: Output(
-                o.node, o.buffer,
-                bind(state[i64(layout.ROWS + made.index(b.dim))]) if b.dim in made else firsts[b.dim], o.capacity, o.rows,
-            )  # fmt: skip
-            for (name, o), b in zip(outputs.items(), self.description.outputs, strict=True)
-        }
-        with T.If(tirx.EQ(state[i64(layout.STATUS)], i64(layout.DONE))), T.Then(), ctx.scope():
+        with self._sound(ctx):
+            for i, branch in enumerate(self.description.inputs):
+                if branch.elem == "index":
+                    inputs.check(ctx, self.inputs[branch.name], i, branch.width)
+        with self._sound(ctx):
             for group in self.plan.tasks:
-                run(ctx, [task(ctx, root, placed) for root in group])
-            written = [
-                next(o for o, b in zip(placed.values(), self.description.outputs, strict=True) if b.dim == dim)
-                for dim in made
-            ]
-            for i, output in enumerate(written):
-                self._count(ctx, table, i, event, output)
-            with T.If(tirx.EQ(state[i64(layout.STATUS)], i64(layout.DONE))), T.Then():
-                for i, output in enumerate(written):
-                    assert output.rows is not None
-                    T.buffer_store(state, output.first + output.rows.get(), [i64(layout.ROWS + i)])
+                run(ctx, [task(ctx, root, here, buffers) for root in group])
+            for i, dim in enumerate(self.description.made):
+                self._count(ctx, table, i, event, here[dim])
+        with self._sound(ctx):
+            for i, dim in enumerate(self.description.made):
+                place = here[dim]
+                assert place.count is not None
+                T.buffer_store(ctx.state, place.first + place.count.get(), [i64(layout.ROWS + i)])
 
-    def _count(self, ctx: Context, table: Expr, i: int, event: Expr, output: Output) -> None:
-        assert output.rows is not None
-        state, n = ctx.state, bind(output.rows.get())
-        full = output.first + n > output.capacity
-        with T.If(both(full, tirx.EQ(state[i64(layout.STATUS)], i64(layout.DONE)))), T.Then():
-            T.buffer_store(state, n, [i64(layout.NEEDED)])
+    @contextmanager
+    def _sound(self, ctx: Context) -> Iterator[None]:
+        """What is done unless there was trouble."""
+        with T.If(tirx.EQ(ctx.state[i64(layout.STATUS)], i64(layout.DONE))), T.Then(), ctx.scope():
+            yield
+
+    def _count(self, ctx: Context, table: Expr, i: int, event: Expr, place: Place) -> None:
+        """The event's rows of a made dim: are they all written?"""
+        assert place.count is not None
+        n = bind(place.count.get())
+        with T.If(place.first + n > place.capacity), T.Then():
+            T.buffer_store(ctx.state, n, [i64(layout.NEEDED)])
             ctx.trouble(layout.FULL, i)
         T.buffer_store(_buffer(table[i64(self.table.made(i))], "int64"), n, [event])
 

@@ -21,6 +21,8 @@ from hepq.core.types import Dim
 
 #: a bound from here on bounds nothing
 UNBOUNDED = 2**31 - 1
+#: entries that a running list of the best holds
+BEST = 8
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,9 @@ class Dims:
             if first is not node and (first.op, node.op) != ("unite", "unite"):
                 raise LoweringError(f"dim {dim} is made twice, by `{first.op}` and by `{node.op}`")
         stored = _with_rows(module, makers)
-        virtual = {name for name, node in makers.items() if name not in stored and node.op in ("filter", "combinations")}
+        virtual = {
+            name for name, node in makers.items() if name not in stored and node.op in ("filter", "combinations")
+        }
         return Dims(makers, frozenset(virtual))
 
     def maker(self, dim: Dim) -> Node | None:
@@ -73,6 +77,18 @@ def limit(node: Node) -> int | None:
     return None if dst.bound is None or dst.bound >= min(most, UNBOUNDED) else dst.bound
 
 
+def asked(node: Node) -> int | None:
+    """How many entries ``argsort`` is asked for; None: all."""
+    dst: Dim = node["dst"]
+    return dst.size if dst.size is not None else None if dst.key == node["dim"].key else limit(node)
+
+
+def running(node: Node) -> bool:
+    """Are so few entries asked of ``argsort`` that no more need be kept at any time?"""
+    most = asked(node)
+    return most is not None and most <= BEST
+
+
 def _with_rows(module: Module, makers: dict[str, Node]) -> set[str]:
     """Names of dims whose entries are found by position, or often: a list of them pays."""
     found: set[str] = set()
@@ -101,9 +117,7 @@ def _by_position(node: Node) -> Iterator[Dim]:
         yield node["dim"]
     elif node.op == "unite":
         yield from node["dims"]
-    elif node.op == "argsort":
-        yield from node.type.dims
-    elif node.op == "cumsum" or node.op in SEGMENT:
+    elif node.op == "argsort" or node.op == "cumsum" or node.op in SEGMENT:
         yield from node.type.dims
     elif node.op in ("iota", "count"):
         yield node["dim"]

@@ -66,5 +66,3 @@ def check(ctx: Context, node: Node, number: int, width: int) -> None:
         outside = either(found < i64(-1), found >= i64(ctx.extent(into)))
         with T.If(outside), T.Then():
             ctx.trouble(BAD_INDEX, number)
-
-

@@ -19,8 +19,18 @@ from hepq.core.ops.table import ELEMENTWISE, OPS, REDUCE, SEGMENT
 from hepq.core.types import Dim
 
 Key = tuple[str, int]
-#: in the loops of a node that is kept, or of an output
-Root = Node | str
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Those over one ragged dim, written in one loop; ``dim`` None: those that have one row for each event."""
+
+    dim: Dim | None
+    names: tuple[str, ...]
+
+
+#: what has loops: a node that is kept, or outputs
+Root = Node | Outputs
 #: from this weight on a value that is read again is kept
 HEAVY = 6
 _CALL = 20
@@ -34,9 +44,9 @@ ROOTED = (*_KEPT, "filter", "combinations")
 
 @dataclass
 class Plan:
-    """``kept``: nodes with memory; ``flat``: those of them that are computed for a block of events, by their dim's name.
+    """``kept``: nodes with memory; ``flat``: those that are computed for a block of events, by their dim's name.
 
-    ``tasks``: groups of kept nodes, and names of outputs, that share a loop, in order.
+    ``tasks``: groups of kept nodes, and of outputs, that share a loop, in order.
     """
 
     module: Module
@@ -81,8 +91,9 @@ def _keep(plan: Plan) -> None:
     nodes = list(plan.module.walk())
     roots: dict[Node, set[Root]] = defaultdict(set)
     again: dict[Node, bool] = defaultdict(bool)
-    for name, node in plan.module.outputs.items():
-        roots[node].add(_output_loop(name, node))
+    for outputs in written(plan.module):
+        for name in outputs.names:
+            roots[plan.module.outputs[name]].add(outputs)
     for node in reversed(nodes):
         if _is_kept(plan, node, len(roots[node]) > 1 or again[node]):
             plan.kept.add(node)
@@ -93,10 +104,17 @@ def _keep(plan: Plan) -> None:
                 again[operand] |= _again(node, position) or (again[node] and not kept)
 
 
-def _output_loop(name: str, node: Node) -> str:
-    """Outputs over one dim are written in one loop."""
+def written(module: Module) -> list[Outputs]:
+    groups: dict[Dim | None, list[str]] = defaultdict(list)
+    for name, node in module.outputs.items():
+        groups[row_dim(node)].append(name)
+    return [Outputs(dim, tuple(names)) for dim, names in groups.items()]
+
+
+def row_dim(node: Node) -> Dim | None:
+    """The ragged dim whose entries are the rows of an input or output."""
     dims = node.type.dims
-    return f"output {dims[0]}" if dims and dims[0].ragged else f"output: {name}"
+    return dims[0] if dims and dims[0].ragged else None
 
 
 def _is_kept(plan: Plan, node: Node, often: bool) -> bool:
@@ -152,14 +170,18 @@ def _flatten(plan: Plan) -> None:
         simple = not dims or (len(dims) == 1 and dims[0].key in given)
         if node.op == "const":
             flat.add(node)
-        elif simple and (node.op == "input" or (node.op in ELEMENTWISE and all(_alike(o, dims, flat) for o in node.operands))):
+        elif simple and (node.op == "input" or _at_its_own_entry(node, flat)):
             flat.add(node)
             if node in plan.kept and node.op != "input":
                 plan.flat.setdefault(flat_dim(node), []).append(node)
 
 
-def _alike(operand: Node, dims: tuple[Dim, ...], flat: set[Node]) -> bool:
-    return operand in flat and (operand.op == "const" or [d.key for d in operand.type.dims] == [d.key for d in dims])
+def _at_its_own_entry(node: Node, flat: set[Node]) -> bool:
+    """Elementwise, of flat values over just its dim."""
+    own = [d.key for d in node.type.dims]
+    return node.op in ELEMENTWISE and all(
+        o in flat and (o.op == "const" or [d.key for d in o.type.dims] == own) for o in node.operands
+    )
 
 
 # --- order
@@ -167,18 +189,15 @@ def _alike(operand: Node, dims: tuple[Dim, ...], flat: set[Node]) -> bool:
 
 def _schedule(plan: Plan) -> None:
     left: list[Root] = [n for n in plan.module.walk() if n in plan.kept and not plan.is_flat(n)]
-    outputs: dict[str, list[str]] = defaultdict(list)
-    for name, node in plan.module.outputs.items():
-        outputs[_output_loop(name, node)].append(name)
-    left += [name for names in outputs.values() for name in names]
+    left += written(plan.module)
     waits = {root: set(_waits_for(plan, root)) for root in left}
     done: set[Root] = set()
     while left:
         first = next(r for r in left if waits[r] <= done)
-        dim = loop_dim(plan, first)
+        dim = loop_dim(first)
         group = [first]
         if dim is not None:
-            group += [r for r in left if r is not first and waits[r] <= done and _same_loop(loop_dim(plan, r), dim)]
+            group += [r for r in left if r is not first and waits[r] <= done and _same_loop(loop_dim(r), dim)]
         plan.tasks.append(tuple(group))
         done.update(group)
         left = [r for r in left if r not in done]
@@ -188,11 +207,10 @@ def _same_loop(a: Dim | None, b: Dim) -> bool:
     return a is not None and a.name == b.name
 
 
-def loop_dim(plan: Plan, root: Root) -> Dim | None:
+def loop_dim(root: Root) -> Dim | None:
     """The ragged dim that the outermost loop of a task is over; None if it is done without others."""
-    if isinstance(root, str):
-        dims = plan.module.outputs[root].type.dims
-        return dims[0] if dims and dims[0].ragged else None
+    if isinstance(root, Outputs):
+        return root.dim
     if root.op in ("filter", "argsort"):
         return root["dim"] if len(root.type.dims) == 1 and root["dim"].ragged else None
     if root.op in ("combinations", "cumsum"):
@@ -206,7 +224,8 @@ def loop_dim(plan: Plan, root: Root) -> Dim | None:
 
 def _waits_for(plan: Plan, root: Root) -> Iterator[Node]:
     """Kept nodes of the event that the task reads, or in whose dims it loops."""
-    todo = [plan.module.outputs[root]] if isinstance(root, str) else list(_needs(plan, root))
+    outputs = [plan.module.outputs[name] for name in root.names] if isinstance(root, Outputs) else []
+    todo = outputs if isinstance(root, Outputs) else list(_needs(plan, root))
     seen: set[Node] = set()
     while todo:
         node = todo.pop()
@@ -229,11 +248,16 @@ def _needs(plan: Plan, node: Node) -> Iterator[Node]:
 
 
 def _makers(plan: Plan, node: Node) -> Iterator[Node]:
-    dims = [*node.type.dims, *(d for o in node.operands for d in o.type.dims)]
-    dims += [v for v in node.attrs.values() if isinstance(v, Dim)]
-    dims += [d for v in node.attrs.values() if isinstance(v, tuple) for d in v if isinstance(d, Dim)]
-    dims += [node.type.into] if node.type.into else []
-    for dim in dims:
+    for dim in (*mentioned(node), *(d for o in node.operands for d in o.type.dims)):
         maker = plan.dims.maker(dim)
         if maker is not None and maker is not node:
             yield maker
+
+
+def mentioned(node: Node) -> Iterator[Dim]:
+    """Dims of its type and of its attributes."""
+    yield from node.type.dims
+    if node.type.into is not None:
+        yield node.type.into
+    for attr in node.attrs.values():
+        yield from (d for d in (attr if isinstance(attr, tuple) else (attr,)) if isinstance(d, Dim))

@@ -11,13 +11,12 @@ from tvm import tirx
 from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.cpu.tir import Expr, bind, cast, const, select
 from hepq.compiler.lower.events.context import STORED, i64
-from hepq.compiler.lower.events.dims import limit
+from hepq.compiler.lower.events.dims import asked, limit, running
 from hepq.compiler.lower.events.plan import Plan, flat_dim
 from hepq.core.ops.table import SEGMENT
 from hepq.core.types import Dim
+from hepq.runtime.engine.event_code import BLOCK
 
-#: events that are read, and computed in vectors, together
-BLOCK = 64
 #: numbers that the last vector may reach beyond a value's end, and more
 SLACK = 16
 
@@ -51,10 +50,12 @@ def temporaries(plan: Plan, node: Node) -> tuple[Slot, ...]:
     if node.op in SEGMENT and node.op != "segment_sum":
         return (Slot("int64", node.type.dims),)
     if node.op == "argsort":
-        from_ = node["dim"]
-        # keys and codes, then two orders and a column for sorting many
-        columns = len(node.operands) + plan.dims.codes(from_) + 3
-        return (Slot("int64", (from_,)),) * columns
+        columns = len(node.operands) + plan.dims.codes(node["dim"])
+        if running(node):
+            few = asked(node)
+            return (Slot("int64", (Dim(str(few), few),)),) * columns
+        # two orders and a column, for sorting many
+        return (Slot("int64", (node["dim"],)),) * (columns + 3)
     return ()
 
 
@@ -84,7 +85,11 @@ def capacities(plan: Plan, most: Mapping[str, Expr], explode: Expr) -> dict[str,
             total = bind(select(n < const(float(node["slot"].size), "float64"), const(0.0, "float64"), total))
             total = select(total < explode, total, explode)
         total = bind(total)
-        return total if bound is None else select(total < const(float(bound), "float64"), total, const(float(bound), "float64"))
+        return (
+            total
+            if bound is None
+            else select(total < const(float(bound), "float64"), total, const(float(bound), "float64"))
+        )
 
     for node in plan.dims.makers.values():
         capacity(node["dst"])

@@ -4,7 +4,7 @@ dim, and ends."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,17 +15,14 @@ from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.cpu.tir import Cell, Expr, cast, const
 from hepq.compiler.lower.events import loops, mathfn
 from hepq.compiler.lower.events.context import DTYPE, STORED, At, Codes, Context, i64, plus, times
-from hepq.compiler.lower.events.dims import limit
-from hepq.compiler.lower.events.plan import Root
+from hepq.compiler.lower.events.dims import asked, limit, running
+from hepq.compiler.lower.events.plan import Outputs, Root, row_dim
 from hepq.compiler.lower.events.rules import compute, value
 from hepq.compiler.lower.events.sort import Best, Sort
 from hepq.compiler.lower.events.values import Sum, hoist
 from hepq.core.ops.table import REDUCE, SEGMENT
 from hepq.core.types import Dim
 from hepq.runtime.engine.event_code import TOO_MANY
-
-#: entries that a running list of the best holds
-BEST = 8
 
 
 def _nothing() -> None:
@@ -44,20 +41,23 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Output:
-    """Where an output goes: its buffer; the row that an event's first entry has; how many rows there is memory for,
-    None: enough; how many the event has so far."""
+class Place:
+    """Where outputs of one loop go: the row of the event, or of its first entry; of a dim that the event makes, rows
+    that there is memory for, and how many the event has so far."""
 
-    node: Node
-    buffer: Expr
     first: Expr
     capacity: Expr | None = None
-    rows: Cell | None = None
+    count: Cell | None = None
 
 
-def task(ctx: Context, root: Root, outputs: Mapping[str, Output]) -> Task:
-    if isinstance(root, str):
-        return _output(ctx, outputs[root])
+#: output -> its buffer
+Buffers = Mapping[str, Expr]
+
+
+def task(ctx: Context, root: Root, places: Mapping[str | None, Place], buffers: Buffers) -> Task:
+    """``places``: by the name of the dim."""
+    if isinstance(root, Outputs):
+        return _outputs(ctx, root, places[root.dim.name if root.dim else None], buffers)
     if root.op in REDUCE or root.op == "contract":
         return _reduction(ctx, root)
     return _TASKS.get(root.op, _segment if root.op in SEGMENT else _stored)(ctx, root)
@@ -80,11 +80,6 @@ def run(ctx: Context, tasks: list[Task]) -> None:
         one.end()
 
 
-def _first(node: Node) -> Dim | None:
-    dims = node.type.dims
-    return dims[0] if dims and dims[0].ragged else None
-
-
 def _stored(ctx: Context, node: Node) -> Task:
     """A value at each of its entries."""
     dims = node.type.dims
@@ -92,7 +87,7 @@ def _stored(ctx: Context, node: Node) -> Task:
     def one(at: At) -> None:
         ctx.store(node, at, compute(ctx, node, at))
 
-    if _first(node) is None:
+    if row_dim(node) is None:
         return Task(None, one, begin=lambda: loops.over(ctx, dims, {}, one))
     return Task(dims[0], lambda at: loops.over(ctx, dims[1:], at, one))
 
@@ -160,8 +155,7 @@ def _combinations(ctx: Context, node: Node) -> Task:
 
 def _argsort(ctx: Context, node: Node) -> Task:
     dim, dst, others = node["dim"], node["dst"], node.type.dims[1:]
-    most = dst.size if dst.size is not None else limit(node) if dst.key != dim.key else None
-    made = Best if most is not None and most <= BEST else Sort
+    most, made = asked(node), Best if running(node) else Sort
     sort = made(len(node.operands), ctx.temporaries[node], ctx.plan.dims.codes(dim), most)
 
     def step(at: At) -> None:
@@ -229,10 +223,10 @@ def _segment(ctx: Context, node: Node) -> Task:
     def add(at: At) -> None:
         (to,) = value(ctx, idx, at)
         with T.If(i64(to) >= i64(0)), T.Then(), ctx.scope():
-            loops.over(ctx, others, {**at, into.key: (to,)}, combine)
+            loops.over(ctx, others, at, lambda at: combine(at, {**at, into.key: (to,)}))
 
-    def combine(at: At) -> None:
-        new, so_far = value(ctx, x, at), ctx.load(node, at)
+    def combine(here: At, at: At) -> None:
+        new, so_far = value(ctx, x, here), ctx.load(node, at)
         if seen is None:
             ctx.store(node, at, so_far + new)
             return
@@ -251,37 +245,39 @@ def _segment(ctx: Context, node: Node) -> Task:
     return Task(dims[0], lambda at: loops.over(ctx, dims[1:], at, add), begin)
 
 
-def _output(ctx: Context, out: Output) -> Task:
-    node, dims = out.node, out.node.type.dims
-    first = _first(node)
+def _outputs(ctx: Context, outputs: Outputs, place: Place, buffers: Buffers) -> Task:
+    first, count = outputs.dim, place.count
 
     def write(at: At, row: Expr) -> None:
+        for name in outputs.names:
+            node = ctx.plan.module.outputs[name]
+            dims = node.type.dims[1:] if first is not None else node.type.dims
+            loops.over(ctx, dims, at, lambda at, n=node, b=buffers[name], d=dims: one(n, b, d, at, row))  # type: ignore[misc]
+
+    def one(node: Node, buffer: Expr, dims: Sequence[Dim], at: At, row: Expr) -> None:
         inner: Expr | int = 0
         width: Expr | int = 1
-        for d in dims[1:] if first is not None else dims:
+        for d in dims:
             inner = plus(times(inner, i64(d.size or 0)), at[d.key][0])
             width = times(width, d.size or 0)
         found: Any = value(ctx, node, at)
         if isinstance(found, tuple):
             (found,) = found
         stored = cast(i64(found), "int8" if node.type.elem == "bool" else DTYPE[node.type.elem])
-        T.buffer_store(out.buffer, stored, [i64(plus(times(row, width), inner))])
+        T.buffer_store(buffer, stored, [i64(plus(times(row, width), inner))])
 
     if first is None:
-        return Task(None, lambda at: None, begin=lambda: loops.over(ctx, dims, {}, lambda at: write(at, out.first)))
-    rows = out.rows
-    if rows is None:  # an entry's row follows from its position
-        return Task(
-            first, lambda at: loops.over(ctx, dims[1:], at, lambda at: write(at, out.first + i64(at[first.key][0])))
-        )
+        return Task(None, lambda at: None, begin=lambda: write({}, place.first))
+    if count is None:  # an entry's row follows from its position
+        return Task(first, lambda at: write(at, ctx.hold(place.first + i64(at[first.key][0]))))
 
     def step(at: At) -> None:
-        row = ctx.hold(out.first + rows.get())
-        rows.set(rows.get() + i64(1))
-        with T.If(row < out.capacity), T.Then(), ctx.scope():
-            loops.over(ctx, dims[1:], at, lambda at: write(at, row))
+        row = ctx.hold(place.first + count.get())
+        count.set(count.get() + i64(1))
+        with T.If(row < place.capacity), T.Then(), ctx.scope():
+            write(at, row)
 
-    return Task(first, step, begin=lambda: rows.set(i64(0)))
+    return Task(first, step, begin=lambda: count.set(i64(0)))
 
 
 _TASKS: dict[str, Callable[[Context, Node], Task]] = {

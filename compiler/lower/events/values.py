@@ -62,7 +62,9 @@ def _gather(ctx: Context, node: Node, at: At) -> Any:
     if not _may_lack(idx):
         return value(ctx, x, inner)
     width = ctx.plan.dims.codes(x.type.into) if x.type.into else 1
-    absent = const(-1, "int64") if x.type.into else const(0, "int64" if node.type.elem == "bool" else DTYPE[node.type.elem])
+    absent = (
+        const(-1, "int64") if x.type.into else const(0, "int64" if node.type.elem == "bool" else DTYPE[node.type.elem])
+    )
     cells = [Cell(absent) for _ in range(width)]
     with T.If(i64(codes[0]) >= i64(0)), T.Then(), ctx.scope():
         found = value(ctx, x, inner)
