@@ -111,7 +111,7 @@ class EventProgram:
 
     def __init__(self, library: bytes, description: EventDescription, limit: int = 10_000_000) -> None:
         """``limit``: combinations that one event may have."""
-        self.description, self.table, self.limit = description, Table(description), limit
+        self.description, self.limit = description, limit
         with Scratch("hepq-code") as folder:
             path = folder / "events.so"
             path.write_bytes(library)
@@ -134,47 +134,17 @@ class EventProgram:
         named; ``events``: how many, for programs without inputs. Raises EventError, or ValueError for columns that do
         not fit each other.
         """
-        d = self.description
-        offsets = [_offsets(counts[dim]) for dim in d.dims]
-        rows = {dim: int(o[-1]) for dim, o in zip(d.dims, offsets, strict=True)}
-        inputs = [_column(b, columns[b.name]) for b in d.inputs]
-        n = _events(d, offsets, inputs, events)
-        for branch, array in zip(d.inputs, inputs, strict=True):
-            wanted = (n if branch.dim is None else rows[branch.dim]) * branch.width
-            if array.size != wanted:
-                raise ValueError(f"column {branch.name} has {array.size} numbers, must have {wanted}")
-        state = np.zeros(ROWS + len(d.made), np.int64)
-        table = np.zeros(self.table.size, np.int64)
-        table[[Table.END, Table.LIMIT, Table.STATE]] = n, self.limit, state.ctypes.data
-        for i, o in enumerate(offsets):
-            table[self.table.dim(i) : self.table.dim(i) + 3] = *_largest(o), o.ctypes.data
-        for i, (branch, array) in enumerate(zip(d.inputs, inputs, strict=True)):
-            factor = np.float64((factors or {}).get(branch.name, 1.0))
-            code = DTYPES.index(array.dtype.name)
-            table[self.table.input(i) : self.table.input(i) + 3] = array.ctypes.data, code, factor.view(np.int64)
-        made = [np.empty(n, np.int64) for _ in d.made]
-        room = [_room(s, rows, n) for s in d.sources]
-        outputs = [_empty(b, n if b.dim is None else rows.get(b.dim, 0)) for b in d.outputs]
-        scratch = self._memory(table, state)
-        table[[Table.MEMORY, Table.BYTES]] = scratch.ctypes.data, scratch.nbytes
-        while True:
-            for i, dim in enumerate(d.made):
-                table[self.table.made(i) : self.table.made(i) + 2] = made[i].ctypes.data, room[i]
-                for k, b in enumerate(d.outputs):
-                    if b.dim == dim and len(outputs[k]) < room[i]:
-                        outputs[k] = _longer(b, outputs[k], room[i], int(state[ROWS + i]))
-            for k, out in enumerate(outputs):
-                table[self.table.output(k)] = out.ctypes.data
-            self._run(table.ctypes.data)
-            if state[STATUS] != FULL:
-                break
-            grown = int(state[DETAIL])
-            room[grown] = max(2 * room[grown], int(state[ROWS + grown]) + int(state[NEEDED]))
-            table[Table.BEGIN], state[STATUS] = state[EVENT], DONE
-        if state[STATUS] != DONE:
-            raise self._error(state)
-        lengths = dict(zip(d.made, state[ROWS:].tolist(), strict=True))
-        return EventResult(trimmed, dict(zip(d.made, made, strict=True)))
+        chunk = _Chunk(self.description, columns, counts, factors or {}, events)
+        chunk.table[Table.LIMIT] = self.limit
+        scratch = self._memory(chunk.table, chunk.state)
+        chunk.table[[Table.MEMORY, Table.BYTES]] = scratch.ctypes.data, scratch.nbytes
+        self._run(chunk.table.ctypes.data)
+        while chunk.state[STATUS] == FULL:
+            chunk.grow()
+            self._run(chunk.table.ctypes.data)
+        if chunk.state[STATUS] != DONE:
+            raise self._error(chunk.state)
+        return chunk.result()
 
     def _memory(self, table: NDArray[np.int64], state: NDArray[np.int64]) -> NDArray[np.uint8]:
         self._scratch(table.ctypes.data)
@@ -195,6 +165,71 @@ class EventProgram:
         elif status == NO_ROOM:
             why = "scratch memory is too small"
         return EventError(status, event, detail, why)
+
+
+class _Chunk:
+    """The arrays of one call, and the table that says where they are."""
+
+    def __init__(
+        self,
+        description: EventDescription,
+        columns: Mapping[str, NDArray[Any]],
+        counts: Mapping[str, NDArray[Any]],
+        factors: Mapping[str, float],
+        events: int | None,
+    ) -> None:
+        self.description = d = description
+        self.places = Table(d)
+        self.table = np.zeros(self.places.size, np.int64)
+        self.state = np.zeros(ROWS + len(d.made), np.int64)
+        self.offsets = [_offsets(counts[dim]) for dim in d.dims]
+        self.inputs = [_column(b, columns[b.name]) for b in d.inputs]
+        n = _events(d, self.offsets, self.inputs, events)
+        rows = {dim: int(o[-1]) for dim, o in zip(d.dims, self.offsets, strict=True)}
+        for branch, array in zip(d.inputs, self.inputs, strict=True):
+            wanted = (n if branch.dim is None else rows[branch.dim]) * branch.width
+            if array.size != wanted:
+                raise ValueError(f"column {branch.name} has {array.size} numbers, must have {wanted}")
+        self.made = [np.empty(n, np.int64) for _ in d.made]
+        self.room = [_room(s, rows, n) for s in d.sources]
+        known = {**rows, **dict(zip(d.made, self.room, strict=True))}
+        self.outputs = [_empty(b, n if b.dim is None else known[b.dim]) for b in d.outputs]
+        self.table[[Table.END, Table.STATE]] = n, self.state.ctypes.data
+        for i, o in enumerate(self.offsets):
+            self._set(self.places.dim(i), *_largest(o), o.ctypes.data)
+        for i, (branch, array) in enumerate(zip(d.inputs, self.inputs, strict=True)):
+            factor = np.float64(factors.get(branch.name, 1.0)).view(np.int64)
+            self._set(self.places.input(i), array.ctypes.data, DTYPES.index(array.dtype.name), factor)
+        self._place()
+
+    def _set(self, at: int, *values: Any) -> None:
+        self.table[at : at + len(values)] = values
+
+    def _place(self) -> None:
+        for i, (counts, room) in enumerate(zip(self.made, self.room, strict=True)):
+            self._set(self.places.made(i), counts.ctypes.data, room)
+        for i, out in enumerate(self.outputs):
+            self._set(self.places.output(i), out.ctypes.data)
+
+    def grow(self) -> None:
+        """More rows of the dim that was full; from its event on."""
+        i = int(self.state[DETAIL])
+        dim, written = self.description.made[i], int(self.state[ROWS + i])
+        self.room[i] = max(2 * self.room[i], written + int(self.state[NEEDED]))
+        for k, branch in enumerate(self.description.outputs):
+            if branch.dim == dim:
+                larger = _empty(branch, self.room[i])
+                larger[:written] = self.outputs[k][:written]
+                self.outputs[k] = larger
+        self._place()
+        self.table[Table.BEGIN], self.state[STATUS] = self.state[EVENT], DONE
+
+    def result(self) -> EventResult:
+        d = self.description
+        rows = dict(zip(d.made, self.state[ROWS:].tolist(), strict=True))
+        named = zip(d.outputs, self.outputs, strict=True)
+        outputs = {b.name: out[: rows[b.dim]] if b.dim in rows else out for b, out in named}
+        return EventResult(outputs, dict(zip(d.made, self.made, strict=True)))
 
 
 def _offsets(counts: NDArray[Any]) -> NDArray[np.int64]:
@@ -244,9 +279,3 @@ def _room(sources: tuple[str, ...] | None, rows: Mapping[str, int], events: int)
 
 def _empty(branch: Branch, rows: int) -> NDArray[Any]:
     return np.empty((rows, *branch.shape), _OUT[branch.elem])
-
-
-def _longer(branch: Branch, old: NDArray[Any], rows: int, keep: int) -> NDArray[Any]:
-    new = _empty(branch, rows)
-    new[:keep] = old[:keep]
-    return new
