@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from hepq.runtime.files import Scratch
 
@@ -49,8 +50,7 @@ class Branch:
 
 @dataclass(frozen=True)
 class EventDescription:
-    """What is read and given: ``inputs`` and ``dims`` (ragged dims of inputs) are those that the program needs,
-    ``made`` ragged dims of outputs that it makes. In the table's order.
+    """``dims``: ragged dims of the inputs; ``made``: those of outputs that the code makes. Both in the table's order.
 
     ``sources``: for each made dim the dims whose entries, together, it cannot outnumber; None: no such bound.
     """
@@ -279,3 +279,15 @@ def _room(sources: tuple[str, ...] | None, rows: Mapping[str, int], events: int)
 
 def _empty(branch: Branch, rows: int) -> NDArray[Any]:
     return np.empty((rows, *branch.shape), _OUT[branch.elem])
+
+
+def described(data: bytes) -> EventDescription:
+    """What ``EventDescription`` was written as. Raises ValueError for anything else."""
+    return _DESCRIPTION.validate_json(data)
+
+
+def to_json(description: EventDescription) -> bytes:
+    return _DESCRIPTION.dump_json(description)
+
+
+_DESCRIPTION: TypeAdapter[EventDescription] = TypeAdapter(EventDescription)

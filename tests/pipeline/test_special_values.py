@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ import torch
 from benchmarks.compiled.agreement import Case, measure
 from hepq.compiler.driver.compilation import build_file
 from hepq.compiler.ir.interpret import run
-from hepq.compiler.ir.node import Module
+from hepq.compiler.ir.node import Module, topological
 from hepq.compiler.lower.torch.module import pad_events, to_torch
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.pipelines import INFERENCE
 from hepq.compiler.schema.events import read_inputs
+from tests.compiler.lower.events import programs as event_programs
 from tests.support.flat import flat_outputs
 from tests.support.generate import ODD, random_events, random_weights, seeded_module
 from tests.support.ort_call import Loaded
@@ -25,6 +27,7 @@ from tests.support.special_values import GIVEN, MEANINGS, program
 from tests.support.tvm_call import Compiled
 
 EVENT = {name: np.asarray(value) for name, value in GIVEN.items()}
+EXAMPLES = {code: value for meaning in MEANINGS for code, value in meaning.examples.items()}
 Results = Mapping[str, Sequence[Any]]
 
 
@@ -56,10 +59,20 @@ BACK_ENDS: dict[str, Callable[[Module], Results]] = {
 @pytest.mark.parametrize("back_end", BACK_ENDS)
 def test_examples(module: Module, back_end: str) -> None:
     found = BACK_ENDS[back_end](module)
-    examples = [example for meaning in MEANINGS for example in meaning.examples.items()]
-    assert len(examples) == len(found) > 30
-    for (code, value), results in zip(examples, found.values(), strict=True):
+    assert len(EXAMPLES) == len(found) > 30
+    for (code, value), results in zip(EXAMPLES.items(), found.values(), strict=True):
         np.testing.assert_array_equal(np.asarray(results[0], float), np.asarray(value, float), code)
+
+
+def test_event_programs(module: Module) -> None:
+    """They have no neighbours."""
+    made = {k: n for k, n in module.outputs.items() if "knn" not in {o.op for o in topological([n])}}
+    assert len(made) == len(module.outputs) - 1
+    found = event_programs.run(replace(module, outputs=made), [EVENT]).outputs
+    codes = dict(zip(module.outputs, EXAMPLES, strict=True))
+    for name, values in found.items():
+        wanted = np.asarray(EXAMPLES[codes[name]], float)
+        np.testing.assert_array_equal(values.astype(float).reshape(wanted.shape), wanted, codes[name])
 
 
 @pytest.mark.parametrize("seed", range(2000, 2012))

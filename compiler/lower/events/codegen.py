@@ -17,7 +17,7 @@ from hepq.compiler.lower.cpu.tir import Cell, Expr, bind, bits, both, cast, cons
 from hepq.compiler.lower.events import inputs, scratch
 from hepq.compiler.lower.events.context import Context, i64
 from hepq.compiler.lower.events.dims import Dims
-from hepq.compiler.lower.events.plan import Plan, make_plan, mentioned, row_dim
+from hepq.compiler.lower.events.plan import Plan, make_plan, row_dim
 from hepq.compiler.lower.events.prepare import prepare
 from hepq.compiler.lower.events.rules import compute
 from hepq.compiler.lower.events.tasks import Place, run, task
@@ -52,11 +52,8 @@ def generate(module: Module, width: int) -> Generated:
 
 
 def describe(plan: Plan) -> EventDescription:
-    """Inputs that nothing reads, and dims that nothing is over, are not asked for."""
     module = plan.module
-    inputs_ = [n for n in module.walk() if n.op == "input"]
-    named = {d.name for node in module.walk() for d in mentioned(node)}
-    given = tuple(d.name for d in module.ragged_dims if d.name in named)
+    given = tuple(d.name for d in module.ragged_dims)
 
     def branch(name: str, node: Node) -> Branch:
         rows = row_dim(node)
@@ -65,7 +62,7 @@ def describe(plan: Plan) -> EventDescription:
 
     outputs = tuple(branch(name, n) for name, n in module.outputs.items())
     made = tuple(dict.fromkeys(b.dim for b in outputs if b.dim is not None and b.dim not in given))
-    read = tuple(branch(n["name"], n) for n in module.inputs if n in inputs_)
+    read = tuple(branch(n["name"], n) for n in module.inputs)
     return EventDescription(given, made, read, outputs, tuple(_sources(plan.dims, name, given) for name in made))
 
 
@@ -89,7 +86,7 @@ class _Generator:
     def __init__(self, plan: Plan, description: EventDescription, width: int) -> None:
         self.plan, self.description, self.width = plan, description, width
         self.table = Table(description)
-        self.inputs = {n["name"]: n for n in plan.module.inputs}
+        self.inputs = {n["name"]: n for n in plan.module.walk() if n.op == "input"}
 
     def function(self, name: str, body: Callable[[Expr, Expr], None]) -> Any:
         with IRBuilder() as builder, T.prim_func():
@@ -200,7 +197,9 @@ class _Generator:
 
     def _read(self, ctx: Context, table: Expr, start: Expr, stop: Expr, rows: list[tuple[Expr, Expr]]) -> None:
         for i, branch in enumerate(self.description.inputs):
-            node = self.inputs[branch.name]
+            node = self.inputs.get(branch.name)
+            if node is None:  # nothing reads it
+                continue
             a, b = (start, stop) if branch.dim is None else rows[self.description.dims.index(branch.dim)]
             address, code, factor = (table[i64(self.table.input(i) + k)] for k in range(3))
             width = i64(branch.width)
@@ -243,7 +242,7 @@ class _Generator:
             ctx.trouble(layout.BAD_COUNT)
         with self._sound(ctx):
             for i, branch in enumerate(self.description.inputs):
-                if branch.elem == "index":
+                if branch.elem == "index" and branch.name in self.inputs:
                     inputs.check(ctx, self.inputs[branch.name], i, branch.width)
         with self._sound(ctx):
             for group in self.plan.tasks:

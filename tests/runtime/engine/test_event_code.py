@@ -162,6 +162,13 @@ def test_an_index_of_no_entry_names_input_and_event() -> None:
             made.run({"pt": np.arange(3.0), "of": np.array([0, 1, wrong])}, counts)
 
 
+def test_a_description_is_written_and_read(every: EventProgram) -> None:
+    text = event_code.to_json(every.description)
+    assert event_code.described(text) == every.description
+    with pytest.raises(ValueError, match="validation error"):
+        event_code.described(text[:-9])
+
+
 def test_programs_without_inputs_are_told_how_many_events_there_are() -> None:
     made = program((), y=make("add", make("const", value=1.0), make("const", value=2.0)))
     assert list(made.run({}, {}, events=3).outputs["y"]) == [3.0, 3.0, 3.0]
