@@ -21,6 +21,7 @@ from hepq.compiler.train.data import read
 from hepq.compiler.train.report import Watch
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.core.errors import DataError
+from hepq.runtime.events.event_files import iterate
 from tests.compiler.train.programs import EVENTS, GAN, TAG, written
 
 SPLIT = "train T { split = event % 4  epochs = 3 }"
@@ -134,7 +135,7 @@ def test_folds_by_chance_depend_on_the_seed_not_on_how_files_are_read(
 ) -> None:
     program = written(tmp_path, TAG)
     found, rows = folded(program, files, "w", epochs=1)
-    monkeypatch.setattr(read, "iterate", partial(read.iterate, step=13))
+    monkeypatch.setattr(read, "iterate", partial(iterate, step=13))
     _, same = folded(program, files, "w", epochs=1)
     assert all(rows[name].tobytes() == same[name].tobytes() for name in rows)
     _, others = folded(program, files, "w", epochs=1, seed=1)

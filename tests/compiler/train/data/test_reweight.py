@@ -64,10 +64,10 @@ def histogram(data: Labelled, file: Path, weights: np.ndarray, c: int) -> np.nda
     tree = uproot.open(file)["tree"].arrays(["photon1_energy", "eta"], library="np")
     mine = data.training[data.truth[data.training] == c]
     rows = data.known[mine]
-    sums, _, _ = np.histogram2d(
+    sums: np.ndarray = np.histogram2d(
         tree["photon1_energy"].astype(np.float32)[rows], tree["eta"].astype(np.float32)[rows], (EDGES, ETA),
         weights=weights[mine],
-    )  # fmt: skip
+    )[0]  # fmt: skip
     return sums
 
 
