@@ -483,7 +483,7 @@ def _stray_character(s: Stop, now: Token, before: Token) -> Diagnostic | None:
 
 RULES: Final[tuple[Callable[[Stop, Token, Token], Diagnostic | None], ...]] = (
     _unclosed_string, _single_quotes, _semicolon, _foreign_comment, _double_star, _augmented_assignment, _number,
-    _object_parts, _unknown_unit, _import_form, _foreign_word, _foreign_operator, _missing_declared_name, _reserved, _bracket,
-    _if_statement, _misplaced, _top_level, _weight_type, _body_after_colon, _comparison, _equals, _after_pipe,
+    _object_parts, _unknown_unit, _import_form, _foreign_word, _foreign_operator, _missing_declared_name, _reserved,
+    _bracket, _if_statement, _misplaced, _top_level, _weight_type, _body_after_colon, _comparison, _equals, _after_pipe,
     _missing_comma, _no_body, _bare_value, _several_results, _missing_equals, _end, _stray_character,
 )  # fmt: skip
