@@ -46,10 +46,10 @@ def golden_objects(
             for d in _led(node):
                 if d in counts and len(counts[d]) < len(outputs[name]):
                     counts[d].append(len(found[name]))
-    columns = {b.name: _joined([e[b.name].reshape(-1) for e in kept]) for b in stage.branches}
+    columns = {b.name: _joined([e[b.name].reshape(-1) for e in kept], b.elem) for b in stage.branches}
     return GoldenEvents(
         len(kept), columns, {d: _counts(stage, d, kept) for d in stage.read_dims},
-        {name: _joined(values) for name, values in outputs.items()},
+        {name: _joined(values, module.outputs[name].type.elem) for name, values in outputs.items()},
         {d: np.asarray(n, np.int64) for d, n in counts.items()},
     )  # fmt: skip
 
@@ -59,8 +59,9 @@ def _led(node: Node) -> tuple[str, ...]:
     return (dims[0].name,) if dims and dims[0].ragged else ()
 
 
-def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    return np.concatenate(parts) if parts else np.zeros(0)
+def _joined(parts: list[NDArray[Any]], elem: str) -> NDArray[Any]:
+    none = np.float64 if elem == "real" else np.bool_ if elem == "bool" else np.int64
+    return np.concatenate(parts) if parts else np.zeros(0, none)
 
 
 def _counts(stage: EventStage, dim: str, events: list[Event]) -> NDArray[np.int64]:
@@ -75,7 +76,10 @@ def _again(first: Event, rest: Iterator[Event]) -> Iterator[Event]:
 
 def _scaled(stage: EventStage, event: Event) -> Event:
     """As the program sees it: in base units, in double precision."""
-    return {b.name: event[b.name] * b.factor if b.elem == "real" else event[b.name] for b in stage.branches}
+    return {
+        b.name: event[b.name].astype(np.float64) * b.factor if b.elem == "real" else event[b.name]
+        for b in stage.branches
+    }
 
 
 def _certain(module: Module, stage: EventStage, event: Event, rng: np.random.Generator) -> bool:
@@ -133,15 +137,18 @@ def _made_up(stage: EventStage, rng: np.random.Generator) -> Iterator[Read]:
     """Events without end: positive numbers, lists of 0 to ``ENTRIES``, references to entries that there are."""
     while True:
         counts: dict[str, NDArray[np.int64]] = {}
-        for dim in stage.read_dims:
-            if dim not in stage.parents:
+        lengths: dict[str, NDArray[np.int64]] = {}
+        left = dict.fromkeys(stage.read_dims)
+        while left:
+            dim = next(d for d in left if stage.parents.get(d) not in left)
+            parent = stage.parents.get(dim)
+            del left[dim]
+            if parent is None:
                 counts[dim] = rng.integers(0, ENTRIES + 1, BATCH)
-        lengths = {
-            d: rng.integers(0, ENTRIES + 1, int(counts[p].sum())) for d, p in stage.parents.items() if p in counts
-        }
-        for d, n in lengths.items():
-            owner = np.repeat(np.arange(BATCH), counts[stage.parents[d]])
-            counts[d] = np.bincount(owner, n, minlength=BATCH).astype(np.int64)
+                continue
+            lengths[dim] = rng.integers(0, ENTRIES + 1, int(counts[parent].sum()))
+            owner = np.repeat(np.arange(BATCH), counts[parent])
+            counts[dim] = np.bincount(owner, lengths[dim], minlength=BATCH).astype(np.int64)
         columns = {b.name: _column(b, counts, lengths, stage, rng) for b in stage.branches}
         yield Read(BATCH, columns, counts)
 
@@ -158,7 +165,7 @@ def _column(
         return np.repeat(place, lengths[b.dim])
     if b.elem == "index":
         most = np.repeat(counts.get(b.into, np.zeros(BATCH, np.int64)), n)
-        return rng.integers(-1, np.maximum(most, 0).reshape(-1, *[1] * len(b.shape)) * np.ones(b.shape or (), np.int64))
+        return rng.integers(np.minimum(0, most - 1) if b.sure else -1, np.maximum(most, 0))
     if b.elem == "bool":
         return rng.integers(0, 2, shape).astype(np.bool_)
     if b.elem == "int":

@@ -18,8 +18,8 @@ class StageBranch(_Frozen):
     """A value that is read: ``branch`` in the file, times ``factor``, is ``name``.
 
     ``dim``: the ragged dim of its entries, then ``shape``; "" for one value an event. ``into``: the dim that an index
-    numbers. ``owner``: it says of each entry of ``dim`` which entry of ``owner`` its list is of; without a branch, as the
-    lists are nested; ``ends``: the branch says of each entry of ``owner`` where its list ends, and no list overlaps.
+    numbers. ``owner``: it says of each entry of ``dim`` which entry of ``owner`` its list is of; without a branch, as
+    the lists are nested; ``ends``: the branch says of each entry of ``owner`` where its list ends.
     ``by``: of an index that is no place, the branch in which entries of ``into`` have the same number. ``key``: of
     references that say what they are of, those that are meant; 0: all. ``sure``: none is of nothing.
     """
@@ -50,11 +50,11 @@ class StageOutput(_Frozen):
 class EventStage(_Frozen):
     """From ``branches`` to ``inputs`` of the model, and what is counted.
 
-    ``lists``: of each dim of lists in lists, the dim in each of whose entries it is a list. ``selects``: names of conditions,
-    in order, each an output ``select NAME``. ``cuts``: dims that a bound cut; output ``cut DIM`` says how many entries
-    there were. ``each``: the dim whose entries the model is applied to; "": the event. ``owned``: dims of the inputs
-    that are lists in its entries, each with an output ``owner DIM``. ``labels``: what decides an event's class, each
-    an output ``label NAME``, of the entries of a dim or ("") of the event.
+    ``lists``: of each dim of lists in lists, the dim in each of whose entries it is a list. ``selects``: names of
+    conditions, in order, each an output ``select NAME``. ``cuts``: dims that a bound cut; output ``cut DIM`` says how
+    many entries there were. ``each``: the dim whose entries the model is applied to; "": the event. ``owned``: dims of
+    the inputs that are lists in its entries, each with an output ``owner DIM``. ``labels``: what decides an event's
+    class, each an output ``label NAME``, of the entries of a dim or ("") of the event.
     """
 
     branches: tuple[StageBranch, ...]
@@ -76,6 +76,13 @@ class EventStage(_Frozen):
     def files(self) -> tuple[str, ...]:
         """Branches that a file must have."""
         return tuple(dict.fromkeys(name for b in self.branches for name in (b.branch, b.by) if name))
+
+    @property
+    def parents(self) -> dict[str, str]:
+        """Of each dim of lists of which that is read: whose they are."""
+        read = set(self.read_dims)
+        nested = {d: p for d, p in self.lists.items() if p in read}
+        return nested | {b.dim: b.owner for b in self.branches if b.owner}
 
     @property
     def read_dims(self) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cross-references as files have them: places, records of a place and of what it is in, or numbers to look up.
 
-ATLAS's ``ElementLink`` is ``m_persKey``, 0 for none, and ``m_persIndex``; podio's ``ObjectID`` is ``index``, negative for
-none, and ``collectionID``. Lists of records, and records of lists, as a split branch is read, mean the same.
+ATLAS's ``ElementLink`` is ``m_persKey``, 0 for none, and ``m_persIndex``; podio's ``ObjectID`` is ``index``, negative
+for none, and ``collectionID``. Lists of records, and records of lists, as a split branch is read, mean the same.
 """
 
 from __future__ import annotations

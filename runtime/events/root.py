@@ -57,7 +57,7 @@ def _none(tree: Any, source: Source, branches: set[str]) -> Any:
 
 
 def _wanted(tree: Any, source: Source, names: set[str]) -> tuple[Places, dict[str, tuple[str, ...]], set[str]]:
-    """Where each of ``names`` is; of branches that are split, those that they are split into; and what is to be read."""
+    """Where each of ``names`` is; of branches that are split, those that they are split into; what is to be read."""
     from uproot.interpretation.grouped import AsGrouped
 
     places = source.places(names)

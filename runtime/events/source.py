@@ -58,7 +58,7 @@ class Source:
         return replace(self, branches=(*self.branches, *more), parts=(self, friend))
 
     def places(self, names: Collection[str]) -> Places:
-        """Of each of ``names`` that it has, the branch, and the path in its records: ``jet.fP.fX`` of branch ``jet``."""
+        """Of each of ``names`` that it has, the branch and the path in its records: ``jet.fP.fX`` of ``jet``."""
         known = set(self.branches)
         found: Places = {}
         for name in names:

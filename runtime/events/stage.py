@@ -19,6 +19,7 @@ from hepq.runtime.events.report import Entries
 
 #: outputs besides the model's inputs
 SELECT, CUT, OWNER, LABEL = "select ", "cut ", "owner ", "label "
+_RENAME = 'if the file calls it otherwise, declare a collection with its names: `pt = "NAME IN FILE": GeV`'
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -36,7 +37,7 @@ def collected(stage: EventStage, data: Any, where: str, first: int = 0) -> Read:
     names = field_names(data)
     if names is None:
         raise unsupported(data)
-    check_present(list(stage.files), names, where)
+    check_present(list(stage.files), names, where, _RENAME)
     lists = _Lists(where, first)
     given = (b for b in stage.branches if b.branch and not b.ends)
     columns = {b.name: lists.flat(b, data[b.branch], b.dim in stage.lists) for b in given}
@@ -71,14 +72,14 @@ class _Lists:
         found = Column.of(given, column, self.where, self.first)
         self._length(of.branch, len(found.given))
         if not of.dim:
-            return self._of_kind(of, found.one(of.shape, self.first))
+            return self._of_kind(of, found.one(of.shape, self.first), None)
         if nested:
             per_event, lengths, values = found.nested(of.shape)
             self._note_nested(of.dim, per_event, lengths, column)
-            return self._of_kind(of, values)
+            return self._of_kind(of, values, self.counts[of.dim])
         counts, values = found.jagged(of.shape)
         self._note(of.dim, counts, column)
-        return self._of_kind(of, values)
+        return self._of_kind(of, values, counts)
 
     def _numbers(self, of: StageBranch, value: Any) -> Any:
         try:
@@ -95,17 +96,26 @@ class _Lists:
         event = np.arange(self.events)
         return references.places(values, np.repeat(event, counts), theirs, np.repeat(event, self.counts[of.into]))
 
-    def _of_kind(self, of: StageBranch, values: NDArray[Any]) -> NDArray[Any]:
-        """Whole numbers and truth values as such, whatever type a file has them in."""
+    def _of_kind(self, of: StageBranch, values: NDArray[Any], counts: NDArray[np.int64] | None) -> NDArray[Any]:
+        """Whole numbers and truth values as such, whatever type a file has them in. ``counts``: rows of each event."""
         if of.elem == "real" or values.dtype.kind in ("b" if of.elem == "bool" else "iu"):
             return values
         if of.elem == "bool":
             return values != 0
         if values.dtype.kind == "f" and not (values == np.trunc(values)).all():
-            bad = values[~(values == np.trunc(values))].ravel()[0]
+            odd = values != np.trunc(values)
+            row = int(np.flatnonzero(odd.reshape(len(values), -1).any(axis=1))[0])
             title = f'branch "{of.branch}" in {self.where} does not hold whole numbers'
-            raise DataError("HQ0807", title, f"one is {bad}", "declare it `real`")
+            why = f"{self._place(row, counts)} it is {values[row][odd[row]].ravel()[0]}"
+            raise DataError("HQ0807", title, why, "declare it `real`")
         return values.astype(np.int64)
+
+    def _place(self, row: int, counts: NDArray[np.int64] | None) -> str:
+        """Where a row is, of so many in each event; None: one."""
+        if counts is None:
+            return f"in event {self.first + row},"
+        event = int(np.searchsorted(np.cumsum(counts), row, side="right"))
+        return f"in event {self.first + event}, entry {row - int(counts[:event].sum())},"
 
     def _length(self, branch: str, events: int) -> None:
         self._lengths[branch] = self.events = events
@@ -175,10 +185,9 @@ class _Lists:
                 self._check_order(of, values, counts)
             return
         event = int(np.searchsorted(np.cumsum(counts), bad[0], side="right"))
-        entry = int(bad[0] - (np.cumsum(counts) - counts)[event])
         found = np.asarray(values[bad[0]]).ravel()
-        there = self.counts[of.into][event]
-        why = f"in event {self.first + event}, entry {entry}, it is {found[0]}; the event has {there}"
+        where = self._place(int(bad[0]), counts if of.dim else None)
+        why = f"{where} it is {found[0]}; the event has {self.counts[of.into][event]}"
         title = f'"{of.branch}" in {self.where} refers to an entry of {of.into} that is not there'
         help = f"-1 means none; declare it `index of {of.into}`" if of.sure and found[0] == -1 else ""
         raise DataError("HQ0845", title, why, help or ("" if of.owner else "-1 means none"))
