@@ -7,7 +7,8 @@ from collections.abc import Callable
 from random import Random
 
 _NAMES = ("x", "y", "pos", "part", "part'", "feat", "h", "q", "label", "input", "order", "by", "desc", "weight", "fn2",
-          "model", "block", "source", "a_b", "D0", "in", "on", "dim", "param")  # fmt: skip
+          "model", "block", "source", "a_b", "D0", "in", "on", "dim", "param", "object", "select", "each", "take", "of",
+          "collection", "record")  # fmt: skip
 _FUNCTIONS = ("f", "relu", "Dense", "knn", "stack", "hypot", "std")
 _TYPES = ("real", "int", "bool", "GeV", "p4", "index", "string")
 _LITERALS = ("1", "0", "128", "0.5", "1e-3", "2.5E+2", "20 GeV", "1.2mm^2", "3 GeV^-1", '"text"', '"jets/*.root # no"',
@@ -136,7 +137,7 @@ class Programs:
         return self._bind()
 
     def _dataset_item(self) -> Tokens:
-        match self.random.randint(0, 6):
+        match self.random.randint(0, 9):
             case 0:
                 return ["source ", "jets", "=", *self.expr(2)]
             case 1:
@@ -151,11 +152,40 @@ class Programs:
                 return ["input ", self._plain(), *self._maybe(lambda: [":", *self._type()]), "=", *self.expr()]
             case 5:
                 return ["label ", self._plain(), ":", "cls", "=", '"label_*"']
+            case 6:
+                return self._object()
+            case 7:
+                return ["select ", self._plain(), "=", *self.expr()]
+            case 8:
+                return ["each ", self._plain()]
         return self._bind()
+
+    def _object(self) -> Tokens:
+        parts = self._maybe(lambda: ["as ", *self._listed(lambda: [self._plain()], 1, 3)], 0.3)
+        where = self._maybe(lambda: ["where", "(", *self.expr(2), ")"])
+        key = self._maybe(lambda: ["by", *self._listed(self._key, 1, 2)])
+        take = self._maybe(lambda: ["take ", self.random.choice(("1", "12", "n"))], 0.3)
+        bound = self._maybe(lambda: ["<=", self.random.choice(("4", "n"))], 0.3)
+        return ["object ", self._plain(), *bound, "=", *self._wrap(2), *parts, *where, *key, *take]
+
+    def _key(self) -> Tokens:
+        return ["(", *self.expr(1), ")", *self._maybe(lambda: [self.random.choice(("asc", "desc"))])]
+
+    def _field(self) -> Tokens:
+        names = self._listed(lambda: [self._plain(), *self._maybe(lambda: ["=", '"b.c"'], 0.3)], 1, 3)
+        reference = self._maybe(lambda: ["of ", self._plain()], 0.3)
+        return [*names, ":", *self._type(), *reference, *self._maybe(lambda: ["else", *self.expr(0)], 0.2)]
+
+    def _collection(self) -> Tokens:
+        pattern = self._maybe(lambda: ["=", '"Jet_*"'])
+        fields = ["{", *(t for _ in range(self.random.randint(0, 4)) for t in self._field()), "}"]
+        if self.random.random() < 0.3:
+            return ["record ", self._plain(), *pattern, *fields]
+        return ["collection ", self._plain(), *self._maybe(lambda: ["of ", self._plain()], 0.3), *pattern, *fields]
 
     def declaration(self) -> Tokens:
         attrs = self._maybe(lambda: ["@", "invariant", *self._maybe(lambda: ["(", *self._arg(2), ")"])], 0.2)
-        match self.random.randint(0, 8):
+        match self.random.randint(0, 9):
             case 0:
                 return ["import ", "a", ".", "b", *self._maybe(lambda: ["as", "c"])]
             case 1:
@@ -174,6 +204,8 @@ class Programs:
             case 6:
                 entries = ['"a.{i}"', "->", '"b.{i}"'] * self.random.randint(0, 2)
                 return [*attrs, "checkpoint ", "weaver", "for", "M", "{", *entries, "}"]
+            case 7:
+                return [*attrs, *self._collection()]
         head = [self.random.choice(("fn ", "block ", "model ")), self._plain(), *self._statics(), *self._params()]
         body = self._body() if self.random.random() < 0.6 else ["=", *self.expr()]
         return [*attrs, *head, *self._maybe(lambda: ["->", *self._type()]), *body]

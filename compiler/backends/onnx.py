@@ -152,5 +152,6 @@ def _words(manifest: m.OnnxManifest) -> dict[str, str]:
     for output in manifest.outputs:
         unit = "" if output.unit == "1" else f" in {output.unit}"
         entries = f": {', '.join(output.entries)}" if output.entries else ""
-        words[output.name] = f"{output.elem} [{', '.join(('batch', *output.dims))}]{unit}{entries}"
+        used = f", {output.counts} of them in use" if output.counts else ""
+        words[output.name] = f"{output.elem} [{', '.join(('batch', *output.dims))}]{unit}{used}{entries}"
     return words

@@ -9,7 +9,7 @@ one node at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +23,7 @@ from hepq.compiler.driver.rebuilt import compilation
 from hepq.compiler.golden.vectors import inputs_of
 from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.interpret import evaluate, run_event
-from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.ir.node import Module, Node, made_dims
 from hepq.compiler.ir.verify import VerifyError, verify
 from hepq.compiler.passes.base import Static, Weights
 from hepq.core.diagnostics.diagnostic import HepqError
@@ -237,16 +237,16 @@ class _Search:
 
 def _probes(module: Module) -> Iterator[_Probe]:
     """Nodes that depend on the event and can become outputs, operands first."""
-    static = Static()
+    static, made = Static(), made_dims(module)
     for node in module.walk():
-        if node.operands and not static(node) and (shown := _shown(node)) is not None:
+        if node.operands and not static(node) and (shown := _shown(node, made)) is not None:
             yield _Probe(node, shown)
 
 
-def _shown(node: Node) -> Node | None:
-    """``node`` with no ragged dim but the first: extra ones summed over, the one that stays moved to the front."""
+def _shown(node: Node, made: Collection[str]) -> Node | None:
+    """``node`` with no ragged dim but the first, of inputs: others summed over, the one that stays comes first."""
     ragged = [d for d in node.type.dims if d.ragged]
-    keep = next((d for d in ragged if not d.primes), None)
+    keep = next((d for d in ragged if not d.primes and d.name not in made), None)
     over = tuple(d for d in ragged if d is not keep)
     if over:
         if node.type.elem != "real":

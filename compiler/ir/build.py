@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from hepq.compiler.ir.lists import with_lists
 from hepq.compiler.ir.node import Module, Node
 from hepq.core.diagnostics.catalogue import diag, near
 from hepq.core.diagnostics.diagnostic import HepqError, Label, Sink
@@ -22,7 +23,7 @@ from hepq.lang.modules import Program, name_span
 from hepq.lang.syntax import ast
 
 #: outputs of a training's module that are not scored; no result of a model has such a name
-LOSS, WEIGHT = "<loss>", "<weight>"
+LOSS, WEIGHT, VARIABLE = "<loss>", "<weight>", "<variable>"
 
 
 class NodeBuilder:
@@ -65,12 +66,17 @@ def build(
         if plan is not None and not sink.errors:
             inputs = tuple(t.handle for t in plan.inputs.values())
             outputs = {name: t.handle for name, t in plan.outputs.items()}
-            return Built(Module(plan.name, inputs, outputs), plan, program)
+            return Built(with_lists(Module(plan.name, inputs, outputs)), plan, program)
     raise HepqError(sink.items)
 
 
 def loss_name(step: str) -> str:
     return f"{LOSS} {step}" if step else LOSS
+
+
+def variable_name(name: str) -> str:
+    """The output with a variable that events are reweighted by."""
+    return f"{VARIABLE} {name}"
 
 
 def build_training(
@@ -100,7 +106,8 @@ def build_training(
     outputs = {name: t.handle for name, t in plan.outputs.items()}
     outputs |= {loss_name(step.name): step.loss.handle for step in plan.steps}
     outputs |= {} if plan.weight is None else {WEIGHT: plan.weight.handle}
-    module = Module(plan.name, tuple(t.handle for t in plan.inputs.values()), outputs)
+    outputs |= {variable_name(name): value.handle for name, value in plan.reweighted.items()}
+    module = with_lists(Module(plan.name, tuple(t.handle for t in plan.inputs.values()), outputs))
     plan = replace(plan, blocks={**_unbound(plan, module, program), **plan.blocks})
     described = ModelPlan(plan.name, program.main.name, plan.inputs, plan.outputs, plan.dataset, plan.instances, ())
     return Built(module, described, program, plan)

@@ -72,7 +72,7 @@ def evaluate(
             if node not in values:
                 value = RULES[node.op](node, [values[o] for o in node.operands], context)
                 values[node] = context.convert(value, node.type)
-                context.note(node.type.dims, values[node].shape)
+            context.note(node.type.dims, values[node].shape)
     return values
 
 

@@ -107,11 +107,13 @@ class Module:
 
     ``weights`` are values for param paths; passes that fold constants may replace params.
     ``inputs`` lists every declared input, also one that no output uses.
+    ``counts``: of outputs with room for as many entries as there can be, the output that says how many there are.
     """
 
     name: str
     inputs: tuple[Node, ...]
     outputs: Mapping[str, Node]
+    counts: Mapping[str, str] = field(default_factory=dict)
 
     def walk(self) -> Iterator[Node]:
         """Every node once, operands before users."""

@@ -112,16 +112,16 @@ def _ragged(module: Module) -> Iterator[str]:
     given = {d.name: d for d in module.ragged_dims}
     made: dict[str, Dim] = {}
     for node in module.walk():
-        dim = made_by(node)
-        if dim is not None:
-            made.setdefault(dim.name, dim)
-            if dim.name in given:
-                yield f"{_where(node)}: makes dim {dim}, which inputs have"
+        own = made_by(node)
+        if own is not None:
+            made.setdefault(own.name, own)
+            if own.name in given:
+                yield f"{_where(node)}: makes dim {own}, which inputs have"
     known = given | made
     seen: set[Dim] = set()
     for node in module.walk():
-        if node.op in KNOWN and isinstance(dim := node.attrs.get("dim"), Dim) and dim.name in made:
-            yield f"{_where(node)}: dim {dim} is made in the event"
+        if node.op in KNOWN and isinstance(asked := node.attrs.get("dim"), Dim) and asked.name in made:
+            yield f"{_where(node)}: dim {asked} is made in the event"
         dims = [*node.type.dims, *(v for v in node.attrs.values() if isinstance(v, Dim))]
         for dim in (d.base for d in dims if d.ragged):
             if dim in seen:

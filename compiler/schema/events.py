@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hepq.compiler.ir.build import Built
@@ -35,7 +36,7 @@ def read_inputs(module: Module) -> Module:
         if counted in given - led:
             led.add(counted)
             used.add(next(id(i) for i in module.inputs if any(d.name == counted for d in i.type.dims)))
-    return Module(module.name, tuple(i for i in module.inputs if id(i) in used), module.outputs)
+    return replace(module, inputs=tuple(i for i in module.inputs if id(i) in used))
 
 
 def _sized_by(node: Node) -> str:
@@ -71,6 +72,7 @@ def outputs(module: Module, schema: m.EventSchema) -> tuple[m.Output, ...]:
             **_described(name, node.type)
             | {"dims": tuple(str(d) if sizes.get(d.name, d.size) == d.size else str(d.size) for d in node.type.dims)},
             entries=node.type.dims[-1].entries if node.type.dims else (),
+            counts=module.counts.get(name, ""),
         )
         for name, node in module.outputs.items()
     )

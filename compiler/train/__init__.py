@@ -52,9 +52,10 @@ class Trained:
             from hepq.compiler.train.folds import accounts
 
             parts = {f"fold {i}": len(one.data.tested) for i, one in enumerate(self.folds)}
-            return replace(self.data.report, parts=parts, metrics=accounts(self.all))
-        account = self.fitted.account
-        return replace(self.data.report, metrics=() if account is None else (account,))
+            evened = tuple(account for one in self.all for account in one.reweighted)
+            return replace(self.data.report, parts=parts, metrics=accounts(self.all), reweighted=evened)
+        account, evened = self.fitted.account, self.fitted.reweighted
+        return replace(self.data.report, metrics=() if account is None else (account,), reweighted=evened)
 
 
 def train_file(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hepq.compiler.hybrid.kernel import find_kernel
 from hepq.compiler.ir.node import Module
 from hepq.compiler.schema.events import event_schema, outputs, read_inputs
-from hepq.compiler.train.data.events import TrainingSet, folds_of, has_ragged, resolved
+from hepq.compiler.train.data.events import TrainingSet, folds_of, of_events, resolved
 from hepq.compiler.train.fit.gradient import Fitted
 from hepq.compiler.train.fit.svm import DECISION
 from hepq.compiler.train.recipe import Recipe
@@ -47,8 +47,8 @@ class Predictions:
         self.folds = folds
         self.values: dict[str, NDArray[np.float32]] = {}
         module = read_inputs(events.built.module)
-        found = {name: node for name, node in events.outputs.items() if not has_ragged(node.type)}
-        self.left_out = tuple(name for name in events.outputs if name not in found)
+        found, counts = of_events(module), module.counts.values()
+        self.left_out = tuple(name for name in events.outputs if name not in found and name not in counts)
         if not found:
             said = "all results have an entry for each particle" if self.left_out else "no result is scored"
             raise HepqError([diag("HQ0757", train=events.built.plan.name, found=said)])
@@ -98,7 +98,9 @@ def accounts(folds: Sequence[Fitted]) -> tuple[Metrics, ...]:
     for number, scores in enumerate(one.tested for one in folds):
         if scores is None:
             continue
-        values = ({"loss": scores.loss} if scores.loss == scores.loss else {}) | dict(scores.metrics)
+        values = ({"loss": scores.loss} if scores.loss == scores.loss else {}) | dict(
+            scores.account.values if scores.account else {}
+        )
         weight = float(scores.event_weights.sum())
         account = scores.account or Metrics(f"events of fold {number}", len(scores.event_weights), {}, None, weight)
         found.append(replace(account, values=values))
@@ -112,5 +114,6 @@ def accounts(folds: Sequence[Fitted]) -> tuple[Metrics, ...]:
     whole = Metrics(
         f"events of {len(found)} folds, mean and standard deviation over folds", sum(m.events for m in found), spread,
         found[0].weight, sum(m.sum_of_weights for m in found), sum(m.not_a_number for m in found),
+        without=found[0].without,
     )  # fmt: skip
     return (*found, whole)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
-from hepq.lang.declarations.train_events import Split
+from hepq.lang.declarations.train_events import Reweight, Split
 from hepq.lang.declarations.train_settings import OPTIMISERS, SCHEDULES, Spec
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ DEFAULTS: Mapping[str, Any] = {
 class Recipe:
     """What is None is as the program's `train` says, or as ``DEFAULTS``.
 
-    ``validation``: fraction of the events held out; ``split``: or by a number that each event has. ``signal``: the
+    ``validation``: fraction of the events held out; ``split``: or by a number that each event has. ``reweight``: how
+    distributions are evened out. ``signal``: the
     class a single score stands for (default: the label's last). ``events``: at most so many are used. ``checkpoint``:
     a folder for what a killed job continues from with ``resume``. ``trainings``: so many, from seeds ``seed``,
     ``seed`` + 1, … ``folds``: so many, each on the events outside its ``fold``. ``threads``: by default as many of
@@ -59,6 +60,7 @@ class Recipe:
     seed: int = 0
     validation: float | None = None
     split: Split | None = None
+    reweight: Reweight | None = None
     patience: int | None = None
     clip: float | None = None
     class_weight: str | None = None

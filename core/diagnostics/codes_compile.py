@@ -188,6 +188,12 @@ COMPILE = {
         "Predictions have one row for each event: results that are numbers of an event, not of its particles.",
         "leave out `--predictions`; compile the weights of each fold and use `hepqc predict`",
     ),
+    "HQ0758": Entry(
+        "no training event of {name} can be reweighted {how}",
+        "All are outside the bins of `reweight`, in bins whose weights do not sum to more than 0, or where the "
+        "reference has none: they would count nothing.",
+        "choose bins that hold events of every class",
+    ),
     "HQ0760": Entry(
         "model `{name}` cannot be an ONNX file: it has {found}",
         "An ONNX graph holds classical operations; circuits need a simulator or a device.",

@@ -110,7 +110,9 @@ def _describe(manifest: Described) -> None:
         for dim_name, name in manifest.counts.items():
             row("reads", name, "int", "1", f"how many {dim_name} an event has")
     for output in manifest.outputs:
-        row("gives", output.name, _type(output.elem, output.dims), output.unit, ", ".join(output.entries))
+        notes = [f"the first {output.counts} are in use"] if output.counts else []
+        note = "; ".join([*notes, *([", ".join(output.entries)] if output.entries else [])])
+        row("gives", output.name, _type(output.elem, output.dims), output.unit, note)
     console.print(table)
     for dim in manifest.ragged:
         console.print(f"{dim.name}: up to {dim.bound} an event, beyond that {manifest.policy.overflow}", markup=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from lark.tree import Meta
@@ -17,7 +18,7 @@ from hepq.lang.elaborate import presence
 from hepq.lang.elaborate.attributes import check_attributes
 from hepq.lang.elaborate.branches import BranchPlan, written_unit
 from hepq.lang.elaborate.builder import Tensor
-from hepq.lang.elaborate.context import Context, Frame
+from hepq.lang.elaborate.context import Context, Frame, Reported
 from hepq.lang.elaborate.event import Data
 from hepq.lang.elaborate.names import lookup
 from hepq.lang.elaborate.objects import NO_BOUND, Stored, View
@@ -190,38 +191,41 @@ def _owner(
 def _check(ctx: Context, decl: Decl, module: str) -> None:
     """What can be said of a declaration by itself."""
     check_attributes(ctx, decl.attrs)
-    names: dict[str, Span] = {}
-    items = [i for i in decl.fields if isinstance(i, ast.FieldItem)]
-    scope = ctx.program.modules[module].scope
-    wanted = [(item.type.of, item.type.span) for item in items if item.type.of]
-    wanted += [(decl.of, decl.span)] if isinstance(decl, ast.CollectionDecl) and decl.of else []
-    for name, span in wanted:
-        target = scope.get(name)
-        if target is None or not isinstance(target.decl, ast.CollectionDecl):
-            collections = [n for n, b in scope.items() if isinstance(b.decl, ast.CollectionDecl)]
-            ctx.error("HQ0661", span, found=f"`{name}`", near=near(name, collections))
-    if isinstance(decl, ast.CollectionDecl):
+    if isinstance(decl, ast.CollectionDecl) and decl.of is not None:
+        _check_collection(ctx, decl.of, name_span(decl.span, decl.of), module)
         _check_nested(ctx, decl, module)
     if decl.pattern is not None and decl.pattern.count("*") != 1:
         help = 'write `*` where the field\'s name stands: `"Jet_*"`'
         ctx.error("HQ0605", name_span(decl.span, decl.name), what="name", pattern=decl.pattern, help=help)
     if not decl.fields:
         ctx.error("HQ0674", name_span(decl.span, decl.name), name=decl.name)
+    names: dict[str, Span] = {}
     for item in decl.fields:
-        for name in _declared(item):
-            if name in names:
-                ctx.error("HQ0603", item.span, Label(names[name], "first here"), name=f"{decl.name}.{name}")
-            names[name] = item.span
-    for item in items:
-        owner = isinstance(decl, ast.CollectionDecl) and decl.of in _declared(item)
-        if item.type.name in (INDEX, ENTRY, ENDS):
-            _check_index(ctx, item.type)
-        if owner and (item.type.name not in (INDEX, ENTRY, ENDS) or item.type.of != decl.of):
-            ctx.error("HQ0675", item.span, name=decl.of, found=item.type.span.text)
-        elif not owner and item.type.name not in (INDEX, ENTRY):
-            _field_type(ctx, item.type, None, module)
-    if len(items) < len(decl.fields):
+        with suppress(Reported):
+            _check_field(ctx, decl, item, names, module)
+    if any(isinstance(item, ast.FormulaItem) for item in decl.fields):
         _check_formulas(ctx, decl, module)
+
+
+def _check_field(
+    ctx: Context, decl: Decl, item: ast.FieldItem | ast.FormulaItem, names: dict[str, Span], module: str
+) -> None:
+    for name in _declared(item):
+        if name in names:
+            ctx.error("HQ0603", item.span, Label(names[name], "first here"), name=f"{decl.name}.{name}",
+                      help=f'remove one, or give it another name: `other = "{name}": …`')  # fmt: skip
+        names[name] = item.span
+    if isinstance(item, ast.FormulaItem):
+        return
+    owner = isinstance(decl, ast.CollectionDecl) and decl.of in _declared(item)
+    if item.type.name in (INDEX, ENTRY, ENDS):
+        _check_index(ctx, item.type)
+        assert item.type.of is not None
+        _check_collection(ctx, item.type.of, item.type.span, module)
+    if owner and (item.type.name not in (INDEX, ENTRY, ENDS) or item.type.of != decl.of):
+        ctx.error("HQ0675", item.span, name=decl.of, found=item.type.span.text)
+    elif not owner and item.type.name not in (INDEX, ENTRY):
+        _field_type(ctx, item.type, None, module)
 
 
 def _check_formulas(ctx: Context, decl: Decl, module: str) -> None:
@@ -236,6 +240,14 @@ def _check_formulas(ctx: Context, decl: Decl, module: str) -> None:
                 made.field(ctx, item.name, item.span)
     finally:
         ctx.data = None
+
+
+def _check_collection(ctx: Context, name: str, span: Span, module: str) -> None:
+    scope = ctx.program.modules[module].scope
+    target = scope.get(name)
+    if target is None or not isinstance(target.decl, ast.CollectionDecl):
+        collections = [n for n, b in scope.items() if isinstance(b.decl, ast.CollectionDecl)]
+        ctx.error("HQ0661", span, found=f"`{name}`", near=near(name, collections))
 
 
 def _check_nested(ctx: Context, decl: ast.CollectionDecl, module: str) -> None:

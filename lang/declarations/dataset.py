@@ -127,6 +127,8 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
                 names = item.targets if isinstance(item, ast.Bind) else (getattr(item, "name", ""),)
                 if isinstance(item, ast.BranchItem):
                     names = tuple(n for n, _ in item.branches)
+                if isinstance(item, ast.EachItem):
+                    names = ()
                 ctx.frame.locals.update(dict.fromkeys(names, UNKNOWN))
         _count(ctx, plan)
         if not any(isinstance(item, ast.SourceItem) for item in decl.items):

@@ -62,7 +62,7 @@ def elaborate_label(ctx: Context, item: ast.LabelItem) -> LabelPlan:
             return _rules(ctx, found, item.entries)
         case ast.String(value=pattern):
             if pattern.count("*") > 1:
-                ctx.error("HQ0605", item.span, pattern=pattern)
+                ctx.error("HQ0605", item.span, what="label", pattern=pattern)
             if "*" in pattern and not dim.entries:
                 ctx.error("HQ0606", item.span, dim=item.dim, name=item.name)
             names = [pattern.replace("*", e) for e in classes(dim)] if "*" in pattern else [pattern]

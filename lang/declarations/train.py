@@ -16,7 +16,7 @@ from hepq.core.source import Span
 from hepq.core.types import Dim, Type
 from hepq.lang.declarations.dataset import DatasetPlan, elaborate_dataset
 from hepq.lang.declarations.model import results
-from hepq.lang.declarations.train_events import split
+from hepq.lang.declarations.train_events import reweight, split
 from hepq.lang.declarations.train_settings import SETTINGS, Spec
 from hepq.lang.elaborate.attributes import check_attributes
 from hepq.lang.elaborate.builder import Tensor
@@ -31,7 +31,7 @@ from hepq.lang.syntax.build import Build, Children, attributed, node
 from hepq.lang.syntax.declaration import Declaration, register
 
 #: settings that speak of the events
-OF_EVENTS = ("split",)
+OF_EVENTS = ("split", "reweight")
 #: names that say what is trained, beside settings
 ROLES = ("data", "model", "output", "loss", "weight")
 _NOISES = ("normal", "uniform")
@@ -52,6 +52,7 @@ class TrainPlan:
     """What is computed of an event: ``outputs``, a loss for each of ``steps``, and its ``weight``.
 
     ``inputs``: branches, the label and noise. Without steps the loss is what suits ``outputs`` and the label.
+    ``reweighted``: variables that events are reweighted by.
     ``blocks``: path of each block that is bound to a name, or applied once without, and what it is.
     """
 
@@ -65,6 +66,7 @@ class TrainPlan:
     settings: Mapping[str, Any]
     instances: tuple[Instance, ...]
     blocks: Mapping[str, str]
+    reweighted: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass
@@ -79,6 +81,7 @@ class _Train:
     steps: list[StepPlan] = field(default_factory=list)
     roles: dict[str, Value] = field(default_factory=dict)
     blocks: dict[str, str] = field(default_factory=dict)
+    reweighted: dict[str, Tensor] = field(default_factory=dict)
 
 
 def elaborate_train(
@@ -194,6 +197,8 @@ def _bind(ctx: Context, train: _Train, item: ast.Bind, settings: dict[str, Any],
         settings[name] = SETTINGS[name](ctx, item.value)
     elif name == "split":
         settings[name] = split(ctx, item.value, train.data)
+    elif name == "reweight":
+        settings[name], train.reweighted = reweight(ctx, item.value, train.data)
     elif name not in ("data", "model"):
         _check_spelling(ctx, train, item, name)
         bind(ctx, item)
@@ -266,7 +271,8 @@ def _finished(ctx: Context, train: _Train) -> TrainPlan:
         train.steps.append(StepPlan("", _loss(ctx, roles["loss"], written.value.span)))
     if "split" in train.settings and "validation" in train.settings:
         written = _written(decl, "validation")
-        ctx.error("HQ0659", *([written.span] if written else []), split=train.settings["split"])
+        assert written is not None
+        ctx.error("HQ0659", written.span, split=train.settings["split"])
     outputs = _outputs(ctx, roles.get("output"), decl.span)
     if not train.steps and (not outputs or train.data.label is None):
         lacks = "a label" if outputs else "a model that the dataset feeds, or a loss"
@@ -277,7 +283,7 @@ def _finished(ctx: Context, train: _Train) -> TrainPlan:
         weight = _loss(ctx, weight, written.value.span if written else decl.span)
     return TrainPlan(
         decl.name, train.data, train.inputs, train.noises, outputs, tuple(train.steps), weight, train.settings,
-        tuple(ctx.instances), train.blocks,
+        tuple(ctx.instances), train.blocks, train.reweighted,
     )  # fmt: skip
 
 

@@ -306,7 +306,9 @@ class Context(ABC):
         if isinstance(value, Objects):
             momentum = value.momentum(self, span)
             if momentum is None:
-                self.error("HQ0663", span, name=value.name, names=", ".join(value.names()) or "none")
+                names = ", ".join(value.names()) or "no values"
+                help = f"it has {names}: declare the values that are missing, or make one by `p4(…)`"
+                self.error("HQ0663", span, name=value.name, names=names, help=help)
             return momentum
         if isinstance(value, Circuit):
             self.error("HQ0510", span, name=value.decl.name)

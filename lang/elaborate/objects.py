@@ -149,10 +149,8 @@ class Combination(Known):
         return self.parts.get(name)
 
     def _momentum(self, ctx: Context, span: Span) -> Tensor | None:
-        first, *others = [p.momentum(ctx, span) for p in self.parts.values()]
+        first, *others = [ctx.tensor(p, span) for p in self.parts.values()]
         for other in others:
-            if first is None or other is None:
-                return None
             first = ctx.emit("add", [first, other], first.type, span)
         return first
 

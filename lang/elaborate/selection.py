@@ -190,7 +190,9 @@ def along(ctx: Context, x: Value, where: Objects, span: Span) -> Value:
                 return View(where.name, where.dim, x, index, optional=optional)
             return looked_up(ctx, x, View(where.name, where.dim, view.base, index, optional=optional), span)
         view = view.base
-    return ctx.error("HQ0666", span, found=describe(x), name=where.name)
+    origin = where.base.name if isinstance(where, View) else None
+    help = None if origin is None else f"`{where.name}` was made of `{origin}`: use a value of that"
+    return ctx.error("HQ0666", span, found=describe(x), name=where.name, help=help)
 
 
 def part_of(ctx: Context, base: Objects, other: Objects, span: Span) -> Tensor:
@@ -205,7 +207,8 @@ def part_of(ctx: Context, base: Objects, other: Objects, span: Span) -> Tensor:
     if found is not None:
         return found
     if not isinstance(base, View):
-        ctx.error("HQ0666", span, found=describe(other), name=base.name)
+        help = f"ask it of what was chosen from `{base.name}`, or combined of it"
+        ctx.error("HQ0666", span, found=f"`{base.name}`", name=other.name, help=help)
     return _at(ctx, part_of(ctx, base.base, other, span), base.index, span)
 
 

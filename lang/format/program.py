@@ -243,7 +243,7 @@ class Formatter:
                 parts = ("if ", self.expr(cond, _OR)), ("then ", self.expr(then, _OR)), ("else ", self.expr(orelse))
                 return group(nest(*parts[0], SPACE, *parts[1], SPACE, *parts[2]))
             case ast.Range(lo=lo, hi=hi):
-                return group(self.expr(lo, _RANGE), "..", self.expr(hi, _SUM))
+                return group(self.expr(lo, _SUM), "..", self.expr(hi, _SUM))
             case ast.Unary(op=op, operand=operand):
                 return group("not " if op == "not" else "-", self.expr(operand, strength(e)))
             case ast.Binary(op="^", left=left, right=right):

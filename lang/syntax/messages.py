@@ -38,6 +38,9 @@ _FOREIGN_OPERATORS: Final = {
 }  # fmt: skip
 
 
+#: what may follow the objects of an `object`, in this order
+_OBJECT_PARTS: Final = ("as", "where", "by", "take")
+
 _TOKEN = re.compile(
     r"\s+|\#[^\n]*|(?P<token>\"[^\"\n]*\"|[A-Za-z_]\w*'*|\d[\w.]*|\|>|->|=>|:=|\.\.\.|\.\.|==|!=|<=|>=|\*\*|//|/\*|&&|\|\||[-+*/%^]=|.)"
 )
@@ -264,7 +267,8 @@ def _number(s: Stop, now: Token, before: Token) -> Diagnostic | None:
 
 def _unknown_unit(s: Stop, now: Token, before: Token) -> Diagnostic | None:
     for number, word in ((before, now), (s.token(-2), before)):
-        is_unit = number.is_number and word.is_word and word.text not in (*RESERVED, "by", "on", "asc", "desc", "in")
+        words = (*RESERVED, *_OBJECT_PARTS, "on", "asc", "desc", "in")
+        is_unit = number.is_number and word.is_word and word.text not in words
         if is_unit and s.same_line(number, word):
             return diag("HQ0018", s.span(word), unit=word.text, units=", ".join(UNITS), near=near(word.text, UNITS))
     return None
@@ -417,6 +421,13 @@ def _no_body(s: Stop, now: Token, before: Token) -> Diagnostic | None:
     return diag("HQ0037", s.span(before), name=names[-1] if names else "?")
 
 
+def _object_parts(s: Stop, now: Token, before: Token) -> Diagnostic | None:
+    if s.statement.text != "object" or now.text not in _OBJECT_PARTS or not s.same_line(s.statement, now):
+        return None
+    order = ", ".join(f"`{p}`" for p in _OBJECT_PARTS)
+    return diag("HQ0001", s.span(now), found=f"`{now.text}`", expected="", help=f"they stand in this order: {order}")
+
+
 def _missing_comma(s: Stop, now: Token, before: Token) -> Diagnostic | None:
     stack, _ = s.brackets
     if "COMMA" in s.expected and now.begins_expression and stack and stack[-1].text in "([":
@@ -435,8 +446,14 @@ def _bare_value(s: Stop, now: Token, before: Token) -> Diagnostic | None:
 
 def _missing_equals(s: Stop, now: Token, before: Token) -> Diagnostic | None:
     if "EQ" in s.expected and now.begins_expression:
-        dim = s.statement.text == "dim"
-        shown = "write `=` for a fixed size, `<=` for up to so many" if dim else f"write `{before.text} = …`"
+        first = s.statement.text
+        shown = f"write `{before.text} = …`"
+        if first == "dim":
+            shown = "write `=` for a fixed size, `<=` for up to so many"
+        elif first in ("object", "select") and (before.text in _OBJECT_PARTS or before is s.statement):
+            shown = f"{'leave a space' if now.text == '(' else 'say what'}: `{before.text} …`"
+        elif first == "select":
+            shown = "give the cut a name: `select NAME = …`"
         return diag("HQ0014", s.span(now), Label(s.span(before), "after this"), help=shown)
     return None
 
@@ -466,7 +483,7 @@ def _stray_character(s: Stop, now: Token, before: Token) -> Diagnostic | None:
 
 RULES: Final[tuple[Callable[[Stop, Token, Token], Diagnostic | None], ...]] = (
     _unclosed_string, _single_quotes, _semicolon, _foreign_comment, _double_star, _augmented_assignment, _number,
-    _unknown_unit, _import_form, _foreign_word, _foreign_operator, _missing_declared_name, _reserved, _bracket,
-    _if_statement, _misplaced, _top_level, _weight_type, _body_after_colon, _comparison, _equals, _after_pipe,
+    _object_parts, _unknown_unit, _import_form, _foreign_word, _foreign_operator, _missing_declared_name, _reserved,
+    _bracket, _if_statement, _misplaced, _top_level, _weight_type, _body_after_colon, _comparison, _equals, _after_pipe,
     _missing_comma, _no_body, _bare_value, _several_results, _missing_equals, _end, _stray_character,
 )  # fmt: skip

@@ -72,13 +72,17 @@ class Value(Frozen):
 
 
 class Output(Frozen):
-    """An output of the compiled function; ``entries`` name the last dim's entries, if it names them."""
+    """An output of the compiled function; ``entries`` name the last dim's entries, if it names them.
+
+    ``counts``: of a list with room for as many as its first dim has, the output that says how many there are.
+    """
 
     name: Name
     elem: Literal["real", "int", "bool", "index"] = "real"
     dims: tuple[str, ...] = ()
     unit: str = "1"
     entries: tuple[Name, ...] = ()
+    counts: str = ""
 
 
 class Branch(Value):
@@ -393,7 +397,8 @@ class Rules(EventSchema):
         made = set(self.program.outputs)
         wanted = {"number"} if self.by_number else {str(i) for i in range(len(self.classes))}
         read = {str(s.attrs.get("name")) for s in self.program.steps if s.op == "input"}
-        if made != wanted or self.program.quantum or not read <= self.program.inputs.keys():
+        odd = any(self.program.steps[i].dims for i in self.program.outputs.values())
+        if made != wanted or odd or self.program.quantum or not read <= self.program.inputs.keys():
             raise ValueError("rules of a label that give something else")
         if not self.program.inputs.keys() <= {v.name for v in self.inputs}:
             raise ValueError("rules of a label that read what is no branch")
@@ -525,10 +530,17 @@ class Described(EventSchema):
     golden: GoldenInfo
     provenance: Provenance
 
+    def single(self, output: Output) -> bool:
+        """Is it a number of each event, or as many numbers of every event?"""
+        return len(output.dims) <= 1 and not output.counts and self.ragged_dim(output.dims) is None
+
     @model_validator(mode="after")
     def _outputs_consistent(self) -> Self:
+        scalars = {o.name for o in self.outputs if not o.dims and o.elem == "int"}
         for output in self.outputs:
             self._check_dims(output.name, output.dims)
+            if output.counts and (output.counts not in scalars or not self.static_shape(output.dims[:1])):
+                raise ValueError(f"output {output.name}: `{output.counts}` does not count a first dim of fixed size")
             if output.entries and (not output.dims or self.dim(output.dims[-1]).size != len(output.entries)):
                 raise ValueError(f"output {output.name}: entries do not fit its last dim")
         if len({o.name for o in self.outputs}) != len(self.outputs):

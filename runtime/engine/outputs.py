@@ -54,20 +54,29 @@ def nan_events(manifest: Described, batch: Batch, computed: Mapping[str, NDArray
 
 
 def present(manifest: Described, batch: Batch, scattered: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    """NumPy [events, static dims]; awkward where a dim is ragged, or where the last dim's entries have names."""
-    return {o.name: _present(manifest, batch, o, scattered[o.name]) for o in manifest.outputs}
+    """NumPy [events, static dims]; awkward of lists, and where the last dim's entries have names."""
+    return {
+        o.name: _present(manifest, batch, o, scattered[o.name], scattered[o.counts] if o.counts else None)
+        for o in manifest.outputs
+    }
 
 
-def _present(manifest: Described, batch: Batch, output: Output, value: NDArray[Any]) -> Any:
-    dim = manifest.ragged_dim(output.dims)
-    if dim is None and not output.entries:
+def _present(
+    manifest: Described, batch: Batch, output: Output, value: NDArray[Any], numbers: NDArray[Any] | None
+) -> Any:
+    """``numbers``: of a list, how many of its places each event uses; NaN of one that is not scored, whose is empty."""
+    dim, counts = manifest.ragged_dim(output.dims), None
+    if numbers is not None:
+        counts = np.clip(np.nan_to_num(numbers), 0, value.shape[1]).astype(np.int64)
+        value = value[np.arange(value.shape[1]) < counts[:, None]]
+    elif dim is not None:
+        counts = batch.rows[dim.name].counts
+    if counts is None and not output.entries:
         return value
     content: Any = value
     if output.entries:
         content = ak.zip({e: np.ascontiguousarray(value[..., i]) for i, e in enumerate(output.entries)})
-    if dim is None:
-        return content
-    return ak.unflatten(content, batch.rows[dim.name].counts)
+    return content if counts is None else ak.unflatten(content, counts)
 
 
 def regrouped(presented: dict[str, Any], rows: NDArray[np.int64] | None) -> dict[str, Any]:
@@ -99,11 +108,12 @@ def kinds(schema: EventSchema, outputs: Sequence[Output], *, lists: bool = False
     """
     found: dict[str, ak.types.Type] = {}
     for output in outputs:
-        shape = schema.static_shape(output.dims)
+        shape = schema.static_shape(output.dims[1:] if output.counts else output.dims)
         kind: ak.types.Type = ak.types.NumpyType("float32")
         for size in reversed(shape[:-1] if output.entries else shape):
             kind = ak.types.RegularType(kind, size)
-        for _ in range((schema.ragged_dim(output.dims) is not None) + lists):
+        ragged = bool(output.counts) or schema.ragged_dim(output.dims) is not None
+        for _ in range(ragged + lists):
             kind = ak.types.ListType(kind)
         for name, _ in names(output):
             if name in found:

@@ -103,7 +103,8 @@ class Labels:
 class Metrics:
     """``values`` by name, of ``events`` events: which, says ``of``. ``weight``: the branch or words of the program
     that weigh them (None: each counts 1), and their sum. ``not_a_number``: events left out, their score is NaN.
-    ``every``: only one in so many was kept to compute them of. ``lacking``: why there are none.
+    ``every``: only one in so many was kept to compute them of. ``lacking``: why there are none. ``without``: what
+    weighs events in training, and not here.
     """
 
     of: str
@@ -114,6 +115,35 @@ class Metrics:
     not_a_number: int = 0
     every: int = 1
     lacking: str = ""
+    without: str = ""
+
+
+@dataclass(frozen=True)
+class Evened:
+    """A class that was reweighted: of its training ``events``, those ``outside`` all bins, those of bins that cannot be
+    evened out (``lost``: weights that do not sum to more than 0, or none of the reference) count nothing, and those
+    ``capped`` have the largest factor that is allowed. ``bins``: how many have events, ``largest``: of all factors.
+    ``effective``: (Σ w)² / Σ w², as if so many events of equal weight.
+    """
+
+    events: int
+    bins: int
+    outside: int
+    lost: int
+    capped: int
+    largest: float
+    effective: float
+
+
+@dataclass(frozen=True)
+class Reweighted:
+    """``how``: flat or as which class, in what. ``of``: which events. ``bins``: of all axes. ``most``: allowed."""
+
+    how: str
+    of: str
+    bins: int
+    most: float | None
+    classes: Mapping[str, Evened]
 
 
 @dataclass(frozen=True)
@@ -127,7 +157,7 @@ class Report:
     ``empty``: no particle. ``nan_scores``: events with a NaN among their scores though nothing that was read is one.
     ``not_numbers``: where NaN and infinity are. ``defaults``: of branches that files lack. ``labels``: the truth, where
     the files hold it. ``parts``: how many events are for what, in training. ``metrics``: how good the scores are, and
-    of which events.
+    of which events. ``reweighted``: how distributions of training events were evened out.
     """
 
     events: int = 0
@@ -144,6 +174,7 @@ class Report:
     labels: Labels | None = None
     parts: Mapping[str, int] = field(default_factory=dict)
     metrics: tuple[Metrics, ...] = ()
+    reweighted: tuple[Reweighted, ...] = ()
     each: str = ""
 
     def __post_init__(self) -> None:
@@ -162,7 +193,8 @@ class Report:
             self.selected + other.selected, _summed(self.left_out, other.left_out),
             self.nan_scores + other.nan_scores, entries,
             _merged((*self.not_numbers, *other.not_numbers)), _both(self.defaults, other.defaults), labels,
-            _summed(self.parts, other.parts), (*self.metrics, *other.metrics), self.each or other.each,
+            _summed(self.parts, other.parts), (*self.metrics, *other.metrics),
+            (*self.reweighted, *other.reweighted), self.each or other.each,
         )  # fmt: skip
 
     def as_json(self) -> dict[str, Any]:
@@ -210,8 +242,22 @@ def words(report: Report) -> Iterable[str]:
         where = d.file if d.files == 1 else f"{d.files:,} files, the first {d.file}"
         yield f"no branch {branch} in {where}: {d.value:g} for {_events(d.events)}"
     yield from label_words(report.labels)
+    for done in report.reweighted:
+        yield from evened_words(done)
     for one in report.metrics:
         yield measured_words(one)
+
+
+def evened_words(done: Reweighted) -> Iterable[str]:
+    """A line for each class."""
+    for name, n in done.classes.items():
+        capped = f"; {n.capped:,} at the largest factor, {done.most:g}" if done.most is not None else ""
+        lost = f", {n.lost:,} in bins that cannot be evened out, weight 0" if n.lost else ""
+        outside = f", {n.outside:,} outside all bins, weight 0" if n.outside else ""
+        yield (
+            f"{name} reweighted {done.how}: {n.bins:,} of {done.bins:,} bins filled by {n.events:,} {done.of}{outside}"
+            f"{lost}{capped}; factors up to {n.largest:.3g}, {n.effective:,.0f} effective events"
+        )
 
 
 def label_words(labels: Labels | None) -> Iterable[str]:
@@ -244,7 +290,8 @@ def measured_words(found: Metrics) -> str:
     some = "" if found.every == 1 else f", one in {found.every:,}"
     without = f"; {found.not_a_number:,} left out, their score is NaN" if found.not_a_number else ""
     why = f"; none: {found.lacking}" if found.lacking else ""
-    return f"metrics of {found.events:,} {found.of}{some}, {weight}{without}{why}"
+    unlike = f", without the {found.without}" if found.without else ""
+    return f"metrics of {found.events:,} {found.of}{some}, {weight}{unlike}{without}{why}"
 
 
 def named(bad: NotANumber) -> str:

@@ -36,8 +36,7 @@ class Targets:
     @staticmethod
     def of(manifest: Manifest, sources: Sequence[Source], given: str, weight: str | None) -> Targets:
         """``given``: ``OUTPUT=BRANCH`` or the branch. Raises DataError HQ0805, HQ0834."""
-        fit = {o.name: o for o in manifest.outputs
-               if len(o.dims) <= 1 and o.elem != "index" and manifest.ragged_dim(o.dims) is None}  # fmt: skip
+        fit = {o.name: o for o in manifest.outputs if manifest.single(o) and o.elem != "index"}
         name, mark, branch = given.partition("=")
         output, branch = (name, branch) if mark else (next(iter(fit)) if len(fit) == 1 else "", given)
         if output not in fit:

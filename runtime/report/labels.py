@@ -84,9 +84,9 @@ def _of_events(
     """Of labels that are read, or computed of what is."""
     dim = schema.dim(label.dim)
     if label.rules is not None:
-        found, batch = computed(label.rules, events, where, first)
-        truth, labels = _by_rules(label.rules, label, dim, found, batch.unscored)
-        return truth, replace(_own(batch.report, schema), labels=labels)
+        found = computed(label.rules, events, where, first)
+        truth, labels = _by_rules(label.rules, label, dim, found.results, found.unknown)
+        return truth, replace(_own(found.report, schema), labels=labels)
     if label.by_source:
         truth = np.full(len(events), dim.names.index(source) if source in dim.names else -1)
         return truth, Report(labels=_counted(truth, label, dim))

@@ -72,7 +72,7 @@ def choose(manifest: Manifest, output: str | None = None, class_: str | None = N
     """
     label = manifest.dataset.label if manifest.dataset else None
     names = manifest.dim(label.dim).names if label else ()
-    single = {o.name: o for o in manifest.outputs if len(o.dims) <= 1 and manifest.ragged_dim(o.dims) is None}
+    single = {o.name: o for o in manifest.outputs if manifest.single(o)}
     if output is None:
         about = [o.name for o in single.values() if label and o.dims == (label.dim,)] or list(single)
         if len(about) != 1:

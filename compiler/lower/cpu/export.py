@@ -44,13 +44,5 @@ def shared_library(
         return path.read_bytes()
 
 
-def event_library(functions: Mapping[str, Any], target: CpuTarget) -> bytes:
-    """Machine code of functions called as C has them, that needs the C library alone."""
-    with Scratch("hepq-code") as folder:
-        path = folder / "events.so"
-        _built(functions, target).export_library(str(path), options=["-lm", "-Wl,-Bsymbolic"])
-        return path.read_bytes()
-
-
 def _built(functions: Mapping[str, Any], target: CpuTarget) -> Any:
     return tirx.build(as_module(functions), target=tvm_target(target), pipeline=stages.NAME)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from tvm import tirx
@@ -15,7 +16,7 @@ from tvm.script.ir_builder import tirx as T
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.cpu.tir import Cell, Expr, bind, bits, both, cast, const, either, select
 from hepq.compiler.lower.events import inputs, scratch
-from hepq.compiler.lower.events.context import Context, i64
+from hepq.compiler.lower.events.context import STORED, Context, i64
 from hepq.compiler.lower.events.dims import Dims
 from hepq.compiler.lower.events.plan import Plan, make_plan, row_dim
 from hepq.compiler.lower.events.prepare import prepare
@@ -135,7 +136,7 @@ class _Generator:
         offsets = [_buffer(table[i64(self.table.dim(i) + 2)], "int64") for i in range(len(self.description.dims))]
         places, buffers = self._places(table), self._buffers(table)
         begin, end = bind(table[i64(Table.BEGIN)]), bind(table[i64(Table.END)])
-        size = i64(scratch.BLOCK)
+        size = i64(layout.BLOCK)
         first, last = bind(tirx.truncdiv(begin, size)), bind(tirx.truncdiv(end + size - i64(1), size))
         with T.serial(first, last) as block, ctx.scope():
             start, stop = bind(tirx.max(block * size, begin)), bind(tirx.min((block + i64(1)) * size, end))
@@ -181,7 +182,7 @@ class _Generator:
                 ctx.counts[name] = Cell(i64(0))
         for node in self.plan.module.walk():
             if node in self.plan.kept and scratch.in_registers(self.plan, node):
-                ctx.scalars[node] = Cell(const(0, scratch.STORED[node.type.elem]))
+                ctx.scalars[node] = Cell(const(0, STORED[node.type.elem]))
         return ctx
 
     def _places(self, table: Expr) -> dict[str | None, Place]:
@@ -189,7 +190,7 @@ class _Generator:
         return {d: Place(i64(0), bind(table[i64(self.table.made(i) + 1)]), Cell(i64(0))) for i, d in made}
 
     def _buffers(self, table: Expr) -> dict[str, Expr]:
-        dtypes = {**scratch.STORED, "bool": "int8"}
+        dtypes = {**STORED, "bool": "int8"}
         return {
             branch.name: _buffer(table[i64(self.table.output(k))], dtypes[branch.elem])
             for k, branch in enumerate(self.description.outputs)
@@ -215,11 +216,13 @@ class _Generator:
             ctx.lanes = self.width
             with T.serial(i64(0), tirx.truncdiv(b - a + lanes - i64(1), lanes)) as step, ctx.scope():
                 position = bind(step * lanes)
+                ctx.starts[None] = position
+                if name is not None:
+                    ctx.starts[name] = i64(0)
                 for node in nodes:
                     at = {d.key: (position,) for d in node.type.dims}
-                    ctx.starts[None] = position
-                    ctx.starts[name] = i64(0) if name is not None else position
-                    ctx.store(node, at, ctx.once((node, ctx.place(node, at)), lambda n=node, w=at: compute(ctx, n, w)))
+                    made = partial(compute, ctx, node, at)
+                    ctx.store(node, at, ctx.once((node, ctx.place(node, at)), made))
             ctx.lanes = 1
 
     def _event(

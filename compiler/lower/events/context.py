@@ -120,7 +120,7 @@ class Context:
         maker = self.plan.dims.makers[dim.name]
         if maker.op != "unite":
             return self.counts[dim.name].get()
-        return self.once(("size", dim.name), lambda: self._united(maker))  # type: ignore[no-any-return]
+        return self.once(("size", dim.name), lambda: self._united(maker))
 
     def _united(self, maker: Node) -> Expr:
         total: Expr | int = 0

@@ -289,10 +289,12 @@ def negation(x: Expr) -> Expr:
 
 
 def to_whole(x: Expr) -> Expr:
-    """Real to int64, towards 0; what no int64 holds is the smallest, as in NumPy."""
-    x = bind(x)
-    good, safe = _within(x, 9.2e18)
-    return bind(select(good, cast(safe, "int64"), _like_int(-(2**63), x)))
+    """Real to int64, towards 0; what no int64 holds is the nearest, NaN 0."""
+    x, edge = bind(x), 2.0**63
+    _, safe = _within(x, edge)
+    most, least = _like_int(2**63 - 1, x), _like_int(-(2**63), x)
+    made = select(x <= _like(-edge, x), least, cast(safe, "int64"))
+    return bind(select(x >= _like(edge, x), most, made))
 
 
 def sortable(x: Expr, descending: bool) -> Expr:

@@ -40,7 +40,7 @@ def slots(plan: Plan, node: Node) -> tuple[Slot, ...]:
         rows = flat_dim(node) if rowed else None
         return (Slot(STORED[node.type.elem], dims[1:] if rowed else dims, True, rows),)
     if node.op == "combinations":
-        return (Slot("int64", dims[:1]),) * node["slot"].size
+        return tuple(Slot("int64", dims[:1]) for _ in range(node["slot"].size))
     parts = plan.dims.codes(node["dim"]) if node.op in ("filter", "argsort") else 1
     return (Slot(STORED[node.type.elem], dims),) * parts
 

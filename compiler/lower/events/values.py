@@ -173,7 +173,7 @@ def _concat(ctx: Context, node: Node, at: At) -> Expr:
 def _branch(ctx: Context, node: Node, entry: Any, parts: Sequence[tuple[int, int, Node, At]]) -> Expr:
     """That of ``parts`` (first entry, end, node, where) whose entries ``entry`` is one of."""
     if isinstance(entry, int):
-        return next(value(ctx, o, at) for start, end, o, at in parts if start <= entry < end)  # type: ignore[no-any-return]
+        return next(value(ctx, o, at) for start, end, o, at in parts if start <= entry < end)
     dtype = "int64" if node.type.elem == "bool" else DTYPE[node.type.elem]
     cell = Cell(const(0, dtype))
     for start, end, operand, at in parts:

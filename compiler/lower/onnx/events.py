@@ -80,7 +80,7 @@ class Events:
             dim: graph.op("Max", graph.cast(n, np.int64), graph.constant(0, np.int64)) for dim, n in counts.items()
         }
         one = graph.ints(1)
-        slots = {dim: graph.op("Max", n, one) for dim, n in self._length.items()}
+        slots: dict[str, Extent] = {dim: graph.op("Max", n, one) for dim, n in self._length.items()}
         raw = Batch(graph, self.size, slots, raw_counts)
         self._bad: list[str] = []
         self._keep: dict[str, list[str]] = {}
@@ -89,8 +89,8 @@ class Events:
             values = {s.column: self._without_nan(s, values[s.column], raw) for s in source}
         if derived is not None:
             read = {s.column: self._typed(s, values[s.column], values[s.column].name) for s in source}
-            for dim, good in derived.good_entries(lower, read, raw):
-                self._keep.setdefault(dim, []).append(good)
+            for name, good in derived.good_entries(lower, read, raw):
+                self._keep.setdefault(name, []).append(good)
         self._ragged = {dim: self._arranged(dim, values, raw) for dim in counts}
         self.batch = Batch(
             graph,

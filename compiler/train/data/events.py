@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from hepq.compiler.backends.events import compiled_events
 from hepq.compiler.driver.compilation import build_training_file
 from hepq.compiler.driver.options import Options
-from hepq.compiler.ir.build import LOSS, WEIGHT, Built
+from hepq.compiler.ir.build import LOSS, VARIABLE, WEIGHT, Built
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.torch.module import to_torch
 from hepq.compiler.schema.events import event_schema, read_inputs
@@ -28,7 +28,6 @@ from hepq.compiler.train.data.table import Inputs, Pick, Table
 from hepq.compiler.train.recipe import Recipe, Resolved
 from hepq.core.diagnostics.catalogue import diag, near
 from hepq.core.diagnostics.diagnostic import HepqError
-from hepq.core.types import Type
 from hepq.lang.declarations.train_events import Split
 from hepq.lang.syntax import ast
 from hepq.runtime.artifact.manifest import Dim
@@ -263,12 +262,16 @@ def folds_of(found: TrainingSet, recipe: Resolved) -> NDArray[np.int64] | None:
 
 def results(module: Module) -> dict[str, Node]:
     """Outputs of a training's module that are the model's."""
-    return {name: node for name, node in module.outputs.items() if name != WEIGHT and not name.startswith(LOSS)}
+    return {name: node for name, node in module.outputs.items() if not name.startswith((LOSS, WEIGHT, VARIABLE))}
 
 
-def has_ragged(type: Type) -> bool:
-    """Whether a value has entries of an event's particles."""
-    return any(d.ragged for d in type.dims)
+def of_events(module: Module) -> dict[str, Node]:
+    """Those of ``results`` that are as many numbers of every event: no lists, and not what counts their entries."""
+    lists = {*module.counts, *module.counts.values()}
+    return {
+        name: node for name, node in results(module).items()
+        if name not in lists and not any(d.ragged for d in node.type.dims)
+    }  # fmt: skip
 
 
 def odd(report: Report) -> list[str]:
@@ -307,20 +310,27 @@ def event_weights(data: Labelled, params: Mapping[str, Any], seed: int = 0) -> W
     Raises HepqError HQ0755 for weights that are not finite, HQ0753 for those of the training events, or of the events
     held out, that do not sum to more than 0.
     """
-    node = data.module.outputs.get(WEIGHT)
-    if node is None:
+    if WEIGHT not in data.module.outputs:
         return np.ones(len(data.known))
-    module = read_inputs(Module(data.module.name, data.module.inputs, {WEIGHT: node}))
+    weights = values_of(data, [WEIGHT], params, seed)[WEIGHT]
+    _check(data, weights)
+    return weights
+
+
+def values_of(data: Labelled, names: Sequence[str], params: Mapping[str, Any], seed: int = 0) -> dict[str, Weights]:
+    """Outputs of the training's module that are one number of each event that is used, by number."""
+    wanted = {name: data.module.outputs[name] for name in names}
+    module = read_inputs(Module(data.module.name, data.module.inputs, wanted))
     net = to_torch(module, {path: params[path] for path in module.params}).eval()
-    found = []
+    found: dict[str, list[Weights]] = {name: [] for name in names}
     for start in range(0, len(data.known), EVENTS):
         pick = np.arange(start, min(start + EVENTS, len(data.known)))
         inputs, counts = data.inputs(module.inputs, data.table, pick, seed, (start,), torch.float64)
         with torch.no_grad():
-            found.append(net(inputs, counts)[WEIGHT].expand(len(pick)).double().numpy())
-    weights: Weights = np.concatenate(found)
-    _check(data, weights)
-    return weights
+            values = net(inputs, counts)
+        for name in names:
+            found[name].append(values[name].expand(len(pick)).double().numpy())
+    return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
 def refuse(data: Labelled, bad: NDArray[np.bool_], what: str) -> None:

@@ -20,16 +20,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hepq.compiler.ir.build import WEIGHT
+from hepq.compiler.ir.build import VARIABLE, WEIGHT
 from hepq.compiler.ir.formulas import SOFTMAX
 from hepq.compiler.ir.node import Module
 from hepq.compiler.ir.print import print_ir
 from hepq.compiler.lower.torch.module import TorchModule, to_torch
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.pipelines import TRAINING
+from hepq.compiler.schema.events import read_inputs
 from hepq.compiler.train.blame import input_error
-from hepq.compiler.train.data.events import ORDER, Labelled, event_weights, has_ragged, weight_words
+from hepq.compiler.train.data.events import ORDER, Labelled, event_weights, of_events, weight_words
 from hepq.compiler.train.data.prepared import prepared
+from hepq.compiler.train.data.reweight import factors
 from hepq.compiler.train.data.table import ahead, batches
 from hepq.compiler.train.fit import checkpoint
 from hepq.compiler.train.fit.checkpoint import State
@@ -42,7 +44,7 @@ from hepq.compiler.train.report import Watch
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.engine.threads import limited
-from hepq.runtime.events.report import Metrics
+from hepq.runtime.events.report import Metrics, Reweighted
 
 #: what a softmax that is scored is taken of
 LOGITS = "<logits>"
@@ -83,6 +85,7 @@ class Fitted(Scores):
     dims: Mapping[str, int]
     tested: Scores | None = None
     predictions: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    reweighted: tuple[Reweighted, ...] = ()
 
 
 class Run:
@@ -91,7 +94,8 @@ class Run:
     def __init__(self, data: Labelled, recipe: Resolved, group: Group) -> None:
         self.data, self.recipe, self.group = data, recipe, group
         self.target = _target(data)
-        module, _ = run_pipeline(TRAINING, data.module, {})
+        moved_by = {name: n for name, n in data.module.outputs.items() if not name.startswith(VARIABLE)}
+        module, _ = run_pipeline(TRAINING, read_inputs(replace(data.module, outputs=moved_by)), {})
         module, self.table = prepared(_with_logits(module, self.target), data.table)
         self.device = device(recipe.device)
         first = first_weights(data.module, recipe)
@@ -101,8 +105,10 @@ class Run:
         for path, weight in self.net.named_parameters():
             weight.requires_grad_(path in moved)
         self.event_weights = event_weights(data, first, recipe.seed)
-        by_class = data.class_weights(recipe.class_weight, self.event_weights)
-        weighed = self.event_weights[data.training] * by_class[data.truth[data.training]]
+        self.factors, self.reweighted = factors(data, recipe, self.event_weights, first)
+        weighed = self.event_weights * self.factors
+        by_class = data.class_weights(recipe.class_weight, weighed)
+        weighed = weighed[data.training] * by_class[data.truth[data.training]]
         #: of training events: what makes losses of weighted events as large as those of others
         self._mean_weight = float(np.abs(weighed).mean())
         self._mean_signed = float(weighed.mean())
@@ -184,6 +190,8 @@ class Run:
         """Of each event: the loss and its weight."""
         truth = torch.from_numpy(self.data.truth[pick]).to(self.device)
         weights = self.class_weights[truth]
+        if self.reweighted:
+            weights = weights * torch.from_numpy(self.factors[pick]).float().to(self.device)
         if WEIGHT in values:
             weights = weights * values[WEIGHT].expand(len(pick))
         if step.loss is not None:
@@ -215,7 +223,7 @@ class Run:
         known = ~np.isnan(scores)
         account = Metrics(
             words, int(known.sum()), found, weight_words(self.data.built), float(weight[known].sum()),
-            int((~known).sum()), lacking=lacking,
+            int((~known).sum()), lacking=lacking, without="reweighting" if self.reweighted else "",
         )  # fmt: skip
         return Scores(loss=total / whole, scores=scores, is_signal=is_signal, metrics=found, event_weights=weight,
                       account=account)  # fmt: skip
@@ -223,7 +231,7 @@ class Run:
     def predicted(self, rows: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
         """What the model gives for some rows of the table, of its results without ragged dims: [rows, dims] by name."""
         self.net.eval()
-        wanted = {name: node.type for name, node in self.data.outputs.items() if not has_ragged(node.type)}
+        wanted = {name: node.type for name, node in of_events(self.data.module).items()}
         data = replace(self.data, known=rows, truth=np.zeros_like(rows))
         found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in wanted}
         for start in range(0, len(rows), SCORED):
@@ -350,7 +358,9 @@ def fit_gradient(data: Labelled, recipe: Resolved, watch: Watch) -> Fitted:
             tested = run.scored(data.tested, f"events of fold {recipe.fold}") if len(data.tested) else None
             predictions = run.predicted(data.rows) if len(data.rows) and group.main else {}
     weights = {path: value.detach().cpu().numpy().astype(np.float32) for path, value in state.best.items()}
-    return Fitted(weights=weights, dims={}, tested=tested, predictions=predictions, **vars(found))
+    return Fitted(
+        weights=weights, dims={}, tested=tested, predictions=predictions, reweighted=run.reweighted, **vars(found)
+    )
 
 
 def _start(run: Run, recipe: Resolved) -> State:

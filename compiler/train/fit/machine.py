@@ -117,4 +117,5 @@ def _cost(node: Node, entries: Mapping[str, float]) -> float:
 
 
 def _size(dims: tuple[Dim, ...], entries: Mapping[str, float]) -> float:
-    return prod(float(d.size) if d.size is not None else entries.get(d.base.name, 1.0) for d in dims)
+    """Of a dim that the event makes, at most."""
+    return prod(float(d.size) if d.size is not None else entries.get(d.base.name, d.bound or 1.0) for d in dims)

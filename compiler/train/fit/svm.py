@@ -21,6 +21,7 @@ from hepq.compiler.passes.pipelines import INFERENCE
 from hepq.compiler.schema.events import read_inputs
 from hepq.compiler.train.blame import input_error
 from hepq.compiler.train.data.events import Labelled, event_weights, refuse, weight_words
+from hepq.compiler.train.data.reweight import factors
 from hepq.compiler.train.fit.gradient import SCORED, Fitted, Scores
 from hepq.compiler.train.recipe import Resolved
 from hepq.compiler.train.report import Watch
@@ -100,10 +101,13 @@ def fit_svm(data: Labelled, plan: KernelPlan, recipe: Resolved, watch: Watch) ->
     K = _matrix(kernel, mine, None, recipe, watch)
     weighed = event_weights(data, {}, recipe.seed)
     refuse(data, weighed < 0, "negative, which a support vector machine cannot take")
-    shares = weighed * data.class_weights(recipe.class_weight, weighed)[data.truth]
+    factor, reweighted = factors(data, recipe, weighed, {})
+    shares = weighed * factor
+    shares = shares * data.class_weights(recipe.class_weight, shares)[data.truth]
+    without = "reweighting" if reweighted else ""
     svc = _solved(K, data.is_signal(data.training), shares[data.training], plan, recipe)
     scores = svc.decision_function(_matrix(kernel, others, mine, recipe, watch) if len(held) else K)
-    found = _scores(data, data.held, data.held_words, scores, weighed)
+    found = _scores(data, data.held, data.held_words, scores, weighed, without)
     weights = {
         f"{path}.support": mine[svc.support_].astype(np.float32),
         f"{path}.dual": svc.dual_coef_[0].astype(np.float32),
@@ -112,7 +116,7 @@ def fit_svm(data: Labelled, plan: KernelPlan, recipe: Resolved, watch: Watch) ->
     tested = None
     if len(data.tested):
         values = svc.decision_function(_matrix(kernel, features[data.tested], mine, recipe, watch))
-        tested = _scores(data, data.tested, f"events of fold {recipe.fold}", values, weighed)
+        tested = _scores(data, data.tested, f"events of fold {recipe.fold}", values, weighed, without)
     predictions = {}
     if len(data.rows):
         rows = _features(replace(data, known=data.rows), plan)
@@ -120,13 +124,14 @@ def fit_svm(data: Labelled, plan: KernelPlan, recipe: Resolved, watch: Watch) ->
         predictions = {DECISION: values.astype(np.float32)}
     return Fitted(
         weights={name: np.asarray(value) for name, value in weights.items()}, dims={"sv": len(svc.support_)},
-        tested=tested, predictions=predictions, **vars(found),
+        tested=tested, predictions=predictions, reweighted=reweighted, **vars(found),
     )  # fmt: skip
 
 
 def _scores(
-    data: Labelled, which: NDArray[np.int64], words: str, scores: NDArray[np.float64], weighed: NDArray[np.float64]
-) -> Scores:
+    data: Labelled, which: NDArray[np.int64], words: str, scores: NDArray[np.float64], weighed: NDArray[np.float64],
+    without: str,
+) -> Scores:  # fmt: skip
     is_signal, weight = data.is_signal(which), weighed[which]
     try:
         area, lacking = {"auc": auc(scores, is_signal, weight)}, ""
@@ -134,8 +139,10 @@ def _scores(
         if which is not data.tested:
             raise
         area, lacking = {}, ": ".join(filter(None, (error.title, error.why)))
-    account = Metrics(words, len(which), area, weight_words(data.built), float(weight.sum()), lacking=lacking)
-    return Scores(scores=scores, is_signal=is_signal, metrics=area, event_weights=weight, account=account)
+    account = Metrics(
+        words, len(which), area, weight_words(data.built), float(weight.sum()), lacking=lacking, without=without
+    )
+    return Scores(scores=scores, is_signal=is_signal, event_weights=weight, account=account)
 
 
 def _matrix(

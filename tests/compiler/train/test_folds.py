@@ -21,6 +21,7 @@ from hepq.compiler.train.data import read
 from hepq.compiler.train.report import Watch
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.core.errors import DataError
+from hepq.runtime.events.event_files import iterate
 from tests.compiler.train.programs import EVENTS, GAN, TAG, written
 
 SPLIT = "train T { split = event % 4  epochs = 3 }"
@@ -110,8 +111,9 @@ class Killed(Watch):
             raise KeyboardInterrupt
 
 
-def test_killed_and_resumed_is_bit_for_bit_the_same(tmp_path: Path, files: list[Path]) -> None:
-    program = written(tmp_path, TAG, SPLIT)
+@pytest.mark.parametrize("more", ["", "reweight = flat(photon1_energy=bins(5, 0 GeV, 200 GeV), max=5)"])
+def test_killed_and_resumed_is_bit_for_bit_the_same(tmp_path: Path, files: list[Path], more: str) -> None:
+    program = written(tmp_path, TAG, SPLIT.replace("epochs", f"{more}  epochs"))
     whole, rows = folded(program, files, "whole")
     with pytest.raises(KeyboardInterrupt):
         folded(program, files, "again", Killed(5), checkpoint=tmp_path / "kept")
@@ -133,7 +135,7 @@ def test_folds_by_chance_depend_on_the_seed_not_on_how_files_are_read(
 ) -> None:
     program = written(tmp_path, TAG)
     found, rows = folded(program, files, "w", epochs=1)
-    monkeypatch.setattr(read, "iterate", partial(read.iterate, step=13))
+    monkeypatch.setattr(read, "iterate", partial(iterate, step=13))
     _, same = folded(program, files, "w", epochs=1)
     assert all(rows[name].tobytes() == same[name].tobytes() for name in rows)
     _, others = folded(program, files, "w", epochs=1, seed=1)
@@ -153,6 +155,25 @@ def test_events_that_are_not_scored_are_rows_too(tmp_path: Path, files: list[Pat
         out["tree"] = {f: events[f] for f in events.fields}
     _, rows = folded(program, [tmp_path / "nan.root"], "w", epochs=1)
     assert (np.isnan(rows["output_ZH"]) == (np.arange(len(events)) % 40 == 3)).all()
+
+
+def test_results_that_are_lists_are_left_out(tmp_path: Path, files: list[Path]) -> None:
+    model = """
+dim hit <= 4
+model Lists(x: real[obs], h: real[hit]) {
+  s = x |> Dense[cls] |> softmax
+  return (s=s, per_hit=h + s.ZH)
+}
+"""
+    program = written(tmp_path, model)
+    text = program.read_text().replace("  input x", "  branch h: real[hit]\n  input h = h\n  input x")
+    program.write_text(text)
+    events = uproot.open(files[0])["tree"].arrays()
+    with uproot.recreate(tmp_path / "h.root") as out:
+        out["tree"] = {**{f: events[f] for f in events.fields}, "h": ak.unflatten(np.arange(3.0 * len(events)), 3)}
+    found, rows = folded(program, [tmp_path / "h.root"], "w", epochs=1)
+    assert list(rows) == ["s_qqyy", "s_ZH", "fold"]
+    assert found.left_out == ("per_hit",)
 
 
 def test_what_has_no_meaning_is_refused(tmp_path: Path, files: list[Path]) -> None:

@@ -59,6 +59,7 @@ WRONG = {
     "where": ("  object x = Jet where Jet.muon.pt > 3 GeV", "1.0", "HQ0664"),
     "by": ("  object x = Jet by Jet.muon.pt", "1.0", "HQ0664"),
     "order": ("  branch q: real[part]\n  order part by q + max(Jet.btag, over=Jet)", "1.0", "HQ0664"),
+    "label": (TOP + "  label truth: sort = { a: top.pt > 30 GeV, b: otherwise }", "1.0", "HQ0664"),
     "reduction": ("", "sum(Jet.muon.pt, over=Jet) / 1 GeV", "HQ0664"),
     "value at references": ("", "sum(Muon.pt[Jet.muon], over=Jet) / 1 GeV", "HQ0664"),
     "objects at references": ("", "sum(Muon[Jet.muon].pt, over=Jet) / 1 GeV", "HQ0664"),
@@ -173,7 +174,7 @@ def test_right(case: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", WRONG)
 def test_wrong(case: str, tmp_path: Path) -> None:
     items, value, code = WRONG[case]
-    wrong = 'collection Wrong = "W_*" { pt: real }'
+    wrong = 'collection Wrong = "W_*" { pt: real }\ndim sort = [a, b]'
     found = mistakes(program(items, value, declared=wrong), tmp_path)
     assert {d.code for d in found if d.severity == "error"} == {code}
 

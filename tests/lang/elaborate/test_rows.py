@@ -195,9 +195,9 @@ def test_derivatives_are_those_of_differences(code: str) -> None:
             wanted = np.zeros_like(found[i])
             for at in np.ndindex(event[name].shape):
                 moved = []
-                for sign in (1, -1):
-                    there = {**event, name: event[name].copy()}
-                    there[name][at] += sign * step
+                for move in (step, -step):
+                    there = {**event, name: np.array(event[name], float)}
+                    there[name][at] += move
                     moved.append(sum(v.sum() for v in run_event(module, there, {}).values()))
                 wanted[at] = (moved[0] - moved[1]) / (2 * step)
             np.testing.assert_allclose(found[i], wanted, atol=1e-6, err_msg=f"{name} of event {i}")

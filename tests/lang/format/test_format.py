@@ -90,6 +90,16 @@ def test_what_compare_is_for() -> None:
         ("dataset D{order p by x asc}", "dataset D {\n  order p by x\n}\n"),
         ('dataset D{branch a="a",b="c":real}', 'dataset D {\n  branch a, b = "c": real\n}\n'),
         ("dataset D{}", "dataset D {}\n"),
+        (
+            "dataset D{object x<=4=Jet as a,b where a.pt>b.pt by x.pt desc,x.eta asc take  2}",
+            "dataset D {\n  object x <= 4 = Jet as a, b where a.pt > b.pt by x.pt desc, x.eta take 2\n}\n",
+        ),
+        ("dataset D{select s=count(Jet)>=2 each Jet}", "dataset D {\n  select s = count(Jet) >= 2\n  each Jet\n}\n"),
+        (
+            'collection C of Jet="C_*"{pt,m="mass":GeV else 0GeV i:index of Muon}',
+            'collection C of Jet = "C_*" {\n  pt, m = "mass": GeV else 0 GeV\n  i: index of Muon\n}\n',
+        ),
+        ("record MET{pt:GeV}", "record MET {\n  pt: GeV\n}\n"),
         ("@a\n@b(c)fn f()=1", "@a\n@b(c)\nfn f() = 1\n"),
         ("fn f(x){h(q)p(x)}", "fn f(x) {\n  h(q)\n  p(x)\n}\n"),
     ],

@@ -151,7 +151,7 @@ def test_nothing_is_counted_unless_it_is_said() -> None:
     }  # fmt: skip
     assert asdict(Metrics("all", 3, {})) == {
         "of": "all", "events": 3, "values": {}, "weight": None, "sum_of_weights": 0.0, "not_a_number": 0, "every": 1,
-        "lacking": "",
+        "lacking": "", "without": "",
     }  # fmt: skip
     assert asdict(Entries(5)) == {"read": 5, "dropped": 0, "cut": 0, "over": 0}
     assert all(not value for value in asdict(Report()).values()), asdict(Report())

@@ -55,6 +55,9 @@ class Events(Builder):
         x = self.any(self.choose(["real", "int", "bool"]), lambda n: any(d.ragged for d in n.type.dims))
         return x, self.dim(x, lambda d: d.ragged)
 
+    def over(self, dim: Dim) -> Node:
+        return self.any("real", lambda n: n.type.dim(dim) is not None)
+
     def finish(self) -> Module:
         """Outputs are what nothing reads, summed over dims that no output has."""
         used = {id(o) for n in topological(self.pool) for o in n.operands}
@@ -125,7 +128,7 @@ def _unite(b: Events) -> Node:
     dst, made = b.new(), []
     for part in range(2):
         idx = b.make("unite", x, y, dims=(d, e), part=part, dst=dst)
-        made.append(b.make("gather", b.any("real", lambda n, dim=(d, e)[part]: n.type.dim(dim) is not None), idx))
+        made.append(b.make("gather", b.over((d, e)[part]), idx))
     return b.make("add", *made)
 
 

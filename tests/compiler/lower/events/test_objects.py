@@ -15,6 +15,7 @@ from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.events import LoweringError, lower
 from hepq.compiler.targets import cpu
 from hepq.core.types import Dim, Type
+from hepq.runtime.engine.event_code import BLOCK, EventProgram
 from tests.compiler.lower.events.programs import MANY, agree, run
 
 JET, MUON, LEPTON = (Dim(n, bound=MANY) for n in ("jet", "muon", "lepton"))
@@ -206,16 +207,19 @@ def test_objects_of_objects() -> None:
     check(program, [{"pt": rng.integers(0, 40, n).astype(float)} for n in [0, 1, 2, 3, 20, *rng.integers(0, 9, 70)]])
 
 
-def test_nothing_of_the_size_of_combinations_is_stored() -> None:
+def test_nothing_of_the_size_of_combinations_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, slot = all_of(pt := source("pt", JET), JET, 3)
     sums = make("reduce_sum", make("gather", pt, rows), over=(slot,))
     best = make("argsort", sums, dim=rows["dst"], dst=Dim("best", bound=1), descending=(True,))
-    from hepq.runtime.engine.event_code import BLOCK, EventProgram
-
     code = lower(module(y=make("gather", sums, best)), cpu.parse("cpu"))
-    program, sizes = EventProgram(code.library, code.description), []
-    memory = program._memory
-    program._memory = lambda *a: sizes.append(len(made := memory(*a))) or made  # type: ignore[method-assign,func-returns-value]
+    program, memory, sizes = EventProgram(code.library, code.description), EventProgram._memory, list[int]()
+
+    def seen(self: EventProgram, *args: Any) -> Any:
+        made = memory(self, *args)
+        sizes.append(len(made))
+        return made
+
+    monkeypatch.setattr(EventProgram, "_memory", seen)
     program.run({"pt": np.arange(200.0)}, {"jet": np.array([200])})
     assert sizes[0] < 64 * (200 + BLOCK) * 8 < 200**3
 

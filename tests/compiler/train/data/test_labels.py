@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hepq.compiler.driver.options import Options
-from hepq.compiler.train.data.events import labelled, odd, read_events
+from hepq.compiler.train.data.events import labelled, odd, read_events, training_set
 from hepq.compiler.train.recipe import Recipe
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.core.errors import DataError
@@ -143,3 +143,18 @@ def test_a_rule_that_needs_compiled_code_is_refused(folder: Path) -> None:
     rule = "label y: two = sum(gather(jet_pt, knn[1](stack(jet_pt / 1 GeV), over=jet))[0], over=jet) > 4 GeV"
     with pytest.raises(HepqError, match="HQ0637"):
         truth(program(folder, rule))
+
+
+@pytest.mark.parametrize(("label", "wanted"), [
+    ("label y: two = {sig: log(pt / 1 MeV - 25) > 2, bkg: otherwise}", [-1, -1, 0, 1, 1, 1]),
+    ("label y: two = {sig: (if pt > 25 MeV then log(pt / 1 MeV - 25) else 0) > 2, bkg: otherwise}", [0, 0, 0, 1, 1, 1]),
+    ("label y: digit = int(sqrt(pt / 1 MeV - 25))", [-1, -1, 2, 3, 5, 5]),
+    ("label y: digit = sqrt(pt / 1 MeV - 25) - flav in {0: 0, 1: 100}", [-1] * 6),
+])  # fmt: skip
+def test_what_is_not_a_number_is_of_no_class(folder: Path, label: str, wanted: list[int]) -> None:
+    data = training_set(program(folder, label), [])
+    assert data.truth.tolist() == wanted
+    nan = [n for n in data.report.not_numbers if n.what == "label"]
+    assert [(n.name, n.done, n.events, n.event) for n in nan] == (
+        [("y", "not labelled", 2, 0)] if wanted[0] < 0 else []
+    )
