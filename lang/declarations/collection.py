@@ -64,7 +64,7 @@ def stored(ctx: Context, decl: Decl, module: str, read: Read) -> Stored:
             fields[parent.name] = lambda ctx, span: _owner(ctx, name, "", dim, parent, read, span)
     for item in decl.fields:
         if isinstance(item, ast.FormulaItem):
-            fields[item.name] = _formula(item, dict(fields), dim, module)
+            fields[item.name] = _formula(item, f"{name}.{item.name}", fields, dim, module)
             continue
         for called, branch in item.branches:
             in_file = _in_file(decl, called, branch)
@@ -111,17 +111,25 @@ def _reader(item: ast.FieldItem, name: str, branch: str, dim: Dim | None, module
     return field
 
 
-def _formula(item: ast.FormulaItem, above: Mapping[str, Field], dim: Dim | None, module: str) -> Field:
-    """A value computed of those ``above`` it."""
+def _formula(item: ast.FormulaItem, name: str, fields: Mapping[str, Field], dim: Dim | None, module: str) -> Field:
+    """A value computed of other ``fields``."""
+    words = [w for w in dict.fromkeys(re.findall(r"\w+", item.value.span.text)) if w != item.name]
+    within: list[str] = []
 
     def field(ctx: Context, span: Span) -> Value:
-        words = dict.fromkeys(re.findall(r"\w+", item.value.span.text))
-        ctx.frames.append(Frame(module, {w: above[w](ctx, span) for w in words if w in above}))
+        if within:
+            ctx.error("HQ0411", item.span, name=name, help="declare what the file has: `pt: GeV`")
+        within.append(name)
+        try:
+            known = {w: fields[w](ctx, span) for w in words if w in fields}
+        finally:
+            within.pop()
+        ctx.frames.append(Frame(module, known))
         try:
             x = ctx.tensor(ctx.value(item.value), item.value.span)
         finally:
             ctx.frames.pop()
-        if any(d.ragged and (dim is None or d.key != dim.key) for d in x.type.dims) or x.needs:
+        if any(d.ragged and (dim is None or d.key != dim.key) for d in x.type.dims):
             ctx.error("HQ0670", item.value.span, what=item.name, wanted="one value of each entry", found=x.type)
         return x if dim is None or x.type.dim(dim) is not None else _spread(ctx, x, dim, span)
 
@@ -162,7 +170,9 @@ def _identity(ctx: Context, t: ast.TypeExpr, target: Objects) -> str:
         return ""
     branches = target.branches if isinstance(target, Stored) else {}
     if t.by not in branches:
-        ctx.error("HQ0310", t.span, name=t.by, found=describe(target), near=near(t.by, branches))
+        close = near(t.by, branches)
+        help = None if close else f"it has {', '.join(branches)}"
+        ctx.error("HQ0310", t.span, name=t.by, found=describe(target), near=close, help=help)
     return branches[t.by]
 
 

@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 
 from tests.support.object_programs import (
-    FILES, edm4hep_file, first_by, invariant, made, nearest, program, read, same, vectors,
+    FILES,
+    edm4hep_file,
+    first_by,
+    invariant,
+    made,
+    nearest,
+    program,
+    read,
+    same,
+    vectors,
 )  # fmt: skip
 
 
