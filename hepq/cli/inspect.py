@@ -104,7 +104,9 @@ def _describe(manifest: Described) -> None:
     console.print(f", {', '.join(manifest.invariances)}" if manifest.invariances else "", markup=False)
     table = Table("", "name", "type", "unit", "", box=None)
     for column in manifest.columns:
-        note = "" if column.factor == 1 else f"file value × {column.factor:g}"
+        notes = [] if column.factor == 1 else [f"file value × {column.factor:g}"]
+        notes += [] if column.default is None else [f"{column.default:g} where a file lacks it"]
+        note = "; ".join(notes)
         row("reads", column.branch, _type(column.elem, column.dims), column.unit, note)
     if isinstance(manifest, OnnxManifest):
         for dim_name, name in manifest.counts.items():

@@ -14,7 +14,7 @@ from tvm.script.ir_builder import tirx as T
 from hepq.compiler.ir.node import Node, made_by
 from hepq.compiler.lower.cpu.context import At, Context
 from hepq.compiler.lower.cpu.expressions import value
-from hepq.compiler.lower.cpu.layout import capacity, sort_row
+from hepq.compiler.lower.cpu.layout import LINE, capacity, sort_row
 from hepq.compiler.lower.cpu.mathfn import is_nan, maximum, minimum
 from hepq.compiler.lower.cpu.tir import (
     Cell,
@@ -23,16 +23,22 @@ from hepq.compiler.lower.cpu.tir import (
     bits,
     both,
     cast,
+    ceildiv,
     const,
     either,
     i32,
     level,
     quotient,
+    ramp,
     select,
     serial,
 )
 
 _INT_MAX = 2**31 - 1
+#: entries that are wanted of a sort, up to which every entry is compared with the best so far
+_FEW = 4
+#: entries of a dim, up to which counting those before each, many at a time, is faster than merging
+_MANY = 1024
 
 
 def _note(ctx: Context, node: Node, count: Expr) -> None:
@@ -60,11 +66,14 @@ def emit_argsort(ctx: Context, node: Node) -> None:
     count = n if dst.key == dim.key else bind(tirx.min(n, const(capacity(dst))))
     with ctx.loops(others, vector=False, tiled=False) as at:
         with serial(n) as i:
-            T.buffer_store(ctx.iscratch, i, [ints + i])
             for where, key, down in zip(keys, node.operands, node["descending"], strict=True):
                 x = bind(value(ctx, key, at.set(dim.key, i)))
                 T.buffer_store(ctx.iscratch, _sortable(x, key.type.elem, down), [where + i])
-        ordered = _merge_sorted(ctx, n, capacity(dim), ints, ints + row, keys)
+        if dst.key != dim.key and capacity(dst) <= _FEW:
+            ordered = _first_few(ctx, n, capacity(dst), ints, keys)
+        else:
+            sort = _merge_sorted if capacity(dim) > _MANY else _counted
+            ordered = sort(ctx, n, capacity(dim), ints, ints + row, keys)
         with serial(count) as i:
             ctx.store(node, at.set(dst.key, i), ctx.iscratch[ordered + i])
         if dst.size is not None:
@@ -83,16 +92,55 @@ def _sortable(x: Expr, elem: str, descending: bool) -> Expr:
     return select(is_nan(x), const(_INT_MAX), const(-1) - rank if descending else rank)
 
 
+def _before(ctx: Context, b: Expr, a: Expr, keys: Sequence[int]) -> Expr:
+    """Is entry ``b`` before ``a`` by its keys?"""
+    less: Expr = const(False, "bool")
+    for key in reversed(keys):
+        of_b, of_a = bind(ctx.iscratch[key + b]), bind(ctx.iscratch[key + a])
+        less = either(of_b < of_a, both(tirx.EQ(of_b, of_a), less))
+    return less
+
+
+def _first_few(ctx: Context, n: Expr, few: int, first: int, keys: Sequence[int]) -> Expr:
+    """Where in ``iscratch`` the ``few`` first of ``n`` entries stand by ``keys``, equal ones in order: at ``first``."""
+    with serial(n) as i:
+        place = Cell(tirx.min(i, const(few)))
+        with serial(few):
+            at = bind(place.get())
+            last = bind(ctx.iscratch[first + tirx.max(at - 1, const(0))])
+            with T.If(at > 0), T.Then(), T.If(_before(ctx, i, last, keys)), T.Then():
+                with T.If(at < few), T.Then():
+                    T.buffer_store(ctx.iscratch, last, [first + at])
+                place.set(at - 1)
+        at = bind(place.get())
+        with T.If(at < few), T.Then():
+            T.buffer_store(ctx.iscratch, i, [first + at])
+    return const(first)
+
+
+def _counted(ctx: Context, n: Expr, most: int, first: int, second: int, keys: Sequence[int]) -> Expr:
+    """As ``_merge_sorted``, at ``first``: an entry's place is the number of those before it."""
+    lanes = min(ctx.width, LINE)
+    with serial(ceildiv(n, lanes)) as chunk:
+        index, start = ramp(chunk * lanes, lanes), chunk * lanes
+        own = [bind(ctx.iscratch[ramp(key + start, lanes)]) for key in keys]
+        place = Cell(const(0), lanes)
+        with serial(n) as i:
+            before = level(i, index)[0] < index
+            for key, mine in zip(reversed(keys), reversed(own), strict=True):
+                other = level(bind(ctx.iscratch[key + i]), mine)[0]
+                before = either(other < mine, both(tirx.EQ(other, mine), before))
+            place.set(place.get() + cast(before, "int32"))
+        T.buffer_store(ctx.iscratch, place.get(), [ramp(second + start, lanes)])
+    with serial(n) as i:
+        T.buffer_store(ctx.iscratch, i, [first + ctx.iscratch[second + i]])
+    return const(first)
+
+
 def _merge_sorted(ctx: Context, n: Expr, most: int, first: int, second: int, keys: Sequence[int]) -> Expr:
-    """Where in ``iscratch`` the ``n`` numbers from ``first`` on stand by ``keys``, equal ones in order."""
-
-    def before(b: Expr, a: Expr) -> Expr:
-        less: Expr = const(False, "bool")
-        for key in reversed(keys):
-            of_b, of_a = bind(ctx.iscratch[key + b]), bind(ctx.iscratch[key + a])
-            less = either(of_b < of_a, both(tirx.EQ(of_b, of_a), less))
-        return less
-
+    """Where in ``iscratch`` the ``n`` entries stand by ``keys``, equal ones in order: at ``first`` or ``second``."""
+    with serial(n) as i:
+        T.buffer_store(ctx.iscratch, i, [first + i])
     source, target, width = Cell(const(first)), Cell(const(second)), Cell(const(1))
     with serial((most - 1).bit_length()), T.If(width.get() < n), T.Then():
         here, there, run = bind(source.get()), bind(target.get()), bind(width.get())
@@ -104,7 +152,7 @@ def _merge_sorted(ctx: Context, n: Expr, most: int, first: int, second: int, key
                 i, j = bind(left.get()), bind(right.get())
                 a = bind(ctx.iscratch[here + tirx.min(i, n - 1)])
                 b = bind(ctx.iscratch[here + tirx.min(j, n - 1)])
-                taken = bind(cast(both(i < middle, either(j >= high, tirx.Not(before(b, a)))), "int32"))
+                taken = bind(cast(both(i < middle, either(j >= high, tirx.Not(_before(ctx, b, a, keys)))), "int32"))
                 T.buffer_store(ctx.iscratch, select(taken > 0, a, b), [there + low + t])
                 left.set(i + taken)
                 right.set(j + 1 - taken)

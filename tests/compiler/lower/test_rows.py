@@ -104,6 +104,35 @@ def test_every_back_end_agrees(odd: bool) -> None:
         same(loaded([event]), {name: values[i : i + 1] for name, values in wanted.items()})
 
 
+def test_entries_of_fixed_dims_are_chosen_by_values_and_by_weights() -> None:
+    """What weights choose is no weight: it has as many entries as are chosen."""
+    five, kept, some = Dim("five", 5), Dim("kept", bound=5), Dim("some", bound=5)
+    x, s, zero = source("x", five, XY), source("s", five), make("const", value=0.0)
+    w = make("param", path="w", init=("normal", 0.0, 1.0), trainable=True, type=Type("real", (five,)))
+    near = make("knn", x, over=five, coord=XY, nbr=TWO, short="zero")
+    order = make("argsort", w, dim=five, dst=five, descending=(True,))
+    by_weight, by_value = (make("filter", make("gt", v, zero), dim=five, dst=dst) for v, dst in ((w, kept), (s, some)))
+    made = {
+        "around": make("segment_sum", make("gather", x, near), near),
+        "ordered": make("add", make("gather", s, order), make("gather", w, order)),
+        "kept": make("gather", s, by_weight),
+        "weights": make("gather", w, by_weight),
+        "some": make("gather", x, by_value),
+    }
+    module, rng = with_lists(Module("fixed", (x, s), made)), np.random.default_rng(0)
+    weights = {"w": rng.normal(size=5)}
+    events = [{"x": rng.normal(size=(5, 2)), "s": rng.normal(size=5)} for _ in range(6)]
+    wanted = run(module, events, weights)
+    optimised, folded = run_pipeline(INFERENCE, module, weights, verify_each=True)
+    same(run(optimised, events, folded), wanted)
+    same(Compiled(optimised, folded)(events), wanted)
+    same(Loaded(optimised, folded)(events), wanted)
+    model = to_torch(module, weights).double()
+    for _ in range(3):  # what torch does for the same sizes may be recorded
+        found = model(*pad_events(events, module, torch.float64))
+        same({name: value.detach().numpy() for name, value in found.items()}, wanted)
+
+
 @pytest.mark.parametrize("descending", [False, True])
 def test_long_sorts_keep_ties(descending: bool) -> None:
     many = Dim("hit", bound=3000)

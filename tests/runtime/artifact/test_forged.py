@@ -145,6 +145,8 @@ MALFORMED: list[tuple[str, Change]] = [
 
 def test_rules_that_are_not_forged_are_read(tiny: Path, tmp_path: Path) -> None:
     model = hepq.load(forged(tiny, tmp_path / "x.hepqx", put("dataset.label", rules())))
+    assert model.manifest.dataset is not None
+    assert model.manifest.dataset.label is not None
     truth, _ = truth_of({"jet_x": [0.0, 2.0]}, model.manifest.dataset.label, model.manifest)
     assert truth.tolist() == [0, 1]
 
