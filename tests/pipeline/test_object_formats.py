@@ -46,6 +46,10 @@ PHYSLITE = """
   input tracks = sum(default(ElectronTrack.track.pt, 0 GeV), over=ElectronTrack) / 1 GeV
   input muon_track = sum(default(Muon.track.pt, 0 GeV), over=Muon) / 1 GeV
   input ghosts = sum(default(JetTrack.track.pt, 0 GeV), over=JetTrack) / 1 GeV
+  busy = sum(JetVertex.NumTrkPt500, by=JetVertex.Jet)
+  object crowded = Jet where busy > 3 and count(by=JetTrack.Jet) > 1
+  input crowded_pt = sum(crowded.pt, over=crowded) / 1 GeV
+  input share = sum(sum(default(JetTrack.track.pt, 0 GeV), by=JetTrack.Jet)[crowded] / crowded.pt, over=crowded)
   input counted = real(sum(JetVertex.NumTrkPt500, over=JetVertex))
   input soft = sum(MetCore.pt, over=MetCore) / 1 GeV
   input soft_phi = sum(MetCore.phi, over=MetCore)
@@ -86,7 +90,16 @@ def test_physlite_is_that_of_awkward(tmp_path: Path) -> None:
     mine = e[f"{mu}.inDetTrackParticleLink.m_persKey"] == 490246363
     index = ak.values_astype(e[f"{mu}.inDetTrackParticleLink.m_persIndex"][mine], "int64")
     mpx, mpy = (e[f"MET_Core_AnalysisMETAuxDyn.{k}"] for k in ("mpx", "mpy"))
+    ghosts = links[f"{jet}.GhostTrack"]
+    crowded = (ak.sum(e[f"{jet}.NumTrkPt500"], axis=2) > 3) & (ak.num(ghosts, axis=2) > 1)
+    held = ak.where(ghosts.m_persKey == 490246363, ak.values_astype(ghosts.m_persIndex, "int64"), -1)
+    track_pts = pts["InDetTrackParticles"].tolist()
+    in_jets = ak.from_iter([
+        [sum(row[i] for i in jet if i >= 0) for jet in jets] for jets, row in zip(held.tolist(), track_pts, strict=True)
+    ])  # fmt: skip
     expected = {
+        "crowded_pt": ak.sum(e[f"{jet}.pt"][crowded], axis=1) / 1000,
+        "share": ak.sum((in_jets / (e[f"{jet}.pt"] / 1000))[crowded], axis=1),
         "zmass": nearest(mass, 91.2), "mediums": ak.sum(loose & (e[f"{el}.DFCommonElectronsLHMedium"] != 0), axis=1),
         "lead_pt": first_by(e[f"{jet}.pt"], e[f"{jet}.pt"] / 1000),
         "ht": ak.sum(e[f"{jet}.pt"][e[f"{jet}.pt"] > 20000], axis=1) / 1000,

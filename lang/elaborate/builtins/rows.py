@@ -10,6 +10,7 @@ from hepq.core.types import LORENTZ, Dim, Type
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.builtins.arguments import Arguments, builtin, in_tensor
 from hepq.lang.elaborate.context import Context, Reported
+from hepq.lang.elaborate.objects import View
 from hepq.lang.elaborate.phrasing import element_help
 from hepq.lang.elaborate.values import Value, describe
 
@@ -155,7 +156,8 @@ def count_by(ctx: Context, a: Arguments) -> Tensor:
 
 
 def _index(ctx: Context, a: Arguments) -> tuple[Tensor, Dim]:
-    index = a.tensor("by")
+    value = a.value("by")
+    index: Tensor = value.index if isinstance(value, View) else a.tensor("by")
     into = index.type.into
     if index.type.elem != "index" or into is None:
         ctx.error("HQ0309", a.where("by"), found=index.type, wanted="index", what=f"`by` of `{a.name}`",
