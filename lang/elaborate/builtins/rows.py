@@ -10,6 +10,7 @@ from hepq.core.types import LORENTZ, Dim, Type
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.builtins.arguments import Arguments, builtin, in_tensor
 from hepq.lang.elaborate.context import Context, Reported
+from hepq.lang.elaborate.objects import View
 from hepq.lang.elaborate.phrasing import element_help
 from hepq.lang.elaborate.values import Value, describe
 
@@ -149,13 +150,20 @@ def by_index(ctx: Context, a: Arguments) -> Tensor:
     return ctx.emit("div", [total, ctx.cast(some, "real", a.span)], total.type, a.span)
 
 
+def named(ctx: Context, a: Arguments) -> Tensor:
+    """bool: whether the index of ``by=`` names an entry of its dim at all."""
+    number = counted_by(ctx, *_index(ctx, a), a.span)
+    return ctx.emit("gt", [number, ctx.tensor(0, a.span)], Type("bool", number.type.dims), a.span)
+
+
 def count_by(ctx: Context, a: Arguments) -> Tensor:
     """``count(by=index)``: how often the index names each entry of its dim."""
     return counted_by(ctx, *_index(ctx, a), a.span)
 
 
 def _index(ctx: Context, a: Arguments) -> tuple[Tensor, Dim]:
-    index = a.tensor("by")
+    by = a.value("by")
+    index = by.index if isinstance(by, View) else a.tensor("by")
     into = index.type.into
     if index.type.elem != "index" or into is None:
         ctx.error("HQ0309", a.where("by"), found=index.type, wanted="index", what=f"`by` of `{a.name}`",
