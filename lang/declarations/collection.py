@@ -56,31 +56,23 @@ def stored(ctx: Context, decl: Decl, module: str, read: Read) -> Stored:
     made = data.objects[id(decl)] = Stored(name, dim, fields, name_span(decl.span, decl.name))
     if isinstance(decl, ast.CollectionDecl) and decl.of is not None:
         parent = _objects(ctx, decl.of, module, decl.span)
-        assert dim is not None
-        made.parent = parent.name
-        if parent.name not in _names(decl):
-            assert parent.dim is not None
-            data.lists[dim.name] = parent.dim.name
-            fields[parent.name] = lambda ctx, span: _owner(ctx, name, "", dim, parent, read, span)
+        assert parent.dim is not None
+        made.parent = decl.of
+        item = next((i for i in decl.fields if decl.of in _declared(i)), None)
+        if item is None:
+            data.lists[name] = parent.dim.name
+        fields[decl.of] = _owner(decl, item, name, parent, read)
     for item in decl.fields:
         if isinstance(item, ast.FormulaItem):
-            fields[item.name] = _formula(item, dict(fields), dim, module)
+            fields[item.name] = _formula(item, f"{name}.{item.name}", fields, dim, module)
             continue
         for called, branch in item.branches:
             in_file = _in_file(decl, called, branch)
             made.branches[called] = in_file
-            made.first = made.first or ("" if called == made.parent else called)
-            if called == made.parent:
-                ends = item.type.name == ENDS
-                fields[called] = lambda ctx, span, f=in_file, e=ends: _owner(ctx, name, f, dim, parent, read, span, e)
-            else:
+            if called != made.parent:
+                made.first = made.first or called
                 fields[called] = _reader(item, f"{name}.{called}", in_file, dim, module, read)
     return made
-
-
-def _names(decl: Decl) -> dict[str, Span]:
-    """Of its fields, and where they are declared."""
-    return {n: i.span for i in decl.fields for n in _declared(i)}
 
 
 def _declared(item: ast.FieldItem | ast.FormulaItem) -> tuple[str, ...]:
@@ -111,12 +103,20 @@ def _reader(item: ast.FieldItem, name: str, branch: str, dim: Dim | None, module
     return field
 
 
-def _formula(item: ast.FormulaItem, above: Mapping[str, Field], dim: Dim | None, module: str) -> Field:
-    """A value computed of those ``above`` it."""
+def _formula(item: ast.FormulaItem, name: str, fields: Mapping[str, Field], dim: Dim | None, module: str) -> Field:
+    """A value computed of other ``fields``."""
+    words = [w for w in dict.fromkeys(re.findall(r"\w+", item.value.span.text)) if w != item.name]
+    within: list[str] = []
 
     def field(ctx: Context, span: Span) -> Value:
-        words = dict.fromkeys(re.findall(r"\w+", item.value.span.text))
-        ctx.frames.append(Frame(module, {w: above[w](ctx, span) for w in words if w in above}))
+        if within:
+            ctx.error("HQ0411", item.span, name=name, help="declare what the file has: `pt: GeV`")
+        within.append(name)
+        try:
+            known = {w: fields[w](ctx, span) for w in words if w in fields}
+        finally:
+            within.pop()
+        ctx.frames.append(Frame(module, known))
         try:
             x = ctx.tensor(ctx.value(item.value), item.value.span)
         finally:
@@ -164,7 +164,9 @@ def _identity(ctx: Context, t: ast.TypeExpr, target: Objects) -> str:
         return ""
     branches = target.branches if isinstance(target, Stored) else {}
     if t.by not in branches:
-        ctx.error("HQ0310", t.span, name=t.by, found=describe(target), near=near(t.by, branches))
+        close = near(t.by, branches)
+        help = None if close else f"it has {', '.join(branches)}"
+        ctx.error("HQ0310", t.span, name=t.by, found=describe(target), near=close, help=help)
     return branches[t.by]
 
 
@@ -181,13 +183,17 @@ def _objects(ctx: Context, name: str, module: str, span: Span) -> Objects:
 
 
 def _owner(
-    ctx: Context, name: str, branch: str, dim: Dim, parent: Objects, read: Read, span: Span, ends: bool = False
-) -> View:
-    """Which entry of its parent each entry is in the list of: as the nesting of lists says, or a ``branch``."""
-    assert parent.dim is not None
-    t = Type("index", (dim,), into=parent.dim)
-    owner = BranchPlan(f"{name}.{parent.name}", branch, t, "1", 1.0, owner=str(parent.dim), ends=ends)
-    return View(parent.name, dim, parent, read(ctx, owner, span))
+    decl: ast.CollectionDecl, item: ast.FieldItem | ast.FormulaItem | None, name: str, parent: Objects, read: Read
+) -> Field:
+    """Which entry of its parent each entry is in the list of: as the nesting of lists says, or the field ``item``."""
+    of, dim = parent.dim, Dim(name, bound=NO_BOUND)
+    assert of is not None
+    ends = isinstance(item, ast.FieldItem) and item.type.name == ENDS
+    branches = dict(item.branches) if isinstance(item, ast.FieldItem) else {}
+    branch = _in_file(decl, decl.of or "", branches[decl.of or ""]) if branches else ""
+    t = Type("index", (dim,), into=of)
+    plan = BranchPlan(f"{name}.{decl.of}", branch, t, "1", 1.0, owner=str(of), ends=ends)
+    return lambda ctx, span: View(parent.name, dim, parent, read(ctx, plan, span))
 
 
 def _check(ctx: Context, decl: Decl, module: str) -> None:
@@ -219,13 +225,14 @@ def _check_field(
         names[name] = item.span
     if isinstance(item, ast.FormulaItem):
         return
-    owner = isinstance(decl, ast.CollectionDecl) and decl.of in _declared(item)
+    of = decl.of if isinstance(decl, ast.CollectionDecl) else None
+    owner = of in _declared(item)
     if item.type.name in (INDEX, ENTRY, ENDS):
         _check_index(ctx, item.type)
         assert item.type.of is not None
         _check_collection(ctx, item.type.of, item.type.span, module)
-    if owner and (item.type.name not in (INDEX, ENTRY, ENDS) or item.type.of != decl.of):
-        ctx.error("HQ0675", item.span, name=decl.of, found=item.type.span.text)
+    if owner and (item.type.name not in (INDEX, ENTRY, ENDS) or item.type.of != of):
+        ctx.error("HQ0675", item.span, name=of, found=item.type.span.text)
     elif not owner and item.type.name not in (INDEX, ENTRY):
         _field_type(ctx, item.type, None, module)
 

@@ -57,7 +57,9 @@ def elaborate_object(ctx: Context, item: ast.ObjectItem) -> tuple[Objects, Tenso
     if item.parts:
         base = selection.named_parts(ctx, base, item.parts, item.span)
     inner = ctx.frame.locals
-    ctx.frame.locals = inner | dict(zip(item.parts, (base.field(ctx, n, item.span) for n in item.parts), strict=True))
+    parts = dict(zip(item.parts, (base.field(ctx, n, item.span) for n in item.parts), strict=True))
+    # in `where` and `by`, its name is of those that it is chosen from
+    ctx.frame.locals = inner | {item.name: base} | parts
     try:
         mask = None if item.where is None else _mask(ctx, base, item.where)
         keys = [_key(ctx, base, k) for k in item.keys]

@@ -24,6 +24,7 @@ class Fact:
     """That ``dim`` has ``least`` entries; or that an index, ``handle``, is of an entry. ``name``: for messages.
 
     ``by``: a fact from which it follows, of a value that is one of two: a condition, ``handle``, may say it as well.
+    ``since``: facts from each of which it follows, too: that there are jets enough to combine.
     """
 
     name: str = field(compare=False)
@@ -31,10 +32,11 @@ class Fact:
     least: int = 1
     handle: Any = None
     by: Fact | None = None
+    since: tuple[Fact, ...] = field(default=(), compare=False)
 
     def follows(self, known: Collection[Fact]) -> bool:
         itself = any(k.dim == self.dim and k.handle is self.handle and k.least >= self.least for k in known)
-        return itself or (self.by is not None and self.by.follows(known))
+        return itself or any(fact.follows(known) for fact in (*((self.by,) if self.by else ()), *self.since))
 
     @property
     def missing(self) -> str:
@@ -62,6 +64,8 @@ class Data:
     over: dict[Key, Tensor] = field(default_factory=dict)
     #: the dims of which each dim's entries are: one of a sub-dim, several of a union
     parents: dict[Key, tuple[Key, ...]] = field(default_factory=dict)
+    #: from what it follows that a dim has an entry
+    since: dict[Key, tuple[Fact, ...]] = field(default_factory=dict)
     #: what must hold for a dim of at most one entry to have it
     single: dict[Key, Fact] = field(default_factory=dict)
     #: of dims nested in others: the most entries that each list has
@@ -79,6 +83,10 @@ class Data:
     each: tuple[str, int] | None = None
     #: what the next dim that is made is called
     naming: str = ""
+
+    def some(self, dim: Dim) -> Fact:
+        """That a dim has an entry."""
+        return Fact(dim.name, dim.name, since=self.since.get(dim.key, ()))
 
     def related(self, dims: Sequence[Dim]) -> tuple[Dim, Dim] | None:
         """A dim and one of its sub-dims, if both are there."""

@@ -67,12 +67,13 @@ def _chosen(
     most = parent.size if parent.size is not None else parent.bound or NO_BOUND
     at: Dim = parent
     index: Tensor | None = None
+    whole = mask is None
     if mask is not None or not keys:
         if mask is None:
             mask = presence.any_over(ctx, parent, span)
         at = Dim(data(ctx).free_name(f"{name}_any" if keys else name), bound=most if keys else few)
         index = ctx.emit("filter", [mask], Type("index", (at,), into=parent), span, dim=parent, dst=at)
-        _made(ctx, at, parent, index, span)
+        _made(ctx, at, parent, index, (data(ctx).some(parent),) if whole else ())
     if keys:
         dst = Dim(data(ctx).free_name(name), bound=few)
         values = [k if index is None else _at(ctx, k, index, span) for k, _ in keys]
@@ -81,8 +82,8 @@ def _chosen(
             "argsort", values, Type("index", (dst,), into=at), span, dim=at, dst=dst, descending=down
         )  # fmt: skip
         index = order if index is None else _at(ctx, index, order, span)
+        _made(ctx, dst, parent, index, (data(ctx).some(at),))
         at = dst
-        _made(ctx, at, parent, index, span)
     assert index is not None
     made = View(name, at, base, index)
     made.known = frozenset() if mask is None else mask.says
@@ -110,14 +111,15 @@ def _at(ctx: Context, x: Tensor, index: Tensor, span: Span) -> Tensor:
     return ctx.emit("gather", [x, index], x.type.with_dims(dims), span)
 
 
-def _made(ctx: Context, dim: Dim, parent: Dim | None, of: Tensor, span: Span) -> None:
+def _made(ctx: Context, dim: Dim, parent: Dim | None, of: Tensor, since: tuple[Fact, ...] = ()) -> None:
     """Note a dim whose entries the event decides."""
     known = data(ctx)
+    known.since[dim.key] = since
     known.over[dim.key] = of
     if parent is not None:
         known.parents[dim.key] = (parent.key,)
     if dim.bound == 1:
-        known.single[dim.key] = Fact(dim.name, dim.name)
+        known.single[dim.key] = known.some(dim)
 
 
 def item(ctx: Context, base: Objects, number: int, span: Span) -> Objects:
@@ -150,7 +152,7 @@ def combinations(ctx: Context, base: Objects, k: int, span: Span) -> Combination
     t = Type("index", (dim, slot), into=parent)
     index = ctx.emit("combinations", [of], t, span, dim=parent, dst=dim, slot=slot)
     numbers = [ctx.emit("pick", [index], Type("index", (dim,), into=parent), span, dim=slot, index=i) for i in range(k)]
-    _made(ctx, dim, None, numbers[0], span)
+    _made(ctx, dim, None, numbers[0], (Fact(parent.name, parent.name, k),))
     return Combination(name, dim, {f"part{i}": View(base.name, dim, base, n) for i, n in enumerate(numbers)})
 
 
@@ -173,7 +175,7 @@ def union(ctx: Context, parts: Sequence[Objects], span: Span) -> Union:
     for i, (part, dim) in enumerate(zip(parts, dims, strict=True)):
         index = ctx.emit("unite", of, Type("index", (dst,), into=dim), span, dims=dims, part=i, dst=dst)
         views.append(View(part.name, dst, part, index))
-    _made(ctx, dst, None, views[0].index, span)
+    _made(ctx, dst, None, views[0].index, tuple(data(ctx).some(d) for d in dims))
     data(ctx).parents[dst.key] = tuple(d.key for d in dims)
     return Union(name, dst, views)
 

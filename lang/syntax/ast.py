@@ -305,7 +305,7 @@ class FieldItem(Node):
 
 @dataclass(frozen=True)
 class FormulaItem(Node):
-    """``mass = 105.7 MeV``: a value that a file lacks, of fields declared above it."""
+    """``mass = 105.7 MeV``: a value that a file lacks, of other fields."""
 
     name: str
     value: Expr

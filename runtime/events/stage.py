@@ -101,7 +101,8 @@ class _Lists:
         if of.elem == "real" or values.dtype.kind in ("b" if of.elem == "bool" else "iu"):
             return values
         if of.elem == "bool":
-            return values != 0
+            found: NDArray[Any] = values != 0
+            return found
         if values.dtype.kind == "f" and not (values == np.trunc(values)).all():
             odd = values != np.trunc(values)
             row = int(np.flatnonzero(odd.reshape(len(values), -1).any(axis=1))[0])

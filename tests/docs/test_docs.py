@@ -189,6 +189,15 @@ def _on_one_line(text: str) -> str:
     return re.sub(r",? ([\])])", r"\1", re.sub(r"([\[(]) ", r"\1", " ".join(text.split())))
 
 
+@pytest.mark.parametrize("module", library_modules())
+def test_the_reference_has_what_files_have(module: str) -> None:
+    parsed = library_module(module)
+    assert parsed is not None
+    names = [d.name for d in parsed[0].decls if isinstance(d, ast.CollectionDecl | ast.RecordDecl)]
+    section = REFERENCE.split(f"### {module}\n")[1].split("\n### ")[0] if names else ""
+    assert [n for n in names if f"`{n}`" not in section] == []
+
+
 @pytest.mark.parametrize(("module", "signature"), _signatures(), ids=lambda s: s[:40])
 def test_the_reference_has_the_whole_library(module: str, signature: str) -> None:
     section = REFERENCE.split(f"### {module}\n")[1].split("\n### ")[0]

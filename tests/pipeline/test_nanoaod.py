@@ -11,7 +11,17 @@ import numpy as np
 import pytest
 
 from tests.support.object_programs import (
-    FILES, first_by, invariant, made, nano_file, nearest, program, read, same, separation, vectors,
+    FILES,
+    first_by,
+    invariant,
+    made,
+    nano_file,
+    nearest,
+    program,
+    read,
+    same,
+    separation,
+    vectors,
 )  # fmt: skip
 
 KINEMATICS = ("pt", "eta", "phi", "mass")
@@ -23,8 +33,7 @@ ITEMS = """
   object near = lepton where lepton.pt > 5 GeV
   object clean = good where all(deltaR(good, near) >= 0.4, over=near)
   object z = ossf by abs(ossf.mass - 91.2 GeV) take 1
-  object trijet = combinations(Jet, 3) as j, k, l
-  object top = trijet by abs(trijet.mass - 172.5 GeV) take 1
+  object top = combinations(Jet, 3) as j, k, l by abs(top.mass - 172.5 GeV) take 1
   object tagged = Jet where Jet.btagCSVV2 > 0.5 and Jet.pt > 20 GeV
   input lead_pt = default(lead.pt, -1 GeV) / 1 GeV
   input masses = sum(ossf.mass, over=ossf) / 1 GeV
@@ -35,10 +44,19 @@ ITEMS = """
   input bjets = real(count(tagged))
   input significance = MET.pt / sqrt(1 GeV * max(sum(good.pt, over=good), 1 GeV))
   input mu_pt = sum(default(Jet.muon1.pt, 0 GeV), over=Jet) / 1 GeV
+  input jet_mu = sum(default(Probe.mu_pt, 0 GeV), over=Probe) / 1 GeV
   input el_pt = sum(default(Jet.electron1.pt, 0 GeV), over=Jet) / 1 GeV
   input topmass = default(top.mass, -1 GeV) / 1 GeV
 """
-IMPORTS = "from std.nanoaod import Muon, Electron, Jet, MET"
+IMPORTS = """
+from std.nanoaod import Muon, Electron, Jet, MET
+
+collection Probe = "Jet_*" {
+  mu_pt = double / 2
+  double = 2 * mu.pt
+  mu = "muonIdx1": index of Muon
+}
+"""
 WHOLE = ("pairs", "cleaned", "bjets")
 
 
@@ -68,7 +86,8 @@ def by_awkward(path: Path, tree: str) -> dict[str, Any]:
         "cleaned": ak.sum(clean, axis=1), "zmass": nearest(masses, 91.2),
         "bjets": ak.sum((e["Jet_btagCSVV2"] > 0.5) & (jet.pt > 20), axis=1),
         "significance": e["MET_pt"] / np.sqrt(np.maximum(ht, 1)),
-        "mu_pt": referred(e["Jet_muonIdx1"], muon.pt), "el_pt": referred(e["Jet_electronIdx1"], electron.pt),
+        "mu_pt": referred(e["Jet_muonIdx1"], muon.pt), "jet_mu": referred(e["Jet_muonIdx1"], muon.pt),
+         "el_pt": referred(e["Jet_electronIdx1"], electron.pt),
         "topmass": nearest(triples, 172.5),
     }  # fmt: skip
 

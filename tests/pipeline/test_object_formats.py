@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 
 from tests.support.object_programs import (
-    FILES, edm4hep_file, first_by, invariant, made, nearest, program, read, same, vectors,
+    FILES,
+    edm4hep_file,
+    first_by,
+    invariant,
+    made,
+    nearest,
+    program,
+    read,
+    same,
+    vectors,
 )  # fmt: skip
 
 
@@ -37,6 +46,10 @@ PHYSLITE = """
   input tracks = sum(default(ElectronTrack.track.pt, 0 GeV), over=ElectronTrack) / 1 GeV
   input muon_track = sum(default(Muon.track.pt, 0 GeV), over=Muon) / 1 GeV
   input ghosts = sum(default(JetTrack.track.pt, 0 GeV), over=JetTrack) / 1 GeV
+  busy = sum(JetVertex.NumTrkPt500, by=JetVertex.Jet)
+  object crowded = Jet where busy > 3 and count(by=JetTrack.Jet) > 1
+  input crowded_pt = sum(crowded.pt, over=crowded) / 1 GeV
+  input share = sum(sum(default(JetTrack.track.pt, 0 GeV), by=JetTrack.Jet)[crowded] / crowded.pt, over=crowded)
   input counted = real(sum(JetVertex.NumTrkPt500, over=JetVertex))
   input soft = sum(MetCore.pt, over=MetCore) / 1 GeV
   input soft_phi = sum(MetCore.phi, over=MetCore)
@@ -73,15 +86,25 @@ def test_physlite_is_that_of_awkward(tmp_path: Path) -> None:
 
     muon = vectors(e[f"{mu}.pt"], e[f"{mu}.eta"], e[f"{mu}.phi"], 105.6584)
     truth = e[f"{el}.TruthLink.m_persIndex"]
+    truth = ak.values_astype(truth[truth < 2**32 - 1], "int64")
     mine = e[f"{mu}.inDetTrackParticleLink.m_persKey"] == 490246363
     index = ak.values_astype(e[f"{mu}.inDetTrackParticleLink.m_persIndex"][mine], "int64")
     mpx, mpy = (e[f"MET_Core_AnalysisMETAuxDyn.{k}"] for k in ("mpx", "mpy"))
+    ghosts = links[f"{jet}.GhostTrack"]
+    crowded = (ak.sum(e[f"{jet}.NumTrkPt500"], axis=2) > 3) & (ak.num(ghosts, axis=2) > 1)
+    held = ak.where(ghosts.m_persKey == 490246363, ak.values_astype(ghosts.m_persIndex, "int64"), -1)
+    track_pts = pts["InDetTrackParticles"].tolist()
+    in_jets = ak.from_iter([
+        [sum(row[i] for i in jet if i >= 0) for jet in jets] for jets, row in zip(held.tolist(), track_pts, strict=True)
+    ])  # fmt: skip
     expected = {
+        "crowded_pt": ak.sum(e[f"{jet}.pt"][crowded], axis=1) / 1000,
+        "share": ak.sum((in_jets / (e[f"{jet}.pt"] / 1000))[crowded], axis=1),
         "zmass": nearest(mass, 91.2), "mediums": ak.sum(loose & (e[f"{el}.DFCommonElectronsLHMedium"] != 0), axis=1),
         "lead_pt": first_by(e[f"{jet}.pt"], e[f"{jet}.pt"] / 1000),
         "ht": ak.sum(e[f"{jet}.pt"][e[f"{jet}.pt"] > 20000], axis=1) / 1000,
         "b": ak.sum(e["BTagging_AntiKt4EMPFlowAuxDyn.GN2v00_pb"], axis=1), "muon_energy": ak.sum(muon.e, axis=1) / 1000,
-        "truth": ak.sum(e["TruthElectronsAuxDyn.e"][ak.values_astype(truth[truth < 2**32 - 1], "int64")], axis=1) / 1000,
+        "truth": ak.sum(e["TruthElectronsAuxDyn.e"][truth], axis=1) / 1000,
         "tracks": linked(links[f"{el}.trackParticleLinks"], pts["GSFTrackParticles"], 776133387),
         "muon_track": ak.sum(pts["InDetTrackParticles"][index], axis=1),
         "ghosts": linked(links[f"{jet}.GhostTrack"], pts["InDetTrackParticles"], 490246363),
@@ -122,18 +145,14 @@ def test_delphes_is_that_of_awkward(tmp_path: Path) -> None:
     links = read(path, tree, "Jet.Constituents", "Electron.Particle")
     jets = vectors(*(e[f"Jet.{k}"] for k in ("PT", "Eta", "Phi", "Mass")))
     energies = {
-        c: ak.sum(vectors(*(e[f"{c}.{k}"] for k in ("PT", "Eta", "Phi")), mass).e, axis=1)
+        c: ak.sum(vectors(e[f"{c}.PT"], e[f"{c}.Eta"], e[f"{c}.Phi"], mass).e, axis=1)
         for c, mass in (("Muon", 0.1056584), ("Electron", 0.000510999))
     }
-    by_number = [
-        dict(zip(ids, pts, strict=True))
-        for ids, pts in zip(e["ParticleFlowCandidate.fUniqueID"].tolist(), e["ParticleFlowCandidate.PT"].tolist(), strict=True)
-    ]  # fmt: skip
+    ids, pts = (e[f"ParticleFlowCandidate.{k}"].tolist() for k in ("fUniqueID", "PT"))
+    by_number = [dict(zip(*row, strict=True)) for row in zip(ids, pts, strict=True)]
     refs = ak.flatten(links["Jet.Constituents"].refs, axis=2).tolist()
-    mothers = [
-        sum(m[i] for i in index if i >= 0)
-        for m, index in zip(e["Particle.Mass"].tolist(), ak.values_astype(e["Particle.M1"], "int64").tolist(), strict=True)
-    ]  # fmt: skip
+    places = ak.values_astype(e["Particle.M1"], "int64").tolist()
+    mothers = [sum(m[i] for i in index if i >= 0) for m, index in zip(e["Particle.Mass"].tolist(), places, strict=True)]
     expected = {
         "met": e["MissingET.MET"][:, 0], "lead_pt": first_by(e["Jet.PT"], e["Jet.PT"]),
         "significance": e["MissingET.MET"][:, 0] / np.sqrt(e["ScalarHT.HT"][:, 0]),
@@ -184,12 +203,15 @@ EDM = """
   object z = combinations(Muon, 2) as a, b where a.charge != b.charge
   object best = z by abs(z.mass - 91.2 GeV) take 1
   input zmass = default(best.mass, -1 GeV) / 1 GeV
-  input recoil = sqrt(max((240 GeV - default(best.p4.energy, 240 GeV))^2 - default(best.momentum, 0 GeV)^2, 0 GeV^2)) / 1 GeV
+  recoil2 = (240 GeV - default(best.p4.energy, 240 GeV))^2 - default(best.momentum, 0 GeV)^2
+  input recoil = sqrt(max(recoil2, 0 GeV^2)) / 1 GeV
   input visible = sum(ReconstructedParticle.energy, over=ReconstructedParticle) / 1 GeV
   input missing = MissingET.pt / 1 GeV
-  input parts = sum(JetConstituent.particle.energy * JetConstituent.Jet.energy, over=JetConstituent) / 1 GeV^2
+  shares = JetConstituent.particle.energy * JetConstituent.Jet.energy
+  input parts = sum(shares, over=JetConstituent) / 1 GeV^2
   input parents = sum(ParticleParent.parent.energy * ParticleParent.Particle.mass, over=ParticleParent) / 1 GeV^2
-  input matched = sum(abs(MCRecoAssociation.reconstructed.energy - MCRecoAssociation.generated.energy), over=MCRecoAssociation) / 1 GeV
+  off = abs(MCRecoAssociation.reconstructed.energy - MCRecoAssociation.generated.energy)
+  input matched = sum(off, over=MCRecoAssociation) / 1 GeV
 """
 
 

@@ -12,7 +12,7 @@ import uproot
 import hepq
 from hepq.compiler.driver.compilation import compile_file
 from hepq.compiler.driver.options import Options
-from tests.support.object_programs import nano_file, vectors
+from tests.support.object_programs import nano_file
 
 TAGGER = """
 from std.nanoaod import FatJet, FatJetPFCands
@@ -28,8 +28,10 @@ dataset Jets {
   each FatJet
   object part <= 16 = FatJetPFCands by FatJetPFCands.candidate.pt desc
   cand = part.candidate
-  input x: real[part, feat] = stack(log(cand.pt / 1 GeV), cand.eta - part.FatJet.eta, cand.phi - part.FatJet.phi, dim=feat)
-  input points: real[part, xy] = stack(cand.eta - part.FatJet.eta, cand.phi - part.FatJet.phi, dim=xy)
+  eta = cand.eta - part.FatJet.eta
+  phi = cand.phi - part.FatJet.phi
+  input x: real[part, feat] = stack(log(cand.pt / 1 GeV), eta, phi, dim=feat)
+  input points: real[part, xy] = stack(eta, phi, dim=xy)
 }
 
 model Tagger(points: real[part, xy], x: real[part, feat]) -> real[cls] =

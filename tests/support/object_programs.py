@@ -83,7 +83,8 @@ def program(imports: str, items: str, declared: str = "") -> str:
     names = re.findall(r"^\s*input (\w+) =", items, re.MULTILINE)
     parameters = ", ".join(f"{n}: real" for n in names)
     source = '  source s = root("x.root")\n'
-    return f"{imports}\n{declared}\ndataset D {{\n{source}{items}\n}}\nmodel M({parameters}) -> real = {' + '.join(names)}\n"
+    model = f"model M({parameters}) -> real = {' + '.join(names)}\n"
+    return f"{imports}\n{declared}\ndataset D {{\n{source}{items}\n}}\n{model}"
 
 
 def made(folder: Path, text: str, path: Path, tree: str, step: int | str = "32 MB") -> Arrays:
@@ -165,8 +166,7 @@ def edm4hep_file(path: Path, events: int = 60, seed: int = 0) -> Path:
         tree[f"{name}.{begin}_begin"] = ak.values_astype(ends - by_event, "uint32")
         tree[list_] = _places(rng, into, np.asarray(ak.sum(by_event, axis=1)))
     pairs = rng.poisson(3.0, events)
-    tree |= {"_MCRecoAssociations_rec.index": _places(rng, many, pairs), "MCRecoAssociations.weight": ak.unflatten(
-        np.ones(int(pairs.sum()), np.float32), pairs), "_MCRecoAssociations_sim.index": _places(rng, true, pairs)}  # fmt: skip
+    tree |= {f"_MCRecoAssociations_{k}.index": _places(rng, n, pairs) for k, n in (("rec", many), ("sim", true))}
     return write(path, "events", tree)
 
 

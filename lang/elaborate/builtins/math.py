@@ -16,7 +16,6 @@ from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.builtins.arguments import Arguments, builtin, in_tensor, read, unitless, unread
 from hepq.lang.elaborate.builtins.rows import by_index, named
 from hepq.lang.elaborate.context import Context
-from hepq.lang.elaborate.event import Fact
 from hepq.lang.elaborate.phrasing import pure_help, reduce_help
 from hepq.lang.elaborate.values import Builtin, Init, Quantity, Value, describe, is_number, length
 from hepq.lang.syntax import ast
@@ -142,8 +141,7 @@ def _of_nothing(ctx: Context, reduced: Tensor, over: Sequence[Dim], a: Arguments
         return arithmetic.where(ctx, there, reduced, a.value("empty"), *spans)
     if ctx.data is not None:
         for dim in ragged:
-            fact = Fact(dim.name, dim.name)
-            reduced = presence.needing(reduced, fact, presence.at_least(ctx, dim, 1, a.span))
+            reduced = presence.needing(reduced, ctx.data.some(dim), presence.at_least(ctx, dim, 1, a.span))
     return reduced
 
 

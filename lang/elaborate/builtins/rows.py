@@ -162,8 +162,8 @@ def count_by(ctx: Context, a: Arguments) -> Tensor:
 
 
 def _index(ctx: Context, a: Arguments) -> tuple[Tensor, Dim]:
-    by = a.value("by")
-    index = by.index if isinstance(by, View) else a.tensor("by")
+    value = a.value("by")
+    index: Tensor = value.index if isinstance(value, View) else a.tensor("by")
     into = index.type.into
     if index.type.elem != "index" or into is None:
         ctx.error("HQ0309", a.where("by"), found=index.type, wanted="index", what=f"`by` of `{a.name}`",

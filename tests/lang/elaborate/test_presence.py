@@ -34,6 +34,19 @@ RIGHT = {
     "all of a choice": ("  object x = Jet where exists(Jet.muon)", "sum(x.muon.pt, over=x) / 1 GeV"),
     "maximum over some": ("  select s = exists(Jet)", "max(Jet.btag, over=Jet)"),
     "maximum over a copy": (LEAD + "  select s = exists(lead)", "max(prime(lead.btag, lead), over=lead')"),
+    "the first of all": (TOP + "  select some = count(Jet) >= 1", "top.pt / 1 GeV"),
+    "a combination of enough": (
+        "  object w = combinations(Jet, 3) as a, b, c by w.mass take 1\n  select s = count(Jet) >= 3",
+        "w.mass / 1 GeV",
+    ),
+    "the first of a union": (
+        "  object l = union(Muon, Jet) by l.pt take 1\n  select s = exists(Muon)",
+        "l.pt / 1 GeV",
+    ),
+    "maximum over combinations": (
+        "  object w = combinations(Jet, 2) as a, b\n  select s = count(Jet) > 1",
+        "max(w.mass, over=w) / 1 GeV",
+    ),
     "counts of a copy": (LEAD, "real(count(lead')) + sum(position(lead'), over=lead')"),
     "pairs": (LEAD + "  a, b = pairs(Jet, lead)", "sum(deltaR(a, b), over=[Jet, lead'])"),
     "empty in a function": ("", "real(count(Jet)) + largest(Jet.btag)"),
@@ -56,6 +69,12 @@ WRONG = {
     "select too late": (TOP + "  input w = top.btag\n  select s = exists(top)", "1.0", "HQ0664"),
     "too few": ("  select s = count(Jet) == 2", "Jet[2].btag", "HQ0664"),
     "fewer": ("  select s = count(Jet) < 3", "Jet[2].btag", "HQ0664"),
+    "a combination of too few": (
+        "  object w = combinations(Jet, 3) as a, b, c by w.mass take 1\n  select s = count(Jet) >= 2",
+        "w.mass / 1 GeV",
+        "HQ0664",
+    ),
+    "the first of some": (LEAD + "  object l = lead by lead.pt take 1\n  select s = exists(Jet)", "l.btag", "HQ0664"),
     "of another": (LEAD + "  select s = exists(Jet)", "max(lead.btag, over=lead)", "HQ0664"),
     "where": ("  object x = Jet where Jet.muon.pt > 3 GeV", "1.0", "HQ0664"),
     "by": ("  object x = Jet by Jet.muon.pt", "1.0", "HQ0664"),
