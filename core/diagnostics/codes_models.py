@@ -260,7 +260,7 @@ MODELS = {
     ),
     "HQ0665": Entry(
         "expected {wanted}, found {found}",
-        "A combination is of 2 to 8 entries of one collection, each with a name; a union is of several collections.",
+        "A combination is of 2 to 8 entries of one collection, each with a name; a union is of 2 to 64 collections.",
         "write `combinations(Jet, 3) as a, b, c`, or `union(Muon, Electron)`",
     ),
     "HQ0666": Entry(

@@ -121,6 +121,8 @@ def _formula(item: ast.FormulaItem, name: str, fields: Mapping[str, Field], dim:
             x = ctx.tensor(ctx.value(item.value), item.value.span)
         finally:
             ctx.frames.pop()
+        if x.needs:
+            presence.required(ctx, x, item.value.span, f"field `{item.name}`")
         if any(d.ragged and (dim is None or d.key != dim.key) for d in x.type.dims):
             ctx.error("HQ0670", item.value.span, what=item.name, wanted="one value of each entry", found=x.type)
         return x if dim is None or x.type.dim(dim) is not None else _spread(ctx, x, dim, span)
@@ -203,7 +205,7 @@ def _check(ctx: Context, decl: Decl, module: str) -> None:
     if decl.pattern is not None and decl.pattern.count("*") != 1:
         help = 'write `*` where the field\'s name stands: `"Jet_*"`'
         ctx.error("HQ0605", name_span(decl.span, decl.name), what="name", pattern=decl.pattern, help=help)
-    if not decl.fields:
+    if not any(isinstance(item, ast.FieldItem) for item in decl.fields):
         ctx.error("HQ0674", name_span(decl.span, decl.name), name=decl.name)
     names: dict[str, Span] = {}
     for item in decl.fields:

@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from lark.tree import Meta
 
-from hepq.core.diagnostics.diagnostic import Label
 from hepq.core.source import Span
-from hepq.core.types import LORENTZ, Dim, Type, Unit
+from hepq.core.types import Dim, Type, Unit
 from hepq.lang.declarations.collection import stored
 from hepq.lang.declarations.dataset_labels import (
     LabelPlan,
@@ -24,6 +23,7 @@ from hepq.lang.declarations.dataset_labels import (
     label_written,
 )
 from hepq.lang.declarations.dataset_sources import SourcePlan, elaborate_source
+from hepq.lang.declarations.object_items import OBJECT_RULES, decided, elaborate_object, object_written
 from hepq.lang.elaborate import presence, selection
 from hepq.lang.elaborate.attributes import check_attributes
 from hepq.lang.elaborate.branches import BranchPlan, written_unit
@@ -31,16 +31,15 @@ from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.calls import bind
 from hepq.lang.elaborate.context import Context, Frame, Reported
 from hepq.lang.elaborate.event import Data, Fact
-from hepq.lang.elaborate.names import lookup_dim, static_int
+from hepq.lang.elaborate.names import lookup_dim
 from hepq.lang.elaborate.objects import NO_BOUND, Stored
-from hepq.lang.elaborate.phrasing import extent
-from hepq.lang.elaborate.signature import COMPONENT_HELP, annotate, concrete_type
+from hepq.lang.elaborate.signature import annotate, concrete_type
 from hepq.lang.elaborate.values import UNKNOWN, Objects, Quantity, Value, describe, is_number, is_whole
-from hepq.lang.format.layout import SPACE, Doc, group, nest
+from hepq.lang.format.layout import Doc, group
 from hepq.lang.format.program import Formatter, wrapped
 from hepq.lang.modules import name_span
 from hepq.lang.syntax import ast
-from hepq.lang.syntax.build import Build, Children, attributed, node, plain, present
+from hepq.lang.syntax.build import Build, Children, attributed, node, plain
 from hepq.lang.syntax.declaration import Declaration, register
 
 #: beyond which a number is infinite in compiled code
@@ -50,10 +49,6 @@ POLICIES: dict[str, tuple[str, ...]] = {
     "overflow": ("truncate", "error"),
     "empty": ("nan", "error", "score"),
 }
-
-
-#: entries that a bound may leave
-MOST = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -186,8 +181,9 @@ def _read(ctx: Context, plan: DatasetPlan, branch: BranchPlan, span: Span) -> Te
 
 
 def _is_zero(item: ast.DatasetEntry) -> bool:
-    policy = isinstance(item, ast.PolicyItem) and item.name == "nan"
-    return policy and isinstance(item.value, ast.Name) and item.value.id == "zero"
+    if not isinstance(item, ast.PolicyItem) or item.name != "nan":
+        return False
+    return isinstance(item.value, ast.Name) and item.value.id == "zero"
 
 
 def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
@@ -220,7 +216,10 @@ def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
                 plan.inputs[item.name] = ctx.frame.locals[item.name] = guarded
             plan.spans[item.name] = item.span
         case ast.ObjectItem():
-            ctx.frame.locals[item.name] = _object(ctx, plan, item)
+            made, before = elaborate_object(ctx, item)
+            ctx.frame.locals[item.name] = made
+            if before is not None and made.dim is not None:
+                plan.cuts[item.name] = made.dim, before
         case ast.SelectItem():
             plan.selects[item.name] = ctx.frame.locals[item.name] = _select(ctx, plan, item)
         case ast.EachItem():
@@ -276,109 +275,6 @@ def _not_object(ctx: Context, dim: Dim, item: ast.BranchItem) -> None:
     data.branches.add(dim.name)
 
 
-def _free(ctx: Context, item: ast.ObjectItem) -> None:
-    """Objects have a name of their own; or that of a dim of the same bound, which they are then."""
-    binding = ctx.program.modules[ctx.frame.module].scope.get(item.name)
-    decl = None if binding is None else binding.decl
-    taken = isinstance(decl, ast.CollectionDecl | ast.RecordDecl) or item.name in selection.data(ctx).branches
-    if taken or item.name in ctx.frame.locals:
-        labels = [] if decl is None else [Label(name_span(decl.span, item.name), "first here")]
-        ctx.error("HQ0102", item.span, *labels, name=item.name)
-    if isinstance(decl, ast.DimDecl):
-        dim = lookup_dim(ctx, ast.Name(item.name, span=item.span))
-        bound = None if item.bound is None else _most(ctx, item.bound)
-        if isinstance(dim, Dim) and not dim.open and (dim.size is not None or dim.bound != bound):
-            help = f"write `object {item.name} <= {dim.bound} = …`, or give one of them another name"
-            ctx.error("HQ0203", item.span, Label(name_span(decl.span, item.name), "declared here"), dim=dim,
-                      left="of any number" if bound is None else f"up to {bound}", right=extent(dim),
-                      help=help if dim.ragged else None)  # fmt: skip
-
-
-def _object(ctx: Context, plan: DatasetPlan, item: ast.ObjectItem) -> Objects:
-    _free(ctx, item)
-    data = selection.data(ctx)
-    data.naming = item.name if item.where is None and not item.keys and item.take is None else f"{item.name}_all"
-    try:
-        base = selection.objects(ctx, ctx.value(item.value), item.value.span)
-    finally:
-        data.naming = ""
-    if item.parts:
-        base = selection.named_parts(ctx, base, item.parts, item.span)
-    inner = ctx.frame.locals
-    parts = dict(zip(item.parts, (base.field(ctx, n, item.span) for n in item.parts), strict=True))
-    # in `where` and `by`, its name is of those that it is chosen from
-    ctx.frame.locals = inner | {item.name: base} | parts
-    try:
-        mask = None if item.where is None else _mask(ctx, base, item.where)
-        keys = [_key(ctx, base, k) for k in item.keys]
-        take = None if item.take is None else _most(ctx, item.take)
-        bound = None if item.bound is None else _most(ctx, item.bound)
-    finally:
-        ctx.frame.locals = inner
-    if mask is None and not keys and take is None and bound is None:
-        return base
-    made = selection.chosen(ctx, item.name, base, mask, keys, take if bound is None else bound, item.span)
-    if bound is not None and made.dim is not None:
-        of = base.dim if mask is None else None
-        assert base.dim is not None
-        there = presence.entries(ctx, of, item.span) if of is not None else _true(ctx, base.dim, mask, item.span)
-        plan.cuts[item.name] = made.dim, there
-    return made
-
-
-def _true(ctx: Context, dim: Dim, mask: Tensor | None, span: Span) -> Tensor:
-    """How many entries a mask leaves."""
-    assert mask is not None
-    return ctx.emit("reduce_sum", [ctx.cast(mask, "int", span)], Type("int"), span, over=(dim,))
-
-
-def _mask(ctx: Context, base: Objects, e: ast.Expr) -> Tensor:
-    """bool over the objects: which are meant."""
-    dim = selection.dim_of(ctx, base, e.span)
-    x = presence.required(ctx, ctx.tensor(ctx.value(e), e.span), e.span, f"`where` of `{base.name}`")
-    if x.type.elem != "bool" or any(d.key != dim.key for d in x.type.dims):
-        ctx.error("HQ0670", e.span, what="where", wanted=f"a truth value of each `{dim}`", found=x.type,
-                  help=_decide(x, [dim]))  # fmt: skip
-    return x if x.type.dims else _spread(ctx, x, dim, e.span)
-
-
-def _decide(x: Tensor, dims: Sequence[Dim], *, number: bool = False) -> str | None:
-    """What to write for one value of each entry of ``dims``."""
-    if LORENTZ in x.type.dims:
-        return COMPONENT_HELP
-    keys = {d.key for d in dims}
-    others = ", ".join(str(d) for d in x.type.dims if d.key not in keys)
-    if others:
-        over = f"[{others}]" if "," in others else others
-        return f"reduce over the other dims: `{'sum' if number else 'any'}(…, over={over})`"
-    if not number and x.type.elem != "bool":
-        return "compare it with something: `… > 0`"
-    return f"use a value that differs between entries of `{dims[0]}`" if dims else None
-
-
-def _spread(ctx: Context, x: Tensor, dim: Dim, span: Span) -> Tensor:
-    """One truth value for each entry."""
-    return ctx.emit("and", [presence.any_over(ctx, dim, span), x], Type("bool", (dim,)), span)
-
-
-def _key(ctx: Context, base: Objects, key: ast.Key) -> selection.Key:
-    dim = selection.dim_of(ctx, base, key.span)
-    x = presence.required(
-        ctx, ctx.tensor(ctx.value(key.value), key.value.span), key.value.span, f"`by` of `{base.name}`"
-    )
-    if [d.key for d in x.type.dims] != [dim.key] or x.type.elem == "index":
-        ctx.error("HQ0670", key.value.span, what="by", wanted=f"one number of each `{dim}`", found=x.type,
-                  help=_decide(x, [dim], number=True))  # fmt: skip
-    return x, key.descending
-
-
-def _most(ctx: Context, e: ast.Expr) -> int:
-    most = static_int(ctx, e)
-    if not 0 < most <= MOST:
-        ctx.error("HQ0206", e.span, size=most)
-    return most
-
-
 def _select(ctx: Context, plan: DatasetPlan, item: ast.SelectItem) -> Tensor:
     if item.name in ctx.frame.locals:
         ctx.error("HQ0102", item.span, name=item.name)
@@ -386,7 +282,7 @@ def _select(ctx: Context, plan: DatasetPlan, item: ast.SelectItem) -> Tensor:
     x = presence.required(ctx, given, item.value.span, f"`select {item.name}`")
     if x.type.elem != "bool" or x.type.dims:
         ctx.error("HQ0670", item.value.span, what="select", wanted="one truth value of the event", found=x.type,
-                  help=_decide(x, []))  # fmt: skip
+                  help=decided(x, []))  # fmt: skip
     selection.data(ctx).facts |= given.says
     return x
 
@@ -505,32 +401,6 @@ def _branch_written(f: Formatter, item: ast.BranchItem) -> Doc:
     return group(wrapped("branch ", names), ": ", f.type(item.type), *default)
 
 
-def _object_item(b: Build, meta: Meta, c: Children) -> ast.ObjectItem:
-    name, le, bound, value, *parts, where, keys, take = c
-    names = tuple(str(p) for p in parts if p is not None)
-    del le
-    return ast.ObjectItem(str(name), bound, value, names, where, keys or (), take, span=b.span(meta))
-
-
-def _key_item(b: Build, meta: Meta, c: Children) -> ast.Key:
-    value, direction = c
-    return ast.Key(value, descending=direction == "desc", span=b.span(meta))
-
-
-def _object_written(f: Formatter, item: ast.ObjectItem) -> Doc:
-    bound = [] if item.bound is None else [" <= ", f.expr(item.bound)]
-    parts: list[Doc] = [f.expr(item.value)]
-    if item.parts:
-        parts.append(f" as {', '.join(item.parts)}")
-    if item.where is not None:
-        parts += [SPACE, "where ", f.expr(item.where)]
-    for i, key in enumerate(item.keys):
-        parts += [", " if i else nest(SPACE, "by "), f.expr(key.value), " desc" if key.descending else ""]
-    if item.take is not None:
-        parts += [SPACE, "take ", f.expr(item.take)]
-    return group(f"object {item.name}", *bound, " = ", nest(*parts))
-
-
 register(
     Declaration(
         ast.DatasetDecl,
@@ -547,9 +417,7 @@ register(
             "label": label_item,
             "label_rules": label_rules,
             "label_entry": label_entry,
-            "object": _object_item,
-            "keys": present,
-            "key": _key_item,
+            **OBJECT_RULES,
             "select": node(ast.SelectItem),
             "each": node(ast.EachItem),
         },
@@ -560,7 +428,7 @@ register(
             ast.OrderItem: lambda f, i: group(f"order {i.dim} by ", f.expr(i.key), " desc" if i.descending else ""),
             ast.PolicyItem: lambda f, i: group(f"policy {i.name} = ", f.expr(i.value)),
             ast.InputItem: lambda f, i: group(f"input {i.name}", *f.typed(i.type), " = ", f.expr(i.value)),
-            ast.ObjectItem: _object_written,
+            ast.ObjectItem: object_written,
             ast.SelectItem: lambda f, i: group(f"select {i.name} = ", f.expr(i.value)),
             ast.EachItem: lambda f, i: f"each {i.name}",
             ast.LabelItem: label_written,

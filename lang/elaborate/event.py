@@ -92,11 +92,14 @@ class Data:
         """A dim and one of its sub-dims, if both are there."""
         present = {d.key: d for d in dims}
         for dim in dims:
-            above = list(self.parents.get(dim.key, ()))
-            for key in above:
+            above = dict.fromkeys(self.parents.get(dim.key, ()))
+            waiting = list(above)
+            for key in waiting:
                 if key in present:
                     return present[key], dim
-                above += self.parents.get(key, ())
+                further = [k for k in self.parents.get(key, ()) if k not in above]
+                above |= dict.fromkeys(further)
+                waiting += further
         return None
 
     def free_name(self, wanted: str) -> str:

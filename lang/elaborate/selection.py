@@ -18,6 +18,7 @@ from hepq.lang.elaborate.values import Objects, Value, describe
 #: a value to order by, and whether the largest is first
 Key = tuple[Tensor, bool]
 MOST_PARTS = 8
+MOST_UNITED = 64
 
 
 def data(ctx: Context, span: Span | None = None) -> Data:
@@ -216,6 +217,7 @@ def part_of(ctx: Context, base: Objects, other: Objects, span: Span) -> Tensor:
 
 def _indices(ctx: Context, other: Objects, into: Dim, span: Span) -> list[Tensor]:
     """Of entries of ``into`` that are in ``other``."""
+    ctx.spend(1, span)
     if isinstance(other, Combination):
         return [i for p in other.parts.values() for i in _indices(ctx, p, into, span)]
     if isinstance(other, Union):

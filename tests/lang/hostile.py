@@ -142,6 +142,31 @@ PROGRAMS: dict[str, Hostile] = {
         + lines(1500, lambda i: f"  branch b{i}: real\n  input b{i} = b{i}") + "\n}\n"
         + lines(1500, lambda i: f"model M{i}(b{i}: real) -> real = b{i}"), ("HQ0412",),
     ),
+    "unions of unions": (
+        'collection J = "J_*" { pt: GeV }\ndataset D {\n  source s = root("x.root")\n  object u0 = union(J, J)\n'
+        + lines(40, lambda i: f"  object u{i} = union(u{i - 1}, u{i - 1})") + "\n  n = sum(u40.pt + 1 GeV, over=u40)\n}", (),
+    ),
+    "parts of unions of unions": (
+        'collection J = "J_*" { pt: GeV }\ncollection K = "K_*" { pt: GeV }\ndataset D {\n  source s = root("x.root")\n'
+        "  object u0 = union(J, J)\n" + lines(40, lambda i: f"  object u{i} = union(u{i - 1}, u{i - 1})")
+        + "\n  p = part_of(K, u40)\n}", ("HQ0412",),
+    ),
+    "a union of many": (
+        'collection J = "J_*" { pt: GeV }\ndataset D {\n  source s = root("x.root")\n  object u = union('
+        + ", ".join(["J"] * 3000) + ")\n}", ("HQ0665",),
+    ),
+    "choices of choices": (
+        'collection J = "J_*" { pt: GeV }\ndataset D {\n  source s = root("x.root")\n  object o0 = J\n'
+        + lines(400, lambda i: f"  object o{i} = o{i - 1} where o{i - 1}.pt > {i} GeV") + "\n  n = count(o400)\n}", (),
+    ),
+    "combinations of combinations": (
+        'collection J = "J_*" { pt, eta, phi, mass: real }\ndataset D {\n  source s = root("x.root")\n  object c0 = J\n'
+        + lines(12, lambda i: f"  object c{i} = combinations(c{i - 1}, 8)") + "\n  n = count(c12)\n}", (),
+    ),
+    "a long chain of references": (
+        'collection A = "A_*" { m: index of A }\ndataset D {\n  source s = root("x.root")\n  e = exists(A'
+        + ".m" * 150 + ")\n}", (),
+    ),
     "values of many dims": (looped(MANY, f"x: {WIDE}, y: {WIDE}", "x = if x < y then x else y"), ("HQ0412",)),
     "types of many dims": (looped(MANY, f"x: {WIDE}", f"x: {WIDE} = x"), ("HQ0412",)),
     "calls with many dims": (

@@ -14,7 +14,7 @@ from hepq.core.types import LORENTZ, Dim, Type
 from hepq.lang.elaborate import arithmetic, presence
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.builtins.arguments import Arguments, builtin, in_tensor, read, unitless, unread
-from hepq.lang.elaborate.builtins.rows import by_index
+from hepq.lang.elaborate.builtins.rows import by_index, named
 from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.phrasing import pure_help, reduce_help
 from hepq.lang.elaborate.values import Builtin, Init, Quantity, Value, describe, is_number, length
@@ -127,6 +127,9 @@ def _reduce(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
 def _of_nothing(ctx: Context, reduced: Tensor, over: Sequence[Dim], a: Arguments) -> Tensor:
     """A reduction that means nothing over no entry: ``empty=`` instead, or absent in a dataset; 0 in a model."""
     ragged = [d for d in over if d.ragged]
+    if "empty" in a and any(d.open for d in over):
+        some = ctx.tensor(True, a.span)  # of a signature: what a call binds may be ragged
+        return arithmetic.where(ctx, some, reduced, a.value("empty"), a.span, a.span, a.span, a.where("empty"))
     if "empty" in a:
         there = None
         for dim in ragged:
@@ -146,7 +149,13 @@ def _by(ctx: Context, a: Arguments) -> Value:
     if "over" in a:
         ctx.error("HQ0404", a.where("over"), wanted=f"`over` or `by` for `{a.name}`", found="both",
                   help=f"`by` sums over the dims of the index: apply `{a.name}` twice")  # fmt: skip
-    return by_index(ctx, a)
+    made = by_index(ctx, a)
+    if a.name not in _OF_NOTHING or ("empty" not in a and ctx.data is None):
+        return made
+    some = named(ctx, a)
+    if "empty" in a:
+        return arithmetic.where(ctx, some, made, a.value("empty"), a.span, a.span, a.span, a.where("empty"))
+    return presence.needing(made, presence.of_index(some, f"{a.name}(…)"), some)
 
 
 @builtin("real int", "x")

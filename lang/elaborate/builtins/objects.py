@@ -28,8 +28,8 @@ def _combinations(ctx: Context, a: Arguments) -> Value:
 def _union(ctx: Context, a: Arguments) -> Value:
     """``union(Muon, Electron)``: the entries of both, with the values that both have, and their ``kind``: 0, 1."""
     _in_dataset(ctx, a)
-    if len(a.rest) < 2:
-        ctx.error("HQ0665", a.span, wanted="two collections or more", found=len(a.rest))
+    if not 2 <= len(a.rest) <= selection.MOST_UNITED:
+        ctx.error("HQ0665", a.span, wanted=f"2 to {selection.MOST_UNITED} collections", found=len(a.rest))
     return selection.union(ctx, [selection.objects(ctx, v, s) for v, s in a.rest], a.span)
 
 

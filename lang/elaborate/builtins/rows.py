@@ -150,6 +150,12 @@ def by_index(ctx: Context, a: Arguments) -> Tensor:
     return ctx.emit("div", [total, ctx.cast(some, "real", a.span)], total.type, a.span)
 
 
+def named(ctx: Context, a: Arguments) -> Tensor:
+    """bool: whether the index of ``by=`` names an entry of its dim at all."""
+    number = counted_by(ctx, *_index(ctx, a), a.span)
+    return ctx.emit("gt", [number, ctx.tensor(0, a.span)], Type("bool", number.type.dims), a.span)
+
+
 def count_by(ctx: Context, a: Arguments) -> Tensor:
     """``count(by=index)``: how often the index names each entry of its dim."""
     return counted_by(ctx, *_index(ctx, a), a.span)

@@ -143,6 +143,10 @@ CASES: dict[str, Case] = {
                             lambda e: sum(min(x["pt"] for x in e["Cand"] if x["Jet"] == i and x["charge"] > 0)
                                           for i in range(len(e["Jet"]))
                                           if any(x["Jet"] == i and x["charge"] > 0 for x in e["Cand"]))),
+    "sums of each list": ("hardest = max(Cand.pt, by=Cand.Jet, empty=-1 GeV)\n  n = count(by=Cand.Jet)",
+                          "sum((hardest + default(min(Cand.pt, by=Cand.Jet), -2 GeV)) / 1 GeV + n*Jet.btag, over=Jet)",
+                          lambda e: sum(max(pts := [c["pt"] for c in e["Cand"] if c["Jet"] == i], default=-1)
+                                        + len(pts) * j["btag"] + min(pts, default=-2) for i, j in enumerate(e["Jet"]))),
     "fields before functions": ("", "sum(Track.pt / 1 GeV, over=Track) + sum(Jet.pt / 1 GeV, over=Jet)",
                                 lambda e: sum(math.hypot(t["px"], t["py"]) for t in e["Track"])
                                 + sum(j["pt"] for j in e["Jet"])),

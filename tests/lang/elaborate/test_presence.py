@@ -49,6 +49,7 @@ RIGHT = {
     ),
     "counts of a copy": (LEAD, "real(count(lead')) + sum(position(lead'), over=lead')"),
     "pairs": (LEAD + "  a, b = pairs(Jet, lead)", "sum(deltaR(a, b), over=[Jet, lead'])"),
+    "empty in a function": ("", "real(count(Jet)) + largest(Jet.btag)"),
     "siblings": (LEAD + "  object soft = Jet where Jet.pt < 30 GeV", "sum(deltaR(lead, soft), over=[lead, soft])"),
     "constant choice": ("  object x = Jet where true", "real(count(x))"),
     "infinity": ("", "if count(Jet) > inf then 1.0 else 0.0"),
@@ -87,6 +88,7 @@ WRONG = {
     "record's reference": ("", "MET.lead.btag", "HQ0664"),
     "maximum": ("", "max(Jet.btag, over=Jet)", "HQ0664"),
     "mean": ("", "mean(Jet.btag, over=Jet)", "HQ0664"),
+    "maximum of each list": ("", "sum(max(Cand.pt, by=Cand.Jet), over=Jet) / 1 GeV", "HQ0664"),
     "either": (PAIR, "default(a.pt, b.pt) / 1 GeV", "HQ0664"),
     "one of two exists": (PAIR + "  select s = exists(default(a.pt, b.pt))", "b.pt / 1 GeV", "HQ0664"),
     "if of two": (PAIR + "  select s = exists(a)", "(if MET.pt > 9 GeV then a.pt else b.pt) / 1 GeV", "HQ0664"),
@@ -186,7 +188,8 @@ DECLARATIONS = {
 
 @pytest.mark.parametrize("case", RIGHT)
 def test_right(case: str, tmp_path: Path) -> None:
-    found = mistakes(program(*RIGHT[case]), tmp_path)
+    largest = "dim d\nfn largest(x: real[d]) -> real = max(x, over=d, empty=0)"
+    found = mistakes(program(*RIGHT[case], declared=largest), tmp_path)
     assert [d.title for d in found if d.severity == "error"] == []
 
 
