@@ -114,7 +114,7 @@ def _read(stage: EventStage, manifest: Described, data: Path | None, folder: Pat
         sources = event_files.find(data, dataset.reading if dataset else None)
     for source in sources:
         if source.events:
-            for chunk in event_files.iterate(source, stage.files, BATCH):
+            for chunk in event_files.iterate(source, stage.files(source.branches), BATCH):
                 yield collected(stage, chunk.events, str(source), chunk.first)
 
 

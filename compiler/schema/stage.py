@@ -35,7 +35,7 @@ def _branch(plan: DatasetPlan, node: Node) -> StageBranch:
     b, t = plan.branches[node["name"]], node.type
     into: Dim | None = t.into
     return StageBranch(
-        name=b.name, branch=b.branch, elem=t.elem, dim=_led(node), shape=_shape(node), factor=b.factor,
+        name=b.name, branch=b.branch, elem=t.elem, dim=_led(node), shape=_shape(node), factor=b.factor, default=b.default,
         into="" if into is None else str(into), owner=b.owner, ends=b.ends, by=b.by, key=b.key, sure=b.sure,
     )  # fmt: skip
 

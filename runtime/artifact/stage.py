@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -15,7 +16,7 @@ class _Frozen(BaseModel):
 
 
 class StageBranch(_Frozen):
-    """A value that is read: ``branch`` in the file, times ``factor``, is ``name``.
+    """A value that is read: ``branch`` in the file, times ``factor``, is ``name``. ``default``: of files without it.
 
     ``dim``: the ragged dim of its entries, then ``shape``; "" for one value an event. ``into``: the dim that an index
     numbers. ``owner``: it says of each entry of ``dim`` which entry of ``owner`` its list is of; without a branch, as
@@ -30,6 +31,7 @@ class StageBranch(_Frozen):
     dim: str = ""
     shape: tuple[int, ...] = ()
     factor: float = 1.0
+    default: float | None = None
     into: str = ""
     owner: str = ""
     ends: bool = False
@@ -72,10 +74,10 @@ class EventStage(_Frozen):
     mcpu: str = ""
     features: tuple[str, ...] = ()
 
-    @property
-    def files(self) -> tuple[str, ...]:
-        """Branches that a file must have."""
-        return tuple(dict.fromkeys(name for b in self.branches for name in (b.branch, b.by) if name))
+    def files(self, held: Collection[str] = ()) -> list[str]:
+        """What to read from files that hold ``held``; without, branches that a file must have."""
+        wanted = (b for b in self.branches if b.default is None or b.branch in held)
+        return list(dict.fromkeys(name for b in wanted for name in (b.branch, b.by) if name))
 
     @property
     def parents(self) -> dict[str, str]:

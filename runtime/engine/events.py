@@ -27,8 +27,7 @@ class Stage:
     program: EventProgram
 
     def branches(self, held: Collection[str] = ()) -> list[str]:
-        """Of any file."""
-        return list(self.of.files)
+        return self.of.files(held)
 
     def __call__(self, data: Any, where: str = "the events", first: int = 0) -> Raw:
         """Raises DataError as ``columns.collect``; HQ0845 for a reference to no entry, HQ0839 for lists that differ."""
@@ -38,7 +37,7 @@ class Stage:
         except EventError as error:
             title = f"event {first + error.event} of {where} cannot be made sense of"
             raise DataError("HQ0844", title, error.why) from error
-        return assembled(self.of, read.events, made.outputs, read.counts | made.counts)
+        return assembled(self.of, read, made.outputs, made.counts)
 
     def made(self, golden: GoldenEvents) -> dict[str, NDArray[Any]]:
         """What the program makes of golden events."""

@@ -100,6 +100,8 @@ def prepare(schema: EventSchema, raw: Raw, where: str = "the events", first: int
     dropped = sum(e.dropped for e in entries.values())
     defaults = {b: Default(c.default, raw.lacking[b], int(first == 0), where) for c in schema.columns
                 if c.default is not None and (b := c.branch) in raw.lacking}  # fmt: skip
+    if staged is not None:
+        defaults |= {b: Default(v, raw.lacking[b], int(first == 0), where) for b, v in staged.defaults.items()}
     report = Report(raw.events, truncated, dropped, blank, empty, entries=entries, not_numbers=found, defaults=defaults)
     if staged is not None:
         left = staged.read - sum(staged.left_out.values())

@@ -50,6 +50,7 @@ class Staged:
     labels: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     rows: NDArray[np.int64] | None = None
     each: str = ""
+    defaults: Mapping[str, float] = field(default_factory=dict)  #: of the branches that hold them
 
     def __add__(self, other: Staged) -> Staged:
         return Staged(
@@ -58,6 +59,7 @@ class Staged:
             {dim: n + other.cuts[dim] for dim, n in self.cuts.items()},
             {name: np.concatenate([v, other.labels[name]]) for name, v in self.labels.items()},
             None if self.rows is None or other.rows is None else np.concatenate([self.rows, other.rows]), self.each,
+            {**self.defaults, **other.defaults},
         )  # fmt: skip
 
 
@@ -125,7 +127,7 @@ def collect(schema: EventSchema, data: Any, where: str = "the events", first: in
             same_counts(counts.setdefault(dim.name, mine), mine, leading, column, dim.name, where, first)
         else:
             contents[column.name] = found.numbers(found.given, shape, entries)
-    events = next(iter(lengths.values())) if lengths else _events(data)
+    events = next(iter(lengths.values())) if lengths else count_events(data)
     contents |= {c.name: _defaults(schema, c, events, counts, where) for c in lacking}
     return Raw(events, counts, contents, {c.branch: events for c in lacking})
 
@@ -202,7 +204,7 @@ def one_each(events: Any, branch: str, where: str, first: int = 0) -> NDArray[np
     return values
 
 
-def _events(data: Any) -> int:
+def count_events(data: Any) -> int:
     """How many events there are of which no column is needed."""
     if isinstance(data, ak.Array):
         return len(data)

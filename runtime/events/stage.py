@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,16 @@ from hepq.core.errors import DataError
 from hepq.runtime.artifact.manifest import Branch
 from hepq.runtime.artifact.stage import EventStage, StageBranch
 from hepq.runtime.events import references
-from hepq.runtime.events.columns import Column, Raw, Staged, check_present, field_names, same_counts, unsupported
+from hepq.runtime.events.columns import (
+    Column,
+    Raw,
+    Staged,
+    check_present,
+    count_events,
+    field_names,
+    same_counts,
+    unsupported,
+)  # fmt: skip
 from hepq.runtime.events.report import Entries
 
 #: outputs besides the model's inputs
@@ -25,11 +34,13 @@ Arrays = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Read:
-    """Columns of some events, as they lie in the file. ``counts``: of each ragged dim, in each event."""
+    """Columns of some events, as they lie in the file. ``counts``: of each ragged dim, in each event. ``lacking``: the
+    branches that hold their defaults, and these."""
 
     events: int
     columns: dict[str, NDArray[Any]]
     counts: dict[str, NDArray[np.int64]]
+    lacking: Mapping[str, float] = field(default_factory=dict)
 
 
 def collected(stage: EventStage, data: Any, where: str, first: int = 0) -> Read:
@@ -37,10 +48,14 @@ def collected(stage: EventStage, data: Any, where: str, first: int = 0) -> Read:
     names = field_names(data)
     if names is None:
         raise unsupported(data)
-    check_present(list(stage.files), names, where, _RENAME)
+    check_present(stage.files(names), names, where, _RENAME)
     lists = _Lists(where, first)
-    given = (b for b in stage.branches if b.branch and not b.ends)
+    lacking = [b for b in stage.branches if b.default is not None and b.branch not in names]
+    given = [b for b in stage.branches if b.branch and not b.ends and b not in lacking]
     columns = {b.name: lists.flat(b, data[b.branch], b.dim in stage.lists) for b in given}
+    if not given:
+        lists.events = count_events(data)
+    columns |= {b.name: lists.filled(b) for b in lacking}
     for b in stage.branches:
         if not b.branch:
             columns[b.name] = lists.nested_owners(b)
@@ -50,7 +65,8 @@ def collected(stage: EventStage, data: Any, where: str, first: int = 0) -> Read:
             columns[b.name] = lists.identified(b, columns[b.name], data[b.by])
         if b.into:
             lists.check_references(b, columns[b.name])
-    return Read(lists.events, columns, lists.counts)
+    held = {b.branch: b.default for b in lacking if b.default is not None}
+    return Read(lists.events, columns, lists.counts, held)
 
 
 class _Lists:
@@ -80,6 +96,15 @@ class _Lists:
         counts, values = found.jagged(of.shape)
         self._note(of.dim, counts, column)
         return self._of_kind(of, values, counts)
+
+    def filled(self, of: StageBranch) -> NDArray[Any]:
+        """The default of a branch that files lack. Raises DataError HQ0805 where nothing says how many entries."""
+        if of.dim and of.dim not in self.counts:
+            why = f"every {of.dim} of a file without it has {of.default:g}, but no branch of it says how many there are"
+            raise DataError("HQ0805", f'no branch "{of.branch}" in {self.where}', why)
+        rows = int(self.counts[of.dim].sum()) if of.dim else self.events
+        kind = {"int": np.int64, "bool": np.bool_}.get(of.elem, np.float64)
+        return np.full((rows, *of.shape), of.default, kind)
 
     def _numbers(self, of: StageBranch, value: Any) -> Any:
         try:
@@ -206,8 +231,10 @@ class _Lists:
             raise DataError("HQ0839", title, why, help)
 
 
-def assembled(stage: EventStage, events: int, made: Arrays, counts: Arrays) -> Raw:
+def assembled(stage: EventStage, read: Read, made: Arrays, counted: Arrays) -> Raw:
     """The model's inputs, with what was left out and cut."""
+    events, counts = read.events, {**read.counts, **counted}
+    lacking = dict.fromkeys(read.lacking, events)
     selected, left_out = np.ones(events, np.bool_), {}
     for name in stage.selects:
         passed = made[SELECT + name].astype(np.bool_)
@@ -218,7 +245,8 @@ def assembled(stage: EventStage, events: int, made: Arrays, counts: Arrays) -> R
     cuts = {dim: _cut(made[CUT + dim], own[dim]) for dim in stage.cuts}
     labels = {name: made[LABEL + name] for name in stage.labels}
     if not stage.each:
-        return Raw(events, own, inputs, stage=Staged(events, selected, left_out, cuts, labels))
+        staged = Staged(events, selected, left_out, cuts, labels, defaults=read.lacking)
+        return Raw(events, own, inputs, lacking, staged)
     rows = counts[stage.each].astype(np.int64)
     starts = np.cumsum(rows) - rows
     total = int(rows.sum())
@@ -227,8 +255,8 @@ def assembled(stage: EventStage, events: int, made: Arrays, counts: Arrays) -> R
         owner = np.repeat(starts, own[dim]) + made[OWNER + dim]
         lists[dim] = np.bincount(owner, minlength=total).astype(np.int64)
     labels = {name: v if stage.labels[name] else np.repeat(v, rows) for name, v in labels.items()}
-    staged = Staged(events, np.repeat(selected, rows), left_out, cuts, labels, rows, stage.each)
-    return Raw(total, lists, inputs, stage=staged)
+    staged = Staged(events, np.repeat(selected, rows), left_out, cuts, labels, rows, stage.each, read.lacking)
+    return Raw(total, lists, inputs, lacking, staged)
 
 
 def _cut(before: NDArray[Any], kept: NDArray[np.int64]) -> Entries:

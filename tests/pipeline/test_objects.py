@@ -297,3 +297,29 @@ def test_labels_by_rules_of_objects(tmp_path: Path) -> None:
     assert summary.auc == {"light": 1.0, "heavy": 1.0}
     found = training_set(tmp_path / "m.hepq", [tmp_path / "events.parquet"], Options())
     assert found.truth.tolist() == [-1, 0, 0, 1, 1, 0]
+
+
+DEFAULTS = """
+collection Jet = "Jet_*" { pt: GeV }
+dataset D {
+  source events = parquet("events.parquet")
+  branch w: real else 2
+  object good = Jet where Jet.pt > 30 GeV
+  input x = w * count(good)
+}
+model M(x: real) -> real = x
+"""
+
+
+def test_branches_that_files_lack_have_their_default(tmp_path: Path) -> None:
+    (tmp_path / "m.hepq").write_text(DEFAULTS)
+    given = events()
+    ak.to_parquet(given, tmp_path / "events.parquet")
+    ak.to_parquet(ak.with_field(given, np.full(len(given), 5.0), "w"), tmp_path / "whole.parquet")
+    compile_file(tmp_path / "m.hepq", tmp_path / "m.hepqx")
+    model, n = hepq.load(tmp_path / "m.hepqx"), ak.to_numpy(ak.sum(given.Jet_pt > 30, axis=1))
+    np.testing.assert_array_equal(model(given), 2 * n)
+    files = [tmp_path / "events.parquet", tmp_path / "whole.parquet"]
+    summary = model.predict(files, tmp_path / "s.parquet", progress=False, step=7)
+    np.testing.assert_array_equal(ak.from_parquet(tmp_path / "s.parquet").output, np.concatenate([2 * n, 5 * n]))
+    assert {b: (d.value, d.files, d.events) for b, d in summary.report.defaults.items()} == {"w": (2.0, 1, len(given))}
