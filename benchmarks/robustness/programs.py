@@ -172,9 +172,11 @@ class Programs:
         return ["(", *self.expr(1), ")", *self._maybe(lambda: [self.random.choice(("asc", "desc"))])]
 
     def _field(self) -> Tokens:
+        if self.random.random() < 0.2:
+            return [self._plain(), "=", *self.expr(2)]
         names = self._listed(lambda: [self._plain(), *self._maybe(lambda: ["=", '"b.c"'], 0.3)], 1, 3)
-        reference = self._maybe(lambda: ["of ", self._plain()], 0.3)
-        return [*names, ":", *self._type(), *reference, *self._maybe(lambda: ["else", *self.expr(0)], 0.2)]
+        reference = self._maybe(lambda: ["of ", self._plain(), *self._maybe(lambda: ["by", "n"], 0.3)], 0.3)
+        return [*names, ":", *self._type(), *reference]
 
     def _collection(self) -> Tokens:
         pattern = self._maybe(lambda: ["=", '"Jet_*"'])
