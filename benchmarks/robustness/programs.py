@@ -173,9 +173,10 @@ class Programs:
 
     def _field(self) -> Tokens:
         if self.random.random() < 0.2:
-            return [self._plain(), "=", *self.expr(2)]
+            return [self._plain(), "=", *self.expr(1)]
         names = self._listed(lambda: [self._plain(), *self._maybe(lambda: ["=", '"b.c"'], 0.3)], 1, 3)
-        reference = self._maybe(lambda: ["of ", self._plain(), *self._maybe(lambda: ["by", "n"], 0.3)], 0.3)
+        identity = self._maybe(lambda: ["by ", self._plain()], 0.3)
+        reference = self._maybe(lambda: ["of ", self._plain(), *identity], 0.3)
         return [*names, ":", *self._type(), *reference]
 
     def _collection(self) -> Tokens:

@@ -80,7 +80,7 @@ def single(ctx: Context, x: Tensor, span: Span) -> Tensor:
 
 def guarded(ctx: Context, x: Tensor, span: Span, known: Collection[Fact]) -> Tensor:
     """``x`` where ``known`` facts hold: without the dims that have one entry then, and what it needed of them."""
-    return given(_one(ctx, x, span, known, every=False), known) if known else x
+    return given(_one(ctx, x, span, known, every=False), known) if known and ctx.data is not None else x
 
 
 def alternatives(ctx: Context, x: Tensor, y: Tensor, xspan: Span, yspan: Span) -> tuple[Tensor, Tensor]:

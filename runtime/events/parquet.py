@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from hepq.core.errors import DataError
-from hepq.runtime.events.source import Source, damaged, size
+from hepq.runtime.events.source import Source, damaged, projected, size
 from hepq.runtime.events.writers import MARK
 
 
@@ -25,23 +25,25 @@ def pieces(source: Source, branches: set[str], step: int | str) -> Iterator[Any]
     import awkward as ak
 
     with _opened(source.path) as file:
-        columns = distinct(source, branches)
+        places = source.places(branches)
+        columns = distinct(source, {branch for branch, _ in places.values()})
         if not columns:
             yield ak.Array(ak.contents.RecordArray([], [], length=source.events))
             return
         if source.events == 0:
-            yield converted(file.schema_arrow.empty_table().select(columns), source)
+            yield projected(converted(file.schema_arrow.empty_table().select(columns), source), places)
             return
         rows = step if isinstance(step, int) else _rows(file, columns, step)
         for batch in file.iter_batches(rows, columns=columns):
-            yield converted(batch, source)
+            yield projected(converted(batch, source), places)
 
 
 def none_of(source: Source, branches: set[str]) -> Any:
     """No event, with the declared types. Raises DataError HQ0803, HQ0807."""
     with _opened(source.path) as file:
-        columns = distinct(source, branches)
-        return converted(file.schema_arrow.empty_table().select(columns), source)
+        places = source.places(branches)
+        columns = distinct(source, {branch for branch, _ in places.values()})
+        return projected(converted(file.schema_arrow.empty_table().select(columns), source), places)
 
 
 def distinct(source: Source, branches: set[str]) -> list[str]:

@@ -9,7 +9,9 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import pytest
+import uproot
 
+from hepq.core.errors import DataError
 from tests.support.object_programs import (
     FILES,
     edm4hep_file,
@@ -197,6 +199,31 @@ record MET = "MET.*" { px = "fX", py = "fY": GeV  pt = hypot(px, py) }
         "ht": ak.sum(np.hypot(jet.fP.fX, jet.fP.fY)[good], axis=1), "met": np.hypot(e["MET"].fX, e["MET"].fY),
     }  # fmt: skip
     same(found, expected)
+
+
+RECORDS = """
+collection Jet = "Jet.*" { pt: GeV  x = "p.x": int }
+record MET = "MET.*" { pt: GeV }
+"""
+
+
+@pytest.mark.parametrize("ending", ["parquet", "root"])
+def test_records_of_other_files_have_paths(ending: str, tmp_path: Path) -> None:
+    jets = [[{"pt": 1.0, "p": {"x": 3}}], [], [{"pt": 2.0, "p": {"x": 1}}, {"pt": 3.0, "p": {"x": 4}}]]
+    given = {"Jet": ak.Array(jets), "MET": ak.Array([{"pt": 1.0}, {"pt": 2.0}, {"pt": 3.0}])}
+    path = tmp_path / f"a.{ending}"
+    if ending == "parquet":
+        ak.to_parquet(ak.Array(given), path)
+    else:
+        with uproot.recreate(path) as out:
+            out.mkrntuple("t", {k: v.type.content for k, v in given.items()}).extend(given)
+    items = "  input x = sum(Jet.pt * Jet.x, over=Jet) / 1 GeV\n  input y = MET.pt / 1 GeV"
+    text = program("", items, RECORDS)
+    found = made(tmp_path, text, path, None if ending == "parquet" else "t")
+    same(found, {"x": np.array([3.0, 0, 14]), "y": np.array([1.0, 2, 3])})
+    with pytest.raises(DataError, match=r"Jet\.p\.z") as error:
+        made(tmp_path, text.replace("p.x", "p.z"), path, None if ending == "parquet" else "t")
+    assert error.value.code == "HQ0805"
 
 
 EDM = """

@@ -87,7 +87,7 @@ def program(imports: str, items: str, declared: str = "") -> str:
     return f"{imports}\n{declared}\ndataset D {{\n{source}{items}\n}}\n{model}"
 
 
-def made(folder: Path, text: str, path: Path, tree: str, step: int | str = "32 MB") -> Arrays:
+def made(folder: Path, text: str, path: Path, tree: str | None, step: int | str = "32 MB") -> Arrays:
     """Every input of the program's model, [events], in float64, as the compiled dataset makes it of a file."""
     (folder / "m.hepq").write_text(text)
     code = Compilation(folder / "m.hepq", Options()).check().events

@@ -96,8 +96,8 @@ def test_what_compare_is_for() -> None:
         ),
         ("dataset D{select s=count(Jet)>=2 each Jet}", "dataset D {\n  select s = count(Jet) >= 2\n  each Jet\n}\n"),
         (
-            'collection C of Jet="C_*"{pt,m="mass":GeV i:index of Muon}',
-            'collection C of Jet = "C_*" {\n  pt, m = "mass": GeV\n  i: index of Muon\n}\n',
+            'collection C of Jet="C_*"{pt,m="mass":GeV e=0GeV i:index of Muon by id}',
+            'collection C of Jet = "C_*" {\n  pt, m = "mass": GeV\n  e = 0 GeV\n  i: index of Muon by id\n}\n',
         ),
         ("record MET{pt:GeV}", "record MET {\n  pt: GeV\n}\n"),
         ("@a\n@b(c)fn f()=1", "@a\n@b(c)\nfn f() = 1\n"),
