@@ -79,8 +79,9 @@ def outputs(module: Module, schema: m.EventSchema) -> tuple[m.Output, ...]:
 
 def stage(module: Module) -> tuple[m.Output, ...]:
     """What compiled code gives to a program: static dims by their sizes, a leading ragged one by its name."""
+    dims = {n: tuple(str(d) if d.ragged else str(d.size) for d in v.type.dims) for n, v in module.outputs.items()}
     return tuple(
-        m.Output(name=name, dims=tuple(str(d) if d.ragged else str(d.size) for d in node.type.dims))
+        m.Output(name=name, elem=_described(name, node.type)["elem"], dims=dims[name])
         for name, node in module.outputs.items()
     )
 
