@@ -46,10 +46,20 @@ def generate(module: Module, width: int) -> Generated:
     functions = {
         layout.FUNCTION: made.function(layout.FUNCTION, made.main),
         layout.SCRATCH: made.function(layout.SCRATCH, made.scratch),
+        layout.LAYOUT: _declaration(made.description),
         **inputs.converters(),
         **sorters(len(n.operands) for n in plan.kept if n.op == "argsort" and not running(n)),
     }
     return Generated(functions, made.description)
+
+
+def _declaration(description: EventDescription) -> Any:
+    with IRBuilder() as builder, T.prim_func():
+        T.func_name(layout.LAYOUT)
+        T.func_attr({"tirx.noalias": True, "global_symbol": layout.LAYOUT, "calling_conv": _AS_IN_C})
+        out = memory_at(T.arg("out", T.handle("int64")), "int64")
+        T.buffer_store(out, i64(layout.digest(description)), [i64(0)])
+    return builder.get()
 
 
 def describe(plan: Plan) -> EventDescription:
