@@ -275,7 +275,10 @@ def instructions(result: Node) -> tuple[Instruction, ...]:
             x = where[node.operands[0]]
             whole = _append(steps, Instruction(op="floor", args=(_append(steps, Instruction(op="abs", args=(x,))),)))
             sign = _append(steps, Instruction(op="sign", args=(x,)))
-            where[node] = _append(steps, Instruction(op="mul", args=(whole, sign)))
+            made = _append(steps, Instruction(op="mul", args=(whole, sign)))
+            number = _append(steps, Instruction(op="eq", args=(x, x)))
+            none = _append(steps, Instruction(op="const", value=0.0))
+            where[node] = _append(steps, Instruction(op="where", args=(number, made, none)))
         elif node.op in ELEMENTWISE:
             where[node] = _append(steps, Instruction(op=node.op, args=tuple(where[o] for o in node.operands)))
         elif node.op != "stack":

@@ -111,8 +111,9 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
 
 
 def _is_zero(item: ast.DatasetEntry) -> bool:
-    policy = isinstance(item, ast.PolicyItem) and item.name == "nan"
-    return policy and isinstance(item.value, ast.Name) and item.value.id == "zero"
+    if not isinstance(item, ast.PolicyItem) or item.name != "nan":
+        return False
+    return isinstance(item.value, ast.Name) and item.value.id == "zero"
 
 
 def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:

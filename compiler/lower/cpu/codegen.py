@@ -132,8 +132,8 @@ class _Generator:
                 self._event(ctx, bind(begin + step), offsets, inputs, outputs, stages)
         return builder.get()
 
-    def _context(self, weights: Expr, *memories: Expr) -> Context:
-        return Context(self.width, self.plan, self.values, *memories, weights, self.packer)
+    def _context(self, weights: Expr, scratch: Expr, iscratch: Expr, lscratch: Expr) -> Context:
+        return Context(self.width, self.plan, self.values, scratch, iscratch, lscratch, weights, self.packer)
 
     def _name(self, name: str) -> str:
         self.names.append(name)

@@ -100,7 +100,7 @@ def make_plan(module: Module, width: int) -> Plan:
     if max(memory.sizes) >= 2**31 - 2**20:
         raise LoweringError(f"one event needs {max(memory.sizes) * 4 / 2**30:.1f} GiB of scratch memory: lower a bound")
     sizes = [round_up(s + memory.slack, LINE) for s in memory.sizes]
-    return Plan(stages, inlining, memory.slots, memory.temporaries, counts, *sizes, memory.slack)
+    return Plan(stages, inlining, memory.slots, memory.temporaries, counts, sizes[0], sizes[1], sizes[2], memory.slack)
 
 
 def _made(stages: Sequence[Stage]) -> dict[Dim, int]:
