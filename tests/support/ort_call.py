@@ -40,7 +40,8 @@ class Loaded:
             batch = np.full((len(events), *shape), junk if kind is np.float32 else 7, kind)
             for i, event in enumerate(events):
                 value = np.asarray(event[node["name"]])
-                batch[(i, *(slice(n) for n in value.shape))] = value
+                inside: tuple[Any, ...] = (i, *(slice(n) for n in value.shape))
+                batch[inside] = value
             feed[node["name"]] = batch
         made = self.session.run(list(self.module.outputs), feed)
         result: dict[str, list[Array]] = {}
