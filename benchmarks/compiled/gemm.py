@@ -43,7 +43,7 @@ def contestants(depth: int, columns: int, target: str) -> tuple[Callable[[], Any
     made, code = aligned(np.zeros(ROWS * columns + LINE)), compiled.code
     buffers = (
         aligned([0, ROWS], "int64"), aligned(x), compiled.packed, aligned(np.zeros(code.scratch_floats)),
-        aligned(np.zeros(code.iscratch_ints), "int32"), made,
+        aligned(np.zeros(code.iscratch_ints), "int32"), aligned(np.zeros(code.lscratch_ints), "int64"), made,
     )  # fmt: skip
 
     def ours() -> None:

@@ -261,6 +261,7 @@ def _code(made: CpuCode, target: str) -> tuple[m.Code, dict[str, bytes]]:
     code = m.Code(
         target=target, mcpu=made.mcpu, features=made.features, library="code/cpu.so", packed="code/packed.safetensors",
         scratch_floats=made.scratch_floats, iscratch_ints=made.iscratch_ints,
+        lscratch_ints=made.lscratch_ints,
     )  # fmt: skip
     return code, {code.library: made.library, code.packed: save({"packed": made.packed})}
 

@@ -66,7 +66,7 @@ class Onnx(Backend):
         def run(event: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
             sizes = {d.name: n for i in module.inputs for d, n in zip(i.type.dims, event[i["name"]].shape, strict=True)}
             feed = {made.counts[d]: np.array([n], np.float32) for d, n in sizes.items() if d in made.counts}
-            feed |= {i["name"]: np.asarray(event[i["name"]], np.float32)[None] for i in module.inputs}
+            feed |= {i["name"]: np.asarray(event[i["name"]], m.held_as(i.type.elem))[None] for i in module.inputs}
             found = session.run(list(module.outputs), feed)
             return {name: value[0] for name, value in zip(module.outputs, found, strict=True)}
 
@@ -136,7 +136,9 @@ def _describe(made: Graph, manifest: m.OnnxManifest) -> None:
     model.producer_version = manifest.provenance.hepq
     promises = f" {', '.join(manifest.invariances)}." if manifest.invariances else ""
     ragged = "".join(f" {d.name}: up to {d.bound} an event." for d in manifest.ragged)
-    model.doc_string = f"{manifest.name}, compiled by hepq.{promises}{ragged} All tensors are float32."
+    model.doc_string = (
+        f"{manifest.name}, compiled by hepq.{promises}{ragged} Tensors are float32, of whole numbers int64."
+    )
     for info in (*model.graph.input, *model.graph.output):
         info.doc_string = words[info.name]
 

@@ -82,7 +82,8 @@ def reference(module: Module, weights: Weights, manifest: Described, raw: Raw, d
         result = run_event(module, inputs_of(module, manifest, batch, i), weights, dtype)
         for name, value in result.items():
             rows[name].append(value)
-    computed = {o.name: _assemble(manifest, o, rows[o.name]).astype(dtype) for o in manifest.outputs}
+    kinds = {o.name: np.int64 if o.elem == "int" else dtype for o in manifest.outputs}
+    computed = {o.name: _assemble(manifest, o, rows[o.name]).astype(kinds[o.name]) for o in manifest.outputs}
     return outputs.scatter(manifest, batch, computed)
 
 
@@ -95,7 +96,8 @@ def inputs_of(module: Module, manifest: EventSchema, batch: Batch, i: int) -> di
         width = manifest.width(value.dims)
         lo, hi = (i, i + 1) if dim is None else (batch.offsets[dim.name][i], batch.offsets[dim.name][i + 1])
         flat = content.reshape(-1)[lo * width : hi * width]
-        found[value.name] = flat.reshape(shape if dim is None else (hi - lo, *shape)).astype(np.float64)
+        event = flat.reshape(shape if dim is None else (hi - lo, *shape))
+        found[value.name] = event if value.elem == "int" else event.astype(np.float64)
     return found
 
 
@@ -173,9 +175,9 @@ def perturbed(module: Module, inputs: Weights, weights: Weights, seed: int = 0) 
     reals = {n["name"] for n in module.inputs if n.type.elem not in ("int", "bool", "index")}
     rng = np.random.default_rng(seed)
     for _ in range(PATTERNS):
-        errors = {name: _errors(value, rng) if name in reals else 0.0 for name, value in inputs.items()}
+        errors = {name: _errors(value, rng) for name, value in inputs.items() if name in reals}
         for sign in (1, -1):
-            moved = {name: value + sign * errors[name] for name, value in inputs.items()}
+            moved = {**inputs, **{name: inputs[name] + sign * error for name, error in errors.items()}}
             yield run_event(module, moved, weights, np.float64, forced)
 
 

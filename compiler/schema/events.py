@@ -80,8 +80,9 @@ def outputs(module: Module, schema: m.EventSchema) -> tuple[m.Output, ...]:
 
 def stage(module: Module) -> tuple[m.Output, ...]:
     """What compiled code gives to a program: static dims by their sizes, a leading ragged one by its name."""
+    dims = {n: tuple(str(d) if d.ragged else str(d.size) for d in v.type.dims) for n, v in module.outputs.items()}
     return tuple(
-        m.Output(name=name, dims=tuple(str(d) if d.ragged else str(d.size) for d in node.type.dims))
+        m.Output(name=name, elem=_described(name, node.type)["elem"], dims=dims[name])
         for name, node in module.outputs.items()
     )
 
@@ -282,7 +283,10 @@ def instructions(result: Node) -> tuple[Instruction, ...]:
             x = where[node.operands[0]]
             whole = _append(steps, Instruction(op="floor", args=(_append(steps, Instruction(op="abs", args=(x,))),)))
             sign = _append(steps, Instruction(op="sign", args=(x,)))
-            where[node] = _append(steps, Instruction(op="mul", args=(whole, sign)))
+            made = _append(steps, Instruction(op="mul", args=(whole, sign)))
+            number = _append(steps, Instruction(op="eq", args=(x, x)))
+            none = _append(steps, Instruction(op="const", value=0.0))
+            where[node] = _append(steps, Instruction(op="where", args=(number, made, none)))
         elif node.op in ELEMENTWISE:
             where[node] = _append(steps, Instruction(op=node.op, args=tuple(where[o] for o in node.operands)))
         elif node.op != "stack":

@@ -18,7 +18,7 @@ DATA: dict[str, str] = {
     "HQ0811": "an event with more particles than the bound",
     "HQ0812": "branches of one dimension disagree on how many particles an event has",
     "HQ0813": "branches of different length",
-    "HQ0814": "an integer too large for float32",
+    "HQ0814": "an integer beyond 64 bits",
     "HQ0815": "missing values (None) in a branch",
     "HQ0816": "events of an unsupported kind",
     "HQ0817": "the output file cannot be written",

@@ -23,12 +23,13 @@ MOST = 1 << 20
 class Golden:
     """``raw``: events as a user would give them (file units, unsorted, uncut).
 
-    ``outputs``: output name -> float32 [events, static dims] or, led by a ragged dim, [rows of the raw
-    events, static dims], NaN where an event or a particle has no answer: what ``Scores.arrays`` holds.
+    ``outputs``: output name -> float32 (int64 of whole numbers) [events, static dims] or, led by a ragged dim,
+    [rows of the raw events, static dims], NaN (-2^63) where an event or a particle has no answer: what
+    ``Scores.arrays`` holds.
     """
 
     raw: Raw
-    outputs: dict[str, NDArray[np.float32]]
+    outputs: dict[str, NDArray[Any]]
 
     def to_bytes(self) -> bytes:
         arrays: dict[str, NDArray[Any]] = {"events": np.asarray([self.raw.events], dtype=np.int64)}
@@ -66,15 +67,16 @@ class Golden:
             if counts.dtype != np.int64 or counts.shape != (events,) or (counts < 0).any() or (counts > MOST).any():
                 raise _unfit(f"counts of {name} are not {events} numbers of entries")
         rows = {name: int(counts.sum()) for name, counts in raw.counts.items()}
-        read, given = ({v.name: v.dims for v in values} for values in (described.columns, described.outputs))
-        for what, arrays, dims, kinds in (
-            ("in", raw.contents, read, "biuf"), ("out", self.outputs, given, "f"),
-        ):  # fmt: skip
+        read, given = ({v.name: v for v in values} for values in (described.columns, described.outputs))
+        for what, arrays, values in (("in", raw.contents, read), ("out", self.outputs, given)):
+            dims = {name: value.dims for name, value in values.items()}
             if missing := arrays.keys() ^ dims.keys():
                 raise _unfit(f"golden vectors and {what}puts differ: {', '.join(sorted(missing))}")
             for name, value in arrays.items():
                 ragged = described.ragged_dim(dims[name])
                 shape = (events if ragged is None else rows[ragged.name], *described.static_shape(dims[name]))
+                # of whole numbers, an earlier hepq wrote floats
+                kinds = "biuf" if what == "in" else "if" if values[name].elem == "int" else "f"
                 if value.shape != shape or value.dtype.kind not in kinds:
                     raise _unfit(f"{what}/{name} is {value.dtype}{list(value.shape)}, not numbers {list(shape)}")
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from math import prod
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from hepq.runtime.artifact.stage import EventStage
@@ -62,13 +63,26 @@ class Dim(Frozen):
         return self
 
 
+def held_as(elem: str) -> type[np.int64 | np.float32]:
+    """How numbers go into compiled code and come out."""
+    return np.int64 if elem == "int" else np.float32
+
+
 class Value(Frozen):
-    """An input of the compiled function: float32, row-major in ``dims``; only the first dim may be ragged."""
+    """An input of the compiled function, row-major in ``dims``; only the first dim may be ragged.
+
+    int64 of whole numbers, else float32.
+    """
 
     name: Name
     elem: Literal["real", "int", "bool"] = "real"
     dims: tuple[str, ...] = ()
     unit: str = "1"
+
+    @property
+    def kind(self) -> type[np.int64 | np.float32]:
+        """How its numbers are held."""
+        return held_as(self.elem)
 
 
 class Output(Frozen):
@@ -83,6 +97,11 @@ class Output(Frozen):
     unit: str = "1"
     entries: tuple[Name, ...] = ()
     counts: str = ""
+
+    @property
+    def kind(self) -> type[np.int64 | np.float32]:
+        """How its numbers are held."""
+        return held_as(self.elem)
 
 
 class Branch(Value):
@@ -417,6 +436,7 @@ class Code(Frozen):
     packed: str
     scratch_floats: int = Field(ge=0, le=MOST_ENTRIES)
     iscratch_ints: int = Field(default=0, ge=0, le=MOST_ENTRIES)
+    lscratch_ints: int = Field(default=0, ge=0, le=MOST_ENTRIES)
 
 
 class Recipe(Frozen):

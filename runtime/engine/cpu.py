@@ -2,8 +2,8 @@
 """Runs an artifact's compiled function over batches: re-entrant, thread-safe, one scratch buffer per running call.
 
 The function's arguments, in order: begin, end (int64: the events to do); for each ragged dim its offsets
-int64 [events + 1]; for each input its float32 content; the packed weights; scratch float32; scratch int32; for each
-output its float32 content. Everything is flat and 64-byte aligned, and calls on
+int64 [events + 1]; for each input its content, float32 or, of whole numbers, int64; the packed weights; scratch
+float32, int32 and int64; for each output its content, likewise. Everything is flat and 64-byte aligned, and calls on
 disjoint ranges of events with different scratch may run at once.
 """
 
@@ -47,17 +47,22 @@ class Engine:
         self.code = code = artifact.code
         instructions.check(artifact.library, code.mcpu, code.features, artifact.path.name)
         wanted = layout.of_manifest(
-            self.manifest, self.outputs, artifact.packed.size, code.scratch_floats, code.iscratch_ints
-        )
+            self.manifest,
+            self.outputs,
+            artifact.packed.size,
+            code.scratch_floats,
+            code.iscratch_ints,
+            code.lscratch_ints,
+        )  # fmt: skip
         self._function = _load(artifact, wanted)
         self._weights = _tensor(aligned_copy(artifact.packed, np.float32))
         self._scratch: deque[list[Any]] = deque()
         self._pool: ThreadPoolExecutor | None = None
         self._pid = 0
 
-    def run(self, batch: Batch) -> dict[str, NDArray[np.float32]]:
-        """Output name -> float32 [events or kept rows, static dims]. Holds no lock while computing."""
-        outputs = {o.name: self._allocate(o.dims, batch) for o in self.outputs}
+    def run(self, batch: Batch) -> dict[str, NDArray[Any]]:
+        """Output name -> numbers [events or kept rows, static dims]. Holds no lock while computing."""
+        outputs = {o.name: self._allocate(o, batch) for o in self.outputs}
         if batch.events == 0:
             return outputs
         inputs: list[NDArray[Any]] = [batch.offsets[d.name] for d in self.manifest.offset_dims]
@@ -95,14 +100,16 @@ class Engine:
             return self._scratch.pop()
         except IndexError:
             code = self.code
-            sizes = ((code.scratch_floats, np.float32), (code.iscratch_ints, np.int32))
+            sizes = (
+                (code.scratch_floats, np.float32), (code.iscratch_ints, np.int32), (code.lscratch_ints, np.int64),
+            )  # fmt: skip
             return [_tensor(aligned(max(size, 1), kind)) for size, kind in sizes]
 
-    def _allocate(self, dims: tuple[str, ...], batch: Batch) -> NDArray[np.float32]:
-        dim = self.manifest.ragged_dim(dims)
+    def _allocate(self, output: Output, batch: Batch) -> NDArray[Any]:
+        dim = self.manifest.ragged_dim(output.dims)
         rows = int(batch.offsets[dim.name][-1]) if dim else batch.events
-        shape = (rows, *self.manifest.static_shape(dims))
-        return aligned(int(np.prod(shape)), np.float32).reshape(shape)
+        shape = (rows, *self.manifest.static_shape(output.dims))
+        return aligned(int(np.prod(shape)), output.kind).reshape(shape)
 
 
 def _tensor(array: NDArray[Any]) -> Any:

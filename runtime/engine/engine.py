@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hepq.core import targets
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from hepq.runtime.artifact.artifact import Artifact
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
 class Engine(Protocol):
     """Made of an artifact, a number of threads, and what its code gives if that is not the model's outputs."""
 
-    def run(self, batch: Batch) -> dict[str, NDArray[np.float32]]:
-        """Output name -> float32 [events or kept rows, static dims]."""
+    def run(self, batch: Batch) -> dict[str, NDArray[Any]]:
+        """Output name -> float32 (int64 of whole numbers) [events or kept rows, static dims]."""
         ...
 
 

@@ -3,12 +3,14 @@
 
 The library has two functions of one argument, the address of a table of int64 (``Table``): ``hepq_events_scratch`` says
 how many bytes of scratch memory the chunk needs, ``hepq_events`` does the events. Both write to the table's state.
-Calls with tables of their own may run at the same time.
+Calls with tables of their own may run at the same time. A third, ``hepq_events_layout``, writes the number that stands
+for the description that the code was made with: with another one, it would read and write what is not its own.
 """
 
 from __future__ import annotations
 
 import ctypes
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +21,8 @@ from pydantic import TypeAdapter
 
 from hepq.runtime.files import Scratch
 
-FUNCTION, SCRATCH = "hepq_events", "hepq_events_scratch"
+FUNCTION, SCRATCH, LAYOUT = "hepq_events", "hepq_events_scratch", "hepq_events_layout"
+_VERSION = "1"
 #: events that the code reads, and computes in vectors, together
 BLOCK = 64
 #: how a call ended: all done; an output is full, go on from this event with a larger one; more combinations than
@@ -107,7 +110,7 @@ class EventResult:
 
 
 class EventProgram:
-    """A loaded library. Raises OSError where it cannot be loaded."""
+    """A loaded library. Raises OSError where it cannot be loaded, or is not the description's."""
 
     def __init__(self, library: bytes, description: EventDescription, limit: int = 10_000_000) -> None:
         """``limit``: combinations that one event may have."""
@@ -116,9 +119,16 @@ class EventProgram:
             path = folder / "events.so"
             path.write_bytes(library)
             loaded = ctypes.CDLL(str(path))
-        self._run, self._scratch = getattr(loaded, FUNCTION), getattr(loaded, SCRATCH)
-        for function in (self._run, self._scratch):
+        try:
+            self._run, self._scratch, declare = (getattr(loaded, name) for name in (FUNCTION, SCRATCH, LAYOUT))
+        except AttributeError as error:
+            raise OSError(f"it is no event program: {error}") from error
+        for function in (self._run, self._scratch, declare):
             function.argtypes, function.restype = [ctypes.c_void_p], None
+        made_for = np.zeros(1, np.int64)
+        declare(made_for.ctypes.data)
+        if int(made_for[0]) != digest(description):
+            raise OSError("the library has other inputs or outputs than its description")
 
     def run(
         self,
@@ -284,6 +294,11 @@ def _empty(branch: Branch, rows: int) -> NDArray[Any]:
 def described(data: bytes) -> EventDescription:
     """What ``EventDescription`` was written as. Raises ValueError for anything else."""
     return _DESCRIPTION.validate_json(data)
+
+
+def digest(description: EventDescription) -> int:
+    """A number that stands for it."""
+    return int.from_bytes(hashlib.sha256(_VERSION.encode() + to_json(description)).digest()[:7], "big")
 
 
 def to_json(description: EventDescription) -> bytes:

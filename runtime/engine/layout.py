@@ -15,16 +15,19 @@ from hepq.core.errors import ArtifactError
 from hepq.runtime.artifact.manifest import EventSchema, Output, Value
 
 FUNCTION = "hepq_layout"
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
 class Buffer:
-    """An input or output, flat: ``width`` numbers for each event, or for each entry of the ``ragged``-th ragged dim."""
+    """An input or output, flat: ``width`` numbers for each event, or for each entry of the ``ragged``-th ragged dim;
+    int64 if ``whole``, else float32.
+    """
 
     name: str
     ragged: int | None
     width: int
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Layout:
     packed: int
     scratch: int
     iscratch: int
+    lscratch: int
     bounds: tuple[tuple[str, int], ...]
     inputs: tuple[Buffer, ...]
     outputs: tuple[Buffer, ...]
@@ -44,24 +48,28 @@ class Layout:
         buffers = (*self.inputs, *self.outputs)
         names = "\n".join([*(name for name, _ in self.bounds), *(b.name for b in buffers)])
         digest = int.from_bytes(hashlib.sha256(names.encode()).digest()[:7], "big")
-        pairs = (n for b in buffers for n in (-1 if b.ragged is None else b.ragged, b.width))
+        pairs = (n for b in buffers for n in (-1 if b.ragged is None else b.ragged, b.width, int(b.whole)))
         sizes = (len(self.bounds), len(self.inputs), len(self.outputs))
-        lengths = (self.packed, self.scratch, self.iscratch)
+        lengths = (self.packed, self.scratch, self.iscratch, self.lscratch)
         return (_VERSION, *lengths, *sizes, digest, *(bound for _, bound in self.bounds), *pairs)
 
 
 def of_manifest(
-    schema: EventSchema, outputs: Sequence[Output], packed: int, scratch: int, iscratch: int
+    schema: EventSchema, outputs: Sequence[Output], packed: int, scratch: int, iscratch: int, lscratch: int
 ) -> Layout:  # fmt: skip
     """What a manifest says of the code that gives ``outputs``."""
     order = [d.name for d in schema.offset_dims]
 
     def buffer(value: Value | Output) -> Buffer:
         dim = schema.ragged_dim(value.dims)
-        return Buffer(value.name, None if dim is None else order.index(dim.name), schema.width(value.dims))
+        return Buffer(
+            value.name, None if dim is None else order.index(dim.name), schema.width(value.dims), value.elem == "int"
+        )
 
     bounds = tuple((d.name, d.bound or 0) for d in schema.offset_dims)
-    return Layout(packed, scratch, iscratch, bounds, tuple(map(buffer, schema.inputs)), tuple(map(buffer, outputs)))
+    return Layout(
+        packed, scratch, iscratch, lscratch, bounds, tuple(map(buffer, schema.inputs)), tuple(map(buffer, outputs))
+    )
 
 
 def refuse(artifact: str, declared: Sequence[int], wanted: Layout) -> None:
@@ -69,7 +77,16 @@ def refuse(artifact: str, declared: Sequence[int], wanted: Layout) -> None:
     numbers = wanted.numbers
     if tuple(declared) == numbers:
         return
-    what = ("layout", "packed weights", "scratch memory", "index scratch memory", "ragged dims", "inputs", "outputs")
+    what = (
+        "layout",
+        "packed weights",
+        "scratch memory",
+        "index scratch memory",
+        "integer scratch memory",
+        "ragged dims",
+        "inputs",
+        "outputs",
+    )
     for name, theirs, ours in zip(what, declared, numbers, strict=False):
         if theirs != ours:
             raise unfit(artifact, f"{name}: the code has {theirs:,}, the rest of the artifact {ours:,}")

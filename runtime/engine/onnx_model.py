@@ -18,6 +18,7 @@ from hepq.runtime.artifact.golden import Golden
 from hepq.runtime.artifact.manifest import FORMAT_VERSION, OnnxManifest
 from hepq.runtime.artifact.trust import Trust
 from hepq.runtime.events.columns import Raw
+from hepq.runtime.events.elementwise import to_int
 from hepq.runtime.files import unopened, why_not
 from hepq.runtime.imports import optional
 from hepq.runtime.verify import Verification, replay
@@ -98,30 +99,34 @@ class OnnxModel:
         """The program it was made from."""
         return self.metadata.get(SOURCE, "")
 
-    def score(self, raw: Raw) -> dict[str, NDArray[np.float32]]:
+    def score(self, raw: Raw) -> dict[str, NDArray[Any]]:
         """Outputs of raw events, laid out as by ``outputs.scatter``."""
         parts = [self._score(raw, lo, min(lo + _CHUNK, raw.events)) for lo in range(0, raw.events, _CHUNK)]
-        shapes = {o.name: (0, *self.manifest.static_shape(o.dims)) for o in self.manifest.outputs}
         return {
-            name: np.concatenate([p[name] for p in parts]) if parts else np.zeros(shape, np.float32)
-            for name, shape in shapes.items()
+            o.name: np.concatenate([p[o.name] for p in parts])
+            if parts
+            else np.zeros((0, *self.manifest.static_shape(o.dims)), o.kind)
+            for o in self.manifest.outputs
         }
 
-    def _score(self, raw: Raw, lo: int, hi: int) -> dict[str, NDArray[np.float32]]:
+    def _score(self, raw: Raw, lo: int, hi: int) -> dict[str, NDArray[Any]]:
         counts = {dim: raw.counts[dim][lo:hi] for dim in self.manifest.counts}
         feed = {name: counts[dim].astype(np.float32) for dim, name in self.manifest.counts.items()}
         valid = {dim: np.arange(max(n.max(initial=0), 1)) < n[:, None] for dim, n in counts.items()}
+        # graphs of an earlier hepq take whole numbers as floats
+        whole = {i.name for i in self.session.get_inputs() if "int64" in i.type}
         for column in self.manifest.columns:
             dim, content = self.manifest.ragged_dim(column.dims), raw.contents[column.name]
+            content = to_int(content) if column.branch in whole else content.astype(np.float32)
             if dim is None:
-                feed[column.branch] = content[lo:hi].astype(np.float32)
+                feed[column.branch] = content[lo:hi]
                 continue
             first, last = (int(raw.counts[dim.name][:i].sum()) for i in (lo, hi))
-            padded = np.zeros((*valid[dim.name].shape, *content.shape[1:]), np.float32)
+            padded = np.zeros((*valid[dim.name].shape, *content.shape[1:]), content.dtype)
             padded[valid[dim.name]] = content[first:last]
             feed[column.branch] = padded
         names = [o.name for o in self.manifest.outputs]
-        found: dict[str, NDArray[np.float32]] = {}
+        found: dict[str, NDArray[Any]] = {}
         try:
             made: list[NDArray[Any]] = self.session.run(names, feed)
             for output, value in zip(self.manifest.outputs, made, strict=True):

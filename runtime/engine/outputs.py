@@ -14,30 +14,39 @@ from hepq.core.errors import DataError
 from hepq.runtime.artifact.manifest import Described, EventSchema, Output
 from hepq.runtime.events.batch import Batch
 
+#: what a whole number is where a real one would be NaN
+NO_NUMBER = np.iinfo(np.int64).min
 
-def scatter(manifest: Described, batch: Batch, computed: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
-    """Outputs in the order of the raw events and their raw particles: float32 [events or raw rows, static dims].
 
-    NaN for particles that were dropped or cut, and for events not to be scored.
+def scatter(manifest: Described, batch: Batch, computed: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Outputs in the order of the raw events and their raw particles: float32 (int64 of whole numbers) [events or raw
+    rows, static dims].
+
+    NaN (``NO_NUMBER``) for particles that were dropped or cut, and for events not to be scored.
     """
     out: dict[str, NDArray[Any]] = {}
     for output in manifest.outputs:
         value, dim = computed[output.name], manifest.ragged_dim(output.dims)
-        unscored = batch.unscored
+        unscored, nothing = batch.unscored, missing(value.dtype)
         if dim is not None:
             rows = batch.rows[dim.name]
             if rows.kept is not None:
-                full = np.full((rows.total, *value.shape[1:]), np.nan, np.float32)
+                full = np.full((rows.total, *value.shape[1:]), nothing, value.dtype)
                 full[rows.kept] = value
                 value = full
             unscored = np.repeat(unscored, rows.counts)
         if unscored.any():
-            value[unscored] = np.nan
+            value[unscored] = nothing
         out[output.name] = value
     return out
 
 
-def nan_events(manifest: Described, batch: Batch, computed: Mapping[str, NDArray[np.float32]]) -> NDArray[np.bool_]:
+def missing(kind: Any) -> float:
+    """What stands for no number."""
+    return NO_NUMBER if np.dtype(kind).kind == "i" else np.nan
+
+
+def nan_events(manifest: Described, batch: Batch, computed: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
     """[events]: which have NaN among what was computed, of whatever output and kept particle."""
     found = np.zeros(batch.events, np.bool_)
     for output in manifest.outputs:
@@ -64,7 +73,7 @@ def present(manifest: Described, batch: Batch, scattered: dict[str, NDArray[Any]
 def _present(
     manifest: Described, batch: Batch, output: Output, value: NDArray[Any], numbers: NDArray[Any] | None
 ) -> Any:
-    """``numbers``: of a list, how many of its places each event uses; NaN of one that is not scored, whose is empty."""
+    """``numbers``: of a list, how many of its places each event uses; none of one that is not scored."""
     dim, counts = manifest.ragged_dim(output.dims), None
     if numbers is not None:
         counts = np.clip(np.nan_to_num(numbers), 0, value.shape[1]).astype(np.int64)
@@ -109,7 +118,7 @@ def kinds(schema: EventSchema, outputs: Sequence[Output], *, lists: bool = False
     found: dict[str, ak.types.Type] = {}
     for output in outputs:
         shape = schema.static_shape(output.dims[1:] if output.counts else output.dims)
-        kind: ak.types.Type = ak.types.NumpyType("float32")
+        kind: ak.types.Type = ak.types.NumpyType(np.dtype(output.kind).name)
         for size in reversed(shape[:-1] if output.entries else shape):
             kind = ak.types.RegularType(kind, size)
         ragged = bool(output.counts) or schema.ragged_dim(output.dims) is not None

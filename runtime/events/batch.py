@@ -16,6 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from hepq.core.errors import DataError
 from hepq.runtime.artifact.manifest import Branch, Derived, Dim, EventSchema
 from hepq.runtime.events.columns import Raw
+from hepq.runtime.events.elementwise import to_int
 from hepq.runtime.events.ordering import evaluate
 from hepq.runtime.events.report import Default, Entries, NotANumber, Report
 
@@ -53,14 +54,15 @@ class Rows:
 
 @dataclass(frozen=True)
 class Batch:
-    """What the compiled function takes: offsets int64 [events + 1] by ragged dim, float32 flat content by input.
+    """What the compiled function takes: offsets int64 [events + 1] by ragged dim, flat content by input: float32, or
+    int64 of whole numbers.
 
     All 64-byte aligned. ``unscored`` [events] marks events whose outputs are NaN.
     """
 
     events: int
     offsets: dict[str, NDArray[np.int64]]
-    contents: dict[str, NDArray[np.float32]]
+    contents: dict[str, NDArray[Any]]
     rows: dict[str, Rows]
     unscored: NDArray[np.bool_]
     report: Report
@@ -70,12 +72,17 @@ def prepare(schema: EventSchema, raw: Raw, where: str = "the events", first: int
     """Turn raw events into a batch, by the schema's units, order and policies.
 
     ``first`` is the number of the first event in ``where``, for messages.
-    Raises DataError HQ0808 (NaN), HQ0810 (no particles), HQ0811 (too many), HQ0814 (large integer).
+    Raises DataError HQ0808 (NaN), HQ0810 (no particles), HQ0811 (too many), HQ0814 (an integer beyond int64).
     """
     columns = {c.name: c for c in schema.columns}
-    values = {name: _scaled(column, raw.contents[name], where) for name, column in columns.items()}
     owners = {d.name: np.repeat(np.arange(raw.events), raw.counts[d.name]) for d in schema.ragged}
+    values = {}
+    for name, column in columns.items():
+        dim = schema.ragged_dim(column.dims)
+        owner = owners[dim.name] if dim else None
+        values[name] = _converted(column, raw.contents[name], owner, where, first)
     keep, unscored, found = _treat_nan(schema, raw, values, owners, where, first)
+    values = {name: _whole(columns[name], value) for name, value in values.items()}
     held = _Held(schema, raw, values, owners, keep)
     if schema.dataset is not None and schema.dataset.derived is not None:
         found += _treat_derived(schema, schema.dataset.derived, held, unscored, where, first)
@@ -116,7 +123,7 @@ class _Arranged:
 
     rows: dict[str, Rows]
     offsets: dict[str, NDArray[np.int64]]
-    contents: dict[str, NDArray[np.float32]]
+    contents: dict[str, NDArray[Any]]
     counts: dict[str, NDArray[np.int64]]
 
 
@@ -126,7 +133,7 @@ class _Held:
 
     schema: EventSchema
     raw: Raw
-    values: dict[str, NDArray[np.float32]]
+    values: dict[str, NDArray[Any]]
     owners: dict[str, NDArray[np.int64]]
     keep: dict[str, NDArray[np.bool_]]
     _made: _Arranged | None = None
@@ -187,19 +194,22 @@ def one_event(schema: EventSchema, inputs: Mapping[str, NDArray[Any]]) -> Batch:
     """A batch of one event, of a model's inputs at true multiplicity."""
     sizes = {d.name: len(inputs[v.name]) for v in schema.inputs if (d := schema.ragged_dim(v.dims)) is not None}
     offsets = {name: aligned_copy(np.array([0, size]), np.int64) for name, size in sizes.items()}
-    contents = {name: aligned_copy(value.reshape(-1), np.float32) for name, value in inputs.items()}
+    contents = {v.name: aligned_copy(inputs[v.name].reshape(-1), v.kind) for v in schema.inputs}
     return Batch(1, offsets, contents, {}, np.zeros(1, np.bool_), Report(1))
 
 
-def _scaled(column: Branch, content: NDArray[Any], where: str) -> NDArray[np.float32]:
-    """float32(content × factor), rounded once, on an aligned boundary."""
-    if column.elem == "int" and content.size:
-        size = np.abs(content.astype(np.float64))
-        large = np.flatnonzero((size > 2**24) & np.isfinite(size))
-        if large.size:
-            why = f"{column.branch} holds {content.flat[large[0]]}"
-            why += "; inputs are float32, which is exact for integers up to 16777216 only"
-            raise DataError("HQ0814", f'an integer of "{column.branch}" in {where} is too large', why)
+def _converted(
+    column: Branch, content: NDArray[Any], owner: NDArray[np.int64] | None, where: str, first: int
+) -> NDArray[Any]:
+    """On an aligned boundary: int64 of whole numbers, else float32(content × factor), rounded once.
+
+    Of whole numbers that a file holds as floats, these; ``_whole`` is for when NaN is dealt with.
+    """
+    if column.elem == "int":
+        if content.dtype.kind == "u" and content.dtype.itemsize == 8:
+            _check_range(column, content, owner, where, first)
+        kind = content.dtype if content.dtype.kind == "f" else np.dtype(np.int64)
+        return aligned_copy(content, kind).reshape(content.shape)
     out = aligned(content.size, np.float32).reshape(content.shape)
     with np.errstate(all="ignore"):
         if column.factor == 1.0:
@@ -209,10 +219,32 @@ def _scaled(column: Branch, content: NDArray[Any], where: str) -> NDArray[np.flo
     return out
 
 
+def _check_range(
+    column: Branch, content: NDArray[Any], owner: NDArray[np.int64] | None, where: str, first: int
+) -> None:
+    """Raise HQ0814 for a number that int64 does not hold."""
+    large = np.flatnonzero(content > np.iinfo(np.int64).max)
+    if not large.size:
+        return
+    row = int(large[0]) // max(1, content[0].size)
+    event, entry = (
+        (row, "") if owner is None else (int(owner[row]), f", entry {row - np.searchsorted(owner, owner[row])}")
+    )
+    why = f"event {first + event}{entry} holds {content.flat[large[0]]}; whole numbers have 64 bits, with a sign"
+    help = "declare it `real`, where that is exact enough; `--keep` copies it as it is"
+    raise DataError("HQ0814", f'an integer of "{column.branch}" in {where} is too large', why, help)
+
+
+def _whole(column: Branch, content: NDArray[Any]) -> NDArray[Any]:
+    if column.elem == "int" and content.dtype.kind == "f":
+        return aligned_copy(to_int(content), np.int64).reshape(content.shape)
+    return content
+
+
 def _treat_nan(
     schema: EventSchema,
     raw: Raw,
-    values: dict[str, NDArray[np.float32]],
+    values: dict[str, NDArray[Any]],
     owners: dict[str, NDArray[np.int64]],
     where: str,
     first: int,
@@ -278,7 +310,7 @@ def _survivors(
 def _sorted(
     schema: EventSchema,
     dim: Dim,
-    values: dict[str, NDArray[np.float32]],
+    values: dict[str, NDArray[Any]],
     columns: dict[str, Branch],
     owner: NDArray[np.int64],
     kept: NDArray[np.int64] | None,
@@ -329,9 +361,7 @@ def _check_empty(schema: EventSchema, nothing: NDArray[np.bool_], where: str, fi
         raise DataError("HQ0810", f"event {first + event} of {where} has nothing in {dims}", why, help)
 
 
-def _taken(
-    schema: EventSchema, column: Branch, value: NDArray[np.float32], rows: dict[str, Rows]
-) -> NDArray[np.float32]:
+def _taken(schema: EventSchema, column: Branch, value: NDArray[Any], rows: dict[str, Rows]) -> NDArray[Any]:
     dim = schema.ragged_dim(column.dims)
     kept = rows[dim.name].kept if dim else None
-    return aligned_copy(value[kept], np.float32) if kept is not None else value.reshape(-1)
+    return aligned_copy(value[kept], value.dtype) if kept is not None else value.reshape(-1)

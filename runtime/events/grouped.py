@@ -22,7 +22,7 @@ class Rows:
     """Events as flat arrays: by ragged dim offsets [events + 1], by input contents [rows, *static dims]."""
 
     offsets: Mapping[str, NDArray[np.int64]]
-    contents: Mapping[str, NDArray[np.float32]]
+    contents: Mapping[str, NDArray[Any]]
 
 
 def alike(program: Program, rows: Rows, events: Events, most: int) -> Iterator[Events]:
@@ -45,9 +45,14 @@ def _taken(schema: EventSchema, name: str, dims: tuple[str, ...], rows: Rows, ev
     dim, shape = schema.ragged_dim(dims), schema.static_shape(dims)
     content = rows.contents[name].reshape(-1, *shape)
     if dim is None:
-        return content[events].astype(np.float64)
+        return _wide(content[events])
     starts, count = rows.offsets[dim.name][events], int(np.diff(rows.offsets[dim.name])[events[0]])
-    found: Array = content[starts[:, None] + np.arange(count)].astype(np.float64)
+    return _wide(content[starts[:, None] + np.arange(count)])
+
+
+def _wide(content: Array) -> Array:
+    """Whole numbers as they are, others in double."""
+    found: Array = content if content.dtype.kind == "i" else content.astype(np.float64)
     return found
 
 

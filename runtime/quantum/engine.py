@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from hepq.core.errors import ArtifactError
 from hepq.runtime.artifact.artifact import Artifact
-from hepq.runtime.artifact.manifest import Circuits, Manifest
+from hepq.runtime.artifact.manifest import Circuits, Manifest, Output
 from hepq.runtime.engine.engine import engine
 from hepq.runtime.events.batch import Batch, aligned
 from hepq.runtime.program import Dim, Program, evaluate
@@ -52,15 +52,15 @@ class HybridEngine:
                 why = f"{output.name} has sizes {found}, not {wanted}"
                 raise ArtifactError("HQ0840", f"malformed program in {self.artifact.path.name}", why)
 
-    def run(self, batch: Batch) -> dict[str, NDArray[np.float32]]:
-        """Output name -> float32 [events or kept rows, static dims]."""
+    def run(self, batch: Batch) -> dict[str, NDArray[Any]]:
+        """Output name -> float32 (int64 of whole numbers) [events or kept rows, static dims]."""
         staged = self.compiled.run(batch) if self.compiled is not None else {}
         if self.program.ragged:
             parts = [self._evaluate(batch, staged, i, i + 1) for i in range(batch.events)]
             found = {o.name: [p[o.name] for p in parts] for o in self.manifest.outputs}
         else:
             found = {k: [v] for k, v in self._evaluate(batch, staged, 0, batch.events).items()}
-        return {o.name: self._joined(found[o.name], o.dims, batch) for o in self.manifest.outputs}
+        return {o.name: self._joined(found[o.name], o, batch) for o in self.manifest.outputs}
 
     def _evaluate(self, batch: Batch, staged: Arrays, lo: int, hi: int) -> dict[str, NDArray[Any]]:
         if hi == lo:
@@ -84,12 +84,12 @@ class HybridEngine:
         rows = source.reshape(-1, *(size for _, size in dims if size is not None))[first:last]
         return rows[None] if ragged else rows
 
-    def _joined(self, parts: list[NDArray[Any]], dims: tuple[str, ...], batch: Batch) -> NDArray[np.float32]:
+    def _joined(self, parts: list[NDArray[Any]], output: Output, batch: Batch) -> NDArray[Any]:
         """``parts``: [events, *dims]; a ragged dim takes the place of its event's axis."""
-        dim = self.manifest.ragged_dim(dims)
-        shape = self.manifest.static_shape(dims)
+        dim = self.manifest.ragged_dim(output.dims)
+        shape = self.manifest.static_shape(output.dims)
         rows = int(batch.offsets[dim.name][-1]) if dim else batch.events
-        out = aligned(max(1, int(np.prod((rows, *shape)))), np.float32)[: int(np.prod((rows, *shape)))]
+        out = aligned(max(1, int(np.prod((rows, *shape)))), output.kind)[: int(np.prod((rows, *shape)))]
         filled = out.reshape(rows, *shape)
         if parts:
             np.concatenate([p.reshape(-1, *shape) for p in parts], out=filled, casting="unsafe")

@@ -152,7 +152,7 @@ def _permuted(model: Scorer, batch: Batch, variable: Variable, ragged: Ragged, r
         table = contents[name].reshape(len(orders[key]), -1).copy()
         columns = slice(None) if entry is None else entry
         table[:, columns] = table[orders[key], columns]
-        contents[name] = aligned_copy(table.reshape(-1), np.float32)
+        contents[name] = aligned_copy(table.reshape(-1), table.dtype)
     return replace(batch, contents=contents)
 
 

@@ -80,6 +80,7 @@ def renewed(path: Path) -> str:
     """The file's text with its generated parts as they must be."""
     found = path.read_text(encoding="utf-8")
     for pattern, text in GENERATED[path]:
-        found, count = re.subn(pattern, lambda _, text=text: text(), found, count=1, flags=re.MULTILINE)
+        made = text().replace("\\", r"\\")
+        found, count = re.subn(pattern, made, found, count=1, flags=re.MULTILINE)
         assert count == 1, f"{path} has lost its generated part, {text.__name__}"
     return found

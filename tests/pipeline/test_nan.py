@@ -109,3 +109,12 @@ def test_nan_is_sorted_last_behind_infinity(tmp_path: Path, direction: str, best
         counts = {"n_trk": np.array([len(some)], np.float32)}
         assert onnx.run(None, given | counts)[0].tolist() == [first + second / 2], some
         assert model({k: ak.Array(v.tolist()) for k, v in given.items()}).tolist() == [first + second / 2], some
+
+
+def test_a_whole_key_of_nan_is_0(tmp_path: Path) -> None:
+    text = ORDER.format(direction="desc").replace("key / by", "int(key / by)")
+    onnx, model = session(tmp_path, text), hepq.load(tmp_path / "m.hepqx", threads=1)
+    event = {"s": [1.0, 2.0, 3.0], "key": [-2.5, 0.0, 1.5], "by": [1.0, 0.0, 1.0]}  # keys -2, int(NaN), 1
+    given = {k: np.array([v], np.float32) for k, v in event.items()}
+    assert onnx.run(None, given | {"n_trk": np.array([3], np.float32)})[0].tolist() == [4.0]
+    assert model({k: ak.Array(v.tolist()) for k, v in given.items()}).tolist() == [4.0]

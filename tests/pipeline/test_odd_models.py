@@ -14,6 +14,7 @@ import uproot
 import hepq
 from hepq.compiler.driver.compilation import compile_file
 from hepq.compiler.driver.options import Options
+from hepq.runtime.engine.outputs import NO_NUMBER
 
 
 def scored(folder: Path, text: str, events: dict[str, Any]) -> list[Any]:
@@ -46,10 +47,10 @@ def test_a_dim_of_a_body_may_share_a_name_with_one_of_the_program(tmp_path: Path
     [
         ("x > 1", [[1.0, 0.0], [], [1.0]]),
         ("any(x > 1, over=p)", [1.0, np.nan, 1.0]),
-        ("count(p)", [2.0, np.nan, 1.0]),
+        ("count(p)", [2, NO_NUMBER, 1]),
         ("3.5 + 0 * count(p)", [3.5, np.nan, 3.5]),
-        ("position(p)", [[0.0, 1.0], [], [0.0]]),
-        ("int(x)", [[2.0, -1.0], [], [3.0]]),
+        ("position(p)", [[0, 1], [], [0]]),
+        ("int(x)", [[2, -1], [], [3]]),
     ],
 )
 def test_results_that_are_truth_values_or_whole_numbers(tmp_path: Path, result: str, expected: list[Any]) -> None:

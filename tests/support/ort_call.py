@@ -11,6 +11,7 @@ import onnxruntime
 
 from hepq.compiler.ir.node import Module
 from hepq.compiler.lower.onnx import lower
+from hepq.runtime.artifact.manifest import held_as
 
 Array = np.ndarray[Any, Any]
 
@@ -35,10 +36,12 @@ class Loaded:
         feed: dict[str, Array] = {self.counts[name]: np.array(n, np.float32) for name, n in sizes.items()}
         for node in self.module.inputs:
             shape = [padded[d.name] if d.ragged else d.size or 0 for d in node.type.dims]
-            batch = np.full((len(events), *shape), junk, np.float32)
+            kind = held_as(node.type.elem)
+            batch = np.full((len(events), *shape), junk if kind is np.float32 else 7, kind)
             for i, event in enumerate(events):
                 value = np.asarray(event[node["name"]])
-                batch[(i, *(slice(n) for n in value.shape))] = value
+                inside: tuple[Any, ...] = (i, *(slice(n) for n in value.shape))
+                batch[inside] = value
             feed[node["name"]] = batch
         made = self.session.run(list(self.module.outputs), feed)
         result: dict[str, list[Array]] = {}

@@ -29,11 +29,12 @@ class Meaning:
 #: inputs by name, per event or over ``part``
 GIVEN: Mapping[str, Any] = {
     "nan": NAN, "zero": 0.0, "below": -0.0, "tiny": 1e-40, "big": INF, "x": [1.0, NAN, 2.0], "y": [1.0, INF, -INF],
-    "at": [0.0, NAN, INF, 3.0, 1.0],
+    "at": [0.0, NAN, INF, 3.0, 1.0], "m": 2**53 + 1, "n": [2**53 + 1, -3, 5], "most": 2**63 - 1, "none": 0,
 }  # fmt: skip
 TOLD = (
     "In the examples, `nan` is an input that is NaN, `big` is infinite, `below` −0 and `tiny` 1e-40; `x` has the "
-    "entries 1, NaN, 2 and `y` 1, ∞, −∞ over `part`; `at` are 0, NaN, ∞, 3, 1 over `spot`."
+    "entries 1, NaN, 2 and `y` 1, ∞, −∞ over `part`; `at` are 0, NaN, ∞, 3, 1 over `spot`. Whole numbers "
+    "are `m`, 2⁵³ + 1, `none`, 0, `most`, 2⁶³ − 1, and `n`, 2⁵³ + 1, −3, 5 over `part`."
 )
 MEANINGS = (
     Meaning("arithmetic, functions", "IEEE 754's: NaN where an operand is, except where C has a number whatever it "
@@ -71,13 +72,31 @@ MEANINGS = (
             "either", {"below == 0": True, "below < zero": False, "max(below, zero)": 0}),
     Meaning("denormal numbers", "are kept by every back end, down to 1.4 · 10⁻⁴⁵",
             {"tiny > 0": True, "tiny * 1e30 > 0.9e-10": True, "abs(-tiny) == tiny": True}),
+    Meaning("whole numbers", "have 64 bits and a sign, and are exact in arithmetic, comparisons, reductions and "
+            "look-ups, from branches to outputs",
+            {"m + 1": 2**53 + 2, "3 * m": 3 * (2**53 + 1), "m - 1 < m": True, "sum(n, over=part)": 2**53 + 3,
+             "max(n, over=part)": 2**53 + 1, "sort(n, over=part)": (-3, 5, 2**53 + 1),
+             "n - m": (0, -(2**53) - 4, -(2**53) + 4),
+             "gather(n, argmax(n, over=part))": 2**53 + 1,
+             "cumsum(n, over=part)": (2**53 + 1, 2**53 - 2, 2**53 + 3),
+             "sum(n, by=argsort(n, over=part))": (5, 2**53 + 1, -3)}),
+    Meaning("`%` of whole numbers", "has the sign of the divisor; by 0 it is 0",
+            {"n % 4": (1, 1, 1), "n % -4": (-3, -3, -3), "m % none": 0, "(-most - 1) % -1": 0}),
+    Meaning("whole numbers beyond ±2⁶³",
+            "wrap around. Do not compare what may have: compiled code may take `n + 1 > n` for true",
+            {"most + 1": -(2**63), "-(most + 2)": 2**63 - 1}),
+    Meaning("`int(x)`", "drops the fraction; of NaN it is 0, and of what is too large the nearest there is",
+            {"int(nan)": 0, "int(big)": 2**63 - 1, "int(-big)": -(2**63), "int(-2.7 * (1 + zero))": -2}),
+    Meaning("whole numbers where real ones are needed, `n / 2`", "are rounded to single precision, exact up to 2²⁴",
+            {"min(n, over=part) / 2": -1.5}),
 )  # fmt: skip
 
 
 def program() -> str:
     """One model that gives every example, in the order of the table."""
-    over = {"x": "part", "y": "part", "at": "spot"}
-    inputs = ", ".join(f"{name}: real" + (f"[{over[name]}]" if name in over else "") for name in GIVEN)
+    over = {"x": "[part]", "y": "[part]", "n": "[part]", "at": "[spot]"}
+    kinds = {name: "int" if np.asarray(value).dtype.kind == "i" else "real" for name, value in GIVEN.items()}
+    inputs = ", ".join(f"{name}: {kind}{over.get(name, '')}" for name, kind in kinds.items())
     made = ",\n  ".join(code for one in MEANINGS for code in one.examples)
     return f"dim part <= 4\ndim spot <= 6\n\nmodel Special({inputs}) = (\n  {made})\n"
 
@@ -98,4 +117,6 @@ def _shown(value: Any) -> str:
         return ", ".join(map(_shown, value))
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if isinstance(value, int):
+        return f"{value}".replace("-", "−")
     return "NaN" if np.isnan(value) else "∞" if value == INF else f"{value:g}"

@@ -69,6 +69,7 @@ def library() -> bytes:
         weights = T.arg("weights", T.buffer((size("n"),), "float32"))
         scratch = T.arg("scratch", T.buffer((size("m"),), "float32"))
         T.arg("iscratch", T.buffer((size("k"),), "int32"))
+        T.arg("lscratch", T.buffer((size("l"),), "int64"))
         tot = T.arg("tot", T.buffer((events * 2,), "float32"))
         z = T.arg("z", T.buffer((rows,), "float32"))
         scale = T.arg("scale", T.buffer((events,), "float32"))
@@ -95,7 +96,7 @@ def _layout() -> Any:
     from tvm.script.ir_builder import IRBuilder
     from tvm.script.ir_builder import tirx as T
 
-    numbers = layout.of_manifest(schema(), OUTPUTS, packed=2, scratch=16, iscratch=0).numbers
+    numbers = layout.of_manifest(schema(), OUTPUTS, packed=2, scratch=16, iscratch=0, lscratch=0).numbers
     with IRBuilder() as builder, T.prim_func():
         T.func_name(layout.FUNCTION)
         out = T.arg("out", T.buffer((len(numbers),), "int64"))

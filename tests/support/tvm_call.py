@@ -13,6 +13,7 @@ import tvm_ffi
 
 from hepq.compiler.ir.node import Module
 from hepq.compiler.lower.cpu import CpuCode, lower
+from hepq.compiler.lower.cpu.layout import passed_as
 from hepq.compiler.targets import cpu
 from hepq.core.types import Dim
 
@@ -53,23 +54,27 @@ class Compiled:
         """Outputs per event, as ``interpret.run`` gives them. ``ranges``: the calls to split the events into."""
         sizes = self._sizes(events)
         offsets = {name: np.concatenate([[0], np.cumsum(n)]) for name, n in sizes.items()}
-        inputs = [self._pack(events, n["name"], n.type.dims) for n in self.module.inputs]
+        inputs = [self._pack(events, n["name"], passed_as(n)) for n in self.module.inputs]
         shapes = {name: [self._shape(n.type.dims, sizes, b) for b in range(len(events))] for name, n in self._outputs()}
         lengths = {name: sum(int(np.prod(s)) for s in each) for name, each in shapes.items()}
         # unwritten entries must show
-        outputs = {name: aligned(np.full(n + 16, np.nan)) for name, n in lengths.items()}
+        kinds = {name: passed_as(n) for name, n in self._outputs()}
+        unwritten = {"float32": np.nan, "int64": np.iinfo(np.int64).min + 7}
+        outputs = {name: aligned(np.full(n + 16, unwritten[kinds[name]]), kinds[name]) for name, n in lengths.items()}
         offset_buffers = [aligned(offsets[d.name], "int64") for d in self.module.ragged_dims]
         for begin, end in ranges or [(0, len(events))]:
             # junk, so that reading what was never written shows
             scratch = aligned(np.full(self.code.scratch_floats, np.nan))
             iscratch = aligned(np.full(self.code.iscratch_ints, -(2**30)), "int32")
+            lscratch = aligned(np.full(self.code.lscratch_ints, -(2**60)), "int64")
             self.function(
-                begin, end, *offset_buffers, *inputs, self.packed, scratch, iscratch, *outputs.values()
+                begin, end, *offset_buffers, *inputs, self.packed, scratch, iscratch, lscratch, *outputs.values()
             )  # fmt: skip
         result: dict[str, list[Array]] = {}
         for name, each in shapes.items():
             ends = np.cumsum([int(np.prod(s)) for s in each])
-            assert np.isnan(outputs[name][lengths[name] :]).all(), "wrote beyond the output"
+            beyond = outputs[name][lengths[name] :]
+            assert np.array_equal(beyond, np.full_like(beyond, unwritten[kinds[name]]), equal_nan=True), "wrote beyond"
             flat = outputs[name][: lengths[name]]
             result[name] = [v.reshape(s) for v, s in zip(np.split(flat, ends[:-1]), each, strict=True)]
         return result
@@ -86,8 +91,8 @@ class Compiled:
         return sizes
 
     @staticmethod
-    def _pack(events: Sequence[Mapping[str, Any]], name: str, dims: Sequence[Dim]) -> Array:
-        return aligned(np.concatenate([np.asarray(e[name], np.float32).ravel() for e in events]))
+    def _pack(events: Sequence[Mapping[str, Any]], name: str, dtype: str) -> Array:
+        return aligned(np.concatenate([np.asarray(e[name], dtype).ravel() for e in events]), dtype)
 
     @staticmethod
     def _shape(dims: Sequence[Dim], sizes: Mapping[str, list[int]], event: int) -> tuple[int, ...]:

@@ -11,13 +11,14 @@ Its arguments, in order (``CpuCode.arguments`` names them):
 =====================  =============================================================================
 begin, end             int64: the range of events
 offsets:DIM            int64[B + 1] for each ragged dim: rows of event b are offsets[b] .. offsets[b + 1]
-input:NAME             float32, flat, for each input: [rows or B, static dims]
+input:NAME             float32 or, of whole numbers, int64, flat, for each input: [rows or B, static dims]
 weights                float32: ``CpuCode.packed``
-scratch, iscratch      float32 and int32, ``scratch_floats`` and ``iscratch_ints`` long, one pair per thread
-output:NAME            float32, flat, for each output, laid out as inputs are
+scratch                float32, ``scratch_floats`` long, one for each thread
+iscratch, lscratch     int32 and int64, ``iscratch_ints`` and ``lscratch_ints`` long, likewise
+output:NAME            as inputs, for each output, laid out as inputs are
 =====================  =============================================================================
 
-Every buffer starts at a multiple of 64 bytes. int and bool are passed as float32.
+Every buffer starts at a multiple of 64 bytes. bool and index are passed as float32.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class CpuCode:
     packed: np.ndarray[Any, Any]
     scratch_floats: int
     iscratch_ints: int
+    lscratch_ints: int
     arguments: tuple[str, ...]
     mcpu: str
     features: tuple[str, ...]
@@ -72,6 +74,7 @@ def lower(module: Module, weights: Mapping[str, np.ndarray[Any, Any]], target: C
         packed=made.packed,
         scratch_floats=made.plan.scratch_floats,
         iscratch_ints=made.plan.iscratch_ints,
+        lscratch_ints=made.plan.lscratch_ints,
         arguments=made.arguments,
         mcpu=target.mcpu,
         features=target.features,

@@ -31,6 +31,7 @@ from hepq.compiler.lower.cpu.emit_rows import (
 )
 from hepq.compiler.lower.cpu.expressions import RULES
 from hepq.compiler.lower.cpu.gemm import emit_product
+from hepq.compiler.lower.cpu.layout import passed_as
 from hepq.compiler.lower.cpu.plan import Plan, Stage, make_plan
 from hepq.compiler.lower.cpu.prepare import Weights, prepare
 from hepq.compiler.lower.cpu.tir import Expr, bind, cast, ceildiv, const, i32, serial
@@ -82,10 +83,12 @@ class _Generator:
         def buffer(name: str, node: Node) -> layout.Buffer:
             dims = node.type.dims
             ragged = order.index(dims[0].name) if dims and dims[0].ragged else None
-            return layout.Buffer(name, ragged, prod(d.size for d in dims if d.size is not None))
+            return layout.Buffer(
+                name, ragged, prod(d.size for d in dims if d.size is not None), node.type.elem == "int"
+            )
 
         made = layout.Layout(
-            packed, self.plan.scratch_floats, self.plan.iscratch_ints,
+            packed, self.plan.scratch_floats, self.plan.iscratch_ints, self.plan.lscratch_ints,
             tuple((d.name, d.bound or 0) for d in self.module.ragged_dims),
             tuple(buffer(n["name"], n) for n in self.module.inputs),
             tuple(buffer(name, n) for name, n in self.module.outputs.items()),
@@ -100,11 +103,11 @@ class _Generator:
         return builder.get()
 
     def _stage_function(self, name: str, stage: Stage) -> Any:
-        """Of three pointers and the size of each ragged dim in this event."""
+        """Of four pointers and the size of each ragged dim in this event."""
         with IRBuilder() as builder, T.prim_func():
             T.func_name(name)
             T.func_attr({"tirx.noalias": True, "global_symbol": name, "calling_conv": _AS_IN_C})
-            dtypes = {"weights": "float32", "scratch": "float32", "iscratch": "int32"}
+            dtypes = {"weights": "float32", "scratch": "float32", "iscratch": "int32", "lscratch": "int64"}
             pointers = {buffer: T.arg(buffer, T.handle(dtype)) for buffer, dtype in dtypes.items()}
             sizes = {dim: T.arg(f"n_{dim.name}", T.int32()) for dim in self.module.ragged_dims}
             ctx = self._context(*(T.decl_buffer((_ANY,), dtypes[buffer], data=p) for buffer, p in pointers.items()))
@@ -120,16 +123,17 @@ class _Generator:
             T.func_attr({"tirx.noalias": True, "global_symbol": FUNCTION})
             begin, end = (T.arg(self._name(n), T.int64()) for n in ("begin", "end"))
             offsets = {d.name: self._buffer(f"offsets:{d.name}", "int64") for d in self.module.ragged_dims}
-            inputs = {n["name"]: self._buffer(f"input:{n['name']}") for n in self.module.inputs}
-            memory = [self._buffer("weights"), self._buffer("scratch"), self._buffer("iscratch", "int32")]
-            outputs = {name: self._buffer(f"output:{name}") for name in self.module.outputs}
+            inputs = {n["name"]: self._buffer(f"input:{n['name']}", passed_as(n)) for n in self.module.inputs}
+            memory = [self._buffer("weights"), self._buffer("scratch")]
+            memory += [self._buffer("iscratch", "int32"), self._buffer("lscratch", "int64")]
+            outputs = {name: self._buffer(f"output:{name}", passed_as(n)) for name, n in self.module.outputs.items()}
             ctx = self._context(*memory)
             with serial(end - begin) as step:
                 self._event(ctx, bind(begin + step), offsets, inputs, outputs, stages)
         return builder.get()
 
-    def _context(self, weights: Expr, scratch: Expr, iscratch: Expr) -> Context:
-        return Context(self.width, self.plan, self.values, scratch, iscratch, weights, self.packer)
+    def _context(self, weights: Expr, scratch: Expr, iscratch: Expr, lscratch: Expr) -> Context:
+        return Context(self.width, self.plan, self.values, scratch, iscratch, lscratch, weights, self.packer)
 
     def _name(self, name: str) -> str:
         self.names.append(name)
@@ -156,8 +160,9 @@ class _Generator:
         for name, node in self.used.items():
             emit_input(ctx, node, inputs[name], first(node.type.dims))
         sizes = [ctx.sizes[dim.name] for dim in self.module.ragged_dims]
+        memories = [memory.data for memory in (ctx.scratch, ctx.iscratch, ctx.lscratch)]
         for stage in stages:
-            T.evaluate(tirx.call_extern("void", stage, ctx.weights.data, ctx.scratch.data, ctx.iscratch.data, *sizes))
+            T.evaluate(tirx.call_extern("void", stage, ctx.weights.data, *memories, *sizes))
         _made_sizes(ctx, self.plan.counts)
         for name, node in self.module.outputs.items():
             emit_output(ctx, node, outputs[name], first(node.type.dims))

@@ -15,7 +15,7 @@ from tvm import tirx
 from tvm.script.ir_builder import tirx as T
 
 from hepq.compiler.ir.node import Node
-from hepq.compiler.lower.cpu.layout import LINE, capacity, is_int, lanes_for, pitch_capacity, round_up
+from hepq.compiler.lower.cpu.layout import LINE, capacity, kept_as, lanes_for, pitch_capacity, round_up
 from hepq.compiler.lower.cpu.plan import Key, Plan
 from hepq.compiler.lower.cpu.prepare import Weights
 from hepq.compiler.lower.cpu.tir import (
@@ -108,6 +108,7 @@ class Context:
     values: Weights
     scratch: Expr
     iscratch: Expr
+    lscratch: Expr
     weights: Expr
     packer: Packer
     sizes: dict[str, Expr] = field(default_factory=dict)
@@ -144,7 +145,8 @@ class Context:
     # --- memory
 
     def buffer(self, node: Node) -> Expr:
-        return self.weights if node.op == "param" else self.iscratch if is_int(node) else self.scratch
+        memories = {"float32": self.scratch, "int32": self.iscratch, "int64": self.lscratch}
+        return self.weights if node.op == "param" else memories[kept_as(node)]
 
     def load(self, node: Node, at: At) -> Expr:
         """Stored ``node`` at an index, as the type it has in expressions."""
@@ -152,7 +154,7 @@ class Context:
         return cast(value, "bool") if node.type.elem == "bool" else value
 
     def store(self, node: Node, at: At, value: Expr) -> None:
-        value = cast(value, "int32" if is_int(node) else "float32")
+        value = cast(value, kept_as(node))
         where = self.address(node, at)
         T.buffer_store(self.buffer(node), level(value, where)[0], [where])
 

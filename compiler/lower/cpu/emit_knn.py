@@ -47,7 +47,7 @@ def emit_knn(ctx: Context, node: Node) -> None:
     n = i32(ctx.extent(over))
     lanes = lanes_for(over, ctx.width)
     chunks = ceildiv(n, lanes)
-    floats, ints = (slot.offset for slot in ctx.plan.temporaries[node])
+    floats, ints, _ = (slot.offset for slot in ctx.plan.temporaries[node])
     row = round_up(capacity(over), lanes) + ctx.width
     columns, distance = floats, floats + node["coord"].size * row
     rest = distance + row if as_read(node.operands[0]) else None

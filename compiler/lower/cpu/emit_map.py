@@ -10,7 +10,7 @@ from tvm.script.ir_builder import tirx as T
 from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.cpu.context import At, Context, Lanes
 from hepq.compiler.lower.cpu.expressions import compute, value
-from hepq.compiler.lower.cpu.layout import is_int
+from hepq.compiler.lower.cpu.layout import kept_as, passed_as
 from hepq.compiler.lower.cpu.tir import Expr, cast, const, i32, serial
 
 
@@ -47,13 +47,15 @@ def emit_input(ctx: Context, node: Node, source: Expr, first: Expr) -> None:
     """Copies one event of an input into scratch. ``first``: its first entry in the flat ``source``."""
     with ctx.loops(node.type.dims, vector=False) as at:
         got = source[first + cast(_flat(ctx, node, at), "int64")]
-        ctx.store(node, at, cast(got, "int32" if is_int(node) else "float32"))
+        ctx.store(node, at, cast(got, kept_as(node)))
 
 
 def emit_output(ctx: Context, node: Node, target: Expr, first: Expr) -> None:
     """Copies one event's value to a flat output."""
     with ctx.loops(node.type.dims, vector=False) as at:
-        T.buffer_store(target, cast(value(ctx, node, at), "float32"), [first + cast(_flat(ctx, node, at), "int64")])
+        T.buffer_store(
+            target, cast(value(ctx, node, at), passed_as(node)), [first + cast(_flat(ctx, node, at), "int64")]
+        )
 
 
 def _flat(ctx: Context, node: Node, at: At) -> Expr:

@@ -9,6 +9,7 @@ from math import inf
 from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.cpu.context import At, Context, Lanes
 from hepq.compiler.lower.cpu.expressions import value
+from hepq.compiler.lower.cpu.layout import kept_as
 from hepq.compiler.lower.cpu.mathfn import maximum, minimum
 from hepq.compiler.lower.cpu.tir import (
     Cell,
@@ -26,7 +27,7 @@ from hepq.compiler.lower.cpu.tir import (
 )
 from hepq.core.types import Dim
 
-_INT_MIN, _INT_MAX = -(2**31), 2**31 - 1
+_INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 
 Combine = Callable[[Expr, Expr], Expr]
 
@@ -38,13 +39,13 @@ def _sum(a: Expr, b: Expr) -> Expr:
 def _first(elem: str, low: bool) -> Expr:
     if elem == "real":
         return const(-inf if low else inf, "float32")
-    return const(_INT_MIN if low else _INT_MAX)
+    return const(_INT_MIN if low else _INT_MAX, "int64")
 
 
 def emit_reduce(ctx: Context, node: Node) -> None:
     (x,) = node.operands
     elem = node.type.elem
-    dtype = "float32" if elem == "real" else "int32"
+    dtype = {"real": "float32", "int": "int64"}.get(elem, "int32")
     start, combine = {
         "reduce_sum": (const(0, dtype), _sum),
         "reduce_mean": (const(0, dtype), _sum),
@@ -72,7 +73,7 @@ def emit_reduce(ctx: Context, node: Node) -> None:
 
 def emit_contract(ctx: Context, node: Node) -> None:
     a, b = node.operands
-    dtype = "float32" if node.type.elem == "real" else "int32"
+    dtype = kept_as(node)
 
     def term(at: At) -> Expr:
         x, y = level(value(ctx, a, at), value(ctx, b, at))

@@ -14,7 +14,7 @@ from tvm.script.ir_builder import tirx as T
 from hepq.compiler.ir.node import Node, made_by
 from hepq.compiler.lower.cpu.context import At, Context
 from hepq.compiler.lower.cpu.expressions import value
-from hepq.compiler.lower.cpu.layout import LINE, capacity, sort_row
+from hepq.compiler.lower.cpu.layout import LINE, capacity, kept_as, sort_row
 from hepq.compiler.lower.cpu.mathfn import is_nan, maximum, minimum
 from hepq.compiler.lower.cpu.tir import (
     Cell,
@@ -25,6 +25,7 @@ from hepq.compiler.lower.cpu.tir import (
     cast,
     ceildiv,
     const,
+    dtype_of,
     either,
     i32,
     level,
@@ -35,6 +36,8 @@ from hepq.compiler.lower.cpu.tir import (
 )
 
 _INT_MAX = 2**31 - 1
+#: where the keys of a sort are: a scratch memory, and the first one's place
+Key = tuple[Expr, int]
 #: entries that are wanted of a sort, up to which every entry is compared with the best so far
 _FEW = 4
 #: entries of a dim, up to which counting those before each, many at a time, is faster than merging
@@ -62,13 +65,16 @@ def emit_argsort(ctx: Context, node: Node) -> None:
     dim, dst, others = node["dim"], node["dst"], node.type.dims[1:]
     n = bind(i32(ctx.extent(dim)))
     ints, row = ctx.plan.temporaries[node][1].offset, sort_row(dim)
-    keys = [ints + (2 + k) * row for k in range(len(node.operands))]
+    longs, keys = ctx.plan.temporaries[node][2].offset, list[Key]()
+    for k, key in enumerate(node.operands):
+        wide = key.type.elem == "int"
+        keys.append((ctx.lscratch, longs + k * row) if wide else (ctx.iscratch, ints + (2 + k) * row))
     count = n if dst.key == dim.key else bind(tirx.min(n, const(capacity(dst))))
     with ctx.loops(others, vector=False, tiled=False) as at:
         with serial(n) as i:
             for where, key, down in zip(keys, node.operands, node["descending"], strict=True):
                 x = bind(value(ctx, key, at.set(dim.key, i)))
-                T.buffer_store(ctx.iscratch, _sortable(x, key.type.elem, down), [where + i])
+                T.buffer_store(where[0], _sortable(x, key.type.elem, down), [where[1] + i])
         if dst.key != dim.key and capacity(dst) <= _FEW:
             ordered = _first_few(ctx, n, capacity(dst), ints, keys)
         else:
@@ -85,23 +91,23 @@ def emit_argsort(ctx: Context, node: Node) -> None:
 def _sortable(x: Expr, elem: str, descending: bool) -> Expr:
     """A whole number in whose order ``x`` is to stand: of a float its bits, those of negative ones turned round."""
     if elem != "real":
-        whole = cast(x, "int32")
-        return const(-1) - whole if descending else whole
+        whole = cast(x, "int64" if elem == "int" else "int32")
+        return const(-1, dtype_of(whole)) - whole if descending else whole
     raw = bind(bits(select(tirx.EQ(x, const(0.0, "float32")), const(0.0, "float32"), x), "int32"))
     rank = raw ^ ((raw >> 31) & const(_INT_MAX))
     return select(is_nan(x), const(_INT_MAX), const(-1) - rank if descending else rank)
 
 
-def _before(ctx: Context, b: Expr, a: Expr, keys: Sequence[int]) -> Expr:
+def _before(ctx: Context, b: Expr, a: Expr, keys: Sequence[Key]) -> Expr:
     """Is entry ``b`` before ``a`` by its keys?"""
     less: Expr = const(False, "bool")
     for key in reversed(keys):
-        of_b, of_a = bind(ctx.iscratch[key + b]), bind(ctx.iscratch[key + a])
+        of_b, of_a = bind(key[0][key[1] + b]), bind(key[0][key[1] + a])
         less = either(of_b < of_a, both(tirx.EQ(of_b, of_a), less))
     return less
 
 
-def _first_few(ctx: Context, n: Expr, few: int, first: int, keys: Sequence[int]) -> Expr:
+def _first_few(ctx: Context, n: Expr, few: int, first: int, keys: Sequence[Key]) -> Expr:
     """Where in ``iscratch`` the ``few`` first of ``n`` entries stand by ``keys``, equal ones in order: at ``first``."""
     with serial(n) as i:
         place = Cell(tirx.min(i, const(few)))
@@ -118,17 +124,17 @@ def _first_few(ctx: Context, n: Expr, few: int, first: int, keys: Sequence[int])
     return const(first)
 
 
-def _counted(ctx: Context, n: Expr, most: int, first: int, second: int, keys: Sequence[int]) -> Expr:
+def _counted(ctx: Context, n: Expr, most: int, first: int, second: int, keys: Sequence[Key]) -> Expr:
     """As ``_merge_sorted``, at ``first``: an entry's place is the number of those before it."""
     lanes = min(ctx.width, LINE)
     with serial(ceildiv(n, lanes)) as chunk:
         index, start = ramp(chunk * lanes, lanes), chunk * lanes
-        own = [bind(ctx.iscratch[ramp(key + start, lanes)]) for key in keys]
+        own = [bind(memory[ramp(key + start, lanes)]) for memory, key in keys]
         place = Cell(const(0), lanes)
         with serial(n) as i:
             before = level(i, index)[0] < index
-            for key, mine in zip(reversed(keys), reversed(own), strict=True):
-                other = level(bind(ctx.iscratch[key + i]), mine)[0]
+            for (memory, key), mine in zip(reversed(keys), reversed(own), strict=True):
+                other = level(bind(memory[key + i]), mine)[0]
                 before = either(other < mine, both(tirx.EQ(other, mine), before))
             place.set(place.get() + cast(before, "int32"))
         T.buffer_store(ctx.iscratch, place.get(), [ramp(second + start, lanes)])
@@ -137,7 +143,7 @@ def _counted(ctx: Context, n: Expr, most: int, first: int, second: int, keys: Se
     return const(first)
 
 
-def _merge_sorted(ctx: Context, n: Expr, most: int, first: int, second: int, keys: Sequence[int]) -> Expr:
+def _merge_sorted(ctx: Context, n: Expr, most: int, first: int, second: int, keys: Sequence[Key]) -> Expr:
     """Where in ``iscratch`` the ``n`` entries stand by ``keys``, equal ones in order: at ``first`` or ``second``."""
     with serial(n) as i:
         T.buffer_store(ctx.iscratch, i, [first + i])
@@ -198,7 +204,7 @@ def emit_cumsum(ctx: Context, node: Node) -> None:
     rest = [d for d in dims if d.key != over.key]
     vector = bool(rest) and rest[-1].key == dims[-1].key
     with ctx.loops(rest, vector=vector) as at:
-        total = Cell(const(0, "float32" if node.type.elem == "real" else "int32"), ctx.lanes(dims[-1]) if vector else 1)
+        total = Cell(const(0, kept_as(node)), ctx.lanes(dims[-1]) if vector else 1)
         with serial(i32(ctx.extent(over))) as i:
             total.set(total.get() + value(ctx, node.operands[0], at.set(over.key, i)))
             ctx.store(node, at.set(over.key, i), total.get())

@@ -10,7 +10,7 @@ from tvm import tirx
 from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.cpu import mathfn
 from hepq.compiler.lower.cpu.context import At, Context, Lanes
-from hepq.compiler.lower.cpu.layout import is_int
+from hepq.compiler.lower.cpu.layout import kept_as
 from hepq.compiler.lower.cpu.tir import (
     Expr,
     bind,
@@ -28,7 +28,7 @@ from hepq.compiler.lower.cpu.tir import (
 )
 from hepq.core.ops.rules import Rules
 
-DTYPE = {"real": "float32", "bool": "bool", "int": "int32", "index": "int32"}
+DTYPE = {"real": "float32", "bool": "bool", "int": "int64", "index": "int32"}
 
 
 #: op of an inlined (or elementwise) node -> its value at an index
@@ -56,12 +56,12 @@ def _const(ctx: Context, node: Node, at: At) -> Expr:
 
 @RULES("iota")
 def _iota(ctx: Context, node: Node, at: At) -> Expr:
-    return at.expr(node["dim"].key)
+    return cast(at.expr(node["dim"].key), DTYPE["int"])
 
 
 @RULES("count")
 def _count(ctx: Context, node: Node, at: At) -> Expr:
-    return i32(ctx.extent(node["dim"]))
+    return cast(i32(ctx.extent(node["dim"])), DTYPE["int"])
 
 
 @RULES(*mathfn.FUNCTIONS)
@@ -177,13 +177,16 @@ def _zero_unless(cond: Expr, got: Expr, node: Node) -> Expr:
     if node.type.elem == "bool":
         return both(cond, got)
     nothing = -1 if node.type.elem == "index" else 0
-    return select(cond, got, const(nothing, "int32" if is_int(node) else "float32"))
+    return select(cond, got, const(nothing, kept_as(node)))
 
 
 @RULES("number")
 def _number(ctx: Context, node: Node, at: At) -> Expr:
-    found, size = level(bind(value(ctx, node.operands[0], at)), i32(ctx.extent(node["dim"])))
-    return select(both(found >= level(const(0), found)[0], found < size), found, const(-1))
+    whole = DTYPE["int"]
+    found, size, zero = level(
+        bind(value(ctx, node.operands[0], at)), cast(i32(ctx.extent(node["dim"])), whole), const(0, whole)
+    )
+    return cast(select(both(found >= zero, found < size), found, const(-1, whole)), DTYPE["index"])
 
 
 @RULES("window")

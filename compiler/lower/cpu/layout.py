@@ -50,6 +50,17 @@ def sort_row(dim: Dim) -> int:
     return round_up(capacity(dim), LINE)
 
 
-def is_int(node: Node) -> bool:
-    """Kept as int32; bool is kept as float32 0 or 1."""
-    return node.type.elem in ("int", "index")
+#: element type -> how numbers are kept in scratch memory; truth values as 0 or 1
+KEPT = {"real": "float32", "bool": "float32", "index": "int32", "int": "int64"}
+#: the scratch memories, in the order of the function's arguments
+SPACES = ("float32", "int32", "int64")
+
+
+def kept_as(node: Node) -> str:
+    """The type of a value's numbers in scratch memory."""
+    return KEPT[node.type.elem]
+
+
+def passed_as(node: Node) -> str:
+    """The type of an input's or output's numbers."""
+    return "int64" if node.type.elem == "int" else "float32"

@@ -195,9 +195,10 @@ def sign(x: Expr) -> Expr:
 def mod(a: Expr, b: Expr) -> Expr:
     """Python's and NumPy's: the result has the sign of ``b``."""
     a, b = map(bind, level(a, b))
-    if dtype_of(a) == "int32":
-        zero = tirx.EQ(*level(b, const(0)))
-        return bind(select(zero, const(0), tirx.floormod(a, select(zero, const(1), b))))
+    if (dtype := dtype_of(a)) != "float32":
+        # what is left of division by -1 is 0, but processors stop where the quotient does not fit
+        zero = either(tirx.EQ(*level(b, const(0, dtype))), tirx.EQ(*level(b, const(-1, dtype))))
+        return bind(select(zero, const(0, dtype), tirx.floormod(a, select(zero, const(1, dtype), b))))
     rest = libm("fmodf", a, b)
     signs = tirx.NE(cast(rest < _f(0.0), "int32"), cast(b < _f(0.0), "int32"))
     wrong = both(tirx.NE(*level(rest, _f(0.0))), signs)
@@ -225,7 +226,7 @@ def power(a: Expr, b: Expr) -> Expr:
 
 @FUNCTIONS("neg")
 def _negative(x: Expr) -> Expr:
-    return const(0) - x if dtype_of(x) == "int32" else x * _f(-1.0)
+    return x * _f(-1.0) if dtype_of(x) == "float32" else level(const(0, dtype_of(x)), x)[0] - x
 
 
 @FUNCTIONS("abs")
@@ -233,7 +234,7 @@ def _absolute(x: Expr) -> Expr:
     if dtype_of(x) == "float32":
         return fabs(x)
     x = bind(x)
-    return larger(x, const(0) - x)
+    return larger(x, _negative(x))
 
 
 def _compare(make: Callable[[Expr, Expr], Expr]) -> Callable[[Expr, Expr], Expr]:

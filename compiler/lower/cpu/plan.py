@@ -17,7 +17,17 @@ from math import prod
 from hepq.compiler.ir.as_read import as_read
 from hepq.compiler.ir.node import Module, Node, made_by
 from hepq.compiler.lower.cpu.inline import Inlining
-from hepq.compiler.lower.cpu.layout import LINE, capacity, floats, is_int, lanes_for, pitch_capacity, round_up, sort_row
+from hepq.compiler.lower.cpu.layout import (
+    LINE,
+    SPACES,
+    capacity,
+    floats,
+    kept_as,
+    lanes_for,
+    pitch_capacity,
+    round_up,
+    sort_row,
+)
 from hepq.compiler.lower.cpu.prepare import LoweringError, matrix_product
 from hepq.core.ops.table import ROWS, SEGMENT
 from hepq.core.types import Dim
@@ -46,7 +56,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Slot:
-    """Where a value starts, in floats of scratch or int32s of iscratch. ``tiled``: holds one tile only."""
+    """Where a value starts, in numbers of its scratch memory. ``tiled``: holds one tile only."""
 
     offset: int
     tiled: bool = False
@@ -57,11 +67,13 @@ class Plan:
     stages: tuple[Stage, ...]
     inlining: Inlining
     slots: Mapping[Node, Slot]
-    temporaries: Mapping[Node, tuple[Slot, Slot]]
+    #: in each of the scratch memories
+    temporaries: Mapping[Node, tuple[Slot, ...]]
     #: where in iscratch the number of entries is of dims that operations make
     counts: Mapping[Dim, int]
     scratch_floats: int
     iscratch_ints: int
+    lscratch_ints: int
     slack: int
 
 
@@ -88,7 +100,7 @@ def make_plan(module: Module, width: int) -> Plan:
     if max(memory.sizes) >= 2**31 - 2**20:
         raise LoweringError(f"one event needs {max(memory.sizes) * 4 / 2**30:.1f} GiB of scratch memory: lower a bound")
     sizes = [round_up(s + memory.slack, LINE) for s in memory.sizes]
-    return Plan(stages, inlining, memory.slots, memory.temporaries, counts, sizes[0], sizes[1], memory.slack)
+    return Plan(stages, inlining, memory.slots, memory.temporaries, counts, sizes[0], sizes[1], sizes[2], memory.slack)
 
 
 def _made(stages: Sequence[Stage]) -> dict[Dim, int]:
@@ -191,10 +203,10 @@ class _Memory:
     def __init__(self, width: int) -> None:
         self.width = width
         self.slots: dict[Node, Slot] = {}
-        self.temporaries: dict[Node, tuple[Slot, Slot]] = {}
-        self.sizes = [0, 0]
+        self.temporaries: dict[Node, tuple[Slot, ...]] = {}
+        self.sizes = [0] * len(SPACES)
         self.slack = LINE
-        self._taken: tuple[list[tuple[int, int, int, int]], ...] = ([], [])
+        self._taken: tuple[list[tuple[int, int, int, int]], ...] = tuple([] for _ in SPACES)
 
     def place(self, space: int, size: int, first: int, last: int, tiled: bool = False) -> Slot:
         size, offset = round_up(max(size, 1), LINE), 0
@@ -241,12 +253,11 @@ def _allocate(
             overrun = _product_overrun(product, width)
             size += overrun
             memory.slack = max(memory.slack, overrun)
-        memory.slots[node] = memory.place(int(is_int(node)), size, begin, end, tiled)
+        memory.slots[node] = memory.place(SPACES.index(kept_as(node)), size, begin, end, tiled)
         if node.op in TEMPORARIES:
             sizes = TEMPORARIES[node.op](node, width)
-            memory.temporaries[node] = (
-                memory.place(0, sizes[0], time[node], time[node]),
-                memory.place(1, sizes[1], time[node], time[node]),
+            memory.temporaries[node] = tuple(
+                memory.place(space, size, time[node], time[node]) for space, size in enumerate(sizes)
             )
 
 
@@ -272,23 +283,24 @@ def _output_sources(node: Node, stage_of: Mapping[Node, int]) -> Iterator[Node]:
             yield from _output_sources(operand, stage_of)
 
 
-def _knn_temporaries(node: Node, width: int) -> tuple[int, int]:
+def _knn_temporaries(node: Node, width: int) -> tuple[int, int, int]:
     row = round_up(capacity(node["over"]), lanes_for(node["over"], width)) + width
     distances = 2 if as_read(node.operands[0]) else 1
-    return (capacity(node["coord"]) + distances) * row, row
+    return (capacity(node["coord"]) + distances) * row, row, 1
 
 
-def _sort_temporaries(node: Node, width: int) -> tuple[int, int]:
+def _sort_temporaries(node: Node, width: int) -> tuple[int, int, int]:
     """Two lists of entries, and each key."""
-    return 1, (2 + len(node.operands)) * sort_row(node["dim"])
+    row, keys = sort_row(node["dim"]), len(node.operands)
+    return 1, (2 + keys) * row, keys * row
 
 
-def _seen(node: Node, width: int) -> tuple[int, int]:
+def _seen(node: Node, width: int) -> tuple[int, int, int]:
     """Whether an entry had something yet."""
-    return 1, capacity(node.type.dims[0])
+    return 1, capacity(node.type.dims[0]), 1
 
 
-#: op -> floats and ints it needs while it runs
-TEMPORARIES: dict[str, Callable[[Node, int], tuple[int, int]]] = {
+#: op -> how many numbers of each scratch memory it needs while it runs
+TEMPORARIES: dict[str, Callable[[Node, int], tuple[int, int, int]]] = {
     "knn": _knn_temporaries, "argsort": _sort_temporaries, "segment_max": _seen, "segment_min": _seen,
 }  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Any
 from hepq.compiler.ir.node import Module
 from hepq.compiler.lower.cpu import LoweringError
 from hepq.compiler.targets.cpu import CpuTarget
-from hepq.runtime.engine.event_code import FUNCTION, SCRATCH, EventDescription
+from hepq.runtime.engine.event_code import FUNCTION, LAYOUT, SCRATCH, EventDescription
 
 __all__ = ["EventCode", "LoweringError", "build_tir", "lower"]
 
@@ -39,7 +39,7 @@ def lower(module: Module, target: CpuTarget) -> EventCode:
     from hepq.compiler.lower.events.codegen import generate
 
     made = generate(module, target.lanes // 2)
-    library = shared_library(made.functions, target, (FUNCTION, SCRATCH))
+    library = shared_library(made.functions, target, (FUNCTION, SCRATCH, LAYOUT))
     return EventCode(library, made.description, target.mcpu, target.features)
 
 

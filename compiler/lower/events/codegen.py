@@ -16,19 +16,18 @@ from tvm.script.ir_builder import tirx as T
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.cpu.tir import Cell, Expr, bind, bits, both, cast, const, either, select
 from hepq.compiler.lower.events import inputs, scratch
-from hepq.compiler.lower.events.context import STORED, Context, i64
-from hepq.compiler.lower.events.dims import Dims
+from hepq.compiler.lower.events.context import STORED, Context, i64, memory_at
+from hepq.compiler.lower.events.dims import Dims, running
 from hepq.compiler.lower.events.plan import Plan, make_plan, row_dim
 from hepq.compiler.lower.events.prepare import prepare
 from hepq.compiler.lower.events.rules import compute
+from hepq.compiler.lower.events.sort import sorters
 from hepq.compiler.lower.events.tasks import Place, run, task
 from hepq.runtime.engine import event_code as layout
 from hepq.runtime.engine.event_code import Branch, EventDescription, Table
 
 #: calling_conv of functions called as C has them
 _AS_IN_C = 1
-#: entries of a buffer whose size nobody checks
-_ANY = 2**31 - 1
 #: more memory than any event may ask for, in numbers
 _MOST = float(2**42)
 
@@ -47,9 +46,20 @@ def generate(module: Module, width: int) -> Generated:
     functions = {
         layout.FUNCTION: made.function(layout.FUNCTION, made.main),
         layout.SCRATCH: made.function(layout.SCRATCH, made.scratch),
+        layout.LAYOUT: _declaration(made.description),
         **inputs.converters(),
+        **sorters(len(n.operands) for n in plan.kept if n.op == "argsort" and not running(n)),
     }
     return Generated(functions, made.description)
+
+
+def _declaration(description: EventDescription) -> Any:
+    with IRBuilder() as builder, T.prim_func():
+        T.func_name(layout.LAYOUT)
+        T.func_attr({"tirx.noalias": True, "global_symbol": layout.LAYOUT, "calling_conv": _AS_IN_C})
+        out = memory_at(T.arg("out", T.handle("int64")), "int64")
+        T.buffer_store(out, i64(layout.digest(description)), [i64(0)])
+    return builder.get()
 
 
 def describe(plan: Plan) -> EventDescription:
@@ -94,8 +104,8 @@ class _Generator:
             T.func_name(name)
             T.func_attr({"tirx.noalias": True, "global_symbol": name, "calling_conv": _AS_IN_C})
             pointer = T.arg("table", T.handle("int64"))
-            table = T.decl_buffer((self.table.size,), "int64", data=pointer)
-            body(table, _buffer(table[i64(Table.STATE)], "int64"))
+            table = memory_at(pointer, "int64")
+            body(table, memory_at(table[i64(Table.STATE)], "int64"))
         return builder.get()
 
     # --- memory
@@ -133,7 +143,7 @@ class _Generator:
 
     def _events(self, table: Expr, state: Expr) -> None:
         ctx = self._context(table, state)
-        offsets = [_buffer(table[i64(self.table.dim(i) + 2)], "int64") for i in range(len(self.description.dims))]
+        offsets = [memory_at(table[i64(self.table.dim(i) + 2)], "int64") for i in range(len(self.description.dims))]
         places, buffers = self._places(table), self._buffers(table)
         begin, end = bind(table[i64(Table.BEGIN)]), bind(table[i64(Table.END)])
         size = i64(layout.BLOCK)
@@ -166,7 +176,7 @@ class _Generator:
         address = Cell(table[i64(Table.MEMORY)])
 
         def place(slot: scratch.Slot) -> Expr:
-            made = _buffer(address.get(), slot.dtype)
+            made = memory_at(address.get(), slot.dtype)
             numbers = scratch.rounded(scratch.length(slot, capacity, block))
             address.set(address.get() + numbers * i64(8))
             return made
@@ -192,7 +202,7 @@ class _Generator:
     def _buffers(self, table: Expr) -> dict[str, Expr]:
         dtypes = {**STORED, "bool": "int8"}
         return {
-            branch.name: _buffer(table[i64(self.table.output(k))], dtypes[branch.elem])
+            branch.name: memory_at(table[i64(self.table.output(k))], dtypes[branch.elem])
             for k, branch in enumerate(self.description.outputs)
         }
 
@@ -271,10 +281,4 @@ class _Generator:
         with T.If(place.first + n > place.capacity), T.Then():
             T.buffer_store(ctx.state, n, [i64(layout.NEEDED)])
             ctx.trouble(layout.FULL, i)
-        T.buffer_store(_buffer(table[i64(self.table.made(i))], "int64"), n, [event])
-
-
-def _buffer(address: Expr, dtype: str) -> Expr:
-    """Memory at an address. Different ones never meet: TVM tells LLVM so."""
-    pointer = T.bind(tirx.reinterpret("handle", address))
-    return T.decl_buffer((_ANY,), dtype, data=pointer)
+        T.buffer_store(memory_at(table[i64(self.table.made(i))], "int64"), n, [event])

@@ -30,6 +30,17 @@ def i64(value: Expr | int) -> Expr:
     return const(value, "int64") if isinstance(value, int) else value
 
 
+def memory_at(address: Expr, dtype: str) -> Expr:
+    """Numbers from an address, an int64, or a pointer on. Different ones never meet: TVM tells LLVM so.
+
+    Not ``T.decl_buffer``, which opens a scope in a scope for each.
+    """
+    pointer = address if isinstance(address, tirx.Var) else T.bind(tirx.reinterpret("handle", address))
+    buffer = tirx.decl_buffer((2**31 - 1,), dtype)
+    T.add_to_parent(tirx.DeclBuffer(buffer, data=pointer))
+    return buffer
+
+
 def times(a: Expr | int, b: Expr | int) -> Expr | int:
     if isinstance(a, int) and isinstance(b, int):
         return a * b

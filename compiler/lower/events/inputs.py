@@ -11,10 +11,9 @@ from tvm.script.ir_builder import tirx as T
 
 from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.cpu.tir import Expr, cast, const, either
-from hepq.compiler.lower.events.context import Context, i64
+from hepq.compiler.lower.events.context import Context, i64, memory_at
 from hepq.runtime.engine.event_code import BAD_INDEX, DTYPES
 
-_ANY = 2**31 - 1
 _BYTES = {"float32": 4, "float64": 8, "int64": 8, "uint64": 8, "int32": 4, "uint32": 4, "int16": 2, "uint16": 2}
 _NAMES = {"real": "hepq_read_real", "int": "hepq_read_int", "index": "hepq_read_int", "bool": "hepq_read_bool"}
 
@@ -37,14 +36,14 @@ def _converter(name: str, elem: str) -> Any:
         address, code = T.arg("address", T.int64()), T.arg("code", T.int64())
         factor = T.arg("factor", T.float64())
         first, n = T.arg("first", T.int64()), T.arg("n", T.int64())
-        out = T.decl_buffer((_ANY,), dtype, data=T.arg("out", T.handle(dtype)))
+        out = memory_at(T.arg("out", T.handle(dtype)), dtype)
         for number, kind in enumerate(DTYPES):
             if elem == "int" and kind.startswith("float"):
                 continue
             stored = "uint8" if kind == "bool" else kind
             with T.If(tirx.EQ(code, i64(number))), T.Then():
                 start = address + first * i64(_BYTES.get(stored, 1))
-                column = T.decl_buffer((_ANY,), stored, data=T.bind(tirx.reinterpret("handle", start)))
+                column = memory_at(start, stored)
                 with T.serial(i64(0), n) as i:
                     x = column[i]
                     if elem == "bool":

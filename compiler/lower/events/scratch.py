@@ -54,8 +54,8 @@ def temporaries(plan: Plan, node: Node) -> tuple[Slot, ...]:
         if running(node):
             few = asked(node)
             return (Slot("int64", (Dim(str(few), few),)),) * columns
-        # two orders and a column, for sorting many
-        return (Slot("int64", (node["dim"],)),) * (columns + 3)
+        # and two orders
+        return (Slot("int64", (node["dim"],)),) * (columns + 2)
     return ()
 
 

@@ -155,8 +155,9 @@ def _combinations(ctx: Context, node: Node) -> Task:
 
 def _argsort(ctx: Context, node: Node) -> Task:
     dim, dst, others = node["dim"], node["dst"], node.type.dims[1:]
-    most, made = asked(node), Best if running(node) else Sort
-    sort = made(len(node.operands), ctx.temporaries[node], ctx.plan.dims.codes(dim), most)
+    most = asked(node)
+    made: Any = Best if running(node) else Sort
+    sort: Best | Sort = made(len(node.operands), ctx.temporaries[node], ctx.plan.dims.codes(dim), most)
 
     def step(at: At) -> None:
         keys = [

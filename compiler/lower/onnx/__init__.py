@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A module as one ONNX graph with dynamic axes: for CMSSW, Athena, key4hep and whatever else loads ONNX.
 
-Everything that goes in or comes out is float32, since that is what experiments' wrappers of onnxruntime pass.
-Its first axis is the batch. A ragged dim ``part`` is an axis of any length, the same for all inputs of a call; the
-float32 input ``n_part`` [batch] says how many of its entries an event has. They come first; what follows is padding,
-which has no influence, whatever it holds. Outputs are 0 there.
+What goes in or comes out is float32, since that is what experiments' wrappers of onnxruntime pass; whole numbers are
+int64. Its first axis is the batch. A ragged dim ``part`` is an axis of any length, the same for all inputs of a call;
+the float32 input ``n_part`` [batch] says how many of its entries an event has. They come first; what follows is
+padding, which has no influence, whatever it holds. Outputs are 0 there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from onnx import ModelProto, TensorProto, ValueInfoProto, checker, helper, shape
 
 from hepq.compiler.ir.node import Module, Node, made_dims
 from hepq.compiler.lower.onnx.derived import Derived
-from hepq.compiler.lower.onnx.events import Events, Source, columns
+from hepq.compiler.lower.onnx.events import Events, Source, columns, whole_inputs
 from hepq.compiler.lower.onnx.graph import IR_VERSION, OPSET, Graph
 from hepq.compiler.lower.onnx.ops import RULES
 from hepq.compiler.lower.onnx.values import DTYPES, Batch, Value
@@ -79,8 +79,10 @@ def lower(
     shapes = {s.name: s.dims for s in source}
     if twice := next((s.name for s in source if shapes[s.name] != s.dims), None):
         raise OnnxError(f"two inputs of different dims from one branch, `{twice}`")
-    infos = [_info(name, dims) for name, dims in shapes.items()] + [_info(n, ()) for n in counts.values()]
-    results = [_info(name, module.outputs[name].type.dims) for name in outputs]
+    whole = whole_inputs(source)
+    infos = [_info(name, dims, name in whole) for name, dims in shapes.items()]
+    infos += [_info(n, (), False) for n in counts.values()]
+    results = [_info(n, module.outputs[n].type.dims, module.outputs[n].type.elem == "int") for n in outputs]
     return Lowered(_assembled(module.name, graph, infos, results, outputs), counts)
 
 
@@ -105,9 +107,9 @@ def _count_names(source: tuple[Source, ...]) -> dict[str, str]:
     return counts
 
 
-def _info(name: str, dims: tuple[Dim, ...]) -> ValueInfoProto:
+def _info(name: str, dims: tuple[Dim, ...], whole: bool) -> ValueInfoProto:
     axes = [d.size if d.size is not None else d.name if d.name != _BATCH else f"{_BATCH}_" for d in dims]
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, [_BATCH, *axes])
+    return helper.make_tensor_value_info(name, TensorProto.INT64 if whole else TensorProto.FLOAT, [_BATCH, *axes])
 
 
 def _assembled(

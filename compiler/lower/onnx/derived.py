@@ -35,6 +35,8 @@ class Derived:
         values: dict[Node, Value] = {}
         for name, dim in self.entries.items():
             node = self.module.outputs[name]
+            if node.type.elem != "real":
+                continue
             x = _value(lower, node, values, inputs, batch)
             dims = (BATCH, dim, *(d for d in node.type.dims if d.key != dim.key))
             good = batch.expand(Value(within(batch.graph, x.name), x.dims, "bool"), dims)
@@ -44,7 +46,7 @@ class Derived:
         """bool [batch]: events that are not to be scored."""
         values: dict[Node, Value] = {}
         for name, node in self.module.outputs.items():
-            if name not in self.entries:
+            if name not in self.entries and node.type.elem == "real":
                 x = _value(lower, node, values, inputs, batch)
                 good = batch.fill(Value(within(batch.graph, x.name), x.dims, "bool"), True)
                 if good.batched:

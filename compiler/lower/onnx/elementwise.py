@@ -164,8 +164,8 @@ def _mod(m: Arithmetic, a: str, b: str) -> str:
 
 
 def _int_mod(m: Arithmetic, a: str, b: str) -> str:
-    """NumPy gives 0 where the divisor is 0; processors stop there."""
-    none = m("Equal", b, 0)
+    """NumPy gives 0 where the divisor is 0, or where it is -1 and the quotient does not fit; processors stop there."""
+    none = m("Or", m("Equal", b, 0), m("Equal", b, -1))
     return m("Where", none, 0, m("Mod", a, m("Where", none, 1, b)))
 
 

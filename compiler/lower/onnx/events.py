@@ -19,11 +19,12 @@ from hepq.compiler.lower.onnx.order import sort_key
 from hepq.compiler.lower.onnx.values import BATCH, DTYPES, Batch, Value, below, select
 from hepq.core.types import Dim
 from hepq.runtime.artifact.manifest import EventSchema, Order
+from hepq.runtime.engine.outputs import missing
 
 
 @dataclass(frozen=True)
 class Source:
-    """An input of the graph, float32 [batch, dims]: ``name`` there, ``column`` in the program; ``factor``: its unit."""
+    """An input of the graph, [batch, dims]: ``name`` there, ``column`` in the program; ``factor``: its unit."""
 
     name: str
     column: str
@@ -41,6 +42,11 @@ def columns(module: Module, schema: EventSchema | None) -> tuple[Source, ...]:
         Source(c.branch, c.name, known.get(c.name) or tuple(_dim(schema, d) for d in c.dims), c.elem, c.factor)
         for c in schema.columns
     )
+
+
+def whole_inputs(source: Sequence[Source]) -> set[str]:
+    """Inputs of the graph that are int64, not float32."""
+    return {s.name for s in source if s.elem == "int"}
 
 
 def _dim(schema: EventSchema, name: str) -> Dim:
@@ -84,7 +90,8 @@ class Events:
         raw = Batch(graph, self.size, slots, raw_counts)
         self._bad: list[str] = []
         self._keep: dict[str, list[str]] = {}
-        values = {s.column: self._read(s, raw) for s in source}
+        whole = whole_inputs(source)
+        values = {s.column: self._read(s, raw, s.name in whole) for s in source}
         if schema is not None:
             values = {s.column: self._without_nan(s, values[s.column], raw) for s in source}
         if derived is not None:
@@ -103,9 +110,13 @@ class Events:
 
     # --- reading
 
-    def _read(self, s: Source, raw: Batch) -> Value:
-        """In the program's units, with at least one slot, 0 where there is no entry."""
+    def _read(self, s: Source, raw: Batch, whole: bool) -> Value:
+        """In the program's units, with at least one slot, 0 where there is no entry; int64 of whole numbers, else
+        float32.
+        """
         graph, x = self.graph, s.name
+        if whole and s.elem != "int":
+            x = graph.cast(x, np.float32)
         if s.factor != 1.0:  # rounded once, as the runtime does
             scaled = graph.op("Mul", graph.cast(x, np.float64), graph.constant(s.factor, np.float64))
             x = graph.cast(scaled, np.float32)
@@ -117,12 +128,14 @@ class Events:
                 for d in s.dims
             ]
             x = graph.op("Pad", x, graph.op("Concat", *[zero] * (len(s.dims) + 2), *missing, axis=0))
-        return raw.fill(Value(x, (BATCH, *s.dims)), 0)
+        return raw.fill(Value(x, (BATCH, *s.dims), "int" if s.elem == "int" else "real"), 0)
 
     def _without_nan(self, s: Source, x: Value, raw: Batch) -> Value:
         """0 for NaN and infinity; by the policy, particles not to keep and events not to score."""
         assert self.schema is not None
         graph, policy = self.graph, self.schema.policy.nan
+        if s.elem == "int":
+            return x
         finite = within(graph, x.name)
         lead = 2 if s.dims and s.dims[0].ragged else 1
         good = self._all(finite, range(lead, len(x.dims)))
@@ -185,7 +198,8 @@ class Events:
         return self.batch.fill(made, -1) if s.elem == "index" else made
 
     def _typed(self, s: Source, x: Value, name: str) -> Value:
-        return Value(name if s.elem == "real" else self.graph.cast(name, DTYPES[s.elem]), x.dims, s.elem)
+        held = name if s.elem in ("real", "int") else self.graph.cast(name, DTYPES[s.elem])
+        return Value(held, x.dims, s.elem)
 
     # --- outputs
 
@@ -201,18 +215,19 @@ class Events:
         return reduce(lambda a, b: graph.op("Or", a, b), bad) if bad else None
 
     def finish(self, x: Value, dims: tuple[Dim, ...]) -> str:
-        """An output as float32 [batch, dims], its slots those of the graph's inputs; 0 at padding, NaN where the
-        runtime gives no score.
+        """An output as float32 (int64 of whole numbers) [batch, dims], its slots those of the graph's inputs; 0 at
+        padding, NaN (-2^63) where the runtime gives no score.
         """
-        graph, wanted = self.graph, (BATCH, *dims)
-        made = Value(x.name if x.elem == "real" else graph.cast(x.name, np.float32), x.dims)
+        graph, wanted, elem = self.graph, (BATCH, *dims), "int" if x.elem == "int" else "real"
+        made = Value(x.name if x.elem == elem else graph.cast(x.name, np.float32), x.dims, elem)
+        nothing = graph.constant(missing(DTYPES[elem]), DTYPES[elem])
         name = self.batch.expand(made, wanted)
         ragged = [(axis, self._ragged[d.name]) for axis, d in enumerate(wanted) if d.ragged]
         if self.schema is not None and ragged:
-            name = self._returned(name, ragged[0][1])
+            name = self._returned(name, ragged[0][1], nothing)
         if self._unscored is not None:
             mask = graph.unsqueeze(self._unscored, range(1, len(wanted)))
-            name = graph.op("Where", mask, graph.constant(np.nan, np.float32), name)
+            name = graph.op("Where", mask, nothing, name)
         for axis, r in ragged:
             name = graph.op("Slice", name, graph.ints(0), graph.size(r.raw), graph.ints(axis))
         outside = Batch(
@@ -221,10 +236,10 @@ class Events:
             {d: r.raw for d, r in self._ragged.items()},
             {d: r.raw_counts for d, r in self._ragged.items()},
         )
-        return outside.fill(Value(name, wanted), -1 if x.elem == "index" else 0).name
+        return outside.fill(Value(name, wanted, elem), -1 if x.elem == "index" else 0).name
 
-    def _returned(self, x: str, r: _Ragged) -> str:
-        """[batch, slots, …] to [batch, raw slots, …], NaN for particles that were dropped or cut."""
+    def _returned(self, x: str, r: _Ragged, missing: str) -> str:
+        """[batch, slots, …] to [batch, raw slots, …], ``missing`` for particles that were dropped or cut."""
         graph = self.graph
         raw = graph.op("Max", graph.size(r.raw), graph.ints(1))
         place = graph.iota(raw)
@@ -237,5 +252,5 @@ class Events:
         found = graph.op("Less", place, graph.unsqueeze(r.counts, [1]))
         place = select(graph, found, place, -1, "int")
         shape = graph.op("Shape", graph.op("Slice", x, graph.ints(0), graph.ints(1), graph.ints(1)))
-        nothing = graph.op("Expand", graph.constant(np.nan, np.float32), shape)
+        nothing = graph.op("Expand", missing, shape)
         return graph.op("GatherND", graph.op("Concat", x, nothing, axis=1), graph.unsqueeze(place, [2]), batch_dims=1)

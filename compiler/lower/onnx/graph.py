@@ -86,6 +86,16 @@ class Graph:
         zero, one = self.constant(0, np.int64), self.constant(1, np.int64)
         return self.op("Range", zero, self.op("Squeeze", extent, self.ints(0)), one)
 
+    def total(self, x: str, rank: int, axes: Sequence[int], whole: bool) -> str:
+        """The sum over axes; of ``whole`` numbers by a product with ones, as onnxruntime's own sums round them."""
+        if not whole:
+            return self.op("ReduceSum", x, self.ints(*axes), keepdims=0)
+        for axis in sorted((a % rank for a in axes), reverse=True):
+            moved = self.transpose(x, [*(i for i in range(rank) if i != axis), axis])
+            ones = self.op("Expand", self.constant(1, np.int64), self.extent(moved, rank - 1))
+            x, rank = self.op("MatMul", moved, ones), rank - 1
+        return x
+
     # --- layout
 
     def transpose(self, x: str, order: Sequence[int]) -> str:

@@ -152,7 +152,7 @@ def _reduce(node: Node, args: Sequence[Value], batch: Batch) -> Value:
         made = graph.op(_REDUCE[op], graph.cast(x.name, np.int32), axes=axes, keepdims=0)
         return Value(graph.cast(made, np.bool_), dims, elem)
     if op == "reduce_sum" or (op == "reduce_mean" and ragged):
-        total = graph.op("ReduceSum", x.name, graph.ints(*axes), keepdims=0)
+        total = graph.total(x.name, len(x.dims), axes, elem == "int")
         if op == "reduce_mean":
             entries = graph.op("Max", batch.align(batch.count(over), dims), graph.constant(1, np.int64))
             total = graph.op("Div", total, graph.cast(entries, np.float32))

@@ -35,7 +35,7 @@ def sort_key(graph: Graph, order: Order, values: Mapping[str, Value]) -> tuple[s
 def _column(graph: Graph, value: Value, kind: Any) -> tuple[str, bool]:
     """Numbers [batch, slots] or, of a per-event branch, [batch, 1]."""
     name = value.name if len(value.dims) > 1 else graph.unsqueeze(value.name, [1])
-    return (graph.cast(name, kind) if kind is np.float64 else name), False
+    return (graph.cast(name, kind) if kind is np.float64 or value.elem == "int" else name), False
 
 
 def _step(graph: Graph, step: Instruction, args: list[tuple[str, bool]], kind: Any) -> tuple[str, bool]:

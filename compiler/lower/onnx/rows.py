@@ -173,7 +173,7 @@ def segment(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     sums = node.op == "segment_sum"
     kept = select(graph, mask, rows, 0 if sums else _neutral(node.op, x.elem), x.elem)
     if sums:
-        made = graph.op("ReduceSum", kept, graph.ints(2), keepdims=0)
+        made = graph.total(kept, 4, [2], x.elem == "int")
     else:
         made = graph.op("ReduceMax" if node.op == "segment_max" else "ReduceMin", kept, axes=(2,), keepdims=0)
         if x.elem == "real":

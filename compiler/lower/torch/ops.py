@@ -45,7 +45,7 @@ def _sign(x: Tensor) -> Tensor:
 def _mod(a: Tensor, b: Tensor) -> Tensor:
     """torch's own divides, which may overflow, and refuses whole numbers by 0: of them that is 0."""
     if not b.is_floating_point():
-        none = b == 0
+        none = (b == 0) | (b == -1)  # of the latter, too, processors may stop
         return torch.where(none, 0, torch.remainder(a, torch.where(none, 1, b)))
     rest = torch.fmod(a.double(), b.double()).to(torch.result_type(a, b))  # of large quotients it is NaN in single
     return rest + torch.where((rest != 0) & ((rest < 0) != (b < 0)), b, 0)

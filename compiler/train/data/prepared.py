@@ -44,7 +44,7 @@ def prepared(module: Module, table: Table) -> tuple[Module, Table]:
     read = read_inputs(Module(module.name, module.inputs, {inputs[node]["name"]: node for node in stored}))
     kept = {n["name"]: table.dims[n["name"]] for n in found.inputs if n["name"] in table.dims}
     made = {inputs[n]["name"]: n.type.dims[0].name if _ragged(n.type) else None for n in stored}
-    contents, folder = written(_pieces(read, table), {inputs[n]["name"]: _rest(n.type) for n in stored})
+    contents, folder = written(_pieces(read, table), {inputs[n]["name"]: _rest(n.type) for n in stored}, {})
     held = {name: table.contents[name] for name in kept}
     return found, Table(table.offsets, {**held, **contents}, kept | made, (table, folder))
 

@@ -35,13 +35,14 @@ AHEAD = 2
 
 @dataclass(frozen=True)
 class Table:
-    """``offsets`` int64 [events + 1] of each ragged dim; ``contents`` float32 [rows, *static dims] of each input.
+    """``offsets`` int64 [events + 1] of each ragged dim; ``contents`` [rows, *static dims] of each input, float32 or
+    int64 of whole numbers.
 
     ``dims``: the ragged dim of each input, None where its rows are events.
     """
 
     offsets: Mapping[str, NDArray[np.int64]]
-    contents: Mapping[str, NDArray[np.float32]]
+    contents: Mapping[str, NDArray[Any]]
     dims: Mapping[str, str | None]
     _owner: Any = field(default=None, repr=False, compare=False)  #: of the files that are mapped
 
@@ -52,12 +53,13 @@ class Table:
             return len(self.contents[name]) if dim is None else len(self.offsets[dim]) - 1
         return 0
 
-    def event(self, i: int) -> dict[str, NDArray[np.float64]]:
+    def event(self, i: int) -> dict[str, NDArray[Any]]:
         """Inputs of one event at its true multiplicity."""
         found = {}
         for name, dim in self.dims.items():
             rows = slice(i, i + 1) if dim is None else slice(*self.offsets[dim][i : i + 2])
-            value = np.asarray(self.contents[name][rows], np.float64)
+            value = self.contents[name][rows]
+            value = value if value.dtype.kind == "i" else np.asarray(value, np.float64)
             found[name] = value[0] if dim is None else value
         return found
 
@@ -73,7 +75,7 @@ class Table:
             else:
                 slots = np.arange(int(counts[dim].max(initial=0)))
                 rows = np.minimum(self.offsets[dim][pick][:, None] + slots, max(len(content) - 1, 0))
-            found = content[rows] if len(content) else np.zeros((*rows.shape, *content.shape[1:]), np.float32)
+            found = content[rows] if len(content) else np.zeros((*rows.shape, *content.shape[1:]), content.dtype)
             inputs[name] = torch.from_numpy(np.ascontiguousarray(found)).to(dtype_of(node.type.elem, dtype))
         return inputs, {dim: torch.from_numpy(n) for dim, n in counts.items()}
 
@@ -96,28 +98,35 @@ def table_of(batches: Iterable[Batch], schema: EventSchema) -> Table:
                 found.append(np.diff(batch.offsets[dim]))
             yield batch.contents
 
-    contents, folder = written(pieces(), {v.name: schema.static_shape(v.dims) for v in schema.inputs})
+    shapes = {v.name: schema.static_shape(v.dims) for v in schema.inputs}
+    contents, folder = written(pieces(), shapes, {v.name: v.kind for v in schema.inputs})
     offsets = {dim: np.cumsum([0, *np.concatenate([[], *n])], dtype=np.int64) for dim, n in counts.items()}
     dims = {v.name: d.name if (d := schema.ragged_dim(v.dims)) else None for v in schema.inputs}
     return Table(offsets, contents, dims, folder)
 
 
 def written(
-    pieces: Iterable[Mapping[str, NDArray[Any]]], shapes: Mapping[str, tuple[int, ...]]
-) -> tuple[dict[str, NDArray[np.float32]], object]:
-    """``pieces`` one after the other, float32 [rows, *shape] by name; and the owner of the files that they are in."""
+    pieces: Iterable[Mapping[str, NDArray[Any]]], shapes: Mapping[str, tuple[int, ...]],
+    kinds: Mapping[str, type[np.generic]],
+) -> tuple[dict[str, NDArray[Any]], object]:  # fmt: skip
+    """``pieces`` one after the other, [rows, *shape] by name; and the owner of the files that they are in.
+
+    ``kinds``: of what type numbers are, if not float32.
+    """
     folder = Scratch("hepq-train")
     with ExitStack() as stack:
-        files = {name: stack.enter_context((folder.path / f"{i}.f32").open("wb")) for i, name in enumerate(shapes)}
+        files = {name: stack.enter_context((folder.path / str(i)).open("wb")) for i, name in enumerate(shapes)}
         for piece in pieces:
             for name, file in files.items():
-                file.write(np.ascontiguousarray(piece[name], np.float32).data)
-    return {name: _mapped(Path(file.name), shapes[name]) for name, file in files.items()}, folder
+                file.write(np.ascontiguousarray(piece[name], kinds.get(name, np.float32)).data)
+    return {
+        name: _mapped(Path(file.name), kinds.get(name, np.float32), shapes[name]) for name, file in files.items()
+    }, folder
 
 
-def _mapped(file: Path, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """[rows, *shape] of a file of float32."""
-    flat = np.memmap(file, np.float32, "r") if file.stat().st_size else np.zeros(0, np.float32)
+def _mapped(file: Path, kind: type[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:
+    """[rows, *shape] of a file of numbers."""
+    flat = np.memmap(file, kind, "r") if file.stat().st_size else np.zeros(0, kind)
     return np.asarray(flat).reshape((-1, *shape))
 
 

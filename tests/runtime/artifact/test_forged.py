@@ -71,6 +71,7 @@ def arrays(member: str, **changes: Any) -> Change:
 GOLDEN, PACKED, WEIGHTS = "golden.safetensors", "code/packed.safetensors", "weights.safetensors"
 LAYOUT: list[Change] = [
     put("code.scratch_floats", 0), put("code.scratch_floats", 17), put("code.iscratch_ints", 5),
+    put("code.lscratch_ints", 5), put("inputs.1.elem", "int"), put("outputs.2.elem", "int"),
     put("dims.0.bound", 3), put("dims.0.bound", 2**31 - 1), put("outputs.1.dims", []), put("outputs.2.dims", ["part"]),
     lambda m, h: m["outputs"].reverse(), lambda m, h: m["inputs"].reverse(), lambda m, h: m["outputs"].pop(),
     lambda m, h: m["outputs"].append({"name": "more"}), put("outputs.2.name", "other"),

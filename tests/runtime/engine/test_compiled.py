@@ -71,6 +71,7 @@ def write(path: Path) -> None:
             packed="code/packed.safetensors",
             scratch_floats=code.scratch_floats,
             iscratch_ints=code.iscratch_ints,
+            lscratch_ints=code.lscratch_ints,
         ),
         weights={"w": (3, 2)},
         golden=manifest.GoldenInfo(events=16, tolerance=1e-5),

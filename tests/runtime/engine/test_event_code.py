@@ -169,6 +169,16 @@ def test_a_description_is_written_and_read(every: EventProgram) -> None:
         event_code.described(text[:-9])
 
 
+def test_code_of_another_description_is_refused() -> None:
+    pt = source("pt", JET)
+    one, two = (lower(Module("m", (pt,), {name: make("neg", pt)}), cpu.parse("cpu")) for name in ("a", "b"))
+    EventProgram(one.library, one.description)
+    with pytest.raises(OSError, match="other inputs or outputs"):
+        EventProgram(one.library, two.description)
+    with pytest.raises(OSError, match="too short"):
+        EventProgram(b"no library", one.description)
+
+
 def test_programs_without_inputs_are_told_how_many_events_there_are() -> None:
     made = program((), y=make("add", make("const", value=1.0), make("const", value=2.0)))
     assert list(made.run({}, {}, events=3).outputs["y"]) == [3.0, 3.0, 3.0]

@@ -290,13 +290,23 @@ def test_events_of_no_kind(data: Any) -> None:
     assert code_of(data, s=PLAIN)[0] == "HQ0816"
 
 
-def test_an_integer_too_large_for_float32() -> None:
-    s = EventSchema(dims=(), inputs=(Value(name="n", elem="int"),))
-    assert prepare(s, collect(s, {"n": [2**24]})).contents["n"].tolist() == [2**24]
-    code, text = code_of({"n": [0, -(2**24) - 1]}, s=s)
+def test_integers_are_exact() -> None:
+    part = Dim(name="part", bound=3)
+    inputs = (Value(name="n", elem="int"), Value(name="k", elem="int", dims=("part",)))
+    s = EventSchema(dims=(part,), inputs=inputs)
+    ids, jagged = np.array([2**63 - 1, 2**53 + 1], np.uint64), ak.Array([[2**62 + 1], [-(2**63), 7]])
+    contents = prepare(s, collect(s, {"n": ids, "k": jagged})).contents
+    assert contents["n"].tolist() == [2**63 - 1, 2**53 + 1]
+    assert contents["k"].tolist() == [2**62 + 1, -(2**63), 7]
+    code, text = code_of({"n": [0, 0], "k": ak.unflatten(np.array([1, 2, 2**63], np.uint64), [1, 2])}, s=s)
     assert code == "HQ0814"
-    assert "-16777217" in text
-    assert code_of({"n": [1.0, np.inf]}, s=s)[0] == "HQ0808"
+    assert "event 1, entry 1 holds 9223372036854775808" in text
+    code, text = code_of({"n": np.array([1, 2**64 - 1], np.uint64), "k": jagged}, s=s)
+    assert code == "HQ0814"
+    assert "event 1 holds 18446744073709551615" in text
+    # as floats: without their fractions
+    assert prepare(s, collect(s, {"n": [2.7, -2.7], "k": jagged})).contents["n"].tolist() == [2, -2]
+    assert code_of({"n": [1.0, np.inf], "k": jagged}, s=s)[0] == "HQ0808"
 
 
 def test_scaling_rounds_once() -> None:

@@ -109,7 +109,8 @@ def test_code_asks_nothing_of_the_tvm_runtime() -> None:
 
 def test_arguments_are_named_in_order() -> None:
     assert compiled(40).code.arguments == (
-        "begin", "end", "offsets:part", "input:pos", "input:x", "weights", "scratch", "iscratch", "output:logits",
+        "begin", "end", "offsets:part", "input:pos", "input:x", "weights", "scratch", "iscratch", "lscratch",
+        "output:logits",
     )  # fmt: skip
 
 
