@@ -44,7 +44,7 @@ ITEMS = """
   input bjets = real(count(tagged))
   input significance = MET.pt / sqrt(1 GeV * max(sum(good.pt, over=good), 1 GeV))
   input mu_pt = sum(default(Jet.muon1.pt, 0 GeV), over=Jet) / 1 GeV
-  input jet_mu = sum(default(Probe.mu_pt, 0 GeV), over=Probe) / 1 GeV
+  input jet_mu = sum(Probe.mu_pt, over=Probe) / 1 GeV
   input el_pt = sum(default(Jet.electron1.pt, 0 GeV), over=Jet) / 1 GeV
   input topmass = default(top.mass, -1 GeV) / 1 GeV
 """
@@ -53,7 +53,7 @@ from std.nanoaod import Muon, Electron, Jet, MET
 
 collection Probe = "Jet_*" {
   mu_pt = double / 2
-  double = 2 * mu.pt
+  double = 2 * default(mu.pt, 0 GeV)
   mu = "muonIdx1": index of Muon
 }
 """

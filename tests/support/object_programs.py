@@ -95,7 +95,7 @@ def made(folder: Path, text: str, path: Path, tree: str | None, step: int | str 
     [source] = event_files.find(path, tree)
     chunks = [
         code.reader(c.events, str(source), c.first).contents
-        for c in event_files.iterate(source, set(code.stage.files), step)
+        for c in event_files.iterate(source, set(code.stage.files()), step)
     ]
     return {name: np.concatenate([np.asarray(c[name], np.float64) for c in chunks]) for name in chunks[0]}
 
