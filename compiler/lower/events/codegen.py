@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,11 +16,12 @@ from tvm.script.ir_builder import tirx as T
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.cpu.tir import Cell, Expr, bind, bits, both, cast, const, either, select
 from hepq.compiler.lower.events import inputs, scratch
-from hepq.compiler.lower.events.context import STORED, Context, i64, memory_at
+from hepq.compiler.lower.events.context import STORED, Context, Variable, i64, memory_at
 from hepq.compiler.lower.events.dims import Dims, running
-from hepq.compiler.lower.events.plan import Plan, make_plan, row_dim
+from hepq.compiler.lower.events.plan import Outputs, Plan, Root, make_plan, read_by, row_dim
 from hepq.compiler.lower.events.prepare import prepare
 from hepq.compiler.lower.events.rules import compute
+from hepq.compiler.lower.events.shared import Places
 from hepq.compiler.lower.events.sort import sorters
 from hepq.compiler.lower.events.tasks import Place, run, task
 from hepq.runtime.engine import event_code as layout
@@ -44,6 +45,7 @@ def generate(module: Module, width: int) -> Generated:
     plan = make_plan(module)
     made = _Generator(plan, describe(plan), width)
     functions = {
+        **made.stages(),
         layout.FUNCTION: made.function(layout.FUNCTION, made.main),
         layout.SCRATCH: made.function(layout.SCRATCH, made.scratch),
         layout.LAYOUT: _declaration(made.description),
@@ -98,6 +100,11 @@ class _Generator:
         self.plan, self.description, self.width = plan, description, width
         self.table = Table(description)
         self.inputs = {n["name"]: n for n in plan.module.walk() if n.op == "input"}
+        self.groups = plan.stages()
+        #: of a program of several functions
+        self.shared = Places() if len(self.groups) > 1 else None
+
+    # --- functions
 
     def function(self, name: str, body: Callable[[Expr, Expr], None]) -> Any:
         with IRBuilder() as builder, T.prim_func():
@@ -107,6 +114,63 @@ class _Generator:
             table = memory_at(pointer, "int64")
             body(table, memory_at(table[i64(Table.STATE)], "int64"))
         return builder.get()
+
+    def stages(self) -> dict[str, Any]:
+        """Functions of the tasks of an event, if there are so many that one would be too large."""
+        if self.shared is None:
+            return {}
+        return {f"hepq_events_{i}": self._stage(f"hepq_events_{i}", groups) for i, groups in enumerate(self.groups)}
+
+    def _stage(self, name: str, groups: list[tuple[Root, ...]]) -> Any:
+        with IRBuilder() as builder, T.prim_func():
+            T.func_name(name)
+            T.func_attr({"tirx.noalias": True, "global_symbol": name, "calling_conv": _AS_IN_C})
+            pointers = [T.arg(n, T.handle("int64")) for n in ("table", "shared")]
+            table, memory = (memory_at(p, "int64") for p in pointers)
+            ctx, places = self._stage_context(table, memory, {root for group in groups for root in group})
+            with self._sound(ctx):
+                for group in groups:
+                    run(ctx, [task(ctx, root, places, self._buffers(table, group)) for root in group])
+        return builder.get()
+
+    def _stage_context(self, table: Expr, memory: Expr, roots: set[Root]) -> tuple[Context, dict[str | None, Place]]:
+        """As those of the function that calls, from what it left in memory."""
+        shared = self.shared
+        assert shared is not None
+
+        def found(key: Hashable) -> Expr:
+            return bind(shared(memory, key).get())
+
+        used = {n for root in roots for n in read_by(self.plan, root)} | {r for r in roots if isinstance(r, Node)}
+        state = memory_at(table[i64(Table.STATE)], "int64")
+        ctx = Context(self.plan, state, {}, {}, {}, bind(cast(table[i64(Table.LIMIT)], "float64")))
+        for node, slots, spare in scratch.all_slots(self.plan):
+            if node in used:
+                ctx.memory[node] = tuple(memory_at(found((node, i)), s.dtype) for i, s in enumerate(slots))
+                made = (memory_at(found((node, "spare", i)), s.dtype) for i, s in enumerate(spare))
+                ctx.temporaries[node] = tuple(made)
+        ctx.capacities = {d: found(("room", d)) for d in self.plan.dims.makers}
+        self._variables(ctx, memory)
+        places: dict[str | None, Place] = {None: Place(found("event"))}
+        ctx.starts[None] = found(("start", None))
+        for dim in self.description.dims:
+            ctx.starts[dim], ctx.sizes[dim] = found(("start", dim)), found(("size", dim))
+            places[dim] = Place(found(("first", dim)))
+        for i, (dim, place) in enumerate(self._places(table, memory).items()):
+            places[dim] = replace(place, first=bind(state[i64(layout.ROWS + i)]))
+        return ctx, places
+
+    def _variables(self, ctx: Context, memory: Expr | None) -> None:
+        """Counts of made dims, and values without dims: in registers, or in ``memory``."""
+        for name, node in self.plan.dims.makers.items():
+            if name not in self.plan.dims.virtual and node.op != "unite":
+                ctx.counts[name] = self._variable(memory, ("count", name), "int64")
+        for node in self.plan.module.walk():
+            if node in self.plan.kept and scratch.in_registers(self.plan, node):
+                ctx.scalars[node] = self._variable(memory, node, STORED[node.type.elem])
+
+    def _variable(self, memory: Expr | None, key: Hashable, dtype: str) -> Variable:
+        return Cell(const(0, dtype)) if self.shared is None else self.shared(memory, key, dtype)
 
     # --- memory
 
@@ -125,11 +189,15 @@ class _Generator:
     def _numbers(self, table: Expr) -> Expr:
         """Numbers of eight bytes in all, float64: too many are seen before they are added."""
         capacity, block = self._lengths(table)
-        total = const(0.0, "float64")
+        total = const(float(self._shared_length()), "float64")
         for _, slots, spare in scratch.all_slots(self.plan):
             for slot in (*slots, *spare):
                 total = bind(total + scratch.length(slot, capacity, block) + const(8.0, "float64"))
         return total
+
+    def _shared_length(self) -> int:
+        """All keys are known once the stages are written."""
+        return 0 if self.shared is None else -(-len(self.shared.of) // 8) * 8
 
     # --- events
 
@@ -142,9 +210,11 @@ class _Generator:
                 T.buffer_store(state, i64(layout.NO_ROOM), [i64(layout.STATUS)])
 
     def _events(self, table: Expr, state: Expr) -> None:
-        ctx = self._context(table, state)
+        shared = None if self.shared is None else memory_at(table[i64(Table.MEMORY)], "int64")
+        ctx = self._context(table, state, shared)
         offsets = [memory_at(table[i64(self.table.dim(i) + 2)], "int64") for i in range(len(self.description.dims))]
-        places, buffers = self._places(table), self._buffers(table)
+        places = self._places(table, shared)
+        buffers = self._buffers(table, [r for group in self.plan.tasks for r in group]) if self.shared is None else {}
         begin, end = bind(table[i64(Table.BEGIN)]), bind(table[i64(Table.END)])
         size = i64(layout.BLOCK)
         first, last = bind(tirx.truncdiv(begin, size)), bind(tirx.truncdiv(end + size - i64(1), size))
@@ -159,7 +229,7 @@ class _Generator:
                     self._read(ctx, table, start, stop, rows)
                     self._flat(ctx, start, stop, rows)
                     with T.serial(start, stop) as event, ctx.scope():
-                        self._event(ctx, table, event, start, offsets, rows, places, buffers)
+                        self._event(ctx, table, shared, event, start, offsets, rows, places, buffers)
                         with T.If(tirx.NE(state[i64(layout.STATUS)], i64(layout.DONE))), T.Then():
                             T.buffer_store(state, event, [i64(layout.EVENT)])
                             T.evaluate(tirx.break_loop())
@@ -169,41 +239,46 @@ class _Generator:
             with T.If(tirx.NE(state[i64(layout.STATUS)], i64(layout.DONE))), T.Then():
                 T.evaluate(tirx.break_loop())
 
-    def _context(self, table: Expr, state: Expr) -> Context:
+    def _context(self, table: Expr, state: Expr, shared: Expr | None) -> Context:
         capacity, block = self._lengths(table)
-        memory: dict[Node, tuple[Expr, ...]] = {}
-        spare_memory: dict[Node, tuple[Expr, ...]] = {}
-        address = Cell(table[i64(Table.MEMORY)])
+        ctx = Context(self.plan, state, {}, {}, {}, bind(cast(table[i64(Table.LIMIT)], "float64")))
+        address = Cell(table[i64(Table.MEMORY)] + i64(8 * self._shared_length()))
 
-        def place(slot: scratch.Slot) -> Expr:
+        def place(slot: scratch.Slot, key: Hashable) -> Expr:
+            self._leave(shared, key, address.get())
             made = memory_at(address.get(), slot.dtype)
             numbers = scratch.rounded(scratch.length(slot, capacity, block))
             address.set(address.get() + numbers * i64(8))
             return made
 
         for node, slots, spare in scratch.all_slots(self.plan):
-            memory[node] = tuple(place(s) for s in slots)
-            spare_memory[node] = tuple(place(s) for s in spare)
-        limit = bind(cast(table[i64(Table.LIMIT)], "float64"))
-        room = {name: bind(cast(n, "int64")) for name, n in capacity.items()}
-        ctx = Context(self.plan, state, memory, spare_memory, room, limit)
-        for name, node in self.plan.dims.makers.items():
-            if name not in self.plan.dims.virtual and node.op != "unite":
-                ctx.counts[name] = Cell(i64(0))
-        for node in self.plan.module.walk():
-            if node in self.plan.kept and scratch.in_registers(self.plan, node):
-                ctx.scalars[node] = Cell(const(0, STORED[node.type.elem]))
+            ctx.memory[node] = tuple(place(s, (node, i)) for i, s in enumerate(slots))
+            ctx.temporaries[node] = tuple(place(s, (node, "spare", i)) for i, s in enumerate(spare))
+        for name, n in capacity.items():
+            ctx.capacities[name] = bind(cast(n, "int64"))
+            self._leave(shared, ("room", name), ctx.capacities[name])
+        self._variables(ctx, shared)
         return ctx
 
-    def _places(self, table: Expr) -> dict[str | None, Place]:
-        made = enumerate(self.description.made)
-        return {d: Place(i64(0), bind(table[i64(self.table.made(i) + 1)]), Cell(i64(0))) for i, d in made}
+    def _leave(self, shared: Expr | None, key: Hashable, value: Expr) -> None:
+        """For the stages, if there are any."""
+        if self.shared is not None:
+            self.shared(shared, key).set(value)
 
-    def _buffers(self, table: Expr) -> dict[str, Expr]:
+    def _places(self, table: Expr, shared: Expr | None) -> dict[str, Place]:
+        made: dict[str, Place] = {}
+        for i, dim in enumerate(self.description.made):
+            room = bind(table[i64(self.table.made(i) + 1)])
+            made[dim] = Place(i64(0), room, self._variable(shared, ("rows", dim), "int64"))
+        return made
+
+    def _buffers(self, table: Expr, roots: Sequence[Root]) -> dict[str, Expr]:
+        wanted = {name for root in roots if isinstance(root, Outputs) for name in root.names}
         dtypes = {**STORED, "bool": "int8"}
         return {
             branch.name: memory_at(table[i64(self.table.output(k))], dtypes[branch.elem])
             for k, branch in enumerate(self.description.outputs)
+            if branch.name in wanted
         }
 
     def _read(self, ctx: Context, table: Expr, start: Expr, stop: Expr, rows: list[tuple[Expr, Expr]]) -> None:
@@ -236,8 +311,8 @@ class _Generator:
             ctx.lanes = 1
 
     def _event(
-        self, ctx: Context, table: Expr, event: Expr, start: Expr, offsets: list[Expr], rows: list[tuple[Expr, Expr]],
-        places: Mapping[str | None, Place], buffers: Mapping[str, Expr],
+        self, ctx: Context, table: Expr, shared: Expr | None, event: Expr, start: Expr, offsets: list[Expr],
+        rows: list[tuple[Expr, Expr]], places: Mapping[str, Place], buffers: Mapping[str, Expr],
     ) -> None:  # fmt: skip
         ctx.starts[None] = bind(event - start)
         here: dict[str | None, Place] = {None: Place(event)}
@@ -258,8 +333,12 @@ class _Generator:
                 if branch.elem == "index" and branch.name in self.inputs:
                     inputs.check(ctx, self.inputs[branch.name], i, branch.width)
         with self._sound(ctx):
-            for group in self.plan.tasks:
-                run(ctx, [task(ctx, root, here, buffers) for root in group])
+            if self.shared is None:
+                for group in self.plan.tasks:
+                    run(ctx, [task(ctx, root, here, buffers) for root in group])
+            else:
+                self._call_stages(ctx, table, shared, here)
+        with self._sound(ctx):
             for i, dim in enumerate(self.description.made):
                 self._count(ctx, table, i, event, here[dim])
         with self._sound(ctx):
@@ -267,6 +346,16 @@ class _Generator:
                 place = here[dim]
                 assert place.count is not None
                 T.buffer_store(ctx.state, place.first + place.count.get(), [i64(layout.ROWS + i)])
+
+    def _call_stages(self, ctx: Context, table: Expr, shared: Expr, here: Mapping[str | None, Place]) -> None:
+        self._leave(shared, "event", here[None].first)
+        self._leave(shared, ("start", None), ctx.starts[None])
+        for dim in self.description.dims:
+            self._leave(shared, ("start", dim), ctx.starts[dim])
+            self._leave(shared, ("size", dim), ctx.sizes[dim])
+            self._leave(shared, ("first", dim), here[dim].first)
+        for i in range(len(self.groups)):
+            T.evaluate(tirx.call_extern("void", f"hepq_events_{i}", table.data, shared.data))
 
     @contextmanager
     def _sound(self, ctx: Context) -> Iterator[None]:

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from tvm import tirx
 from tvm.script.ir_builder import tirx as T
 
 from hepq.compiler.ir.node import Node
-from hepq.compiler.lower.cpu.tir import Cell, Expr, bind, cast, const, dtype_of, level, ramp
+from hepq.compiler.lower.cpu.tir import Expr, bind, cast, const, dtype_of, level, ramp
 from hepq.compiler.lower.events.dims import limit
 from hepq.compiler.lower.events.plan import Plan, flat_dim
 from hepq.core.types import Dim
@@ -24,6 +24,14 @@ STORED = {**DTYPE, "bool": "int64"}
 Codes = tuple[Any, ...]
 Key = tuple[str, int]
 At = Mapping[Key, Codes]
+
+
+class Variable(Protocol):
+    """In a register, or in memory that functions share."""
+
+    def get(self) -> Expr: ...
+
+    def set(self, value: Expr) -> None: ...
 
 
 def i64(value: Expr | int) -> Expr:
@@ -71,8 +79,8 @@ class Context:
     temporaries: dict[Node, tuple[Expr, ...]]
     capacities: dict[str, Expr]
     explode: Expr
-    counts: dict[str, Cell] = field(default_factory=dict)
-    scalars: dict[Node, Cell] = field(default_factory=dict)
+    counts: dict[str, Variable] = field(default_factory=dict)
+    scalars: dict[Node, Variable] = field(default_factory=dict)
     sizes: dict[str, Expr] = field(default_factory=dict)
     starts: dict[str | None, Expr] = field(default_factory=dict)
     lanes: int = 1

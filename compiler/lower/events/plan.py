@@ -35,6 +35,8 @@ Root = Node | Outputs
 HEAVY = 6
 _CALL = 20
 _WEIGHTS = {"div": 3, "sqrt": 4, "mod": 5}
+#: weight of the tasks that one function does
+STAGE = 8000
 #: nodes inside each other: expressions are written by recursion
 DEEPEST = 60
 #: chosen or computed in memory, always
@@ -46,7 +48,8 @@ ROOTED = (*_KEPT, "filter", "combinations")
 class Plan:
     """``kept``: nodes with memory; ``flat``: those that are computed for a block of events, by their dim's name.
 
-    ``tasks``: groups of kept nodes, and of outputs, that share a loop, in order.
+    ``tasks``: groups of kept nodes, and of outputs, that share a loop, in order. ``weights``: of computing a node and
+    all that it is computed from; ``inline``: where what is kept is read.
     """
 
     module: Module
@@ -55,13 +58,33 @@ class Plan:
     flat: dict[str | None, list[Node]] = field(default_factory=dict)
     tasks: list[tuple[Root, ...]] = field(default_factory=list)
     weights: dict[Node, int] = field(default_factory=dict)
+    inline: dict[Node, int] = field(default_factory=dict)
 
     def is_flat(self, node: Node) -> bool:
         return node.op == "input" or node in self.flat.get(flat_dim(node), ())
 
     def weight(self, node: Node) -> int:
         """Of computing ``node`` where it is read."""
-        return 1 if node in self.kept else self.weights[node]
+        return 1 if node in self.kept else self.inline[node]
+
+    def load(self, root: Root) -> int:
+        """The weight of a task's body."""
+        if isinstance(root, Outputs):
+            return sum(self.weight(self.module.outputs[name]) for name in root.names)
+        return self.inline[root]
+
+    def stages(self) -> list[list[tuple[Root, ...]]]:
+        """Tasks for one function each: LLVM's time grows faster than a function."""
+        stages: list[list[tuple[Root, ...]]] = [[]]
+        total = 0
+        for group in self.tasks:
+            load = sum(map(self.load, group))
+            if stages[-1] and total + load > STAGE:
+                stages.append([])
+                total = 0
+            stages[-1].append(group)
+            total += load
+        return stages
 
 
 def make_plan(module: Module) -> Plan:
@@ -69,6 +92,7 @@ def make_plan(module: Module) -> Plan:
     _weigh(plan)
     _keep(plan)
     _shorten(plan)
+    _weigh_inline(plan)
     _flatten(plan)
     _schedule(plan)
     return plan
@@ -79,12 +103,22 @@ def read(node: Node) -> Iterable[Node]:
     return {"number": node.operands[:1], "unite": (), "combinations": ()}.get(node.op, node.operands)
 
 
+def _own_weight(node: Node) -> int:
+    if node.op in REDUCE or node.op == "contract":
+        return _CALL
+    return _WEIGHTS.get(node.op, 1 if OPS[node.op].cheap or node.op not in ELEMENTWISE else _CALL)
+
+
 def _weigh(plan: Plan) -> None:
     for node in plan.module.walk():
-        own = _WEIGHTS.get(node.op, 1 if OPS[node.op].cheap or node.op not in ELEMENTWISE else _CALL)
-        own = _CALL if node.op in REDUCE or node.op == "contract" else own
-        light = node.op in ROOTED or node.op == "input"
-        plan.weights[node] = 1 if light else min(10**6, own + sum(plan.weights[o] for o in read(node)))
+        inner = 0 if node.op in ROOTED else sum(plan.weights[o] for o in read(node))
+        plan.weights[node] = min(10**6, _own_weight(node) + inner)
+
+
+def _weigh_inline(plan: Plan) -> None:
+    for node in plan.module.walk():
+        own = _CALL if node.op in ROOTED else _own_weight(node)
+        plan.inline[node] = min(10**6, own + sum(map(plan.weight, read(node))))
 
 
 def _keep(plan: Plan) -> None:
@@ -190,14 +224,19 @@ def _at_its_own_entry(node: Node, flat: set[Node]) -> bool:
 def _schedule(plan: Plan) -> None:
     left: list[Root] = [n for n in plan.module.walk() if n in plan.kept and not plan.is_flat(n)]
     left += written(plan.module)
-    waits = {root: set(_waits_for(plan, root)) for root in left}
+    waits: dict[Root, set[Root]] = {r: {n for n in read_by(plan, r) if not plan.is_flat(n)} for r in left}
     done: set[Root] = set()
     while left:
         first = next(r for r in left if waits[r] <= done)
         dim = loop_dim(first)
         group = [first]
         if dim is not None:
-            group += [r for r in left if r is not first and waits[r] <= done and _same_loop(loop_dim(r), dim)]
+            load = plan.load(first)
+            for root in left:
+                if root is not first and waits[root] <= done and _same_loop(loop_dim(root), dim):
+                    load += plan.load(root)
+                    if load <= STAGE:
+                        group.append(root)
         plan.tasks.append(tuple(group))
         done.update(group)
         left = [r for r in left if r not in done]
@@ -222,8 +261,8 @@ def loop_dim(root: Root) -> Dim | None:
     return dims[0] if dims and dims[0].ragged else None
 
 
-def _waits_for(plan: Plan, root: Root) -> Iterator[Node]:
-    """Kept nodes of the event that the task reads, or in whose dims it loops."""
+def read_by(plan: Plan, root: Root) -> Iterator[Node]:
+    """Kept nodes that the task reads, or in whose dims it loops."""
     outputs = [plan.module.outputs[name] for name in root.names] if isinstance(root, Outputs) else []
     todo = outputs if isinstance(root, Outputs) else list(_needs(plan, root))
     seen: set[Node] = set()
@@ -232,12 +271,10 @@ def _waits_for(plan: Plan, root: Root) -> Iterator[Node]:
         if node in seen or node is root:
             continue
         seen.add(node)
-        if node in plan.kept:
-            if not plan.is_flat(node):
-                yield node
-        else:
+        if node not in plan.kept:
             todo += _needs(plan, node)
             continue
+        yield node
         # the loops of a reader are over this node's dims
         todo += _makers(plan, node)
 

@@ -14,7 +14,7 @@ from tvm.script.ir_builder import tirx as T
 from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.cpu.tir import Cell, Expr, cast, const
 from hepq.compiler.lower.events import loops, mathfn
-from hepq.compiler.lower.events.context import DTYPE, STORED, At, Codes, Context, i64, plus, times
+from hepq.compiler.lower.events.context import DTYPE, STORED, At, Codes, Context, Variable, i64, plus, times
 from hepq.compiler.lower.events.dims import asked, limit, running
 from hepq.compiler.lower.events.plan import Outputs, Root, row_dim
 from hepq.compiler.lower.events.rules import compute, value
@@ -47,7 +47,7 @@ class Place:
 
     first: Expr
     capacity: Expr | None = None
-    count: Cell | None = None
+    count: Variable | None = None
 
 
 #: output -> its buffer
