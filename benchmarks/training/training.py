@@ -85,7 +85,7 @@ def measure(tagger: str, jets: int, epochs: int, seed: int, bar: Progress) -> Re
         theirs.epoch(events.training, BATCH, rng)
         seconds[1] += time.process_time() - start
         bar.advance(task)
-    scored = ours.scored(events.validation).metrics
+    scored = ours.scored(events.validation, "events held out").metrics
     mine = (scored["accuracy"], scored["auc"], scored[f"rejection{EFFICIENCY}"], seconds[0] / epochs)
     peer = (*_quality(theirs.probabilities(events.validation), events.truth[events.validation]), seconds[1] / epochs)
     signal = events.is_signal(events.validation)

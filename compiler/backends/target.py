@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from hepq.compiler.backends.events import EventsCode
     from hepq.compiler.driver.options import Options
     from hepq.compiler.hybrid.kernel import KernelModule, Optimised, Subject
     from hepq.compiler.ir.build import Built
     from hepq.compiler.ir.node import Module
     from hepq.core.diagnostics.diagnostic import Diagnostic
     from hepq.runtime.artifact.golden import Golden
+    from hepq.runtime.artifact.golden_events import GoldenEvents
 
 
 #: code of one event: inputs at true multiplicity to outputs, as the interpreter has them
@@ -53,6 +55,10 @@ class Program(Protocol):
     def optimised(self) -> Optimised: ...
     @property
     def kernel(self) -> KernelModule | None: ...
+    @property
+    def events(self) -> EventsCode | None: ...
+    @property
+    def golden_events(self) -> GoldenEvents | None: ...
     def stage(self, name: str, words: str = "") -> AbstractContextManager[None]: ...
 
 

@@ -16,9 +16,10 @@ from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.core.ops.table import ELEMENTWISE, KNOWN, SEGMENT
 from hepq.core.types import LORENTZ, Dim, Type
-from hepq.lang.declarations.dataset import BranchPlan, DatasetPlan, OrderPlan
+from hepq.lang.declarations.dataset import DatasetPlan, OrderPlan
 from hepq.lang.declarations.dataset_labels import LabelPlan
 from hepq.lang.declarations.dataset_sources import SourcePlan
+from hepq.lang.elaborate.branches import BranchPlan
 from hepq.runtime.artifact import manifest as m
 from hepq.runtime.events.ordering import Instruction
 

@@ -7,7 +7,7 @@ from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.ir.stages import CUT, LABEL, OWNER, SELECT
 from hepq.core.types import Dim
 from hepq.lang.declarations.dataset import DatasetPlan
-from hepq.runtime.artifact.stage import EventStage, StageBranch, StageOutput
+from hepq.runtime.artifact.stage import Elem, EventStage, StageBranch, StageOutput
 
 
 def event_stage(plan: DatasetPlan, events: Module, mcpu: str, features: tuple[str, ...]) -> EventStage:
@@ -15,7 +15,7 @@ def event_stage(plan: DatasetPlan, events: Module, mcpu: str, features: tuple[st
     branches = tuple(_branch(plan, n) for n in events.inputs)
     special = (SELECT, CUT, OWNER, LABEL)
     inputs = tuple(
-        StageOutput(name=name, elem=n.type.elem, dim=_led(n), shape=_shape(n))
+        StageOutput(name=name, elem=_elem(n), dim=_led(n), shape=_shape(n))
         for name, n in events.outputs.items() if not name.startswith(special)
     )  # fmt: skip
     return EventStage(
@@ -35,9 +35,16 @@ def _branch(plan: DatasetPlan, node: Node) -> StageBranch:
     b, t = plan.branches[node["name"]], node.type
     into: Dim | None = t.into
     return StageBranch(
-        name=b.name, branch=b.branch, elem=t.elem, dim=_led(node), shape=_shape(node), factor=b.factor, default=b.default,
+        name=b.name, branch=b.branch, elem=_elem(node), dim=_led(node), shape=_shape(node), factor=b.factor,
+        default=b.default,
         into="" if into is None else str(into), owner=b.owner, ends=b.ends, by=b.by, key=b.key, sure=b.sure,
     )  # fmt: skip
+
+
+def _elem(node: Node) -> Elem:
+    elem = node.type.elem
+    assert elem != "complex", "events hold no complex numbers"
+    return elem
 
 
 def _led(node: Node) -> str:

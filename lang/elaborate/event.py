@@ -126,5 +126,6 @@ def carried(op: str, operands: Sequence[Tensor], attrs: Mapping[str, Any]) -> di
         if op == "rename":
             gone = {attrs["src"].key}
         if op not in _PASSES and (gone is None or own & gone):
-            return fact
+            refused: Fact = fact
+            return refused
     return needs

@@ -182,7 +182,7 @@ class Union(Known):
         assert base.dim is not None
         numbers = self._joined(ctx, [ctx.cast(v.index, "int", span) for v in views], span)
         of = presence.any_value(ctx, base.dim, span)
-        t = Type("index", (self.dim,), into=base.dim)
+        t = Type("index", numbers.type.dims, into=base.dim)
         index = ctx.emit("number", [numbers, of], t, span, dim=base.dim)
         return View(f"{self.name}.{name}", self.dim, base, index, optional=True)
 

@@ -232,8 +232,8 @@ def words(report: Report) -> Iterable[str]:
     if report.empty:
         yield f"{_scored(report, report.empty)} without particles"
     if report.unscored:
-        count = _scored(report, report.unscored)
-        yield f"{count} not scored, for NaN or infinity of their own or for want of particles"
+        which = _scored(report, report.unscored)
+        yield f"{which} not scored, for NaN or infinity of their own or for want of particles"
     if report.nan_scores:
         yield f"{_scored(report, report.nan_scores)} scored NaN though nothing that was read is NaN or infinite"
     for bad in report.not_numbers:

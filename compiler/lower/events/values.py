@@ -29,6 +29,8 @@ from hepq.compiler.lower.events.context import DTYPE, At, Codes, Context, i64, p
 from hepq.compiler.lower.events.rules import RULES, value
 from hepq.core.ops.table import ELEMENTWISE, REDUCE
 
+__all__ = ["RULES"]
+
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 
 

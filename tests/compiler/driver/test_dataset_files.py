@@ -18,6 +18,7 @@ from hepq.compiler.golden.events import check_files
 from hepq.compiler.schema.events import event_schema, read_inputs
 from hepq.compiler.train.data.events import TrainingSet, training_set
 from hepq.core.errors import DataError
+from hepq.runtime.events.columns import Plain
 
 PROGRAM = """
 dim jet <= 4
@@ -50,7 +51,8 @@ def program(folder: Path, source: str = "*.root", label: str = "label_*", more: 
 
 def checked(path: Path) -> None:
     built = build_file(path)
-    check_files(event_schema(built, read_inputs(built.module)), path.parent)
+    schema = event_schema(built, read_inputs(built.module))
+    check_files(schema, path.parent, Plain(schema))
 
 
 def write(path: Path, tree: str = "dir/Events", **kinds: str) -> None:

@@ -19,7 +19,7 @@ EVENTS = events()
 
 def pts(entries: list[Any]) -> float:
     """A number that tells entries and their order apart."""
-    return sum(e["pt"] * (i + 1) + 7 * e["eta"] for i, e in enumerate(entries))
+    return float(sum(e["pt"] * (i + 1) + 7 * e["eta"] for i, e in enumerate(entries)))
 
 
 def shown(name: str) -> str:
@@ -176,7 +176,7 @@ def best_top(e: Event) -> float:
     if not found:
         return -1
     px, py = (sum(p4(j)[i] for j in found[0]) for i in (0, 1))
-    return math.hypot(px, py) + 100 * max(j["btag"] for j in found[0])
+    return math.hypot(px, py) + 100 * float(max(j["btag"] for j in found[0]))
 
 
 def there_and_back(e: Event) -> float:
