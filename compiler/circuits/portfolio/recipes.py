@@ -99,7 +99,7 @@ def tries(circuit: Circuit, device: Device, effort: str, seed: int) -> tuple[Rec
         *(r for form in ("source", "canonical") for r in seeded("tket", form, 1, 1, 3, each=slow)),
         *(r for form in ("source", "canonical") for r in seeded("tket, commuted", form, 1, 2, 6)),
         *(r for name in joint for form in FORMS for r in seeded(name, form, 1, 5, 10)),
-        *seeded("qiskit O3", "source", 2, 8, 30), *seeded("qiskit O3", "source, short", 2, 20, 60),
+        *seeded("qiskit O3", "source", 2, 40, 60), *seeded("qiskit O3", "source, short", 2, 20, 60),
         *seeded("qiskit O3", "canonical", 2, 8, 30), *seeded("qiskit O3", "short", 4, 24, 100),
     )  # fmt: skip
 
