@@ -24,6 +24,7 @@ from hepq.compiler.lower.program import NotStraight, to_program
 from hepq.compiler.passes.base import Weights
 from hepq.compiler.schema import events as schema
 from hepq.compiler.schema.derived import variables
+from hepq.compiler.targets.cpu import resolved
 from hepq.core.circuits import Circuit
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import Diagnostic, HepqError
@@ -209,7 +210,7 @@ class QuantumDevice(Simulator):
 
         if is_quantum(self.name):
             super()._check_classical(module)
-        parsed_cpu(self.name)
+        resolved(self.name)
 
     def _compile_circuits(self, hybrid: Hybrid, program: Program) -> None:
         from hepq.compiler.circuits.formats.export import export
@@ -235,19 +236,9 @@ class QuantumDevice(Simulator):
         hybrid.members[DEVICE] = chip.model_dump_json().encode()
 
 
-def parsed_cpu(target: str) -> Any:
-    """The CPU that a target names. Raises HepqError HQ0708."""
-    from hepq.compiler.targets.cpu import parse
-
-    try:
-        return parse(target)
-    except ValueError as error:
-        raise HepqError([diag("HQ0708", name=target, known="cpu, cpu:native, cpu:NAME", help=str(error))]) from error
-
-
 def cpu_code(module: Module, weights: Weights, target: str) -> CpuCode:
     """Machine code. Raises HepqError HQ0708 for an unknown CPU, HQ0709 for what cannot be compiled."""
-    cpu = parsed_cpu(target)
+    cpu = resolved(target)
     from hepq.compiler.lower.cpu import LoweringError, lower
 
     try:

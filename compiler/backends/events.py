@@ -13,6 +13,7 @@ from hepq.compiler.ir.stages import event_module
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.pipelines import EVENTS
 from hepq.compiler.schema.stage import event_stage
+from hepq.compiler.targets.cpu import resolved
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.artifact.stage import EventStage
@@ -49,10 +50,9 @@ def compiled_events(built: Built, model: Module, target: str) -> EventsCode | No
     events = None if plan is None else event_module(plan, model)
     if plan is None or events is None:
         return None
-    from hepq.compiler.backends.artifact import parsed_cpu
     from hepq.compiler.lower.events import LoweringError, lower
 
-    cpu = parsed_cpu(target if target.partition(":")[0] == "cpu" else "cpu")
+    cpu = resolved(target if target.partition(":")[0] == "cpu" else "cpu")
     module, _ = run_pipeline(EVENTS, events, {})
     try:
         code = lower(module, cpu)

@@ -7,6 +7,9 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
+from hepq.core.diagnostics.catalogue import diag
+from hepq.core.diagnostics.diagnostic import HepqError
+
 # Names of instruction sets as the Linux kernel prints them, in /proc/cpuinfo.
 _V2 = ("ssse3", "sse4_1", "sse4_2", "popcnt", "cx16")
 _V3 = (*_V2, "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe")
@@ -107,3 +110,11 @@ def parse(text: str) -> CpuTarget:
     if kind != "cpu":
         raise ValueError(f"{text!r} is not a CPU target: write cpu, cpu:native or cpu:NAME")
     return native() if name in ("", "native") else named(name)
+
+
+def resolved(text: str) -> CpuTarget:
+    """The same of a target that a user names. Raises HepqError HQ0708."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise HepqError([diag("HQ0708", name=text, known="cpu, cpu:native, cpu:NAME", help=str(error))]) from error

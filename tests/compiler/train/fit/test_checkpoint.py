@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from hepq.compiler.train.report import Live
 from hepq.compiler.weights.files import read_tensors, save_weights
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.core.errors import DataError
+from hepq.lang.declarations.train_events import Reweight, Split
 from hepq.lang.declarations.train_settings import OPTIMISERS, SCHEDULES, Spec
 from tests.compiler.train.fit.test_gradient import EVENTS, LINEAR, PROGRAM
 
@@ -71,6 +72,10 @@ OTHERS: dict[str, Any] = {
 STAY: dict[str, Any] = {"epochs": 9, "patience": 3, "checkpoint": Path("x"), "resume": True, "C": 2.0, "shots": 5}
 
 
+#: settings that only a program with more than this one can have
+MORE: dict[str, Any] = {"folds": 4, "fold": 1, "split": Split("event", 5), "reweight": Reweight((), most=5.0)}
+
+
 def marked(program: Path, **changes: Any) -> str:
     recipe = Recipe(**({"events": 40} | changes)).resolved({})
     return Run(labelled(read_events(program, [EVENTS], Options()), recipe), recipe, Group()).mark
@@ -81,12 +86,17 @@ def test_every_setting_that_changes_a_result_is_in_the_mark(tmp_path: Path) -> N
     program = tmp_path / "tag.hepq"
     program.write_text(PROGRAM + LINEAR)
     names = {f.name for f in fields(Recipe)}
-    assert names - FREE == OTHERS.keys() - {"rate"} | {"start"}
+    assert names - FREE == OTHERS.keys() - {"rate"} | {"start"} | MORE.keys()
     base = marked(program)
     assert marked(program) == base
     same = [name for name, value in OTHERS.items() if marked(program, **{name: value}) == base]
     assert same == []
     assert [name for name, value in STAY.items() if marked(program, **{name: value}) != base] == []
+    recipe = Recipe(events=40).resolved({})
+    run = Run(labelled(read_events(program, [EVENTS], Options()), recipe), recipe, Group())
+    for name, value in MORE.items():
+        run.recipe = replace(recipe, **{name: value})
+        assert run.mark != base
     cosine = {"schedule": Spec.default("cosine", SCHEDULES)}
     assert marked(program, **cosine) != marked(program, **cosine, epochs=9)
 
