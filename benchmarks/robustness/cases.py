@@ -71,7 +71,6 @@ CASES = {
 
 #: name -> the part that is not built yet
 LEFT = {
-    "labels": "value maps, `{light: 0, c: 4}`, come with events",
     "fold": "folding on a device, after routing, comes with systems",
 }
 

@@ -60,6 +60,7 @@ def truth(path: Path) -> tuple[list[int], list[str]]:
     return data.truth.tolist(), odd(data.report)
 
 
+@pytest.mark.case("labels")
 @pytest.mark.parametrize(("label", "wanted"), [
     ("label y: cls = {b: flav == 5, c: flav == 4, light: otherwise}", [0, 1, 2, 2, 0, 0]),
     ("label y: cls = {light: flav == 0, b: flav == 5, c: flav == 4}", [0, 1, 2, 2, -1, 0]),
