@@ -191,9 +191,10 @@ def _natives(model: Scorer, tolerance: float) -> list[Difference]:
 def _compare(check: str, output: str, value: NDArray[Any], wanted: NDArray[Any], tolerance: float) -> Difference:
     if value.shape != wanted.shape:
         raise ArtifactError("HQ0830", f"golden vectors of {output} have shape {wanted.shape}, not {value.shape}")
-    both = np.isnan(value) & np.isnan(wanted)
-    difference = np.where(both, 0.0, np.abs(value.astype(np.float64) - wanted))
-    relative = difference / np.maximum(1.0, np.abs(np.where(both, 0.0, wanted)))
+    same = (value == wanted) | (np.isnan(value) & np.isnan(wanted))  # infinite ones, too
+    with np.errstate(invalid="ignore"):
+        difference = np.where(same, 0.0, np.abs(value.astype(np.float64) - wanted))
+        relative = difference / np.maximum(1.0, np.abs(np.where(same, 0.0, wanted)))
     each = np.where(np.isnan(relative), np.inf, relative).reshape(len(relative), prod(relative.shape[1:]))
     order = each.max(axis=1, initial=0.0)
     worst = int(order.argmax()) if len(order) else 0

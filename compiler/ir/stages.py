@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hepq.compiler.ir.arranged import arranged
 from hepq.compiler.ir.node import Module, Node, made_dims
-from hepq.core.types import Dim
-from hepq.lang.declarations.dataset import DatasetPlan
+from hepq.core.types import Dim, Type
+from hepq.lang.declarations.dataset import LARGEST, DatasetPlan
 from hepq.lang.declarations.dataset_labels import LabelPlan
 
-#: outputs besides the model's inputs: of each ``select``; how many entries an object has before its bound cuts; which
-#: entry of ``each`` those of a nested dim belong to; which class an event is of: whether it meets a rule, or its number
-SELECT, CUT, OWNER, LABEL = "select ", "cut ", "owner ", "label "
+#: outputs besides the model's inputs: of each ``select``; how many entries an object has before its bound cuts, and
+#: how many it keeps; how many numbers of a value are 0 for NaN or infinity; which entry of ``each`` those of a nested
+#: dim belong to; which class an event is of: whether it meets a rule, or its number
+SELECT, CUT, KEPT, ZEROED, OWNER, LABEL = "select ", "cut ", "kept ", "zeroed ", "owner ", "label "
 
 
 def event_module(plan: DatasetPlan, model: Module) -> Module | None:
@@ -24,9 +26,26 @@ def event_module(plan: DatasetPlan, model: Module) -> Module | None:
     dims = {d.name for name in outputs for d in outputs[name].type.dims}
     outputs |= {LABEL + name: node for name, node in label_nodes(plan.label).items()}
     outputs |= {SELECT + name: t.handle for name, t in plan.selects.items()}
-    outputs |= {CUT + name: before.handle for name, (dim, before) in plan.cuts.items() if dim.name in dims}
     outputs |= {OWNER + name: t.handle for name, t in plan.owners.items() if name in dims}
-    return Module(plan.name, _read(plan, outputs), outputs)
+    used = set(Module("", (), outputs).walk())
+    outputs |= {ZEROED + n: not_finite(t.handle) for n, t in plan.unguarded.items() if t.handle in used}
+    made = made_dims(Module("", (), outputs))
+    branches = arranged(plan, outputs)
+    outputs = dict(branches.outputs)
+    for name, (before, kept) in branches.cuts.items():
+        outputs |= {CUT + name: before, KEPT + name: kept}
+    for name, cut in plan.cuts.items():
+        if cut.dim.name in made:
+            outputs |= {CUT + name: cut.before.handle, KEPT + name: cut.kept.handle}
+    return Module(plan.name, _read(plan, outputs, branches.read), outputs)
+
+
+def not_finite(x: Node) -> Node:
+    """int: how many numbers of ``x`` are NaN or infinite."""
+    largest = Node("const", (), {"value": LARGEST}, x.type.with_dims(()))
+    finite = Node("le", (Node("abs", (x,), {}, x.type), largest), {}, Type("bool", x.type.dims))
+    odd = Node("cast", (Node("not", (finite,), {}, finite.type),), {}, Type("int", x.type.dims))
+    return Node("reduce_sum", (odd,), {"over": x.type.dims}, Type("int")) if x.type.dims else odd
 
 
 def label_nodes(label: LabelPlan | None) -> dict[str, Node]:
@@ -38,8 +57,9 @@ def label_nodes(label: LabelPlan | None) -> dict[str, Node]:
     return {str(i): tensor.handle for i, (tensor, _) in enumerate(label.rules)}
 
 
-def _read(plan: DatasetPlan, outputs: Mapping[str, Node]) -> tuple[Node, ...]:
-    """What the outputs use; and a value of each dim of the file that is only counted, or numbered."""
+def _read(plan: DatasetPlan, outputs: Mapping[str, Node], whole: Mapping[str, Node]) -> tuple[Node, ...]:
+    """What the outputs use; and a value of each dim of the file that is only counted, or numbered. ``whole``: of dims
+    that are cut, one."""
     module = Module("", (), outputs)
     nodes = tuple(module.walk())
     read = {n["name"]: n for n in nodes if n.op == "input"}
@@ -47,8 +67,9 @@ def _read(plan: DatasetPlan, outputs: Mapping[str, Node]) -> tuple[Node, ...]:
     named = [v for n in nodes for v in (*n.type.dims, n.type.into, *n.attrs.values()) if isinstance(v, Dim)]
     for dim in dict.fromkeys(d.base for d in named if d.ragged and d.name not in made):
         if not any(_led_by(n, dim) for n in read.values()):
-            of = [n for n, t in plan.tensors.items() if _led_by(t.handle, dim) and not plan.branches[n].owner]
-            read |= {n: plan.tensors[n].handle for n in of[:1]}
+            known = [t.handle for n, t in plan.tensors.items() if not plan.branches[n].owner]
+            of = [n for n in (*known, *whole.values()) if _led_by(n, dim)]
+            read |= {n["name"]: n for n in of[:1]}
     return tuple(read.values())
 
 

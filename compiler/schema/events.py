@@ -118,7 +118,7 @@ def _dataset(plan: DatasetPlan, module: Module, fixed: Sequence[str], derived: m
         name=plan.name,
         sources=tuple(map(_files, plan.sources.values())),
         branches=_made(module) if plan.objects else tuple(_branch(b) for b in plan.branches.values() if b.name in used),
-        order=orders,
+        order=() if plan.objects else orders,
         policy=m.Policy.model_validate(plan.policy),
         vectors=vectors,
         unmoved=unmoved,

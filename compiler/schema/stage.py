@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from hepq.compiler.ir.node import Module, Node
-from hepq.compiler.ir.stages import CUT, LABEL, OWNER, SELECT
+from hepq.compiler.ir.stages import CUT, KEPT, LABEL, OWNER, SELECT, ZEROED
 from hepq.core.types import Dim
 from hepq.lang.declarations.dataset import DatasetPlan
 from hepq.runtime.artifact.stage import Elem, EventStage, StageBranch, StageOutput
@@ -13,7 +13,7 @@ from hepq.runtime.artifact.stage import Elem, EventStage, StageBranch, StageOutp
 def event_stage(plan: DatasetPlan, events: Module, mcpu: str, features: tuple[str, ...]) -> EventStage:
     """Of the event program ``events`` of a dataset."""
     branches = tuple(_branch(plan, n) for n in events.inputs)
-    special = (SELECT, CUT, OWNER, LABEL)
+    special = (SELECT, CUT, KEPT, ZEROED, OWNER, LABEL)
     inputs = tuple(
         StageOutput(name=name, elem=_elem(n), dim=_led(n), shape=_shape(n))
         for name, n in events.outputs.items() if not name.startswith(special)
@@ -21,7 +21,8 @@ def event_stage(plan: DatasetPlan, events: Module, mcpu: str, features: tuple[st
     return EventStage(
         branches=branches, inputs=inputs,
         lists={d: p for d, p in plan.lists.items() if any(b.dim == d for b in branches)},
-        selects=_named(events, SELECT), cuts=_named(events, CUT), owned=_named(events, OWNER),
+        selects=_named(events, SELECT), cuts=_named(events, CUT), zeroed=_named(events, ZEROED),
+        owned=_named(events, OWNER),
         labels={n: _led(events.outputs[LABEL + n]) for n in _named(events, LABEL)},
         each="" if plan.each is None else str(plan.each), mcpu=mcpu, features=features,
     )  # fmt: skip

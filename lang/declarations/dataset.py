@@ -23,7 +23,7 @@ from hepq.lang.declarations.dataset_labels import (
     label_written,
 )
 from hepq.lang.declarations.dataset_sources import SourcePlan, elaborate_source
-from hepq.lang.declarations.object_items import OBJECT_RULES, decided, elaborate_object, object_written
+from hepq.lang.declarations.object_items import OBJECT_RULES, Cut, decided, elaborate_object, object_written
 from hepq.lang.elaborate import presence, selection
 from hepq.lang.elaborate.attributes import check_attributes
 from hepq.lang.elaborate.branches import BranchPlan, written_unit
@@ -43,7 +43,7 @@ from hepq.lang.syntax.build import Build, Children, attributed, node, plain
 from hepq.lang.syntax.declaration import Declaration, register
 
 #: beyond which a number is infinite in compiled code
-_LARGEST = 3.4028234663852886e38
+LARGEST = 3.4028234663852886e38
 POLICIES: dict[str, tuple[str, ...]] = {
     "nan": ("error", "drop", "zero"),
     "overflow": ("truncate", "error"),
@@ -71,8 +71,8 @@ class DatasetPlan:
     label: LabelPlan | None = None
     #: what leaves events out: for which it is false
     selects: dict[str, Tensor] = field(default_factory=dict)
-    #: objects with a bound: how many there are before it cuts
-    cuts: dict[str, tuple[Dim, Tensor]] = field(default_factory=dict)
+    #: of objects with a bound
+    cuts: dict[str, Cut] = field(default_factory=dict)
     #: the dim whose entries the model is applied to, not the event
     each: Dim | None = None
     #: it has objects: what it computes of an event is a program of its own, whose results are the model's inputs
@@ -216,10 +216,9 @@ def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
                 plan.inputs[item.name] = ctx.frame.locals[item.name] = guarded
             plan.spans[item.name] = item.span
         case ast.ObjectItem():
-            made, before = elaborate_object(ctx, item)
-            ctx.frame.locals[item.name] = made
-            if before is not None and made.dim is not None:
-                plan.cuts[item.name] = made.dim, before
+            ctx.frame.locals[item.name], cut = elaborate_object(ctx, item)
+            if cut is not None:
+                plan.cuts[item.name] = cut
         case ast.SelectItem():
             plan.selects[item.name] = ctx.frame.locals[item.name] = _select(ctx, plan, item)
         case ast.EachItem():
@@ -242,7 +241,7 @@ def _guarded(ctx: Context, plan: DatasetPlan, name: str, x: Tensor, span: Span) 
     plan.unguarded[name] = x
     flag = Type("bool", x.type.dims)
     size = ctx.emit("abs", (x,), x.type, span)
-    finite = ctx.emit("le", (size, _scalar(ctx, _LARGEST, x, span)), flag, span)
+    finite = ctx.emit("le", (size, _scalar(ctx, LARGEST, x, span)), flag, span)
     return ctx.emit("where", (finite, x, _scalar(ctx, 0.0, x, span)), x.type, span)
 
 

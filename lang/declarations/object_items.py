@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from lark.tree import Meta
 
@@ -45,8 +46,17 @@ def _free(ctx: Context, item: ast.ObjectItem) -> None:
                       help=help if dim.ragged else None)  # fmt: skip
 
 
-def elaborate_object(ctx: Context, item: ast.ObjectItem) -> tuple[Objects, Tensor | None]:
-    """The objects; and, where a bound cuts them, how many there are before."""
+@dataclass(frozen=True)
+class Cut:
+    """Of objects with a bound: how many there are ``before`` it cuts, and how many it has ``kept``, over ``dim``."""
+
+    dim: Dim
+    before: Tensor
+    kept: Tensor
+
+
+def elaborate_object(ctx: Context, item: ast.ObjectItem) -> tuple[Objects, Cut | None]:
+    """The objects; and what their bound cuts, if they have one."""
     _free(ctx, item)
     data = selection.data(ctx)
     data.naming = item.name if item.where is None and not item.keys and item.take is None else f"{item.name}_all"
@@ -74,7 +84,8 @@ def elaborate_object(ctx: Context, item: ast.ObjectItem) -> tuple[Objects, Tenso
         return made, None
     assert base.dim is not None
     there = presence.entries(ctx, base.dim, item.span) if mask is None else _true(ctx, base.dim, mask, item.span)
-    return made, there
+    dim = selection.dim_of(ctx, made, item.span)
+    return made, Cut(dim, there, presence.entries(ctx, dim, item.span))
 
 
 def _true(ctx: Context, dim: Dim, mask: Tensor, span: Span) -> Tensor:

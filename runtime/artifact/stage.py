@@ -53,10 +53,12 @@ class EventStage(_Frozen):
     """From ``branches`` to ``inputs`` of the model, and what is counted.
 
     ``lists``: of each dim of lists in lists, the dim in each of whose entries it is a list. ``selects``: names of
-    conditions, in order, each an output ``select NAME``. ``cuts``: dims that a bound cut; output ``cut DIM`` says how
-    many entries there were. ``each``: the dim whose entries the model is applied to; "": the event. ``owned``: dims of
-    the inputs that are lists in its entries, each with an output ``owner DIM``. ``labels``: what decides an event's
-    class, each an output ``label NAME``, of the entries of a dim or ("") of the event.
+    conditions, in order, each an output ``select NAME``. ``cuts``: objects that a bound cuts; output ``cut NAME`` says
+    how many entries there were, ``kept NAME`` how many are left. ``zeroed``: values that are 0 where they are not
+    numbers; output ``zeroed NAME`` says how many of them. ``each``: the dim whose entries the model is applied to; "":
+    the event. ``owned``: dims of the inputs that are lists in its entries, each with an output ``owner DIM``.
+    ``labels``: what decides an event's class, each an output ``label NAME``, of the entries of a dim or ("") of the
+    event.
     """
 
     branches: tuple[StageBranch, ...]
@@ -64,6 +66,7 @@ class EventStage(_Frozen):
     lists: dict[str, str] = Field(default={})
     selects: tuple[str, ...] = ()
     cuts: tuple[str, ...] = ()
+    zeroed: tuple[str, ...] = ()
     each: str = ""
     owned: tuple[str, ...] = ()
     labels: dict[str, str] = Field(default={})

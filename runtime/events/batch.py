@@ -19,6 +19,7 @@ from hepq.runtime.events.columns import Raw
 from hepq.runtime.events.elementwise import to_int
 from hepq.runtime.events.ordering import evaluate
 from hepq.runtime.events.report import Default, Entries, NotANumber, Report
+from hepq.runtime.events.staged import check_bounds, counted, not_numbers
 
 __all__ = ["Batch", "Report", "Rows", "prepare"]
 #: generated code reads and writes whole vectors, and takes this for granted
@@ -97,13 +98,13 @@ def prepare(schema: EventSchema, raw: Raw, where: str = "the events", first: int
     staged = raw.stage
     if staged is not None:
         nothing &= staged.selected
-        entries |= staged.cuts
-    _check_empty(schema, nothing, where, first)
+        found += not_numbers(staged, where, first)
+        if schema.policy.overflow == "error":
+            check_bounds(staged, where, first)
+    _check_empty(schema, raw, nothing, where, first)
     if schema.policy.empty == "nan":
         unscored |= nothing
-    counted = (over, unscored, nothing)
-    truncated, blank, empty = (int(mask.sum()) for mask in counted)
-    truncated += sum(n.over for n in staged.cuts.values()) if staged is not None else 0
+    truncated, blank, empty = (int(mask.sum()) for mask in (over, unscored, nothing))
     dropped = sum(e.dropped for e in entries.values())
     defaults = {b: Default(c.default, raw.lacking[b], int(first == 0), where) for c in schema.columns
                 if c.default is not None and (b := c.branch) in raw.lacking}  # fmt: skip
@@ -111,8 +112,7 @@ def prepare(schema: EventSchema, raw: Raw, where: str = "the events", first: int
         defaults |= {b: Default(v, raw.lacking[b], int(first == 0), where) for b, v in staged.defaults.items()}
     report = Report(raw.events, truncated, dropped, blank, empty, entries=entries, not_numbers=found, defaults=defaults)
     if staged is not None:
-        left = staged.read - sum(staged.left_out.values())
-        report = replace(report, events=staged.read, selected=left, left_out=staged.left_out, each=staged.each)
+        report = counted(staged, report)
         unscored |= ~staged.selected
     return Batch(raw.events, made.offsets, made.contents, made.rows, unscored, report)
 
@@ -260,9 +260,8 @@ def _treat_nan(
             continue
         good: NDArray[np.bool_] = np.asarray(finite.reshape(len(value), -1).all(axis=1))
         dim = schema.ragged_dim(column.dims)
-        seen = _seen(
-            column, np.logical_not(good), owners[dim.name] if dim else None, int((~finite).sum()), where, first
-        )
+        seen = _seen(raw, column, np.logical_not(good), owners[dim.name] if dim else None, where, first)
+        seen = replace(seen, values=int((~finite).sum()))
         if schema.policy.nan == "error":
             raise _nan_error(seen)
         done = "zeroed" if schema.policy.nan == "zero" else "dropped" if dim else "unscored"
@@ -277,23 +276,20 @@ def _treat_nan(
 
 
 def _seen(
-    column: Branch, bad: NDArray[np.bool_], owner: NDArray[np.int64] | None, values: int, where: str, first: int
+    raw: Raw, column: Branch, bad: NDArray[np.bool_], owner: NDArray[np.int64] | None, where: str, first: int
 ) -> NotANumber:
     """``bad`` [rows]; ``owner``: the event of each row, if rows are entries of a ragged dim."""
-    rows = np.flatnonzero(bad)
-    if owner is None:
-        return NotANumber("branch", column.branch, "", values, len(rows), where, first + int(rows[0]))
-    event = int(owner[rows[0]])
-    entry = int(rows[0] - np.searchsorted(owner, event))
-    events = len(np.unique(owner[rows]))
-    return NotANumber("branch", column.branch, "", values, events, where, first + event, entry)
+    what, rows = "branch" if raw.stage is None else "input", np.flatnonzero(bad)
+    events = np.unique(raw.events_of(rows if owner is None else owner[rows]))
+    entry = None if owner is None else int(rows[0] - np.searchsorted(owner, owner[rows[0]]))
+    return NotANumber(what, column.branch, "", 0, len(events), where, first + int(events[0]), entry)
 
 
 def _nan_error(seen: NotANumber) -> DataError:
     entry = "" if seen.entry is None else f", entry {seen.entry}"
     return DataError(
         "HQ0808",
-        f'NaN or infinity in branch "{seen.name}" of {seen.file}',
+        f'NaN or infinity in {seen.what} "{seen.name}" of {seen.file}',
         f"first in event {seen.event}{entry}; {seen.values} value{'s' * (seen.values > 1)} in this batch",
         "in the dataset, write `policy nan = drop` or `policy nan = zero` to go on",
     )
@@ -352,9 +348,9 @@ def _cut(
     return (inside if kept is None else kept[inside]), np.minimum(counts, bound)
 
 
-def _check_empty(schema: EventSchema, nothing: NDArray[np.bool_], where: str, first: int) -> None:
+def _check_empty(schema: EventSchema, raw: Raw, nothing: NDArray[np.bool_], where: str, first: int) -> None:
     if schema.policy.empty == "error" and nothing.any():
-        event = int(np.flatnonzero(nothing)[0])
+        event = int(raw.events_of(np.flatnonzero(nothing)[:1])[0])
         dims = " and ".join(d.name for d in schema.ragged)
         why = f"{int(nothing.sum())} such events in this batch"
         help = "in the dataset, write `policy empty = nan` to score them NaN"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hepq.core.errors import DataError, did_you_mean
 from hepq.runtime.artifact.manifest import Branch, EventSchema
-from hepq.runtime.events.report import Entries
+from hepq.runtime.events.staged import Staged
 
 
 @dataclass(frozen=True)
@@ -32,40 +32,9 @@ class Raw:
     lacking: Mapping[str, int] = field(default_factory=dict)  #: branch that holds its default -> in how many events
     stage: Staged | None = None
 
-
-@dataclass(frozen=True)
-class Staged:
-    """What a dataset with objects made of the events that were read.
-
-    ``read``: how many. ``selected`` [rows]: which are not left out. ``left_out``: by each ``select``, of those that
-    none before it left out. ``cuts``: of objects with a bound, their entries before and cut. ``labels`` [rows]: what
-    decides the class of each. ``rows`` [events]: how many rows each event became, where the model is applied to each
-    entry of a dim, ``each``; else None.
-    """
-
-    read: int
-    selected: NDArray[np.bool_]
-    left_out: Mapping[str, int]
-    cuts: Mapping[str, Entries]
-    labels: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    rows: NDArray[np.int64] | None = None
-    each: str = ""
-    defaults: Mapping[str, float] = field(default_factory=dict)  #: of the branches that hold them
-
-    def __add__(self, other: Staged) -> Staged:
-        return Staged(
-            self.read + other.read, np.concatenate([self.selected, other.selected]),
-            {name: n + other.left_out[name] for name, n in self.left_out.items()},
-            {dim: n + other.cuts[dim] for dim, n in self.cuts.items()},
-            {name: np.concatenate([v, other.labels[name]]) for name, v in self.labels.items()},
-            None if self.rows is None or other.rows is None else np.concatenate([self.rows, other.rows]), self.each,
-            {**self.defaults, **other.defaults},
-        )  # fmt: skip
-
-
-def by_row(stage: Staged | None, values: NDArray[Any]) -> NDArray[Any]:
-    """``values`` [events] for each row that the events became."""
-    return values if stage is None or stage.rows is None else np.repeat(values, stage.rows)
+    def events_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Which of the events read each row is of: itself, but where the model is applied to each entry of a dim."""
+        return rows if self.stage is None else self.stage.events_of(rows)
 
 
 class Reader(Protocol):

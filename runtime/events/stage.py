@@ -17,17 +17,16 @@ from hepq.runtime.events import references
 from hepq.runtime.events.columns import (
     Column,
     Raw,
-    Staged,
     check_present,
     count_events,
     field_names,
     same_counts,
     unsupported,
 )  # fmt: skip
-from hepq.runtime.events.report import Entries
+from hepq.runtime.events.staged import Cut, Staged
 
 #: outputs besides the model's inputs
-SELECT, CUT, OWNER, LABEL = "select ", "cut ", "owner ", "label "
+SELECT, CUT, KEPT, ZEROED, OWNER, LABEL = "select ", "cut ", "kept ", "zeroed ", "owner ", "label "
 _RENAME = 'if the file calls it otherwise, declare a collection with its names: `pt = "NAME IN FILE": GeV`'
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -41,6 +40,17 @@ class Read:
     columns: dict[str, NDArray[Any]]
     counts: dict[str, NDArray[np.int64]]
     lacking: Mapping[str, float] = field(default_factory=dict)
+
+    def not_finite(self, stage: EventStage) -> dict[tuple[str, str, str], NDArray[np.int64]]:
+        """Of branches with NaN or infinity, which comparisons may have hidden: how many each event has."""
+        found = {}
+        for b in stage.branches:
+            values = self.columns[b.name]
+            if values.dtype.kind == "f" and not (finite := np.isfinite(values)).all():
+                odd = np.count_nonzero(~finite.reshape(len(values), -1), axis=1)
+                owner = np.repeat(np.arange(self.events), self.counts[b.dim]) if b.dim else np.arange(self.events)
+                found["branch", b.branch, "as read"] = np.bincount(owner, odd, self.events).astype(np.int64)
+        return found
 
 
 def collected(stage: EventStage, data: Any, where: str, first: int = 0) -> Read:
@@ -235,18 +245,18 @@ def assembled(stage: EventStage, read: Read, made: Arrays, counted: Arrays) -> R
     """The model's inputs, with what was left out and cut."""
     events, counts = read.events, {**read.counts, **counted}
     lacking = dict.fromkeys(read.lacking, events)
-    selected, left_out = np.ones(events, np.bool_), {}
+    passed, left_out = np.ones(events, np.bool_), {}
     for name in stage.selects:
-        passed = made[SELECT + name].astype(np.bool_)
-        left_out[name] = int((selected & ~passed).sum())
-        selected &= passed
-    inputs = {i.name: made[i.name] for i in stage.inputs}
+        holds = made[SELECT + name].astype(np.bool_)
+        left_out[name] = int((passed & ~holds).sum())
+        passed &= holds
     own = {d: counts[d].astype(np.int64) for d in dict.fromkeys(i.dim for i in stage.inputs) if d}
-    cuts = {dim: _cut(made[CUT + dim], own[dim]) for dim in stage.cuts}
+    cuts = {name: Cut(*(made[head + name].astype(np.int64) for head in (CUT, KEPT))) for name in stage.cuts}
     labels = {name: made[LABEL + name] for name in stage.labels}
+    odd = read.not_finite(stage) | {("variable", name, "zeroed"): made[ZEROED + name] for name in stage.zeroed}
     if not stage.each:
-        staged = Staged(events, selected, left_out, cuts, labels, defaults=read.lacking)
-        return Raw(events, own, inputs, lacking, staged)
+        staged = Staged(passed, left_out, cuts, labels, defaults=read.lacking, not_finite=odd)
+        return Raw(events, own, _blanked(stage, made, own, passed), lacking, staged)
     rows = counts[stage.each].astype(np.int64)
     starts = np.cumsum(rows) - rows
     total = int(rows.sum())
@@ -255,11 +265,21 @@ def assembled(stage: EventStage, read: Read, made: Arrays, counted: Arrays) -> R
         owner = np.repeat(starts, own[dim]) + made[OWNER + dim]
         lists[dim] = np.bincount(owner, minlength=total).astype(np.int64)
     labels = {name: v if stage.labels[name] else np.repeat(v, rows) for name, v in labels.items()}
-    staged = Staged(events, np.repeat(selected, rows), left_out, cuts, labels, rows, stage.each, read.lacking)
-    return Raw(total, lists, inputs, lacking, staged)
+    staged = Staged(passed, left_out, cuts, labels, rows, stage.each, read.lacking, odd)
+    return Raw(total, lists, _blanked(stage, made, {**own, "": rows}, passed), lacking, staged)
 
 
-def _cut(before: NDArray[Any], kept: NDArray[np.int64]) -> Entries:
-    """``before`` and ``kept`` [events]: entries of an object before its bound cuts, and after."""
-    cut = before.astype(np.int64) - kept
-    return Entries(int(before.sum()), 0, int(cut.sum()), int((cut > 0).sum()))
+def _blanked(
+    stage: EventStage, made: Arrays, counts: Mapping[str, NDArray[np.int64]], passed: NDArray[np.bool_]
+) -> dict[str, NDArray[Any]]:
+    """The inputs; 0 in events that are left out, where what a ``select`` says does not hold. ``counts``: rows of each
+    event, by dim; "": where it is not one."""
+    found = {}
+    for i in stage.inputs:
+        x = made[i.name]
+        found[i.name] = x
+        if i.elem == "real" and not passed.all():
+            rows = counts.get(i.dim)
+            kept = passed if rows is None else np.repeat(passed, rows)
+            found[i.name] = np.where(kept.reshape(-1, *[1] * (x.ndim - 1)), x, 0)
+    return found

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from hepq.core.errors import DataError, did_you_mean
 from hepq.runtime.artifact.manifest import Label, Manifest
-from hepq.runtime.events.columns import Staged, by_row, check_present, one_each
+from hepq.runtime.events.columns import check_present, one_each
 from hepq.runtime.events.event_files import none_of
 from hepq.runtime.events.report import Metrics, Report
 from hepq.runtime.events.source import Chunk, Source
+from hepq.runtime.events.staged import Staged, by_row
 from hepq.runtime.report.labels import LabelledScores, Thinned, held_label, holds, truth_of
 from hepq.runtime.report.metrics import regression
 

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from hepq.core.errors import DataError
 from hepq.runtime.artifact.manifest import Dim, EventSchema, Label, Made, Manifest, Rules
-from hepq.runtime.events.columns import Staged, by_row, one_number
+from hepq.runtime.events.columns import one_number
 from hepq.runtime.events.report import Labels, Metrics, Report, fewer
 from hepq.runtime.events.rules import computed
 from hepq.runtime.events.source import Source
+from hepq.runtime.events.staged import Staged, by_row
 from hepq.runtime.report.metrics import auc, discriminants
 
 #: beyond this many events, every other one is forgotten, again and again

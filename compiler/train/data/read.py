@@ -13,10 +13,11 @@ from hepq.compiler.train.data.table import Table, table_of
 from hepq.lang.declarations.train_events import Split
 from hepq.runtime.artifact.manifest import EventSchema, Label
 from hepq.runtime.events.batch import Batch, prepare
-from hepq.runtime.events.columns import Plain, Reader, by_row, check_present, whole_each
+from hepq.runtime.events.columns import Plain, Reader, check_present, whole_each
 from hepq.runtime.events.event_files import iterate
 from hepq.runtime.events.report import Report
 from hepq.runtime.events.source import Source
+from hepq.runtime.events.staged import by_row
 from hepq.runtime.report.labels import truth_of
 
 
