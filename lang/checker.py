@@ -55,7 +55,9 @@ def _pair(program: Program, sink: Sink, work: Work) -> None:
         ctx = Elaborator(program, NullBuilder(), sink, work)
         if len(datasets) == 1 and ((len(models) == 1 and not trainings) or feeds(datasets[0], model)):
             plan = elaborate_model(ctx, model, program.main.name, datasets[0], {})
-            if plan is not None and plan.dataset is not None and len(models) == 1:
+            # a training names inputs of a dataset with objects, and nothing else of it
+            used = plan is not None and plan.dataset is not None and plan.dataset.objects and trainings
+            if plan is not None and plan.dataset is not None and len(models) == 1 and not used:
                 warn_unused_inputs(ctx, model, plan.dataset)
         elif not datasets and _lacks_interface(model, sink):
             continue

@@ -111,6 +111,7 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
     plan = DatasetPlan(decl.name, objects=_has_objects(ctx, decl, module), zero=any(map(_is_zero, decl.items)))
     ctx.frames.append(Frame(module, dataset=decl.name))
     ctx.data = Data(lambda ctx, d, home: _collection(ctx, plan, d, home))
+    ctx.data.reserved |= {item.name for item in decl.items if isinstance(item, ast.ObjectItem)}
     ctx.data.facts |= _never_empty(ctx, decl, plan, module)
     try:
         for item in decl.items:

@@ -59,6 +59,7 @@ def elaborate_object(ctx: Context, item: ast.ObjectItem) -> tuple[Objects, Cut |
     """The objects; and what their bound cuts, if they have one."""
     _free(ctx, item)
     data = selection.data(ctx)
+    data.reserved.discard(item.name)
     data.naming = item.name if item.where is None and not item.keys and item.take is None else f"{item.name}_all"
     try:
         base = selection.objects(ctx, ctx.value(item.value), item.value.span)

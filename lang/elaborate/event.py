@@ -79,6 +79,8 @@ class Data:
     #: names of dims given so far: of collections and objects; and of branches
     names: set[str] = field(default_factory=set)
     branches: set[str] = field(default_factory=set)
+    #: names of objects that are still to come, which are theirs
+    reserved: set[str] = field(default_factory=set)
     #: the dim whose entries the model is applied to
     each: tuple[str, int] | None = None
     #: what the next dim that is made is called
@@ -105,7 +107,7 @@ class Data:
     def free_name(self, wanted: str) -> str:
         """``wanted``, or the same with a number: no dim has it yet."""
         name, n = wanted, 1
-        while name in self.names | self.branches:
+        while name in self.names | self.branches | self.reserved:
             name, n = f"{wanted}{n}", n + 1
         self.names.add(name)
         return name

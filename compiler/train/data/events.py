@@ -241,7 +241,8 @@ def labelled(found: TrainingSet, recipe: Resolved) -> Labelled:
     if not len(training):
         raise HepqError([diag("HQ0738", found=f"{len(mine):,} events, all of which `split = {split}` holds out")])
     parts = {"training": len(training), "validation": len(validation)} | ({"fold": len(tested)} if recipe.folds else {})
-    limit = found.report.events if recipe.events is None else min(recipe.events, found.report.events)
+    selected = found.report.selected
+    limit = selected if recipe.events is None else min(recipe.events, selected)
     report = replace(found.report, selected=limit, parts=parts)
     return Labelled(
         found.built, found.module, found.table, known, truth, found.label.name if found.label else "", classes,
