@@ -111,7 +111,7 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
     plan = DatasetPlan(decl.name, objects=_has_objects(ctx, decl, module), zero=any(map(_is_zero, decl.items)))
     ctx.frames.append(Frame(module, dataset=decl.name))
     ctx.data = Data(lambda ctx, d, home: _collection(ctx, plan, d, home))
-    ctx.data.reserved |= {item.name for item in decl.items if isinstance(item, ast.ObjectItem)}
+    ctx.data.reserved |= _names_of_objects(ctx, decl, module)
     ctx.data.facts |= _never_empty(ctx, decl, plan, module)
     try:
         for item in decl.items:
@@ -136,6 +136,13 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
         plan.names = ctx.frames.pop().locals
         ctx.data = None
     return plan
+
+
+def _names_of_objects(ctx: Context, decl: ast.DatasetDecl, module: str) -> set[str]:
+    """Names that its objects have, but for those of collections, which they may not have."""
+    scope = ctx.program.modules[module].scope
+    taken = {n for n, b in scope.items() if isinstance(b.decl, ast.CollectionDecl | ast.RecordDecl)}
+    return {item.name for item in decl.items if isinstance(item, ast.ObjectItem)} - taken
 
 
 def _has_objects(ctx: Context, decl: ast.DatasetDecl, module: str) -> bool:
