@@ -117,11 +117,10 @@ class Model(Scorer):
         """What goes in and what comes out, in words."""
         described = [f"model {self.manifest.name}"]
         for column in self.manifest.columns:
-            dims = f"[{', '.join(column.dims)}]" if column.dims else ""
             unit = "" if column.unit == "1" else f" in {column.unit}"
             scale = "" if column.factor == 1 else f" (file value × {column.factor:g})"
             default = "" if column.default is None else f", {column.default:g} where a file lacks it"
-            described.append(f"  in   {column.branch}: {column.elem}{dims}{unit}{scale}{default}")
+            described.append(f"  in   {column.branch}: {column.written}{unit}{scale}{default}")
         for output in self.manifest.outputs:
             dims = f"[{', '.join(output.dims)}]" if output.dims else ""
             entries = f": {', '.join(output.entries)}" if output.entries else ""

@@ -18,7 +18,7 @@ from hepq.runtime.artifact.golden import Golden
 from hepq.runtime.artifact.golden_events import TOLERANCE, GoldenEvents
 from hepq.runtime.artifact.manifest import Described
 from hepq.runtime.engine.events import Stage
-from hepq.runtime.events import lorentz
+from hepq.runtime.events import lorentz, references
 from hepq.runtime.events.columns import Raw
 from hepq.runtime.scorer import Scorer
 
@@ -216,9 +216,16 @@ def _permutation(counts: NDArray[np.int64], random: np.random.Generator) -> NDAr
 
 def _permuted(manifest: Described, raw: Raw, dim: str, order: NDArray[np.int64]) -> Raw:
     contents = dict(raw.contents)
+    starts = np.cumsum(raw.counts[dim]) - raw.counts[dim]
+    number = np.argsort(order) - np.repeat(starts, raw.counts[dim])
     for column in manifest.columns:
         if column.dims[:1] == (dim,):
             contents[column.name] = raw.contents[column.name][order]
+    for column in (c for c in manifest.columns if c.into == dim):
+        leading = manifest.ragged_dim(column.dims)
+        counts = np.ones(raw.events, np.int64) if leading is None else raw.counts[leading.name]
+        owner = np.repeat(np.arange(raw.events), counts)
+        contents[column.name] = references.renumbered(contents[column.name], owner, raw.counts[dim], number)
     return Raw(raw.events, raw.counts, contents)
 
 

@@ -151,6 +151,8 @@ def _words(manifest: m.OnnxManifest) -> dict[str, str]:
         scale = "" if column.factor == 1 else f", converted here by {column.factor:g}"
         unit = "" if column.unit == "1" else f" to be held in {column.unit}" if scale else f" in {column.unit}"
         words[column.branch] = f"{column.elem} [{', '.join(('batch', *column.dims))}]{unit}{scale}"
+        if column.into:
+            words[column.branch] += f" of {column.into}: numbers of its entries, from 0; -1 is none"
     for output in manifest.outputs:
         unit = "" if output.unit == "1" else f" in {output.unit}"
         entries = f": {', '.join(output.entries)}" if output.entries else ""

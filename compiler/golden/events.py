@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.core.errors import DataError
-from hepq.runtime.artifact.manifest import Described, EventSchema
+from hepq.runtime.artifact.manifest import Branch, Described, EventSchema
 from hepq.runtime.events import event_files
 from hepq.runtime.events.columns import Raw, Reader
 from hepq.runtime.events.lorentz import P4
@@ -35,7 +35,7 @@ def candidates(
 ) -> tuple[Iterator[Raw], bool]:
     """One event after another, and whether they are made up: of ``data`` (ROOT or Parquet), else of the dataset's own
     files where they are present (relative to ``folder``), else made up, without end: positive numbers, energies above
-    momenta, multiplicities from 0 to the bound.
+    momenta, multiplicities from 0 to the bound, references to what there is or to none.
 
     Raises DataError for a file that is there and cannot be read as it says, HQ0809 for ``data`` without events.
     """
@@ -83,6 +83,8 @@ def _made_up(manifest: Described, rng: np.random.Generator) -> Raw:
                 contents[c.name] = rng.integers(0, 2, shape).astype(np.bool_)
             case "int":
                 contents[c.name] = rng.integers(0, 4, shape)
+            case "index":
+                contents[c.name] = _references(manifest, c, counts, shape, rng)
             case _:
                 contents[c.name] = np.exp(rng.normal(0, 0.5, shape)).astype(np.float32)
                 if c.dims[-1:] == (P4,):
@@ -91,6 +93,17 @@ def _made_up(manifest: Described, rng: np.random.Generator) -> Raw:
         if v.energy is not None and not v.polar:
             contents[v.energy] = np.linalg.norm(np.stack([contents[name] for name in v.moving]), axis=0)
     return Raw(BATCH, counts, contents)
+
+
+def _references(
+    manifest: Described, column: Branch, counts: Mapping[str, NDArray[np.int64]], shape: tuple[int, ...],
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:  # fmt: skip
+    """To entries that the events have, or to none."""
+    dim, into = manifest.ragged_dim(column.dims), manifest.dim(column.into)
+    most = counts[into.name] if into.ragged else np.full(BATCH, into.size or 0)
+    each = most if dim is None else np.repeat(most, counts[dim.name])
+    return rng.integers(-1, each.reshape(-1, *[1] * (len(shape) - 1)), shape)
 
 
 def _event(manifest: Described, raw: Raw, i: int) -> Raw:

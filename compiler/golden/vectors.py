@@ -97,7 +97,7 @@ def inputs_of(module: Module, manifest: EventSchema, batch: Batch, i: int) -> di
         lo, hi = (i, i + 1) if dim is None else (batch.offsets[dim.name][i], batch.offsets[dim.name][i + 1])
         flat = content.reshape(-1)[lo * width : hi * width]
         event = flat.reshape(shape if dim is None else (hi - lo, *shape))
-        found[value.name] = event if value.elem == "int" else event.astype(np.float64)
+        found[value.name] = event if value.whole else event.astype(np.float64)
     return found
 
 

@@ -50,19 +50,30 @@ def _sized_by(node: Node) -> str:
 
 def event_schema(built: Built | None, module: Module) -> m.EventSchema:
     """What the runtime needs to turn events into the inputs of ``module``; without ``built``, events are its inputs."""
-    inputs = tuple(_value(n["name"], n.type) for n in module.inputs)
     plan = built.plan.dataset if built is not None else None
+    into = _references(built)
+    inputs = tuple(_value(n["name"], n.type, into.get(n["name"])) for n in module.inputs)
     dataset = None
     if built is not None and plan is not None:
         # a policy that is written holds for what is derived, too
         derived = variables(built, module) if "nan" in plan.written else None
         dataset = _dataset(plan, module, built.plan.fixed, derived)
     columns: list[Any] = [n.type for n in module.inputs]
+    columns += [Type(dims=(into[v.name],)) for v in inputs if v.into]
     if plan is not None and dataset is not None:
         columns += [] if plan.objects else [plan.branches[b.name].type for b in dataset.branches]
         columns += [Type(dims=(plan.label.dim,))] if plan.label else []
     columns += [n.type for n in module.outputs.values()]
     return m.EventSchema(dims=_dims(columns), inputs=inputs, dataset=dataset)
+
+
+def _references(built: Built | None) -> dict[str, Dim]:
+    """Of each input that holds references, the dim whose entries they number."""
+    if built is None:
+        return {}
+    branches = {} if built.plan.dataset is None else built.plan.dataset.branches
+    own = {} if built.plan.dataset is not None and built.plan.dataset.objects else branches
+    return {**built.plan.into, **{name: b.into for name, b in own.items() if b.into is not None}}
 
 
 def outputs(module: Module, schema: m.EventSchema) -> tuple[m.Output, ...]:
@@ -97,8 +108,8 @@ def _dims(types: Iterable[Type]) -> tuple[m.Dim, ...]:
     return tuple(m.Dim(name=d.name, size=d.size, bound=d.bound, entries=d.entries) for d in found.values())
 
 
-def _value(name: str, t: Type) -> m.Value:
-    return m.Value(**_described(name, t))
+def _value(name: str, t: Type, into: Dim | None = None) -> m.Value:
+    return m.Value(**_described(name, t) | ({} if into is None else {"elem": "index", "into": into.name}))
 
 
 def _described(name: str, t: Type) -> dict[str, Any]:
@@ -106,7 +117,7 @@ def _described(name: str, t: Type) -> dict[str, Any]:
 
 
 def _branch(b: BranchPlan) -> m.Branch:
-    return m.Branch(**_value(b.name, b.type).model_dump(), branch=b.branch, factor=b.factor, default=b.default)
+    return m.Branch(**_value(b.name, b.type, b.into).model_dump(), branch=b.branch, factor=b.factor, default=b.default)
 
 
 def _dataset(plan: DatasetPlan, module: Module, fixed: Sequence[str], derived: m.Derived | None) -> m.Dataset:
@@ -151,7 +162,11 @@ def _label(plan: DatasetPlan, label: LabelPlan, used: Collection[str]) -> m.Labe
     over = {d for n in inputs for d in n.type.dims if d.ragged}
     orders = tuple(_order(o) for o in plan.orders if o.dim in over)
     read |= {a for o in orders for step in o.key for a in step.args if isinstance(a, str)}
-    branches = [b for b in plan.branches.values() if b.name in read or (b.name in used and over & set(b.type.dims))]
+    # references say nothing of which particles there are: they are not dropped for what they hold
+    branches = [
+        b for b in plan.branches.values()
+        if b.name in read or (b.name in used and b.into is None and over & set(b.type.dims))
+    ]  # fmt: skip
     rules = m.Rules(
         dims=_dims(b.type for b in branches),
         inputs=tuple(_value(n["name"], n.type) for n in inputs),

@@ -50,7 +50,8 @@ MODELS = {
     ),
     "HQ0611": Entry(
         "`{found}` cannot be read from a file",
-        "A branch or input holds numbers, with at most one ragged dim, which comes first.",
+        "A branch or input holds numbers, with at most one ragged dim, which comes first. Numbers of entries say of "
+        "which dim: `index[edge] of hit`; something else is read of each entry of that.",
         "write `real`, `int`, `bool` or a unit, and at most one ragged dim",
     ),
     "HQ0612": Entry(

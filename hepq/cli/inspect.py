@@ -107,7 +107,7 @@ def _describe(manifest: Described) -> None:
         notes = [] if column.factor == 1 else [f"file value × {column.factor:g}"]
         notes += [] if column.default is None else [f"{column.default:g} where a file lacks it"]
         note = "; ".join(notes)
-        row("reads", column.branch, _type(column.elem, column.dims), column.unit, note)
+        row("reads", column.branch, column.written, column.unit, note)
     if isinstance(manifest, OnnxManifest):
         for dim_name, name in manifest.counts.items():
             row("reads", name, "int", "1", f"how many {dim_name} an event has")

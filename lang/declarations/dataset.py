@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -26,7 +26,7 @@ from hepq.lang.declarations.dataset_sources import SourcePlan, elaborate_source
 from hepq.lang.declarations.object_items import OBJECT_RULES, Cut, decided, elaborate_object, object_written
 from hepq.lang.elaborate import presence, selection
 from hepq.lang.elaborate.attributes import check_attributes
-from hepq.lang.elaborate.branches import BranchPlan, written_unit
+from hepq.lang.elaborate.branches import BranchPlan, no_entries, read_index, readable, written_unit
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.calls import bind
 from hepq.lang.elaborate.context import Context, Frame, Reported
@@ -129,6 +129,7 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
         _count(ctx, plan)
         if not any(isinstance(item, ast.SourceItem) for item in decl.items):
             ctx.error("HQ0602", name_span(decl.span, decl.name), name=decl.name)
+        _check_targets(ctx, plan, decl)
         plan.lists = ctx.data.lists
         if plan.label is not None and plan.label.by_source:
             check_sources(ctx, plan.label, plan.sources)
@@ -260,18 +261,24 @@ def _scalar(ctx: Context, value: float, like: Tensor, span: Span) -> Tensor:
 def _branches(ctx: Context, plan: DatasetPlan, item: ast.BranchItem) -> None:
     t = concrete_type(ctx, item.type)
     ragged = [d for d in t.dims if d.ragged]
-    fine = t.elem in ("real", "int", "bool") and len(ragged) <= 1 and (not ragged or t.dims[0].ragged)
-    if not fine or item.type.name == "p4" or any(d.primes or d.open for d in t.dims):
-        ctx.error("HQ0611", item.type.span, found=t, help=_branch_help(item.type.name, t))
+    dims = (*t.dims, *([] if t.into is None else [t.into]))
+    if not readable(t) or item.type.name == "p4" or any(d.primes or d.open for d in dims):
+        ctx.error("HQ0611", item.type.span, found=t, help=_branch_help(item.type.name, dims))
+    if t.elem == "index" and plan.objects:
+        ctx.error("HQ0611", item.type.span, found=t, help="beside objects, a reference is a field of a collection")
+    held = Type("int", t.dims) if t.elem == "index" else t
     unit, factor = written_unit(item.type)
-    default = None if item.default is None else _default(ctx, item.default, t) / factor
+    default = None if item.default is None else _default(ctx, item.default, held) / factor
     for name, branch in item.branches:
         if name in plan.branches:
             ctx.error("HQ0603", item.span, name=name)
-        plan.branches[name] = BranchPlan(name, branch, t, unit, factor, default)
+        plan.branches[name] = BranchPlan(name, branch, held, unit, factor, default, into=t.into)
         for dim in ragged:
             _not_object(ctx, dim, item)
-        plan.tensors[name] = ctx.frame.locals[name] = ctx.emit("input", (), t, item.span, name=name)
+        if t.elem == "index":
+            plan.tensors[name], ctx.frame.locals[name] = read_index(ctx, name, t, item.type.span)
+        else:
+            plan.tensors[name] = ctx.frame.locals[name] = ctx.emit("input", (), t, item.span, name=name)
 
 
 def _not_object(ctx: Context, dim: Dim, item: ast.BranchItem) -> None:
@@ -355,10 +362,20 @@ def _default(ctx: Context, e: ast.Expr, t: Type) -> float:
     return float(number)
 
 
-def _branch_help(name: str, t: Type) -> str | None:
+def _check_targets(ctx: Context, plan: DatasetPlan, decl: ast.DatasetDecl) -> None:
+    """How many entries there are that references may be of, a branch over their dim says."""
+    spans = {n: i.type.span for i in decl.items if isinstance(i, ast.BranchItem) for n, _ in i.branches}
+    led = {t.type.dims[0].key for t in plan.tensors.values() if t.type.dims}
+    for name, b in plan.branches.items():
+        if b.into is not None and b.into.ragged and b.into.key not in led:
+            found = replace(b.type, elem="index", into=b.into)
+            ctx.error("HQ0611", spans[name], found=found, help=no_entries(b.into))
+
+
+def _branch_help(name: str, dims: Sequence[Dim]) -> str | None:
     if name == "p4":
         return "read its components as branches, and build it: `p = p4(px=px, py=py, pz=pz, energy=energy)`"
-    unsized = next((d for d in t.dims if d.open), None)
+    unsized = next((d for d in dims if d.open), None)
     return f"give dim `{unsized}` a size" if unsized else None
 
 

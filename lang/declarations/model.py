@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hepq.core.diagnostics.catalogue import diag, near
 from hepq.core.diagnostics.diagnostic import Label, Sink
+from hepq.core.source import Span
 from hepq.core.types import Dim, Type
 from hepq.lang.declarations.dataset import DatasetPlan, elaborate_dataset
 from hepq.lang.elaborate.attributes import together
+from hepq.lang.elaborate.branches import no_entries, read_index, readable
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.calls import call_function
 from hepq.lang.elaborate.context import Context, Frame, Instance, Reported, bounded
@@ -26,7 +28,8 @@ class ModelPlan:
     """``inputs`` are what the compiled function reads: branches if there is a dataset.
 
     ``fixed``: parameters that are four-vectors but that no branch of the dataset reaches.
-    ``shots``, ``budget``: what ``@shots`` and ``@budget`` say of its circuits.
+    ``shots``, ``budget``: what ``@shots`` and ``@budget`` say of its circuits. ``into``: of inputs of its own that are
+    references, the dim whose entries they number.
     """
 
     name: str
@@ -39,6 +42,7 @@ class ModelPlan:
     fixed: tuple[str, ...] = ()
     shots: int | None = None
     budget: Mapping[str, float] = field(default_factory=dict)
+    into: Mapping[str, Dim] = field(default_factory=dict)
 
 
 def elaborate_model(
@@ -53,8 +57,9 @@ def elaborate_model(
                 for p in decl.statics:
                     if p.default is None and p.name not in statics:
                         ctx.error("HQ0628", p.span, name=p.name, model=decl.name)
-                inputs = _from_dataset(ctx, decl, plan, statics) if plan is not None else _own_inputs(ctx, decl)
-                read = inputs if plan is None else plan.read
+                own: dict[str, Tensor] = {}
+                inputs = _from_dataset(ctx, decl, plan, statics) if plan is not None else _own_inputs(ctx, decl, own)
+                read = own if plan is None else plan.read
                 ctx.collections = frozenset(d.name for t in read.values() for d in t.type.dims if d.ragged)
                 fn = Function(decl, module, tuple((k, (v, decl.span)) for k, v in statics.items()), instance="")
                 result = call_function(ctx, fn, [(n, t, decl.span) for n, t in inputs.items()], decl.span, entry=True)
@@ -66,10 +71,12 @@ def elaborate_model(
         return None
     measured = together(ctx.measuring, decl.attrs)
     return ModelPlan(decl.name, module, read, outputs, plan, tuple(ctx.instances), _invariances(decl),
-                     _fixed(decl, inputs), measured.shots, measured.budget)  # fmt: skip
+                     _fixed(decl, inputs), measured.shots, measured.budget,
+                     {n: t.type.into for n, t in inputs.items() if n in own and t.type.into is not None})  # fmt: skip
 
 
-def _own_inputs(ctx: Context, decl: ast.FnDecl) -> dict[str, Tensor]:
+def _own_inputs(ctx: Context, decl: ast.FnDecl, read: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What the parameters are; and, in ``read``, what of them comes from outside."""
     inputs: dict[str, Tensor] = {}
     for p in decl.params:
         if p.type is None:
@@ -79,14 +86,24 @@ def _own_inputs(ctx: Context, decl: ast.FnDecl) -> dict[str, Tensor]:
             if dim.open:
                 ctx.error("HQ0216", p.type.span, dim=dim, name=decl.name)
         _check_layout(ctx, t, p)
-        inputs[p.name] = ctx.emit("input", (), t, p.span, name=p.name)
+        if t.elem == "index":
+            read[p.name], inputs[p.name] = read_index(ctx, p.name, t, p.span)
+        else:
+            read[p.name] = inputs[p.name] = ctx.emit("input", (), t, p.span, name=p.name)
+    for p in decl.params:
+        _check_target(ctx, inputs[p.name].type, read.values(), p.span)
     return inputs
 
 
 def _check_layout(ctx: Context, t: Type, p: ast.Param) -> None:
-    ragged = [d for d in t.dims if d.ragged]
-    if len(ragged) > 1 or (ragged and not t.dims[0].ragged) or t.elem not in ("real", "int", "bool"):
+    if not readable(t) or (t.into is not None and t.into.open):
         ctx.error("HQ0611", p.span, found=t)
+
+
+def _check_target(ctx: Context, t: Type, read: Iterable[Tensor], span: Span) -> None:
+    """How many entries there are that an index may number, an input over their dim says."""
+    if (into := t.into) is not None and into.ragged and not any(r.type.dim(into) for r in read):
+        ctx.error("HQ0611", span, found=t, help=no_entries(into))
 
 
 def _from_dataset(ctx: Context, decl: ast.FnDecl, plan: DatasetPlan, statics: Mapping[str, Value]) -> dict[str, Tensor]:

@@ -42,17 +42,21 @@ _NUMBERS = ("int", "real", "bool")
 
 @dataclass(frozen=True)
 class Pattern:
-    """A parameter's type: named dims that are open and unbound are variables."""
+    """A parameter's type: named dims that are open and unbound are variables.
+
+    ``into``: of an index, the dim whose entries it numbers, if the type says it.
+    """
 
     elem: Elem
     dims: tuple[Dim, ...]
     unit: Unit
     rest: bool
     lorentz: bool
+    into: Dim | None = None
 
     def __str__(self) -> str:
         dims = ["..."] * self.rest + [str(d) for d in self.dims]
-        base = Type(self.elem, (LORENTZ,) if self.lorentz else (), self.unit)
+        base = Type(self.elem, (LORENTZ,) if self.lorentz else (), self.unit, self.into)
         return str(base) + (f"[{', '.join(dims)}]" if dims else "")
 
 
@@ -75,9 +79,9 @@ def element(ctx: Context, t: ast.TypeExpr) -> tuple[Elem, Unit, bool]:
 
 def pattern(ctx: Context, t: ast.TypeExpr) -> Pattern:
     ctx.spend(1, t.span)
-    if t.of is not None:
-        help = "a cross-reference is a field of a collection" if t.name == "index" else "leave out `of`"
-        ctx.error("HQ0307", t.span, name=t.span.text, help=help)
+    if t.of is not None and (t.name != "index" or t.by or not t.dims):
+        help = f"a cross-reference is a field of a collection; over a dim, say which: `index[DIM] of {t.of}`"
+        ctx.error("HQ0307", t.span, name=t.span.text, help=help if t.name == "index" else "leave out `of`")
     elem, unit, lorentz = element(ctx, t)
     if elem == "index" and not (t.dims or t.rest):
         ctx.error("HQ0404", t.span, wanted="the dims of an index, such as `index[part, nbr]`", found="none")
@@ -89,7 +93,10 @@ def pattern(ctx: Context, t: ast.TypeExpr) -> Pattern:
         if dim.key in dims:
             ctx.error("HQ0204", e.span, dim=dim)
         dims[dim.key] = dim
-    return Pattern(elem, tuple(dims.values()), unit, t.rest, lorentz)
+    into = None
+    if t.of is not None:
+        into = dim_of(ctx, evaluate_dim(ctx, ast.Name(t.of, span=t.span)), t.span)
+    return Pattern(elem, tuple(dims.values()), unit, t.rest, lorentz, into)
 
 
 def evaluate_dim(ctx: Context, e: ast.Expr) -> Value:
@@ -101,7 +108,8 @@ def concrete_type(ctx: Context, t: ast.TypeExpr) -> Type:
     p = pattern(ctx, t)
     if p.rest:
         ctx.error("HQ0205", t.span)
-    return Type(p.elem, p.dims + ((LORENTZ,) if p.lorentz else ()), p.unit, p.dims[0] if p.elem == "index" else None)
+    into = p.into or p.dims[0] if p.elem == "index" else None
+    return Type(p.elem, p.dims + ((LORENTZ,) if p.lorentz else ()), p.unit, into)
 
 
 def match(
@@ -145,7 +153,19 @@ def match(
         if have.primes < want.primes:
             ctx.error("HQ0207", span, dim=want, found=t, wanted=p, what=what, help=missing_dim_help(want, t))
         frame.dims[want.name] = replace(have, primes=have.primes - want.primes)
+    if p.into is not None:
+        _match_target(ctx, p, p.into, t, frame, span, what)
     return actual
+
+
+def _match_target(ctx: Context, p: Pattern, wanted: Dim, t: Type, frame: Frame, span: Span, what: str) -> None:
+    """An index numbers entries of the dim that the pattern says; one that is open and unbound is bound to it."""
+    if t.into is None:
+        return
+    if wanted.open:
+        wanted = frame.dims.setdefault(wanted.name, t.into.base)
+    if wanted.key != t.into.base.key or not t.into.fits(wanted):
+        ctx.error("HQ0309", span, found=t, wanted=p, what=what, help=f"it numbers entries of `{t.into}`")
 
 
 def _same_dim(ctx: Context, dim: Dim | None, frame: Frame, caller: Frame | None) -> bool:
@@ -405,5 +425,5 @@ def _any_value(ctx: Context, p: ast.Param) -> Value:
     dims = t.dims + ((LORENTZ,) if t.lorentz else ())
     if t.rest and not dims:
         return UNKNOWN
-    into = t.dims[0] if t.elem == "index" and t.dims else None
+    into = t.into or t.dims[0] if t.elem == "index" and t.dims else None
     return Tensor(object(), Type(t.elem, dims, t.unit, into))

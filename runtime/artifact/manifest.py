@@ -71,18 +71,30 @@ def held_as(elem: str) -> type[np.int64 | np.float32]:
 class Value(Frozen):
     """An input of the compiled function, row-major in ``dims``; only the first dim may be ragged.
 
-    int64 of whole numbers, else float32.
+    int64 of whole numbers, else float32. ``into``: of an ``index``, the dim whose entries it numbers, -1 for none.
     """
 
     name: Name
-    elem: Literal["real", "int", "bool"] = "real"
+    elem: Literal["real", "int", "bool", "index"] = "real"
     dims: tuple[str, ...] = ()
     unit: str = "1"
+    into: str = ""
 
     @property
     def kind(self) -> type[np.int64 | np.float32]:
         """How its numbers are held."""
-        return held_as(self.elem)
+        return np.int64 if self.elem == "index" else held_as(self.elem)
+
+    @property
+    def whole(self) -> bool:
+        """Does it hold whole numbers?"""
+        return self.kind is np.int64
+
+    @property
+    def written(self) -> str:
+        """Its type without the unit, as programs write it."""
+        dims = f"[{', '.join(self.dims)}]" if self.dims else ""
+        return f"{self.elem}{dims}" + (f" of {self.into}" if self.into else "")
 
 
 class Output(Frozen):
@@ -102,6 +114,11 @@ class Output(Frozen):
     def kind(self) -> type[np.int64 | np.float32]:
         """How its numbers are held."""
         return held_as(self.elem)
+
+    @property
+    def whole(self) -> bool:
+        """Does it hold whole numbers?"""
+        return self.kind is np.int64
 
 
 class Branch(Value):
@@ -354,9 +371,15 @@ class EventSchema(Frozen):
             raise ValueError("two inputs or branches have the same name")
         for value in (*self.inputs, *self.columns):
             self._check_dims(value.name, value.dims)
+            if (value.elem == "index") != bool(value.into):
+                raise ValueError(f"{value.name}: an index of nothing, or a number of something")
+            if value.into:
+                self.dim(value.into)
         for value in self.inputs:
             if value.name not in columns or columns[value.name].dims != value.dims:
                 raise ValueError(f"input {value.name} has no branch of the same dims")
+            if columns[value.name].into != value.into:
+                raise ValueError(f"input {value.name} and its branch number entries of different dims")
         led = {c.dims[0] for c in self.columns if c.dims}
         for d in self.ragged:
             if d.name not in led:

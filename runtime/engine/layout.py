@@ -63,7 +63,10 @@ def of_manifest(
     def buffer(value: Value | Output) -> Buffer:
         dim = schema.ragged_dim(value.dims)
         return Buffer(
-            value.name, None if dim is None else order.index(dim.name), schema.width(value.dims), value.elem == "int"
+            value.name,
+            None if dim is None else order.index(dim.name),
+            schema.width(value.dims),
+            value.whole,
         )
 
     bounds = tuple((d.name, d.bound or 0) for d in schema.offset_dims)

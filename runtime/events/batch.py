@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from hepq.core.errors import DataError
-from hepq.runtime.artifact.manifest import Branch, Derived, Dim, EventSchema
+from hepq.runtime.artifact.manifest import Branch, Derived, Dim, EventSchema, Value
+from hepq.runtime.events import references
 from hepq.runtime.events.columns import Raw
 from hepq.runtime.events.elementwise import to_int
 from hepq.runtime.events.ordering import evaluate
@@ -110,7 +111,8 @@ def prepare(schema: EventSchema, raw: Raw, where: str = "the events", first: int
                 if c.default is not None and (b := c.branch) in raw.lacking}  # fmt: skip
     if staged is not None:
         defaults |= {b: Default(v, raw.lacking[b], int(first == 0), where) for b, v in staged.defaults.items()}
-    report = Report(raw.events, truncated, dropped, blank, empty, entries=entries, not_numbers=found, defaults=defaults)
+    report = Report(raw.events, truncated, dropped, blank, empty, entries=entries, not_numbers=found,
+                    defaults=defaults, references=made.lost)  # fmt: skip
     if staged is not None:
         report = counted(staged, report)
         unscored |= ~staged.selected
@@ -119,12 +121,13 @@ def prepare(schema: EventSchema, raw: Raw, where: str = "the events", first: int
 
 @dataclass(frozen=True)
 class _Arranged:
-    """What is kept, sorted and cut. ``counts``: before cutting."""
+    """What is kept, sorted and cut. ``counts``: before cutting. ``lost``: references to what is gone, by branch."""
 
     rows: dict[str, Rows]
     offsets: dict[str, NDArray[np.int64]]
     contents: dict[str, NDArray[Any]]
     counts: dict[str, NDArray[np.int64]]
+    lost: dict[str, int]
 
 
 @dataclass
@@ -160,8 +163,34 @@ class _Held:
             offsets[dim.name] = aligned(self.raw.events + 1, np.int64)
             offsets[dim.name][0] = 0
             np.cumsum(counts, out=offsets[dim.name][1:])
-        contents = {v.name: _taken(schema, columns[v.name], self.values[v.name], rows) for v in schema.inputs}
-        return _Arranged(rows, offsets, contents, left)
+        now = {d: self._numbers(d, rows[d], offsets[d]) for d in {v.into for v in schema.inputs} & rows.keys()}
+        contents, lost = {}, {}
+        for v in schema.inputs:
+            column, value = columns[v.name], self.values[v.name]
+            number = now.get(v.into)
+            if number is not None:
+                value, lost[column.branch] = self._followed(v, number, rows)
+            contents[v.name] = _taken(schema, column, value, rows)
+        return _Arranged(rows, offsets, contents, left, {b: n for b, n in lost.items() if n})
+
+    def _numbers(self, dim: str, rows: Rows, offsets: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """Of each raw entry, which of its event's it is now, -1 if it is gone; None: they are as they were."""
+        if rows.kept is None:
+            return None
+        number = np.full(len(self.owners[dim]), -1, np.int64)
+        number[rows.kept] = np.arange(len(rows.kept)) - np.repeat(offsets[:-1], np.diff(offsets))
+        return number
+
+    def _followed(
+        self, value: Value, number: NDArray[np.int64], rows: Mapping[str, Rows]
+    ) -> tuple[NDArray[np.int64], int]:
+        """References to what has moved, as they are now; and how many that are left are of an entry that is gone."""
+        given, dim = self.values[value.name], self.schema.ragged_dim(value.dims)
+        owner = np.arange(self.raw.events) if dim is None else self.owners[dim.name]
+        found = references.renumbered(given, owner, self.raw.counts[value.into], number)
+        gone = (given >= 0) & (found < 0)
+        kept = rows[dim.name].kept if dim is not None else None
+        return found, int((gone if kept is None else gone[kept]).sum())
 
 
 def _without_entries(schema: EventSchema, raw: Raw, made: _Arranged) -> NDArray[np.bool_]:
@@ -205,7 +234,7 @@ def _converted(
 
     Of whole numbers that a file holds as floats, these; ``_whole`` is for when NaN is dealt with.
     """
-    if column.elem == "int":
+    if column.whole:
         if content.dtype.kind == "u" and content.dtype.itemsize == 8:
             _check_range(column, content, owner, where, first)
         kind = content.dtype if content.dtype.kind == "f" else np.dtype(np.int64)
@@ -236,7 +265,7 @@ def _check_range(
 
 
 def _whole(column: Branch, content: NDArray[Any]) -> NDArray[Any]:
-    if column.elem == "int" and content.dtype.kind == "f":
+    if column.whole and content.dtype.kind == "f":
         return aligned_copy(to_int(content), np.int64).reshape(content.shape)
     return content
 

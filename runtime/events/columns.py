@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hepq.core.errors import DataError, did_you_mean
 from hepq.runtime.artifact.manifest import Branch, EventSchema
+from hepq.runtime.events import references
 from hepq.runtime.events.staged import Staged
 
 
@@ -72,7 +73,7 @@ def collect(schema: EventSchema, data: Any, where: str = "the events", first: in
     """Check and flatten what ``schema`` needs from an awkward record array or a mapping of arrays.
 
     ``where`` names the data in messages, ``first`` is the number of its first event. Without events, types are
-    checked all the same. Raises DataError HQ0805 to HQ0807, HQ0812, HQ0813, HQ0815, HQ0816.
+    checked all the same. Raises DataError HQ0805 to HQ0807, HQ0812, HQ0813, HQ0815, HQ0816, HQ0845.
     """
     names = field_names(data)
     if names is None:
@@ -98,7 +99,22 @@ def collect(schema: EventSchema, data: Any, where: str = "the events", first: in
             contents[column.name] = found.numbers(found.given, shape, entries)
     events = next(iter(lengths.values())) if lengths else count_events(data)
     contents |= {c.name: _defaults(schema, c, events, counts, where) for c in lacking}
+    for column in (c for c in schema.columns if c.into):
+        contents[column.name] = _references(schema, column, contents[column.name], events, counts, where, first)
     return Raw(events, counts, contents, {c.branch: events for c in lacking})
+
+
+def _references(
+    schema: EventSchema, column: Branch, values: NDArray[Any], events: int, counts: Mapping[str, NDArray[np.int64]],
+    where: str, first: int,
+) -> NDArray[np.int64]:  # fmt: skip
+    """Numbers of the entries that there are, or -1."""
+    dim, into = schema.ragged_dim(column.dims), schema.dim(column.into)
+    mine = None if dim is None else counts[dim.name]
+    most = counts[into.name] if into.ragged else np.full(events, into.size or 0)
+    found = references.whole(values, column.branch, mine, where, first, f"it numbers entries of {into.name}, from 0")
+    references.check(found, column.branch, into.name, mine, most, where, first)
+    return found.astype(np.int64)
 
 
 def joined(schema: EventSchema, parts: Sequence[Raw]) -> Raw:
@@ -125,7 +141,7 @@ def _defaults(
         )
         raise DataError("HQ0805", f'no branch "{column.branch}" in {where}', why)
     rows = events if dim is None else int(counts[dim.name].sum())
-    kind = {"int": np.int64, "bool": np.bool_}.get(column.elem, np.float64)
+    kind = {"int": np.int64, "index": np.int64, "bool": np.bool_}.get(column.elem, np.float64)
     return np.full((rows, *schema.static_shape(column.dims)), column.default, kind)
 
 
@@ -316,7 +332,7 @@ def _can_hold(kind: ak.types.Type, shape: tuple[int, ...]) -> bool:
 
 
 def _wanted(column: Branch) -> str:
-    return f"{column.elem}[{', '.join(column.dims)}]" if column.dims else f"one {column.elem} an event"
+    return column.written if column.dims else f"one {column.elem} an event"
 
 
 def _same_length(lengths: Mapping[str, int], where: str) -> None:

@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cross-references as files have them: places, records of a place and of what it is in, or numbers to look up.
 
+``check`` says which are of nothing, ``renumbered`` follows entries that are dropped, sorted or cut.
+
 ATLAS's ``ElementLink`` is ``m_persKey``, 0 for none, and ``m_persIndex``; podio's ``ObjectID`` is ``index``, negative
 for none, and ``collectionID``. Lists of records, and records of lists, as a split branch is read, mean the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
+
+from hepq.core.errors import DataError
 
 #: fields of records: the place, what it is in
 _LINK, _OBJECT = ("m_persIndex", "m_persKey"), "index"
@@ -57,3 +62,60 @@ def places(values: NDArray[Any], event: NDArray[Any], ids: NDArray[Any], owner: 
     starts = np.searchsorted(owner, np.arange(int(max(owner[-1], event.max(initial=0))) + 1))
     place = order[at] - starts[event].reshape(-1, *[1] * (values.ndim - 1))
     return np.where(have[order][at] == wanted, place, -1).astype(np.int64)
+
+
+def place(row: int, counts: NDArray[np.int64] | None, first: int) -> str:
+    """Where a row is, of so many in each event (None: one), whose first has number ``first``."""
+    if counts is None:
+        return f"in event {first + row},"
+    event = int(np.searchsorted(np.cumsum(counts), row, side="right"))
+    return f"in event {first + event}, entry {row - int(counts[:event].sum())},"
+
+
+def whole(
+    values: NDArray[Any], branch: str, counts: NDArray[np.int64] | None, where: str, first: int,
+    help: str = "declare it `real`",
+) -> NDArray[Any]:  # fmt: skip
+    """``values`` [rows, …] as whole numbers. ``counts``: rows of each event, None: one. Raises DataError HQ0807."""
+    if values.dtype.kind in "iu":
+        return values
+    if values.dtype.kind == "f" and not (values == np.trunc(values)).all():
+        odd = values != np.trunc(values)
+        row = int(np.flatnonzero(odd.reshape(len(values), -1).any(axis=1))[0])
+        why = f"{place(row, counts, first)} it is {values[row][odd[row]].ravel()[0]}"
+        raise DataError("HQ0807", f'branch "{branch}" in {where} does not hold whole numbers', why, help)
+    return values.astype(np.int64)
+
+
+def check(
+    values: NDArray[Any], branch: str, into: str, counts: NDArray[np.int64] | None, most: NDArray[np.int64],
+    where: str, first: int, least: int = -1, help: Callable[[int], str] = lambda found: "-1 means none",
+) -> None:  # fmt: skip
+    """Whole ``values`` [rows, …] must be entries of the event's ``most`` [events] of ``into``, or not below ``least``.
+
+    ``counts``: rows of each event, None: one. Raises DataError HQ0845.
+    """
+    each = most if counts is None else np.repeat(most, counts)
+    outside = (values < least) | (values >= each.reshape(-1, *[1] * (values.ndim - 1)))
+    bad = np.flatnonzero(outside.any(axis=tuple(range(1, outside.ndim))))
+    if len(bad):
+        row = int(bad[0])
+        found = int(np.asarray(values[row])[outside[row]].ravel()[0])
+        title = f'"{branch}" in {where} refers to an entry of {into} that is not there'
+        why = f"{place(row, counts, first)} it is {found}; the event has {each[row]}"
+        raise DataError("HQ0845", title, why, help(found))
+
+
+def renumbered(
+    values: NDArray[np.int64], event: NDArray[np.int64], counts: NDArray[np.int64], number: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """``values`` [rows, …], of which each row is of an ``event``, after entries of what they number have moved.
+
+    ``counts`` [events]: how many there were. ``number`` [all of them]: which of its event each is now, -1 if gone.
+    """
+    column = (-1, *[1] * (values.ndim - 1))
+    there = (values >= 0) & (values < counts[event].reshape(column))
+    if not len(number):
+        return np.full(values.shape, -1, np.int64)
+    at = (np.cumsum(counts) - counts)[event].reshape(column) + values
+    return np.where(there, number[np.where(there, at, 0)], -1)

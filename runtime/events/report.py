@@ -157,7 +157,8 @@ class Report:
     ``empty``: no particle. ``nan_scores``: events with a NaN among their scores though nothing that was read is one.
     ``not_numbers``: where NaN and infinity are. ``defaults``: of branches that files lack. ``labels``: the truth, where
     the files hold it. ``parts``: how many events are for what, in training. ``metrics``: how good the scores are, and
-    of which events. ``reweighted``: how distributions of training events were evened out.
+    of which events. ``reweighted``: how distributions of training events were evened out. ``references``: by
+    branch, those to an entry that was dropped or cut, which are of none then.
     """
 
     events: int = 0
@@ -176,6 +177,7 @@ class Report:
     metrics: tuple[Metrics, ...] = ()
     reweighted: tuple[Reweighted, ...] = ()
     each: str = ""
+    references: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.selected < 0:  # all of them
@@ -195,6 +197,7 @@ class Report:
             _merged((*self.not_numbers, *other.not_numbers)), _both(self.defaults, other.defaults), labels,
             _summed(self.parts, other.parts), (*self.metrics, *other.metrics),
             (*self.reweighted, *other.reweighted), self.each or other.each,
+            _summed(self.references, other.references),
         )  # fmt: skip
 
     def as_json(self) -> dict[str, Any]:
@@ -227,6 +230,8 @@ def words(report: Report) -> Iterable[str]:
             yield f"{_events(n.over)} {whose} more {dim} than the bound: {n.cut:,} of {n.read:,} entries were cut"
         if n.dropped:
             yield f"{n.dropped:,} of {n.read:,} entries of {dim} were dropped for NaN or infinity"
+    for branch, count in report.references.items():
+        yield f"{count:,} of {branch} refer to entries that were dropped or cut: they are of none"
     if report.parts.get("left out"):
         yield f"{report.parts['left out']:,} of {_events(report.selected)} left out: the kernel takes finite numbers"
     if report.empty:

@@ -138,20 +138,7 @@ class _Lists:
         if of.elem == "bool":
             found: NDArray[Any] = values != 0
             return found
-        if values.dtype.kind == "f" and not (values == np.trunc(values)).all():
-            odd = values != np.trunc(values)
-            row = int(np.flatnonzero(odd.reshape(len(values), -1).any(axis=1))[0])
-            title = f'branch "{of.branch}" in {self.where} does not hold whole numbers'
-            why = f"{self._place(row, counts)} it is {values[row][odd[row]].ravel()[0]}"
-            raise DataError("HQ0807", title, why, "declare it `real`")
-        return values.astype(np.int64)
-
-    def _place(self, row: int, counts: NDArray[np.int64] | None) -> str:
-        """Where a row is, of so many in each event; None: one."""
-        if counts is None:
-            return f"in event {self.first + row},"
-        event = int(np.searchsorted(np.cumsum(counts), row, side="right"))
-        return f"in event {self.first + event}, entry {row - int(counts[:event].sum())},"
+        return references.whole(values, of.branch, counts, self.where, self.first)
 
     def _length(self, branch: str, events: int) -> None:
         self._lengths[branch] = self.events = events
@@ -212,21 +199,17 @@ class _Lists:
         """-1 is of none; anything else must be an entry of the event's. Owners are all of one, in their order."""
         if of.into not in self.counts or not of.branch or of.ends:
             return
-        counts = self.counts[of.dim] if of.dim else np.ones(self.events, np.int64)
-        most = np.repeat(self.counts[of.into], counts).reshape(-1, *[1] * len(of.shape))
-        outside = (values < (0 if of.owner or of.sure else -1)) | (values >= most)
-        bad = np.flatnonzero(outside.any(axis=tuple(range(1, outside.ndim))))
-        if not len(bad):
-            if of.owner:
-                self._check_order(of, values, counts)
-            return
-        event = int(np.searchsorted(np.cumsum(counts), bad[0], side="right"))
-        found = np.asarray(values[bad[0]]).ravel()
-        where = self._place(int(bad[0]), counts if of.dim else None)
-        why = f"{where} it is {found[0]}; the event has {self.counts[of.into][event]}"
-        title = f'"{of.branch}" in {self.where} refers to an entry of {of.into} that is not there'
-        help = f"-1 means none; declare it `index of {of.into}`" if of.sure and found[0] == -1 else ""
-        raise DataError("HQ0845", title, why, help or ("" if of.owner else "-1 means none"))
+        counts = self.counts[of.dim] if of.dim else None
+
+        def help(found: int) -> str:
+            if of.sure and found == -1:
+                return f"-1 means none; declare it `index of {of.into}`"
+            return "" if of.owner else "-1 means none"
+
+        references.check(values, of.branch, of.into, counts, self.counts[of.into], self.where, self.first,
+                         0 if of.owner or of.sure else -1, help)  # fmt: skip
+        if of.owner:
+            self._check_order(of, values, np.ones(self.events, np.int64) if counts is None else counts)
 
     def _check_order(self, of: StageBranch, values: NDArray[Any], counts: NDArray[np.int64]) -> None:
         """Entries of one list must lie together, lists in the order of what has them."""

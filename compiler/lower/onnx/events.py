@@ -24,13 +24,17 @@ from hepq.runtime.engine.outputs import missing
 
 @dataclass(frozen=True)
 class Source:
-    """An input of the graph, [batch, dims]: ``name`` there, ``column`` in the program; ``factor``: its unit."""
+    """An input of the graph, [batch, dims]: ``name`` there, ``column`` in the program; ``factor``: its unit.
+
+    ``into``: the dim whose entries it numbers, of whole numbers that are references.
+    """
 
     name: str
     column: str
     dims: tuple[Dim, ...]
     elem: str
     factor: float = 1.0
+    into: Dim | None = None
 
 
 def columns(module: Module, schema: EventSchema | None) -> tuple[Source, ...]:
@@ -39,7 +43,14 @@ def columns(module: Module, schema: EventSchema | None) -> tuple[Source, ...]:
         return tuple(Source(n["name"], n["name"], n.type.dims, n.type.elem) for n in module.inputs)
     known = {n["name"]: n.type.dims for n in module.inputs}
     return tuple(
-        Source(c.branch, c.name, known.get(c.name) or tuple(_dim(schema, d) for d in c.dims), c.elem, c.factor)
+        Source(
+            c.branch,
+            c.name,
+            known.get(c.name) or tuple(_dim(schema, d) for d in c.dims),
+            "int" if c.into else c.elem,
+            c.factor,
+            _dim(schema, c.into) if c.into else None,
+        )
         for c in schema.columns
     )
 
@@ -105,14 +116,16 @@ class Events:
             {d: r.slots for d, r in self._ragged.items()},
             {d: r.counts for d, r in self._ragged.items()},
         )
+        if schema is not None:
+            values |= {s.column: self._followed(s.into, values[s.column], raw) for s in source if s.into is not None}
         self.inputs = {s.column: self._taken(s, values[s.column]) for s in source}
         self._unscored = self._judged() if schema is not None else None
 
     # --- reading
 
     def _read(self, s: Source, raw: Batch, whole: bool) -> Value:
-        """In the program's units, with at least one slot, 0 where there is no entry; int64 of whole numbers, else
-        float32.
+        """In the program's units, with at least one slot, 0 where there is no entry (a reference to none); int64 of
+        whole numbers, else float32.
         """
         graph, x = self.graph, s.name
         if whole and s.elem != "int":
@@ -128,12 +141,15 @@ class Events:
                 for d in s.dims
             ]
             x = graph.op("Pad", x, graph.op("Concat", *[zero] * (len(s.dims) + 2), *missing, axis=0))
-        return raw.fill(Value(x, (BATCH, *s.dims), "int" if s.elem == "int" else "real"), 0)
+        nothing = 0 if s.into is None else -1
+        return raw.fill(Value(x, (BATCH, *s.dims), "int" if s.elem == "int" else "real"), nothing)
 
     def _without_nan(self, s: Source, x: Value, raw: Batch) -> Value:
         """0 for NaN and infinity; by the policy, particles not to keep and events not to score."""
         assert self.schema is not None
         graph, policy = self.graph, self.schema.policy.nan
+        if s.into is not None:
+            self._bad.append(self._out_of_range(s.into, x, raw))
         if s.elem == "int":
             return x
         finite = within(graph, x.name)
@@ -144,6 +160,19 @@ class Events:
         elif policy != "zero":
             self._bad.append(graph.op("Not", self._all(good, range(1, lead))))
         return Value(select(graph, finite, x.name, 0), x.dims)
+
+    def _out_of_range(self, into: Dim, x: Value, raw: Batch) -> str:
+        """bool [batch]: events with a reference to an entry that they do not have."""
+        graph = self.graph
+        inside = graph.op("And", graph.op("Less", graph.constant(-2, np.int64), x.name), self._there(into, x, raw))
+        return graph.op("Not", self._all(inside, range(1, len(x.dims))))
+
+    def _there(self, into: Dim, x: Value, raw: Batch) -> str:
+        """bool, of the shape of ``x``: less than the event's number of entries of ``into``."""
+        graph = self.graph
+        if not into.ragged:
+            return graph.op("Less", x.name, graph.constant(into.size, np.int64))
+        return graph.op("Less", x.name, graph.unsqueeze(raw.counts[into.name], range(1, len(x.dims))))
 
     def _all(self, flags: str, axes: Sequence[int]) -> str:
         if not axes:
@@ -185,6 +214,16 @@ class Events:
         key = graph.op("Where", graph.op("Equal", key, key), numbers, graph.constant(last, kind))
         key = graph.op("Where", alive, key, graph.constant(-np.inf, kind))
         return graph.ops("TopK", 2, key, kept, axis=1, largest=1, sorted=1)[1]
+
+    def _followed(self, into: Dim, x: Value, raw: Batch) -> Value:
+        """References to entries that were dropped, sorted or cut, as they are now; -1 to those that are gone."""
+        if not into.ragged or self._ragged[into.name].rows is None:
+            return x
+        graph, number = self.graph, self._places(self._ragged[into.name])
+        there = graph.op("And", graph.op("Less", graph.constant(-1, np.int64), x.name), self._there(into, x, raw))
+        flat = graph.op("Reshape", select(graph, there, x.name, 0, "int"), graph.shape([self.size, -1]))
+        found = graph.op("Reshape", graph.op("GatherElements", number, flat, axis=1), graph.op("Shape", x.name))
+        return Value(select(graph, there, found, -1, "int"), x.dims, "int")
 
     def _taken(self, s: Source, x: Value) -> Value:
         graph, name = self.graph, x.name
@@ -240,6 +279,13 @@ class Events:
 
     def _returned(self, x: str, r: _Ragged, missing: str) -> str:
         """[batch, slots, …] to [batch, raw slots, …], ``missing`` for particles that were dropped or cut."""
+        graph, place = self.graph, self._places(r)
+        shape = graph.op("Shape", graph.op("Slice", x, graph.ints(0), graph.ints(1), graph.ints(1)))
+        nothing = graph.op("Expand", missing, shape)
+        return graph.op("GatherND", graph.op("Concat", x, nothing, axis=1), graph.unsqueeze(place, [2]), batch_dims=1)
+
+    def _places(self, r: _Ragged) -> str:
+        """int64 [batch, raw slots]: which slot each is now, -1 of particles that were dropped or cut."""
         graph = self.graph
         raw = graph.op("Max", graph.size(r.raw), graph.ints(1))
         place = graph.iota(raw)
@@ -250,7 +296,4 @@ class Events:
         else:
             place = graph.op("Expand", place, graph.shape([self.size, raw]))
         found = graph.op("Less", place, graph.unsqueeze(r.counts, [1]))
-        place = select(graph, found, place, -1, "int")
-        shape = graph.op("Shape", graph.op("Slice", x, graph.ints(0), graph.ints(1), graph.ints(1)))
-        nothing = graph.op("Expand", missing, shape)
-        return graph.op("GatherND", graph.op("Concat", x, nothing, axis=1), graph.unsqueeze(place, [2]), batch_dims=1)
+        return select(graph, found, place, -1, "int")
