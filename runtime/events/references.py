@@ -84,7 +84,8 @@ def whole(
         row = int(np.flatnonzero(odd.reshape(len(values), -1).any(axis=1))[0])
         why = f"{place(row, counts, first)} it is {values[row][odd[row]].ravel()[0]}"
         raise DataError("HQ0807", f'branch "{branch}" in {where} does not hold whole numbers', why, help)
-    return values.astype(np.int64)
+    with np.errstate(invalid="ignore"):  # beyond int64
+        return values.astype(np.int64)
 
 
 def check(

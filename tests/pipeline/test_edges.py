@@ -214,6 +214,37 @@ model M(near: index[hit, two] of hit, x: real[hit], on: index[hit] of layer) =
         assert why in raised.value.why
 
 
+def test_parents_in_another_order(tmp_path: Path) -> None:
+    """References of a dim to itself, of which entries are dropped, sorted and cut; a default for files without."""
+    (tmp_path / "m.hepq").write_text("""
+dim part <= 3
+dataset D {
+  source s = parquet("none.parquet")
+  branch mother: index[part] of part
+  branch other: index[part] of part else 0
+  branch pt: GeV[part]
+  policy nan = drop
+  order part by pt desc
+  input m = mother
+  input o = other
+  input x = pt / 1 GeV
+}
+@equivariant(permute(part))
+model M(m: index[part] of part, o: index[part] of part, x: real[part]) = (gather(x, m), gather(x, o), count(by=m))
+""")
+    compile_file(tmp_path / "m.hepq", tmp_path / "m.hepqx", Options(init=0))
+    compile_file(tmp_path / "m.hepq", tmp_path / "m.onnx", Options(init=0, target="onnx"))
+    model = hepq.load(tmp_path / "m.hepqx", threads=1)
+    assert OnnxModel(tmp_path / "m.onnx").verify().ok
+    pt = ak.Array([[1.0, 4.0, 3.0, 2.0, 9.0], [5.0, np.nan, 6.0]])
+    events = {"pt": pt, "mother": ak.Array([[3, 3, 4, 1, 0], [-1, 0, 1]])}
+    found, report = model.score(events)
+    assert ak.to_list(ak.nan_to_num(found["output0"], nan=-9)) == [[-9, 0, 9, -9, 0], [0, -9, 0]]
+    assert ak.to_list(ak.nan_to_num(found["output1"], nan=-9)) == [[-9, 0, 0, -9, 0], [5, -9, 5]]
+    assert report.references == {"mother": 3, "other": 3}
+    assert ak.to_list(found["output2"])[0][4] == 1
+
+
 @pytest.mark.parametrize(("entry", "value"), [(0, 9), (3, -2), (3, 2**40)])
 def test_out_of_range(folder: Path, tmp_path: Path, entry: int, value: int) -> None:
     """The message names file, event, entry and branch."""
