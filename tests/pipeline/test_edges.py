@@ -109,7 +109,8 @@ def expected(weights: Any, k: int) -> tuple[NDArray[Any], NDArray[Any], int]:
         return made
 
     def gather(x: NDArray[Any], i: NDArray[Any]) -> NDArray[Any]:
-        return np.concatenate([x, np.zeros((1, x.shape[1]))])[i]
+        found: NDArray[Any] = np.concatenate([x, np.zeros((1, x.shape[1]))])[i]
+        return found
 
     message = np.maximum(dense("message", np.concatenate([gather(p, a), gather(p, b) - gather(p, a)], -1)), 0)
     message *= energy[edges][:, None]
@@ -167,7 +168,8 @@ def test_onnx(folder: Path) -> None:
 
     def padded(name: str, filler: float, kind: type) -> NDArray[Any]:
         longest = int(ak.max(ak.num(EVENTS[name])))
-        return ak.to_numpy(ak.fill_none(ak.pad_none(EVENTS[name], longest), filler)).astype(kind)
+        found: NDArray[Any] = ak.to_numpy(ak.fill_none(ak.pad_none(EVENTS[name], longest), filler)).astype(kind)
+        return found
 
     feed = {n: padded(n, np.nan, np.float32) for n in "xyze"} | {n: padded(n, 77, np.int64) for n in ("src", "dst")}
     feed |= {"n_hit": HITS.astype(np.float32), "n_edge": EDGES.astype(np.float32)}
