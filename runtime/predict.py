@@ -66,7 +66,7 @@ def predict(
     """Score every event of ``files`` (path, glob, or list) into ``out``, one row per event in the files' order.
 
     ``out`` ends in .root (a TTree called ``out_tree``) or .parquet, and appears only when all is done. A TTree has
-    an output of several numbers for each particle as ``output_0``, ``output_1``, …. ``keep``
+    an output of several numbers for each particle as ``output_0``, ``output_1``, …, and none over pairs. ``keep``
     names branches to copy along, labels for example. ``step`` is how much is held at once, as a number of events
     or as ``"32 MB"``. ``progress`` is told (events done, of all). ``weight``: a branch that weighs events in the
     metrics. ``target``: ``OUTPUT=BRANCH``, or the branch alone: what an output of one number should be. A kept

@@ -20,6 +20,7 @@ from hepq.runtime.artifact.manifest import Described
 from hepq.runtime.engine.events import Stage
 from hepq.runtime.events import lorentz, references
 from hepq.runtime.events.columns import Raw
+from hepq.runtime.events.pairs import Pairs
 from hepq.runtime.scorer import Scorer
 
 #: how often momenta are rounded anew
@@ -102,11 +103,9 @@ def replay(manifest: Described, golden: Golden, score: Score, seed: int = 0) -> 
         moved = score(_permuted(manifest, golden.raw, name, order), "permuted golden vectors")
         valid = _comparable(manifest, golden.raw, name)
         for output in manifest.outputs:
-            before, after, mask = golden.outputs[output.name], moved[output.name], valid
-            dim = manifest.ragged_dim(output.dims)
-            if dim is not None:
-                before = before[order] if dim.name == name else before
-                mask = np.repeat(valid, golden.raw.counts[dim.name])
+            before, after = golden.outputs[output.name], moved[output.name]
+            before = before[_moved_rows(manifest, golden.raw, output.dims, name, order)]
+            mask = valid[lorentz.owners(manifest, golden.raw, output.dims)]
             checks.append(_compare(f"permute({name})", output.name, after[mask], before[mask], tolerance))
     found, untested = _lorentz(manifest, golden, score, replayed, np.random.default_rng(seed))
     return Verification(golden.raw.events, tolerance, (*checks, *found), untested)
@@ -212,6 +211,19 @@ def _permutable(manifest: Described) -> list[str]:
 def _permutation(counts: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
     owner = np.repeat(np.arange(len(counts)), counts)
     return np.lexsort((random.random(len(owner)), owner))
+
+
+def _moved_rows(
+    manifest: Described, raw: Raw, dims: tuple[str, ...], dim: str, order: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Which row of an output over ``dims`` each is when the rows of ``dim`` are in the ``order``."""
+    rows = [d for d in (manifest.ragged_dim(dims), manifest.inner_dim(dims)) if d is not None]
+    moved = [order if d.name == dim else np.arange(int(raw.counts[d.name].sum())) for d in rows]
+    if len(rows) < 2:
+        return moved[0] if moved else np.arange(raw.events)
+    pairs = Pairs(raw.counts[rows[0].name], raw.counts[rows[1].name])
+    outer, inner = pairs.rows
+    return pairs.places(moved[0][outer], moved[1][inner])
 
 
 def _permuted(manifest: Described, raw: Raw, dim: str, order: NDArray[np.int64]) -> Raw:

@@ -159,8 +159,9 @@ class Cpu(Backend):
 
         def run(event: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
             found = held.run(one_event(manifest, event))
-            return {n: v if node.type.dims and node.type.dims[0].ragged else v[0] for n, v in found.items()
-                    for node in [module.outputs[n]]}  # fmt: skip
+            sizes = {d.key: n for i in module.inputs for d, n in zip(i.type.dims, event[i["name"]].shape, strict=True)}
+            return {n: v.reshape([sizes[d.base.key] if d.ragged else d.size for d in module.outputs[n].type.dims])
+                    for n, v in found.items()}  # fmt: skip
 
         return run
 

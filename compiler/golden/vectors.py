@@ -105,6 +105,8 @@ def _assemble(manifest: Described, output: Any, values: list[NDArray[Any]]) -> N
     shape = manifest.static_shape(output.dims)
     if manifest.ragged_dim(output.dims) is None:
         return np.stack(values).reshape(len(values), *shape) if values else np.zeros((0, *shape))
+    if manifest.inner_dim(output.dims) is not None:
+        values = [v.reshape(v.shape[0] * v.shape[1], *shape) for v in values]
     return np.concatenate(values) if values else np.zeros((0, *shape))
 
 

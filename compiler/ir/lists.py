@@ -17,7 +17,7 @@ def with_lists(module: Module) -> Module:
     """``module`` whose outputs over one made dim, their first, are over a fixed one instead, 0 behind what there is.
 
     How much there is, an output more for each such dim says: ``Module.counts`` has its name for each of them.
-    Outputs with other ragged dims beside it stay as they are: no target hands them out.
+    Outputs with other ragged dims beside it stay as they are: they are no results.
     """
     made, outputs, counts, names = made_dims(module), dict[str, Node](), dict[str, str](), dict[str, str]()
     for name, node in module.outputs.items():

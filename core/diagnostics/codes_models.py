@@ -122,8 +122,8 @@ MODELS = {
     ),
     "HQ0629": Entry(
         "model `{model}` cannot return {found}",
-        "Results are written to files: numbers or truth values, with at most one ragged dim.",
-        "return tensors with at most one ragged dim: reduce over the others",
+        "Results are written to files: numbers or truth values, with at most two ragged dims, both of them of inputs.",
+        "return tensors with at most two ragged dims, of inputs if there are two: reduce over the others",
     ),
     "HQ0630": Entry(
         "parameter `{name}` of model `{model}` needs a type",

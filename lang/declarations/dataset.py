@@ -328,9 +328,23 @@ def _handed(ctx: Context, plan: DatasetPlan, item: ast.InputItem, made: Tensor) 
     for dim in dims:
         if dim.bound == NO_BOUND:
             ctx.error("HQ0673", item.span, name=item.name, dim=dim, help=_bounded(plan, dim))
+    ragged = [d for d in dims if d.ragged]
     if sum(d.ragged for d in made.type.dims) > 1 or t.elem == "index":
-        ctx.error("HQ0611", item.span, found=t)
+        ctx.error("HQ0611", item.span, found=t, notes=_unfit_notes(ragged), help=_unfit_help(ragged))
     return ctx.emit("input", (), t, item.span, name=item.name)
+
+
+def _unfit_notes(ragged: Sequence[Dim]) -> Sequence[str]:
+    return ["what a dataset makes of objects is handed to the model as branches would be"] if len(ragged) > 1 else []
+
+
+def _unfit_help(ragged: Sequence[Dim]) -> str | None:
+    """Of an input over several ragged dims, if it is that."""
+    if len(ragged) < 2:
+        return None
+    first, *_, last = ragged
+    values = f"values of `{first}`" if first.base == last.base else f"values of `{first}` and of `{last.base}`"
+    return f"reduce over one, as `min(…, over={last})` does; or make inputs of {values}, and pairs in the model"
 
 
 def _bounded(plan: DatasetPlan, dim: Dim) -> str:

@@ -17,7 +17,7 @@ from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.calls import call_function
 from hepq.lang.elaborate.context import Context, Frame, Instance, Reported, bounded
 from hepq.lang.elaborate.names import lookup_dim
-from hepq.lang.elaborate.signature import concrete_type, match, pattern
+from hepq.lang.elaborate.signature import concrete_type, match, pattern, rename
 from hepq.lang.elaborate.values import UNKNOWN, Function, Named, Value, describe
 from hepq.lang.modules import name_span
 from hepq.lang.syntax import ast
@@ -169,8 +169,11 @@ def _outputs(ctx: Context, decl: ast.FnDecl, result: Value) -> dict[str, Tensor]
     for name, item in results(result).items():
         if not isinstance(item, Tensor):
             ctx.error("HQ0629", name_span(decl.span, decl.name), model=decl.name, found=describe(item))
+        item = _unprimed(ctx, item, decl.span)
         ragged = [d for d in item.type.dims if d.ragged]
-        if len(ragged) > 1 or item.type.elem == "index" or any(d.primes for d in item.type.dims):
+        odd = [d for d in item.type.dims if d.primes and d not in ragged[1:]]
+        made = [d for d in ragged if d.name not in ctx.collections and len(ragged) > 1]
+        if len(ragged) > 2 or item.type.elem == "index" or odd or made:
             ctx.error("HQ0629", name_span(decl.span, decl.name), model=decl.name, found=describe(item))
         order = (*ragged, *(d for d in item.type.dims if not d.ragged))
         if order != item.type.dims:
@@ -178,6 +181,21 @@ def _outputs(ctx: Context, decl: ast.FnDecl, result: Value) -> dict[str, Tensor]
         out[name] = item
     _check_names(ctx, decl, out)
     return out
+
+
+def _unprimed(ctx: Context, item: Tensor, span: Span) -> Tensor:
+    """A result over two ragged dims with no more primes than it takes to tell them apart."""
+    ragged = [d for d in item.type.dims if d.ragged]
+    if len(ragged) != 2:
+        return item
+    first, second = (d.base for d in ragged)
+    wanted = (first, second.prime() if first.key == second.key else second)
+    if tuple(ragged) == wanted:
+        return item
+    free = [d.base.prime(2 + i + sum(r.primes for r in ragged)) for i, d in enumerate(ragged)]
+    for src, dst in (*zip(ragged, free, strict=True), *zip(free, wanted, strict=True)):
+        item = rename(ctx, item, src, dst, span)
+    return item
 
 
 def _check_names(ctx: Context, decl: ast.FnDecl, outputs: Mapping[str, Tensor]) -> None:

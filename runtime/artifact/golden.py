@@ -24,8 +24,8 @@ class Golden:
     """``raw``: events as a user would give them (file units, unsorted, uncut).
 
     ``outputs``: output name -> float32 (int64 of whole numbers) [events, static dims] or, led by a ragged dim,
-    [rows of the raw events, static dims], NaN (-2^63) where an event or a particle has no answer: what
-    ``Scores.arrays`` holds.
+    [rows of the raw events, static dims], by two, [their pairs, static dims], NaN (-2^63) where an event or a
+    particle has no answer: what ``Scores.arrays`` holds.
     """
 
     raw: Raw
@@ -73,8 +73,11 @@ class Golden:
             if missing := arrays.keys() ^ dims.keys():
                 raise _unfit(f"golden vectors and {what}puts differ: {', '.join(sorted(missing))}")
             for name, value in arrays.items():
-                ragged = described.ragged_dim(dims[name])
-                shape = (events if ragged is None else rows[ragged.name], *described.static_shape(dims[name]))
+                ragged, inner = described.ragged_dim(dims[name]), described.inner_dim(dims[name])
+                size = events if ragged is None else rows[ragged.name]
+                if ragged is not None and inner is not None:
+                    size = int((raw.counts[ragged.name] * raw.counts[inner.name]).sum())
+                shape = (size, *described.static_shape(dims[name]))
                 # of whole numbers, an earlier hepq wrote floats
                 kinds = "biuf" if what == "in" else "if" if values[name].elem == "int" else "f"
                 if value.shape != shape or value.dtype.kind not in kinds:

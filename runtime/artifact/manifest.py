@@ -100,6 +100,8 @@ class Value(Frozen):
 class Output(Frozen):
     """An output of the compiled function; ``entries`` name the last dim's entries, if it names them.
 
+    Its first dim may be ragged, and then the second: in compiled code, that one has places up to its bound.
+
     ``counts``: of a list with room for as many as its first dim has, the output that says how many there are.
     """
 
@@ -357,9 +359,20 @@ class EventSchema(Frozen):
         """Sizes of a value's static dims."""
         return tuple(d.size for d in map(self.dim, dims) if d.size is not None)
 
+    def inner_dim(self, dims: Sequence[str]) -> Dim | None:
+        """The second ragged dim of a result over pairs, right behind the leading one."""
+        return self.ragged_dim(dims[1:]) if self.ragged_dim(dims) is not None else None
+
+    def room(self, dims: Sequence[str]) -> tuple[int, ...]:
+        """Sizes in compiled code of all behind the events, or behind the leading ragged dim: a second one up to its
+        bound.
+        """
+        inner = self.inner_dim(dims)
+        return (*(() if inner is None else (inner.bound or 0,)), *self.static_shape(dims))
+
     def width(self, dims: Sequence[str]) -> int:
-        """Numbers per event, or per entry of the leading ragged dim."""
-        return prod(self.static_shape(dims))
+        """Numbers in compiled code per event, or per entry of the leading ragged dim."""
+        return prod(self.room(dims))
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -410,10 +423,12 @@ class EventSchema(Frozen):
                 raise ValueError(f"label {label.name}: a class that {label.dim} does not have")
         return self
 
-    def _check_dims(self, name: str, dims: Sequence[str]) -> None:
-        if any([self.dim(d).ragged for d in dims][1:]):
-            raise ValueError(f"{name}: only the first dim may be ragged")
-        if (numbers := prod(max(1, self.dim(d).size or 1) for d in dims)) > MOST_NUMBERS:
+    def _check_dims(self, name: str, dims: Sequence[str], ragged: int = 1) -> None:
+        """``ragged``: how many dims may be, the first ones."""
+        found = [self.dim(d).ragged for d in dims]
+        if sum(found) > ragged or not all(found[: sum(found)]):
+            raise ValueError(f"{name}: only the first dim may be ragged, of an output the first two")
+        if (numbers := prod(max(1, size) for size in self.room(dims))) > MOST_NUMBERS:
             raise ValueError(f"{name}: {numbers:,} numbers; at most {MOST_NUMBERS:,} are read")
 
 
@@ -581,7 +596,7 @@ class Described(EventSchema):
     def _outputs_consistent(self) -> Self:
         scalars = {o.name for o in self.outputs if not o.dims and o.elem == "int"}
         for output in self.outputs:
-            self._check_dims(output.name, output.dims)
+            self._check_dims(output.name, output.dims, ragged=2)
             if output.counts and (output.counts not in scalars or not self.static_shape(output.dims[:1])):
                 raise ValueError(f"output {output.name}: `{output.counts}` does not count a first dim of fixed size")
             if output.entries and (not output.dims or self.dim(output.dims[-1]).size != len(output.entries)):

@@ -130,8 +130,11 @@ class OnnxModel:
         try:
             made: list[NDArray[Any]] = self.session.run(names, feed)
             for output, value in zip(self.manifest.outputs, made, strict=True):
-                dim = self.manifest.ragged_dim(output.dims)
-                found[output.name] = value if dim is None else value[valid[dim.name]]
+                dim, inner = self.manifest.ragged_dim(output.dims), self.manifest.inner_dim(output.dims)
+                there = None if dim is None else valid[dim.name]
+                if there is not None and inner is not None:
+                    there = there[:, :, None] & valid[inner.name][:, None, :]
+                found[output.name] = value if there is None else value[there]
         except Exception as error:  # onnxruntime's are of many kinds, none of them public
             why = str(error).strip().splitlines()[0][:300]
             raise ArtifactError("HQ0828", f"the graph of {self.path} refused its inputs", why) from error

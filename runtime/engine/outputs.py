@@ -13,22 +13,27 @@ from numpy.typing import NDArray
 from hepq.core.errors import DataError
 from hepq.runtime.artifact.manifest import Described, EventSchema, Output
 from hepq.runtime.events.batch import Batch
+from hepq.runtime.events.pairs import Pairs
 
 #: what a whole number is where a real one would be NaN
 NO_NUMBER = np.iinfo(np.int64).min
 
 
 def scatter(manifest: Described, batch: Batch, computed: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Outputs in the order of the raw events and their raw particles: float32 (int64 of whole numbers) [events or raw
-    rows, static dims].
+    """Outputs in the order of the raw events and their raw particles: float32 (int64 of whole numbers) [events, raw
+    rows or raw pairs, static dims].
 
     NaN (``NO_NUMBER``) for particles that were dropped or cut, and for events not to be scored.
     """
     out: dict[str, NDArray[Any]] = {}
     for output in manifest.outputs:
         value, dim = computed[output.name], manifest.ragged_dim(output.dims)
+        inner = manifest.inner_dim(output.dims)
         unscored, nothing = batch.unscored, missing(value.dtype)
-        if dim is not None:
+        if dim is not None and inner is not None:
+            value = _scattered_pairs(batch, dim.name, inner.name, value)
+            unscored = np.repeat(unscored, _given(batch, dim.name, inner.name).per_event)
+        elif dim is not None:
             rows = batch.rows[dim.name]
             if rows.kept is not None:
                 full = np.full((rows.total, *value.shape[1:]), nothing, value.dtype)
@@ -39,6 +44,27 @@ def scatter(manifest: Described, batch: Batch, computed: dict[str, NDArray[Any]]
             value[unscored] = nothing
         out[output.name] = value
     return out
+
+
+def _scattered_pairs(batch: Batch, first: str, second: str, value: NDArray[Any]) -> NDArray[Any]:
+    """[pairs of what was kept, …] as [pairs of what was given, …]."""
+    outer, inner = (batch.rows[name].kept for name in (first, second))
+    if outer is None and inner is None:
+        return value
+    given = _given(batch, first, second)
+    full = np.full((int(given.each.sum()), *value.shape[1:]), missing(value.dtype), value.dtype)
+    rows = kept_pairs(batch, first, second).rows
+    full[given.places(*(r if kept is None else kept[r] for r, kept in zip(rows, (outer, inner), strict=True)))] = value
+    return full
+
+
+def _given(batch: Batch, first: str, second: str) -> Pairs:
+    return Pairs(batch.rows[first].counts, batch.rows[second].counts)
+
+
+def kept_pairs(batch: Batch, first: str, second: str) -> Pairs:
+    """Of what compiled code is given."""
+    return Pairs(np.diff(batch.offsets[first]), np.diff(batch.offsets[second]))
 
 
 def missing(kind: Any) -> float:
@@ -56,14 +82,17 @@ def nan_events(manifest: Described, batch: Batch, computed: Mapping[str, NDArray
             continue
         rows = nan.reshape(len(value), -1).any(axis=1)
         if dim is not None:
-            owner = np.repeat(np.arange(batch.events), np.diff(batch.offsets[dim.name]))
+            inner = manifest.inner_dim(output.dims)
+            sizes = np.diff(batch.offsets[dim.name])
+            sizes = sizes if inner is None else kept_pairs(batch, dim.name, inner.name).per_event
+            owner = np.repeat(np.arange(batch.events), sizes)
             rows = np.bincount(owner[rows], minlength=batch.events) > 0
         found |= rows
     return found
 
 
 def present(manifest: Described, batch: Batch, scattered: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    """NumPy [events, static dims]; awkward of lists, and where the last dim's entries have names."""
+    """NumPy [events, static dims]; awkward of lists, of lists of lists, and where the last dim's entries have names."""
     return {
         o.name: _present(manifest, batch, o, scattered[o.name], scattered[o.counts] if o.counts else None)
         for o in manifest.outputs
@@ -85,6 +114,8 @@ def _present(
     content: Any = value
     if output.entries:
         content = ak.zip({e: np.ascontiguousarray(value[..., i]) for i, e in enumerate(output.entries)})
+    if counts is not None and dim is not None and (inner := manifest.inner_dim(output.dims)) is not None:
+        content = ak.unflatten(content, _given(batch, dim.name, inner.name).each)
     return content if counts is None else ak.unflatten(content, counts)
 
 
@@ -122,7 +153,7 @@ def kinds(schema: EventSchema, outputs: Sequence[Output], *, lists: bool = False
         for size in reversed(shape[:-1] if output.entries else shape):
             kind = ak.types.RegularType(kind, size)
         ragged = bool(output.counts) or schema.ragged_dim(output.dims) is not None
-        for _ in range(ragged + lists):
+        for _ in range(ragged + (schema.inner_dim(output.dims) is not None) + lists):
             kind = ak.types.ListType(kind)
         for name, _ in names(output):
             if name in found:

@@ -75,9 +75,12 @@ def moved(p: NDArray[Any], matrices: Array) -> Array:
 
 def owners(schema: EventSchema, raw: Raw, dims: tuple[str, ...]) -> NDArray[np.int64]:
     """The event of each row of a value over ``dims``."""
-    dim = schema.ragged_dim(dims)
+    dim, inner = schema.ragged_dim(dims), schema.inner_dim(dims)
     events = np.arange(raw.events)
-    return events if dim is None else np.repeat(events, raw.counts[dim.name])
+    if dim is None:
+        return events
+    counts = raw.counts[dim.name]
+    return np.repeat(events, counts if inner is None else counts * raw.counts[inner.name])
 
 
 def _whole(schema: EventSchema) -> list[str]:

@@ -70,6 +70,10 @@ def _counters(names: Collection[str]) -> Callable[[str], str]:
     return counter
 
 
+def _is_nested(kind: ak.types.Type) -> bool:
+    return isinstance(kind, ak.types.ListType) and isinstance(kind.content, ak.types.ListType)
+
+
 def _without_half(kind: ak.types.Type) -> ak.types.Type:
     """A TTree has no 16-bit floats."""
     match kind:
@@ -123,6 +127,9 @@ def open_writer(path: str | Path, kinds: Kinds, tree: str = "tree", mark: str = 
     path = Path(path)
     kind = path.suffix.lower()
     check_writable(path, (".root", ".parquet"), f"the ending {kind!r} is neither .root nor .parquet")
+    if kind == ".root" and (nested := [name for name, of in kinds.items() if _is_nested(of)]):
+        why, help = f'"{nested[0]}" holds lists of lists, which no TTree does', f"name it {path.stem}.parquet"
+        raise DataError("HQ0817", f"cannot write {path}", why, help)
     with replacing(path) as temporary:
         if kind == ".root":
             import uproot

@@ -16,6 +16,7 @@ from hepq.core.errors import ArtifactError
 from hepq.runtime.artifact.artifact import Artifact
 from hepq.runtime.artifact.manifest import Circuits, Manifest, Output
 from hepq.runtime.engine.engine import engine
+from hepq.runtime.engine.outputs import kept_pairs
 from hepq.runtime.events.batch import Batch, aligned
 from hepq.runtime.program import Dim, Program, evaluate
 from hepq.runtime.quantum.backends.backend import Backend
@@ -89,6 +90,8 @@ class HybridEngine:
         dim = self.manifest.ragged_dim(output.dims)
         shape = self.manifest.static_shape(output.dims)
         rows = int(batch.offsets[dim.name][-1]) if dim else batch.events
+        if dim is not None and (inner := self.manifest.inner_dim(output.dims)) is not None:
+            rows = int(kept_pairs(batch, dim.name, inner.name).each.sum())
         out = aligned(max(1, int(np.prod((rows, *shape)))), output.kind)[: int(np.prod((rows, *shape)))]
         filled = out.reshape(rows, *shape)
         if parts:

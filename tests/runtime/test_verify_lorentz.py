@@ -174,7 +174,10 @@ def test_events_that_may_be_moved() -> None:
     named = {"px": ("part",), "v": ("part", "xy"), "met": ()}
     columns = [SimpleNamespace(name=name, dims=dims) for name, dims in named.items()]
     dims = (Dim(name="part", bound=2), Dim(name="xy", size=2))
-    schema = SimpleNamespace(ragged=dims[:1], columns=columns, ragged_dim=lambda of: dims[0] if "part" in of else None)
+    schema = SimpleNamespace(
+        ragged=dims[:1], columns=columns, ragged_dim=lambda of: dims[0] if "part" in of else None,
+        inner_dim=lambda of: None,
+    )  # fmt: skip
     contents = {
         "px": np.array([1, 1, np.nan, 1, 1, 1, 1.0]), "v": np.array([[1, 1]] * 6 + [[1, np.inf]]),
         "met": np.array([1, 1, np.nan, 1, 1.0]),

@@ -15,7 +15,8 @@ input:NAME             float32 or, of whole numbers, int64, flat, for each input
 weights                float32: ``CpuCode.packed``
 scratch                float32, ``scratch_floats`` long, one for each thread
 iscratch, lscratch     int32 and int64, ``iscratch_ints`` and ``lscratch_ints`` long, likewise
-output:NAME            as inputs, for each output, laid out as inputs are
+output:NAME            as inputs, for each output, laid out as inputs are: [rows or B, static dims]; of a second
+                       ragged dim there are as many places as its bound, and no more are written than it has
 =====================  =============================================================================
 
 Every buffer starts at a multiple of 64 bytes. bool and index are passed as float32.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,7 @@ from hepq.compiler.lower.cpu.emit_rows import (
 )
 from hepq.compiler.lower.cpu.expressions import RULES
 from hepq.compiler.lower.cpu.gemm import emit_product
-from hepq.compiler.lower.cpu.layout import passed_as
+from hepq.compiler.lower.cpu.layout import passed_as, width
 from hepq.compiler.lower.cpu.plan import Plan, Stage, make_plan
 from hepq.compiler.lower.cpu.prepare import Weights, prepare
 from hepq.compiler.lower.cpu.tir import Expr, bind, cast, ceildiv, const, i32, serial
@@ -83,9 +82,7 @@ class _Generator:
         def buffer(name: str, node: Node) -> layout.Buffer:
             dims = node.type.dims
             ragged = order.index(dims[0].name) if dims and dims[0].ragged else None
-            return layout.Buffer(
-                name, ragged, prod(d.size for d in dims if d.size is not None), node.type.elem == "int"
-            )
+            return layout.Buffer(name, ragged, width(dims), node.type.elem == "int")
 
         made = layout.Layout(
             packed, self.plan.scratch_floats, self.plan.iscratch_ints, self.plan.lscratch_ints,
@@ -154,8 +151,7 @@ class _Generator:
             ctx.set_size(dim, bind(tirx.max(tirx.min(size, i32(dim.bound or 0)), const(0))))
 
         def first(dims: tuple[Dim, ...]) -> Expr:
-            row = prod(d.size or 1 for d in dims)
-            return (starts[dims[0].name] if dims and dims[0].ragged else event) * const(row, "int64")
+            return (starts[dims[0].name] if dims and dims[0].ragged else event) * const(width(dims), "int64")
 
         for name, node in self.used.items():
             emit_input(ctx, node, inputs[name], first(node.type.dims))

@@ -10,8 +10,8 @@ from tvm.script.ir_builder import tirx as T
 from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.cpu.context import At, Context, Lanes
 from hepq.compiler.lower.cpu.expressions import compute, value
-from hepq.compiler.lower.cpu.layout import kept_as, passed_as
-from hepq.compiler.lower.cpu.tir import Expr, cast, const, i32, serial
+from hepq.compiler.lower.cpu.layout import kept_as, passed_as, places
+from hepq.compiler.lower.cpu.tir import Expr, cast, const, serial
 
 
 def emit_map(ctx: Context, node: Node) -> None:
@@ -51,7 +51,7 @@ def emit_input(ctx: Context, node: Node, source: Expr, first: Expr) -> None:
 
 
 def emit_output(ctx: Context, node: Node, target: Expr, first: Expr) -> None:
-    """Copies one event's value to a flat output."""
+    """Copies one event's value to a flat output; a second ragged dim has places up to its bound there."""
     with ctx.loops(node.type.dims, vector=False) as at:
         T.buffer_store(
             target, cast(value(ctx, node, at), passed_as(node)), [first + cast(_flat(ctx, node, at), "int64")]
@@ -59,8 +59,8 @@ def emit_output(ctx: Context, node: Node, target: Expr, first: Expr) -> None:
 
 
 def _flat(ctx: Context, node: Node, at: At) -> Expr:
-    """Offset of an entry when nothing is padded."""
+    """Offset of an entry as inputs and outputs are laid out."""
     offset: Expr = const(0)
     for dim in node.type.dims:
-        offset = offset * i32(ctx.extent(dim)) + at.expr(dim.key)
+        offset = offset * const(places(dim)) + at.expr(dim.key)
     return offset

@@ -61,6 +61,16 @@ def kept_as(node: Node) -> str:
     return KEPT[node.type.elem]
 
 
+def places(dim: Dim) -> int:
+    """How many entries a dim has, or at most."""
+    return dim.bound or 0 if dim.size is None else dim.size
+
+
+def width(dims: Sequence[Dim]) -> int:
+    """Numbers of an input or output for each event, or for each entry of a leading ragged dim."""
+    return prod(map(places, dims[1:] if dims and dims[0].ragged else dims))
+
+
 def passed_as(node: Node) -> str:
     """The type of an input's or output's numbers."""
     return "int64" if node.type.elem == "int" else "float32"

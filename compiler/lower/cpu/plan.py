@@ -28,7 +28,7 @@ from hepq.compiler.lower.cpu.layout import (
     round_up,
     sort_row,
 )
-from hepq.compiler.lower.cpu.prepare import LoweringError, matrix_product
+from hepq.compiler.lower.cpu.prepare import LARGEST_MADE, LoweringError, matrix_product, too_large
 from hepq.core.ops.table import ROWS, SEGMENT
 from hepq.core.types import Dim
 
@@ -36,8 +36,6 @@ Key = tuple[str, int]
 #: floats that the widest value of a tile may take: with its neighbours it stays in the second-level cache
 TILE_FLOATS = 32 * 1024
 MAX_ROWS = 64
-#: bytes of a value over a dim that events make: combinations grow quickly
-LARGEST_MADE = 64 * 2**20
 #: rows that a matrix product may compute beyond the last
 ROW_SLACK = 16
 
@@ -117,11 +115,7 @@ def _check_made(node: Node, made: Mapping[Dim, int], width: int) -> None:
     size = 4 * floats(node.type.dims, width)
     mine = [d for d in node.type.dims if d.base in made]
     if mine and size > LARGEST_MADE:
-        bounds = " and ".join(f"`{d}` of up to {d.bound} entries" for d in mine)
-        raise LoweringError(
-            f"a value over {bounds}, which takes {size / 2**20:.0f} MiB of memory for an event, more than "
-            f"{LARGEST_MADE >> 20} MiB: lower a bound"
-        )
+        raise LoweringError(f"a value {too_large(mine, size)}")
 
 
 #: what is computed once per event even if its first dim is ragged

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,28 @@ from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.interpret import evaluate
 from hepq.compiler.ir.matmul_dims import MatMul
 from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.lower.cpu.layout import places
 from hepq.compiler.passes.base import Facts, rewrite, run_pipeline, substitute
 from hepq.compiler.passes.fold_constants import folded
 from hepq.compiler.passes.pipelines import LEGALISE
 from hepq.core.types import Dim
 
+#: bytes of a value of an event over a dim that it makes, or over pairs that are handed out
+LARGEST_MADE = 64 * 2**20
 Weights = dict[str, np.ndarray[Any, Any]]
 
 
 class LoweringError(Exception):
     """The module is well formed, but has something that generated CPU code does not support."""
+
+
+def too_large(dims: Sequence[Dim], size: int) -> str:
+    """What is wrong with a value over these ragged ``dims``, among others, of ``size`` bytes."""
+    bounds = " and ".join(f"`{d}` of up to {d.bound} entries" for d in dims)
+    return (
+        f"over {bounds}, which takes {size / 2**20:.0f} MiB of memory for an event, more than "
+        f"{LARGEST_MADE >> 20} MiB: lower a bound"
+    )
 
 
 def prepare(module: Module, weights: Mapping[str, np.ndarray[Any, Any]]) -> tuple[Module, Weights]:
@@ -50,8 +63,11 @@ def _check(module: Module) -> None:
     named = [("input", n["name"], n.type.dims) for n in module.inputs]
     named += [("output", name, n.type.dims) for name, n in module.outputs.items()]
     for kind, name, dims in named:
-        if any(d.ragged for d in dims[1:]):
+        ragged = [d for d in dims if d.ragged]
+        if ragged != list(dims[: len(ragged)]) or len(ragged) > (2 if kind == "output" else 1):
             raise LoweringError(f"{kind} {name} has a ragged dim that is not its first: [{', '.join(map(str, dims))}]")
+        if len(ragged) > 1 and (size := 4 * prod(map(places, dims))) > LARGEST_MADE:
+            raise LoweringError(f"an output {too_large(ragged, size)}")
         if made := next((d for d in dims if d.ragged and d.name not in given), None):
             raise LoweringError(f"{kind} {name} is over dim {made}, whose entries the program chooses")
 

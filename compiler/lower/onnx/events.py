@@ -262,8 +262,12 @@ class Events:
         nothing = graph.constant(missing(DTYPES[elem]), DTYPES[elem])
         name = self.batch.expand(made, wanted)
         ragged = [(axis, self._ragged[d.name]) for axis, d in enumerate(wanted) if d.ragged]
-        if self.schema is not None and ragged:
-            name = self._returned(name, ragged[0][1], nothing)
+        for axis, r in ragged if self.schema is not None else ():
+            front = [0, axis, *(a for a in range(1, len(wanted)) if a != axis)]
+            back = [front.index(a) for a in range(len(wanted))]
+            turned = graph.op("Transpose", name, perm=front) if axis > 1 else name
+            turned = self._returned(turned, r, nothing)
+            name = graph.op("Transpose", turned, perm=back) if axis > 1 else turned
         if self._unscored is not None:
             mask = graph.unsqueeze(self._unscored, range(1, len(wanted)))
             name = graph.op("Where", mask, nothing, name)
