@@ -26,11 +26,14 @@ from hepq.runtime.artifact.manifest import Output
 from hepq.runtime.engine import instructions, layout
 from hepq.runtime.engine.outputs import kept_pairs
 from hepq.runtime.engine.threads import available
-from hepq.runtime.events.batch import Batch, aligned, aligned_copy
+from hepq.runtime.events.batch import Batch, aligned, aligned_copy, part
 from hepq.runtime.files import Scratch
 from hepq.runtime.imports import tvm_ffi
 
 ENTRY = "hepq_main"
+
+#: bytes of the buffers of results over pairs
+MOST_OF_PAIRS = 1 << 28
 
 
 class Engine:
@@ -63,6 +66,29 @@ class Engine:
 
     def run(self, batch: Batch) -> dict[str, NDArray[Any]]:
         """Output name -> numbers [events, kept rows or their pairs, static dims]. Holds no lock while computing."""
+        ends = self._ends(batch)
+        if len(ends) < 2:
+            return self._run(batch)
+        found = [self._run(part(self.manifest, batch, lo, hi)) for lo, hi in zip((0, *ends), ends, strict=False)]
+        return {o.name: np.concatenate([f[o.name] for f in found]) for o in self.outputs}
+
+    def _ends(self, batch: Batch) -> list[int]:
+        """The events before which to stop, so that places of pairs take no more than ``MOST_OF_PAIRS`` at once; or
+        one event does.
+        """
+        size = np.zeros(batch.events, np.int64)
+        for o in self.outputs:
+            dim = self.manifest.ragged_dim(o.dims)
+            if dim is not None and self.manifest.inner_dim(o.dims) is not None:
+                size += np.diff(batch.offsets[dim.name]) * (self.manifest.width(o.dims) * np.dtype(o.kind).itemsize)
+        ends, total = [], np.r_[0, np.cumsum(size)]
+        while total[-1] and (not ends or ends[-1] < batch.events):
+            first = ends[-1] if ends else 0
+            fits = int(np.searchsorted(total, total[first] + MOST_OF_PAIRS, side="right")) - 1
+            ends.append(max(first + 1, fits))
+        return ends
+
+    def _run(self, batch: Batch) -> dict[str, NDArray[Any]]:
         outputs = {o.name: self._allocate(o, batch) for o in self.outputs}
         if batch.events == 0:
             return self._cut(outputs, batch)

@@ -219,6 +219,17 @@ def _treat_derived(
     return applied(schema, derived, arranged, held.drop, unscored, np.flatnonzero(~out), where, first)
 
 
+def part(schema: EventSchema, batch: Batch, lo: int, hi: int) -> Batch:
+    """What compiled code takes of the events from ``lo`` to ``hi``."""
+    offsets = {name: aligned_copy(o[lo : hi + 1] - o[lo], np.int64) for name, o in batch.offsets.items()}
+    contents = {}
+    for v in schema.inputs:
+        dim, width = schema.ragged_dim(v.dims), schema.width(v.dims)
+        first, last = (lo, hi) if dim is None else (int(batch.offsets[dim.name][i]) for i in (lo, hi))
+        contents[v.name] = aligned_copy(batch.contents[v.name][first * width : last * width], v.kind)
+    return Batch(hi - lo, offsets, contents, {}, batch.unscored[lo:hi], Report(hi - lo))
+
+
 def one_event(schema: EventSchema, inputs: Mapping[str, NDArray[Any]]) -> Batch:
     """A batch of one event, of a model's inputs at true multiplicity."""
     sizes = {d.name: len(inputs[v.name]) for v in schema.inputs if (d := schema.ragged_dim(v.dims)) is not None}

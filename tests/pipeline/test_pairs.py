@@ -19,6 +19,7 @@ from hepq.compiler.lower.cpu import mathfn
 from hepq.compiler.lower.cpu.tir import const
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.core.errors import DataError
+from hepq.runtime.engine import cpu
 from hepq.runtime.engine.onnx_model import OnnxModel
 
 HEAD = "dim part <= 5\ndim sv <= 3\n"
@@ -136,6 +137,15 @@ def test_no_events(loaded: hepq.Model) -> None:
     assert str(found["both"].type) == "0 * var * var * 2 * float32"
 
 
+def test_pairs_of_a_few_events_at_a_time(loaded: hepq.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = loaded.raw(drawn(50, 5))
+    wanted = loaded.score_raw(raw).arrays
+    for most in (1, 1000, 3000):
+        monkeypatch.setattr(cpu, "MOST_OF_PAIRS", most)
+        for name, value in loaded.score_raw(raw).arrays.items():
+            np.testing.assert_array_equal(value, wanted[name], err_msg=name)
+
+
 def test_primes_of_results_do_not_matter(tmp_path: Path) -> None:
     swapped = "(a=rename(prime(x, part), part', part'') - 2 * prime(x, part), b=prime(y, sv) + x)"
     out = compiled(tmp_path, model(swapped, "x: real[part], y: real[sv]"))
@@ -182,6 +192,32 @@ def test_a_fault_in_pairs_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     made = bisect(Compilation(tmp_path / "m.hepq", Options(init=0, golden_events=4)).check()).difference
     assert made is not None
     assert made.found.startswith("`tanh`")
+
+
+EACH = """collection Jet = "Jet_*" {
+  pt: GeV
+}
+collection Cand of Jet = "Cand_*" {
+  pt: GeV
+}
+dim part <= 3
+dataset D {
+  source events = parquet("events.parquet")
+  object part <= 3 = Cand by Cand.pt desc
+  each Jet
+  input x = part.pt / 1 GeV
+}
+model M(x: real[part]) = x - prime(x, part)
+"""
+
+
+def test_of_each_entry(tmp_path: Path) -> None:
+    jets = {"Jet_pt": [[3.0, 4.0], [], [5.0]], "Cand_pt": [[[1.0, 2.0], [3.0]], [], [[]]]}
+    ak.to_parquet(ak.Array(jets), tmp_path / "in.parquet")
+    scorer = hepq.load(compiled(tmp_path, EACH), threads=1)
+    scorer.predict(tmp_path / "in.parquet", tmp_path / "out.parquet", progress=False)
+    for found in (scorer(jets), ak.from_parquet(tmp_path / "out.parquet").output):
+        assert found.to_list() == [[[[0.0, 1.0], [-1.0, 0.0]], [[0.0]]], [], [[]]]
 
 
 def test_of_circuits(tmp_path: Path) -> None:
