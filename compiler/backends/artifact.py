@@ -160,8 +160,9 @@ class Cpu(Backend):
         def run(event: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
             found = held.run(one_event(manifest, event))
             sizes = {d.key: n for i in module.inputs for d, n in zip(i.type.dims, event[i["name"]].shape, strict=True)}
-            return {n: v.reshape([sizes[d.base.key] if d.ragged else d.size for d in module.outputs[n].type.dims])
-                    for n, v in found.items()}  # fmt: skip
+            shapes = {n: [d.size if d.size is not None else sizes[d.base.key] for d in node.type.dims]
+                      for n, node in module.outputs.items()}  # fmt: skip
+            return {n: v.reshape(shapes[n]) for n, v in found.items()}
 
         return run
 

@@ -172,7 +172,7 @@ def _outputs(ctx: Context, decl: ast.FnDecl, result: Value) -> dict[str, Tensor]
         item = _unprimed(ctx, item, decl.span)
         ragged = [d for d in item.type.dims if d.ragged]
         odd = [d for d in item.type.dims if d.primes and d not in ragged[1:]]
-        made = [d for d in ragged if d.name not in ctx.collections and len(ragged) > 1]
+        made = [d for d in ragged if d.name not in (ctx.collections or ()) and len(ragged) > 1]
         if len(ragged) > 2 or item.type.elem == "index" or odd or made:
             ctx.error("HQ0629", name_span(decl.span, decl.name), model=decl.name, found=describe(item))
         order = (*ragged, *(d for d in item.type.dims if not d.ragged))

@@ -81,7 +81,8 @@ class Engine:
             dim = self.manifest.ragged_dim(o.dims)
             if dim is not None and self.manifest.inner_dim(o.dims) is not None:
                 size += np.diff(batch.offsets[dim.name]) * (self.manifest.width(o.dims) * np.dtype(o.kind).itemsize)
-        ends, total = [], np.r_[0, np.cumsum(size)]
+        ends: list[int] = []
+        total = np.r_[0, np.cumsum(size)]
         while total[-1] and (not ends or ends[-1] < batch.events):
             first = ends[-1] if ends else 0
             fits = int(np.searchsorted(total, total[first] + MOST_OF_PAIRS, side="right")) - 1
