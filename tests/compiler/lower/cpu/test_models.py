@@ -126,8 +126,9 @@ def test_layouts_the_calling_convention_lacks_are_refused() -> None:
         lower(Module("m", (x,), {"y": make("neg", x)}), {}, cpu.parse("cpu"))
     x = make("input", name="x", type=Type("real", (part,)))
     pairs = make("sub", x, make("rename", x, src=part, dst=part.prime()))
+    triples = make("sub", pairs, make("rename", x, src=part, dst=part.prime(2)))
     with pytest.raises(LoweringError, match="output y"):
-        lower(Module("m", (x,), {"y": pairs}), {}, cpu.parse("cpu"))
+        lower(Module("m", (x,), {"y": triples}), {}, cpu.parse("cpu"))
 
 
 def test_an_event_too_large_for_its_addresses_is_refused() -> None:
