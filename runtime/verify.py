@@ -18,9 +18,9 @@ from hepq.runtime.artifact.golden import Golden
 from hepq.runtime.artifact.golden_events import TOLERANCE, GoldenEvents
 from hepq.runtime.artifact.manifest import Described
 from hepq.runtime.engine.events import Stage
+from hepq.runtime.engine.pairs import Pairs
 from hepq.runtime.events import lorentz, references
 from hepq.runtime.events.columns import Raw
-from hepq.runtime.events.pairs import Pairs
 from hepq.runtime.scorer import Scorer
 
 #: how often momenta are rounded anew

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from hepq.core.errors import DataError
 from hepq.runtime.artifact.manifest import Described, EventSchema, Output
+from hepq.runtime.engine.pairs import Pairs
 from hepq.runtime.events.batch import Batch
-from hepq.runtime.events.pairs import Pairs
 
 #: what a whole number is where a real one would be NaN
 NO_NUMBER = np.iinfo(np.int64).min
