@@ -44,7 +44,9 @@ def candidates(
     if first is not None:
         return chain([first], held), False
     if data is not None:
-        raise DataError("HQ0809", f"no events in {data}", "golden vectors are made of its events")
+        raise DataError(
+            "HQ0809", f"no events in {data}", "golden vectors are made of its events, those that no `select` leaves out"
+        )
     return _each(manifest, (_made_up(manifest, rng) for _ in count())), True
 
 

@@ -23,7 +23,7 @@ from hepq.compiler.train.recipe import Recipe
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.core.errors import DataError
-from hepq.runtime.engine.outputs import kinds, names
+from hepq.runtime.engine.outputs import kinds, names, regrouped
 from hepq.runtime.events.report import Metrics
 from hepq.runtime.events.writers import open_writer
 
@@ -36,6 +36,7 @@ EVENTS = 2**16
 class Predictions:
     """What every event is given by the training that has not seen it: a file of one row for each, in the files' order.
 
+    A row has lists, if the model is applied to each entry of a dim.
     NaN for events that the dataset's policies do not score. ``left_out``: results with an entry for each particle.
     Raises HepqError HQ0757 where no result is a number of an event, DataError HQ0818 for two columns of one name.
     """
@@ -63,11 +64,14 @@ class Predictions:
             described = outputs(shown, schema)
             types = kinds(schema, described)
             self.columns = {column: (o.name, i) for o in described for column, i in names(o)}
+        one: ak.types.Type = ak.types.NumpyType("int32")
+        if events.lists is not None:
+            types, one = {n: ak.types.ListType(t) for n, t in types.items()}, ak.types.ListType(one)
         if FOLD in types:
             raise DataError(
                 "HQ0818", f'two columns "{FOLD}"', "one says which fold an event is of", "rename the result"
             )
-        self.kinds = {**types, FOLD: ak.types.NumpyType("int32")}
+        self.kinds = {**types, FOLD: one}
 
     def rows(self, fold: int) -> NDArray[np.int64]:
         """Of the table: the fold's events that are scored."""
@@ -80,9 +84,13 @@ class Predictions:
             whole[self.rows(fold)] = value
 
     def write(self) -> None:
+        lists = self.events.lists
+        ends = np.arange(len(self.folds) + 1) if lists is None else np.r_[0, np.cumsum(lists)]
         with open_writer(self.path, self.kinds) as writer:
-            for start in range(0, len(self.folds), EVENTS):
-                writer.write(self._piece(slice(start, start + EVENTS)))
+            for start in range(0, len(ends) - 1, EVENTS):
+                stop = min(start + EVENTS, len(ends) - 1)
+                found = self._piece(slice(int(ends[start]), int(ends[stop])))
+                writer.write(regrouped(found, None if lists is None else lists[start:stop]))
 
     def _piece(self, part: slice) -> dict[str, Any]:
         found: dict[str, Any] = {FOLD: self.folds[part].astype(np.int32)}

@@ -47,7 +47,8 @@ class TrainingSet:
 
     ``truth`` [events]: the number of each event's class, 0 without a label; -1 where the labels name none or the
     event is not ``scored`` [events]. ``numbers`` [events]: what a split tells them apart by. ``label``: the dim of the
-    classes. ``report``: what became of the events. ``pieces``: where they are from, in their order.
+    classes. ``report``: what became of the events. ``pieces``: where they are from, in their order. ``lists``: how
+    many of these each event of the files became, where the model is applied to each entry of a dim; else None.
     """
 
     module: Module
@@ -59,6 +60,7 @@ class TrainingSet:
     pieces: tuple[Piece, ...]
     scored: NDArray[np.bool_]
     numbers: NDArray[np.int64] | None = None
+    lists: NDArray[np.int64] | None = None
 
     @property
     def outputs(self) -> dict[str, Node]:
@@ -100,7 +102,16 @@ def training_set(
     events = compiled_events(built, module, "cpu")
     read = read_table(schema, [sources], label, split, None if events is None else events.reader)
     return TrainingSet(
-        module, read.table, read.truth, built, dim, read.reports[0], read.pieces, read.scored, read.numbers
+        module,
+        read.table,
+        read.truth,
+        built,
+        dim,
+        read.reports[0],
+        read.pieces,
+        read.scored,
+        read.numbers,
+        read.lists,
     )
 
 
@@ -254,7 +265,11 @@ def folds_of(found: TrainingSet, recipe: Resolved) -> NDArray[np.int64] | None:
     """The fold of each row of the table, if the recipe has any. Raises HepqError HQ0756 for one without events."""
     if recipe.folds is None:
         return None
-    folds = assigned(found.truth, found.numbers, recipe.folds, recipe.seed)
+    if found.lists is None or found.numbers is not None:
+        folds = assigned(found.truth, found.numbers, recipe.folds, recipe.seed)
+    else:  # what one event became is of one fold
+        whole = assigned(np.zeros(len(found.lists), np.int64), None, recipe.folds, recipe.seed)
+        folds = np.repeat(whole, found.lists)
     counts = np.bincount(folds[found.truth >= 0], minlength=recipe.folds)
     for empty in np.flatnonzero(counts == 0):
         raise HepqError([diag("HQ0756", fold=empty, folds=recipe.folds)])

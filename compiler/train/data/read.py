@@ -37,7 +37,8 @@ class Read:
 
     ``truth`` [events]: the number of each event's class; -1 for none, or where the event is not ``scored`` [events].
     ``numbers`` [events]: what a split tells them apart by, if there is one. ``pieces``: where they are from, in their
-    order. ``reports``: what became of the events of each sample.
+    order. ``reports``: what became of the events of each sample. ``lists``: of each event of the files, how many of
+    these it became, where the model is applied to each entry of a dim; else None.
     """
 
     table: Table
@@ -46,6 +47,7 @@ class Read:
     numbers: NDArray[np.int64] | None
     pieces: tuple[Piece, ...]
     reports: tuple[Report, ...]
+    lists: NDArray[np.int64] | None = None
 
 
 @dataclass
@@ -54,6 +56,7 @@ class _Columns:
     scored: list[NDArray[np.bool_]] = field(default_factory=list)
     numbers: list[NDArray[np.int64]] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
+    lists: list[NDArray[np.int64]] = field(default_factory=list)
 
 
 def read_table(
@@ -88,6 +91,7 @@ def read_table(
                     reports[number] += said
                 kept.truth.append(np.where(batch.unscored, -1, found))
                 kept.scored.append(~batch.unscored)
+                kept.lists += [raw.stage.rows] if raw.stage is not None and raw.stage.rows is not None else []
                 kept.numbers += [by_row(raw.stage, whole_each(chunk.events, branch, *where)) for branch in numbers]
                 yield batch
 
@@ -95,4 +99,5 @@ def read_table(
     return Read(
         table, np.concatenate(kept.truth), np.concatenate(kept.scored),
         np.concatenate(kept.numbers) if numbers else None, tuple(kept.pieces), tuple(reports),
+        np.concatenate(kept.lists) if kept.lists else None,
     )  # fmt: skip

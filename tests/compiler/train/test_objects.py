@@ -124,3 +124,34 @@ def test_predictions_have_a_row_for_each_event_in_the_order_of_the_files(
         np.testing.assert_array_equal(np.isnan(whole["output_hard"]), ~used)
         np.testing.assert_allclose(rows["output_hard"][mine], whole["output_hard"][mine], rtol=1e-4, atol=1e-6)
         assert not np.allclose(rows["output_hard"][used & ~mine], whole["output_hard"][used & ~mine], rtol=1e-4)
+
+
+def test_a_model_of_each_entry_predicts_lists_whose_event_is_of_one_fold(
+    tmp_path: Path, files: tuple[list[Path], ak.Array]
+) -> None:
+    paths, events = files
+    program = (
+        OBJECTS[: OBJECTS.index("dim part")]
+        + """
+dim cls = [soft, hard]
+dataset D {
+  source events = parquet("a.parquet", "b.parquet")
+  each Jet
+  select balanced = MET.pt < 50 GeV
+  input eta = Jet.eta
+  label truth: cls = { hard: Jet.pt > 30 GeV, soft: otherwise }
+}
+model M(eta: real) -> real[cls] = stack(eta, eta^2) |> Dense[cls] |> softmax
+"""
+    )
+    (tmp_path / "m.hepq").write_text(program)
+    out = tmp_path / "rows.parquet"
+    found = train_file(
+        tmp_path / "m.hepq", paths, tmp_path / "w.safetensors", Recipe(folds=3, epochs=1), predictions=out
+    )
+    rows, used = ak.from_parquet(out), events.MET_pt < 50
+    assert ak.num(rows.fold).to_list() == ak.num(rows.output_hard).to_list() == ak.num(events.Jet_pt).to_list()
+    assert ak.all(ak.max(rows.fold, axis=1) == ak.min(rows.fold, axis=1))
+    assert ak.all(np.isnan(rows.output_hard) == ~used)
+    assert found.report.selected == ak.sum(used)
+    assert len(found.data.truth) == ak.sum(ak.num(events.Jet_pt)[used])
