@@ -171,7 +171,9 @@ def _side(model: Model, files: list[str], events: int | None, tree: str | None) 
     usable = np.isfinite(x).all(axis=tuple(range(1, x.ndim)))
     if len(x) and not usable.any():
         raise DataError("HQ0809", f"no events in {', '.join(files)}", f"none of {len(x):,} has features")
-    report = replace(found.report, parts={"in the matrix": int(usable.sum()), "left out": int((~usable).sum())})
+    # those that a `select` leaves out are counted by it
+    left = found.report.unscored + found.report.nan_scores
+    report = replace(found.report, parts={"in the matrix": int(usable.sum()), "left out": left})
     return Side(x[usable], np.flatnonzero(usable), None if labels is None else labels[usable]), report
 
 

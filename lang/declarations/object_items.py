@@ -97,7 +97,7 @@ def _true(ctx: Context, dim: Dim, mask: Tensor, span: Span) -> Tensor:
 def _mask(ctx: Context, base: Objects, e: ast.Expr) -> Tensor:
     """bool over the objects: which are meant."""
     dim = selection.dim_of(ctx, base, e.span)
-    x = presence.required(ctx, ctx.tensor(ctx.value(e), e.span), e.span, f"`where` of `{base.name}`")
+    x = presence.required(ctx, ctx.tensor(ctx.value(e), e.span), e.span, f"`where` of `{base.name}`", dim)
     if x.type.elem != "bool" or any(d.key != dim.key for d in x.type.dims):
         ctx.error("HQ0670", e.span, what="where", wanted=f"a truth value of each `{dim}`", found=x.type,
                   help=decided(x, [dim]))  # fmt: skip
@@ -125,9 +125,8 @@ def _spread(ctx: Context, x: Tensor, dim: Dim, span: Span) -> Tensor:
 
 def _key(ctx: Context, base: Objects, key: ast.Key) -> selection.Key:
     dim = selection.dim_of(ctx, base, key.span)
-    x = presence.required(
-        ctx, ctx.tensor(ctx.value(key.value), key.value.span), key.value.span, f"`by` of `{base.name}`"
-    )
+    given = ctx.tensor(ctx.value(key.value), key.value.span)
+    x = presence.required(ctx, given, key.value.span, f"`by` of `{base.name}`", dim)
     if [d.key for d in x.type.dims] != [dim.key] or x.type.elem == "index":
         ctx.error("HQ0670", key.value.span, what="by", wanted=f"one number of each `{dim}`", found=x.type,
                   help=decided(x, [dim], number=True))  # fmt: skip

@@ -73,9 +73,12 @@ def at_least(ctx: Context, dim: Dim, least: int, span: Span) -> Tensor:
     return replace(made, says=frozenset({Fact(dim.name, dim.name, least)}))
 
 
-def single(ctx: Context, x: Tensor, span: Span) -> Tensor:
-    """``x`` without its dims of at most one entry, which it needs to have one."""
-    return given(_one(ctx, x, span, ctx.data.facts, every=True), ctx.data.facts) if ctx.data is not None else x
+def single(ctx: Context, x: Tensor, span: Span, over: Dim | None = None) -> Tensor:
+    """``x`` without its dims of at most one entry, which it needs to have one; with ``over``, if it has it."""
+    if ctx.data is None:
+        return x
+    beside = None if over is None else Type("bool", (over,))
+    return given(_one(ctx, x, span, ctx.data.facts, every=True, beside=beside), ctx.data.facts)
 
 
 def guarded(ctx: Context, x: Tensor, span: Span, known: Collection[Fact]) -> Tensor:
@@ -134,9 +137,9 @@ def given(x: Tensor, known: Collection[Fact]) -> Tensor:
     return x if len(left) == len(x.needs) else replace(x, needs=left)
 
 
-def required(ctx: Context, x: Tensor, span: Span, what: str) -> Tensor:
-    """``x`` as one value that is always there. Reports HQ0664 where it may be absent."""
-    x = single(ctx, x, span)
+def required(ctx: Context, x: Tensor, span: Span, what: str, over: Dim | None = None) -> Tensor:
+    """``x`` as one value, of each entry of ``over``, that is always there. Reports HQ0664 where it may be absent."""
+    x = single(ctx, x, span, over)
     for fact in given(x, ctx.data.facts if ctx.data else ()).needs:
         ctx.error("HQ0664", span, what=what, why=fact.missing, help=_help(fact, x, span.text))
     return replace(x, needs={})

@@ -270,9 +270,7 @@ def _check_range(
     event, entry = (
         (row, "") if owner is None else (int(owner[row]), f", entry {row - np.searchsorted(owner, owner[row])}")
     )
-    why = f"event {first + event}{entry} holds {content.flat[large[0]]}; whole numbers have 64 bits, with a sign"
-    help = "declare it `real`, where that is exact enough; `--keep` copies it as it is"
-    raise DataError("HQ0814", f'an integer of "{column.branch}" in {where} is too large', why, help)
+    raise references.too_large(column.branch, where, f"event {first + event}{entry}", content.flat[large[0]])
 
 
 def _whole(column: Branch, content: NDArray[Any]) -> NDArray[Any]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.core.errors import DataError
+from hepq.runtime.events.elementwise import to_int
 
 #: fields of records: the place, what it is in
 _LINK, _OBJECT = ("m_persIndex", "m_persKey"), "index"
@@ -72,20 +73,29 @@ def place(row: int, counts: NDArray[np.int64] | None, first: int) -> str:
     return f"in event {first + event}, entry {row - int(counts[:event].sum())},"
 
 
+def too_large(branch: str, where: str, at: str, value: Any) -> DataError:
+    """Of a whole number that int64 does not hold; ``at``: the event, and the entry."""
+    why = f"{at} holds {value}; whole numbers have 64 bits, with a sign"
+    help = "declare it `real`, where that is exact enough; `--keep` copies it as it is"
+    return DataError("HQ0814", f'an integer of "{branch}" in {where} is too large', why, help)
+
+
 def whole(
     values: NDArray[Any], branch: str, counts: NDArray[np.int64] | None, where: str, first: int,
     help: str = "declare it `real`",
 ) -> NDArray[Any]:  # fmt: skip
-    """``values`` [rows, …] as whole numbers. ``counts``: rows of each event, None: one. Raises DataError HQ0807."""
-    if values.dtype.kind in "iu":
-        return values
-    if values.dtype.kind == "f" and not (values == np.trunc(values)).all():
-        odd = values != np.trunc(values)
-        row = int(np.flatnonzero(odd.reshape(len(values), -1).any(axis=1))[0])
-        why = f"{place(row, counts, first)} it is {values[row][odd[row]].ravel()[0]}"
+    """``values`` [rows, …] as whole numbers. ``counts``: rows of each event, None: one.
+
+    Raises DataError HQ0807, HQ0814.
+    """
+    if values.dtype == np.uint64 and len(large := np.argwhere(values > np.uint64(np.iinfo(np.int64).max))):
+        at = place(int(large[0][0]), counts, first).removeprefix("in ").removesuffix(",")
+        raise too_large(branch, where, at, values[tuple(large[0])])
+    if values.dtype.kind == "f" and len(odd := np.argwhere((values != np.trunc(values)) | np.isinf(values))):
+        why = f"{place(int(odd[0][0]), counts, first)} it is {values[tuple(odd[0])]}"
         raise DataError("HQ0807", f'branch "{branch}" in {where} does not hold whole numbers', why, help)
-    with np.errstate(invalid="ignore"):  # beyond int64
-        return values.astype(np.int64)
+    found: NDArray[Any] = values if values.dtype.kind in "iu" else to_int(values)
+    return found
 
 
 def check(

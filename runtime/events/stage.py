@@ -133,7 +133,7 @@ class _Lists:
 
     def _of_kind(self, of: StageBranch, values: NDArray[Any], counts: NDArray[np.int64] | None) -> NDArray[Any]:
         """Whole numbers and truth values as such, whatever type a file has them in. ``counts``: rows of each event."""
-        if of.elem == "real" or values.dtype.kind in ("b" if of.elem == "bool" else "iu"):
+        if of.elem == "real" or (of.elem == "bool" and values.dtype.kind == "b"):
             return values
         if of.elem == "bool":
             found: NDArray[Any] = values != 0

@@ -195,3 +195,26 @@ def test_branches_are_ordered_and_cut_as_without_objects(tmp_path: Path, order: 
     assert plain.truncated > 0
     for name, values in wanted.items():
         np.testing.assert_allclose(found[name], values, rtol=1e-5, atol=1e-5)
+
+
+def test_objects_are_chosen_from_those_of_which_there_is_one_at_most(tmp_path: Path) -> None:
+    _, found = scored(
+        tmp_path,
+        COLLECTIONS
+        + """
+dataset D {
+  source events = parquet("events.parquet")
+  object two <= 2 = Jet by Jet.pt desc
+  object pair = combinations(two, 2) as a, b where a.pt < 2 * b.pt by pair.mass
+  object lead = Jet by Jet.pt desc take 1
+  object good = lead where lead.pt > 40 GeV and abs(lead.eta) < 1
+  input n: real = count(pair) + 10 * count(good)
+}
+model M(n: real) -> real = n
+""",
+    )
+    order = ak.argsort(events().Jet_pt, ascending=False, stable=True)
+    pt, eta = ak.fill_none(ak.pad_none(events().Jet_pt[order], 2), 0), ak.pad_none(events().Jet_eta[order], 1)
+    close = (pt[:, 1] > 0) & (pt[:, 0] < 2 * pt[:, 1])
+    good = (pt[:, 0] > 40) & (abs(ak.fill_none(eta[:, 0], 9)) < 1)
+    np.testing.assert_array_equal(found["output"], close + 10 * good)

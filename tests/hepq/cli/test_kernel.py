@@ -302,3 +302,20 @@ def test_shots_of_the_exact_simulator(project: Path, model: Model, x: np.ndarray
         assert (found.provenance["backend"], "shots" in found.provenance) == (
             "sampled:exact" if shots else "exact", bool(shots),
         )  # fmt: skip
+
+
+def test_events_that_a_select_leaves_out_are_counted_once(tmp_path: Path) -> None:
+    program = PROGRAM.replace("  input x", "  select high = a > 0\n  input x")
+    (tmp_path / "m.hepq").write_text(program)
+    rng = np.random.default_rng(1)
+    a, signal = rng.normal(size=24), np.arange(24) % 2
+    columns = {"a": a, "b": rng.normal(size=24), "is_background": signal == 0, "is_signal": signal == 1}
+    with uproot.recreate(tmp_path / "events.root") as file:
+        file["tree"] = columns
+    for command in (["train", "m.hepq", "-o", "m.safetensors"], ["compile", "m.hepq", "--weights", "m.safetensors"]):
+        result = hepqc(*[tmp_path / c if "." in c else c for c in command])
+        assert result.exit_code == 0, result.output
+    result = hepqc("kernel", tmp_path / "m.hepqx", tmp_path / "events.root", "-o", tmp_path / "k.npz")
+    assert result.exit_code == 0, result.output
+    assert f"{(a > 0).sum()} of 24 events used" in result.output
+    assert "finite numbers" not in result.output
