@@ -102,18 +102,42 @@ class Node:
 
 
 @dataclass(frozen=True)
+class Fill:
+    """Numbers that are added up over all events, in ``cells`` cells: of a histogram, or of a cut flow.
+
+    Names of outputs of the module: ``cell``, int, of the event or of each entry of one ragged dim: where to add, -1:
+    nowhere; ``weight``, real, of the event or over that dim: what to add, None: 1; ``when``, bool of the event: only
+    where it is true, None: always.
+    """
+
+    name: str
+    cells: int
+    cell: str
+    weight: str | None = None
+    when: str | None = None
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return tuple(name for name in (self.cell, self.weight, self.when) if name is not None)
+
+
+@dataclass(frozen=True)
 class Module:
     """What is compiled: named outputs over named inputs; params are found by walking.
 
     ``weights`` are values for param paths; passes that fold constants may replace params.
     ``inputs`` lists every declared input, also one that no output uses.
     ``counts``: of outputs with room for as many entries as there can be, the output that says how many there are.
+    ``fills``: outputs that are added up over events, and are not handed out. ``checks``: outputs, bool of the event,
+    of which each must be true in every event; they are not handed out either.
     """
 
     name: str
     inputs: tuple[Node, ...]
     outputs: Mapping[str, Node]
     counts: Mapping[str, str] = field(default_factory=dict)
+    fills: tuple[Fill, ...] = ()
+    checks: tuple[str, ...] = ()
 
     def walk(self) -> Iterator[Node]:
         """Every node once, operands before users."""

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a compiled analysis fills, and from what: in terms that are stored, sent to workers and shown."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hepq.runtime.artifact.stage import StageBranch, StageOutput
+
+#: what a source holds
+Kind = Literal["data", "mc"]
+#: the name of what no variation changes
+NOMINAL = "nominal"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Axis(_Frozen):
+    """Bins of one value. ``edges``: of ``regular`` axes the two ends, of ``integer`` ones the first number and the end.
+
+    ``regular`` has ``bins`` bins of one width, ``variable`` one between any two edges, ``integer`` one for each number:
+    these have an underflow and an overflow, where NaN goes too. ``category`` has one for each of ``entries`` and
+    nothing beside them; ``boolean`` false and true. Arithmetic is boost-histogram's.
+    """
+
+    name: str
+    kind: Literal["regular", "variable", "integer", "category", "boolean"]
+    bins: int
+    edges: tuple[float, ...] = ()
+    entries: tuple[str, ...] = ()
+    unit: str = ""
+
+    @property
+    def flow(self) -> bool:
+        return self.kind in ("regular", "variable", "integer")
+
+    @property
+    def extent(self) -> int:
+        """Cells, the underflow first, the overflow last."""
+        return self.bins + 2 * self.flow
+
+
+class Factor(_Frozen):
+    """A number that all weights of a source have in common: ``number`` times powers of the source's cross-section (in
+    mm²), of its events and of its sum of weights. It is applied when results are merged."""
+
+    number: float = 1.0
+    xsec: int = 0
+    events: int = 0
+    sumw: int = 0
+
+
+class Filled(_Frozen):
+    """Which sums (``Fill.name``) hold a histogram, and what they are multiplied by (their squares by its square)."""
+
+    sums: str
+    factor: Factor = Factor()
+
+
+class Histogram(_Frozen):
+    """``name``: with its region, ``r4j1b.ht``. Cells are row-major over ``axes``; the last ones are categories."""
+
+    name: str
+    region: str
+    axes: tuple[Axis, ...]
+
+    @property
+    def cells(self) -> int:
+        total = 1
+        for axis in self.axes:
+            total *= axis.extent
+        return total
+
+
+class Cut(_Frozen):
+    name: str
+    text: str = ""
+
+
+class Region(_Frozen):
+    """``cuts``: in order, those of the regions that it extends first. "" is the analysis itself."""
+
+    name: str
+    cuts: tuple[Cut, ...]
+
+
+class Step(_Frozen):
+    """Weighted sums of cut-flow states, right for the steps from ``first`` on: with the weights that stand above."""
+
+    first: int
+    filled: Filled
+
+
+class Flow(_Frozen):
+    """A cut flow of n cuts. Cells of its sums are states: 0 passed all; 2j + 1 failed cut j (from 0) only; 2j + 2
+    failed cut j first and another one later. ``raw`` counts events; ``steps``: weighted, in order; the last has all
+    weights, and is that of N - 1. ``nan``: sums whose cell j counts events that came to cut j and in which what it
+    compares is not a number. ``absent``: sums whose cell j counts events that failed cut j only and for which something
+    later needs what that cut says.
+    """
+
+    raw: str
+    steps: tuple[Step, ...] = ()
+    nan: str | None = None
+    absent: str | None = None
+
+
+class Saved(_Frozen):
+    """A skim, in one variation: outputs of the event program by column; ``passed``: the bool output of its events."""
+
+    passed: str
+    columns: dict[str, StageOutput]
+
+
+class Program(_Frozen):
+    """What is computed of events of one kind of sources.
+
+    By variation: ``histograms`` and ``flows`` of each name, and ``saves``. Variations that change nothing of a
+    histogram are named, and have the sums of the nominal one. ``key``: the input that says what an event's random
+    numbers follow from, if there are any. ``checks``: what must be true of every event, and what it means if not.
+    """
+
+    branches: tuple[StageBranch, ...]
+    lists: dict[str, str] = Field(default={})
+    histograms: dict[str, dict[str, Filled]] = Field(default={})
+    flows: dict[str, dict[str, Flow]] = Field(default={})
+    saves: dict[str, dict[str, Saved]] = Field(default={})
+    #: cells of each of the sums, and whether they have weights
+    sums: dict[str, tuple[int, bool]] = Field(default={})
+    checks: dict[str, str] = Field(default={})
+    key: str | None = None
+    #: variations that change nothing anywhere
+    idle: tuple[str, ...] = ()
+
+
+class SourceFiles(_Frozen):
+    """``xsec`` in mm². ``sumw``: the sum of weights that the files' own bookkeeping says, a branch of a tree:
+    ``Runs:genEventSumw``."""
+
+    name: str
+    kind: Kind
+    files: tuple[str, ...]
+    format: Literal["root", "parquet", "csv", "npz"] = "root"
+    tree: str | None = None
+    xsec: float | None = None
+    sumw: str | None = None
+
+
+class Analysis(_Frozen):
+    """All of it. ``programs``: of each kind of its sources. ``variations``: all but the nominal one, in order."""
+
+    name: str
+    sources: tuple[SourceFiles, ...]
+    regions: tuple[Region, ...]
+    histograms: tuple[Histogram, ...]
+    variations: tuple[str, ...] = ()
+    programs: dict[Kind, Program]
+    #: of the text, its imports, and the files it names
+    digest: str = ""
