@@ -22,13 +22,14 @@ _SHOWN = 600
 @cache
 def entries() -> dict[str, Entry]:
     """Every code of a program's diagnostics with its entry, in order of code."""
+    from hepq.core.diagnostics.codes_analyses import ANALYSES
     from hepq.core.diagnostics.codes_check import CHECK
     from hepq.core.diagnostics.codes_compile import COMPILE
     from hepq.core.diagnostics.codes_models import MODELS
     from hepq.core.diagnostics.codes_quantum import QUANTUM
     from hepq.core.diagnostics.codes_syntax import SYNTAX
 
-    return SYNTAX | CHECK | QUANTUM | MODELS | COMPILE
+    return SYNTAX | CHECK | QUANTUM | MODELS | COMPILE | ANALYSES
 
 
 def diag(
