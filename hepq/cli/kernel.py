@@ -116,9 +116,9 @@ def kernel(
     from hepq.api import load
     from hepq.draw.progress import watched
     from hepq.runtime.engine.threads import limited
+    from hepq.runtime.executors import executor
     from hepq.runtime.quantum.kernel import export
     from hepq.runtime.quantum.kernel import matrix as matrices
-    from hepq.runtime.quantum.kernel.executors import executor
     from hepq.runtime.quantum.kernel.gram import gram
 
     export.check(out_path)

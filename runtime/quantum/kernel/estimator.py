@@ -15,7 +15,7 @@ from sklearn.svm import SVC
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from hepq.runtime.quantum.kernel.executors import executor
+from hepq.runtime.executors import executor
 from hepq.runtime.quantum.kernel.gram import gram
 from hepq.runtime.quantum.kernel.kernel import KernelFunction
 from hepq.runtime.quantum.kernel.matrix import Repair, clip_projection, repaired

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hepq.core.errors import DataError
-from hepq.runtime.quantum.kernel.executors import Executor, Serial, map_unordered
+from hepq.runtime.executors import Executor, Serial, map_unordered
 from hepq.runtime.quantum.kernel.kernel import Array, Budgeted, Described, KernelFunction, PairKernel, content
 from hepq.runtime.quantum.kernel.matrix import Repair, check, repaired
 from hepq.runtime.quantum.kernel.store import Header, Store, tile_key, utc

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hepq.core.errors import DataError
-from hepq.runtime.quantum.kernel.executors import Serial
+from hepq.runtime.executors import Serial
 from hepq.runtime.quantum.kernel.gram import Progress, gram
 from hepq.runtime.quantum.kernel.kernel import KernelFunction, PairKernel, block_seed
 from hepq.runtime.quantum.kernel.store import Store

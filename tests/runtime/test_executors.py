@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from hepq.core.errors import DataError
-from hepq.runtime.quantum.kernel.executors import Dask, Executor, Processes, Serial, map_unordered
+from hepq.runtime.executors import Dask, Executor, Processes, Serial, map_unordered
 from hepq.runtime.quantum.kernel.gram import gram
 from hepq.runtime.quantum.kernel.store import Store
 from tests.runtime.quantum.kernel.kernels import Fatal, Noisy, Rbf
@@ -135,7 +135,7 @@ JOB = """
 import os, sys
 from pathlib import Path
 import numpy as np
-from hepq.runtime.quantum.kernel.executors import Processes
+from hepq.runtime.executors import Processes
 from hepq.runtime.quantum.kernel.gram import gram
 from tests.runtime.quantum.kernel.kernels import Rbf
 if __name__ == "__main__":
