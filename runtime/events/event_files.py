@@ -181,8 +181,12 @@ def none_of(source: Source, branches: Collection[str]) -> Any:
     )
 
 
-def iterate(source: Source, branches: Collection[str], step: int | str = DEFAULT_STEP) -> Iterator[Chunk]:
+def iterate(
+    source: Source, branches: Collection[str], step: int | str = DEFAULT_STEP, entries: tuple[int, int] | None = None
+) -> Iterator[Chunk]:
     """The file's events, ``step`` of them at a time, with ``branches``; one empty chunk if there are none.
+
+    ``entries``: from the first to before the second, of a ROOT file without friends; None: all.
 
     Raises DataError HQ0803 where the file cannot be read, HQ0805 for a branch it lacks, HQ0807 for one of a kind
     that nothing can be made of, HQ0887 for a step that is none.
@@ -193,12 +197,13 @@ def iterate(source: Source, branches: Collection[str], step: int | str = DEFAULT
     except ValueError as error:
         raise DataError("HQ0887", f"cannot read in steps of {step!r}", str(error)) from error
     step = f"{size(step)} B" if isinstance(step, str) else min(step, max(source.events, 1))
-    first = 0
-    for events in _pieces(source, set(branches), step):
+    first, end = entries or (0, source.events)
+    begin, wanted = first, set(branches)
+    for events in root.pieces(source, wanted, step, *entries) if entries else _pieces(source, wanted, step):
         yield Chunk(source, first, events)
         first += len(events)
-    if first != source.events:
-        raise damaged(source.path, EOFError(f"{first} of {source.events} events could be read"))
+    if first != end:
+        raise damaged(source.path, EOFError(f"{first - begin} of {end - begin} events could be read"))
 
 
 def _pieces(source: Source, branches: set[str], step: int | str) -> Iterator[Any]:

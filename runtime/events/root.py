@@ -15,20 +15,24 @@ from hepq.runtime.events.source import Places, Source, damaged, projected
 BLANK_STEP = 1 << 16
 
 
-def pieces(source: Source, branches: set[str], step: int | str) -> Iterator[Any]:
-    """Awkward arrays of ``step`` events each. Raises DataError HQ0803."""
+def pieces(
+    source: Source, branches: set[str], step: int | str, first: int = 0, end: int | None = None
+) -> Iterator[Any]:
+    """Awkward arrays of ``step`` events each, from ``first`` to before ``end``. Raises DataError HQ0803."""
+    end = source.events if end is None else end
     with _opened(source.path) as file:
         try:
             tree = file[source.tree]
             _check_readable(tree, source, branches)
-            if source.events == 0:
+            if first == end:
                 yield _none(tree, source, branches)
             elif branches:
                 places, groups, read = _wanted(tree, source, branches)
-                for events in tree.iterate(filter_name=read.__contains__, step_size=step, library="ak"):
+                wanted = {"filter_name": read.__contains__, "entry_start": first, "entry_stop": end}
+                for events in tree.iterate(**wanted, step_size=step, library="ak"):
                     yield projected(_grouped(events, groups), places)
-            for first in () if branches else range(0, source.events, BLANK_STEP):
-                yield _blank(min(BLANK_STEP, source.events - first))
+            for begin in () if branches else range(first, end, BLANK_STEP):
+                yield _blank(min(BLANK_STEP, end - begin))
         except (DataError, KeyboardInterrupt, GeneratorExit):
             raise
         except Exception as error:
@@ -153,7 +157,8 @@ def source(path: str, tree: str | None) -> Source:
                 raise _no_tree(path, tree, cycles if ";" in tree else trees)
             opened = file[tree]
             branches = tuple(dict.fromkeys(opened.keys(recursive=True, full_paths=False)))
-            return Source(path, tree, int(opened.num_entries), branches, str(getattr(opened, "title", "")))
+            mark, uuid = str(getattr(opened, "title", "")), str(file.file.uuid)
+            return Source(path, tree, int(opened.num_entries), branches, mark, uuid=uuid)
         except DataError:
             raise
         except Exception as error:

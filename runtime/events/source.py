@@ -29,6 +29,7 @@ class Source:
     ``mark``: what ``writers`` left in it. ``pattern``: which matched it, if it was not named. ``columns``, ``kinds``:
     of a CSV file, the names it was given, and the type of each branch. ``parts``: itself and its
     friend, entries side by side, whose branches are its own. ``sample``: the dataset's source that it is of.
+    ``uuid``: of a ROOT file, what it was named when it was made.
     """
 
     path: str
@@ -42,6 +43,7 @@ class Source:
     kinds: tuple[str, ...] = ()
     parts: tuple[Source, ...] = ()
     sample: str = ""
+    uuid: str = ""
 
     def __str__(self) -> str:
         if self.parts:

@@ -61,6 +61,18 @@ def test_branches_of_friends_are_there_too(tmp_path: Path, ending: str, other: s
     assert set(event_files.none_of(source, ["x", "z"]).fields) == {"x", "z"}
 
 
+@pytest.mark.parametrize("branches", [["x"], []])
+@pytest.mark.parametrize("step", [1, 3, "32 MB"])
+@pytest.mark.parametrize("entries", [(0, N), (0, 4), (3, 9), (7, N), (5, 5)])
+def test_a_part_of_a_file(tmp_path: Path, branches: list[str], step: int | str, entries: tuple[int, int]) -> None:
+    (source,) = event_files.find(write(tmp_path / "a.root", x=np.arange(N), y=np.arange(N) * 2))
+    chunks = list(event_files.iterate(source, branches, step, entries))
+    assert [c.first for c in chunks][0] == entries[0]
+    assert sum(len(c.events) for c in chunks) == entries[1] - entries[0]
+    for name in branches:
+        assert ak.concatenate([c.events for c in chunks])[name].tolist() == list(range(*entries))
+
+
 def test_files_and_friends_pair_up_in_order(tmp_path: Path) -> None:
     for i in (0, 1):
         write(tmp_path / f"a{i}.root", "events", x=np.full(N + i, i))
