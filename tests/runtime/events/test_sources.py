@@ -67,7 +67,7 @@ def test_branches_of_friends_are_there_too(tmp_path: Path, ending: str, other: s
 def test_a_part_of_a_file(tmp_path: Path, branches: list[str], step: int | str, entries: tuple[int, int]) -> None:
     (source,) = event_files.find(write(tmp_path / "a.root", x=np.arange(N), y=np.arange(N) * 2))
     chunks = list(event_files.iterate(source, branches, step, entries))
-    assert [c.first for c in chunks][0] == entries[0]
+    assert chunks[0].first == entries[0]
     assert sum(len(c.events) for c in chunks) == entries[1] - entries[0]
     for name in branches:
         assert ak.concatenate([c.events for c in chunks])[name].tolist() == list(range(*entries))
