@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, model_validator
 from hepq.core.circuits import Circuit
 from hepq.core.errors import ArtifactError
 from hepq.core.ops.rules import Rules
-from hepq.core.ops.table import ELEMENTWISE, GIVEN, IDENTITY, KNOWN, OPS, QUANTUM, REDUCE, ROWS, SEGMENT
+from hepq.core.ops.table import COUNTING, ELEMENTWISE, GIVEN, IDENTITY, KNOWN, OPS, QUANTUM, REDUCE, ROWS, SEGMENT
 from hepq.runtime.events.elementwise import NUMPY, to_int
 
 Array = NDArray[Any]
@@ -89,7 +89,7 @@ class Program(_Frozen):
         return frozenset(d.rstrip("'") for step in self.steps for d, size in step.dims if size is None)
 
 
-_NEVER = ("knn", "gather", *ROWS, "cumsum", *SEGMENT, "window", "batch_norm", *IDENTITY)
+_NEVER = ("knn", "gather", *ROWS, "cumsum", *SEGMENT, "window", *COUNTING, "batch_norm", *IDENTITY)
 #: op -> (program, step, operands' steps): raises ValueError unless they fit
 FITS: Rules[Callable[[Program, Step, Sequence[Step]], None]] = Rules("program's check", illegal=_NEVER)
 
@@ -163,7 +163,7 @@ def _fits_leaf(program: Program, step: Step, operands: Sequence[Step]) -> None:
             _need(dim[1] is None or _whole(dim[1], _LARGEST) >= 0, "it counts a dim")
 
 
-@FITS(*ELEMENTWISE)
+@FITS(*(ELEMENTWISE - COUNTING))
 def _fits_elementwise(program: Program, step: Step, operands: Sequence[Step]) -> None:
     for operand in operands:
         _within(operand.dims, step.dims)

@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from hepq.compiler.ir.node import Node
+from hepq.core.axes import BinAxis
 from hepq.core.circuits import Circuit
 from hepq.core.ops.row import Op
 from hepq.core.ops.rules import Rules
@@ -86,6 +87,8 @@ _KINDS: dict[str, Kind] = {
     "value": _is(bool, int, float), "init": _init, "dims": _dims, "dim of each": _along,
     "flags": lambda v: isinstance(v, tuple) and all(isinstance(f, bool) for f in v),
     "two dims": lambda v: _dims(v) and len(v) == 2, "circuit": _is(Circuit), "dim or none": _is(Dim, type(None)),
+    "axis": _is(BinAxis),
+    "numbers": lambda v: isinstance(v, tuple) and len(v) > 0 and all(map(_KINDS["number"], v)),
     "observables": lambda v: isinstance(v, tuple) and len(v) > 0 and all(isinstance(terms, tuple) for terms in v),
 }  # fmt: skip
 
@@ -257,6 +260,33 @@ def _cast(operands: Sequence[Node], attrs: Attrs, declared: Type | None) -> Type
     require(elem in _CASTS.get(x.type.elem, ()), f"no cast from {x.type.elem} to {elem}")
     require(elem == "real" or x.type.unit.dimensionless, f"needs a number, not {x.type.unit}")
     return _own(Type(elem, x.type.dims, x.type.unit), declared)
+
+
+# --- counting -------------------------------------------------------------------------------
+
+
+@RULES("bin")
+def _bin(operands: Sequence[Node], attrs: Attrs, declared: Type | None) -> Type:
+    return _own(Type("int", operands[0].type.dims), declared)
+
+
+@RULES("lookup")
+def _lookup(operands: Sequence[Node], attrs: Attrs, declared: Type | None) -> Type:
+    whole = all(isinstance(v, int) for v in attrs["values"])
+    return _own(Type("int" if whole else "real", operands[0].type.dims), declared)
+
+
+@RULES("noise")
+def _noise(operands: Sequence[Node], attrs: Attrs, declared: Type | None) -> Type:
+    _elem(operands[1], "int")
+    return _own(Type("real", _union([o.type.dims for o in operands])), declared)
+
+
+@RULES("cut")
+def _cut(operands: Sequence[Node], attrs: Attrs, declared: Type | None) -> Type:
+    require(attrs["number"] >= 0, "cuts are numbered from 0")
+    _elem(operands[1], "bool")
+    return _own(Type("int", _union([o.type.dims for o in operands])), declared)
 
 
 # --- shape ----------------------------------------------------------------------------------

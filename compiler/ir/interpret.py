@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from hepq.compiler.ir import counting
 from hepq.compiler.ir.matmul_dims import MatMul, positions
 from hepq.compiler.ir.node import Module, Node, topological
 from hepq.compiler.ir.state_vector import expectation, states
@@ -356,6 +357,28 @@ def _window(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     x = np.concatenate([x, np.zeros((1, *x.shape[1:]), x.dtype)])
     y = x[np.where((at >= 0) & (at < n), at, n)]
     return np.moveaxis(np.moveaxis(y, 1, -1), 0, _axis(node, dim))
+
+
+@RULES("bin")
+def _bin(node: Node, args: Sequence[Array], ctx: Context) -> Any:
+    (x,) = _operands(node, args, node.type.dims)
+    return counting.bins(node["axis"], x)
+
+
+@RULES("lookup")
+def _lookup(node: Node, args: Sequence[Array], ctx: Context) -> Any:
+    (i,) = _operands(node, args, node.type.dims)
+    return counting.looked_up(node["values"], i)
+
+
+@RULES("noise")
+def _noise(node: Node, args: Sequence[Array], ctx: Context) -> Any:
+    return counting.noise(node["name"], *_operands(node, args, node.type.dims))
+
+
+@RULES("cut")
+def _cut(node: Node, args: Sequence[Array], ctx: Context) -> Any:
+    return counting.cut(node["number"], *_operands(node, args, node.type.dims))
 
 
 @RULES("batch_norm")

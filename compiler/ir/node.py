@@ -63,6 +63,15 @@ segment    segment_sum (x, idx)            x has idx's dims: its sum over them b
                                            size: as elsewhere in the event
 window     window (x)                      dim, win: Dim(size w), stride, pad, dst: y[…, dst=t, …, win=j] = x[dim =
                                            t*stride + j - pad], 0 outside 0..n; win goes last
+counting   bin (x)                         axis: BinAxis. Elementwise: the number of x's bin, -1 below all, axis.bins
+                                           above all and of NaN, as boost-histogram has it; whole numbers are compared
+                                           exactly
+           lookup (i)                      values. Elementwise: values[i]; elsewhere 0. real, or int if all values are
+           noise (key, entry)              name. Elementwise: a random real in (0, 1) that follows from name, key and
+                                           entry alone (core/noise.py)
+           cut (state, holds)              number: j. Elementwise: how far a cut flow came. State 0: passed all cuts so
+                                           far; 2j + 1: failed cut j only; 2j + 2: failed cut j first and a later one.
+                                           0 becomes 2j + 1, and an odd one the next, unless holds
 training   batch_norm (x, w, b, mean, var) channel, eps, momentum: (x - mean) / sqrt(var + eps) * w + b; w, b, mean and
                                            var are [channel]. In training: statistics over the batch
            dropout (x)                     p; identity outside training

@@ -14,7 +14,7 @@ from hepq.compiler.lower.program import NotStraight, to_program
 from hepq.compiler.schema.derived import variables
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
-from hepq.core.ops.table import ELEMENTWISE, KNOWN, SEGMENT
+from hepq.core.ops.table import COUNTING, ELEMENTWISE, KNOWN, SEGMENT
 from hepq.core.types import LORENTZ, Dim, Type
 from hepq.lang.declarations.dataset import DatasetPlan, OrderPlan
 from hepq.lang.declarations.dataset_labels import LabelPlan
@@ -303,7 +303,7 @@ def instructions(result: Node) -> tuple[Instruction, ...]:
             number = _append(steps, Instruction(op="eq", args=(x, x)))
             none = _append(steps, Instruction(op="const", value=0.0))
             where[node] = _append(steps, Instruction(op="where", args=(number, made, none)))
-        elif node.op in ELEMENTWISE:
+        elif node.op in ELEMENTWISE - COUNTING:
             where[node] = _append(steps, Instruction(op=node.op, args=tuple(where[o] for o in node.operands)))
         elif node.op != "stack":
             raise NotElementwise(node)

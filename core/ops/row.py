@@ -10,7 +10,7 @@ from typing import Any, Literal
 from hepq.core.types import Elem
 
 Group = Literal["given", "known", "unary", "binary", "select", "cast", "shape", "contract", "reduce", "knn", "gather",
-                "rows", "cumsum", "segment", "window", "training", "quantum"]  # fmt: skip
+                "rows", "cumsum", "segment", "window", "counting", "training", "quantum"]  # fmt: skip
 #: unit of an elementwise result. ``number``: operands and result are numbers; ``kept``: that of the operands, which
 #: agree; ``none``: they agree and the result is a number; ``root``, ``product``, ``quotient``, ``power``: as it says
 UnitRule = Literal["number", "kept", "none", "root", "product", "quotient", "power"]

@@ -147,6 +147,17 @@ _ROWS = (
        doc="dim, win: Dim(size w), stride, pad, dst: y[…, dst=t, …, win=j] = x[dim = t*stride + j - pad], 0 outside "
        "0..n; win goes last"),
 
+    Op("bin", "counting", "x", {"axis": "axis"}, takes=_NUMBERS,
+       doc="axis: BinAxis. Elementwise: the number of x's bin, -1 below all, axis.bins above all and of NaN, as "
+       "boost-histogram has it; whole numbers are compared exactly"),
+    Op("lookup", "counting", "i", {"values": "numbers"}, takes=("int",),
+       doc="values. Elementwise: values[i]; elsewhere 0. real, or int if all values are"),
+    Op("noise", "counting", "key, entry", {"name": "text"}, takes=("int",),
+       doc="name. Elementwise: a random real in (0, 1) that follows from name, key and entry alone (core/noise.py)"),
+    Op("cut", "counting", "state, holds", {"number": "int"}, takes=("int",), cheap=True,
+       doc="number: j. Elementwise: how far a cut flow came. State 0: passed all cuts so far; 2j + 1: failed cut j "
+       "only; 2j + 2: failed cut j first and a later one. 0 becomes 2j + 1, and an odd one the next, unless holds"),
+
     Op("batch_norm", "training", "x, w, b, mean, var", {"channel": "dim", "eps": "number", "momentum": "number"},
        coerce="real", doc="channel, eps, momentum: (x - mean) / sqrt(var + eps) * w + b; w, b, mean and var are "
        "[channel]. In training: statistics over the batch"),
@@ -179,7 +190,9 @@ KNOWN = _where(lambda op: op.group == "known")
 UNARY = _where(lambda op: op.group == "unary")
 BINARY = _where(lambda op: op.group == "binary")
 COMPARE = _where(lambda op: op.gives == "bool")
-ELEMENTWISE = UNARY | BINARY | {"where", "cast"}
+#: of events that are counted: they stand in event programs alone
+COUNTING = _where(lambda op: op.group == "counting")
+ELEMENTWISE = UNARY | BINARY | {"where", "cast"} | COUNTING
 #: the numbers of other values, moved about
 SHAPE = _where(lambda op: op.group == "shape")
 #: one operand's numbers at other indices

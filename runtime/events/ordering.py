@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from hepq.core.ops.table import ELEMENTWISE, OPS
+from hepq.core.ops.table import COUNTING, ELEMENTWISE, OPS
 from hepq.runtime.events.elementwise import NUMPY
 
 #: ``cast`` gives float64 (of a bool 0 or 1) and also reads a branch as it is
-_KNOWN = ELEMENTWISE | {"const"}
+_KNOWN = (ELEMENTWISE - COUNTING) | {"const"}
 
 
 class Instruction(BaseModel):

@@ -15,7 +15,7 @@ from hepq.compiler.ir import infer, interpret
 from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.cpu import codegen
-from hepq.compiler.lower.cpu.prepare import prepare
+from hepq.compiler.lower.cpu.prepare import LoweringError, prepare
 from hepq.compiler.lower.events import values as events
 from hepq.compiler.lower.onnx import OnnxError, lower
 from hepq.compiler.lower.onnx import ops as onnx
@@ -23,9 +23,10 @@ from hepq.compiler.lower.program import NotStraight, to_program
 from hepq.compiler.lower.torch import ops as torch
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.pipelines import LEGALISE
+from hepq.core.axes import BinAxis
 from hepq.core.circuits import Angle, Circuit, Gate
 from hepq.core.ops.rules import Rules
-from hepq.core.ops.table import OPS, QUANTUM, SEGMENT
+from hepq.core.ops.table import COUNTING, OPS, QUANTUM, SEGMENT
 from hepq.core.types import Dim, Type
 from hepq.runtime import program
 from hepq.runtime.events.elementwise import NUMPY
@@ -97,6 +98,10 @@ def module(op: str) -> Module:
         "number": lambda: summed(number, PART),
         "cumsum": lambda: make("cumsum", x, over=PART),
         **{op: partial(make, op, x, number) for op in SEGMENT},
+        "bin": lambda: make("bin", x, axis=BinAxis.regular(2, 0.0, 1.0)),
+        "lookup": lambda: make("lookup", make("iota", dim=PART), values=(0.5, 2.0)),
+        "noise": lambda: make("noise", make("count", dim=PART), make("iota", dim=PART), name="smear"),
+        "cut": lambda: make("cut", make("count", dim=PART), make("gt", first, zero), number=0),
         "window": lambda: make("window", x, dim=PART, win=Dim("win", 3), stride=1, pad=1, dst=PART),
         "fidelity": lambda: make("fidelity", slots, slots, left=circuit, right=circuit),
         "expect": lambda: make("expect", slots, circuit=circuit, observables=(((1.0, ((0, "Z"),)),),), dim=None),
@@ -107,6 +112,10 @@ def module(op: str) -> Module:
 
 
 def on_cpu(given: Module) -> set[str]:
+    if any(n.op in COUNTING for n in given.walk()):
+        with pytest.raises(LoweringError, match="counted"):
+            prepare(given, {})
+        return set()
     compiled = partition(given).compiled
     return set() if compiled is None else {n.op for n in prepare(compiled, WEIGHTS)[0].walk()}
 
@@ -114,6 +123,10 @@ def on_cpu(given: Module) -> set[str]:
 def in_onnx(given: Module) -> set[str]:
     if any(n.op in QUANTUM for n in given.walk()):
         with pytest.raises(OnnxError, match="circuit"):
+            lower(given, {})
+        return set()
+    if any(n.op in COUNTING for n in given.walk()):
+        with pytest.raises(OnnxError, match="counted"):
             lower(given, {})
         return set()
     lower(given, WEIGHTS)

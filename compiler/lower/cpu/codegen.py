@@ -35,7 +35,7 @@ from hepq.compiler.lower.cpu.plan import Plan, Stage, make_plan
 from hepq.compiler.lower.cpu.prepare import Weights, prepare
 from hepq.compiler.lower.cpu.tir import Expr, bind, cast, ceildiv, const, i32, serial
 from hepq.core.ops.rules import Rules
-from hepq.core.ops.table import GIVEN, IDENTITY, QUANTUM, REDUCE, SEGMENT
+from hepq.core.ops.table import COUNTING, GIVEN, IDENTITY, QUANTUM, REDUCE, SEGMENT
 from hepq.core.types import Dim
 from hepq.runtime.engine import layout
 
@@ -193,7 +193,7 @@ def _emit(ctx: Context, node: Node) -> None:
 
 #: op -> how a node of its own is computed; inputs are copied before, weights packed at compile time
 EMITTERS: Rules[Callable[[Context, Node], None]] = Rules(
-    "cpu", illegal=("batch_norm", *IDENTITY, *QUANTUM), elsewhere=GIVEN
+    "cpu", illegal=(*COUNTING, "batch_norm", *IDENTITY, *QUANTUM), elsewhere=GIVEN
 )
 EMITTERS(*RULES)(emit_map)
 EMITTERS("stack")(emit_stack)

@@ -18,6 +18,7 @@ from hepq.compiler.lower.cpu.layout import places
 from hepq.compiler.passes.base import Facts, rewrite, run_pipeline, substitute
 from hepq.compiler.passes.fold_constants import folded
 from hepq.compiler.passes.pipelines import LEGALISE
+from hepq.core.ops.table import COUNTING
 from hepq.core.types import Dim
 
 #: bytes of a value of an event over a dim that it makes, or over pairs that are handed out
@@ -59,6 +60,8 @@ def prepare(module: Module, weights: Mapping[str, np.ndarray[Any, Any]]) -> tupl
 
 
 def _check(module: Module) -> None:
+    if counted := next((n for n in module.walk() if n.op in COUNTING), None):
+        raise LoweringError(f"`{counted.op}` is for events that are counted: it cannot be computed in a model")
     given = {d.name for d in module.ragged_dims}
     named = [("input", n["name"], n.type.dims) for n in module.inputs]
     named += [("output", name, n.type.dims) for name, n in module.outputs.items()]

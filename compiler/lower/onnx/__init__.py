@@ -25,7 +25,7 @@ from hepq.compiler.lower.onnx.ops import RULES
 from hepq.compiler.lower.onnx.values import DTYPES, Batch, Value
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.pipelines import LEGALISE
-from hepq.core.ops.table import QUANTUM
+from hepq.core.ops.table import COUNTING, QUANTUM
 from hepq.core.types import Dim
 from hepq.runtime.artifact.manifest import EventSchema
 
@@ -56,10 +56,13 @@ def lower(
     conversion of units, policies, order, cutting. Where the runtime would stop with an error, outputs are NaN.
     ``derived``: what the schema's ``policy.nan`` holds for beside the branches.
 
-    Raises OnnxError for circuits, for outputs over dims that the event makes, and for names that collide.
+    Raises OnnxError for circuits, for operations of event programs, for outputs over dims that the event makes, and for
+    names that collide.
     """
     if any(node.op in QUANTUM for node in module.walk()):
         raise OnnxError("a circuit")
+    if counted := next((node.op for node in module.walk() if node.op in COUNTING), None):
+        raise OnnxError(f"`{counted}`, which is for events that are counted")
     made = made_dims(module)
     if odd := next((n for n, o in module.outputs.items() if any(d.name in made for d in o.type.dims)), None):
         raise OnnxError(f"an output, `{odd}`, over a dim whose entries the program chooses")

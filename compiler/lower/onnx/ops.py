@@ -15,12 +15,12 @@ from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.onnx import elementwise, rows
 from hepq.compiler.lower.onnx.values import BATCH, DTYPES, Batch, Value, select, with_batch
 from hepq.core.ops.rules import Rules
-from hepq.core.ops.table import GIVEN, IDENTITY, QUANTUM, REDUCE, SEGMENT
+from hepq.core.ops.table import COUNTING, GIVEN, IDENTITY, QUANTUM, REDUCE, SEGMENT
 from hepq.core.types import Dim
 
 Rule = Callable[[Node, Sequence[Value], Batch], Value]
 #: op -> (node, operand values, batch) -> value
-RULES: Rules[Rule] = Rules("onnx", illegal=("batch_norm", *IDENTITY, *QUANTUM), elsewhere=GIVEN)
+RULES: Rules[Rule] = Rules("onnx", illegal=(*COUNTING, "batch_norm", *IDENTITY, *QUANTUM), elsewhere=GIVEN)
 
 
 @RULES("const")

@@ -62,6 +62,8 @@ class TorchModule(nn.Module):
 
     def __init__(self, module: Module, weights: Mapping[str, Any]) -> None:
         super().__init__()
+        if odd := next((n.op for n in module.walk() if n.op in RULES.illegal), None):
+            raise ValueError(f"`{odd}` cannot be computed in torch")
         self.ir = module
         self._fused = find(module) | convolutions(module) | attentions(module)
         self._plans: dict[tuple[str, ...], Plan] = {}

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hepq.compiler.ir.matmul_dims import MatMul
 from hepq.compiler.ir.node import Node
-from hepq.compiler.lower.torch import quantum, rows
+from hepq.compiler.lower.torch import counting, quantum, rows
 from hepq.compiler.lower.torch.fused import by_stride
 from hepq.compiler.lower.torch.norm import batch_norm
 from hepq.compiler.lower.torch.values import BATCH, SUMS, Batch, Rows, Value, pack, segments, with_batch
@@ -22,7 +22,7 @@ from hepq.core.types import Dim
 
 Rule = Callable[[Node, Sequence[Value], Batch], Value]
 #: op -> (node, operand values, batch) -> value; the module looks weights up
-RULES: Rules[Rule] = Rules("torch", elsewhere=("param",))
+RULES: Rules[Rule] = Rules("torch", illegal=("noise",), elsewhere=("param",))
 
 
 def _sqrt(x: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ def _count(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     return batch.count([node["dim"]])
 
 
-@RULES(*_FUNCTIONS, "where", "cast")
+@RULES(*_FUNCTIONS, *counting.FUNCTIONS, "where", "cast")
 def _elementwise(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     if (regular := OPS[node.op].regular) is not None:  # at padding too
         args = [batch.fill(a, regular) for a in args]
@@ -109,6 +109,8 @@ def _apply(node: Node, args: Sequence[Tensor], batch: Batch) -> Tensor:
         return _to_int(args[0]) if node.type.elem == "int" else args[0].to(dtype_of(node.type.elem, batch.dtype))
     if node.op == "where":
         return torch.where(args[0], args[1], args[2])
+    if node.op in counting.FUNCTIONS:
+        return counting.FUNCTIONS[node.op](node, *args).to(dtype_of(node.type.elem, batch.dtype))
     return _FUNCTIONS[node.op](*args)
 
 
