@@ -90,4 +90,6 @@ DATA: dict[str, str] = {
     "HQ0895": "an unknown policy of trust",
     "HQ0896": "a malformed member of an artifact",
     "HQ0897": "a damaged file of ours",
+    "HQ0965": "a cross-section or sum of weights that is not known",
+    "HQ0966": "no such histogram, region, source or variation",
 }
