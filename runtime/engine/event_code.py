@@ -5,6 +5,8 @@ The library has two functions of one argument, the address of a table of int64 (
 how many bytes of scratch memory the chunk needs, ``hepq_events`` does the events. Both write to the table's state.
 Calls with tables of their own may run at the same time. A third, ``hepq_events_layout``, writes the number that stands
 for the description that the code was made with: with another one, it would read and write what is not its own.
+
+A program with fills adds what it counts and weighs to ``Accumulators`` (``accumulators.py``), chunk after chunk.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from hepq.runtime.engine.accumulators import Accumulators
 from hepq.runtime.files import Scratch
 
 FUNCTION, SCRATCH, LAYOUT = "hepq_events", "hepq_events_scratch", "hepq_events_layout"
@@ -27,8 +30,9 @@ _VERSION = "1"
 BLOCK = 64
 #: how a call ended: all done; an output is full, go on from this event with a larger one; more combinations than
 #: allowed, of ``detail`` entries; input ``detail`` has an index of no entry; scratch memory is too small; counts that
-#: are no counts
-DONE, FULL, TOO_MANY, BAD_INDEX, NO_ROOM, BAD_COUNT = range(6)
+#: are no counts; the weight of fill ``detail`` is no number to add; check ``detail`` is false; fill ``detail`` has no
+#: such cell; there is no memory for more sums
+DONE, FULL, TOO_MANY, BAD_INDEX, NO_ROOM, BAD_COUNT, BAD_WEIGHT, CHECK_FAILED, BAD_CELL, NO_MEMORY = range(10)
 #: places of the state: status, event, detail, bytes of scratch; then rows written, one for each made dim
 STATUS, EVENT, DETAIL, NEEDED, ROWS = range(5)
 #: dtypes that columns may have, in the order of their codes
@@ -52,10 +56,20 @@ class Branch:
 
 
 @dataclass(frozen=True)
+class Cells:
+    """What a fill adds up: counts in ``cells`` cells, or weights."""
+
+    name: str
+    cells: int
+    weighted: bool
+
+
+@dataclass(frozen=True)
 class EventDescription:
     """``dims``: ragged dims of the inputs; ``made``: those of outputs that the code makes. Both in the table's order.
 
     ``sources``: for each made dim the dims whose entries, together, it cannot outnumber; None: no such bound.
+    ``checks``: names of what must be true of every event. ``constants``: the bits of numbers that the code looks up.
     """
 
     dims: tuple[str, ...]
@@ -63,6 +77,9 @@ class EventDescription:
     inputs: tuple[Branch, ...]
     outputs: tuple[Branch, ...]
     sources: tuple[tuple[str, ...] | None, ...]
+    fills: tuple[Cells, ...] = ()
+    checks: tuple[str, ...] = ()
+    constants: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +87,8 @@ class Table:
     """Where things stand in the table: begin, end, scratch, its bytes, the limit of combinations, the state; then for
     each dim its largest count, its largest count in a block, the address of its offsets; for each input its address,
     dtype, factor; for each made dim the address of its counts, rows that there is memory for; for each output its
-    address."""
+    address; where there is one of these, the address of the constants, whether N - 1 is asked for, and for each fill
+    the address of its record."""
 
     description: EventDescription
 
@@ -89,8 +107,20 @@ class Table:
         return self.made(len(self.description.made)) + i
 
     @property
-    def size(self) -> int:
+    def constants(self) -> int:
         return self.output(len(self.description.outputs))
+
+    @property
+    def n_minus_one(self) -> int:
+        return self.constants + 1
+
+    def fill(self, i: int) -> int:
+        return self.constants + 2 + i
+
+    @property
+    def size(self) -> int:
+        d = self.description
+        return self.fill(len(d.fills)) if d.fills or d.checks or d.constants else self.constants
 
 
 class EventError(Exception):
@@ -136,25 +166,48 @@ class EventProgram:
         counts: Mapping[str, NDArray[Any]],
         factors: Mapping[str, float] | None = None,
         events: int | None = None,
+        accumulators: Accumulators | None = None,
+        n_minus_one: bool = True,
     ) -> EventResult:
         """All events of a chunk.
 
         ``columns``: for each input a flat array, or [rows, other dims], of any of ``DTYPES``; ``counts``: for each
         ragged dim of the inputs its entries in each event; ``factors``: what real inputs are multiplied by, 1 if not
-        named; ``events``: how many, for programs without inputs. Raises EventError, or ValueError for columns that do
-        not fit each other.
+        named; ``events``: how many, for programs without inputs. ``accumulators``: what fills are added to; of no use
+        any more after an error. ``n_minus_one``: after a cut that an event fails, are the later ones looked at? Raises
+        EventError, or ValueError for columns that do not fit each other.
         """
         chunk = _Chunk(self.description, columns, counts, factors or {}, events)
+        sums = self.accumulators() if accumulators is None else accumulators
         chunk.table[Table.LIMIT] = self.limit
+        chunk.accumulate(sums, n_minus_one)
         scratch = self._memory(chunk.table, chunk.state)
         chunk.table[[Table.MEMORY, Table.BYTES]] = scratch.ctypes.data, scratch.nbytes
         self._run(chunk.table.ctypes.data)
         while chunk.state[STATUS] == FULL:
-            chunk.grow()
-            self._run(chunk.table.ctypes.data)
+            self._go_on(chunk, sums, n_minus_one)
         if chunk.state[STATUS] != DONE:
             raise self._error(chunk.state)
         return chunk.result()
+
+    def accumulators(self) -> Accumulators:
+        """Nothing, to add to."""
+        return Accumulators([(f.name, f.cells, f.weighted) for f in self.description.fills])
+
+    def _go_on(self, chunk: _Chunk, sums: Accumulators, n_minus_one: bool) -> None:
+        """With more room for outputs. What the event that lacked it adds was added: this time it goes nowhere."""
+        chunk.grow()
+        if self.description.fills:
+            event, end = int(chunk.table[Table.BEGIN]), int(chunk.table[Table.END])
+            chunk.accumulate(self.accumulators(), n_minus_one)
+            chunk.table[Table.END] = event + 1
+            self._run(chunk.table.ctypes.data)
+            chunk.accumulate(sums, n_minus_one)
+            chunk.table[Table.END] = end
+            if chunk.state[STATUS] != DONE:
+                return
+            chunk.table[Table.BEGIN] = event + 1
+        self._run(chunk.table.ctypes.data)
 
     def _memory(self, table: NDArray[np.int64], state: NDArray[np.int64]) -> NDArray[np.uint8]:
         self._scratch(table.ctypes.data)
@@ -174,6 +227,14 @@ class EventProgram:
             why = f"{self.description.inputs[detail].name} has an index of no entry"
         elif status == NO_ROOM:
             why = "scratch memory is too small"
+        elif status == BAD_WEIGHT:
+            why = f"{self.description.fills[detail].name} has a weight that is not a number below 2^64"
+        elif status == CHECK_FAILED:
+            why = f"{self.description.checks[detail]} does not hold"
+        elif status == BAD_CELL:
+            why = f"{self.description.fills[detail].name} has no such cell"
+        elif status == NO_MEMORY:
+            why = "there is no memory for more sums"
         return EventError(status, event, detail, why)
 
 
@@ -210,7 +271,13 @@ class _Chunk:
         for i, (branch, array) in enumerate(zip(d.inputs, self.inputs, strict=True)):
             factor = np.float64(factors.get(branch.name, 1.0)).view(np.int64)
             self._set(self.places.input(i), array.ctypes.data, DTYPES.index(array.dtype.name), factor)
+        self.constants = np.array(d.constants, np.int64)
         self._place()
+
+    def accumulate(self, sums: Accumulators, n_minus_one: bool) -> None:
+        """What fills add goes to ``sums``."""
+        if self.places.size > self.places.constants:
+            self._set(self.places.constants, self.constants.ctypes.data, int(n_minus_one), *sums.addresses)
 
     def _set(self, at: int, *values: Any) -> None:
         self.table[at : at + len(values)] = values
@@ -302,7 +369,9 @@ def digest(description: EventDescription) -> int:
 
 
 def to_json(description: EventDescription) -> bytes:
-    return _DESCRIPTION.dump_json(description)
+    """Without what programs of datasets do not have, so that theirs are as they always were."""
+    new = {name for name in ("fills", "checks", "constants") if not getattr(description, name)}
+    return _DESCRIPTION.dump_json(description, exclude=new)
 
 
 _DESCRIPTION: TypeAdapter[EventDescription] = TypeAdapter(EventDescription)

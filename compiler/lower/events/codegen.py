@@ -16,16 +16,18 @@ from tvm.script.ir_builder import tirx as T
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.cpu.tir import Cell, Expr, bind, bits, both, cast, const, either, select
 from hepq.compiler.lower.events import inputs, scratch
+from hepq.compiler.lower.events.adding import adders
 from hepq.compiler.lower.events.context import STORED, Context, Variable, i64, memory_at
 from hepq.compiler.lower.events.dims import Dims, running
-from hepq.compiler.lower.events.plan import Outputs, Plan, Root, make_plan, read_by, row_dim
+from hepq.compiler.lower.events.plan import Plan, make_plan, read_by
 from hepq.compiler.lower.events.prepare import prepare
+from hepq.compiler.lower.events.roots import Outputs, Root, handed_out, row_dim
 from hepq.compiler.lower.events.rules import compute
 from hepq.compiler.lower.events.shared import Places
 from hepq.compiler.lower.events.sort import sorters
 from hepq.compiler.lower.events.tasks import Place, run, task
 from hepq.runtime.engine import event_code as layout
-from hepq.runtime.engine.event_code import Branch, EventDescription, Table
+from hepq.runtime.engine.event_code import Branch, Cells, EventDescription, Table
 
 #: calling_conv of functions called as C has them
 _AS_IN_C = 1
@@ -50,6 +52,7 @@ def generate(module: Module, width: int) -> Generated:
         layout.SCRATCH: made.function(layout.SCRATCH, made.scratch),
         layout.LAYOUT: _declaration(made.description),
         **inputs.converters(),
+        **(adders() if any(fill.weighted for fill in made.description.fills) else {}),
         **sorters(len(n.operands) for n in plan.kept if n.op == "argsort" and not running(n)),
     }
     return Generated(functions, made.description)
@@ -73,10 +76,13 @@ def describe(plan: Plan) -> EventDescription:
         sizes = tuple(d.size or 0 for d in node.type.dims if d is not rows)
         return Branch(name, str(node.type.elem), None if rows is None else rows.name, sizes)
 
-    outputs = tuple(branch(name, n) for name, n in module.outputs.items())
+    outputs = tuple(branch(name, module.outputs[name]) for name in handed_out(module))
     made = tuple(dict.fromkeys(b.dim for b in outputs if b.dim is not None and b.dim not in given))
     read = tuple(branch(n["name"], n) for n in module.inputs)
-    return EventDescription(given, made, read, outputs, tuple(_sources(plan.dims, name, given) for name in made))
+    return EventDescription(
+        given, made, read, outputs, tuple(_sources(plan.dims, name, given) for name in made),
+        tuple(Cells(fill.name, fill.cells, fill.weight is not None) for fill in module.fills), module.checks,
+    )  # fmt: skip
 
 
 def _sources(dims: Dims, name: str, given: tuple[str, ...]) -> tuple[str, ...] | None:
@@ -143,7 +149,7 @@ class _Generator:
 
         used = {n for root in roots for n in read_by(self.plan, root)} | {r for r in roots if isinstance(r, Node)}
         state = memory_at(table[i64(Table.STATE)], "int64")
-        ctx = Context(self.plan, state, {}, {}, {}, bind(cast(table[i64(Table.LIMIT)], "float64")))
+        ctx = self._new_context(table, state)
         for node, slots, spare in scratch.all_slots(self.plan):
             if node in used:
                 ctx.memory[node] = tuple(memory_at(found((node, i)), s.dtype) for i, s in enumerate(slots))
@@ -159,6 +165,12 @@ class _Generator:
         for i, (dim, place) in enumerate(self._places(table, memory).items()):
             places[dim] = replace(place, first=bind(state[i64(layout.ROWS + i)]))
         return ctx, places
+
+    def _new_context(self, table: Expr, state: Expr) -> Context:
+        def record(fill: int) -> Expr:
+            return memory_at(table[i64(self.table.fill(fill))], "int64")
+
+        return Context(self.plan, state, {}, {}, {}, bind(cast(table[i64(Table.LIMIT)], "float64")), record)
 
     def _variables(self, ctx: Context, memory: Expr | None) -> None:
         """Counts of made dims, and values without dims: in registers, or in ``memory``."""
@@ -241,7 +253,7 @@ class _Generator:
 
     def _context(self, table: Expr, state: Expr, shared: Expr | None) -> Context:
         capacity, block = self._lengths(table)
-        ctx = Context(self.plan, state, {}, {}, {}, bind(cast(table[i64(Table.LIMIT)], "float64")))
+        ctx = self._new_context(table, state)
         address = Cell(table[i64(Table.MEMORY)] + i64(8 * self._shared_length()))
 
         def place(slot: scratch.Slot, key: Hashable) -> Expr:

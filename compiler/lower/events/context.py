@@ -70,7 +70,7 @@ def plus(a: Expr | int, b: Expr | int) -> Expr | int:
 @dataclass
 class Context:
     """``memory``: kept node -> its buffers, one for each code of rows, else one. ``starts``: where the rows of an
-    event begin in a block's. ``lanes``: entries of a flat loop that are computed together.
+    event begin in a block's. ``record``: where a fill adds up. ``lanes``: entries of a flat loop computed together.
     """
 
     plan: Plan
@@ -79,6 +79,7 @@ class Context:
     temporaries: dict[Node, tuple[Expr, ...]]
     capacities: dict[str, Expr]
     explode: Expr
+    record: Callable[[int], Expr]
     counts: dict[str, Variable] = field(default_factory=dict)
     scalars: dict[Node, Variable] = field(default_factory=dict)
     sizes: dict[str, Expr] = field(default_factory=dict)
@@ -189,10 +190,14 @@ class Context:
     # --- trouble
 
     def trouble(self, status: int, detail: Expr | int = 0) -> None:
-        """The event ends with this status, if it has no other yet."""
-        with T.If(tirx.EQ(self.state[i64(0)], i64(0))), T.Then():
-            T.buffer_store(self.state, i64(status), [i64(0)])
-            T.buffer_store(self.state, i64(detail), [i64(2)])
+        trouble(self.state, status, detail)
+
+
+def trouble(state: Expr, status: int, detail: Expr | int = 0) -> None:
+    """The event ends with this status, if it has no other yet."""
+    with T.If(tirx.EQ(state[i64(0)], i64(0))), T.Then():
+        T.buffer_store(state, i64(status), [i64(0)])
+        T.buffer_store(state, i64(detail), [i64(2)])
 
 
 def _truth(number: Expr) -> Expr:

@@ -15,25 +15,18 @@ from dataclasses import dataclass, field
 
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.events.dims import Dims
+from hepq.compiler.lower.events.roots import Adding, Check, Outputs, Root, ends, read_at_once
 from hepq.core.ops.table import ELEMENTWISE, OPS, REDUCE, SEGMENT
 from hepq.core.types import Dim
 
 Key = tuple[str, int]
 
 
-@dataclass(frozen=True)
-class Outputs:
-    """Those over one ragged dim, written in one loop; ``dim`` None: those that have one row for each event."""
-
-    dim: Dim | None
-    names: tuple[str, ...]
-
-
-#: what has loops: a node that is kept, or outputs
-Root = Node | Outputs
 #: from this weight on a value that is read again is kept
 HEAVY = 6
 _CALL = 20
+#: of writing an output, of adding to a fill
+_END = 4
 _WEIGHTS = {"div": 3, "sqrt": 4, "mod": 5}
 #: weight of the tasks that one function does
 STAGE = 8000
@@ -69,9 +62,9 @@ class Plan:
 
     def load(self, root: Root) -> int:
         """The weight of a task's body."""
-        if isinstance(root, Outputs):
-            return sum(self.weight(self.module.outputs[name]) for name in root.names)
-        return self.inline[root]
+        if isinstance(root, Node):
+            return self.inline[root]
+        return sum(map(self.weight, read_at_once(self.module, root))) + _END
 
     def stages(self) -> list[list[tuple[Root, ...]]]:
         """Tasks for one function each: LLVM's time grows faster than a function."""
@@ -125,9 +118,9 @@ def _keep(plan: Plan) -> None:
     nodes = list(plan.module.walk())
     roots: dict[Node, set[Root]] = defaultdict(set)
     again: dict[Node, bool] = defaultdict(bool)
-    for outputs in written(plan.module):
-        for name in outputs.names:
-            roots[plan.module.outputs[name]].add(outputs)
+    for end in ends(plan.module):
+        for node in read_at_once(plan.module, end):
+            roots[node].add(end)
     for node in reversed(nodes):
         if _is_kept(plan, node, len(roots[node]) > 1 or again[node]):
             plan.kept.add(node)
@@ -136,19 +129,6 @@ def _keep(plan: Plan) -> None:
             if operand in read(node):
                 roots[operand] |= {node} if kept else roots[node]
                 again[operand] |= _again(node, position) or (again[node] and not kept)
-
-
-def written(module: Module) -> list[Outputs]:
-    groups: dict[Dim | None, list[str]] = defaultdict(list)
-    for name, node in module.outputs.items():
-        groups[row_dim(node)].append(name)
-    return [Outputs(dim, tuple(names)) for dim, names in groups.items()]
-
-
-def row_dim(node: Node) -> Dim | None:
-    """The ragged dim whose entries are the rows of an input or output."""
-    dims = node.type.dims
-    return dims[0] if dims and dims[0].ragged else None
 
 
 def _is_kept(plan: Plan, node: Node, often: bool) -> bool:
@@ -223,7 +203,7 @@ def _at_its_own_entry(node: Node, flat: set[Node]) -> bool:
 
 def _schedule(plan: Plan) -> None:
     left: list[Root] = [n for n in plan.module.walk() if n in plan.kept and not plan.is_flat(n)]
-    left += written(plan.module)
+    left += ends(plan.module)
     waits: dict[Root, set[Root]] = {r: {n for n in read_by(plan, r) if not plan.is_flat(n)} for r in left}
     done: set[Root] = set()
     while left:
@@ -248,8 +228,10 @@ def _same_loop(a: Dim | None, b: Dim) -> bool:
 
 def loop_dim(root: Root) -> Dim | None:
     """The ragged dim that the outermost loop of a task is over; None if it is done without others."""
-    if isinstance(root, Outputs):
+    if isinstance(root, (Outputs, Adding)):
         return root.dim
+    if isinstance(root, Check):
+        return None
     if root.op in ("filter", "argsort"):
         return root["dim"] if len(root.type.dims) == 1 and root["dim"].ragged else None
     if root.op in ("combinations", "cumsum"):
@@ -263,8 +245,7 @@ def loop_dim(root: Root) -> Dim | None:
 
 def read_by(plan: Plan, root: Root) -> Iterator[Node]:
     """Kept nodes that the task reads, or in whose dims it loops."""
-    outputs = [plan.module.outputs[name] for name in root.names] if isinstance(root, Outputs) else []
-    todo = outputs if isinstance(root, Outputs) else list(_needs(plan, root))
+    todo = list(_needs(plan, root)) if isinstance(root, Node) else read_at_once(plan.module, root)
     seen: set[Node] = set()
     while todo:
         node = todo.pop()

@@ -14,15 +14,16 @@ from tvm.script.ir_builder import tirx as T
 from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.cpu.tir import Cell, Expr, cast, const
 from hepq.compiler.lower.events import loops, mathfn
+from hepq.compiler.lower.events.adding import add_weight
 from hepq.compiler.lower.events.context import DTYPE, STORED, At, Codes, Context, Variable, i64, plus, times
 from hepq.compiler.lower.events.dims import asked, limit, running
-from hepq.compiler.lower.events.plan import Outputs, Root, row_dim
+from hepq.compiler.lower.events.roots import Adding, Check, Outputs, Root, row_dim
 from hepq.compiler.lower.events.rules import compute, value
 from hepq.compiler.lower.events.sort import Best, Sort
 from hepq.compiler.lower.events.values import Sum, hoist
 from hepq.core.ops.table import REDUCE, SEGMENT
 from hepq.core.types import Dim
-from hepq.runtime.engine.event_code import TOO_MANY
+from hepq.runtime.engine.event_code import BAD_CELL, CHECK_FAILED, TOO_MANY
 
 
 def _nothing() -> None:
@@ -58,6 +59,10 @@ def task(ctx: Context, root: Root, places: Mapping[str | None, Place], buffers: 
     """``places``: by the name of the dim."""
     if isinstance(root, Outputs):
         return _outputs(ctx, root, places[root.dim.name if root.dim else None], buffers)
+    if isinstance(root, Adding):
+        return _adding(ctx, root)
+    if isinstance(root, Check):
+        return _check(ctx, root)
     if root.op in REDUCE or root.op == "contract":
         return _reduction(ctx, root)
     return _TASKS.get(root.op, _segment if root.op in SEGMENT else _stored)(ctx, root)
@@ -279,6 +284,45 @@ def _outputs(ctx: Context, outputs: Outputs, place: Place, buffers: Buffers) -> 
             write(at, row)
 
     return Task(first, step, begin=lambda: count.set(i64(0)))
+
+
+def _adding(ctx: Context, root: Adding) -> Task:
+    fill, outputs = root.fill, ctx.plan.module.outputs
+    cell = outputs[fill.cell]
+    weight = None if fill.weight is None else outputs[fill.weight]
+    dims = {d.key: d for node in (cell, weight) if node is not None for d in node.type.dims}
+    rest = [d for d in dims.values() if d is not root.dim]
+
+    def one(at: At) -> None:
+        where = ctx.hold(value(ctx, cell, at))
+        with T.If(where >= i64(0)), T.Then(), ctx.scope(), T.If(where < i64(fill.cells)):
+            with T.Then(), ctx.scope():
+                add(where, at)
+            with T.Else():
+                ctx.trouble(BAD_CELL, root.number)
+
+    def add(where: Expr, at: At) -> None:
+        record = ctx.record(root.number)
+        if weight is None:
+            T.buffer_store(record, record[where] + i64(1), [where])
+        else:
+            add_weight(record, ctx.state, root.number, where, value(ctx, weight, at))
+
+    def step(at: At) -> None:
+        if fill.when is None:
+            loops.over(ctx, rest, at, one)
+        else:
+            loops.when(ctx, outputs[fill.when], at, lambda: loops.over(ctx, rest, at, one))
+
+    return Task(None, step, begin=lambda: step({})) if root.dim is None else Task(root.dim, step)
+
+
+def _check(ctx: Context, root: Check) -> Task:
+    def begin() -> None:
+        with T.If(mathfn.negation(value(ctx, ctx.plan.module.outputs[root.name], {}))), T.Then():
+            ctx.trouble(CHECK_FAILED, root.number)
+
+    return Task(None, lambda at: None, begin)
 
 
 _TASKS: dict[str, Callable[[Context, Node], Task]] = {

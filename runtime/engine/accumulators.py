@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Memory that compiled event programs add up in, chunk after chunk.
+
+A fill has a *record*. Without weights it is its counts, int64, one for each cell. With weights it is five int64
+(``MAP`` and so on): the address of an int32 for each cell, 0 where nothing was added yet, else the number of its slot
+from 1 on; the address of the slots, which the code enlarges by the C library's ``realloc``; slots that there is memory
+for; those in use; cells. A slot is ``SLOT`` int64: its cell, entries, the limbs of the sum of weights, those of the sum
+of their squares (``runtime/analysis/sums.py``).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.runtime.analysis.sums import LIMBS, Counts, Part, Sums, Weighted, canonical
+
+MAP, SLOTS, ROOM, USED, CELLS = range(5)
+#: places in a slot
+CELL, ENTRIES, FIRST = range(3)
+SLOT = FIRST + 2 * LIMBS
+
+
+class Accumulators:
+    """Of the fills (name, cells, has it weights?) of one program; ``addresses``: of their records."""
+
+    def __init__(self, fills: Iterable[tuple[str, int, bool]]) -> None:
+        self._of: dict[str, NDArray[np.int64] | _Slots] = {
+            name: _Slots(cells) if weighted else np.zeros(cells, np.int64) for name, cells, weighted in fills
+        }
+        records = [one.record if isinstance(one, _Slots) else one for one in self._of.values()]
+        self.addresses = tuple(record.ctypes.data for record in records)
+
+    def sums(self) -> Sums:
+        """All that was added so far."""
+        return Sums({name: one.part() if isinstance(one, _Slots) else _counts(one) for name, one in self._of.items()})
+
+
+def _counts(counts: NDArray[np.int64]) -> Part:
+    (cells,) = np.nonzero(counts)
+    return Counts(cells.astype(np.int64), counts[cells])
+
+
+class _Slots:
+    """Sums of weights of one fill."""
+
+    def __init__(self, cells: int) -> None:
+        self._map = np.zeros(cells, np.int32)
+        self.record = np.array([self._map.ctypes.data, 0, 0, 0, cells], np.int64)
+        weakref.finalize(self, _free, self.record)
+
+    def part(self) -> Part:
+        used = int(self.record[USED])
+        if not used:
+            return Weighted.of([], [])
+        numbers = (ctypes.c_int64 * (used * SLOT)).from_address(int(self.record[SLOTS]))
+        slots = np.frombuffer(numbers, np.int64).reshape(used, SLOT)
+        slots = slots[np.argsort(slots[:, CELL])]
+        limbs, limbs2 = (canonical(half.copy()) for half in np.split(slots[:, FIRST:], 2, axis=1))
+        return Weighted(slots[:, CELL].copy(), slots[:, ENTRIES].copy(), limbs, limbs2)
+
+
+def _free(record: NDArray[np.int64]) -> None:
+    free = ctypes.CDLL(None).free
+    free.argtypes, free.restype = [ctypes.c_void_p], None
+    free(int(record[SLOTS]))
