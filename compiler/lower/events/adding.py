@@ -50,7 +50,7 @@ def adders() -> dict[str, Any]:
                 _add(record, state, cell, weight)
             with T.Else():
                 trouble(state, BAD_WEIGHT, fill)
-    return builder.get()
+    return {_NAME: builder.get()}
 
 
 def _add(record: Expr, state: Expr, cell: Expr, weight: Expr) -> None:

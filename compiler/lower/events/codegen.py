@@ -82,6 +82,7 @@ def describe(plan: Plan) -> EventDescription:
     return EventDescription(
         given, made, read, outputs, tuple(_sources(plan.dims, name, given) for name in made),
         tuple(Cells(fill.name, fill.cells, fill.weight is not None) for fill in module.fills), module.checks,
+        plan.tables.numbers,
     )  # fmt: skip
 
 
@@ -170,7 +171,11 @@ class _Generator:
         def record(fill: int) -> Expr:
             return memory_at(table[i64(self.table.fill(fill))], "int64")
 
-        return Context(self.plan, state, {}, {}, {}, bind(cast(table[i64(Table.LIMIT)], "float64")), record)
+        def numbers(dtype: str) -> Expr:
+            return memory_at(table[i64(self.table.constants)], dtype)
+
+        explode = bind(cast(table[i64(Table.LIMIT)], "float64"))
+        return Context(self.plan, state, {}, {}, {}, explode, record, numbers)
 
     def _variables(self, ctx: Context, memory: Expr | None) -> None:
         """Counts of made dims, and values without dims: in registers, or in ``memory``."""

@@ -70,7 +70,8 @@ def plus(a: Expr | int, b: Expr | int) -> Expr | int:
 @dataclass
 class Context:
     """``memory``: kept node -> its buffers, one for each code of rows, else one. ``starts``: where the rows of an
-    event begin in a block's. ``record``: where a fill adds up. ``lanes``: entries of a flat loop computed together.
+    event begin in a block's. ``record``: where a fill adds up; ``table``: the numbers that are looked up, as a dtype.
+    ``lanes``: entries of a flat loop that are computed together.
     """
 
     plan: Plan
@@ -80,6 +81,7 @@ class Context:
     capacities: dict[str, Expr]
     explode: Expr
     record: Callable[[int], Expr]
+    table: Callable[[str], Expr]
     counts: dict[str, Variable] = field(default_factory=dict)
     scalars: dict[Node, Variable] = field(default_factory=dict)
     sizes: dict[str, Expr] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.events.dims import Dims
 from hepq.compiler.lower.events.roots import Adding, Check, Outputs, Root, ends, read_at_once
+from hepq.compiler.lower.events.tables import Tables
 from hepq.core.ops.table import ELEMENTWISE, OPS, REDUCE, SEGMENT
 from hepq.core.types import Dim
 
@@ -47,6 +48,7 @@ class Plan:
 
     module: Module
     dims: Dims
+    tables: Tables
     kept: set[Node] = field(default_factory=set)
     flat: dict[str | None, list[Node]] = field(default_factory=dict)
     tasks: list[tuple[Root, ...]] = field(default_factory=list)
@@ -81,7 +83,7 @@ class Plan:
 
 
 def make_plan(module: Module) -> Plan:
-    plan = Plan(module, Dims.of(module))
+    plan = Plan(module, Dims.of(module), Tables.of(module))
     _weigh(plan)
     _keep(plan)
     _shorten(plan)
@@ -184,17 +186,19 @@ def _flatten(plan: Plan) -> None:
         simple = not dims or (len(dims) == 1 and dims[0].key in given)
         if node.op == "const":
             flat.add(node)
-        elif simple and (node.op == "input" or _at_its_own_entry(node, flat)):
+        elif simple and (node.op == "input" or _at_its_own_entry(plan, node, flat)):
             flat.add(node)
             if node in plan.kept and node.op != "input":
                 plan.flat.setdefault(flat_dim(node), []).append(node)
 
 
-def _at_its_own_entry(node: Node, flat: set[Node]) -> bool:
+def _at_its_own_entry(plan: Plan, node: Node, flat: set[Node]) -> bool:
     """Elementwise, of flat values over just its dim."""
     own = [d.key for d in node.type.dims]
-    return node.op in ELEMENTWISE and all(
-        o in flat and (o.op == "const" or [d.key for d in o.type.dims] == own) for o in node.operands
+    return (
+        node.op in ELEMENTWISE
+        and node not in plan.tables.at
+        and all(o in flat and (o.op == "const" or [d.key for d in o.type.dims] == own) for o in node.operands)
     )
 
 

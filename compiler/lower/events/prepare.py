@@ -16,11 +16,11 @@ from hepq.compiler.ir.verify import verify
 from hepq.compiler.lower.cpu.prepare import LoweringError
 from hepq.compiler.passes.base import Facts, rewrite
 from hepq.compiler.passes.cse import MergeEqual
-from hepq.core.ops.table import COUNTING, ELEMENTWISE, IDENTITY, QUANTUM, REDUCE
+from hepq.core.ops.table import ELEMENTWISE, IDENTITY, QUANTUM, REDUCE
 from hepq.core.types import Dim
 
 #: what belongs to models
-ILLEGAL = ("param", "knn", "window", "batch_norm", *sorted(IDENTITY), *sorted(QUANTUM), *sorted(COUNTING))
+ILLEGAL = ("param", "knn", "window", "batch_norm", *sorted(IDENTITY), *sorted(QUANTUM))
 
 
 def prepare(module: Module) -> Module:

@@ -24,12 +24,12 @@ from hepq.compiler.lower.cpu.tir import (
     remainder,
     select,
 )
-from hepq.compiler.lower.events import loops, mathfn
+from hepq.compiler.lower.events import counting, loops, mathfn
 from hepq.compiler.lower.events.context import DTYPE, At, Codes, Context, i64, plus, times
 from hepq.compiler.lower.events.rules import RULES, value
 from hepq.core.ops.table import ELEMENTWISE, REDUCE
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "counting"]
 
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 
