@@ -33,7 +33,7 @@ def _typed(columns: Columns, kinds: Kinds) -> dict[str, ak.Array]:
     return {name: ak.enforce_type(ak.Array(columns[name]), kind) for name, kind in kinds.items()}
 
 
-class _Root:
+class RootTree:
     """Lists of fixed-size arrays, which a TTree cannot hold, become lists of numbers: ``name_0``, ``name_1``, …"""
 
     def __init__(self, file: Any, tree: str, kinds: Kinds, mark: str) -> None:
@@ -95,13 +95,13 @@ def _lists_of_numbers(name: str, array: ak.Array) -> Iterator[tuple[str, ak.Arra
         yield from _lists_of_numbers(f"{name}_{i}", array[:, :, i])
 
 
-class _Parquet:
-    def __init__(self, path: Path, kinds: Kinds, mark: str) -> None:
+class ParquetTable:
+    def __init__(self, path: Path, kinds: Kinds, metadata: Mapping[str, str]) -> None:
         from pyarrow.parquet import ParquetWriter
 
         self._kinds = kinds
         schema = self._table({name: _none(kind) for name, kind in kinds.items()}).schema
-        self._schema = schema.with_metadata({MARK: mark})
+        self._schema = schema.with_metadata(dict(metadata))
         self._writer = ParquetWriter(path, self._schema)
 
     def write(self, columns: Columns) -> None:
@@ -135,9 +135,9 @@ def open_writer(path: str | Path, kinds: Kinds, tree: str = "tree", mark: str = 
             import uproot
 
             with uproot.recreate(temporary) as file:
-                yield _Root(file, tree, kinds, mark)
+                yield RootTree(file, tree, kinds, mark)
         else:
-            parquet = _Parquet(temporary, kinds, mark)
+            parquet = ParquetTable(temporary, kinds, {MARK: mark})
             try:
                 yield parquet
             finally:
