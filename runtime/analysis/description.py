@@ -150,6 +150,30 @@ class SourceFiles(_Frozen):
     sumw: str | None = None
 
 
+class Rate(_Frozen):
+    """A number that the yields of ``sources`` (none: of all simulated ones) are multiplied by, known to a factor:
+    ``size`` 1.03 is 3 %, log-normal."""
+
+    name: str
+    size: float
+    sources: tuple[str, ...] = ()
+
+
+class Fit(_Frozen):
+    """A binned likelihood fit of histograms, its ``channels``, to ``data``: sources, or "asimov" for the sum of all
+    simulated ones. ``free``: sources whose rate is fitted; ``poi``: that of interest, "" the first. ``range``: edges
+    of what is fitted, in the axes' own units; of its bins, each ``rebin`` become one."""
+
+    name: str
+    channels: tuple[str, ...]
+    data: tuple[str, ...] | Literal["asimov"] = "asimov"
+    free: tuple[str, ...] = ()
+    poi: str = ""
+    rates: tuple[Rate, ...] = ()
+    rebin: int = 1
+    range: tuple[float, float] | None = None
+
+
 class Analysis(_Frozen):
     """All of it. ``programs``: of each kind of its sources. ``variations``: all but the nominal one, in order."""
 
@@ -159,5 +183,6 @@ class Analysis(_Frozen):
     histograms: tuple[Histogram, ...]
     variations: tuple[str, ...] = ()
     programs: dict[Kind, Program]
+    fits: tuple[Fit, ...] = ()
     #: of the text, its imports, and the files it names
     digest: str = ""
