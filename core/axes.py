@@ -33,10 +33,12 @@ class BinAxis:
     def _problem(self) -> str | None:
         if any(math.isnan(e) for e in self.edges):
             return "an edge is not a number"
+        if self.bins < 1:
+            return "it has no bins"
         if not all(a < b for a, b in zip(self.edges, self.edges[1:], strict=False)):
             return "edges do not ascend"
         ends = self.bins + 1 if self.kind == "variable" else 2
-        if self.bins < 1 or len(self.edges) != ends:
+        if len(self.edges) != ends:
             return f"{self.bins} bins with {len(self.edges)} edges"
         if self.kind == "regular" and not math.isfinite(self.edges[1] - self.edges[0]):
             return "the ends are infinitely far apart"

@@ -25,11 +25,12 @@ def entries() -> dict[str, Entry]:
     from hepq.core.diagnostics.codes_analyses import ANALYSES
     from hepq.core.diagnostics.codes_check import CHECK
     from hepq.core.diagnostics.codes_compile import COMPILE
+    from hepq.core.diagnostics.codes_corrections import CORRECTIONS
     from hepq.core.diagnostics.codes_models import MODELS
     from hepq.core.diagnostics.codes_quantum import QUANTUM
     from hepq.core.diagnostics.codes_syntax import SYNTAX
 
-    return SYNTAX | CHECK | QUANTUM | MODELS | COMPILE | ANALYSES
+    return SYNTAX | CHECK | QUANTUM | MODELS | COMPILE | ANALYSES | CORRECTIONS
 
 
 def diag(

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeGuard
 
+from hepq.core.axes import BinAxis
 from hepq.core.source import Span
 from hepq.core.types import Dim, Type, Unit
 from hepq.lang.elaborate.builder import Tensor
@@ -44,6 +45,14 @@ class Init:
 
     kind: str
     args: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class HistogramAxis:
+    """Bins of a histogram's axis: ``bins(10, 0 GeV, 1 TeV)``; edges are in base units of ``unit``."""
+
+    axis: BinAxis
+    unit: Unit
 
 
 @dataclass(frozen=True)
@@ -181,4 +190,6 @@ def describe(value: Value) -> str:
             return f"the type `{value}`"
         case Init():
             return "an initialiser"
+        case HistogramAxis():
+            return "bins of a histogram"
     return "an unknown value"

@@ -104,10 +104,10 @@ def test_golden_keys_beyond_floats() -> None:
 @pytest.mark.parametrize(
     ("kind", "edges", "bins", "why"),
     [
-        ("regular", (1.0, 1.0), 3, "ascend"), ("regular", (0.0, 1.0), 0, "0 bins"),
+        ("regular", (1.0, 1.0), 3, "ascend"), ("regular", (0.0, 1.0), 0, "no bins"),
         ("regular", (0.0, math.inf), 3, "far apart"), ("regular", (-1e308, 1e308), 3, "far apart"),
         ("variable", (1.0, math.nan), 1, "number"), ("variable", (2.0, 1.0), 1, "ascend"),
-        ("variable", (1.0,), 0, "0 bins"), ("integer", (0, 3), 2, "one bin for each"),
+        ("variable", (1.0,), 0, "no bins"), ("integer", (0, 3), 2, "one bin for each"),
         ("integer", (0.0, 3.0), 3, "whole"), ("integer", (0, 2**60), 2**60, "2\\^53"),
     ],
 )  # fmt: skip
