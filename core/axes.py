@@ -71,7 +71,7 @@ class BinAxis:
         return tuple(_least_whole(e) for e in self.edges)
 
     def __str__(self) -> str:
-        edges = ", ".join(f"{e:g}" if isinstance(e, float) else str(e) for e in self.edges)
+        edges = ", ".join(str(e) if isinstance(e, int) else f"{e:g}" for e in self.edges)
         return f"{self.kind}({self.bins}; {edges})" if self.kind == "regular" else f"{self.kind}({edges})"
 
 

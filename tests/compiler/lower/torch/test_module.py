@@ -61,7 +61,7 @@ def batch(net: Module) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
 
 
 def test_every_op_is_lowered() -> None:
-    assert set(LOWERED) | {"param"} == set(RULES)
+    assert set(LOWERED) | {"param"} == set(RULES) - LOWERED.illegal
 
 
 @settings(max_examples=80, deadline=None)
