@@ -50,7 +50,7 @@ def noise(name: str, key: Array, entry: Array) -> Array:
 def _mixed(z: Array) -> Array:
     for shift, factor in ROUNDS:
         z = (z ^ (z >> np.uint64(shift))) * np.uint64(factor)
-    return z ^ (z >> np.uint64(LAST))
+    return np.asarray(z ^ (z >> np.uint64(LAST)))
 
 
 def cut(number: int, state: Array, holds: Array) -> Array:

@@ -38,9 +38,14 @@ class Provenance(_Frozen):
     missing: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, program: str, digest: str, files: tuple[ReadFile, ...], **more: tuple[str, ...] | None) -> Provenance:
+    def of(
+        cls, program: str, digest: str, files: tuple[ReadFile, ...],
+        *, variations: tuple[str, ...] | None = None, missing: tuple[str, ...] = (),
+    ) -> Provenance:  # fmt: skip
         """By this version of hepq."""
-        return cls(program=program, digest=digest, hepq=version("hepq"), files=files, **more)
+        return cls(
+            program=program, digest=digest, hepq=version("hepq"), files=files, variations=variations, missing=missing
+        )
 
     def lines(self) -> list[str]:
         """In words, a line each."""

@@ -76,7 +76,7 @@ class Result:
     def _histograms(self) -> dict[str, Histogram]:
         return {h.name: h for h in self.analysis.histograms}
 
-    def __getitem__(self, name: str) -> hist.Hist:
+    def __getitem__(self, name: str) -> hist.Hist[Any]:
         return self.histogram(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -119,7 +119,7 @@ class Result:
 
     def histogram(
         self, name: str, sources: Sequence[str] | None = None, variations: Sequence[str] | None = None
-    ) -> hist.Hist:
+    ) -> hist.Hist[Any]:
         """Axes: source, variation, then the histogram's own; by default of all sources and variations.
 
         Variances are sums of squared weights. Raises DataError HQ0966.

@@ -225,8 +225,8 @@ def rounded(limbs: Ints) -> Floats:
     half = np.uint64(0x400)
     up = (cut > half) | ((cut == half) & (rest | (kept & np.uint64(1) != 0)))
     exponents = 32 * (top - 1) - (zeros + free).astype(np.int64) + 11 + LOWEST
-    result = np.ldexp((kept + up).astype(np.float64), exponents)
-    return np.where(negative, -result, result)
+    result: Floats = np.ldexp((kept + up).astype(np.float64), exponents)
+    return np.asarray(np.where(negative, -result, result))
 
 
 def _bits(numbers: NDArray[np.uint64]) -> Ints:

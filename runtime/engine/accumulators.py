@@ -58,7 +58,7 @@ class _Slots:
         if not used:
             return Weighted.of([], [])
         numbers = (ctypes.c_int64 * (used * SLOT)).from_address(int(self.record[SLOTS]))
-        slots = np.frombuffer(numbers, np.int64).reshape(used, SLOT)
+        slots = np.ctypeslib.as_array(numbers).reshape(used, SLOT)
         slots = slots[np.argsort(slots[:, CELL])]
         limbs, limbs2 = (canonical(half.copy()) for half in np.split(slots[:, FIRST:], 2, axis=1))
         return Weighted(slots[:, CELL].copy(), slots[:, ENTRIES].copy(), limbs, limbs2)

@@ -39,14 +39,15 @@ def _table(node: Node) -> tuple[int, ...]:
         return _bits("float64" if node.type.elem == "real" else "int64", node["values"])
     if node.op == "bin" and node["axis"].kind == "variable" and len(edges := edges_of(node)) > FEW:
         dtype = "float64" if node.operands[0].type.elem == "real" else "int64"
-        return _bits(dtype, (*edges, *edges[-1:] * (padded(len(edges)) - 1 - len(edges))))
+        return _bits(dtype, edges + edges[-1:] * (padded(len(edges)) - 1 - len(edges)))
     return ()
 
 
-def edges_of(node: Node) -> Sequence[float]:
+def edges_of(node: Node) -> list[float]:
     if node.operands[0].type.elem == "real":
         return [float(e) for e in node["axis"].edges]
-    return [e for e in node["axis"].whole_edges if e < 2**63]
+    whole: tuple[int, ...] = node["axis"].whole_edges
+    return [e for e in whole if e < 2**63]
 
 
 def padded(numbers: int) -> int:

@@ -54,7 +54,8 @@ def _histograms(result: Result, left_out: list[str]) -> Iterator[tuple[str, Any]
             varied = result.varied(described.name, source.name)
             for variation in (NOMINAL, *varied):
                 cells = result.cells(described.name, source.name, variation)
-                one = Cells(*(part[(..., *places)] for part in (cells.values, cells.variances, cells.entries)))
+                at: tuple[Any, ...] = (..., *places)
+                one = Cells(cells.values[at], cells.variances[at], cells.entries[at])
                 yield f"{called[full]}/{source.name}/{variations[variation]}", histogram(one, axes, full)
             same = [v for v in result.analysis.variations if v not in varied]
             if same and source.kind == "mc":
@@ -111,7 +112,7 @@ def edges(axis: Axis) -> Floats:
     if axis.kind == "regular":
         # as boost-histogram has them, and uproot's readers
         return np.linspace(axis.edges[0], axis.edges[1], axis.bins + 1)
-    return np.arange(axis.bins + 1) + (axis.edges[0] if axis.edges else 0.0)
+    return np.arange(axis.bins + 1, dtype=np.float64) + (axis.edges[0] if axis.edges else 0.0)
 
 
 def _axis(axis: Axis, letter: str) -> Any:

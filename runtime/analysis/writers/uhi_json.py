@@ -40,7 +40,7 @@ def _all(result: Result) -> Any:
         yield f"{region}.cutflow".lstrip("."), cut_flow_histogram(result, region)
 
 
-def cut_flow_histogram(result: Result, region: str) -> hist.Hist:
+def cut_flow_histogram(result: Result, region: str) -> hist.Hist[Any]:
     """Axes: source, variation, cut ("all events" first); of weights that passed."""
     import hist
 
