@@ -58,7 +58,7 @@ def peer(axis: BinAxis, x: Any) -> Any:
     if axis.kind == "regular":
         made = bh.axis.Regular(axis.bins, *axis.edges)
     else:
-        made = bh.axis.Variable(axis.edges) if axis.kind == "variable" else bh.axis.Integer(*axis.edges)
+        made = bh.axis.Variable(axis.edges) if axis.kind == "variable" else bh.axis.Integer(*map(int, axis.edges))
     cells = []
     for one in np.asarray(x):
         filled = bh.Histogram(made)

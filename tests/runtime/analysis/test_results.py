@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import hist
 import numpy as np
@@ -32,6 +34,10 @@ def of(event: Event, source: str, variation: str) -> tuple[float, float]:
     return (event.ht, 1.0) if source == "run" else varied(event, variation)
 
 
+def view(of: hist.Hist[Any]) -> Any:
+    return of.view(flow=True)
+
+
 def test_histogram_is_that_of_hist(made: Result) -> None:
     expected = hist.Hist(
         hist.axis.StrCategory([*SAMPLES], name="source", overflow=False),
@@ -48,17 +54,17 @@ def test_histogram_is_that_of_hist(made: Result) -> None:
                 flavour = "light" if event.tags < 2 else "b"
                 expected.fill(source=source, variation=variation, ht=ht, eta=event.eta, flavour=flavour,
                               weight=weight * norm(source))  # fmt: skip
-    found = made["sr.map"]
-    assert [a.name for a in found.axes] == [a.name for a in expected.axes]
-    assert [a.label for a in found.axes][2:4] == ["ht [GeV]", "eta"]
+    got = made["sr.map"]
+    assert [a.name for a in got.axes] == [a.name for a in expected.axes]
+    assert [a.label for a in got.axes][2:4] == ["ht [GeV]", "eta"]
     for what in ("value", "variance"):
-        np.testing.assert_allclose(found.view(flow=True)[what], expected.view(flow=True)[what], rtol=1e-13, atol=1e-13)
-    assert (made.histogram("sr.map", ["wjets"], ["res_up"]).view(flow=True)["value"][0, 0]
-            == found.view(flow=True)["value"][2, 3]).all()  # fmt: skip
+        np.testing.assert_allclose(view(got)[what], view(expected)[what], rtol=1e-13, atol=1e-13)
+    alone = made.histogram("sr.map", ["wjets"], ["res_up"])
+    assert (view(alone)["value"][0, 0] == view(got)["value"][2, 3]).all()
 
 
 def test_counts_without_weights(made: Result) -> None:
-    numbers = made["jets"][{"source": "run", "variation": "nominal"}].view(flow=True)["value"]
+    numbers = view(made["jets"])["value"][0, 0]
     jets = np.array([e.jets for e in SAMPLES["run"][1]])
     assert numbers.tolist() == [(jets < 2).sum(), *((jets == n).sum() for n in range(2, 6)), (jets >= 6).sum()]
 
@@ -77,7 +83,7 @@ def test_data_has_nominal_numbers_in_all_variations(made: Result) -> None:
 def test_cut_flow(made: Result, source: str, variation: str) -> None:
     flow = made.cut_flow("sr", source, variation)
     assert flow is not None
-    cuts = [lambda e: e.jets >= 4, lambda e: e.tags >= 1]
+    cuts: list[Callable[[Event], bool]] = [lambda e: e.jets >= 4, lambda e: e.tags >= 1]
     for i, row in enumerate(flow.rows):
         for found, needed in ((row.passed, cuts[:i]), (row.without, cuts[: i - 1] + cuts[i:])):
             if found is None:

@@ -69,7 +69,7 @@ def state(event: Event) -> int:
 
 
 def cell(axis: Axis, value: float) -> int:
-    return int(np.searchsorted(np.linspace(*axis.edges, axis.bins + 1) if axis.kind == "regular" else
+    return int(np.searchsorted(np.linspace(axis.edges[0], axis.edges[1], axis.bins + 1) if axis.kind == "regular" else
                                np.arange(axis.edges[0], axis.edges[1] + 1) if axis.kind == "integer" else axis.edges,
                                value, side="right"))  # fmt: skip
 

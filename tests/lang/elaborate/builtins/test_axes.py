@@ -15,6 +15,7 @@ from hepq.core.types import ENERGY, ONE, Unit
 from hepq.lang.elaborate.context import Frame
 from hepq.lang.elaborate.values import HistogramAxis
 from hepq.lang.modules import MAIN
+from hepq.lang.syntax.ast import ConstDecl
 from hepq.lang.syntax.parser import parse
 from tests.support.emission import Emission
 
@@ -25,7 +26,9 @@ def value(text: str) -> Any:
     assert not sink.items
     made = Emission()
     made.ctx.frames.append(Frame(MAIN))
-    return made.ctx.value(file.decls[0].value)
+    (decl,) = file.decls
+    assert isinstance(decl, ConstDecl)
+    return made.ctx.value(decl.value)
 
 
 @pytest.mark.parametrize(

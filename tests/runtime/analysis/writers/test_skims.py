@@ -19,7 +19,7 @@ from hepq.runtime.artifact.stage import StageOutput
 from tests.runtime.analysis.toy import ANALYSIS, result
 
 
-def saved(end: str = "", **more: StageOutput) -> dict[str, Saved]:
+def saved(end: str, more: dict[str, StageOutput]) -> dict[str, Saved]:
     columns = {
         "mass": StageOutput(name=f"mass{end}"), "pt": StageOutput(name=f"pt{end}", dim="jet"),
         "jets": StageOutput(name=f"n{end}", elem="int"), "tight": StageOutput(name="tight", elem="bool"),
@@ -29,9 +29,9 @@ def saved(end: str = "", **more: StageOutput) -> dict[str, Saved]:
 
 def analysis(**more: StageOutput) -> Analysis:
     mc = Program(
-        branches=(), saves={"nominal": saved(**more), "scale_up": saved("_up", **more), "never_up": saved(**more)}
+        branches=(), saves={"nominal": saved("", more), "scale_up": saved("_up", more), "never_up": saved("", more)}
     )
-    data = Program(branches=(), saves={"nominal": saved(**more)})
+    data = Program(branches=(), saves={"nominal": saved("", more)})
     return ANALYSIS.model_copy(update={"programs": {"data": data, "mc": mc}})
 
 
