@@ -98,15 +98,15 @@ class Step(_Frozen):
 class Flow(_Frozen):
     """A cut flow of n cuts. Cells of its sums are states: 0 passed all; 2j + 1 failed cut j (from 0) only; 2j + 2
     failed cut j first and another one later. ``raw`` counts events; ``steps``: weighted, in order; the last has all
-    weights, and is that of N - 1. ``nan``: sums whose cell j counts events that came to cut j and in which what it
-    compares is not a number. ``absent``: sums whose cell j counts events that failed cut j only and for which something
-    later needs what that cut says.
+    weights, and is that of N - 1. ``nan``: sums, to be added; their cell j counts events that came to cut j and in
+    which what it compares is not a number. ``absent``: sums, to be added; their cell j counts events that failed cut j
+    only and for which something later needs what that cut says.
     """
 
     raw: str
     steps: tuple[Step, ...] = ()
-    nan: str | None = None
-    absent: str | None = None
+    nan: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
 
 class Saved(_Frozen):

@@ -88,8 +88,8 @@ def cut_flow(
     def at(cells: Sequence[int], states: States) -> Yield:
         return Yield(int(raw[2][cells].sum()), math.fsum(states[0][cells]), math.fsum(states[1][cells]))
 
-    def marks(name: str | None) -> NDArray[np.int64]:
-        return np.zeros(n, np.int64) if name is None else dense(Filled(sums=name), n)[2]
+    def marks(names: Sequence[str]) -> NDArray[np.int64]:
+        return sum((dense(Filled(sums=name), n)[2] for name in names), np.zeros(n, np.int64))
 
     nan, absent = marks(flow.nan), marks(flow.absent)
     rows = []

@@ -94,7 +94,8 @@ def test_cut_flow(made: Result, source: str, variation: str) -> None:
             assert found.events == len(inside)
             assert math.isclose(found.sum, math.fsum(weights), rel_tol=1e-13)
             assert math.isclose(found.variance, math.fsum(w * w for w in weights), rel_tol=1e-13)
-    assert [row.nan for row in flow.rows] == [0, 0, 1]
+    assert [row.nan for row in flow.rows] == [0, 1, 3]
+    assert [row.absent for row in flow.rows] == [0, 0, 0]
     assert [row.cut for row in flow.rows] == ["all events", "jets", "tag"]
 
 

@@ -87,7 +87,8 @@ def program(kind: Kind) -> Program:
 
     def flow(variation: str) -> dict[str, Flow]:
         weighted = of(variation, "flow") if kind == "mc" else Filled(sums="flow")
-        return {"sr": Flow(raw="states", steps=(Step(first=0, filled=weighted),), nan="nan", absent="absent")}
+        steps = (Step(first=0, filled=weighted),)
+        return {"sr": Flow(raw="states", steps=steps, nan=("nan", "nan2"), absent=("absent",))}
 
     names = ("nominal", *VARIATIONS) if kind == "mc" else ("nominal",)
     return Program(
@@ -100,6 +101,7 @@ def sums(found: Iterable[Event], kind: Kind) -> Sums:
     parts: dict[str, Part] = {
         "states": Counts.of([state(e) for e in found]),
         "nan": Counts.of([1]),
+        "nan2": Counts.of([0, 1, 1]),
         "absent": Counts.of([]),
     }
     for variation in ("nominal", *VARIATIONS[:-1]) if kind == "mc" else ("nominal",):
