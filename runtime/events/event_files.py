@@ -12,7 +12,7 @@ from typing import Any
 
 from hepq.core.errors import DataError
 from hepq.runtime.artifact import manifest as m
-from hepq.runtime.events import csv, npz, parquet, root
+from hepq.runtime.events.formats import csv, npz, parquet, root
 from hepq.runtime.events.source import DEFAULT_STEP, Chunk, Format, Source, checked_step, damaged, matched, size
 from hepq.runtime.files import unopened, why_not
 

@@ -13,7 +13,7 @@ import uproot
 import hepq
 from hepq.compiler.driver.compilation import compile_file
 from hepq.compiler.driver.options import Options
-from hepq.runtime.events import root
+from hepq.runtime.events.formats import root
 from hepq.runtime.model import Model
 
 CLASSICAL = "model M(x: real[4]) -> real = 3.0\n"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from hepq.core.errors import DataError
-from hepq.runtime.events.parquet import converted, distinct
+from hepq.runtime.events.formats.parquet import converted, distinct
 from hepq.runtime.events.source import Source, damaged, size
 
 #: what stands for a value that is missing; "nan" is a number that is none

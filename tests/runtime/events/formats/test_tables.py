@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from hepq.core.errors import DataError
-from hepq.runtime.events import csv, event_files
+from hepq.runtime.events import event_files
+from hepq.runtime.events.formats import csv
 
 ROWS = 7
 
