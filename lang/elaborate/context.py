@@ -136,6 +136,7 @@ class Context(ABC):
         self.nodes = 0
         self.given_up = False
         self.data: Data | None = None  #: the event, in a dataset
+        self.named_files: dict[str, str] = {}  #: files that the program names and that were read: their SHA-256
         self.angles = AngleTable()
         self.sharing = 0  #: how many blocks of ``shared`` are open
 
