@@ -55,8 +55,10 @@ UNITS: dict[str, tuple[Unit, float]] = {
     "eV": (ENERGY, 1e-9), "keV": (ENERGY, 1e-6), "MeV": (ENERGY, 1e-3), "GeV": (ENERGY, 1.0), "TeV": (ENERGY, 1e3),
     "um": (LENGTH, 1e-3), "mm": (LENGTH, 1.0), "cm": (LENGTH, 10.0), "m": (LENGTH, 1e3),
     "ps": (TIME, 1e-3), "ns": (TIME, 1.0), "us": (TIME, 1e3),
-    "rad": (ONE, 1.0), "deg": (ONE, 3.141592653589793 / 180),
-    "fb": (LENGTH**2, 1e-37), "pb": (LENGTH**2, 1e-34),
+    "rad": (ONE, 1.0), "mrad": (ONE, 1e-3), "deg": (ONE, 3.141592653589793 / 180),
+    "ab": (LENGTH**2, 1e-40), "fb": (LENGTH**2, 1e-37), "pb": (LENGTH**2, 1e-34),
+    # the momentum over the radius to which a field bends one elementary charge
+    "T": (ENERGY / LENGTH, 0.299792458e-3),
 }  # fmt: skip
 
 

@@ -31,7 +31,7 @@ BUILD_CODES = {"HQ0216", "HQ0217", "HQ0620", "HQ0621", "HQ0622", "HQ0623", "HQ06
 #: said when events to train on are read, and their labels made ready
 TRAINING_CODES = {"HQ0632", "HQ0636", "HQ0637"}
 #: said of items of analyses that the language does not have yet
-ANALYSIS_CODES = {f"HQ{number:04d}" for number in range(941, 950)}
+ANALYSIS_CODES = {f"HQ{number:04d}" for number in (*range(942, 948), 949)}
 #: said about weights, targets and files that are written
 COMPILE_CODES = {code for code in entries() if code.startswith("HQ07")}
 

@@ -16,7 +16,7 @@ from hepq.lang.elaborate.calls import call_function
 from hepq.lang.elaborate.circuits.circuits import pipe, prepare
 from hepq.lang.elaborate.circuits.states import State
 from hepq.lang.elaborate.context import Context, Reported, known
-from hepq.lang.elaborate.names import declared, imported, lookup, member, positions, static_int
+from hepq.lang.elaborate.names import declared, imported, is_free, lookup, member, positions, static_int
 from hepq.lang.elaborate.phrasing import entries_of
 from hepq.lang.elaborate.selection import along, item
 from hepq.lang.elaborate.signature import evaluated, with_statics
@@ -240,6 +240,9 @@ class Elaborator(Context):
                 return arithmetic.unary_minus(self, self.value(x), e.span)
             case ast.Unary(op="not", operand=x):
                 return arithmetic.logical_not(self, self.value(x), e.span)
+            case ast.Binary(op="/", left=a, right=ast.Name(id=u) as b) if u in UNITS and is_free(self, u):
+                one = self.evaluate(ast.Quantity(1.0, u, span=b.span))
+                return arithmetic.binary(self, "/", self.evaluate(a), one, e.span, a.span, b.span)
             case ast.Binary(op=op, left=a, right=b):
                 return arithmetic.binary(self, op, self.evaluate(a), self.evaluate(b), e.span, a.span, b.span)
             case ast.If():

@@ -84,6 +84,12 @@ def lookup(ctx: Context, e: ast.Name, *, dim: bool = False) -> Value:
     return unknown_name(ctx, name, names, e.span, dim=dim)
 
 
+def is_free(ctx: Context, name: str) -> bool:
+    """Whether the program gives the name no meaning."""
+    module = ctx.program.modules[ctx.frame.module]
+    return name not in ctx.frame.locals and name not in module.scope and name not in module.file.lost
+
+
 def lookup_dim(ctx: Context, e: ast.Name) -> Value:
     """A name where a dim is wanted; ``part'`` is a primed copy of ``part``."""
     ctx.spend(1, e.span)

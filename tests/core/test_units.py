@@ -16,7 +16,10 @@ KNOWN: dict[str, tuple[Unit, float]] = {
     "eV": (ENERGY, 1e-9), "keV": (ENERGY, 1e3 * 1e-9), "MeV": (ENERGY, 1e6 * 1e-9), "GeV": (ENERGY, 1),
     "TeV": (ENERGY, 1e3), "um": (LENGTH, 1e-6 * 1e3), "mm": (LENGTH, 1), "cm": (LENGTH, 1e-2 * 1e3),
     "m": (LENGTH, 1e3), "ps": (TIME, 1e-12 * 1e9), "ns": (TIME, 1), "us": (TIME, 1e-6 * 1e9), "rad": (ONE, 1),
-    "deg": (ONE, pi / 180), "fb": (LENGTH**2, 1e-15 * BARN), "pb": (LENGTH**2, 1e-12 * BARN),
+    "deg": (ONE, pi / 180), "mrad": (ONE, 1e-3),
+    "ab": (LENGTH**2, 1e-18 * BARN), "fb": (LENGTH**2, 1e-15 * BARN), "pb": (LENGTH**2, 1e-12 * BARN),
+    # eV over the elementary charge is V = T m²/s, so that T times the charge and c is so many eV a metre
+    "T": (ENERGY / LENGTH, 1e-9 * 299_792_458 / 1e3),
 }  # fmt: skip
 
 

@@ -38,6 +38,25 @@ def test_truth(expression: str, wanted: int) -> None:
     assert value(expression) == wanted
 
 
+@pytest.mark.parametrize(
+    "expression",
+    ["36.3 / fb == 36.3 fb^-1", "36.3 / fb * 1 fb == 36.3", "3 GeV / MeV == 3000", "1 / ab > 1 / fb",
+     "1 mrad == 0.001", "3.8 T * 1 m > 1.13 GeV and 3.8 T * 1 m < 1.14 GeV"],
+)  # fmt: skip
+def test_units_behind_a_slash(expression: str) -> None:
+    assert value(expression) == 1
+
+
+def test_a_name_of_the_program_is_no_unit() -> None:
+    text = "model M(x: real) -> real {\n  m = 4\n  return x / m\n}\n"
+    assert float(run_event(module(text), {"x": np.array(2.0)}, {})["output"]) == 0.5
+    assert codes("model M(x: real, T: real) -> real = x / T\n") == codes(
+        "const fb = 2\nfn f(x: real) -> real = x / fb\n"
+    )
+    assert codes("fn f(x: real) -> real = x / fb\n") == ["HQ0308"]
+    assert codes("fn f(x: real) -> real = fb * x\n") == ["HQ0101"]
+
+
 @pytest.mark.parametrize("expression", ["not 1", "true and 1", "1 or false", "true < false", "true + 1"])
 def test_what_is_no_truth_value(expression: str) -> None:
     assert set(codes(f"fn f(x: real) -> real = if {expression} then x else x\n")) & {"HQ0301", "HQ0306"}
