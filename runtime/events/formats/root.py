@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ROOT files: TTrees and RNTuples by uproot."""
+"""ROOT files: TTrees and RNTuples by uproot, branches of numbers and lists of them straight from their baskets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from hepq.core.errors import DataError, did_you_mean
-from hepq.runtime.events.source import Places, Source, damaged, projected
+from hepq.runtime.events.formats.flat import Columns, Flat
+from hepq.runtime.events.source import Places, Source, damaged, projected, size
 
 #: so many events where no branch is read, which takes no memory
 BLANK_STEP = 1 << 16
@@ -28,15 +29,58 @@ def pieces(
                 yield _none(tree, source, branches)
             elif branches:
                 places, groups, read = _wanted(tree, source, branches)
-                wanted = {"filter_name": read.__contains__, "entry_start": first, "entry_stop": end}
-                for events in tree.iterate(**wanted, step_size=step, library="ak"):
-                    yield projected(_grouped(events, groups), places)
+                for columns in _columns(tree, source, read, step, first, end):
+                    yield projected(_grouped(columns, groups), places)
             for begin in () if branches else range(first, end, BLANK_STEP):
                 yield _blank(min(BLANK_STEP, end - begin))
         except (DataError, KeyboardInterrupt, GeneratorExit):
             raise
         except Exception as error:
             raise damaged(source.path, error) from error
+
+
+def _columns(
+    tree: Any, source: Source, read: set[str], step: int | str, first: int, end: int
+) -> Iterator[dict[str, Any]]:
+    """Layouts by branch: those of numbers and lists of them from their baskets, others by uproot."""
+    from uproot.behaviors.TBranch import HasBranches
+
+    def by_uproot(names: set[str], step: int | str) -> Iterator[dict[str, Any]]:
+        wanted = {"filter_name": names.__contains__, "entry_start": first, "entry_stop": end}
+        for events in tree.iterate(**wanted, step_size=step, library="ak"):
+            yield {name: events[name].layout for name in events.fields}
+
+    if "://" in source.path or not isinstance(tree, HasBranches):
+        yield from by_uproot(read, step)
+        return
+    with Columns(source.path, tree, read) as columns:
+        others = read - set(columns.names)
+        most = step if isinstance(step, int) else _entries(tree, read, size(step))
+        if not columns.names:
+            yield from by_uproot(read, most)
+        elif not others:
+            how = columns.chunks if isinstance(step, int) else columns.whole_baskets
+            yield from map(_layouts, how(first, end, most))
+        else:
+            for mine, theirs in zip(columns.chunks(first, end, most), by_uproot(others, most), strict=True):
+                yield _layouts(mine) | theirs
+
+
+def _entries(tree: Any, read: set[str], amount: int) -> int:
+    """How many take so many bytes in memory, by the sizes of all baskets."""
+    total = sum(int(b.uncompressed_bytes) for b in tree.itervalues(recursive=True, filter_name=read.__contains__))
+    return max(1, amount * int(tree.num_entries) // max(total, 1))
+
+
+def _layouts(columns: Mapping[str, Flat]) -> dict[str, Any]:
+    import awkward as ak
+
+    contents = {name: ak.contents.NumpyArray(column.contents) for name, column in columns.items()}
+    return {
+        name: contents[name] if (offsets := column.offsets) is None
+        else ak.contents.ListOffsetArray(ak.index.Index64(offsets), contents[name])
+        for name, column in columns.items()
+    }  # fmt: skip
 
 
 def none_of(source: Source, branches: set[str]) -> Any:
@@ -57,7 +101,7 @@ def _none(tree: Any, source: Source, branches: set[str]) -> Any:
     if not read:
         return _blank(0)
     events = tree.arrays(filter_name=read.__contains__, entry_stop=0, library="ak")
-    return projected(_grouped(events, groups), places)
+    return projected(_grouped({name: events[name].layout for name in events.fields}, groups), places)
 
 
 def _wanted(tree: Any, source: Source, names: set[str]) -> tuple[Places, dict[str, tuple[str, ...]], set[str]]:
@@ -74,17 +118,14 @@ def _wanted(tree: Any, source: Source, names: set[str]) -> tuple[Places, dict[st
     return places, groups, read
 
 
-def _grouped(events: Any, groups: Mapping[str, tuple[str, ...]]) -> Any:
-    """With a record for each branch that is split."""
+def _grouped(columns: dict[str, Any], groups: Mapping[str, tuple[str, ...]]) -> Any:
+    """Records of the columns, and of one more for each branch that is split."""
     import awkward as ak
 
-    if not groups:
-        return events
-    columns = {n: events[n].layout for n in events.fields}
+    length = len(next(iter(columns.values())))
     for name, parts in groups.items():
-        record = ak.contents.RecordArray([columns[p] for p in parts], list(parts), length=len(events))
-        columns[name] = record
-    return ak.Array(ak.contents.RecordArray(list(columns.values()), list(columns), length=len(events)))
+        columns[name] = ak.contents.RecordArray([columns[p] for p in parts], list(parts), length=length)
+    return ak.Array(ak.contents.RecordArray(list(columns.values()), list(columns), length=length))
 
 
 def _blank(events: int) -> Any:
