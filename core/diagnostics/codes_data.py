@@ -91,5 +91,10 @@ DATA: dict[str, str] = {
     "HQ0896": "a malformed member of an artifact",
     "HQ0897": "a damaged file of ours",
     "HQ0965": "a cross-section or sum of weights that is not known",
-    "HQ0966": "no such histogram, region, source or variation",
+    "HQ0966": "no such histogram, region, source, variation or fit",
+    "HQ0967": "a range or rebinning that does not fit the bins",
+    "HQ0968": "a bin without a likelihood",
+    "HQ0969": "nothing to fit",
+    "HQ0970": "two parameters of one name",
+    "HQ0971": "a fit without a minimum",
 }

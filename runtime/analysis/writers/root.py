@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from hepq.runtime.analysis.axes import edges, label
 from hepq.runtime.analysis.description import NOMINAL, Axis
 from hepq.runtime.analysis.flows import Row, Yield
 from hepq.runtime.analysis.results import Cells, Result
@@ -106,21 +107,12 @@ def histogram(cells: Cells, axes: Sequence[Axis], title: str) -> Any:
     )  # fmt: skip
 
 
-def edges(axis: Axis) -> Floats:
-    if axis.kind == "variable":
-        return np.array(axis.edges)
-    if axis.kind == "regular":
-        # as boost-histogram has them, and uproot's readers
-        return np.linspace(axis.edges[0], axis.edges[1], axis.bins + 1)
-    return np.arange(axis.bins + 1, dtype=np.float64) + (axis.edges[0] if axis.edges else 0.0)
-
-
 def _axis(axis: Axis, letter: str) -> Any:
     from uproot.writing import identify
 
     ends = edges(axis)
     return identify.to_TAxis(
-        fName=f"{letter}axis", fTitle=f"{axis.name} [{axis.unit}]" if axis.unit else axis.name, fNbins=axis.bins,
+        fName=f"{letter}axis", fTitle=label(axis), fNbins=axis.bins,
         fXmin=ends[0], fXmax=ends[-1], fXbins=ends.astype(">f8") if axis.kind == "variable" else np.array([], ">f8"),
         fLabels=_labels(axis),
     )  # fmt: skip
@@ -133,9 +125,9 @@ def _labels(axis: Axis) -> Any:
         return None
     labels = []
     for i, entry in enumerate(axis.entries):
-        label = identify.to_TObjString(entry)
-        label._bases[0]._members["@fUniqueID"] = i + 1  # the bin that it is of
-        labels.append(label)
+        made = identify.to_TObjString(entry)
+        made._bases[0]._members["@fUniqueID"] = i + 1  # the bin that it is of
+        labels.append(made)
     return identify.to_THashList(labels)
 
 
