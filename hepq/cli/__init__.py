@@ -23,13 +23,14 @@ from hepq.cli import (
     kernel,
     new,
     predict,
-    process,
     sign,
     targets,
     train,
     verify,
     weights,
 )
+from hepq.cli.analyses import fit, plot, write
+from hepq.cli.shared import process
 from hepq.cli.shared.console import examples, report
 from hepq.runtime.engine.threads import sleep_when_idle
 
@@ -88,6 +89,9 @@ _COMMANDS: dict[str, tuple[Any, ...]] = {
     "Compile": (train.train, compile.compile_, export.export),
     "Run": (
         predict.predict,
+        plot.plot,
+        fit.fit,
+        write.write,
         attribute.attribute,
         compare.compare,
         kernel.kernel,

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from hepq.draw.picture import FORMATS, picture
 from hepq.runtime.files import check_writable
 from hepq.runtime.report.attributions import Attributions
+from hepq.runtime.report.picture import FORMATS, picture
 
 #: most names, characters of a name, and ranks that are drawn
 NAMES, LETTERS, RANKS = 40, 44, 40

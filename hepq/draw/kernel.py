@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from hepq.draw.picture import picture
 from hepq.runtime.artifact.manifest import Manifest
+from hepq.runtime.report.picture import picture
 
 Labels = NDArray[np.int64] | None
 

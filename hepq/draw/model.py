@@ -9,7 +9,7 @@ from typing import Any
 import networkx as nx
 
 from hepq.draw.dataflow import Stage
-from hepq.draw.picture import picture
+from hepq.runtime.report.picture import picture
 
 _COLOURS = {"data": "#dbe9f6", "output": "#dff0d8", "layer": "#ffffff", "particles": "#fdebd0"}
 

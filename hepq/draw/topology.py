@@ -14,8 +14,8 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from hepq.compiler.targets.files import drawn
-from hepq.draw.picture import picture
 from hepq.runtime.quantum.device import Device
+from hepq.runtime.report.picture import picture
 
 _COLOURS, _DEAD = "viridis_r", "#b0b0b0"
 #: beyond these, numbers on qubits and strong lines are only clutter

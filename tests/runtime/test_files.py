@@ -22,7 +22,7 @@ HOLD = """
 import signal, sys, time
 from pathlib import Path
 from typing import Any
-from hepq.cli import process
+from hepq.cli.shared import process
 from hepq.runtime.files import Scratch, replacing
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 process.begin()
