@@ -23,6 +23,8 @@ from hepq.runtime.analysis.sums import Floats
 LEVEL = 0.95
 #: fluctuations, in σ, of the expected limits
 FLUCTUATIONS = (-2.0, -1.0, 0.0, 1.0, 2.0)
+#: of Minuit: of these minima no second derivatives are needed
+_QUICK = {"strategy": 0}
 #: to which a limit is found, relatively
 _PRECISION = 1e-4
 
@@ -72,7 +74,7 @@ def upper(pyhf: Any, model: Any, data: Any, best: Floats, least: float) -> Limit
         at = np.array(start, float)
         at[poi] = strength
         if others:
-            at, _ = mle.fixed_poi_fit(strength, values, model, init_pars=at.tolist(), return_fitted_val=True)
+            at, _ = mle.fixed_poi_fit(strength, values, model, init_pars=at.tolist(), return_fitted_val=True, **_QUICK)
         return np.asarray(at), float(np.asarray(mle.twice_nll(at, values, model)).ravel()[0])
 
     without, _ = profiled(data, best, 0.0)

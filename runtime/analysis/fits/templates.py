@@ -182,10 +182,7 @@ class _Maker:
             self.mirrored |= {nuisance for nuisance in shifts if None in self.pairs[nuisance]}
             if values.any() or any(shift.up.any() or shift.down.any() for shift in shifts.values()):
                 samples.append(Sample(source, values, variances, shifts))
-                self._below(f"{title}, {source}", values)
-                for nuisance, shift in shifts.items():
-                    for side, bins in (("up", shift.up), ("down", shift.down)):
-                        self._below(f"{title}, {source}, {nuisance} {side}", bins)
+                self._below(f"{title}, {source}", samples[-1])
         if not samples:
             raise DataError("HQ0969", f"nothing to fit in {title}", "no simulated source has any event in it")
         expected = np.sum([sample.values for sample in samples], axis=0)
@@ -195,11 +192,14 @@ class _Maker:
         _likely(made)
         return made
 
-    def _below(self, what: str, values: Floats) -> None:
-        if (values < 0).any():
-            count = int((values < 0).sum())
-            sums = math.fsum(values[values < 0])
-            self.notes.append(f"{what}: {count} bin{'s' * (count > 1)} below 0, {sums:.4g} in all")
+    def _below(self, what: str, sample: Sample) -> None:
+        """A note of bins below 0."""
+        moved = [bins for shift in sample.shifts.values() for bins in (shift.up, shift.down)]
+        counts = [int((bins < 0).sum()) for bins in (sample.values, *moved)]
+        sums = [math.fsum(bins[bins < 0]) for bins in (sample.values, *moved)]
+        if any(counts):
+            at = f"; at ±1σ of parameters up to {max(counts[1:])} and {min(sums[1:]):.4g}" if any(counts[1:]) else ""
+            self.notes.append(f"{what}: {counts[0]} bin{'s' * (counts[0] != 1)} below 0, {sums[0]:.4g} in all{at}")
 
     def _outside(self, channel: Channel, kept: Kept, name: str, places: tuple[int, ...]) -> None:
         """A note of what is not fitted."""

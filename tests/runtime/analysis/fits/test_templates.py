@@ -91,6 +91,15 @@ def test_notes(made: Result, plain: Templates) -> None:
     assert f"{data:,.5g} of " in outside
 
 
+def test_notes_of_bins_below_zero(plain: Templates) -> None:
+    one = next(s for s in plain.channels[0].samples if s.source == "wjets")
+    moved = [side for shift in one.shifts.values() for side in (shift.up, shift.down)]
+    sums = [[number for number in bins.tolist() if number < 0] for bins in (one.values, *moved)]
+    most, least = max(map(len, sums[1:])), min(map(sum, sums[1:]))
+    said = f"1 bin below 0, {sum(sums[0]):.4g} in all; at ±1σ of parameters up to {most} and {least:.4g}"
+    assert [n for n in plain.notes if "below 0" in n] == [f"sr.ht, wjets: {said}"]
+
+
 def test_asimov_data_are_what_is_expected(made: Result) -> None:
     found = templates(made, FIT.model_copy(update={"data": "asimov"}))
     for one in found.channels:
