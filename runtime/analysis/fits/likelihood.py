@@ -19,6 +19,7 @@ from hepq.core.errors import DataError
 from hepq.runtime.analysis.description import Fit
 from hepq.runtime.analysis.fits import limits
 from hepq.runtime.analysis.fits.fitted import Fitted, FittedChannel, Parameter, ParameterKind, Yields
+from hepq.runtime.analysis.fits.minimum import Minimiser, Minimum, NoMinimum
 from hepq.runtime.analysis.fits.templates import Templates, statistics, strength, templates
 from hepq.runtime.analysis.fits.workspace import workspace
 from hepq.runtime.analysis.provenance import Provenance
@@ -27,8 +28,6 @@ from hepq.runtime.analysis.sums import Floats
 
 #: how bins and rates stand between and beyond ±1σ
 INTERPOLATION = {"normsys": {"interpcode": "code4"}, "histosys": {"interpcode": "code4p"}}
-#: of Minuit: -2 ln L is within 2e-6 of its minimum
-TOLERANCE = 1e-3
 #: events of a bin that parameters would bring below: there would be no likelihood
 LEAST = 1e-9
 #: the least information on a sum of strengths, in that on the strengths, that tells them apart
@@ -51,28 +50,29 @@ def fit_templates(made: Templates, provenance: Provenance, limit: bool = False) 
         limits.check(made)
     with _pyhf() as pyhf:
         space = pyhf.Workspace(workspace(made))
-        model = space.model(modifier_settings=INTERPOLATION, clip_bin_data=LEAST)
+        minimiser = Minimiser(space, modifier_settings=INTERPOLATION, clip_bin_data=LEAST)
+        model = minimiser.model
         data = space.data(model)
-        with _converging(made, pyhf):
-            found, correlations, nll = pyhf.infer.mle.fit(
-                data, model, return_uncertainties=True, return_correlations=True, return_fitted_val=True
-            )
-            values, errors = np.array(found, float).T
-            _told_apart(made, model, values, errors)
-            limited = limits.upper(pyhf, model, data, values, float(nll)) if limit else None
-        correlations = np.nan_to_num(np.array(correlations, float))
-        parameters = _parameters(made, model, values, errors)
-        channels = _channels(made, model, parameters, correlations)
+        _told_apart(made, model, minimiser.start)
+        try:
+            found = minimiser.find(data, errors=True)
+            limited = limits.upper(minimiser, data, found) if limit else None
+        except NoMinimum as error:
+            help = "look at the picture before the fit; join bins with rebin, free fewer rates"
+            raise DataError("HQ0971", f"{made.name} found no minimum", str(error), help) from error
+        parameters = _parameters(made, minimiser, found)
+        channels = _channels(made, model, parameters, found.correlations)
     notes = [*made.notes, *_at_their_ends(model, parameters)]
     poi = strength(made.poi) if made.poi else ""
     return Fitted(
-        made.name, poi, parameters, correlations, float(nll), channels, limited, made.asimov, tuple(notes), provenance
-    )
+        made.name, poi, parameters, found.correlations, found.twice_nll, channels, limited, made.asimov, tuple(notes),
+        provenance,
+    )  # fmt: skip
 
 
 @contextmanager
 def _pyhf() -> Iterator[Any]:
-    """pyhf with NumPy and Minuit, as it was before afterwards. What it logs is said by us, or of no use to users."""
+    """pyhf with NumPy, as it was before afterwards. What it logs is said by us, or of no use to users."""
     import logging
 
     import pyhf
@@ -83,7 +83,7 @@ def _pyhf() -> Iterator[Any]:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         # of jsonschema, which pyhf calls
         warnings.filterwarnings("ignore", "jsonschema.RefResolver", DeprecationWarning)
-        pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer(tolerance=TOLERANCE), precision="64b")
+        pyhf.set_backend("numpy", precision="64b")
         try:
             yield pyhf
         finally:
@@ -91,37 +91,20 @@ def _pyhf() -> Iterator[Any]:
             log.setLevel(level)
 
 
-@contextmanager
-def _converging(made: Templates, pyhf: Any) -> Iterator[None]:
-    """Raises DataError HQ0971."""
-    try:
-        yield
-    except (pyhf.exceptions.FailedMinimization, ValueError) as error:
-        why = str(error).strip().splitlines()[0][:200] if str(error).strip() else "Minuit found no minimum"
-        help = "join bins with rebin, or fix what the data do not tell apart: fewer free rates, fewer variations"
-        raise DataError("HQ0971", f"{made.name} found no minimum", why, help) from error
-
-
-def _parameters(made: Templates, model: Any, values: Floats, errors: Floats) -> tuple[Parameter, ...]:
+def _parameters(made: Templates, minimiser: Minimiser, found: Minimum) -> tuple[Parameter, ...]:
     kinds: dict[str, ParameterKind] = {strength(source): "strength" for source in made.free}
     kinds.update(dict.fromkeys(made.rates, "rate"))
     kinds.update(dict.fromkeys(made.nuisances, "variation"))
     kinds |= {statistics(channel.name): "statistics" for channel in made.channels}
-    starts, fixed = model.config.suggested_init(), model.config.suggested_fixed()
-    widths: list[float | None] = []
-    of: list[str] = []
-    for name in model.config.par_order:
-        held = model.config.param_set(name)
-        widths += held.width() if held.constrained else [None] * held.n_parameters
-        of += [name] * held.n_parameters
+    config = minimiser.model.config
+    of = [name for name in config.par_order for _ in range(config.param_set(name).n_parameters)]
     return tuple(
         Parameter(
-            name, kinds[group], float(value), float(error), float(start), None if width is None else float(width), still
+            name, kinds[group], float(found.values[i]), float(found.errors[i]), float(minimiser.start[i]),
+            None if np.isnan(minimiser.widths[i]) else float(minimiser.widths[i]), bool(minimiser.fixed[i]),
         )
-        for name, group, value, error, start, width, still in zip(
-            model.config.par_names, of, values, errors, starts, widths, fixed, strict=True
-        )
-    )
+        for i, (name, group) in enumerate(zip(config.par_names, of, strict=True))
+    )  # fmt: skip
 
 
 def _channels(
@@ -149,16 +132,16 @@ def _channels(
     )
 
 
-def _told_apart(made: Templates, model: Any, values: Floats, errors: Floats) -> None:
+def _told_apart(made: Templates, model: Any, start: Floats) -> None:
     """Raises DataError HQ0971 for strengths that only together change what is expected: of any sum of theirs the Fisher
     information is 0."""
     free = [i for i, name in enumerate(model.config.par_names) if name in map(strength, made.free)]
-    slopes = _slopes(model.expected_actualdata, values, np.where(errors > 0, 1e-2 * errors, 0.0))[:, free]
-    weights = 1 / np.maximum(np.asarray(model.expected_actualdata(values)), LEAST)
+    slopes = _slopes(model.expected_actualdata, start, np.full(len(start), 1e-2))[:, free]
+    weights = 1 / np.maximum(np.asarray(model.expected_actualdata(start)), LEAST)
     information = np.einsum("bi,b,bj->ij", slopes, weights, slopes)
-    scale = np.sqrt(np.diag(information))
-    if not free or (scale == 0).any():  # at 0, held there by its range
+    if not free:
         return
+    scale = np.sqrt(np.diag(information))
     sizes, directions = np.linalg.eigh(information / np.outer(scale, scale))
     if sizes[0] < _ALIKE:
         together = [

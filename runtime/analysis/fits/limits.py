@@ -17,14 +17,12 @@ import numpy as np
 
 from hepq.core.errors import DataError
 from hepq.runtime.analysis.fits.fitted import Limit
+from hepq.runtime.analysis.fits.minimum import Minimiser, Minimum, NoMinimum
 from hepq.runtime.analysis.fits.templates import Templates
-from hepq.runtime.analysis.sums import Floats
 
 LEVEL = 0.95
 #: fluctuations, in σ, of the expected limits
 FLUCTUATIONS = (-2.0, -1.0, 0.0, 1.0, 2.0)
-#: of Minuit: of these minima no second derivatives are needed
-_QUICK = {"strategy": 0}
 #: to which a limit is found, relatively
 _PRECISION = 1e-4
 
@@ -63,37 +61,29 @@ def needed(fluctuation: float) -> float:
     return float(fluctuation + ndtri(1 - (1 - LEVEL) * ndtr(fluctuation)))
 
 
-def upper(pyhf: Any, model: Any, data: Any, best: Floats, least: float) -> Limit:
-    """``best``: parameters at which -2 ln L of ``data`` has its minimum, ``least``. Raises ValueError where no strength
-    that is allowed is excluded."""
-    poi, mle = model.config.poi_index, pyhf.infer.mle
-    others = [i for i, fixed in enumerate(model.config.suggested_fixed()) if not fixed and i != poi]
-
-    def profiled(values: Any, start: Floats, strength: float) -> tuple[Floats, float]:
-        """The parameters and -2 ln L at its minimum with the strength held."""
-        at = np.array(start, float)
-        at[poi] = strength
-        if others:
-            at, _ = mle.fixed_poi_fit(strength, values, model, init_pars=at.tolist(), return_fitted_val=True, **_QUICK)
-        return np.asarray(at), float(np.asarray(mle.twice_nll(at, values, model)).ravel()[0])
-
-    without, _ = profiled(data, best, 0.0)
-    asimov = model.expected_data(without)
+def upper(minimiser: Minimiser, data: Any, best: Minimum) -> Limit:
+    """``best``: where -2 ln L of ``data`` has its minimum. Raises NoMinimum, also where no strength that is allowed is
+    excluded."""
+    poi = minimiser.model.config.poi_index
+    without = minimiser.find(data, best.values, 0.0).values
+    asimov = minimiser.model.expected_data(without)
     # Asimov data have their largest likelihood where they are from
-    lowest = float(np.asarray(mle.twice_nll(without, asimov, model)).ravel()[0])
+    lowest = minimiser.twice_nll(without, asimov)
 
     @cache
     def expected(strength: float) -> float:
-        return max(profiled(asimov, without, strength)[1] - lowest, 0.0)
+        return max(minimiser.find(asimov, without, strength).twice_nll - lowest, 0.0)
 
     @cache
     def observed(strength: float) -> float:
-        return max(profiled(data, best, strength)[1] - least, 0.0) if strength > best[poi] else 0.0
+        if strength <= best.values[poi]:
+            return 0.0
+        return max(minimiser.find(data, best.values, strength).twice_nll - best.twice_nll, 0.0)
 
     def missing(significance: float, strength: float) -> float:
         return significance - math.sqrt(expected(strength))
 
-    most = float(model.config.suggested_bounds()[poi][1])
+    most = float(minimiser.bounds[poi, 1])
     bands = [_where(partial(missing, needed(fluctuation)), most) for fluctuation in FLUCTUATIONS]
     found = _where(lambda s: cls(observed(s), expected(s)) - (1 - LEVEL), most)
     return Limit(found, tuple(bands), LEVEL)
@@ -106,7 +96,7 @@ def _where(falling: Callable[[float], float], most: float) -> float:
     low, high = 0.0, min(1.0, most)
     while falling(high) > 0:
         if high >= most:
-            raise ValueError(f"strengths up to {most:g} are not excluded")
+            raise NoMinimum(f"strengths up to {most:g} are not excluded")
         low, high = high, min(2 * high, most)
     return float(brentq(falling, low, high, rtol=_PRECISION, xtol=1e-9))
 
