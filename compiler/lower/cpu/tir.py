@@ -72,6 +72,8 @@ def cast(e: Expr, dtype: str) -> Expr:
 
 def bits(e: Expr, dtype: str) -> Expr:
     """The same bits read as another type."""
+    if dtype == "uint64" and isinstance(e, tirx.IntImm):  # TVM takes a 0 for a pointer
+        return const(int(e.value) % 2**64, dtype)
     lanes = lanes_of(e)
     return tirx.reinterpret(dtype if lanes == 1 else f"{dtype}x{lanes}", e)
 

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A compiled analysis as bytes: what it is described by, and machine code for each kind of its sources.
+
+It is what is sent to workers. Beneath a checksum there is a line of JSON, then the libraries, one after the other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from pydantic import ValidationError
+
+from hepq.core.errors import ArtifactError, DataError
+from hepq.runtime.analysis.description import Analysis, Kind, Program
+from hepq.runtime.artifact.stage import EventStage
+from hepq.runtime.engine import instructions
+from hepq.runtime.engine.event_code import EventDescription, EventProgram, described, to_json
+from hepq.runtime.files import digest, seal, unseal
+
+FORMAT = "hepq analysis 1"
+
+
+@dataclass(frozen=True)
+class Code:
+    """``identity``: a hash of what it was compiled from and by. ``features``: instruction sets without which the
+    library must not be called."""
+
+    library: bytes
+    description: EventDescription
+    mcpu: str
+    features: tuple[str, ...]
+    identity: str
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """``code``: of each kind of sources that the analysis has a program for. ``program``: the name of its file."""
+
+    analysis: Analysis
+    code: Mapping[Kind, Code]
+    program: str = ""
+
+    def reader(self, kind: Kind) -> EventStage:
+        """What is read of events of that kind, in terms of the reader."""
+        program = self.analysis.programs[kind]
+        return EventStage(branches=program.branches, inputs=(), lists=program.lists)
+
+    def identity(self, kind: Kind) -> str:
+        """A hash of all that sums and skims of a file's events follow from."""
+        program = self.analysis.programs[kind]
+        said = program.model_dump_json(include={"branches", "lists", "saves", "key"})
+        return digest(f"{self.code[kind].identity}\n{said}".encode())
+
+    def load(self, kind: Kind) -> EventProgram:
+        """Raises ArtifactError HQ0826 or HQ0827 where the code cannot run here, HQ0890 where it is another's."""
+        code, name = self.code[kind], f"analysis {self.analysis.name}"
+        instructions.check(code.library, code.mcpu, code.features, name)
+        _check(code.description, self.analysis.programs[kind], name)
+        try:
+            return EventProgram(code.library, code.description)
+        except OSError as error:
+            raise ArtifactError("HQ0827", f"cannot load the event program of {name}", str(error)) from error
+
+    def with_files(self, files: Mapping[str, tuple[str, ...]]) -> Compiled:
+        """With other files of some sources. Raises DataError HQ0966 for a source that it does not have."""
+        known = {s.name for s in self.analysis.sources}
+        for name in files:
+            if name not in known:
+                raise DataError("HQ0966", f"no source {name}", f"it has: {', '.join(sorted(known))}")
+        sources = tuple(
+            s.model_copy(update={"files": files[s.name]}) if s.name in files else s for s in self.analysis.sources
+        )
+        return replace(self, analysis=self.analysis.model_copy(update={"sources": sources}))
+
+    def to_bytes(self) -> bytes:
+        """With a checksum; equal ones give equal bytes."""
+        head = {
+            "format": FORMAT, "analysis": self.analysis.model_dump(mode="json"), "program": self.program,
+            "code": {
+                kind: {
+                    "bytes": len(code.library), "description": to_json(code.description).decode(), "mcpu": code.mcpu,
+                    "features": code.features, "identity": code.identity,
+                }
+                for kind, code in self.code.items()
+            },
+        }  # fmt: skip
+        libraries = b"".join(code.library for code in self.code.values())
+        return seal(json.dumps(head, separators=(",", ":")).encode() + b"\n" + libraries)
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Compiled:
+        """What ``to_bytes`` made; nothing of it is run. Raises ValueError, saying why, for anything else."""
+        line, _, content = unseal(data).partition(b"\n")
+        try:
+            head, code, start = json.loads(line), {}, 0
+            if head.get("format") != FORMAT:
+                raise ValueError(f"its format is {head.get('format')!r}, and not {FORMAT!r}")
+            for kind, one in head["code"].items():
+                library = content[start : start + one["bytes"]]
+                start += one["bytes"]
+                description = described(one["description"].encode())
+                code[kind] = Code(library, description, one["mcpu"], tuple(one["features"]), one["identity"])
+            return Compiled(Analysis.model_validate(head["analysis"]), code, head["program"])
+        except (KeyError, TypeError, AttributeError, ValidationError) as error:
+            raise ValueError(f"it is not a compiled analysis: {str(error)[:200]}") from error
+
+
+def _check(code: EventDescription, program: Program, name: str) -> None:
+    """Raises ArtifactError HQ0890 unless the code reads, fills and gives what the description says."""
+    reads = {(b.name, b.elem, b.dim or None, b.shape) for b in program.branches}
+    reads |= {(program.key, "int", None, ())} if program.key else set()
+    gives = {
+        (o.name, o.elem, o.dim or None, o.shape)
+        for saves in program.saves.values()
+        for saved in saves.values()
+        for o in saved.columns.values()
+    }
+    inputs, outputs = ({(b.name, b.elem, b.dim, b.shape) for b in v} for v in (code.inputs, code.outputs))
+    fills = {f.name: (f.cells, f.weighted) for f in code.fills}
+    odd = [str(one[0]) for one in (reads ^ inputs) | (gives - outputs)]
+    odd += [n for n in {**fills, **program.sums} if fills.get(n) != program.sums.get(n)]
+    odd += sorted(set(code.checks) ^ set(program.checks))
+    if odd:
+        raise ArtifactError("HQ0890", f"the event program of {name} is not the one described", min(odd))
