@@ -8,6 +8,7 @@ import pickle
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
 from functools import lru_cache
@@ -37,20 +38,28 @@ class Executor(Protocol):
 
 
 def map_unordered(
-    executor: Executor, function: Callable[[Item], Any], items: Iterator[Item | None]
+    executor: Executor,
+    function: Callable[[Item], Any],
+    items: Iterator[Item | None],
+    died: Callable[[Item], Any] | None = None,
 ) -> Iterator[tuple[Item, Any]]:
     """(item, result) as they are done. Items are taken as slots get free; None means: nothing now, ask again.
 
-    A job whose worker died is done once more. If one fails (DataError HQ0860 if it died again), no more are begun,
-    those that run are waited for and given, then its error is raised.
+    A job whose worker died is done once more, alone: of jobs that were under way together, one may have ended all. If
+    one fails (DataError HQ0860 if it died again), no more are begun, those that run are waited for and given, then its
+    error is raised. ``died``: what to give of an item that died again instead.
     """
     pending: dict[Future[Any], tuple[Item, bool]] = {}
+    suspects: deque[Item] = deque()
     failure: Exception | None = None
     more = True
-    while more or pending:
+    while more or pending or suspects:
         idle = False
         slots = executor.slots
-        while more and not idle and len(pending) < slots:
+        if suspects and not pending:
+            suspect = suspects.popleft()
+            pending[executor.submit(function, suspect)] = suspect, True
+        while more and not idle and not suspects and len(pending) < slots and not any(a for _, a in pending.values()):
             try:
                 item = next(items)
             except StopIteration:
@@ -68,14 +77,17 @@ def map_unordered(
             time.sleep(pause if idle else 0)
             continue
         for future in wait(pending, pause if idle else None, FIRST_COMPLETED).done:
-            item, again = pending.pop(future)
+            job, again = pending.pop(future)
             error = future.exception()
             if error is None:
-                yield item, future.result()
+                yield job, future.result()
             elif isinstance(error, BrokenExecutor) and not again and failure is None:
-                pending[executor.submit(function, item)] = item, True
+                suspects.append(job)
+            elif isinstance(error, BrokenExecutor) and again and died is not None:
+                yield job, died(job)
             elif failure is None:
                 failure, more = _told(error), False
+                suspects.clear()
     if failure is not None:
         raise failure
 

@@ -200,7 +200,8 @@ def read(path: Path, most: int) -> bytes:
     if why := why_not(path):
         raise OSError(why)
     with path.open("rb") as file:
-        data = file.read(most + 1)
+        # as much as is asked for is taken from memory before it is read
+        data = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)
     if len(data) > most:
         raise OSError(f"it is larger than {most >> 20} MiB")
     return data

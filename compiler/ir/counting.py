@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from hepq.core.axes import BinAxis
-from hepq.core.noise import DROPPED, GAMMA, LAST, ROUNDS, STEP, salt
+from hepq.core.noise import DROPPED, GAMMA, STEP, salt
+from hepq.runtime.analysis.keys import mixed
 
 Array = np.ndarray[Any, Any]
 
@@ -42,15 +43,9 @@ def looked_up(values: tuple[float, ...], i: Array) -> Array:
 def noise(name: str, key: Array, entry: Array) -> Array:
     """float64, for all of the int64 ``key`` and ``entry``, which are broadcast: see ``core/noise.py``."""
     with np.errstate(over="ignore"):
-        state = _mixed(key.astype(np.uint64) + np.uint64(salt(name)))
-        drawn = _mixed(state + (entry.astype(np.uint64) + np.uint64(1)) * np.uint64(GAMMA))
+        state = mixed(key.astype(np.uint64) + np.uint64(salt(name)))
+        drawn = mixed(state + (entry.astype(np.uint64) + np.uint64(1)) * np.uint64(GAMMA))
     return ((drawn >> np.uint64(DROPPED)).astype(np.float64) + 0.5) * STEP
-
-
-def _mixed(z: Array) -> Array:
-    for shift, factor in ROUNDS:
-        z = (z ^ (z >> np.uint64(shift))) * np.uint64(factor)
-    return np.asarray(z ^ (z >> np.uint64(LAST)))
 
 
 def cut(number: int, state: Array, holds: Array) -> Array:

@@ -181,6 +181,12 @@ def none_of(source: Source, branches: Collection[str]) -> Any:
     )
 
 
+def read_bytes(source: Source, branches: Collection[str]) -> int:
+    """About how many bytes ``branches`` of all its events are, uncompressed. Raises DataError HQ0803."""
+    parts = source.parts or (source,)
+    return sum(root.read_bytes(p, p.places(branches)) if p.format == "root" else os.path.getsize(p.path) for p in parts)
+
+
 def iterate(
     source: Source, branches: Collection[str], step: int | str = DEFAULT_STEP, entries: tuple[int, int] | None = None
 ) -> Iterator[Chunk]:

@@ -186,6 +186,15 @@ def mark_of(path: str) -> str:
         return next((str(file.key(k).fTitle) for k in trees), "")
 
 
+def read_bytes(source: Source, places: Places) -> int:
+    """Uncompressed, of branches of a TTree; the size of the file where it does not say so."""
+    with _opened(source.path) as file:
+        tree = file[source.tree]
+        found = [getattr(tree[branch], "uncompressed_bytes", None) for branch, _ in places.values()]
+        known = [int(size) for size in found if size is not None]
+        return sum(known) if len(known) == len(found) else int(file.file.fEND)
+
+
 def source(path: str, tree: str | None) -> Source:
     """The file's only tree, or the one of that name (and cycle). Raises DataError HQ0802 to HQ0804."""
     with _opened(path) as file:

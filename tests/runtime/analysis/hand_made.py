@@ -186,7 +186,7 @@ def write(path: Path, found: Sequence[Event], basket: int = 50, **changed: Any) 
     }
     columns = {name: value for name, value in (columns | changed).items() if value is not None}
     with uproot.recreate(path) as file:
-        jets = {n: v for n, v in columns.items() if n.startswith("Jet_")}
+        jets = {n: v for n, v in columns.items() if isinstance(v, ak.Array)}
         types = {n: v.dtype for n, v in columns.items() if n not in jets}
         tree = file.mktree("Events", types | {n: v.type.content for n, v in jets.items()}, counter_name=_counter)
         for first in range(0, len(found), basket):
@@ -196,7 +196,7 @@ def write(path: Path, found: Sequence[Event], basket: int = 50, **changed: Any) 
 
 
 def _counter(name: str) -> str:
-    return "nJet"
+    return f"n{name.partition('_')[0]}"
 
 
 def key(source: str, event: Event) -> int:

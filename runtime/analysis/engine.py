@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a compiled analysis: its files' chunks to workers, what they add up to a store, and all of that to a result.
+
+Sums are exact, random numbers follow from the events: the result has the same bits whatever the chunks, the workers and
+their order, and however often the run was killed.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+
+from hepq.core.errors import DataError
+from hepq.runtime.analysis.description import Kind, SourceFiles
+from hepq.runtime.analysis.program import Compiled
+from hepq.runtime.analysis.provenance import Provenance, ReadFile
+from hepq.runtime.analysis.results import Result, SourceRead
+from hepq.runtime.analysis.store import Range, Store
+from hepq.runtime.analysis.sums import Sums
+from hepq.runtime.analysis.tasks import Compute, File, Look, Task
+from hepq.runtime.analysis.writers.skims import ENDINGS, open_skim
+from hepq.runtime.events import event_files
+from hepq.runtime.events.event_files import Named
+from hepq.runtime.executors import Executor, Serial, map_unordered
+from hepq.runtime.files import Scratch, digest
+
+#: bytes of a chunk, uncompressed: by default; and at least, where there are more workers than chunks
+CHUNK, LEAST = 128 << 20, 4 << 20
+#: chunks of each slot of an executor, so that the last ones do not keep it waiting
+ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class Options:
+    """``folder``: what names of files are relative to. ``store``: the folder of chunks; None: of this run alone.
+    ``chunk``: events of one; by default by their bytes. ``fresh``: compute all again. ``skip_bad``: leave out files
+    that cannot be read or computed, and say so in the result. ``skims``: the folder for what is saved, as files of that
+    ``skim_format``."""
+
+    folder: Path = Path()
+    store: Path | None = None
+    chunk: int | None = None
+    fresh: bool = False
+    skip_bad: bool = False
+    n_minus_one: bool = True
+    skims: Path | None = None
+    skim_format: str = ENDINGS[0]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """``what``: a file, or a chunk of one; ``path``: of the file."""
+
+    source: str
+    path: str
+    what: str
+    error: DataError
+
+    def __str__(self) -> str:
+        code, title, why, help = (getattr(self.error, name) for name in ("code", "title", "why", "help"))
+        return f"{self.what} [{code}]: {'; '.join(words for words in (title, why, help) if words)}"
+
+
+class AnalysisFailed(DataError):
+    """DataError HQ0950: ``failed`` says which chunks and files."""
+
+    def __init__(self, failed: Sequence[Failed], of: int) -> None:
+        shown = [str(one) for one in failed[:3]]
+        more = f"\n  … and {len(failed) - 3} more" if len(failed) > 3 else ""
+        title = f"{len(failed):,} of {of:,} chunks failed"
+        help = "mend or take out these files and run again: what succeeded is not computed again"
+        super().__init__("HQ0950", title, "\n  ".join(shown) + more, help)
+        self.failed = tuple(failed)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Events and bytes (uncompressed, about) that are done, and of them those that an earlier run did; of all."""
+
+    done: int
+    found: int
+    events: int
+    bytes: int
+    found_bytes: int
+    seconds: float
+    chunks: int
+    failed: int
+
+    @property
+    def rate(self) -> tuple[float, float]:
+        """Events and bytes a second."""
+        seconds = max(self.seconds, 1e-9)
+        return (self.done - self.found) / seconds, (self.bytes - self.found_bytes) / seconds
+
+
+@dataclass(frozen=True)
+class Run:
+    """``skims``: files that were written. ``failed``: what was left out. ``notes``: what else is out of the ordinary,
+    in words. ``progress``: at the end."""
+
+    result: Result
+    progress: Progress
+    skims: tuple[Path, ...] = ()
+    failed: tuple[Failed, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def no_progress(progress: Progress) -> None:
+    """Tells nobody."""
+
+
+def run(
+    compiled: Compiled,
+    options: Options = Options(),  # noqa: B008: it is frozen
+    executor: Executor | None = None,
+    progress: Callable[[Progress], None] = no_progress,
+) -> Run:
+    """Raises DataError: HQ0801, HQ0837, HQ0955 for names of files; HQ0950 (``AnalysisFailed``) where chunks failed,
+    after all others are done; HQ0953, HQ0954 for the store; HQ0965 for what weights need and nothing says."""
+    return _Running(compiled, options, executor or Serial(), progress).run()
+
+
+@dataclass
+class _Running:
+    compiled: Compiled
+    options: Options
+    executor: Executor
+    tell: Callable[[Progress], None]
+    failed: list[Failed] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def run(self) -> Run:
+        start = time.monotonic()
+        with ExitStack() as stack:
+            place = self.options.store or stack.enter_context(Scratch("hepq-chunks"))
+            store = stack.enter_context(Store(place, self._programs(), fresh=self.options.fresh))
+            files = self._looked()
+            self._say_replaced(store, files)
+            tasks = self._tasks(store, files)
+            progress = self._compute(store, files, tasks, start)
+            if self.failed and not self.options.skip_bad:
+                raise AnalysisFailed(self.failed, progress.chunks + len(self.failed))
+            bad = {(one.source, one.path) for one in self.failed}
+            good = [file for file in files if (file.source, file.opened.path) not in bad]
+            self._say_lacking(good)
+            result = self._result(store, good)
+            skims = tuple(self._skims(store, good, result))
+        if store.damaged:
+            self.notes.append(f"{store.damaged:,} chunks of {place} were damaged, and computed again")
+        return Run(result, progress, skims, tuple(self.failed), tuple(self.notes))
+
+    def _programs(self) -> dict[Kind, str]:
+        """What tells sums of one analysis from those of another."""
+        return {
+            kind: digest(f"{self.compiled.identity(kind)} {self.options.n_minus_one}".encode())
+            for kind in self.compiled.code
+        }
+
+    def _looked(self) -> list[File]:
+        """The files that can be opened, in the order of the program."""
+        items = list(self._named())
+        work = self.compiled.to_bytes()
+        found: dict[int, File] = {}
+        numbers = {id(item): i for i, item in enumerate(items)}
+        for item, file in map_unordered(self.executor, Look(work), iter(items), _died_looking):
+            if isinstance(file, DataError):
+                self._fail(item[0].name, item[1].path, item[1].path, file)
+            else:
+                found[numbers[id(item)]] = file
+        return [found[i] for i in sorted(found)]
+
+    def _named(self) -> Iterator[tuple[SourceFiles, Named]]:
+        """Raises DataError HQ0801 where there is no such file, HQ0955 for one that a source has twice."""
+        for source in self.compiled.analysis.sources:
+            seen: dict[str, str] = {}
+            near = (f if "://" in f else str(self.options.folder / f) for f in source.files)
+            for name in event_files.named(list(near)):
+                real = name.path if "://" in name.path else os.path.realpath(name.path)
+                if real in seen:
+                    why = f"its events would count twice: {seen[real]}, {name.path}"
+                    raise DataError("HQ0955", f"source {source.name} has a file twice", why, "name it once")
+                seen[real] = name.path
+                format = None if source.format == "root" else source.format
+                yield source, replace(name, format=format)
+
+    def _tasks(self, store: Store, files: Sequence[File]) -> list[Task]:
+        """What is not in the store yet."""
+        gaps = [(file, gap) for file in files for gap in _gaps(file, store.covered(file))]
+        total = sum(_bytes(file, gap) for file, gap in gaps)
+        size = min(CHUNK, max(LEAST, total // (ROUNDS * self.executor.slots)))
+        return [Task(file, *part) for file, gap in gaps for part in _cut(file, gap, self.options.chunk, size)]
+
+    def _compute(self, store: Store, files: Sequence[File], tasks: Sequence[Task], start: float) -> Progress:
+        left = {id(file): 0 for file in files}
+        for task in tasks:
+            left[id(task.file)] += 1
+        for file in files:
+            if not left[id(file)]:
+                store.compact(file)
+        events, size = sum(f.events for f in files), sum(f.bytes for f in files)
+        done = events - sum(t.end - t.first for t in tasks)
+        read = size - sum(_bytes(t.file, (t.first, t.end)) for t in tasks)
+        now = Progress(done, done, events, read, read, time.monotonic() - start, 0, len(self.failed))
+        self.tell(now)
+        work = Compute(self.compiled.to_bytes(), self.options.n_minus_one)
+        for task, made in map_unordered(self.executor, work, iter(tasks), _died):
+            if isinstance(made, DataError):
+                self._fail(task.file.source, task.file.opened.path, str(task), made)
+            else:
+                store.put(task.file, (task.first, task.end), made)
+                done, read = done + task.end - task.first, read + _bytes(task.file, (task.first, task.end))
+            left[id(task.file)] -= 1
+            if not left[id(task.file)]:
+                store.compact(task.file)
+            now = replace(
+                now, done=done, bytes=read, seconds=time.monotonic() - start, chunks=now.chunks + 1,
+                failed=len(self.failed),
+            )  # fmt: skip
+            self.tell(now)
+        return now
+
+    def _fail(self, source: str, path: str, what: str, error: DataError) -> None:
+        self.failed.append(Failed(source, path, what, error))
+
+    def _result(self, store: Store, files: Sequence[File]) -> Result:
+        analysis, of = self.compiled.analysis, dict[str, SourceRead]()
+        for source in analysis.sources:
+            mine = [file for file in files if file.source == source.name]
+            sums = added(part for file in mine for part in store.sums(file))
+            sumw = math.fsum(x for file in mine for x in file.sumw) if source.sumw is not None else None
+            of[source.name] = SourceRead(sums, sum(file.events for file in mine), sumw)
+        read = tuple(
+            ReadFile(source=f.source, path=self._shown(f.opened.path), size=f.identity.size, events=f.events,
+                     uuid=f.identity.uuid)
+            for f in files
+        )  # fmt: skip
+        missing = tuple(f"{one.source}: {one}" for one in self.failed)
+        about = Provenance.of(Path(self.compiled.program).name, analysis.digest, read, missing=missing)
+        return Result(analysis, of, about, self.options.n_minus_one)
+
+    def _shown(self, path: str) -> str:
+        """As the program names it, wherever that lies."""
+        folder = str(self.options.folder)
+        return os.path.relpath(path, folder) if "://" not in path and path.startswith(f"{folder}{os.sep}") else path
+
+    def _skims(self, store: Store, files: Sequence[File], result: Result) -> Iterator[Path]:
+        folder, analysis = self.options.skims, self.compiled.analysis
+        if folder is None:
+            return
+        names = {n for program in analysis.programs.values() for saves in program.saves.values() for n in saves}
+        for name in sorted(names):
+            path = folder / f"{name}{self.options.skim_format}"
+            with open_skim(path, name, analysis, result.provenance) as skim:
+                for file in files:
+                    for part in store.skims(file):
+                        for (saved, variation), columns in part.written():
+                            if saved == name:
+                                skim.write(file.source, variation, columns)
+            yield path
+
+    def _say_replaced(self, store: Store, files: Sequence[File]) -> None:
+        for path in store.replaced(files):
+            self.notes.append(f"{path} is not the file that it was: its chunks are computed again")
+
+    def _say_lacking(self, files: Sequence[File]) -> None:
+        found: dict[tuple[str, float], list[File]] = {}
+        for file in files:
+            for branch, value in (file.lacking or {}).items():
+                found.setdefault((branch, value), []).append(file)
+        for (branch, value), lacking in found.items():
+            path, events = lacking[0].opened.path, sum(f.events for f in lacking)
+            where = path if len(lacking) == 1 else f"{len(lacking):,} files, the first {path}"
+            self.notes.append(f"no branch {branch} in {where}: {value:g} for {events:,} events")
+
+
+def added(sums: Iterable[Sums]) -> Sums:
+    """All of them, holding few at a time: as many as there are binary digits in their number."""
+    held: list[tuple[int, Sums]] = []
+    for one in sums:
+        held.append((1, one))
+        while len(held) > 1 and held[-2][0] == held[-1][0]:
+            (n, a), (m, b) = held[-2:]
+            held[-2:] = [(n + m, a + b)]
+    total = Sums()
+    for _, part in reversed(held):
+        total = total + part
+    return total
+
+
+def _gaps(file: File, covered: Sequence[Range]) -> list[Range]:
+    """Entries that are in none of ``covered``, which ascend; of what cannot be divided, all or nothing."""
+    edges = [(0, 0), *covered, (file.events, file.events)]
+    found = [(a[1], b[0]) for a, b in pairwise(edges) if a[1] < b[0]]
+    return found if file.divisible or not found else [(0, file.events)]
+
+
+def _bytes(file: File, entries: Range) -> int:
+    return file.bytes * (entries[1] - entries[0]) // max(file.events, 1)
+
+
+def _cut(file: File, entries: Range, events: int | None, size: int) -> Iterator[Range]:
+    """``entries`` in parts of so many events, or of about so many bytes; of one size."""
+    first, end = entries
+    if not file.divisible:
+        yield entries
+        return
+    most = events or max(1, size * file.events // max(file.bytes, 1))
+    number = math.ceil((end - first) / most)
+    edges = [first + i * most if events else first + i * (end - first) // number for i in range(number)]
+    yield from pairwise([*edges, end])
+
+
+def _died(task: Task) -> DataError:
+    why = f"a worker process died of it, twice: {task}"
+    return DataError("HQ0860", "a worker process died, twice", why, "was its memory used up? give a --chunk-size")
+
+
+def _died_looking(item: tuple[SourceFiles, Named]) -> DataError:
+    return DataError("HQ0860", "a worker process died, twice", f"it opened {item[1].path}")

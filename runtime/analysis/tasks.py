@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What workers do of an analysis: look at a file; add up a chunk of its events. What fails says which entry of which
+file.
+
+Both are sent to other processes, and so is what they give: it holds numbers, names and bytes, no open files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepq.core.errors import DataError
+from hepq.runtime.analysis import keys
+from hepq.runtime.analysis.description import Kind, Program, Saved, SourceFiles
+from hepq.runtime.analysis.program import Compiled
+from hepq.runtime.analysis.skimmed import Columns, Skimmed
+from hepq.runtime.analysis.sums import Sums
+from hepq.runtime.analysis.writers.skims import changed
+from hepq.runtime.artifact import manifest as m
+from hepq.runtime.artifact.stage import EventStage
+from hepq.runtime.engine.event_code import (
+    BAD_WEIGHT,
+    CHECK_FAILED,
+    EventError,
+    EventProgram,
+    EventResult,
+)
+from hepq.runtime.events import event_files
+from hepq.runtime.events.columns import one_each, whole_each
+from hepq.runtime.events.event_files import Named
+from hepq.runtime.events.source import Chunk, Source
+from hepq.runtime.events.stage import Read, collected
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What tells a file from another of the same name. ``time``: of its last change, in ns; of a file elsewhere only
+    ``uuid`` is known. ``name``: of a file without one."""
+
+    uuid: str
+    size: int = 0
+    time: int = 0
+    name: str = ""
+
+    @staticmethod
+    def of(path: str, uuid: str) -> Identity:
+        """Raises OSError."""
+        if "://" in path:
+            return Identity(uuid, name="" if uuid else path)
+        found = os.stat(path)
+        return Identity(uuid, found.st_size, found.st_mtime_ns, "" if uuid else os.path.basename(path))
+
+
+@dataclass(frozen=True)
+class File:
+    """``opened``: knows the branches that are read, and no others. ``numbering``: those that the keys of its events
+    follow from. ``sumw``: numbers of its own bookkeeping. ``lacking``: values of branches that it does not have.
+    ``bytes``: of what is read of it, about."""
+
+    source: str
+    kind: Kind
+    opened: Source
+    identity: Identity
+    numbering: tuple[str, ...] = ()
+    sumw: tuple[float, ...] = ()
+    lacking: Mapping[str, float] | None = None
+    bytes: int = 0
+
+    @property
+    def events(self) -> int:
+        return self.opened.events
+
+    @property
+    def divisible(self) -> bool:
+        """Can a part of it be read?"""
+        return self.opened.format == "root" and not self.opened.parts
+
+
+@dataclass(frozen=True)
+class Task:
+    """Events of a file, from ``first`` to before ``end``."""
+
+    file: File
+    first: int
+    end: int
+
+    def __str__(self) -> str:
+        return f"{self.file.opened}, events {self.first:,} to {self.end - 1:,}"
+
+
+@dataclass(frozen=True)
+class Done:
+    sums: Sums
+    skims: Skimmed
+
+
+@dataclass(frozen=True)
+class Look:
+    """Opens a file of a source: (source, name) to File, or what is wrong with it."""
+
+    compiled: bytes
+
+    def __call__(self, item: tuple[SourceFiles, Named]) -> File | DataError:
+        of, name = item
+        compiled = loaded(self.compiled)
+        try:
+            return _looked(compiled.reader(of.kind), compiled.analysis.programs[of.kind], of, name)
+        except DataError as error:
+            return error
+        except OSError as error:
+            return DataError("HQ0803", f"cannot read {name.path}", error.strerror or str(error))
+
+
+def _looked(stage: EventStage, program: Program, of: SourceFiles, name: Named) -> File:
+    source = event_files.opened(name, m.Files(tree=of.tree))
+    wanted = stage.files(source.branches)
+    source.check_present(wanted)
+    numbering = keys.numbering(source.branches) if program.key else ()
+    read = [*wanted, *numbering]
+    kept = {branch for branch, _ in source.places(read).values()}
+    held = (b for b in stage.branches if b.branch and b.branch not in wanted and b.default is not None)
+    return File(
+        of.name, of.kind, _with(source, kept), Identity.of(source.path, source.uuid), numbering,
+        () if of.sumw is None else _sum_of_weights(source.path, of.sumw), {b.branch: b.default or 0.0 for b in held},
+        event_files.read_bytes(source, read),
+    )  # fmt: skip
+
+
+def _with(source: Source, branches: set[str]) -> Source:
+    """Without what is said of other branches."""
+    kept = tuple(b for b in source.branches if b in branches)
+    return replace(source, branches=kept, parts=tuple(_with(p, branches) for p in source.parts))
+
+
+def _sum_of_weights(path: str, where: str) -> tuple[float, ...]:
+    """The numbers of a branch of a tree, ``Runs:genEventSumw``."""
+    tree, _, branch = where.rpartition(":")
+    source = event_files.opened(Named(path, tree or None))
+    chunks = event_files.iterate(source, {branch})
+    return tuple(float(x) for c in chunks for x in one_each(c.events, branch, str(source), c.first))
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Adds up the events of a task: Done, or what is wrong with them."""
+
+    compiled: bytes
+    n_minus_one: bool = True
+
+    def __call__(self, task: Task) -> Done | DataError:
+        try:
+            _check_unchanged(task.file)
+            done = self._done(task)
+            _check_unchanged(task.file)
+        except DataError as error:
+            return error
+        except OSError as error:
+            return DataError("HQ0803", f"cannot read {task.file.opened.path}", error.strerror or str(error))
+        return done
+
+    def _done(self, task: Task) -> Done:
+        kind, source = task.file.kind, task.file.opened
+        compiled, (stage, program, code) = loaded(self.compiled), _code(self.compiled, kind)
+        saves = {(n, v): program.saves[v][n] for n, v in written(compiled, kind)}
+        wanted = {*stage.files(source.branches), *task.file.numbering}
+        sums, skims, where = code.accumulators(), Skimmed(), str(source)
+        entries = (task.first, task.end) if task.file.divisible else None
+        for chunk in event_files.iterate(source, wanted, entries=entries):
+            read = collected(stage, chunk.events, where, chunk.first)
+            columns = dict(read.columns)
+            if program.key is not None:
+                columns[program.key] = _event_keys(task.file, chunk, where)
+            try:
+                made = code.run(
+                    columns, read.counts, {b.name: b.factor for b in stage.branches}, read.events, sums,
+                    self.n_minus_one,
+                )  # fmt: skip
+            except EventError as error:
+                raise _told(error, program, code, where, chunk.first) from error
+            for place, saved in saves.items():
+                skims.add(place, _passed(saved, made, read))
+        return Done(sums.sums(), skims)
+
+
+def written(compiled: Compiled, kind: Kind) -> list[tuple[str, str]]:
+    """Skims, and variations in which each is written, of sources of that kind."""
+    names = dict.fromkeys(n for saves in compiled.analysis.programs[kind].saves.values() for n in saves)
+    return [(n, v) for n in names for v in changed(n, compiled.analysis).get(kind, ())]
+
+
+def _event_keys(file: File, chunk: Chunk, where: str) -> NDArray[np.int64]:
+    if file.numbering:
+        numbers = [whole_each(chunk.events, branch, where, chunk.first) for branch in file.numbering]
+        return keys.of_events(file.source, numbers)
+    return keys.of_entries(file.identity.uuid or file.identity.name, chunk.first, len(chunk.events))
+
+
+def _passed(saved: Saved, made: EventResult, read: Read) -> Columns:
+    """What is saved of the events that pass: of each column its numbers, and of lists how long each is."""
+    passed = made.outputs[saved.passed].astype(np.bool_)
+    counts, found = {**read.counts, **made.counts}, Columns()
+    for column, output in saved.columns.items():
+        values: NDArray[Any] = made.outputs[output.name]
+        if output.dim:
+            lengths = np.asarray(counts[output.dim], np.int64)
+            found[column] = values[np.repeat(passed, lengths)], lengths[passed]
+        else:
+            found[column] = values[passed], None
+    return found
+
+
+def _told(error: EventError, program: Program, code: EventProgram, where: str, first: int) -> DataError:
+    title, why, help = f"event {first + error.event:,} of {where} cannot be computed", error.why, ""
+    if error.status == CHECK_FAILED:
+        name = code.description.checks[error.detail]
+        why = f"it must hold, and does not: {program.checks[name] or name}"
+    elif error.status == BAD_WEIGHT:
+        help = "cut the event before the weight, or give the weight another value there"
+    return DataError("HQ0951", title, why, help)
+
+
+def _check_unchanged(file: File) -> None:
+    """Raises DataError HQ0952; OSError where it is gone."""
+    if Identity.of(file.opened.path, file.identity.uuid) != file.identity:
+        why = "its size or time is not what it was when the run began"
+        raise DataError("HQ0952", f"{file.opened.path} was changed while it was read", why, "run again")
+
+
+@lru_cache(maxsize=4)
+def loaded(compiled: bytes) -> Compiled:
+    return Compiled.from_bytes(compiled)
+
+
+@lru_cache(maxsize=8)
+def _code(compiled: bytes, kind: Kind) -> tuple[EventStage, Program, EventProgram]:
+    found = loaded(compiled)
+    return found.reader(kind), found.analysis.programs[kind], found.load(kind)
