@@ -6,7 +6,10 @@ how many bytes of scratch memory the chunk needs, ``hepq_events`` does the event
 Calls with tables of their own may run at the same time. A third, ``hepq_events_layout``, writes the number that stands
 for the description that the code was made with: with another one, it would read and write what is not its own.
 
-A program with fills adds what it counts and weighs to ``Accumulators`` (``accumulators.py``), chunk after chunk.
+A program with fills adds what it counts and weighs to ``Accumulators`` (``accumulators.py``), chunk after chunk. What
+no fill, output or check needs of an event is not computed, and is no error in it: too many combinations that only a
+region uses whose cuts the event fails, say. Of a cut flow, cuts after a failed one are asked for N - 1 alone, until a
+second one fails; without N - 1 state 2j + 1 says that cut j failed, and nothing of later ones.
 """
 
 from __future__ import annotations

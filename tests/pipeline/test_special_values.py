@@ -19,7 +19,7 @@ from hepq.compiler.lower.torch.module import pad_events, to_torch
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.pipelines import INFERENCE
 from hepq.compiler.schema.events import read_inputs
-from tests.compiler.lower.events import programs as event_programs
+from tests.support.events import programs as event_programs
 from tests.support.flat import flat_outputs
 from tests.support.generate import ODD, random_events, random_weights, seeded_module
 from tests.support.ort_call import Loaded

@@ -3,8 +3,9 @@
 
 Everything is float64, int64 or bool. One function loops over the events of a chunk and does all of an event in scratch
 memory that stays in cache. Pipeline: ``prepare`` (refusals, picks inwards) -> ``dims`` (which made dims have rows) ->
-``plan`` (what is kept, in which loops) -> ``codegen``, whose parts are ``tasks`` (loops), ``rules`` and ``values``
-(expressions), ``scratch`` (memory), ``inputs`` (columns). ``runtime/engine/event_code.py`` has the calling convention.
+``plan`` (what is kept, in which loops; ``guards``: in which events) -> ``codegen``, whose parts are ``tasks`` (loops),
+``rules`` and ``values`` (expressions), ``scratch`` (memory), ``inputs`` (columns). ``runtime/engine/event_code.py`` has
+the calling convention.
 """
 
 from __future__ import annotations

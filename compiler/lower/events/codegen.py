@@ -25,7 +25,7 @@ from hepq.compiler.lower.events.roots import Outputs, Root, handed_out, row_dim
 from hepq.compiler.lower.events.rules import compute
 from hepq.compiler.lower.events.shared import Places
 from hepq.compiler.lower.events.sort import sorters
-from hepq.compiler.lower.events.tasks import Place, run, task
+from hepq.compiler.lower.events.tasks import Place, perform
 from hepq.runtime.engine import event_code as layout
 from hepq.runtime.engine.event_code import Branch, Cells, EventDescription, Table
 
@@ -136,8 +136,7 @@ class _Generator:
             table, memory = (memory_at(p, "int64") for p in pointers)
             ctx, places = self._stage_context(table, memory, {root for group in groups for root in group})
             with self._sound(ctx):
-                for group in groups:
-                    run(ctx, [task(ctx, root, places, self._buffers(table, group)) for root in group])
+                perform(ctx, groups, places, self._buffers(table, [root for group in groups for root in group]))
         return builder.get()
 
     def _stage_context(self, table: Expr, memory: Expr, roots: set[Root]) -> tuple[Context, dict[str | None, Place]]:
@@ -175,7 +174,9 @@ class _Generator:
             return memory_at(table[i64(self.table.constants)], dtype)
 
         explode = bind(cast(table[i64(Table.LIMIT)], "float64"))
-        return Context(self.plan, state, {}, {}, {}, explode, record, numbers)
+        has = self.table.size > self.table.constants
+        once_more = bind(table[i64(self.table.n_minus_one)]) if has else i64(1)
+        return Context(self.plan, state, {}, {}, {}, explode, record, numbers, once_more, self.width)
 
     def _variables(self, ctx: Context, memory: Expr | None) -> None:
         """Counts of made dims, and values without dims: in registers, or in ``memory``."""
@@ -321,7 +322,7 @@ class _Generator:
                 ctx.starts[None] = position
                 if name is not None:
                     ctx.starts[name] = i64(0)
-                for node in nodes:
+                for node in (n for n in nodes if n not in self.plan.late):
                     at = {d.key: (position,) for d in node.type.dims}
                     made = partial(compute, ctx, node, at)
                     ctx.store(node, at, ctx.once((node, ctx.place(node, at)), made))
@@ -351,8 +352,7 @@ class _Generator:
                     inputs.check(ctx, self.inputs[branch.name], i, branch.width)
         with self._sound(ctx):
             if self.shared is None:
-                for group in self.plan.tasks:
-                    run(ctx, [task(ctx, root, here, buffers) for root in group])
+                perform(ctx, self.plan.tasks, here, buffers)
             else:
                 self._call_stages(ctx, table, shared, here)
         with self._sound(ctx):

@@ -71,7 +71,8 @@ def plus(a: Expr | int, b: Expr | int) -> Expr | int:
 class Context:
     """``memory``: kept node -> its buffers, one for each code of rows, else one. ``starts``: where the rows of an
     event begin in a block's. ``record``: where a fill adds up; ``table``: the numbers that are looked up, as a dtype.
-    ``lanes``: entries of a flat loop that are computed together.
+    ``n_minus_one``: 1 if cuts after a failed one are asked, else 0. ``width``: entries of a flat loop that are computed
+    together; ``lanes``: so many now.
     """
 
     plan: Plan
@@ -82,6 +83,8 @@ class Context:
     explode: Expr
     record: Callable[[int], Expr]
     table: Callable[[str], Expr]
+    n_minus_one: Expr
+    width: int
     counts: dict[str, Variable] = field(default_factory=dict)
     scalars: dict[Node, Variable] = field(default_factory=dict)
     sizes: dict[str, Expr] = field(default_factory=dict)

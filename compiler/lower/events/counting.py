@@ -6,7 +6,8 @@ from __future__ import annotations
 from tvm import tirx
 
 from hepq.compiler.ir.node import Node
-from hepq.compiler.lower.cpu.tir import Cell, Expr, bind, bits, both, cast, const, dtype_of, level, select
+from hepq.compiler.lower.cpu.tir import Cell, Expr, bind, bits, both, cast, const, dtype_of, either, level, select
+from hepq.compiler.lower.events.conditions import Condition
 from hepq.compiler.lower.events.context import At, Context, i64
 from hepq.compiler.lower.events.mathfn import is_nan
 from hepq.compiler.lower.events.rules import RULES, value
@@ -83,15 +84,23 @@ def _lookup(ctx: Context, node: Node, at: At) -> Expr:
 @RULES("cut")
 def _cut(ctx: Context, node: Node, at: At) -> Expr:
     state, holds = value(ctx, node.operands[0], at), value(ctx, node.operands[1], at)
-    return after(ctx.hold(state), holds, node["number"])
+    return after(ctx, ctx.hold(state), holds, node["number"])
 
 
-def after(state: Expr, holds: Expr, number: int) -> Expr:
-    """The state of a cut flow after a cut."""
-    odd = tirx.EQ(*level(state & level(i64(1), state)[0], i64(1)))
-    none = tirx.EQ(*level(state, i64(0)))
-    failed = select(none, i64(2 * number + 1), select(odd, state + level(i64(1), state)[0], state))
+def after(ctx: Context, state: Expr, holds: Expr, number: int) -> Expr:
+    """The state of a cut flow after a cut. Without N - 1, what failed once stays as it is."""
+    state, once_more = level(state, ctx.n_minus_one)
+    failed = select(tirx.EQ(*level(state, i64(0))), i64(2 * number + 1), state + (state & once_more))
     return bind(select(holds, state, failed))
+
+
+def holds(ctx: Context, condition: Condition) -> Expr:
+    """bool."""
+    found = value(ctx, condition.of, {})
+    if condition.kind == "true":
+        return found
+    passed = tirx.EQ(found, i64(0))
+    return passed if condition.kind == "passed" else either(passed, tirx.NE(found & ctx.n_minus_one, i64(0)))
 
 
 # --- random numbers

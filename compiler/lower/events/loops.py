@@ -54,7 +54,7 @@ def chosen(ctx: Context, node: Node, body: Callable[[Codes], None], until: Cell 
         return
     wanted = const(1.0, "float64")
     for i in range(k):
-        wanted = bind(wanted * (cast(n - i64(i), "float64") / const(i + 1.0, "float64")))
+        wanted = bind(bind(wanted * cast(n - i64(i), "float64")) / const(i + 1.0, "float64"))
     few = tirx.Or(n < i64(k), wanted <= ctx.explode)
     with T.If(few):
         with T.Then(), ctx.scope():

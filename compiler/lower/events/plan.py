@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from hepq.compiler.ir.node import Module, Node
+from hepq.compiler.lower.events import guards
+from hepq.compiler.lower.events.conditions import ALWAYS, Guard, either
 from hepq.compiler.lower.events.dims import Dims
 from hepq.compiler.lower.events.roots import Adding, Check, Outputs, Root, ends, read_at_once
 from hepq.compiler.lower.events.tables import Tables
@@ -26,6 +28,8 @@ Key = tuple[str, int]
 #: from this weight on a value that is read again is kept
 HEAVY = 6
 _CALL = 20
+#: from this weight on values over an input's dim are computed for single events where not every event needs them
+LATE = 20
 #: of writing an output, of adding to a fill
 _END = 4
 _WEIGHTS = {"div": 3, "sqrt": 4, "mod": 5}
@@ -42,6 +46,9 @@ ROOTED = (*_KEPT, "filter", "combinations")
 class Plan:
     """``kept``: nodes with memory; ``flat``: those that are computed for a block of events, by their dim's name.
 
+    ``guards``: when a node is needed; ``asked``: of what guards are conditions; ``late``: those of ``flat`` that are
+    computed event by event all the same, as they are not always needed.
+
     ``tasks``: groups of kept nodes, and of outputs, that share a loop, in order. ``weights``: of computing a node and
     all that it is computed from; ``inline``: where what is kept is read.
     """
@@ -50,6 +57,9 @@ class Plan:
     dims: Dims
     tables: Tables
     kept: set[Node] = field(default_factory=set)
+    guards: dict[Node, Guard] = field(default_factory=dict)
+    asked: set[Node] = field(default_factory=set)
+    late: set[Node] = field(default_factory=set)
     flat: dict[str | None, list[Node]] = field(default_factory=dict)
     tasks: list[tuple[Root, ...]] = field(default_factory=list)
     weights: dict[Node, int] = field(default_factory=dict)
@@ -57,6 +67,16 @@ class Plan:
 
     def is_flat(self, node: Node) -> bool:
         return node.op == "input" or node in self.flat.get(flat_dim(node), ())
+
+    def is_ready(self, node: Node) -> bool:
+        """Before any event is begun?"""
+        return self.is_flat(node) and node not in self.late
+
+    def guard(self, root: Root) -> Guard:
+        """When a task is done."""
+        if isinstance(root, Node):
+            return self.guards[root]
+        return either([root.when]) if isinstance(root, Adding) else ALWAYS
 
     def weight(self, node: Node) -> int:
         """Of computing ``node`` where it is read."""
@@ -83,12 +103,14 @@ class Plan:
 
 
 def make_plan(module: Module) -> Plan:
-    plan = Plan(module, Dims.of(module), Tables.of(module))
+    plan = Plan(module, Dims.of(module), Tables.of(module), asked=guards.asked(module))
     _weigh(plan)
     _keep(plan)
     _shorten(plan)
     _weigh_inline(plan)
+    plan.guards = guards.guards(module, lambda node: _needs(plan, node))
     _flatten(plan)
+    _delay(plan)
     _schedule(plan)
     return plan
 
@@ -134,7 +156,7 @@ def _keep(plan: Plan) -> None:
 
 
 def _is_kept(plan: Plan, node: Node, often: bool) -> bool:
-    if node.op == "input" or node.op in _KEPT:
+    if node.op == "input" or node.op in _KEPT or node in plan.asked:
         return True
     if node.op in ("filter", "combinations"):
         return node["dst"].name not in plan.dims.virtual
@@ -202,22 +224,43 @@ def _at_its_own_entry(plan: Plan, node: Node, flat: set[Node]) -> bool:
     )
 
 
+def _delay(plan: Plan) -> None:
+    """What costs much and is not always needed is no longer computed for all events of a block, nor what reads it."""
+    delayed: set[Node] = set()
+    for node in plan.module.walk():
+        waits = any(o in delayed for o in read(node))
+        if node not in plan.kept or not plan.is_ready(node) or node.op == "input":
+            late = waits
+        else:
+            late = waits or (plan.inline[node] >= LATE and plan.guards.get(node) != ALWAYS)
+            if late and node.type.dims:
+                plan.late.add(node)
+            elif late:
+                plan.flat[None].remove(node)
+        if late:
+            delayed.add(node)
+
+
 # --- order
 
 
 def _schedule(plan: Plan) -> None:
-    left: list[Root] = [n for n in plan.module.walk() if n in plan.kept and not plan.is_flat(n)]
+    left: list[Root] = [n for n in plan.module.walk() if n in plan.kept and n in plan.guards and not plan.is_ready(n)]
     left += ends(plan.module)
-    waits: dict[Root, set[Root]] = {r: {n for n in read_by(plan, r) if not plan.is_flat(n)} for r in left}
+    waits: dict[Root, set[Root]] = {r: {n for n in read_by(plan, r) if not plan.is_ready(n)} for r in left}
     done: set[Root] = set()
+    guard = ALWAYS
     while left:
-        first = next(r for r in left if waits[r] <= done)
-        dim = loop_dim(first)
+        ready = [r for r in left if waits[r] <= done]
+        first = next((r for r in ready if plan.guard(r) == guard), ready[0])
+        guard = plan.guard(first)
+        dim = loop_dim(plan, first)
         group = [first]
         if dim is not None:
             load = plan.load(first)
             for root in left:
-                if root is not first and waits[root] <= done and _same_loop(loop_dim(root), dim):
+                same = root is not first and plan.guard(root) == guard and _same_loop(loop_dim(plan, root), dim)
+                if same and waits[root] <= done:
                     load += plan.load(root)
                     if load <= STAGE:
                         group.append(root)
@@ -230,11 +273,11 @@ def _same_loop(a: Dim | None, b: Dim) -> bool:
     return a is not None and a.name == b.name
 
 
-def loop_dim(root: Root) -> Dim | None:
+def loop_dim(plan: Plan, root: Root) -> Dim | None:
     """The ragged dim that the outermost loop of a task is over; None if it is done without others."""
     if isinstance(root, (Outputs, Adding)):
         return root.dim
-    if isinstance(root, Check):
+    if isinstance(root, Check) or root in plan.late:
         return None
     if root.op in ("filter", "argsort"):
         return root["dim"] if len(root.type.dims) == 1 and root["dim"].ragged else None
@@ -248,8 +291,9 @@ def loop_dim(root: Root) -> Dim | None:
 
 
 def read_by(plan: Plan, root: Root) -> Iterator[Node]:
-    """Kept nodes that the task reads, or in whose dims it loops."""
+    """Kept nodes that the task reads, or in whose dims it loops, and what says whether it is done."""
     todo = list(_needs(plan, root)) if isinstance(root, Node) else read_at_once(plan.module, root)
+    todo += [condition.of for term in plan.guard(root) for condition in term]
     seen: set[Node] = set()
     while todo:
         node = todo.pop()

@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from hepq.compiler.ir.node import Fill, Module, Node
+from hepq.compiler.lower.events.conditions import Term, conditions
 from hepq.core.types import Dim
 
 
@@ -20,11 +21,13 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Adding:
-    """A fill, the ``number``-th; ``dim``: the ragged dim whose entries it adds; None: it adds one for an event."""
+    """A fill, the ``number``-th; ``dim``: the ragged dim whose entries it adds; None: it adds one for an event.
+    ``when``: all that must hold."""
 
     fill: Fill
     number: int
     dim: Dim | None
+    when: Term
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def ends(module: Module) -> list[Outputs | Adding | Check]:
     for name in handed_out(module):
         groups[row_dim(module.outputs[name])].append(name)
     found: list[Outputs | Adding | Check] = [Outputs(dim, tuple(names)) for dim, names in groups.items()]
-    found += [Adding(fill, i, _filled(module, fill)) for i, fill in enumerate(module.fills)]
+    found += [Adding(fill, i, _filled(module, fill), asked(module, fill)) for i, fill in enumerate(module.fills)]
     return [*found, *(Check(name, i) for i, name in enumerate(module.checks))]
 
 
@@ -61,6 +64,11 @@ def row_dim(node: Node) -> Dim | None:
     return dims[0] if dims and dims[0].ragged else None
 
 
+def asked(module: Module, fill: Fill) -> Term:
+    """All that must hold where ``fill`` adds."""
+    return conditions(None if fill.when is None else module.outputs[fill.when])
+
+
 def _filled(module: Module, fill: Fill) -> Dim | None:
     """The dim of the cell, or of the weight where each entry adds to one cell."""
     names = [fill.cell] if fill.weight is None else [fill.cell, fill.weight]
@@ -69,7 +77,12 @@ def _filled(module: Module, fill: Fill) -> Dim | None:
 
 
 def read_at_once(module: Module, root: Outputs | Adding | Check) -> list[Node]:
-    """Values that an end is made of."""
-    if isinstance(root, Check):
-        return [module.outputs[root.name]]
-    return [module.outputs[name] for name in (root.names if isinstance(root, Outputs) else root.fill.outputs)]
+    """Values that an end is made of, those of its conditions last."""
+    if isinstance(root, Adding):
+        return [*added(module, root.fill), *(c.of for c in root.when)]
+    return [module.outputs[name] for name in (root.names if isinstance(root, Outputs) else (root.name,))]
+
+
+def added(module: Module, fill: Fill) -> list[Node]:
+    """The cell and, if there is one, the weight."""
+    return [module.outputs[name] for name in (fill.cell, fill.weight) if name is not None]

@@ -81,7 +81,7 @@ def capacities(plan: Plan, most: Mapping[str, Expr], explode: Expr) -> dict[str,
         if node.op == "combinations":
             n, total = bind(total), const(1.0, "float64")
             for i in range(node["slot"].size):
-                total = bind(total * ((n - const(float(i), "float64")) / const(i + 1.0, "float64")))
+                total = bind(bind(total * (n - const(float(i), "float64"))) / const(i + 1.0, "float64"))
             total = bind(select(n < const(float(node["slot"].size), "float64"), const(0.0, "float64"), total))
             total = select(total < explode, total, explode)
         total = bind(total)

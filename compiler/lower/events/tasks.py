@@ -4,17 +4,21 @@ dim, and ends."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
+from itertools import groupby
 from typing import Any
 
 from tvm import tirx
 from tvm.script.ir_builder import tirx as T
 
 from hepq.compiler.ir.node import Node
-from hepq.compiler.lower.cpu.tir import Cell, Expr, cast, const
-from hepq.compiler.lower.events import loops, mathfn
+from hepq.compiler.lower.cpu.tir import Cell, Expr, bind, both, cast, const, either
+from hepq.compiler.lower.events import conditions, counting, loops, mathfn
 from hepq.compiler.lower.events.adding import add_weight
+from hepq.compiler.lower.events.conditions import ALWAYS, Guard, is_state, live, shortest
 from hepq.compiler.lower.events.context import DTYPE, STORED, At, Codes, Context, Variable, i64, plus, times
 from hepq.compiler.lower.events.dims import asked, limit, running
 from hepq.compiler.lower.events.roots import Adding, Check, Outputs, Root, row_dim
@@ -63,9 +67,46 @@ def task(ctx: Context, root: Root, places: Mapping[str | None, Place], buffers: 
         return _adding(ctx, root)
     if isinstance(root, Check):
         return _check(ctx, root)
+    if root in ctx.plan.late:
+        return _late(ctx, root)
     if root.op in REDUCE or root.op == "contract":
         return _reduction(ctx, root)
+    if is_state(root):
+        return _flow(ctx, root)
     return _TASKS.get(root.op, _segment if root.op in SEGMENT else _stored)(ctx, root)
+
+
+def perform(
+    ctx: Context, groups: Iterable[tuple[Root, ...]], places: Mapping[str | None, Place], buffers: Buffers
+) -> None:
+    """All that is to be done in an event, each where it is needed."""
+    for guard, same in groupby(groups, lambda group: ctx.plan.guard(group[0])):
+        together = list(same)
+        for root in (root for group in together for root in group):
+            if guard != ALWAYS and root in ctx.plan.asked:
+                # what is not asked holds nowhere
+                ctx.store(root, {}, const(2 if is_state(root) else 0, STORED[root.type.elem]))
+        with _where(ctx, guard):
+            for group in together:
+                run(ctx, [task(ctx, root, places, buffers) for root in group])
+
+
+@contextmanager
+def _where(ctx: Context, guard: Guard) -> Iterator[None]:
+    if guard == ALWAYS:
+        yield
+        return
+    found = ctx.once(guard, lambda: _any(_all(counting.holds(ctx, c) for c in shortest(term)) for term in guard))
+    with T.If(found), T.Then(), ctx.scope():
+        yield
+
+
+def _any(parts: Iterable[Expr]) -> Expr:
+    return reduce(either, parts)
+
+
+def _all(parts: Iterable[Expr]) -> Expr:
+    return reduce(both, parts)
 
 
 def run(ctx: Context, tasks: list[Task]) -> None:
@@ -95,6 +136,34 @@ def _stored(ctx: Context, node: Node) -> Task:
     if row_dim(node) is None:
         return Task(None, one, begin=lambda: loops.over(ctx, dims, {}, one))
     return Task(dims[0], lambda at: loops.over(ctx, dims[1:], at, one))
+
+
+def _late(ctx: Context, node: Node) -> Task:
+    """Of one event, in vectors that may reach into what the next one will compute itself."""
+    (dim,) = node.type.dims
+
+    def begin() -> None:
+        wide = i64(ctx.width)
+        with T.serial(i64(0), tirx.truncdiv(i64(ctx.extent(dim)) + wide - i64(1), wide)) as step, ctx.scope():
+            ctx.lanes = ctx.width
+            at = {dim.key: (bind(step * wide),)}
+            ctx.store(node, at, compute(ctx, node, at))
+            ctx.lanes = 1
+
+    return Task(None, lambda at: None, begin)
+
+
+def _flow(ctx: Context, node: Node) -> Task:
+    """A cut is asked only where it matters."""
+    before, held = node.operands
+
+    def begin() -> None:
+        state = ctx.hold(value(ctx, before, {}))
+        ctx.store(node, {}, state)
+        with _where(ctx, conditions.either([live(before)])):
+            ctx.store(node, {}, counting.after(ctx, state, value(ctx, held, {}), node["number"]))
+
+    return Task(None, lambda at: None, begin)
 
 
 def _reduction(ctx: Context, node: Node) -> Task:
@@ -309,10 +378,7 @@ def _adding(ctx: Context, root: Adding) -> Task:
             add_weight(record, ctx.state, root.number, where, value(ctx, weight, at))
 
     def step(at: At) -> None:
-        if fill.when is None:
-            loops.over(ctx, rest, at, one)
-        else:
-            loops.when(ctx, outputs[fill.when], at, lambda: loops.over(ctx, rest, at, one))
+        loops.over(ctx, rest, at, one)
 
     return Task(None, step, begin=lambda: step({})) if root.dim is None else Task(root.dim, step)
 

@@ -11,7 +11,7 @@ from hepq.compiler.ir.node import Module, Node
 from hepq.core.ops import table as ir
 from hepq.core.types import Dim, Type
 from hepq.runtime.events.elementwise import NUMPY
-from tests.compiler.lower.events.programs import MANY, agree, run
+from tests.support.events.programs import MANY, agree, run
 
 PART = Dim("part", bound=MANY)
 FUNCTIONS = sorted({*ir.UNARY, *ir.BINARY} - {"not", "and", "or"})

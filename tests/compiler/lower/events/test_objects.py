@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import combinations
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from hepq.compiler.lower.events import LoweringError, lower
 from hepq.compiler.targets import cpu
 from hepq.core.types import Dim, Type
 from hepq.runtime.engine.event_code import BLOCK, EventProgram
-from tests.compiler.lower.events.programs import MANY, agree, run
+from tests.support.events.programs import MANY, agree, run
 
 JET, MUON, LEPTON = (Dim(n, bound=MANY) for n in ("jet", "muon", "lepton"))
 P4, NAN = Dim("p4", 4), np.nan
@@ -222,6 +223,18 @@ def test_nothing_of_the_size_of_combinations_is_stored(monkeypatch: pytest.Monke
     monkeypatch.setattr(EventProgram, "_memory", seen)
     program.run({"pt": np.arange(200.0)}, {"jet": np.array([200])})
     assert sizes[0] < 64 * (200 + BLOCK) * 8 < 200**3
+
+
+@pytest.mark.parametrize("k", [2, 3, 4])
+def test_there_is_memory_for_all_combinations(k: int) -> None:
+    """Of the largest event, however their number rounds."""
+    pt = source("pt", JET)
+    rows, slot = all_of(pt, JET, k)
+    total = make("cumsum", make("reduce_sum", make("gather", pt, rows), over=(slot,)), over=rows["dst"])
+    code = lower(module(y=total), cpu.parse("cpu"))
+    for n in range(18):
+        got = EventProgram(code.library, code.description).run({"pt": np.ones(n)}, {"jet": np.array([n])})
+        assert list(got.outputs["y"]) == [k * (i + 1.0) for i in range(comb(n, k))]
 
 
 @pytest.mark.parametrize("op", ["dropout", "param", "ragged", "twice"])

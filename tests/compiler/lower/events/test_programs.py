@@ -9,7 +9,7 @@ import pytest
 from hepq.compiler.lower.events import plan
 from hepq.compiler.lower.events.rules import RULES
 from hepq.core.ops.table import ELEMENTWISE, GIVEN
-from tests.compiler.lower.events.programs import agree, random_events, random_program, run
+from tests.support.events.programs import agree, random_events, random_program, run
 from tests.support.tvm_call import runnable
 
 TARGETS = [t for t in ("cpu:x86-64-v3", "cpu:x86-64-v4", "cpu:x86-64", "cpu:armv8-a") if runnable(t)]

@@ -18,7 +18,7 @@ from hepq.compiler.targets import cpu
 from hepq.core.axes import BinAxis
 from hepq.runtime.analysis.sums import Counts, Sums, Weighted, merged
 from hepq.runtime.engine.event_code import EventProgram
-from tests.compiler.lower.events.programs import Events, columns
+from tests.support.events.programs import Events, columns
 
 #: sizes of weights: all that is kept, below the lowest bit and about it, squares of the largest
 SCALES = (1.0, -3.0, 1e-57, 1e-30, 1e18)
