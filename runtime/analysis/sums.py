@@ -185,6 +185,12 @@ def canonical(limbs: Ints) -> Ints:
     return limbs
 
 
+def exact(numbers: Floats) -> Ints:
+    """Canonical limbs of the sums of ``numbers`` [n, any], each below 2^128, along their last axis."""
+    rows, columns = numbers.shape
+    return _added(np.repeat(np.arange(rows), columns), numbers.ravel(), rows)
+
+
 def _added(slots: NDArray[np.intp], numbers: Floats, size: int) -> Ints:
     """Canonical limbs of the sums of ``numbers`` by slot. Each is below 2^128, and truncated to the lowest bit."""
     mantissas, exponents = np.frexp(np.abs(numbers))

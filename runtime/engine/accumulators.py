@@ -3,9 +3,11 @@
 
 A fill has a *record*. Without weights it is its counts, int64, one for each cell. With weights it is five int64
 (``MAP`` and so on): the address of an int32 for each cell, 0 where nothing was added yet, else the number of its slot
-from 1 on; the address of the slots, which the code enlarges by the C library's ``realloc``; slots that there is memory
-for; those in use; cells. A slot is ``SLOT`` int64: its cell, entries, the limbs of the sum of weights, those of the sum
-of their squares (``runtime/analysis/sums.py``).
+from 1 on; the address of the slots, which the code enlarges by the C library's ``aligned_alloc``; slots that there is
+memory for; those in use; cells. A slot is ``SLOT`` int64: its cell, entries; then, near, doubles: multiples of each of
+``NEAREST``, of the sum of weights and of that of their squares; far, the limbs of these two sums
+(``runtime/analysis/sums.py``). A sum is what is near and what is far together. What is near, and a slot's head, are one
+line of a cache.
 """
 
 from __future__ import annotations
@@ -17,12 +19,16 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from hepq.runtime.analysis.sums import LIMBS, Counts, Part, Sums, Weighted, canonical
+from hepq.runtime.analysis.sums import LIMBS, Counts, Part, Sums, Weighted, canonical, exact
 
 MAP, SLOTS, ROOM, USED, CELLS = range(5)
+#: what doubles are multiples of, from the largest
+NEAREST = (2.0**-21, 2.0**-53, 2.0**-85)
+PARTS = len(NEAREST)
 #: places in a slot
-CELL, ENTRIES, FIRST = range(3)
-SLOT = FIRST + 2 * LIMBS
+CELL, ENTRIES, NEAR, FAR = 0, 1, 2, 2 + 2 * PARTS
+SLOT = FAR + 2 * LIMBS
+ALIGN = 64
 
 
 class Accumulators:
@@ -60,7 +66,9 @@ class _Slots:
         numbers = (ctypes.c_int64 * (used * SLOT)).from_address(int(self.record[SLOTS]))
         slots = np.ctypeslib.as_array(numbers).reshape(used, SLOT)
         slots = slots[np.argsort(slots[:, CELL])]
-        limbs, limbs2 = (canonical(half.copy()) for half in np.split(slots[:, FIRST:], 2, axis=1))
+        near = slots[:, NEAR:FAR].copy().view(np.float64)
+        far = np.split(slots[:, FAR:], 2, axis=1)
+        limbs, limbs2 = (canonical(half + exact(near[:, k::2])) for k, half in enumerate(far))
         return Weighted(slots[:, CELL].copy(), slots[:, ENTRIES].copy(), limbs, limbs2)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import uproot
 
-from tests.support.object_programs import SHARED
+from tests.support.events.object_programs import SHARED
 
 SAMPLE = SHARED / "analysis/data/Run2012B_SingleMu-1000.root"
 pytestmark = pytest.mark.skipif(not SAMPLE.exists(), reason="the first events of Run2012B_SingleMu are not here")

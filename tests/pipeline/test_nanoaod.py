@@ -10,7 +10,7 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from tests.support.object_programs import (
+from tests.support.events.object_programs import (
     FILES,
     first_by,
     invariant,

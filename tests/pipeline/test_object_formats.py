@@ -12,7 +12,7 @@ import pytest
 import uproot
 
 from hepq.core.errors import DataError
-from tests.support.object_programs import (
+from tests.support.events.object_programs import (
     FILES,
     edm4hep_file,
     first_by,

@@ -12,7 +12,7 @@ import uproot
 import hepq
 from hepq.compiler.driver.compilation import compile_file
 from hepq.compiler.driver.options import Options
-from tests.support.object_programs import nano_file
+from tests.support.events.object_programs import nano_file
 
 TAGGER = """
 from std.nanoaod import FatJet, FatJetPFCands

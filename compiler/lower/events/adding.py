@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exact sums: the function that adds a weight, and its square, to a cell of a fill.
 
-A sum is a superaccumulator (``runtime/analysis/sums.py``): a weight's mantissa of 53 bits is shifted to where it stands
-and added to three limbs, without carries. They are carried once in 2^29 additions. ``runtime/engine/accumulators.py``
-says how memory is laid out.
+A sum has a near and a far part. Numbers as weights mostly are go to the near one: a number is taken apart at fixed
+places, by adding and subtracting a large one, into ``NEAR`` parts of 32 bits, and each is added to a double that is
+exact for as long (Demmel and Nguyen 2015, "Parallel reproducible summation", do so with more parts). Any other goes to
+the far one, a superaccumulator (``runtime/analysis/sums.py``): the 53 bits of its mantissa are shifted to where they
+stand and added to three limbs, without carries. Once in ``_OFTEN`` additions near goes to far and limbs are carried.
+``runtime/engine/accumulators.py`` says how memory is laid out.
 """
 
 from __future__ import annotations
@@ -14,17 +17,32 @@ from tvm import tirx
 from tvm.script.ir_builder import IRBuilder
 from tvm.script.ir_builder import tirx as T
 
-from hepq.compiler.lower.cpu.tir import Cell, Expr, bind, bits, cast, const
+from hepq.compiler.lower.cpu.tir import Cell, Expr, bind, bits, both, cast, const
 from hepq.compiler.lower.events.context import i64, memory_at, trouble
 from hepq.compiler.lower.events.mathfn import fabs
 from hepq.runtime.analysis.sums import LARGEST, LIMBS, LOWEST
-from hepq.runtime.engine.accumulators import CELL, ENTRIES, FIRST, MAP, ROOM, SLOT, SLOTS, USED
+from hepq.runtime.engine.accumulators import (
+    ALIGN,
+    CELL,
+    ENTRIES,
+    FAR,
+    MAP,
+    NEAR,
+    NEAREST,
+    PARTS,
+    ROOM,
+    SLOT,
+    SLOTS,
+    USED,
+)
 from hepq.runtime.engine.event_code import BAD_WEIGHT, NO_MEMORY
 
 _NAME = "hepq_add_weight"
 _MASK = 2**32 - 1
-#: additions to a slot after which it is carried
-_CARRY = 2**29
+#: additions to a slot after which near goes to far: so many numbers of 32 bits fit the 53 of a double
+_OFTEN = 2**20
+#: weights of less magnitude may be near, so that they and their squares have 32 bits down to the first place
+_NEAR_BELOW = 2.0**5
 #: slots to begin with
 _FEW = 16
 #: exponent, as it is stored, of a double whose mantissa, as a whole number, counts the lowest bit
@@ -32,8 +50,9 @@ _UNIT = 1075 + LOWEST
 
 
 def add_weight(record: Expr, state: Expr, fill: int, cell: Expr, weight: Expr) -> None:
-    """``weight`` to a cell that there is."""
-    T.evaluate(tirx.call_extern("void", _NAME, record.data, state.data, i64(fill), cell, weight))
+    """``weight`` to a cell that there is. Its square is rounded here, where no sum is that it could be joined to."""
+    weight = bind(weight)
+    T.evaluate(tirx.call_extern("void", _NAME, record.data, state.data, i64(fill), cell, weight, weight * weight))
 
 
 def adders() -> dict[str, Any]:
@@ -44,44 +63,79 @@ def adders() -> dict[str, Any]:
         record = memory_at(T.arg("record", T.handle("int64")), "int64")
         state = memory_at(T.arg("state", T.handle("int64")), "int64")
         fill, cell = T.arg("fill", T.int64()), T.arg("cell", T.int64())
-        weight = T.arg("weight", T.float64())
-        with T.If(fabs(weight) < const(LARGEST, "float64")):
-            with T.Then():
-                _add(record, state, cell, weight)
-            with T.Else():
-                trouble(state, BAD_WEIGHT, fill)
+        numbers = T.arg("weight", T.float64()), T.arg("square", T.float64())
+        slot, new = Cell(cast(memory_at(record[i64(MAP)], "int32")[cell], "int64")), Cell(i64(0))
+        with T.If(tirx.EQ(slot.get(), i64(0))), T.Then():
+            _new_slot(record, state, cell, slot, new)
+        with T.If(slot.get() > i64(0)), T.Then():
+            start = bind((slot.get() - i64(1)) * i64(SLOT))
+            slots = memory_at(record[i64(SLOTS)], "int64")
+            with T.If(tirx.NE(new.get(), i64(0))), T.Then():
+                with T.serial(i64(0), i64(SLOT)) as i:
+                    T.buffer_store(slots, i64(0), [start + i])
+                T.buffer_store(slots, cell, [start + i64(CELL)])
+            entries = bind(slots[start + i64(ENTRIES)] + i64(1))
+            T.buffer_store(slots, entries, [start + i64(ENTRIES)])
+            parts = [_parts(x) for x in numbers]
+            exact = both(*(tirx.EQ(rest, const(0.0, "float64")) for _, rest in parts))
+            with T.If(both(fabs(numbers[0]) < const(_NEAR_BELOW, "float64"), exact)):
+                with T.Then():
+                    for i in range(PARTS):
+                        for k in range(2):
+                            at = start + i64(NEAR + 2 * i + k)
+                            T.buffer_store(slots, bits(bits(slots[at], "float64") + parts[k][0][i], "int64"), [at])
+                with T.Else():
+                    _add_far(slots, state, start, fill, numbers)
+            with T.If(tirx.EQ(entries & i64(_OFTEN - 1), i64(0))), T.Then():
+                _move(slots, start)
     return {_NAME: builder.get()}
 
 
-def _add(record: Expr, state: Expr, cell: Expr, weight: Expr) -> None:
-    numbers = memory_at(record[i64(MAP)], "int32")
-    slot, new = Cell(cast(numbers[cell], "int64")), Cell(i64(0))
-    with T.If(tirx.EQ(slot.get(), i64(0))), T.Then():
-        _make_room(record)
-        used = bind(record[i64(USED)])
-        with T.If(used < record[i64(ROOM)]):
-            with T.Then():
-                T.buffer_store(record, used + i64(1), [i64(USED)])
-                T.buffer_store(numbers, cast(used + i64(1), "int32"), [cell])
-                slot.set(used + i64(1))
-                new.set(i64(1))
-            with T.Else():
-                trouble(state, NO_MEMORY)
-    with T.If(slot.get() > i64(0)), T.Then():
-        start = bind((slot.get() - i64(1)) * i64(SLOT))
-        slots = memory_at(record[i64(SLOTS)], "int64")
-        with T.If(tirx.NE(new.get(), i64(0))), T.Then():
-            with T.serial(i64(0), i64(SLOT)) as i:
-                T.buffer_store(slots, i64(0), [start + i])
-            T.buffer_store(slots, cell, [start + i64(CELL)])
-        entries = bind(slots[start + i64(ENTRIES)] + i64(1))
-        T.buffer_store(slots, entries, [start + i64(ENTRIES)])
-        sums = [bind(start + i64(FIRST + k * LIMBS)) for k in range(2)]
-        with T.If(tirx.EQ(entries & i64(_CARRY - 1), i64(0))), T.Then():
-            for first in sums:
-                _carry(slots, first)
-        for first, number in zip(sums, (weight, weight * weight), strict=True):
-            _add_limbs(slots, first, bind(number))
+def _parts(x: Expr) -> tuple[list[Expr], Expr]:
+    """Multiples of each place, and what is left."""
+    found = []
+    for place in NEAREST:
+        large = const(1.5 * 2.0**52 * place, "float64")
+        part = bind(bind(x + large) - large)
+        found.append(part)
+        x = bind(x - part)
+    return found, x
+
+
+def _add_far(slots: Expr, state: Expr, start: Expr, fill: Expr, numbers: tuple[Expr, Expr]) -> None:
+    with T.If(fabs(numbers[0]) < const(LARGEST, "float64")):
+        with T.Then():
+            for k, x in enumerate(numbers):
+                _add_limbs(slots, bind(start + i64(FAR + k * LIMBS)), x)
+        with T.Else():
+            trouble(state, BAD_WEIGHT, fill)
+
+
+def _move(slots: Expr, start: Expr) -> None:
+    """Near to far, and carries."""
+    for k in range(2):
+        first = bind(start + i64(FAR + k * LIMBS))
+        with T.serial(i64(0), i64(PARTS)) as i:
+            at = bind(start + i64(NEAR + k) + i * i64(2))
+            _add_limbs(slots, first, bind(bits(slots[at], "float64")))
+            T.buffer_store(slots, i64(0), [at])
+        with T.serial(first, first + i64(LIMBS - 1)) as i:
+            limb = bind(slots[i])
+            T.buffer_store(slots, slots[i + i64(1)] + (limb >> i64(32)), [i + i64(1)])
+            T.buffer_store(slots, limb & i64(_MASK), [i])
+
+
+def _new_slot(record: Expr, state: Expr, cell: Expr, slot: Cell, new: Cell) -> None:
+    _make_room(record)
+    used = bind(record[i64(USED)])
+    with T.If(used < record[i64(ROOM)]):
+        with T.Then():
+            T.buffer_store(record, used + i64(1), [i64(USED)])
+            T.buffer_store(memory_at(record[i64(MAP)], "int32"), cast(used + i64(1), "int32"), [cell])
+            slot.set(used + i64(1))
+            new.set(i64(1))
+        with T.Else():
+            trouble(state, NO_MEMORY)
 
 
 def _make_room(record: Expr) -> None:
@@ -89,17 +143,14 @@ def _make_room(record: Expr) -> None:
     room = bind(record[i64(ROOM)])
     with T.If(tirx.EQ(record[i64(USED)], room)), T.Then():
         wanted = bind(tirx.max(room * i64(2), i64(_FEW)))
-        found = bind(T.call_extern("int64", "realloc", record[i64(SLOTS)], wanted * i64(8 * SLOT)))
+        found = bind(T.call_extern("int64", "aligned_alloc", i64(ALIGN), wanted * i64(8 * SLOT)))
         with T.If(tirx.NE(found, i64(0))), T.Then():
+            old = bind(record[i64(SLOTS)])
+            with T.If(tirx.NE(old, i64(0))), T.Then():
+                T.evaluate(T.call_extern("int64", "memcpy", found, old, room * i64(8 * SLOT)))
+                T.evaluate(T.call_extern("void", "free", old))
             T.buffer_store(record, found, [i64(SLOTS)])
             T.buffer_store(record, wanted, [i64(ROOM)])
-
-
-def _carry(slots: Expr, first: Expr) -> None:
-    with T.serial(first, first + i64(LIMBS - 1)) as i:
-        limb = bind(slots[i])
-        T.buffer_store(slots, slots[i + i64(1)] + (limb >> i64(32)), [i + i64(1)])
-        T.buffer_store(slots, limb & i64(_MASK), [i])
 
 
 def _add_limbs(slots: Expr, first: Expr, x: Expr) -> None:

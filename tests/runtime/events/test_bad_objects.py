@@ -14,7 +14,7 @@ import hepq
 from hepq.compiler.driver.compilation import compile_file
 from hepq.core.errors import DataError
 from hepq.runtime.model import Model
-from tests.support.object_programs import write
+from tests.support.events.object_programs import write
 
 PROGRAM = """
 collection Muon = "Muon_*" { pt: GeV charge: int }

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weights that are added up: exact whatever their size, near and far, however often near goes to far."""
+
+from __future__ import annotations
+
+from math import inf, nan, nextafter
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hepq.compiler.ir.infer import make
+from hepq.compiler.ir.node import Fill, Module
+from hepq.compiler.lower.events import adding
+from hepq.core.types import Type
+from hepq.runtime.analysis.sums import Sums, Weighted
+from hepq.runtime.engine.accumulators import NEAREST
+from hepq.runtime.engine.event_code import BAD_WEIGHT, EventError
+from tests.support.events.fills import program, same
+
+CELL, WEIGHT = make("input", name="cell", type=Type("int")), make("input", name="weight", type=Type("real"))
+CELLS = 50
+MODULE = Module("m", (CELL, WEIGHT), {"c": CELL, "w": WEIGHT}, fills=(Fill("f", CELLS, "c", "w"),))
+
+#: about every edge: of what is near, of its places, of what is kept, of what may be added; squares that are lost
+EDGES = [
+    0.0, 1.0, 32.0, nextafter(32.0, 0), nextafter(32.0, inf), *(nextafter(p, inf) for p in NEAREST), 2.0**-86,
+    1 + 2.0**-52, 1 / 3, 1e-5, 1e-57, 1e-60, 5e-324, 2.0**-140, 1e18, nextafter(2.0**64, 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("often", [2**20, 1, 4])
+@pytest.mark.parametrize("weights", ["edges", "any", "usual"])
+def test_sums_are_exact(weights: str, often: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adding, "_OFTEN", often)
+    rng = np.random.default_rng(0)
+    drawn = {
+        "edges": rng.choice([*EDGES, *(-e for e in EDGES)], 3000),
+        "any": rng.normal(0, 1, 3000) * 2.0 ** rng.integers(-200, 60, 3000),
+        "usual": rng.normal(1, 0.3, 3000),
+    }[weights]
+    cells = rng.integers(-1, CELLS, len(drawn))
+    code = program(MODULE)
+    sums = code.accumulators()
+    for part in np.split(np.arange(len(drawn)), [1, 10, 11, 2000]):
+        code.run({"cell": cells[part], "weight": drawn[part]}, {}, accumulators=sums)
+    same(sums.sums(), Sums({"f": Weighted.of(cells, drawn)}))
+
+
+def test_many_of_one_kind_stay_exact() -> None:
+    """So many that near goes to far, of the numbers that fill it soonest."""
+    n = 2**20 + 5
+    weights: NDArray[np.float64] = np.full(n, nextafter(32.0, 0))
+    code = program(MODULE)
+    sums = code.accumulators()
+    code.run({"cell": np.zeros(n, np.int64), "weight": weights}, {}, accumulators=sums)
+    same(sums.sums(), Sums({"f": Weighted.of(np.zeros(n), weights)}))
+
+
+@pytest.mark.parametrize("weight", [nan, inf, -inf, 2.0**64, -(2.0**64)])
+def test_what_is_no_weight(weight: float) -> None:
+    with pytest.raises(EventError, match="f has a weight that is not a number below") as caught:
+        program(MODULE).run({"cell": np.zeros(3, np.int64), "weight": np.array([1.0, weight, 2.0])}, {})
+    assert (caught.value.status, caught.value.event) == (BAD_WEIGHT, 1)
