@@ -219,7 +219,11 @@ def library_module(name: str) -> tuple[ast.File, tuple[Diagnostic, ...]] | None:
 def _parser() -> bytes:
     """All that a syntax tree depends on besides its text."""
     here = Path(__file__).parent
-    code = [*sorted(here.glob("syntax/*.py")), *sorted(here.glob("declarations/*.py")), here.parent / "core/source.py"]
+    code = [
+        *sorted(here.glob("syntax/*.py")),
+        *sorted(here.glob("declarations/**/*.py")),
+        here.parent / "core/source.py",
+    ]
     return grammar_text().encode() + b"".join(file.read_bytes() for file in code)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.lists import with_lists
 from hepq.compiler.ir.node import Module, Node
 from hepq.core.diagnostics.catalogue import diag, near
@@ -34,6 +35,32 @@ class NodeBuilder:
             value = {"real": float, "int": int, "bool": bool}[type.elem](operands[0]["value"])
             return Node("const", (), MappingProxyType({"value": value}), type, span)
         return Node(op, tuple(operands), MappingProxyType(dict(attrs)), type, span)
+
+
+class SharingBuilder(NodeBuilder):
+    """The same operation on the same values is one node."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Hashable, ...], Node] = {}
+
+    def emit(
+        self, op: str, operands: Sequence[Any], attrs: Mapping[str, Hashable], type: Type, span: Span | None
+    ) -> Node:
+        return self._shared(super().emit(op, operands, attrs, type, span))
+
+    def make(self, op: str, *operands: Node, type: Type | None = None, **attrs: Any) -> Node:
+        """A node whose type is inferred; ``type``: the declared one."""
+        return self._shared(make(op, *operands, type=type, **attrs))
+
+    def _shared(self, node: Node) -> Node:
+        # 0.0 and -0.0 are equal, and 1 and True
+        attrs = tuple((name, repr(v) if name in _NUMBERS else v) for name, v in sorted(node.attrs.items()))
+        key = (node.op, *node.operands, *attrs, node.type)
+        return self._known.setdefault(key, node)
+
+
+#: attributes that are numbers, or lists of them
+_NUMBERS = ("value", "values")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from hepq.compiler.ir.arranged import arranged
 from hepq.compiler.ir.node import Module, Node, made_dims
 from hepq.core.types import Dim, Type
+from hepq.lang.declarations.branch_items import Reads
 from hepq.lang.declarations.dataset import LARGEST, DatasetPlan
 from hepq.lang.declarations.dataset_labels import LabelPlan
 
@@ -37,7 +38,7 @@ def event_module(plan: DatasetPlan, model: Module) -> Module | None:
     for name, cut in plan.cuts.items():
         if cut.dim.name in made:
             outputs |= {CUT + name: cut.before.handle, KEPT + name: cut.kept.handle}
-    return Module(plan.name, _read(plan, outputs, branches.read), outputs)
+    return Module(plan.name, inputs_of(plan, outputs, branches.read), outputs)
 
 
 def not_finite(x: Node) -> Node:
@@ -57,7 +58,7 @@ def label_nodes(label: LabelPlan | None) -> dict[str, Node]:
     return {str(i): tensor.handle for i, (tensor, _) in enumerate(label.rules)}
 
 
-def _read(plan: DatasetPlan, outputs: Mapping[str, Node], whole: Mapping[str, Node]) -> tuple[Node, ...]:
+def inputs_of(plan: Reads, outputs: Mapping[str, Node], whole: Mapping[str, Node]) -> tuple[Node, ...]:
     """What the outputs use; and a value of each dim of the file that is only counted, or numbered. ``whole``: of dims
     that are cut, one."""
     module = Module("", (), outputs)

@@ -3,19 +3,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.ir.stages import CUT, KEPT, LABEL, OWNER, SELECT, ZEROED
 from hepq.core.types import Dim
 from hepq.lang.declarations.dataset import DatasetPlan
+from hepq.lang.elaborate.branches import BranchPlan
 from hepq.runtime.artifact.stage import Elem, EventStage, StageBranch, StageOutput
 
 
 def event_stage(plan: DatasetPlan, events: Module, mcpu: str, features: tuple[str, ...]) -> EventStage:
     """Of the event program ``events`` of a dataset."""
-    branches = tuple(_branch(plan, n) for n in events.inputs)
+    branches = tuple(stage_branch(plan.branches, n) for n in events.inputs)
     special = (SELECT, CUT, KEPT, ZEROED, OWNER, LABEL)
     inputs = tuple(
-        StageOutput(name=name, elem=_elem(n), dim=_led(n), shape=_shape(n))
+        stage_output(name, n)
         for name, n in events.outputs.items() if not name.startswith(special)
     )  # fmt: skip
     return EventStage(
@@ -32,8 +35,13 @@ def _named(events: Module, head: str) -> tuple[str, ...]:
     return tuple(name.removeprefix(head) for name in events.outputs if name.startswith(head))
 
 
-def _branch(plan: DatasetPlan, node: Node) -> StageBranch:
-    b, t = plan.branches[node["name"]], node.type
+def stage_output(name: str, node: Node) -> StageOutput:
+    return StageOutput(name=name, elem=_elem(node), dim=_led(node), shape=_shape(node))
+
+
+def stage_branch(branches: Mapping[str, BranchPlan], node: Node) -> StageBranch:
+    """Of an input."""
+    b, t = branches[node["name"]], node.type
     into: Dim | None = t.into
     return StageBranch(
         name=b.name, branch=b.branch, elem=_elem(node), dim=_led(node), shape=_shape(node), factor=b.factor,

@@ -21,7 +21,7 @@ from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.context import Context, Frame, Reported
 from hepq.lang.elaborate.event import Data
 from hepq.lang.elaborate.names import lookup
-from hepq.lang.elaborate.objects import NO_BOUND, Stored, View
+from hepq.lang.elaborate.objects import NO_BOUND, Known, Stored, View
 from hepq.lang.elaborate.signature import concrete_type
 from hepq.lang.elaborate.values import Objects, Value, describe
 from hepq.lang.format.layout import Doc, group
@@ -36,7 +36,7 @@ Decl = ast.CollectionDecl | ast.RecordDecl
 
 #: given a branch and where it is used, its values
 Read = Callable[[Context, BranchPlan, Span], Tensor]
-Field = Callable[[Context, Span], Value]
+Field = Callable[[Context, Span, Known], Value]
 #: types of references: to one entry or to none, and to one entry
 INDEX, ENTRY = "index", "entry"
 #: the type of a field, over a parent, that says where the list of each of its entries ends
@@ -50,7 +50,7 @@ def stored(ctx: Context, decl: Decl, module: str, read: Read) -> Stored:
     known = data.objects.get(id(decl))
     if isinstance(known, Stored):
         return known
-    name = data.free_name(decl.name)
+    name = data.free_name(decl.name, id(decl))
     dim = None if isinstance(decl, ast.RecordDecl) else Dim(name, bound=NO_BOUND)
     fields: dict[str, Field] = {}
     made = data.objects[id(decl)] = Stored(name, dim, fields, name_span(decl.span, decl.name))
@@ -84,7 +84,7 @@ def _in_file(decl: Decl, name: str, branch: str | None) -> str:
 
 
 def _reader(item: ast.FieldItem, name: str, branch: str, dim: Dim | None, module: str, read: Read) -> Field:
-    def field(ctx: Context, span: Span) -> Value:
+    def field(ctx: Context, span: Span, of: Known) -> Value:
         ctx.frames.append(Frame(module))
         try:
             t, target = _field_type(ctx, item.type, dim, module)
@@ -108,12 +108,12 @@ def _formula(item: ast.FormulaItem, name: str, fields: Mapping[str, Field], dim:
     words = [w for w in dict.fromkeys(re.findall(r"\w+", item.value.span.text)) if w != item.name]
     within: list[str] = []
 
-    def field(ctx: Context, span: Span) -> Value:
+    def field(ctx: Context, span: Span, of: Known) -> Value:
         if within:
             ctx.error("HQ0411", item.span, name=name, help="declare what the file has: `pt: GeV`")
         within.append(name)
         try:
-            known = {w: fields[w](ctx, span) for w in words if w in fields}
+            known = {w: of.field(ctx, w, span) for w in words if w in fields}
         finally:
             within.pop()
         ctx.frames.append(Frame(module, known))
@@ -193,7 +193,7 @@ def _owner(
     branch = _in_file(decl, decl.of or "", branches[decl.of or ""]) if branches else ""
     t = Type("index", (dim,), into=of)
     plan = BranchPlan(f"{name}.{decl.of}", branch, t, "1", 1.0, owner=str(of), ends=ends)
-    return lambda ctx, span: View(parent.name, dim, parent, read(ctx, plan, span))
+    return lambda ctx, span, of: View(parent.name, dim, parent, read(ctx, plan, span))
 
 
 def _check(ctx: Context, decl: Decl, module: str) -> None:

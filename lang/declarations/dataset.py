@@ -3,15 +3,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from lark.tree import Meta
 
 from hepq.core.source import Span
-from hepq.core.types import Dim, Type, Unit
+from hepq.core.types import Dim, Type
+from hepq.lang.declarations.branch_items import (
+    branch_item,
+    branch_name,
+    branch_written,
+    count_entries,
+    names_of_objects,
+    read_branch,
+    read_branches,
+)
 from hepq.lang.declarations.collection import stored
 from hepq.lang.declarations.dataset_labels import (
     LabelPlan,
@@ -26,20 +33,19 @@ from hepq.lang.declarations.dataset_sources import SourcePlan, elaborate_source
 from hepq.lang.declarations.object_items import OBJECT_RULES, Cut, decided, elaborate_object, object_written
 from hepq.lang.elaborate import presence, selection
 from hepq.lang.elaborate.attributes import check_attributes
-from hepq.lang.elaborate.branches import BranchPlan, no_entries, read_index, readable, written_unit
+from hepq.lang.elaborate.branches import BranchPlan, no_entries
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.calls import bind
 from hepq.lang.elaborate.context import Context, Frame, Reported
 from hepq.lang.elaborate.event import Data, Fact
 from hepq.lang.elaborate.names import lookup_dim
-from hepq.lang.elaborate.objects import NO_BOUND, Stored
-from hepq.lang.elaborate.signature import annotate, concrete_type
-from hepq.lang.elaborate.values import UNKNOWN, Objects, Quantity, Value, describe, is_number, is_whole
-from hepq.lang.format.layout import Doc, group
-from hepq.lang.format.program import Formatter, wrapped
+from hepq.lang.elaborate.objects import NO_BOUND
+from hepq.lang.elaborate.signature import annotate
+from hepq.lang.elaborate.values import UNKNOWN, Objects, Value
+from hepq.lang.format.layout import group
 from hepq.lang.modules import name_span
 from hepq.lang.syntax import ast
-from hepq.lang.syntax.build import Build, Children, attributed, node, plain
+from hepq.lang.syntax.build import Build, Children, attributed, node
 from hepq.lang.syntax.declaration import Declaration, register
 
 #: beyond which a number is infinite in compiled code
@@ -111,7 +117,7 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
     plan = DatasetPlan(decl.name, objects=_has_objects(ctx, decl, module), zero=any(map(_is_zero, decl.items)))
     ctx.frames.append(Frame(module, dataset=decl.name))
     ctx.data = Data(lambda ctx, d, home: _collection(ctx, plan, d, home))
-    ctx.data.reserved |= _names_of_objects(ctx, decl, module)
+    ctx.data.reserved |= names_of_objects(ctx, decl.items, module)
     ctx.data.facts |= _never_empty(ctx, decl, plan, module)
     try:
         for item in decl.items:
@@ -126,7 +132,7 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
                 if isinstance(item, ast.EachItem):
                     names = ()
                 ctx.frame.locals.update(dict.fromkeys(names, UNKNOWN))
-        _count(ctx, plan)
+        count_entries(ctx, plan)
         if not any(isinstance(item, ast.SourceItem) for item in decl.items):
             ctx.error("HQ0602", name_span(decl.span, decl.name), name=decl.name)
         _check_targets(ctx, plan, decl)
@@ -137,13 +143,6 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
         plan.names = ctx.frames.pop().locals
         ctx.data = None
     return plan
-
-
-def _names_of_objects(ctx: Context, decl: ast.DatasetDecl, module: str) -> set[str]:
-    """Names that its objects have, but for those of collections, which they may not have."""
-    scope = ctx.program.modules[module].scope
-    taken = {n for n, b in scope.items() if isinstance(b.decl, ast.CollectionDecl | ast.RecordDecl)}
-    return {item.name for item in decl.items if isinstance(item, ast.ObjectItem)} - taken
 
 
 def _has_objects(ctx: Context, decl: ast.DatasetDecl, module: str) -> bool:
@@ -169,24 +168,7 @@ def _is_ragged(decl: ast.Decl) -> bool:
 
 
 def _collection(ctx: Context, plan: DatasetPlan, decl: ast.CollectionDecl | ast.RecordDecl, module: str) -> Objects:
-    return stored(ctx, decl, module, lambda ctx, branch, span: _read(ctx, plan, branch, span))
-
-
-def _count(ctx: Context, plan: DatasetPlan) -> None:
-    """Read something of each collection that is used, so that its entries can be counted."""
-    read = {d.key for n, t in plan.tensors.items() if not plan.branches[n].owner for d in t.type.dims}
-    for made in list(selection.data(ctx).objects.values()):
-        if isinstance(made, Stored) and made.dim is not None and made.first and made.dim.key not in read:
-            with suppress(Reported):
-                made.field(ctx, made.first, made.span)
-
-
-def _read(ctx: Context, plan: DatasetPlan, branch: BranchPlan, span: Span) -> Tensor:
-    """The values of a branch, read once."""
-    if branch.name not in plan.tensors:
-        plan.branches[branch.name] = branch
-        plan.tensors[branch.name] = ctx.emit("input", (), branch.type, span, name=branch.name)
-    return plan.tensors[branch.name]
+    return stored(ctx, decl, module, lambda ctx, branch, span: read_branch(ctx, plan, branch, span))
 
 
 def _is_zero(item: ast.DatasetEntry) -> bool:
@@ -203,7 +185,7 @@ def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
                 ctx.error("HQ0603", item.span, name=item.name)
             plan.sources[item.name] = elaborate_source(ctx, item)
         case ast.BranchItem():
-            _branches(ctx, plan, item)
+            read_branches(ctx, plan, item)
         case ast.OrderItem():
             plan.orders.append(_order(ctx, item))
         case ast.PolicyItem():
@@ -256,37 +238,6 @@ def _guarded(ctx: Context, plan: DatasetPlan, name: str, x: Tensor, span: Span) 
 
 def _scalar(ctx: Context, value: float, like: Tensor, span: Span) -> Tensor:
     return ctx.emit("const", (), like.type.with_dims(()), span, value=value)
-
-
-def _branches(ctx: Context, plan: DatasetPlan, item: ast.BranchItem) -> None:
-    t = concrete_type(ctx, item.type)
-    ragged = [d for d in t.dims if d.ragged]
-    dims = (*t.dims, *([] if t.into is None else [t.into]))
-    if not readable(t) or item.type.name == "p4" or any(d.primes or d.open for d in dims):
-        ctx.error("HQ0611", item.type.span, found=t, help=_branch_help(item.type.name, dims))
-    if t.elem == "index" and plan.objects:
-        ctx.error("HQ0611", item.type.span, found=t, help="beside objects, a reference is a field of a collection")
-    held = Type("int", t.dims) if t.elem == "index" else t
-    unit, factor = written_unit(item.type)
-    default = None if item.default is None else _default(ctx, item.default, held) / factor
-    for name, branch in item.branches:
-        if name in plan.branches:
-            ctx.error("HQ0603", item.span, name=name)
-        plan.branches[name] = BranchPlan(name, branch, held, unit, factor, default, into=t.into)
-        for dim in ragged:
-            _not_object(ctx, dim, item)
-        if t.elem == "index":
-            plan.tensors[name], ctx.frame.locals[name] = read_index(ctx, name, t, item.type.span)
-        else:
-            plan.tensors[name] = ctx.frame.locals[name] = ctx.emit("input", (), t, item.span, name=name)
-
-
-def _not_object(ctx: Context, dim: Dim, item: ast.BranchItem) -> None:
-    """Note the ragged dim of branches, which objects may not have."""
-    data = selection.data(ctx)
-    if dim.name in data.names:
-        ctx.error("HQ0102", item.type.span, name=dim.name, help="give the objects another name")
-    data.branches.add(dim.name)
 
 
 def _select(ctx: Context, plan: DatasetPlan, item: ast.SelectItem) -> Tensor:
@@ -366,16 +317,6 @@ def _owner(ctx: Context, plan: DatasetPlan, dim: Dim, item: ast.InputItem) -> Te
     return ctx.error("HQ0671", item.span, each=each, dim=dim)
 
 
-def _default(ctx: Context, e: ast.Expr, t: Type) -> float:
-    """In base units: a static number of the branch's type and unit."""
-    value = ctx.value(e)
-    number, unit = (value.value, value.unit) if isinstance(value, Quantity) else (value, Unit())
-    fits = {"bool": isinstance(value, bool), "int": is_whole(value)}.get(t.elem, is_number(number))
-    if not fits or unit != t.unit or not math.isfinite(number):
-        ctx.error("HQ0615", e.span, found=describe(value), wanted=t.with_dims(()))
-    return float(number)
-
-
 def _check_targets(ctx: Context, plan: DatasetPlan, decl: ast.DatasetDecl) -> None:
     """How many entries there are that references may be of, a branch over their dim says."""
     spans = {n: i.type.span for i in decl.items if isinstance(i, ast.BranchItem) for n, _ in i.branches}
@@ -384,13 +325,6 @@ def _check_targets(ctx: Context, plan: DatasetPlan, decl: ast.DatasetDecl) -> No
         if b.into is not None and b.into.ragged and b.into.key not in led:
             found = replace(b.type, elem="index", into=b.into)
             ctx.error("HQ0611", spans[name], found=found, help=no_entries(b.into))
-
-
-def _branch_help(name: str, dims: Sequence[Dim]) -> str | None:
-    if name == "p4":
-        return "read its components as branches, and build it: `p = p4(px=px, py=py, pz=pz, energy=energy)`"
-    unsized = next((d for d in dims if d.open), None)
-    return f"give dim `{unsized}` a size" if unsized else None
 
 
 def _order(ctx: Context, item: ast.OrderItem) -> OrderPlan:
@@ -424,21 +358,6 @@ def _order_item(b: Build, meta: Meta, c: Children) -> ast.OrderItem:
     return ast.OrderItem(str(dim), key, descending=direction == "desc", span=b.span(meta))
 
 
-def _branch_item(b: Build, meta: Meta, c: Children) -> ast.BranchItem:
-    return ast.BranchItem(tuple(c[:-2]), *c[-2:], span=b.span(meta))
-
-
-def _branch_name(b: Build, meta: Meta, c: Children) -> tuple[str, str]:
-    name, branch = map(plain, c)
-    return name, name if branch is None else branch
-
-
-def _branch_written(f: Formatter, item: ast.BranchItem) -> Doc:
-    names = [n if n == branch else f'{n} = "{branch}"' for n, branch in item.branches]
-    default = [] if item.default is None else [" else ", f.expr(item.default)]
-    return group(wrapped("branch ", names), ": ", f.type(item.type), *default)
-
-
 register(
     Declaration(
         ast.DatasetDecl,
@@ -447,8 +366,8 @@ register(
         rules={
             "dataset": attributed(ast.DatasetDecl, items=1),
             "source_item": node(ast.SourceItem),
-            "branch": _branch_item,
-            "branch_name": _branch_name,
+            "branch": branch_item,
+            "branch_name": branch_name,
             "order": _order_item,
             "policy": node(ast.PolicyItem),
             "input": node(ast.InputItem),
@@ -462,7 +381,7 @@ register(
         written={
             ast.DatasetDecl: lambda f, d: f.braced(d, f"dataset {d.name} ", d.items),
             ast.SourceItem: lambda f, i: group(f"source {i.name} = ", f.expr(i.value)),
-            ast.BranchItem: _branch_written,
+            ast.BranchItem: branch_written,
             ast.OrderItem: lambda f, i: group(f"order {i.dim} by ", f.expr(i.key), " desc" if i.descending else ""),
             ast.PolicyItem: lambda f, i: group(f"policy {i.name} = ", f.expr(i.value)),
             ast.InputItem: lambda f, i: group(f"input {i.name}", *f.typed(i.type), " = ", f.expr(i.value)),

@@ -18,7 +18,17 @@ from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.context import Context, Reported
 from hepq.lang.elaborate.event import Fact
 from hepq.lang.elaborate.phrasing import extent, named, pure_help, same_unit_help
-from hepq.lang.elaborate.values import STATIC_NUMBER, UNKNOWN, Objects, Quantity, Value, describe, is_number, length
+from hepq.lang.elaborate.values import (
+    STATIC_NUMBER,
+    UNKNOWN,
+    Objects,
+    Quantity,
+    SourceNumber,
+    Value,
+    describe,
+    is_number,
+    length,
+)
 from hepq.lang.elaborate.work import MAX_ITEMS, MAX_POWER
 
 _OPERATORS = {OPS[op].symbol: op for op in BINARY}
@@ -81,6 +91,8 @@ def binary(ctx: Context, op: str, left: Value, right: Value, span: Span, lspan: 
     """``left op right`` for the operators of the language; static when both sides are."""
     if left is UNKNOWN or right is UNKNOWN:
         raise Reported
+    if isinstance(left, SourceNumber) or isinstance(right, SourceNumber):
+        return _of_source(ctx, op, left, right, span, lspan, rspan)
     if op == "^":
         return power(ctx, left, right, span, lspan, rspan)
     left, right = _size(ctx, left, lspan), _size(ctx, right, rspan)
@@ -105,6 +117,35 @@ def binary(ctx: Context, op: str, left: Value, right: Value, span: Span, lspan: 
         made = ctx.emit(name, [a, b], Type("bool", align(ctx, [a, b], [lspan, rspan])), span)
         return replace(made, says=a.says | b.says) if name == "and" else made
     return replace(elementwise(ctx, name, a, b, span, lspan, rspan), says=_counted(op, left, right))
+
+
+def _of_source(ctx: Context, op: str, left: Value, right: Value, span: Span, lspan: Span, rspan: Span) -> SourceNumber:
+    """A product or quotient with numbers of the source, which are applied when results are merged."""
+    if op not in ("*", "/"):
+        ctx.error("HQ0913", span, found=f"`{span.text[:60]}`")
+    a, b = _factors(ctx, left, lspan), _factors(ctx, right, rspan)
+    static = _static(ctx, op, a.static, b.static, span)
+    sign = 1 if op == "*" else -1
+    x, y, z = (p + sign * q for p, q in zip(a.powers, b.powers, strict=True))
+    rest = a.rest
+    if b.rest is not None:
+        first = ctx.tensor(1.0, span) if a.rest is None else a.rest
+        rest = (
+            b.rest
+            if op == "*" and a.rest is None
+            else ctx.tensor(binary(ctx, op, first, b.rest, span, lspan, rspan), span)
+        )
+    return SourceNumber(static, (x, y, z), rest)
+
+
+def _factors(ctx: Context, value: Value, span: Span) -> SourceNumber:
+    if isinstance(value, SourceNumber):
+        return value
+    if isinstance(value, Dim):
+        value = ctx.size(value, span)
+    if isinstance(value, STATIC_NUMBER) and not isinstance(value, bool):
+        return SourceNumber(value)
+    return SourceNumber(1.0, rest=ctx.tensor(value, span))
 
 
 _MIRRORED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "==": "=="}

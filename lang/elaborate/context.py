@@ -36,6 +36,7 @@ from hepq.lang.elaborate.values import (
     Named,
     Objects,
     Quantity,
+    SourceNumber,
     Value,
     describe,
     length,
@@ -311,6 +312,8 @@ class Context(ABC):
                 help = f"it has {names}: declare the values that are missing, or make one by `p4(…)`"
                 self.error("HQ0663", span, name=value.name, names=names, help=help)
             return momentum
+        if isinstance(value, SourceNumber):
+            self.error("HQ0913", span, found=f"`{span.text[:60]}`")
         if isinstance(value, Circuit):
             self.error("HQ0510", span, name=value.decl.name)
         return self.error("HQ0301", span, found=describe(value), help=self._call_help(value))

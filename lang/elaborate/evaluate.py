@@ -21,14 +21,18 @@ from hepq.lang.elaborate.phrasing import entries_of
 from hepq.lang.elaborate.selection import along, item
 from hepq.lang.elaborate.signature import evaluated, with_statics
 from hepq.lang.elaborate.values import (
+    FACTS,
     Builtin,
     Circuit,
     Function,
     GateName,
     Named,
+    Native,
     Objects,
     Quantity,
     Register,
+    SourceFacts,
+    SourceNumber,
     Value,
     describe,
     length,
@@ -46,9 +50,11 @@ def apply(ctx: Context, fn: Value, args: Sequence[ast.Arg], span: Span, fspan: S
         return BUILTINS[fn.name](ctx, fn, args, span)
     if isinstance(fn, GateName):
         ctx.error("HQ0504", span, gate=fn.name)
-    if not isinstance(fn, (Function, Circuit)):
+    if not isinstance(fn, (Function, Circuit, Native)):
         ctx.error("HQ0401", fspan, found=describe(fn))
     given = evaluated(ctx, args)
+    if isinstance(fn, Native):
+        return fn.call(ctx, given, span)
     if isinstance(fn, Circuit):
         return prepare(ctx, fn, given, span)
     return call_function(ctx, fn, given, span)
@@ -97,6 +103,8 @@ def field_of(ctx: Context, value: Value, name: str, span: Span) -> Value:
         ctx.error("HQ0310", span, name=name, found=describe(value), near=close, help=help)
     if isinstance(value, Objects):
         return _value_of(ctx, value, name, span)
+    if isinstance(value, SourceFacts):
+        return _of_source(ctx, value, name, span)
     if not isinstance(value, Tensor):
         ctx.error("HQ0310", span, name=name, found=describe(value), near=[])
     for dim in reversed(value.type.dims):
@@ -117,6 +125,22 @@ def field_of(ctx: Context, value: Value, name: str, span: Span) -> Value:
     close = [_COMPONENTS[name]] if is_p4 and name in _COMPONENTS else near(name, names)
     return ctx.error("HQ0310", span, name=name, found=describe(value), near=close,
                      help=None if close else entries_of(value.type.dims))  # fmt: skip
+
+
+def _of_source(ctx: Context, source: SourceFacts, name: str, span: Span) -> Value:
+    """``source.xsec`` …: known of simulated sources; ``source.mc``, ``source.data``: which it is."""
+    if name in ("mc", "data"):
+        return source.simulated is (name == "mc")
+    if name not in FACTS:
+        known = (*FACTS, "mc", "data")
+        close = near(name, known)
+        help = None if close else f"it has {', '.join(known)}"
+        ctx.error("HQ0310", span, name=name, found=describe(source), near=close, help=help)
+    if not source.simulated:
+        ctx.error("HQ0914", span, name=f"source.{name}", why="data have none")
+    powers = tuple(int(fact == name) for fact in FACTS)
+    assert len(powers) == 3
+    return SourceNumber(Quantity(1.0, UNITS["pb"][0]) if name == "xsec" else 1.0, powers)
 
 
 def _value_of(ctx: Context, objects: Objects, name: str, span: Span) -> Value:

@@ -85,6 +85,19 @@ class Data:
     each: tuple[str, int] | None = None
     #: what the next dim that is made is called
     naming: str = ""
+    #: the word that begins a condition on events
+    word: str = "select"
+    #: names of dims that were made before, by what was wanted and what they are of
+    interned: dict[tuple[Any, ...], str] = field(default_factory=dict)
+    #: what had to hold, and does by ``facts``, for what was computed so far
+    given: list[Tensor] = field(default_factory=list)
+
+    def again(self) -> Data:
+        """Of the same event, evaluated once more: equal dims have equal names."""
+        return Data(
+            self.collection, lists=self.lists, names=self.names, branches=self.branches, reserved=self.reserved,
+            interned=self.interned, word=self.word,
+        )  # fmt: skip
 
     def some(self, dim: Dim) -> Fact:
         """That a dim has an entry."""
@@ -104,12 +117,15 @@ class Data:
                 waiting += further
         return None
 
-    def free_name(self, wanted: str) -> str:
-        """``wanted``, or the same with a number: no dim has it yet."""
+    def free_name(self, wanted: str, *of: Any) -> str:
+        """``wanted``, or the same with a number: no dim has it yet but one that was made of the same, ``of``."""
+        if (known := self.interned.get((wanted, *of))) is not None:
+            return known
         name, n = wanted, 1
         while name in self.names | self.branches | self.reserved:
             name, n = f"{wanted}{n}", n + 1
         self.names.add(name)
+        self.interned[wanted, *of] = name
         return name
 
 

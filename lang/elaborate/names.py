@@ -24,6 +24,7 @@ from hepq.lang.elaborate.values import (
     Objects,
     Quantity,
     Value,
+    Withheld,
     describe,
     is_number,
     is_whole,
@@ -66,7 +67,10 @@ def lookup(ctx: Context, e: ast.Name, *, dim: bool = False) -> Value:
     """A name: a local, a dim, a declaration in scope, a constant, a built-in. ``dim``: a dim is wanted."""
     frame, name = ctx.frame, e.id
     if name in frame.locals:
-        return known(frame.locals[name])
+        found = known(frame.locals[name])
+        if isinstance(found, Withheld):
+            ctx.error("HQ0914", e.span, name=name, why=found.why)
+        return found
     base = name.rstrip("'")
     if base != name:
         return lookup_dim(ctx, e)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 
 from hepq.core.source import Span
@@ -39,10 +40,24 @@ class Known(Objects):
         self._found: dict[str, Value | None] = {}
         #: entries by their number
         self.items: dict[int, Objects] = {}
+        #: values that a program says instead of those that they have by themselves
+        self._altered: dict[str, Value] = {}
+        #: what they were before the program said any
+        self.original: Known = self
+        #: whether others were made of these
+        self.viewed = False
+
+    def with_field(self, name: str, value: Value) -> Known:
+        """The same entries, with another value of that name."""
+        made = copy(self)
+        made._altered = {**self._altered, name: value}
+        made._found, made.items, made.viewed = {}, {}, False
+        return made
 
     def field(self, ctx: Context, name: str, span: Span) -> Value | None:
         if name not in self._found:
-            self._found[name] = self._field(ctx, name, span)
+            own = self._altered.get(name)
+            self._found[name] = self._field(ctx, name, span) if own is None else own
         return self._found[name]
 
     def momentum(self, ctx: Context, span: Span) -> Tensor | None:
@@ -73,10 +88,10 @@ class Known(Objects):
 
 
 class Stored(Known):
-    """A collection or a record of the file; ``fields``: how each of its values is read."""
+    """A collection or a record of the file; ``fields``: how each of its values is read, or computed of the others."""
 
     def __init__(
-        self, name: str, dim: Dim | None, fields: Mapping[str, Callable[[Context, Span], Value]], span: Span
+        self, name: str, dim: Dim | None, fields: Mapping[str, Callable[[Context, Span, Known], Value]], span: Span
     ) -> None:
         super().__init__(name, dim)
         self.fields, self.span = fields, span
@@ -96,7 +111,7 @@ class Stored(Known):
 
     def _field(self, ctx: Context, name: str, span: Span) -> Value | None:
         read = self.fields.get(name)
-        return None if read is None else read(ctx, span)
+        return None if read is None else read(ctx, span, self)
 
 
 class Rows(Known):
@@ -115,6 +130,8 @@ class View(Known):
     def __init__(self, name: str, dim: Dim | None, base: Objects, index: Tensor, *, optional: bool = False) -> None:
         super().__init__(name, dim)
         self.base, self.index, self.optional = base, index, optional
+        if isinstance(base, Known):
+            base.viewed = True
         #: what holds of all of these entries, in terms of the base
         self.known: frozenset[Fact] = frozenset()
 

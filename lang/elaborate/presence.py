@@ -78,7 +78,26 @@ def single(ctx: Context, x: Tensor, span: Span, over: Dim | None = None) -> Tens
     if ctx.data is None:
         return x
     beside = None if over is None else Type("bool", (over,))
-    return given(_one(ctx, x, span, ctx.data.facts, every=True, beside=beside), ctx.data.facts)
+    one = _one(ctx, x, span, (), every=True, beside=beside)
+    left = given(one, ctx.data.facts)
+    ctx.data.given += [holds for fact, holds in one.needs.items() if fact not in left.needs]
+    return left
+
+
+def without_needs(x: Tensor) -> Tensor:
+    """``x``, wherever it is there."""
+    return replace(x, needs={})
+
+
+def known_there(ctx: Context, x: Tensor, span: Span, what: str) -> tuple[Tensor, list[Tensor]]:
+    """``x`` as one value of the event, which is there where all of the list hold: what ``facts`` say does.
+
+    Reports HQ0664 where it may be absent nevertheless.
+    """
+    assert ctx.data is not None
+    one = _one(ctx, x, span, (), every=True)
+    _report_absent(ctx, given(one, ctx.data.facts), span, what)
+    return replace(one, needs={}), list(one.needs.values())
 
 
 def guarded(ctx: Context, x: Tensor, span: Span, known: Collection[Fact]) -> Tensor:
@@ -140,14 +159,24 @@ def given(x: Tensor, known: Collection[Fact]) -> Tensor:
 def required(ctx: Context, x: Tensor, span: Span, what: str, over: Dim | None = None) -> Tensor:
     """``x`` as one value, of each entry of ``over``, that is always there. Reports HQ0664 where it may be absent."""
     x = single(ctx, x, span, over)
-    for fact in given(x, ctx.data.facts if ctx.data else ()).needs:
-        ctx.error("HQ0664", span, what=what, why=fact.missing, help=_help(fact, x, span.text))
+    _report_absent(ctx, x, span, what)
     return replace(x, needs={})
 
 
-def _help(fact: Fact, x: Tensor, text: str) -> str:
+def _report_absent(ctx: Context, x: Tensor, span: Span, what: str) -> None:
+    for fact in given(x, ctx.data.facts if ctx.data else ()).needs:
+        ctx.error(
+            "HQ0664",
+            span,
+            what=what,
+            why=fact.missing,
+            help=_help(fact, x, span.text, "select" if ctx.data is None else ctx.data.word),
+        )
+
+
+def _help(fact: Fact, x: Tensor, text: str, word: str) -> str:
     """How to mend ``x`` that lacks ``fact``."""
-    once = f"`select NAME = {fact.guard}` before it, " if not x.needs[fact].type.dims else ""
+    once = f"`{word} NAME = {fact.guard}` before it, " if not x.needs[fact].type.dims else ""
     wide = x.type.elem == "bool"
     guard = f"`{fact.guard} and …`" if wide else f"`if {fact.guard} then … else …`"
     shown = text if len(text) <= 40 and "\n" not in text else "…"

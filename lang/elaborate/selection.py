@@ -65,27 +65,28 @@ def _chosen(
 ) -> View:
     parent = dim_of(ctx, base, span)
     most = parent.size if parent.size is not None else parent.bound or NO_BOUND
-    at: Dim = parent
+    among: Dim = parent
     index: Tensor | None = None
     whole = mask is None
     if mask is not None or not keys:
         if mask is None:
             mask = presence.any_over(ctx, parent, span)
-        at = Dim(data(ctx).free_name(f"{name}_any" if keys else name), bound=most if keys else few)
-        index = ctx.emit("filter", [mask], Type("index", (at,), into=parent), span, dim=parent, dst=at)
-        _made(ctx, at, parent, index, (data(ctx).some(parent),) if whole else ())
+        called = data(ctx).free_name(f"{name}_any" if keys else name, mask.handle, most if keys else few)
+        among = Dim(called, bound=most if keys else few)
+        index = ctx.emit("filter", [mask], Type("index", (among,), into=parent), span, dim=parent, dst=among)
+        _made(ctx, among, parent, index, (data(ctx).some(parent),) if whole else ())
     if keys:
-        dst = Dim(data(ctx).free_name(name), bound=few)
-        values = [k if index is None else _at(ctx, k, index, span) for k, _ in keys]
+        values = [k if index is None else at(ctx, k, index, span) for k, _ in keys]
         down = tuple(d for _, d in keys)
+        dst = Dim(data(ctx).free_name(name, *(v.handle for v in values), down, few), bound=few)
         order = ctx.emit(
-            "argsort", values, Type("index", (dst,), into=at), span, dim=at, dst=dst, descending=down
+            "argsort", values, Type("index", (dst,), into=among), span, dim=among, dst=dst, descending=down
         )  # fmt: skip
-        index = order if index is None else _at(ctx, index, order, span)
-        _made(ctx, dst, parent, index, (data(ctx).some(at),))
-        at = dst
+        index = order if index is None else at(ctx, index, order, span)
+        _made(ctx, dst, parent, index, (data(ctx).some(among),))
+        among = dst
     assert index is not None
-    made = View(name, at, base, index)
+    made = View(name, among, base, index)
     made.known = frozenset() if mask is None else mask.says
     return made
 
@@ -97,14 +98,14 @@ def _first_of_each(ctx: Context, name: str, base: View, limit: int, span: Span) 
     assert owner.index.type.into is not None
     place = presence.positions(ctx, dim, span)
     first = ctx.emit("segment_min", [place, owner.index], Type("int", (owner.index.type.into,)), span)
-    rank = ctx.emit("sub", [place, _at(ctx, first, owner.index, span)], place.type, span)
+    rank = ctx.emit("sub", [place, at(ctx, first, owner.index, span)], place.type, span)
     mask = ctx.emit("lt", [rank, ctx.tensor(limit, span)], Type("bool", (dim,)), span)
     made = _chosen(ctx, name, base, mask, (), NO_BOUND, span)
     data(ctx).most[made.dim.key] = limit  # type: ignore[union-attr]
     return made
 
 
-def _at(ctx: Context, x: Tensor, index: Tensor, span: Span) -> Tensor:
+def at(ctx: Context, x: Tensor, index: Tensor, span: Span) -> Tensor:
     into = index.type.into
     assert into is not None
     dims = (*index.type.dims, *(d for d in x.type.dims if d.key != into.key))
@@ -147,8 +148,8 @@ def combinations(ctx: Context, base: Objects, k: int, span: Span) -> Combination
         ctx.error("HQ0665", span, wanted=f"2 to {MOST_PARTS} entries in each combination", found=k)
     most = comb(parent.bound or 0, k) if (parent.bound or 0) < NO_BOUND else NO_BOUND
     name = data(ctx).naming or f"combinations_of_{base.name}"
-    dim, slot = Dim(data(ctx).free_name(name), bound=min(max(most, 1), NO_BOUND)), Dim(str(k), k)
-    of = presence.any_value(ctx, parent, span)
+    of, slot = presence.any_value(ctx, parent, span), Dim(str(k), k)
+    dim = Dim(data(ctx).free_name(name, of.handle, k), bound=min(max(most, 1), NO_BOUND))
     t = Type("index", (dim, slot), into=parent)
     index = ctx.emit("combinations", [of], t, span, dim=parent, dst=dim, slot=slot)
     numbers = [ctx.emit("pick", [index], Type("index", (dim,), into=parent), span, dim=slot, index=i) for i in range(k)]
@@ -169,8 +170,8 @@ def union(ctx: Context, parts: Sequence[Objects], span: Span) -> Union:
     """The entries of each in turn."""
     dims = tuple(dim_of(ctx, p, span) for p in parts)
     name = data(ctx).naming or "_or_".join(p.name for p in parts)
-    dst = Dim(data(ctx).free_name(name), bound=min(sum(d.bound or 0 for d in dims), NO_BOUND))
     of = [presence.any_value(ctx, d, span) for d in dims]
+    dst = Dim(data(ctx).free_name(name, *(o.handle for o in of)), bound=min(sum(d.bound or 0 for d in dims), NO_BOUND))
     views = []
     for i, (part, dim) in enumerate(zip(parts, dims, strict=True)):
         index = ctx.emit("unite", of, Type("index", (dst,), into=dim), span, dims=dims, part=i, dst=dst)
@@ -186,7 +187,7 @@ def along(ctx: Context, x: Value, where: Objects, span: Span) -> Value:
     dims |= {d.key for d in x.type.dims} if isinstance(x, Tensor) else set()
     view, index, optional = where, None, False
     while isinstance(view, View):
-        index = view.index if index is None else _at(ctx, view.index, index, span)
+        index = view.index if index is None else at(ctx, view.index, index, span)
         optional = optional or view.optional
         if index.type.into is not None and index.type.into.key in dims:
             if isinstance(x, Objects):
@@ -212,7 +213,7 @@ def part_of(ctx: Context, base: Objects, other: Objects, span: Span) -> Tensor:
     if not isinstance(base, View):
         help = f"ask it of what was chosen from `{base.name}`, or combined of it"
         ctx.error("HQ0666", span, found=f"`{base.name}`", name=other.name, help=help)
-    return _at(ctx, part_of(ctx, base.base, other, span), base.index, span)
+    return at(ctx, part_of(ctx, base.base, other, span), base.index, span)
 
 
 def _indices(ctx: Context, other: Objects, into: Dim, span: Span) -> list[Tensor]:
@@ -226,7 +227,7 @@ def _indices(ctx: Context, other: Objects, into: Dim, span: Span) -> list[Tensor
         return []
     if other.index.type.into is not None and other.index.type.into.key == into.key:
         return [other.index]
-    return [_at(ctx, i, other.index, span) for i in _indices(ctx, other.base, into, span)]
+    return [at(ctx, i, other.index, span) for i in _indices(ctx, other.base, into, span)]
 
 
 def apart(ctx: Context, base: Objects, span: Span) -> Objects:

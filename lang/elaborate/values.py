@@ -7,7 +7,7 @@ Static values are Python's own ``int float bool str``, ``tuple`` (a list), plus 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeGuard
 
@@ -56,6 +56,33 @@ class HistogramAxis:
 
 
 @dataclass(frozen=True)
+class SourceFacts:
+    """``source`` in an analysis: what is known of the source that an event is of. ``simulated``: whether it is."""
+
+    simulated: bool
+
+
+#: facts of a source of which weights are products: its cross-section, number of events, sum of weights
+FACTS = ("xsec", "events", "sumw")
+
+
+@dataclass(frozen=True)
+class SourceNumber:
+    """``static``, a number or quantity, times ``rest`` of the event, times ``powers`` of ``FACTS`` of its source."""
+
+    static: float | Quantity
+    powers: tuple[int, int, int] = (0, 0, 0)
+    rest: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Withheld:
+    """The value of a name in events that do not have it; ``why``: in words."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Function:
     """A ``fn``, ``block`` or ``model`` with the static arguments given so far.
 
@@ -100,6 +127,14 @@ class Builtin:
 
     name: str
     statics: tuple[tuple[str | None, Any, ast.Arg], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Native:
+    """What a program calls like a function and is none of its own; ``call`` is given a context, arguments, a span."""
+
+    name: str
+    call: Callable[[Any, Sequence[Any], Span], Any]
 
 
 class Objects(ABC):
@@ -192,4 +227,10 @@ def describe(value: Value) -> str:
             return "an initialiser"
         case HistogramAxis():
             return "bins of a histogram"
+        case Native(name=n):
+            return f"the correction `{n}`"
+        case SourceFacts():
+            return "the source that an event is of"
+        case SourceNumber():
+            return "a number of the source"
     return "an unknown value"

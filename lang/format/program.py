@@ -226,18 +226,18 @@ class Formatter:
             case ast.TupleExpr(items=items):
                 return self.bracketed("(", items, ")", e.span.start, e.span.end, self.expr)
             case ast.NamedExpr(items=args):
-                return self.bracketed("(", args, ")", e.span.start, e.span.end, self._arg)
+                return self.bracketed("(", args, ")", e.span.start, e.span.end, self.argument)
             case ast.Field(base=base, name=name):
                 return group(self.expr(base, _POSTFIX), f".{name}")
             case ast.Index(base=base, args=args):
                 return group(
                     self.expr(base, _POSTFIX),
-                    self.bracketed("[", args, "]", base.span.end, e.span.end, self._arg),
+                    self.bracketed("[", args, "]", base.span.end, e.span.end, self.argument),
                 )
             case ast.Call(fn=fn, args=args):
                 return group(
                     self.expr(fn, _POSTFIX),
-                    self.bracketed("(", args, ")", fn.span.end, e.span.end, self._arg),
+                    self.bracketed("(", args, ")", fn.span.end, e.span.end, self.argument),
                 )
             case ast.If(cond=cond, then=then, orelse=orelse):
                 parts = ("if ", self.expr(cond, _OR)), ("then ", self.expr(then, _OR)), ("else ", self.expr(orelse))
@@ -288,7 +288,7 @@ class Formatter:
                 parts.append(Remark(item.after))
         return group(head, nest(*parts))
 
-    def _arg(self, a: ast.Arg) -> Doc:
+    def argument(self, a: ast.Arg) -> Doc:
         value = self.expr(a.value)
         return value if a.name is None else group(f"{a.name}=", value)
 
@@ -333,23 +333,23 @@ class Formatter:
 
     # --- declarations and statements
 
-    def _attributes(self, attrs: Sequence[ast.Attr]) -> list[Doc]:
+    def attributes(self, attrs: Sequence[ast.Attr]) -> list[Doc]:
         out: list[Doc] = []
         for a in attrs:
             out.append(f"@{a.name}")
             if a.args:
-                out.append(self.bracketed("(", a.args, ")", a.span.start, a.span.end, self._arg))
+                out.append(self.bracketed("(", a.args, ")", a.span.start, a.span.end, self.argument))
             out.append(HARD)
         return out
 
     def braced(self, d: Any, head: str, items: Sequence[ast.Node]) -> Doc:
         """A declaration with its attributes and a block of items."""
-        return group(*self._attributes(d.attrs), head, self.block(items, d.span))
+        return group(*self.attributes(d.attrs), head, self.block(items, d.span))
 
     def header(self, keyword: str, d: ast.FnDecl | ast.CircuitDecl) -> list[Doc]:
         start = d.attrs[-1].span.end if d.attrs else d.span.start
         pairs = _brackets(Span(d.span.source, start, d.span.end))
-        out: list[Doc] = [*self._attributes(d.attrs), f"{keyword} {d.name}"]
+        out: list[Doc] = [*self.attributes(d.attrs), f"{keyword} {d.name}"]
         if d.statics:
             out.append(self.bracketed("[", d.statics, "]", *pairs[0], self.param))
         return [*out, self.bracketed("(", d.params, ")", *pairs[bool(d.statics)], self.param)]
@@ -367,6 +367,18 @@ class Formatter:
         if not inner and not opening:
             return "{}"
         return group("{", *opening, nest(*([HARD] if inner else []), *inner), HARD, "}")
+
+    def short_block(self, items: Sequence[ast.Node], owner: Span) -> Doc:
+        """The same, on one line if it fits and no comment stands in it."""
+        placed = self.comments.place(items, *_brackets(owner)[-1], self.written)
+        if placed.commented or not items:
+            opening: list[Doc] = [Remark(placed.opening)] if placed.opening else []
+            inner = stacked(placed)
+            return group("{", *opening, nest(HARD, *inner), HARD, "}") if inner or opening else "{}"
+        parts: list[Doc] = []
+        for item in placed.placed:
+            parts += [SPACE, item.doc]
+        return group("{", nest(*parts), SPACE, "}")
 
     def written(self, s: ast.Node) -> Doc:
         match s:

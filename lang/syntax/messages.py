@@ -55,7 +55,7 @@ _SHOWN = {
     "COMMA": "`,`", "COLON": "`:`", "RPAR": "`)`", "RSQB": "`]`", "LBRACE": "`{`", "RBRACE": "`}`", "_IN": "`in`",
     "_FOR": "`for`", "_THEN": "`then`", "_ELSE": "`else`", "ON": "`on`", "BY": "`by`", "TILDE": "`~`", "AT": "`@`",
     "DOT": "`.`", "_IMPORT": "`import`", "LE": "`<=`", "CIRCUMFLEX": "`^`", "ELLIPSIS": "`...`",
-    "__ANON_0": "`->`", "_AMONG": "`in`",
+    "__ANON_0": "`->`", "_AMONG": "`in`", "_WITHIN": "`in`",
 }  # fmt: skip
 
 

@@ -132,6 +132,8 @@ class Program(_Frozen):
     #: cells of each of the sums, and whether they have weights
     sums: dict[str, tuple[int, bool]] = Field(default={})
     checks: dict[str, str] = Field(default={})
+    #: of corrections: sums whose only cell counts calls outside of their bins, in the nominal evaluation
+    outside: dict[str, tuple[str, ...]] = Field(default={})
     key: str | None = None
     #: variations that change nothing anywhere
     idle: tuple[str, ...] = ()

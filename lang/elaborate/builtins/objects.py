@@ -12,7 +12,7 @@ from hepq.lang.elaborate import arithmetic, presence, selection
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.builtins.arguments import Arguments, builtin
 from hepq.lang.elaborate.context import Context
-from hepq.lang.elaborate.objects import View, numbered
+from hepq.lang.elaborate.objects import Known, Stored, View, numbered
 from hepq.lang.elaborate.values import Objects, Value, describe
 
 
@@ -39,6 +39,57 @@ def _part_of(ctx: Context, a: Arguments) -> Value:
     _in_dataset(ctx, a)
     base, others = (selection.objects(ctx, a.value(k), a.where(k)) for k in ("objects", "others"))
     return selection.part_of(ctx, base, others, a.span)
+
+
+@builtin("propagate", "met objects")
+def _propagate(ctx: Context, a: Arguments) -> Value:
+    """``propagate(MET, Jet)``: missing momentum, less what the transverse momenta of all jets gained by what a program
+    says of them: MET − Σ (pT′ − pT), as vectors."""
+    _in_dataset(ctx, a)
+    met, objects, span = a.value("met"), a.value("objects"), a.span
+    for value, key, one in ((met, "met", True), (objects, "objects", False)):
+        fine = isinstance(value, Known) and {"pt", "phi"} <= set(value.names()) and (value.dim is None) is one
+        if not fine or not (one or isinstance(value, Stored)):
+            wanted = (
+                "missing momentum, one in each event, with pt and phi"
+                if one
+                else "a collection of the file, with pt and phi"
+            )
+            ctx.error("HQ0928", a.where(key), wanted=wanted, found=describe(value))
+    assert isinstance(met, Known)
+    assert isinstance(objects, Known)
+    objects.viewed = True
+    changes = [_gained(ctx, objects, function, span) for function in ("cos", "sin")]
+    if all(change is None for change in changes):
+        return met
+    pt, phi = (ctx.tensor(met.field(ctx, name, span), span) for name in ("pt", "phi"))
+    x, y = (
+        ctx.emit("sub", [_along(ctx, pt, phi, function, span), change], pt.type, span)
+        for function, change in zip(("cos", "sin"), changes, strict=True)
+        if change is not None
+    )
+    size = ctx.emit("hypot", [x, y], pt.type, span)
+    return met.with_field("pt", size).with_field("phi", ctx.emit("atan2", [y, x], phi.type, span))
+
+
+def _gained(ctx: Context, objects: Known, function: str, span: Span) -> Tensor | None:
+    """Of the sum of the transverse momenta of ``objects``, a component: now, less what it was; None: the same."""
+    now, before = (
+        [ctx.tensor(o.field(ctx, n, span), span) for n in ("pt", "phi")] for o in (objects, objects.original)
+    )
+    if all(a.handle is b.handle for a, b in zip(now, before, strict=True)):
+        return None
+    if now[1].handle is before[1].handle:
+        difference = ctx.emit("sub", [now[0], before[0]], now[0].type, span)
+        gained = _along(ctx, difference, now[1], function, span)
+    else:
+        ends = [_along(ctx, pt, phi, function, span) for pt, phi in (now, before)]
+        gained = ctx.emit("sub", ends, now[0].type, span)
+    return ctx.emit("reduce_sum", [gained], gained.type.with_dims(()), span, over=gained.type.dims)
+
+
+def _along(ctx: Context, pt: Tensor, phi: Tensor, function: str, span: Span) -> Tensor:
+    return ctx.emit("mul", [pt, ctx.emit(function, [phi], phi.type, span)], pt.type, span)
 
 
 @builtin("exists", "x")

@@ -176,6 +176,7 @@ def test_every_kind_of_declaration_and_item() -> None:
 def test_item_words_are_ordinary_names_elsewhere() -> None:
     items = "source branch order policy input label param buffer asc desc by on in as"
     items += " object select each where take of collection record"
+    items += " analysis region correction cut weight vary hist per save extends fit rate"
     for word in f"{items} dim fn block model dataset circuit import const".split():
         parsed(f"fn f({word}: real) {{ y = {word} + y.{word}(a={word})\n {word}, z = 1\n {word}(y) return {word} }}")
         parsed(f"dataset D {{ y = {word}\n {word} = 2\n order part by x\n {word} = 3 }}")

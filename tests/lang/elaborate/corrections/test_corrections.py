@@ -62,7 +62,7 @@ def test_texts_pick_categories(tmp_path: Path) -> None:
     """The corrections of the Analysis Grand Challenge are such."""
     slope = {"nodetype": "formula", "parser": "TFormula", "variables": ["x"]}
     ways = {d: {**slope, "expression": f"1.0 {s} (x*0.075 / 50)"} for d, s in (("up", "+"), ("down", "-"))}
-    names = {"scale": {"up": 1.025, "down": 0.975}, "btag": ways}
+    names: dict[str, Any] = {"scale": {"up": 1.025, "down": 0.975}, "btag": ways}
     data: Any = [
         (n, {"nodetype": "category", "input": "d", "content": items(w), "default": 1}) for n, w in names.items()
     ]

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An analysis, for the runtime: what it reads, fills and saves, and what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hepq.compiler.ir.analyses import Filled, Filling, Flow
+from hepq.compiler.schema.stage import stage_branch, stage_output
+from hepq.core.types import ONE
+from hepq.lang.declarations.analysis.fits import FitPlan
+from hepq.lang.declarations.analysis.noise import KEY
+from hepq.lang.declarations.analysis.plan import NOMINAL, AnalysisPlan, AxisPlan, Evaluated, Factors, Kind, KindPlan
+from hepq.runtime.analysis import description as d
+
+
+def described(plan: AnalysisPlan, made: Mapping[Kind, Filling], fits: Sequence[FitPlan], digest: str) -> d.Analysis:
+    evaluated = [kind.evaluated[NOMINAL] for kind in plan.kinds.values()]
+    return d.Analysis(
+        name=plan.name,
+        sources=tuple(
+            d.SourceFiles(
+                name=s.name, kind=s.kind, files=s.files, format=s.format, tree=s.tree, xsec=s.xsec, sumw=s.sumw
+            )
+            for s in plan.sources.values()
+        ),
+        regions=_regions(evaluated),
+        histograms=_histograms(evaluated),
+        variations=tuple(plan.variations),
+        programs={kind: _program(plan.kinds[kind], filling) for kind, filling in made.items()},
+        fits=tuple(_fit(fit) for fit in fits),
+        digest=digest,
+    )
+
+
+def _regions(evaluated: Sequence[Evaluated]) -> tuple[d.Region, ...]:
+    found: dict[str, d.Region] = {}
+    for one in evaluated:
+        for name, region in one.regions.items():
+            cuts = tuple(d.Cut(name=cut.name, text=cut.text) for cut in region.cuts)
+            found.setdefault(name, d.Region(name=name, cuts=cuts))
+    return tuple(found.values())
+
+
+def _histograms(evaluated: Sequence[Evaluated]) -> tuple[d.Histogram, ...]:
+    found: dict[str, d.Histogram] = {}
+    for one in evaluated:
+        for name, h in one.histograms.items():
+            found.setdefault(name, d.Histogram(name=name, region=h.region, axes=tuple(map(_axis, h.axes))))
+    return tuple(found.values())
+
+
+def _axis(axis: AxisPlan) -> d.Axis:
+    unit = "" if axis.unit == ONE else str(axis.unit)
+    if axis.bins is None:
+        return d.Axis(name=axis.name, kind=axis.kind, bins=axis.extent, entries=axis.entries)
+    edges = tuple(map(float, axis.bins.edges))
+    return d.Axis(name=axis.name, kind=axis.kind, bins=axis.bins.bins, edges=edges, unit=unit)
+
+
+def _program(plan: KindPlan, filling: Filling) -> d.Program:
+    module = filling.module
+    branches = tuple(stage_branch(plan.branches, n) for n in module.inputs if n["name"] != KEY)
+    saves = {
+        variation: {
+            name: d.Saved(
+                passed=saved.passed,
+                columns={c: stage_output(out, module.outputs[out]) for c, out in saved.columns.items()},
+            )
+            for name, saved in results.saves.items()
+        }
+        for variation, results in filling.results.items()
+        if results.saves
+    }
+    return d.Program(
+        branches=branches,
+        lists={dim: parent for dim, parent in plan.lists.items() if any(b.dim == dim for b in branches)},
+        histograms={v: {n: _filled(f) for n, f in r.histograms.items()} for v, r in filling.results.items()},
+        flows={v: {n: _flow(f) for n, f in r.flows.items()} for v, r in filling.results.items()},
+        saves=saves,
+        sums={fill.name: (fill.cells, fill.weight is not None) for fill in module.fills},
+        checks=dict(filling.checks),
+        outside=dict(filling.outside),
+        key=KEY if any(n["name"] == KEY for n in module.inputs) else None,
+        idle=filling.idle,
+    )
+
+
+def _flow(flow: Flow) -> d.Flow:
+    steps = tuple(d.Step(first=first, filled=_filled(filled)) for first, filled in flow.steps)
+    return d.Flow(raw=flow.raw, steps=steps, nan=flow.nan, absent=flow.absent)
+
+
+def _filled(filled: Filled) -> d.Filled:
+    return d.Filled(sums=filled.sums, factor=_factor(filled.factors))
+
+
+def _factor(factors: Factors) -> d.Factor:
+    xsec, events, sumw = factors.powers
+    return d.Factor(number=factors.number, xsec=xsec, events=events, sumw=sumw)
+
+
+def _fit(fit: FitPlan) -> d.Fit:
+    rates = tuple(d.Rate(name=rate.name, size=rate.size, sources=rate.sources) for rate in fit.rates)
+    return d.Fit(
+        name=fit.name, channels=fit.channels, data=fit.data or "asimov", free=fit.free, poi=fit.poi, rates=rates,
+        rebin=fit.rebin, range=fit.range,
+    )  # fmt: skip
