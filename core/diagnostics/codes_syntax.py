@@ -134,9 +134,9 @@ SYNTAX = {
         "build the whole value and bind it to a name",
     ),
     "HQ0041": Entry(
-        "`{word}` belongs in a {place}",
-        "`source`, `branch`, `order`, `policy`, `input` and `label` are items of a dataset; "
-        "`param`, `buffer`, `for` and `return` are statements of a body.",
+        "`{word}` belongs in {place}",
+        "`source`, `branch`, `order`, `policy`, `input` and `label` are items of a dataset, `cut`, `hist` and "
+        "`region` of an analysis; `param`, `buffer`, `for` and `return` are statements of a body.",
     ),
     "HQ0042": Entry(
         "expressions nest too deeply in calls",

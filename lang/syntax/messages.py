@@ -334,17 +334,18 @@ def _misplaced(s: Stop, now: Token, before: Token) -> Diagnostic | None:
     if not s.brackets[0]:
         return None
     if now.text in STATEMENTS and "_SOURCE" in s.expected:
-        return diag("HQ0041", s.span(now), word=now.text, place="body")
+        return diag("HQ0041", s.span(now), word=now.text, place="a body")
     if now.is_word and s.same_line(before, now) and "EQ" in s.expected:
-        items = [(d.items, d.words[0]) for d in DECLARATIONS.values()]
-        for words, place in (
-            (STATEMENTS, "body"),
-            *items,
-            (declaration_words(), "file, outside any braces"),
-        ):
-            if before.text in words:
-                return diag("HQ0041", s.span(before), word=before.text, place=place)
+        places = ["a body"] if before.text in STATEMENTS else []
+        places += [_article(d.words[0]) for d in DECLARATIONS.values() if before.text in d.items]
+        places = places or ["a file, outside any braces"] * (before.text in declaration_words())
+        if places:
+            return diag("HQ0041", s.span(before), word=before.text, place=" or ".join(sorted(places)))
     return None
+
+
+def _article(word: str) -> str:
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
 
 
 def _top_level(s: Stop, now: Token, before: Token) -> Diagnostic | None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.pipeline.analyses.made import made, of_file
+from tests.analyses.made import made, of_file
 
-SHARED = Path(__file__).resolve().parents[4] / "shared"
+SHARED = Path(__file__).resolve().parents[3] / "shared"
 PROGRAM, DATA = SHARED / "language/adl.hepq", SHARED / "analysis"
 #: histograms of the program, by their names in the reference
 NAMES = {

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hepq.compiler.golden.sums import Violated
 from hepq.runtime.analysis.results import Result
-from tests.pipeline.analyses.made import Event, made
+from tests.analyses.made import Event, made
 
 HEAD = """
 collection Jet = "Jet_*" {
