@@ -69,6 +69,44 @@ def field_names(data: Any) -> list[str] | None:
     return None
 
 
+class Table:
+    """Columns by name; numbers and lists of numbers of an awkward record array as they lie in memory."""
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+        self._layout = data.layout if isinstance(data, ak.Array) and data.layout.is_record else None
+        self._counts: dict[tuple[int, int], NDArray[np.int64]] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._data[name]
+
+    def flat(
+        self, name: str, ragged: bool, shape: tuple[int, ...]
+    ) -> tuple[int, NDArray[np.int64] | None, NDArray[Any]] | None:
+        """How many events there are, how long the list of each is, and the numbers [rows, *shape].
+
+        None where it is not just that, or has no rows. Lists with the same offsets have the same array of lengths.
+        """
+        if self._layout is None or name not in self._layout.fields:
+            return None
+        layout, counts, events = self._layout.content(name), None, len(self._layout)
+        if ragged:
+            if not isinstance(layout, ak.contents.ListOffsetArray) or layout.parameters:
+                return None
+            offsets, layout = np.asarray(layout.offsets.data), layout.content
+            key = offsets.__array_interface__["data"][0], len(offsets)
+            if key not in self._counts:
+                self._counts[key] = np.diff(offsets).astype(np.int64, copy=False)
+            counts = self._counts[key]
+            begin, end = int(offsets[0]), int(offsets[-1])
+        else:
+            begin, end = 0, events
+        if not isinstance(layout, ak.contents.NumpyArray) or layout.parameters or begin == end:
+            return None
+        values: NDArray[Any] = np.asarray(layout.data)[begin:end]
+        return None if values.shape[1:] != shape or values.dtype.kind not in "biuf" else (events, counts, values)
+
+
 def collect(schema: EventSchema, data: Any, where: str = "the events", first: int = 0) -> Raw:
     """Check and flatten what ``schema`` needs from an awkward record array or a mapping of arrays.
 
@@ -84,19 +122,25 @@ def collect(schema: EventSchema, data: Any, where: str = "the events", first: in
     contents: dict[str, NDArray[Any]] = {}
     lengths: dict[str, int] = {}
     owner: dict[str, Branch] = {}
+    table = Table(data)
     for column in schema.columns:
         if column in lacking:
             continue
-        found = Column.of(data[column.branch], column, where, first)
-        lengths[column.branch] = len(found.given)
+        shape, dim, mine = schema.static_shape(column.dims), schema.ragged_dim(column.dims), None
+        if flat := table.flat(column.branch, dim is not None, shape):
+            lengths[column.branch], mine, contents[column.name] = flat
+        else:
+            found = Column.of(table[column.branch], column, where, first)
+            lengths[column.branch] = len(found.given)
+            entries = _entries(schema, column)
+            if dim is None:
+                contents[column.name] = found.numbers(found.given, shape, entries)
+            else:
+                mine, contents[column.name] = found.jagged(shape, entries)
         _same_length(lengths, where)
-        shape, entries = schema.static_shape(column.dims), _entries(schema, column)
-        if column.dims and (dim := schema.ragged_dim(column.dims)):
-            mine, contents[column.name] = found.jagged(shape, entries)
+        if dim is not None and mine is not None:
             leading = owner.setdefault(dim.name, column)
             same_counts(counts.setdefault(dim.name, mine), mine, leading, column, dim.name, where, first)
-        else:
-            contents[column.name] = found.numbers(found.given, shape, entries)
     events = next(iter(lengths.values())) if lengths else count_events(data)
     contents |= {c.name: _defaults(schema, c, events, counts, where) for c in lacking}
     for column in (c for c in schema.columns if c.into):

@@ -92,6 +92,9 @@ def projected(events: Any, places: Places) -> Any:
 
     columns = {}
     for name, (branch, path) in places.items():
+        if not path and events.layout.is_record:
+            columns[name] = events.layout.content(branch)
+            continue
         value = events[branch]
         for step in path:
             value = value[step] if value is not None and step in value.fields else None

@@ -17,6 +17,7 @@ from hepq.runtime.events import references
 from hepq.runtime.events.columns import (
     Column,
     Raw,
+    Table,
     check_present,
     count_events,
     field_names,
@@ -59,10 +60,10 @@ def collected(stage: EventStage, data: Any, where: str, first: int = 0) -> Read:
     if names is None:
         raise unsupported(data)
     check_present(stage.files(names), names, where, _RENAME)
-    lists = _Lists(where, first)
+    lists = _Lists(Table(data), where, first)
     lacking = [b for b in stage.branches if b.default is not None and b.branch not in names]
     given = [b for b in stage.branches if b.branch and not b.ends and b not in lacking]
-    columns = {b.name: lists.flat(b, data[b.branch], b.dim in stage.lists) for b in given}
+    columns = {b.name: lists.flat(b, b.dim in stage.lists) for b in given}
     if not given:
         lists.events = count_events(data)
     columns |= {b.name: lists.filled(b) for b in lacking}
@@ -70,9 +71,9 @@ def collected(stage: EventStage, data: Any, where: str, first: int = 0) -> Read:
         if not b.branch:
             columns[b.name] = lists.nested_owners(b)
         elif b.ends:
-            columns[b.name] = lists.ending_owners(b, data[b.branch])
+            columns[b.name] = lists.ending_owners(b)
         if b.by:
-            columns[b.name] = lists.identified(b, columns[b.name], data[b.by])
+            columns[b.name] = lists.identified(b, columns[b.name])
         if b.into:
             lists.check_references(b, columns[b.name])
     held = {b.branch: b.default for b in lacking if b.default is not None}
@@ -82,8 +83,8 @@ def collected(stage: EventStage, data: Any, where: str, first: int = 0) -> Read:
 class _Lists:
     """How long the lists of some events are, as each column says it."""
 
-    def __init__(self, where: str, first: int) -> None:
-        self.where, self.first = where, first
+    def __init__(self, table: Table, where: str, first: int) -> None:
+        self.table, self.where, self.first = table, where, first
         self.events = 0
         self.counts: dict[str, NDArray[np.int64]] = {}
         self._leading: dict[str, Branch] = {}
@@ -91,9 +92,16 @@ class _Lists:
         self._nested: dict[str, tuple[NDArray[np.int64], NDArray[np.int64], Branch]] = {}
         self._lengths: dict[str, int] = {}
 
-    def flat(self, of: StageBranch, value: Any, nested: bool) -> NDArray[Any]:
+    def flat(self, of: StageBranch, nested: bool) -> NDArray[Any]:
         dims = (*([of.dim] if of.dim else []), *map(str, of.shape))
         column = Branch(name=of.name, branch=of.branch, elem="int" if of.elem == "index" else of.elem, dims=dims)
+        if not nested and (flat := self.table.flat(of.branch, bool(of.dim), of.shape)):
+            events, lengths, values = flat
+            self._length(of.branch, events)
+            if lengths is not None:
+                self._note(of.dim, lengths, column)
+            return self._of_kind(of, values, lengths)
+        value = self.table[of.branch]
         given = self._numbers(of, value) if of.elem == "index" else value
         found = Column.of(given, column, self.where, self.first)
         self._length(of.branch, len(found.given))
@@ -124,9 +132,9 @@ class _Lists:
             help = f'say which are of {of.into}: `= "{of.branch}@KEY"`'
             raise DataError("HQ0845", title, str(error), help) from error
 
-    def identified(self, of: StageBranch, values: NDArray[Any], ids: Any) -> NDArray[np.int64]:
+    def identified(self, of: StageBranch, values: NDArray[Any]) -> NDArray[np.int64]:
         """Places of the entries whose numbers ``values`` are, -1 where the event has none of that number."""
-        theirs = self.flat(StageBranch(name=of.by, branch=of.by, elem="int", dim=of.into), ids, False)
+        theirs = self.flat(StageBranch(name=of.by, branch=of.by, elem="int", dim=of.into), False)
         counts = self.counts[of.dim] if of.dim else np.ones(self.events, np.int64)
         event = np.arange(self.events)
         return references.places(values, np.repeat(event, counts), theirs, np.repeat(event, self.counts[of.into]))
@@ -163,9 +171,9 @@ class _Lists:
         owner = np.repeat(np.arange(len(lists)), lists)
         self._note(dim, np.bincount(owner, lengths, minlength=len(lists)).astype(np.int64), column)
 
-    def ending_owners(self, of: StageBranch, value: Any) -> NDArray[np.int64]:
+    def ending_owners(self, of: StageBranch) -> NDArray[np.int64]:
         """Of each entry of a dim, which entry of its parent it is in the list of, from where those of each end."""
-        ends = self.flat(StageBranch(name=of.owner, branch=of.branch, elem="int", dim=of.owner), value, False)
+        ends = self.flat(StageBranch(name=of.owner, branch=of.branch, elem="int", dim=of.owner), False)
         parents, entries = self.counts[of.owner], self.counts[of.dim]
         event = np.repeat(np.arange(len(parents)), parents)
         begins = np.where(np.arange(len(ends)) == (np.cumsum(parents) - parents)[event], 0, np.roll(ends, 1))

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 from hepq.core.errors import DataError, did_you_mean
 from hepq.runtime.events.formats.flat import Columns, Flat
+from hepq.runtime.events.formats.opened import opened
 from hepq.runtime.events.source import Places, Source, damaged, projected, size
 
 #: so many events where no branch is read, which takes no memory
@@ -21,7 +20,7 @@ def pieces(
 ) -> Iterator[Any]:
     """Awkward arrays of ``step`` events each, from ``first`` to before ``end``. Raises DataError HQ0803."""
     end = source.events if end is None else end
-    with _opened(source.path) as file:
+    with opened(source.path) as file:
         try:
             tree = file[source.tree]
             _check_readable(tree, source, branches)
@@ -85,7 +84,7 @@ def _layouts(columns: Mapping[str, Flat]) -> dict[str, Any]:
 
 def none_of(source: Source, branches: set[str]) -> Any:
     """No event, with the declared types. Raises DataError HQ0803, HQ0807."""
-    with _opened(source.path) as file:
+    with opened(source.path) as file:
         try:
             tree = file[source.tree]
             _check_readable(tree, source, branches)
@@ -150,45 +149,16 @@ def _check_readable(tree: Any, source: Source, branches: set[str]) -> None:
             raise DataError("HQ0807", f'branch "{name}" in {source} does not hold numbers', why) from error
 
 
-@contextmanager
-def _opened(path: str) -> Iterator[Any]:
-    import uproot
-
-    remote = "://" in path
-    if not remote:
-        _check_magic(path)
-    try:
-        file = uproot.open(path)
-    except Exception as error:
-        raise damaged(path, error) from error
-    with file:
-        size = None if remote else os.path.getsize(path)
-        if size is not None and file.file.fEND > size:
-            raise damaged(path, EOFError(f"it should have {file.file.fEND} bytes and has {size}"))
-        yield file
-
-
-def _check_magic(path: str) -> None:
-    try:
-        with open(path, "rb") as file:
-            head = file.read(4)
-    except OSError as error:
-        raise DataError("HQ0801", f"cannot open {path}", str(error)) from error
-    if head != b"root":
-        why = "the file is empty" if not head else f"it begins with {head!r}, a ROOT file with b'root'"
-        raise DataError("HQ0802", f"{path} is not a ROOT file", why)
-
-
 def mark_of(path: str) -> str:
     """The title of the first TTree: what ``writers`` left there."""
-    with _opened(path) as file:
+    with opened(path) as file:
         trees = (k for k, kind in file.classnames(recursive=False).items() if kind == "TTree")
         return next((str(file.key(k).fTitle) for k in trees), "")
 
 
 def read_bytes(source: Source, places: Places) -> int:
     """Uncompressed, of branches of a TTree; the size of the file where it does not say so."""
-    with _opened(source.path) as file:
+    with opened(source.path) as file:
         tree = file[source.tree]
         found = [getattr(tree[branch], "uncompressed_bytes", None) for branch, _ in places.values()]
         known = [int(size) for size in found if size is not None]
@@ -197,7 +167,7 @@ def read_bytes(source: Source, places: Places) -> int:
 
 def source(path: str, tree: str | None) -> Source:
     """The file's only tree, or the one of that name (and cycle). Raises DataError HQ0802 to HQ0804."""
-    with _opened(path) as file:
+    with opened(path) as file:
         try:
             kinds = file.classnames(recursive=True)
             cycles = [k for k, v in kinds.items() if v in ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple")]
@@ -205,10 +175,10 @@ def source(path: str, tree: str | None) -> Source:
             tree = trees[0] if tree is None and len(trees) == 1 else (tree or "").strip("/")
             if tree not in trees and tree not in cycles:
                 raise _no_tree(path, tree, cycles if ";" in tree else trees)
-            opened = file[tree]
-            branches = tuple(dict.fromkeys(opened.keys(recursive=True, full_paths=False)))
-            mark, uuid = str(getattr(opened, "title", "")), str(file.file.uuid)
-            return Source(path, tree, int(opened.num_entries), branches, mark, uuid=uuid)
+            found = file[tree]
+            branches = tuple(dict.fromkeys(found.keys(recursive=True, full_paths=False)))
+            mark, uuid = str(getattr(found, "title", "")), str(file.file.uuid)
+            return Source(path, tree, int(found.num_entries), branches, mark, uuid=uuid)
         except DataError:
             raise
         except Exception as error:

