@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,16 @@ class Limit:
 
 
 @dataclass(frozen=True)
+class Goodness:
+    """``value``: -2 ln of the likelihood over that of a model with a parameter for each bin (saturated); of many events
+    it would be of χ² with so many ``degrees``. ``p``: the part of that above it, NaN without a degree."""
+
+    value: float
+    degrees: int
+    p: float
+
+
+@dataclass(frozen=True)
 class Yields:
     """Events expected in a channel: by source, and the total's error (of all parameters, with their correlations)."""
 
@@ -83,13 +94,15 @@ class FittedChannel:
 @dataclass(frozen=True)
 class Fitted:
     """``poi``: the parameter of interest, "" without one. ``correlations`` [n, n]: of the parameters in their order; 0
-    of fixed ones. ``twice_nll``: -2 ln L at its minimum. ``asimov``: whether the data are what is expected."""
+    of fixed ones. ``twice_nll``: -2 ln L at its minimum. ``goodness``: None for Asimov data, which fit by themselves.
+    ``asimov``: whether the data are what is expected."""
 
     name: str
     poi: str
     parameters: tuple[Parameter, ...]
     correlations: NDArray[np.float64]
     twice_nll: float
+    goodness: Goodness | None
     channels: tuple[FittedChannel, ...]
     limit: Limit | None
     asimov: bool
@@ -104,6 +117,14 @@ class Fitted:
         """What is constrained, but for statistics of bins."""
         return tuple(p for p in self.parameters if p.kind in ("variation", "rate"))
 
+    def impact(self, name: str) -> float | None:
+        """By how much the parameter of interest moves with this one by its error, to first order: their correlation
+        times the former's error. None without a parameter of interest, or for that itself."""
+        if not self.poi or name == self.poi:
+            return None
+        names = [p.name for p in self.parameters]
+        return float(self.correlations[names.index(self.poi), names.index(name)]) * self[self.poi].error
+
     def save(self, path: str | Path) -> None:
         """As JSON. Raises DataError HQ0817."""
         check_writable(Path(path), (".json",), "a fit is written as .json")
@@ -116,11 +137,14 @@ class Fitted:
             "twice_nll": self.twice_nll,
             "parameters": [
                 {"name": p.name, "kind": p.kind, "value": p.value, "error": p.error, "start": p.start, "width": p.width,
-                 "pull": p.pull, "constraint": p.constraint, "fixed": p.fixed}
+                 "pull": p.pull, "constraint": p.constraint, "impact": self.impact(p.name), "fixed": p.fixed}
                 for p in self.parameters
             ],
             "correlations": self.correlations.tolist(),
         }  # fmt: skip
+        if (goodness := self.goodness) is not None:
+            p = None if math.isnan(goodness.p) else goodness.p
+            said["goodness"] = {"value": goodness.value, "degrees": goodness.degrees, "p": p}
         if (limit := self.limit) is not None:
             expected = dict(zip(BAND, limit.expected, strict=True))
             said["limit"] = {"level": limit.level, "observed": limit.observed, "expected": expected}

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from hepq.core.errors import DataError
 from hepq.runtime.analysis.description import Fit
 from hepq.runtime.analysis.fits import limits
-from hepq.runtime.analysis.fits.fitted import Fitted, FittedChannel, Parameter, ParameterKind, Yields
+from hepq.runtime.analysis.fits.fitted import Fitted, FittedChannel, Goodness, Parameter, ParameterKind, Yields
 from hepq.runtime.analysis.fits.minimum import Minimiser, Minimum, NoMinimum
 from hepq.runtime.analysis.fits.templates import Templates, statistics, strength, templates
 from hepq.runtime.analysis.fits.workspace import workspace
@@ -62,11 +62,12 @@ def fit_templates(made: Templates, provenance: Provenance, limit: bool = False) 
             raise DataError("HQ0971", f"{made.name} found no minimum", str(error), help) from error
         parameters = _parameters(made, minimiser, found)
         channels = _channels(made, model, parameters, found.correlations)
+        goodness = None if made.asimov else _goodness(made, minimiser, np.asarray(data, float), found)
     notes = [*made.notes, *_at_their_ends(model, parameters)]
     poi = strength(made.poi) if made.poi else ""
     return Fitted(
-        made.name, poi, parameters, found.correlations, found.twice_nll, channels, limited, made.asimov, tuple(notes),
-        provenance,
+        made.name, poi, parameters, found.correlations, found.twice_nll, goodness, channels, limited, made.asimov,
+        tuple(notes), provenance,
     )  # fmt: skip
 
 
@@ -130,6 +131,22 @@ def _channels(
         for c in made.channels
         for sources in [[s.source for s in c.samples]]
     )
+
+
+def _goodness(made: Templates, minimiser: Minimiser, data: Floats, found: Minimum) -> Goodness:
+    """Of the saturated model each bin's mean is what is observed in it, and no constraint is pulled (Baker, Cousins
+    1984). Bins in which nothing is expected and nothing observed are none."""
+    from scipy.special import gammaincc, gammaln, xlogy
+
+    model = minimiser.model
+    counts, around = data[: model.config.nmaindata], data[model.config.nmaindata :]
+    best = float(np.sum(xlogy(counts, counts) - counts - gammaln(counts + 1)))
+    if len(around):
+        best += float(np.ravel(model.constraint_logpdf(around, minimiser.start))[0])
+    value = max(found.twice_nll + 2 * best, 0.0)
+    bins = int(((counts > 0) | (np.asarray(model.expected_actualdata(minimiser.start)) > LEAST)).sum())
+    degrees = bins - len(made.free)
+    return Goodness(value, degrees, float(gammaincc(degrees / 2, value / 2)) if degrees > 0 else float("nan"))
 
 
 def _told_apart(made: Templates, model: Any, start: Floats) -> None:

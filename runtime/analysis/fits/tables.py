@@ -18,7 +18,7 @@ _KINDS = {"variation": "variation", "rate": "log-normal"}
 
 def shown(made: Fitted) -> Group:
     """All of it."""
-    return Group(*parameters(made), channels(made), *limits(made), *notes(made))
+    return Group(*parameters(made), channels(made), *goodness(made), *limits(made), *notes(made))
 
 
 def parameters(made: Fitted) -> Iterator[Table]:
@@ -36,10 +36,12 @@ def parameters(made: Fitted) -> Iterator[Table]:
     shown = Table(title=f"{made.name}: pulls", title_justify="left", box=None)
     for title in ("parameter", "kind"):
         shown.add_column(title)
-    for title in ("pull [σ]", "constraint [σ]"):
+    for title in ("pull [σ]", "constraint [σ]", *([f"moves {made.poi} by"] if made.poi else [])):
         shown.add_column(title, justify="right")
     for p in made.pulled:
-        shown.add_row(p.name, _KINDS[p.kind], f"{p.pull:+.3f}", f"{p.constraint:.3f}")
+        impact = made.impact(p.name)
+        moved = [] if impact is None else [f"{impact:+.2g}"]
+        shown.add_row(p.name, _KINDS[p.kind], f"{p.pull:+.3f}", f"{p.constraint:.3f}", *moved)
     bins = [p for p in made.parameters if p.kind == "statistics" and not p.fixed]
     if bins:
         worst = max(bins, key=lambda p: abs(p.pull or 0.0))
@@ -61,6 +63,12 @@ def channels(made: Fitted) -> Table:
             shown.add_row("", source, *(f"{y.sources[source].sum():,.6g}" for y in (channel.before, channel.after)))
         shown.add_row("", "expected", *(_total(y) for y in (channel.before, channel.after)))
     return shown
+
+
+def goodness(made: Fitted) -> Iterator[Text]:
+    if (found := made.goodness) is not None:
+        of = "" if math.isnan(found.p) else f", p = {found.p:.2g}"
+        yield Text(f"goodness of fit: χ² {found.value:.4g} of {found.degrees} degrees of freedom{of} (saturated model)")
 
 
 def limits(made: Fitted) -> Iterator[Table]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import chi2, norm
 
 from hepq.core.errors import DataError
 from hepq.runtime.analysis.fits.fitted import Fitted
@@ -70,6 +70,40 @@ def test_counting_with_a_rate() -> None:
     names = [p.name for p in made.parameters]
     correlation = made.correlations[names.index("mu_s"), names.index("xs")]
     assert math.isclose(correlation, -100 * math.log(1.1) / math.sqrt(120 + (100 * math.log(1.1)) ** 2), rel_tol=1e-2)
+
+
+def test_impacts() -> None:
+    """Of n = μ s + κ^θ b: μ moves by -b ln κ / s where θ moves by 1."""
+    made = fit_templates(counting(120, 20, 100, xs={"b": 1.1}), NOTHING)
+    assert made.impact("xs") == pytest.approx(-100 * math.log(1.1) / 20, rel=1e-2)
+    assert made.impact("mu_s") is None
+
+
+def test_goodness() -> None:
+    """Without anything free: the sum over bins of 2 (b - n + n ln n/b)."""
+    data, expected = np.array([120.0, 0.0, 85.0]), np.array([100.0, 2.0, 90.0])
+    found = fit_templates(model(channel("c", data.tolist(), sample("b", expected.tolist())), free=()), NOTHING).goodness
+    terms = 2 * (
+        expected - data + np.array([n * math.log(n / b) if n else 0.0 for n, b in zip(data, expected, strict=True)])
+    )
+    assert found is not None
+    assert found.value == pytest.approx(terms.sum(), rel=1e-9)
+    assert found.degrees == 3
+    assert found.p == pytest.approx(chi2.sf(terms.sum(), 3))
+    exact = fit_templates(counting(25, 10, 10), NOTHING).goodness
+    assert exact is not None
+    assert (exact.degrees, math.isnan(exact.p)) == (0, True)
+    assert exact.value < 1e-4
+
+
+def test_goodness_with_constraints() -> None:
+    """n = κ^θ b, θ of a normal distribution: the least of both terms' sum."""
+    found = fit_templates(model(channel("c", [130], sample("b", [100])), free=(), rates={"xs": {"b": 1.1}}), NOTHING)
+    thetas = np.linspace(0, 3, 30001)
+    means = 100 * 1.1**thetas
+    assert found.goodness is not None
+    least = (2 * (means - 130 + 130 * np.log(130 / means)) + thetas**2).min()
+    assert found.goodness.value == pytest.approx(least, rel=1e-3)
 
 
 def test_limits_of_counting() -> None:
@@ -172,6 +206,9 @@ def test_saved_and_said(fitted: Fitted, tmp_path: Path) -> None:
     assert "statistics of 5 bins" in text
     assert f"{fitted.limit.observed:.4g}" in text  # type: ignore[union-attr]
     assert "Asimov" not in text
+    assert said["goodness"]["degrees"] == 4
+    assert f"goodness of fit: χ² {said['goodness']['value']:.4g} of 4 degrees of freedom, p = " in text
+    assert f"{fitted.impact('scale'):+.2g}" in text
 
 
 def test_without_anything_free() -> None:
@@ -207,6 +244,7 @@ def test_asimov_data_of_a_result() -> None:
     rates = (Rate(name="lumi", size=1.03),)
     made = fit(result(), Fit(name="Xsec", channels=("jets",), free=("ttbar",), rates=rates))
     assert made.asimov
+    assert made.goodness is None
     assert math.isclose(made["mu_ttbar"].value, 1.0, abs_tol=1e-3)
     assert all(abs(p.pull or 0.0) < 1e-2 for p in made.parameters)
     assert made.provenance == result().provenance
