@@ -96,6 +96,7 @@ class _Making:
     def __init__(self, plan: KindPlan, builder: SharingBuilder) -> None:
         self.plan, self.make = plan, builder.make
         self.outputs: dict[Node, str] = {}
+        self.saved: dict[Node, str] = {}
         self.fills: dict[tuple[int, Node, Node | None, Node | None], Fill] = {}
         self.checks: dict[Node, tuple[str, str]] = {}
         self.nothing = self.make("const", type=_INT, value=-1)
@@ -108,7 +109,7 @@ class _Making:
                 self._in_range(use)
                 if variation == NOMINAL and use.outside is not None:
                     outside[use.name] = tuple(dict.fromkeys((*outside.get(use.name, ()), self._outside(use))))
-        outputs = {called: node for node, called in self.outputs.items()}
+        outputs = {called: node for found in (self.outputs, self.saved) for node, called in found.items()}
         outputs |= {called: node for node, (called, _) in self.checks.items()}
         read = inputs_of(self.plan, outputs, {})
         checks = dict(self.checks.values())
@@ -122,8 +123,8 @@ class _Making:
         for name, histogram in evaluated.histograms.items():
             found.histograms[name] = self._histogram(histogram)
         for name, save in evaluated.saves.items():
-            passed = self._output(self._passed(save.above) or self.make("const", type=_BOOL, value=True))
-            columns = {column: self._output(x.handle) for column, x in save.columns.items()}
+            passed = self._saved(self._passed(save.above) or self.make("const", type=_BOOL, value=True))
+            columns = {column: self._saved(x.handle) for column, x in save.columns.items()}
             found.saves[name] = Saved(passed, columns)
         for pair in disjoint:
             if all(region in evaluated.regions for region in pair):
@@ -317,6 +318,10 @@ class _Making:
 
     def _output(self, node: Node) -> str:
         return self.outputs.setdefault(node, f"value{len(self.outputs)}")
+
+    def _saved(self, node: Node) -> str:
+        """An output that is handed out, as those of fills are not."""
+        return self.saved.setdefault(node, f"column{len(self.saved)}")
 
     def _check(self, node: Node, meaning: str) -> None:
         self.checks.setdefault(node, (f"check{len(self.checks)}", meaning))

@@ -353,3 +353,17 @@ analysis A {{{SOURCES}
         ("pt", "real", "jet"),
         ("n", "int", ""),
     ]
+
+
+def test_outputs_of_skims_are_not_those_of_fills() -> None:
+    """Outputs that are added up are not handed out; an event is in a skim where histograms below it are filled."""
+    analysis = made(f"""{HEAD}
+analysis A {{{SOURCES}
+  cut some = exists(Jet)
+  hist met = MET.pt in {BINS}
+  save all = met=MET.pt
+}}""")
+    module, saved = analysis.modules["data"], analysis.analysis.programs["data"].saves["nominal"]["all"]
+    filled = {name for fill in module.fills for name in fill.outputs}
+    assert saved.passed not in filled
+    assert saved.passed in module.outputs
