@@ -50,7 +50,7 @@ def kept(found: dict[str, Any]) -> list[float]:
         for r, b in zip(found["run"].tolist(), found["luminosityBlock"].tolist(), strict=True)
     ]
     fired = found["HLT_Mu50"] | found.get("HLT_IsoMu24", False)
-    return found["MET_pt"][np.array(listed) & fired].tolist()
+    return [float(pt) for pt in found["MET_pt"][np.array(listed) & fired]]
 
 
 def write(path: Path, found: dict[str, Any]) -> Path:

@@ -38,10 +38,14 @@ class Emission:
         self.inputs.append(made)
         return made
 
+    def module(self, **outputs: Tensor) -> Module:
+        made = Module("m", tuple(t.handle for t in self.inputs), {k: t.handle for k, t in outputs.items()})
+        verify(made)
+        return made
+
     def run(self, values: Mapping[str, Any], **outputs: Tensor) -> dict[str, Any]:
         """``outputs`` by name: of each of the rows that ``values`` have."""
-        module = Module("m", tuple(t.handle for t in self.inputs), {k: t.handle for k, t in outputs.items()})
-        verify(module)
+        module = self.module(**outputs)
         found = evaluate(module, module.outputs.values(), {k: np.asarray(v) for k, v in values.items()}, {})
         return {name: found[node] for name, node in module.outputs.items()}
 

@@ -12,7 +12,7 @@ from tvm import tirx
 from tvm.script.ir_builder import tirx as T
 
 from hepq.compiler.ir.node import Node
-from hepq.compiler.lower.cpu.tir import Expr, bind, cast, const, dtype_of, level, ramp
+from hepq.compiler.lower.cpu.tir import Expr, bind, cast, const, dtype_of, level, ramp, widen
 from hepq.compiler.lower.events.dims import limit
 from hepq.compiler.lower.events.plan import Plan, flat_dim
 from hepq.core.types import Dim
@@ -172,7 +172,7 @@ class Context:
         if node in self.scalars:
             self.scalars[node].set(value)
         else:
-            T.buffer_store(self.memory[node][part], value, [self.address(node, at)])
+            T.buffer_store(self.memory[node][part], widen(value, self.lanes), [self.address(node, at)])
 
     def address(self, node: Node, at: At) -> Expr:
         """Row-major at the true sizes of this event; rows of a block stand one event after the other."""

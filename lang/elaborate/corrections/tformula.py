@@ -57,7 +57,7 @@ class Call:
 Formula = Literal | Variable | Parameter | Call
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def parse(text: str) -> Formula:
     """Raises ValueError saying what is wrong where."""
     parser = _Parser(text)
@@ -146,6 +146,26 @@ def needed(formula: Formula) -> tuple[int, int]:
             counts = [needed(o) for o in operands]
             return max(v for v, _ in counts), max(p for _, p in counts)
     return 0, 0
+
+
+def lifted(formula: Formula, parameters: Sequence[float]) -> tuple[Formula, tuple[float, ...]]:
+    """The formula with all its numbers as parameters, in the order in which they stand; and these. So formulas that
+    differ by numbers alone are one."""
+    numbers: list[float] = []
+
+    def lift(part: Formula) -> Formula:
+        match part:
+            case Literal(value=v):
+                numbers.append(v)
+            case Parameter(index=i):
+                numbers.append(parameters[i])
+            case Call(name=name, operands=operands):
+                return Call(name, tuple(map(lift, operands)))
+            case _:
+                return part
+        return Parameter(len(numbers) - 1)
+
+    return lift(formula), tuple(numbers)
 
 
 def emit(f: Algebra, formula: Formula, variables: Sequence[Operand], parameters: Sequence[Operand]) -> Operand:

@@ -4,8 +4,8 @@
 A tree of a thousand leaves is not a thousand branches: nodes of one kind that stand side by side are one node whose
 numbers are looked up. ``Tree.value`` is given the nodes from which a value is to be taken and, if they are several, the
 number of the one that is meant: of binnings of one input, say, whatever their edges are, the place of the input among
-all edges together with that number says which of all their contents is meant; of formulas that differ by parameters
-alone, each parameter is looked up.
+all edges together with that number says which of all their contents is meant; of formulas that differ by numbers
+alone, each number is looked up.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ Content = schema.Content
 Env = Mapping[str, Operand | str]
 #: entries of one table, beyond which nodes with different edges are not looked up at once
 MOST = 200_000
+#: numbers of a table that is written out again rather than looked up in turn
+FEW = 64
 #: of nodes in each other
 DEEPEST = 64
 MISSING = None
@@ -48,7 +50,10 @@ class Tree:
 
     def __post_init__(self) -> None:
         self.f = Algebra(self.ctx, self.span)
+        #: of the numbers of nodes that were looked up, by id: themselves, what they were looked up by, and the table
+        self.tables: dict[int, tuple[Tensor, Tensor, tuple[int, ...]]] = {}
         self.axes: dict[int, tuple[Axis, ...]] = {}
+        self.formulas: dict[int, tuple[tformula.Formula, tuple[str, ...], tuple[float, ...]]] = {}
         self.kinds = {variable.name: variable.type for variable in self.correction.inputs}
 
     def applied(self, env: Env) -> Operand:
@@ -90,7 +95,7 @@ class Tree:
         distinct: dict[int, Content] = {}
         for node, place in zip(nodes, places, strict=True):
             distinct.setdefault(place, node)
-        return list(distinct.values()), self.f("lookup", index, values=tuple(places))
+        return list(distinct.values()), self._table(index, places)
 
     def _of(self, nodes: Sequence[Content], index: Tensor | None, env: Env, mask: Tensor | None) -> Operand:
         groups = self._groups(nodes, env)
@@ -100,8 +105,7 @@ class Tree:
         for number, members in enumerate(groups):
             for place, member in enumerate(members):
                 of[member], within[member] = number, place
-        group = self.f("lookup", index, values=tuple(of))
-        inner = self.f("lookup", index, values=tuple(within))
+        group, inner = self._table(index, of), self._table(index, within)
         result: Operand | None = None
         for number, members in enumerate(groups):
             here = self.f("eq", group, number)
@@ -132,8 +136,8 @@ class Tree:
         """Nodes for which it is the same are looked up at once."""
         match node:
             case schema.Formula() | schema.FormulaRef():
-                formula, _ = self._formula(node)
-                return "formula", formula.expression, tuple(formula.variables)
+                formula, variables, _ = self._formula(node)
+                return "formula", formula, variables
             case schema.Transform():
                 return "transform", node.input
             case schema.HashPRNG() | schema.LWTNN():
@@ -163,34 +167,56 @@ class Tree:
     def _looked_up(self, numbers: Sequence[float], index: Tensor | None) -> Operand:
         if index is None or len({repr(n) for n in numbers}) == 1:
             return numbers[0]
-        return self.f("lookup", index, values=tuple(numbers))
+        return self._table(index, numbers)
+
+    def _table(self, index: Tensor, values: Sequence[float]) -> Tensor:
+        """The number ``index`` of ``values``; 0 where there is none, which is where it does not matter."""
+        _, base, table = self.tables.get(id(index), (index, index, ()))
+        if table and (len(table) <= FEW or len(table) <= 2 * len(values)):
+            index, values = base, [values[place] if place < len(values) else type(values[0])() for place in table]
+        if list(values) == list(range(len(values))) and isinstance(values[0], int):
+            return index
+        made = self.f("lookup", index, values=tuple(values))
+        if made.type.elem == "int":
+            self.tables[id(made)] = made, index, tuple(map(int, values))
+        return made
 
     def _formulas(self, nodes: Sequence[Content], index: Tensor | None, env: Env) -> Operand:
-        formula, _ = self._formula(nodes[0])
+        formula, variables, _ = self._formula(nodes[0])
+        rows = [self._formula(node)[2] for node in nodes]
+        columns = {column: self._looked_up(column, index) for column in zip(*rows, strict=True)}
+        parameters = [columns[column] for column in zip(*rows, strict=True)]
+        return tformula.emit(self.f, formula, [env[name] for name in variables], parameters)  # type: ignore[misc]
+
+    def _formula(self, node: Content) -> tuple[tformula.Formula, tuple[str, ...], tuple[float, ...]]:
+        """With its variables, and its numbers apart."""
+        if id(node) not in self.formulas:
+            self.formulas[id(node)] = self._made_formula(node)
+        return self.formulas[id(node)]
+
+    def _made_formula(self, node: Content) -> tuple[tformula.Formula, tuple[str, ...], tuple[float, ...]]:
+        if isinstance(node, schema.FormulaRef):
+            shared = self.correction.generic_formulas or []
+            if node.index >= len(shared):
+                self.bad(f"it has no generic formula {node.index}")
+            written, parameters = shared[node.index], node.parameters
+        else:
+            assert isinstance(node, schema.Formula)
+            written, parameters = node, node.parameters or []
         try:
-            parsed = tformula.parse(formula.expression)
+            parsed = tformula.parse(written.expression)
         except ValueError as problem:
             self.bad(f"{problem}")
-        variables, parameters = tformula.needed(parsed)
-        if variables > len(formula.variables):
-            self.bad(f"`{formula.expression[:80]}` needs {variables} variables")
-        for name in formula.variables:
+        variables, needed = tformula.needed(parsed)
+        if variables > len(written.variables):
+            self.bad(f"`{written.expression[:80]}` needs {variables} variables")
+        if needed > len(parameters):
+            self.bad(f"`{written.expression[:80]}` needs {needed} parameters")
+        for name in written.variables:
             if self._kind(name) != "real":
                 self.bad(f"a formula takes real numbers; `{name}` is a {self._kind(name)}")
-        given = [self._formula(node)[1] for node in nodes]
-        if any(len(numbers) < parameters for numbers in given):
-            self.bad(f"`{formula.expression[:80]}` needs {parameters} parameters")
-        columns = [self._looked_up([numbers[k] for numbers in given], index) for k in range(parameters)]
-        return tformula.emit(self.f, parsed, [env[name] for name in formula.variables], columns)  # type: ignore[misc]
-
-    def _formula(self, node: Content) -> tuple[schema.Formula, Sequence[float]]:
-        if isinstance(node, schema.Formula):
-            return node, node.parameters or ()
-        assert isinstance(node, schema.FormulaRef)
-        shared = self.correction.generic_formulas or []
-        if node.index >= len(shared):
-            self.bad(f"it has no generic formula {node.index}")
-        return shared[node.index], node.parameters
+        formula, numbers = tformula.lifted(parsed, parameters)
+        return formula, tuple(written.variables), numbers
 
     def _as_input(self, name: str, value: Operand) -> Operand:
         """Of a whole input: the nearest whole number, away from 0 if there are two."""
@@ -275,7 +301,7 @@ class Tree:
         if all(true) or index is None:
             self._flag_at(flags, True, mask)
             return
-        self._flag_at(flags, self.f("ne", self.f("lookup", index, values=tuple(map(int, true))), 0), mask)
+        self._flag_at(flags, self.f("ne", self._table(index, list(map(int, true))), 0), mask)
 
     def _flag_at(self, flags: list[Tensor], where: Tensor | bool, mask: Tensor | None) -> None:
         if where is False:

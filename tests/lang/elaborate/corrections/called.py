@@ -13,11 +13,13 @@ import numpy as np
 
 from hepq.core.source import Source, Span
 from hepq.core.types import ONE
+from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.context import Reported
 from hepq.lang.elaborate.corrections.corrections import Declared, applied, opened
 from tests.support.emission import Emission
 
 Array = np.ndarray[Any, Any]
+RESULTS = ("value", "outside", "wrong")
 
 
 class Refused(Exception):
@@ -26,6 +28,15 @@ class Refused(Exception):
 
 def ours(file: Path, name: str, given: Mapping[str, Any]) -> tuple[Array, Array, Array]:
     """Values, what was outside, what has no value: of arrays, or of texts and numbers. Raises Refused."""
+    arrays = {k: v for k, v in given.items() if isinstance(v, np.ndarray)}
+    made, outputs = emitted(file, name, given)
+    done = made.run(arrays, **outputs)
+    size = max(map(len, arrays.values()))
+    return tuple(np.broadcast_to(done.get(k, False), size) for k in RESULTS)  # type: ignore[return-value]
+
+
+def emitted(file: Path, name: str, given: Mapping[str, Any]) -> tuple[Emission, dict[str, Tensor]]:
+    """As ``ours``, not run."""
     made = Emission()
     span = Span(Source(str(file.parent / "analysis.hepq"), "text"), 0, 4)
     found = json.loads(file.read_text())
@@ -38,10 +49,8 @@ def ours(file: Path, name: str, given: Mapping[str, Any]) -> tuple[Array, Array,
         result = applied(made.ctx, opened(made.ctx, file.name, name, declared, span), arguments, span)
     except Reported:
         raise Refused(made.sink.items[0].code) from None
-    outputs = {"value": result.value, "outside": result.outside, "wrong": result.wrong}
-    done = made.run(arrays, **{k: v for k, v in outputs.items() if v is not None})
-    size = max(map(len, arrays.values()))
-    return tuple(np.broadcast_to(done.get(k, False), size) for k in outputs)  # type: ignore[return-value]
+    outputs = zip(RESULTS, (result.value, result.outside, result.wrong), strict=True)
+    return made, {k: v for k, v in outputs if v is not None}
 
 
 def theirs(file: Path, name: str, given: Mapping[str, Any]) -> tuple[Array, Array]:

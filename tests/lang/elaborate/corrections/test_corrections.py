@@ -110,6 +110,26 @@ def test_many_leaves_are_few_operations(tmp_path: Path) -> None:
     assert (ours(file, "c", rows)[0] == theirs(file, "c", rows)[0]).all()
 
 
+def test_formulas_that_differ_by_numbers_are_one(tmp_path: Path) -> None:
+    """As in files of b-tagging: the numbers stand in the formula of each bin."""
+    rng = np.random.default_rng(2)
+    content = [{"nodetype": "formula", "parser": "TFormula", "variables": ["x"],
+                "expression": "{:.4f}*((1.+({:.4f}*x))/(1.+({:.4f}*x)))+{}".format(*rng.uniform(0, 1, 3), n % 2)}
+               for n in range(300)]  # fmt: skip
+    data = {
+        "nodetype": "binning",
+        "input": "x",
+        "edges": np.arange(301.0).tolist(),
+        "content": content,
+        "flow": "clamp",
+    }
+    file = written(tmp_path, data)
+    made = Emission()
+    assert len(list(topological([emitted(made, file, [real()], made.input("x")).value.handle]))) < 20
+    x = rng.uniform(-5, 305, 1000)
+    assert (ours(file, "c", {"x": x})[0] == theirs(file, "c", {"x": x})[0]).all()
+
+
 def test_edges_that_differ_too_much_are_looked_up_apart(tmp_path: Path) -> None:
     file = written(tmp_path, jet_energy(40, 300), *JET, generic_formulas=[SHAPE])
     rng = np.random.default_rng(1)
