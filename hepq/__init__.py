@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
-    from hepq.api import attributions, load, two_sample_test
+    from hepq.api import attributions, load, run, two_sample_test
     from hepq.compiler.train.two_sample import TwoSample
     from hepq.core.diagnostics.diagnostic import HepqError
     from hepq.core.errors import ArtifactError, DataError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "QSVC", "ArtifactError", "DataError", "HepqError", "Model", "TwoSample", "__version__", "attributions", "load",
-    "two_sample_test",
+    "run", "two_sample_test",
 ]  # fmt: skip
 
 #: public name -> where it lives; looked up on first use, so that ``import hepq`` costs nothing
@@ -30,6 +30,7 @@ _HOMES = {
     "attributions": "hepq.api",
     "TwoSample": "hepq.compiler.train.two_sample",
     "load": "hepq.api",
+    "run": "hepq.api",
     "two_sample_test": "hepq.api",
 }
 

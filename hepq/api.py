@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from hepq.compiler.train import Recipe
     from hepq.compiler.train.two_sample import TwoSample
+    from hepq.runtime.analysis.results import Result
     from hepq.runtime.model import Model
     from hepq.runtime.quantum.backends.backend import Backend
     from hepq.runtime.report.attributions import Attributions, Progress
@@ -96,6 +97,51 @@ def attributions(
 
     return gradients(model.artifact, batch, score, integrated=by == "integrated", baseline=baseline, steps=steps,
                      progress=progress)  # fmt: skip
+
+
+def run(
+    program: str | Path, name: str | None = None, *, out: str | Path | None = None,
+    sources: Mapping[str, str | Path | Sequence[str | Path]] | None = None, workers: int | None = None,
+    scheduler: Any = None, chunk_size: int | None = None, fresh: bool = False, skip_bad_files: bool = False,
+    n_minus_one: bool = True, target: str = "cpu", progress: bool = False,
+) -> Result:  # fmt: skip
+    """Run the analysis ``name`` of a ``.hepq`` program, or its only one, over its files. See docs/running.md.
+
+    >>> result = hepq.run("ttbar.hepq", out="TTbar", workers=8)     # doctest: +SKIP
+    >>> result["r4j1b.ht"]                                         # doctest: +SKIP
+
+    ``out``: a folder for the result, ROOT histograms, skims, and the chunks that a run which was killed goes on from;
+    without one nothing is written. ``sources``: other files of sources, by name. ``workers``: processes of this
+    machine; ``scheduler``: the address of a dask cluster's, or a ``distributed.Client``. ``chunk_size``: events of a
+    chunk. ``fresh``: compute all again. ``skip_bad_files``: leave out files that fail, as ``result.provenance.missing``
+    says. ``n_minus_one``: count what each cut alone takes away.
+
+    Raises HepqError for the program, DataError for the files: HQ0950 lists all that failed.
+    """
+    from contextlib import closing
+
+    from hepq.compiler.driver.running import compiled_program
+    from hepq.draw.progress import events_bar
+    from hepq.runtime.analysis.engine import Options
+    from hepq.runtime.analysis.engine import run as computed
+    from hepq.runtime.analysis.outputs import CHUNKS, prepared, write
+    from hepq.runtime.arguments import whole
+    from hepq.runtime.executors import executor
+
+    whole("chunk_size", chunk_size, 1, optional=True)
+    whole("workers", workers, 1, optional=True)
+    given = {n: [str(f) for f in ([of] if isinstance(of, str | Path) else of)] for n, of in (sources or {}).items()}
+    compiled = compiled_program(Path(program), name, given, target)
+    folder = None if out is None else prepared(Path(out))
+    options = Options(
+        folder=Path(program).parent, store=None if folder is None else folder / CHUNKS, chunk=chunk_size, fresh=fresh,
+        skip_bad=skip_bad_files, n_minus_one=n_minus_one, skims=folder,
+    )  # fmt: skip
+    with closing(executor(workers, scheduler)) as where, events_bar(quiet=not progress) as tell:
+        done = computed(compiled, options, where, tell)
+    if folder is not None:
+        write(done.result, folder)
+    return done.result
 
 
 def two_sample_test(

@@ -29,7 +29,7 @@ from hepq.cli import (
     verify,
     weights,
 )
-from hepq.cli.analyses import fit, plot, write
+from hepq.cli.analyses import fit, plot, run, write
 from hepq.cli.shared import process
 from hepq.cli.shared.console import examples, report
 from hepq.runtime.engine.threads import sleep_when_idle
@@ -71,6 +71,7 @@ def _version(wanted: bool) -> None:
         "hepqc check top.hepq                                 # is it right?",
         "hepqc compile top.hepq --weights top.safetensors     # one artifact, top.hepqx",
         "hepqc predict top.hepqx 'jets/*.root' -o scores.root # score events",
+        "hepqc run ttbar.hepq                                 # an analysis: histograms and cut flows",
         "hepqc explain HQ0201                                 # what does this error mean?",
         after="Exit status: 0 all well, 1 something is wrong with the program, weights or data, 2 wrong usage.",
     )
@@ -89,6 +90,7 @@ _COMMANDS: dict[str, tuple[Any, ...]] = {
     "Compile": (train.train, compile.compile_, export.export),
     "Run": (
         predict.predict,
+        run.run,
         plot.plot,
         fit.fit,
         write.write,

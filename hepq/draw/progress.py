@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Progress bars on standard error: of events or evaluations, and of a kernel matrix."""
+"""Progress bars on standard error: of events or evaluations, of a kernel matrix, and of an analysis."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 if TYPE_CHECKING:
+    from hepq.runtime.analysis.engine import Progress as Events
     from hepq.runtime.quantum.kernel.gram import Progress
 
 
@@ -44,5 +45,25 @@ def watched(console: Console, quiet: bool) -> Iterator[Callable[[Progress], None
                 return
             done, seconds = now.values_done - start[0].values_done, now.seconds - start[0].seconds
             bar.update(task, completed=now.done, rate=f"{done / max(seconds, 1e-9):,.0f} values/s")
+
+        yield tell
+
+
+@contextmanager
+def events_bar(quiet: bool) -> Iterator[Callable[[Events], None]]:
+    """What to tell of a run of an analysis."""
+    columns = (
+        TextColumn("events"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    console = Console(stderr=True)
+    with Bar(*columns, console=console, disable=quiet or not console.is_terminal) as bar:
+        task = bar.add_task("events", total=None, rate="")
+
+        def tell(now: Events) -> None:
+            events, size = now.rate
+            failed = f", {now.failed:,} failed" if now.failed else ""
+            rate = f"{events:,.0f} events/s, {size / 1e6:,.0f} MB/s{failed}" if now.done > now.found else failed
+            bar.update(task, completed=now.done, total=now.events, rate=rate)
 
         yield tell

@@ -117,9 +117,10 @@ def _check(code: EventDescription, program: Program, name: str) -> None:
         for saved in saves.values()
         for o in saved.columns.values()
     }
+    passed = {(saved.passed, "bool", None, ()) for saves in program.saves.values() for saved in saves.values()}
     inputs, outputs = ({(b.name, b.elem, b.dim, b.shape) for b in v} for v in (code.inputs, code.outputs))
     fills = {f.name: (f.cells, f.weighted) for f in code.fills}
-    odd = [str(one[0]) for one in (reads ^ inputs) | (gives - outputs)]
+    odd = [str(one[0]) for one in (reads ^ inputs) | ((gives | passed) - outputs)]
     odd += [n for n in {**fills, **program.sums} if fills.get(n) != program.sums.get(n)]
     odd += sorted(set(code.checks) ^ set(program.checks))
     if odd:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hepq.core.errors import DataError
 from hepq.runtime.analysis import keys
-from hepq.runtime.analysis.description import Kind, Program, Saved, SourceFiles
+from hepq.runtime.analysis.description import NOMINAL, Kind, Program, Saved, SourceFiles
 from hepq.runtime.analysis.program import Compiled
 from hepq.runtime.analysis.skimmed import Columns, Skimmed
 from hepq.runtime.analysis.sums import Sums
@@ -217,13 +217,28 @@ def _passed(saved: Saved, made: EventResult, read: Read) -> Columns:
 
 
 def _told(error: EventError, program: Program, code: EventProgram, where: str, first: int) -> DataError:
+    of = code.description
     title, why, help = f"event {first + error.event:,} of {where} cannot be computed", error.why, ""
     if error.status == CHECK_FAILED:
-        name = code.description.checks[error.detail]
+        name = of.checks[error.detail]
         why = f"it must hold, and does not: {program.checks[name] or name}"
     elif error.status == BAD_WEIGHT:
+        why = f"a weight of {_filled_by(of.fills[error.detail].name, program)} is not a number below 2^64"
         help = "cut the event before the weight, or give the weight another value there"
     return DataError("HQ0951", title, why, help)
+
+
+def _filled_by(sums: str, program: Program) -> str:
+    """What sums are for."""
+    for variation in program.histograms:
+        varied = "" if variation == NOMINAL else f", {variation},"
+        for name, filled in program.histograms[variation].items():
+            if filled.sums == sums:
+                return f"histogram {name}{varied}"
+        for region, flow in program.flows.get(variation, {}).items():
+            if any(step.filled.sums == sums for step in flow.steps):
+                return f"the cut flow of {region or 'the analysis'}{varied}"
+    return sums
 
 
 def _check_unchanged(file: File) -> None:

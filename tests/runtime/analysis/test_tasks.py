@@ -134,7 +134,7 @@ def truncated(path: Path) -> None:
 
 
 BAD: dict[str, tuple[Callable[[Path], object], str, tuple[str, ...]]] = {
-    "weight": (lambda p: write(p, changed(123, gen=1e20)), "HQ0951", ("event 123 of", " has a weight")),
+    "weight": (lambda p: write(p, changed(123, gen=1e20)), "HQ0951", ("event 123 of", "a weight of histogram ")),
     "check": (lambda p: write(p, changed(7, met=-1.0)), "HQ0951", ("event 7 of", "MET_pt is never negative")),
     "missing": (lambda p: write(p, FOUND, Jet_eta=None), "HQ0805", ("Jet_eta", "did you mean", "Jet_pt")),
     "schema": (lambda p: write(p, FOUND, MET_pt=ak.Array([[1.0, 2.0]] * 300)), "HQ0806", ("MET_pt", "bad.root")),

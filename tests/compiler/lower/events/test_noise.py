@@ -10,7 +10,7 @@ from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.node import Module
 from hepq.core.noise import noise
 from hepq.core.types import Type
-from tests.compiler.lower.events.fills import program
+from tests.support.events.fills import program
 
 
 @pytest.mark.parametrize("constant", [0, 3, -1])
