@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """When something is computed: only where what is made of it is needed.
 
-What an event hands out and what it checks is needed always; what a fill adds, where its ``when`` is true; whether a cut
-holds, while the cut flow is still asked. From there needs go to operands. A guard is any of several terms, each of
-which is all of several conditions; what it says is known before what it guards is computed, for values are put in an
-order and a guard mentions earlier ones alone. Of more terms than ``MOST`` only what they have in common is kept.
+What an event hands out is needed always; what a fill adds, where its ``when`` is true and its cell is not -1; what is
+checked, where the check may fail; whether a cut holds, while the cut flow is still asked. From there needs go to
+operands. A guard is any of several terms, each of which is all of several conditions; what it says is known before what
+it guards is computed, for values are put in an order and a guard mentions earlier ones alone. Of more terms than
+``MOST`` only what they have in common is kept.
 
 What no event needs is not computed, and so is no error in that event.
 """
@@ -24,7 +25,8 @@ from hepq.compiler.lower.events.conditions import (
     is_state,
     live,
 )
-from hepq.compiler.lower.events.roots import Adding, added, ends, read_at_once
+from hepq.compiler.lower.events.roots import ends, made_of, read_at_once, when
+from hepq.core.ops.table import ELEMENTWISE
 
 #: terms of a guard
 MOST = 32
@@ -33,7 +35,7 @@ MOST = 32
 def asked(module: Module) -> set[Node]:
     """What conditions are of."""
     states = {n for n in module.walk() if is_state(n)}
-    return states | {c.of for end in ends(module) if isinstance(end, Adding) for c in end.when if c.of.op != "const"}
+    return states | {c.of for end in ends(module) for c in when(end) if c.of.op != "const"}
 
 
 def guards(module: Module, needs: Callable[[Node], Iterable[Node]]) -> dict[Node, Guard]:
@@ -42,16 +44,13 @@ def guards(module: Module, needs: Callable[[Node], Iterable[Node]]) -> dict[Node
     place = {node: i for i, node in enumerate(order)}
     wanted: dict[Node, set[Term]] = defaultdict(set)
     for end in ends(module):
-        if not isinstance(end, Adding):
-            for node in read_at_once(module, end):
-                wanted[node].add(NOTHING)
-            continue
-        for node in added(module, end.fill):
-            wanted[node].add(implied(end.when))
-        # those of a cut flow are asked first
-        first = implied(frozenset(c for c in end.when if c.kind != "true"))
-        for condition in end.when:
-            wanted[condition.of].add(first if condition.kind == "true" else NOTHING)
+        for node in made_of(module, end):
+            wanted[node].add(implied(when(end)))
+        known: Term = NOTHING
+        for conditions in _in_turn(when(end)):
+            for condition in conditions:
+                wanted[condition.of].add(implied(known))
+            known |= conditions
     made: dict[Node, Guard] = {}
     for node in reversed(order):
         made[node] = guard = _known(wanted[node], place, place[node])
@@ -61,6 +60,20 @@ def guards(module: Module, needs: Callable[[Node], Iterable[Node]]) -> dict[Node
     return made
 
 
+def _in_turn(term: Term) -> list[Term]:
+    """Conditions as they are asked: of cut flows first, then what costs little, the others last."""
+    flows = frozenset(c for c in term if c.kind != "true")
+    cheap = frozenset(c for c in term - flows if _is_cheap(c.of))
+    return [flows, cheap, term - flows - cheap]
+
+
+def _is_cheap(node: Node) -> bool:
+    """Arithmetic of states of cut flows, and of what is read, of the event alone?"""
+    if is_state(node) or node.op == "const" or node.type.dims:
+        return not node.type.dims
+    return node.op == "input" or (node.op in ELEMENTWISE and all(map(_is_cheap, node.operands)))
+
+
 def _known(terms: Iterable[Term], place: Mapping[Node, int], here: int) -> Guard:
     """Any of ``terms``, as far as it is known before the place ``here``."""
     guard = either(frozenset(c for c in term if place.get(c.of, -1) < here) for term in terms)
@@ -68,13 +81,18 @@ def _known(terms: Iterable[Term], place: Mapping[Node, int], here: int) -> Guard
 
 
 def _in_order(module: Module, needs: Callable[[Node], Iterable[Node]]) -> list[Node]:
-    """What is needed before what needs it; conditions as early as can be, those that need fewer others first."""
+    """What is needed before what needs it; conditions as early as they are asked."""
     reads = list(dict.fromkeys(n for end in ends(module) for n in read_at_once(module, end)))
     asks = asked(module)
     depth: dict[Node, int] = {}
     for node in _walk(reads, needs):
         depth[node] = max((depth[n] + (n in asks) for n in needs(node)), default=0)
-    return list(_walk([*sorted((n for n in depth if n in asks), key=depth.__getitem__), *reads], needs))
+    rank = {n: depth[n] for n in depth if n in asks}
+    for end in ends(module):
+        *first, last = _in_turn(when(end))
+        before = max((depth[c.of] for conditions in first for c in conditions if c.of in depth), default=-1)
+        rank |= {c.of: max(rank[c.of], before + 1) for c in last if c.of in rank}
+    return list(_walk([*sorted(rank, key=rank.__getitem__), *reads], needs))
 
 
 def _walk(nodes: Sequence[Node], needs: Callable[[Node], Iterable[Node]]) -> Iterator[Node]:

@@ -86,8 +86,13 @@ def _positions(
 def when(ctx: Context, mask: Node, at: At, then: Callable[[], None]) -> None:
     """``then`` where ``mask`` is true. Of ``a and b`` the lighter is asked first, the other only where that is true."""
     if mask.op == "and" and mask not in ctx.plan.kept:
-        first, second = sorted(mask.operands, key=ctx.plan.weight)
-        when(ctx, first, at, lambda: when(ctx, second, at, then))
+        where_both(ctx, mask, at, then)
         return
     with T.If(value(ctx, mask, at)), T.Then(), ctx.scope():
         then()
+
+
+def where_both(ctx: Context, mask: Node, at: At, then: Callable[[], None]) -> None:
+    """``then`` where both operands of ``mask``, ``and``, are true."""
+    first, second = sorted(mask.operands, key=ctx.plan.weight)
+    when(ctx, first, at, lambda: when(ctx, second, at, then))

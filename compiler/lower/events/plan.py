@@ -17,7 +17,7 @@ from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.events import guards
 from hepq.compiler.lower.events.conditions import ALWAYS, Guard, either
 from hepq.compiler.lower.events.dims import Dims
-from hepq.compiler.lower.events.roots import Adding, Check, Outputs, Root, ends, read_at_once
+from hepq.compiler.lower.events.roots import Adding, Check, Outputs, Root, ends, read_at_once, when
 from hepq.compiler.lower.events.tables import Tables
 from hepq.core.ops.table import ELEMENTWISE, OPS, REDUCE, SEGMENT
 from hepq.core.types import Dim
@@ -27,12 +27,13 @@ Key = tuple[str, int]
 
 #: from this weight on a value that is read again is kept
 HEAVY = 6
-_CALL = 20
+#: what a function costs, or a loop
+CALL = 20
 #: from this weight on values over an input's dim are computed for single events where not every event needs them
 LATE = 20
 #: of writing an output, of adding to a fill
 _END = 4
-_WEIGHTS = {"div": 3, "sqrt": 4, "mod": 5}
+_WEIGHTS = {"div": 3, "sqrt": 4, "mod": 5, "bin": 6, "noise": 12}
 #: weight of the tasks that one function does
 STAGE = 8000
 #: nodes inside each other: expressions are written by recursion
@@ -76,7 +77,7 @@ class Plan:
         """When a task is done."""
         if isinstance(root, Node):
             return self.guards[root]
-        return either([root.when]) if isinstance(root, Adding) else ALWAYS
+        return either([when(root)])
 
     def weight(self, node: Node) -> int:
         """Of computing ``node`` where it is read."""
@@ -122,8 +123,8 @@ def read(node: Node) -> Iterable[Node]:
 
 def _own_weight(node: Node) -> int:
     if node.op in REDUCE or node.op == "contract":
-        return _CALL
-    return _WEIGHTS.get(node.op, 1 if OPS[node.op].cheap or node.op not in ELEMENTWISE else _CALL)
+        return CALL
+    return _WEIGHTS.get(node.op, 1 if OPS[node.op].cheap or node.op not in ELEMENTWISE else CALL)
 
 
 def _weigh(plan: Plan) -> None:
@@ -134,7 +135,7 @@ def _weigh(plan: Plan) -> None:
 
 def _weigh_inline(plan: Plan) -> None:
     for node in plan.module.walk():
-        own = _CALL if node.op in ROOTED else _own_weight(node)
+        own = CALL if node.op in ROOTED else _own_weight(node)
         plan.inline[node] = min(10**6, own + sum(map(plan.weight, read(node))))
 
 
@@ -145,14 +146,26 @@ def _keep(plan: Plan) -> None:
     for end in ends(plan.module):
         for node in read_at_once(plan.module, end):
             roots[node].add(end)
+    vectors = _in_vectors(plan)
     for node in reversed(nodes):
-        if _is_kept(plan, node, len(roots[node]) > 1 or again[node]):
+        if node in vectors or _is_kept(plan, node, len(roots[node]) > 1 or again[node]):
             plan.kept.add(node)
         kept = node in plan.kept
         for position, operand in enumerate(node.operands):
             if operand in read(node):
                 roots[operand] |= {node} if kept else roots[node]
                 again[operand] |= _again(node, position) or (again[node] and not kept)
+
+
+def _in_vectors(plan: Plan) -> set[Node]:
+    """Cells of columns that every event fills: kept, they are computed for a block of events."""
+    cells = {e.cell for e in ends(plan.module) if isinstance(e, Adding) and not e.when}
+    given = {d.key for d in plan.module.ragged_dims}
+    flat: set[Node] = set()
+    for node in plan.module.walk():
+        if node.op in ("const", "input") or _at_its_own_entry(plan, node, flat):
+            flat.add(node)
+    return {n for n in cells & flat if plan.weights[n] >= HEAVY and all(d.key in given for d in n.type.dims)}
 
 
 def _is_kept(plan: Plan, node: Node, often: bool) -> bool:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An event program as the other parts of this package expect it: what cannot be compiled is refused, picks go inwards.
+"""An event program as the other parts of this package expect it: what cannot be compiled is refused, picks go inwards,
+conditions of events outwards.
 
 A four-vector is a stack; what picks one of its components, through whatever stands between, then reads that one alone,
 and nobody computes the others.
@@ -55,7 +56,21 @@ def _check(module: Module) -> None:
 
 
 def _pushed(node: Node, facts: Facts) -> Node | None:
+    if node.op == "reduce_all":
+        return _outside(node.operands[0], node)
     return _pick(node.operands[0], node["dim"], node["index"], node) if node.op == "pick" else None
+
+
+def _outside(x: Node, all_of: Node) -> Node | None:
+    """All of ``x``, which is true where a value of the event is: that one outside, where it may be asked first."""
+    if x.op != "or" or all_of.type.dims:
+        return None
+    for i, once in enumerate(x.operands):
+        rest = x.operands[1 - i]
+        if not once.type.dims and rest.type.dims:
+            inner = _outside(rest, all_of) or replace(all_of, operands=(rest,))
+            return Node("or", (inner, once), {}, all_of.type, x.span)
+    return None
 
 
 def _pick(x: Node, dim: Dim, index: int, like: Node) -> Node:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from hepq.compiler.ir.node import Fill, Module, Node
-from hepq.compiler.lower.events.conditions import Term, conditions
+from hepq.compiler.lower.events.conditions import NOTHING, Term, conditions
 from hepq.core.types import Dim
 
 
@@ -22,20 +22,24 @@ class Outputs:
 @dataclass(frozen=True)
 class Adding:
     """A fill, the ``number``-th; ``dim``: the ragged dim whose entries it adds; None: it adds one for an event.
-    ``when``: all that must hold."""
+    ``when``: all that must hold; of a cell that is -1 elsewhere, ``cell`` is what it is there."""
 
     fill: Fill
     number: int
     dim: Dim | None
     when: Term
+    cell: Node
+    weight: Node | None
 
 
 @dataclass(frozen=True)
 class Check:
-    """The ``number``-th."""
+    """The ``number``-th. Where ``when`` holds, ``fine`` must be true; None: it must hold nowhere."""
 
     name: str
     number: int
+    when: Term
+    fine: Node | None
 
 
 #: what has loops: a node that is kept, or what nothing reads
@@ -48,8 +52,8 @@ def ends(module: Module) -> list[Outputs | Adding | Check]:
     for name in handed_out(module):
         groups[row_dim(module.outputs[name])].append(name)
     found: list[Outputs | Adding | Check] = [Outputs(dim, tuple(names)) for dim, names in groups.items()]
-    found += [Adding(fill, i, _filled(module, fill), asked(module, fill)) for i, fill in enumerate(module.fills)]
-    return [*found, *(Check(name, i) for i, name in enumerate(module.checks))]
+    found += [_adding(module, fill, i) for i, fill in enumerate(module.fills)]
+    return [*found, *(_check(name, module.outputs[name], i) for i, name in enumerate(module.checks))]
 
 
 def handed_out(module: Module) -> list[str]:
@@ -64,9 +68,28 @@ def row_dim(node: Node) -> Dim | None:
     return dims[0] if dims and dims[0].ragged else None
 
 
-def asked(module: Module, fill: Fill) -> Term:
-    """All that must hold where ``fill`` adds."""
-    return conditions(None if fill.when is None else module.outputs[fill.when])
+def _adding(module: Module, fill: Fill, number: int) -> Adding:
+    cell, weight = module.outputs[fill.cell], None if fill.weight is None else module.outputs[fill.weight]
+    term = conditions(None if fill.when is None else module.outputs[fill.when])
+    while cell.op == "where" and not cell.operands[0].type.dims and _nowhere(cell.operands[2]):
+        term |= conditions(cell.operands[0])
+        cell = cell.operands[1]
+    return Adding(fill, number, _filled(module, fill), term, cell, weight)
+
+
+def _nowhere(cell: Node) -> bool:
+    return cell.op == "const" and cell["value"] < 0
+
+
+def _check(name: str, fine: Node, number: int) -> Check:
+    """Of what is true unless some conditions hold."""
+    term = NOTHING
+    while fine.op == "or" and (escape := next((o for o in reversed(fine.operands) if o.op == "not"), None)):
+        term |= conditions(escape.operands[0])
+        fine = next(o for o in fine.operands if o is not escape)
+    if fine.op == "not":
+        return Check(name, number, term | conditions(fine.operands[0]), None)
+    return Check(name, number, term, fine)
 
 
 def _filled(module: Module, fill: Fill) -> Dim | None:
@@ -78,11 +101,17 @@ def _filled(module: Module, fill: Fill) -> Dim | None:
 
 def read_at_once(module: Module, root: Outputs | Adding | Check) -> list[Node]:
     """Values that an end is made of, those of its conditions last."""
-    if isinstance(root, Adding):
-        return [*added(module, root.fill), *(c.of for c in root.when)]
-    return [module.outputs[name] for name in (root.names if isinstance(root, Outputs) else (root.name,))]
+    return [*made_of(module, root), *(c.of for c in when(root))]
 
 
-def added(module: Module, fill: Fill) -> list[Node]:
-    """The cell and, if there is one, the weight."""
-    return [module.outputs[name] for name in (fill.cell, fill.weight) if name is not None]
+def made_of(module: Module, root: Outputs | Adding | Check) -> list[Node]:
+    """What an end reads where its conditions hold."""
+    if isinstance(root, Outputs):
+        return [module.outputs[name] for name in root.names]
+    read = (root.cell, root.weight) if isinstance(root, Adding) else (root.fine,)
+    return [node for node in read if node is not None]
+
+
+def when(root: Outputs | Adding | Check) -> Term:
+    """All that must hold where an end is reached."""
+    return NOTHING if isinstance(root, Outputs) else root.when

@@ -21,6 +21,7 @@ from hepq.compiler.lower.events.adding import add_weight
 from hepq.compiler.lower.events.conditions import ALWAYS, Guard, is_state, live, shortest
 from hepq.compiler.lower.events.context import DTYPE, STORED, At, Codes, Context, Variable, i64, plus, times
 from hepq.compiler.lower.events.dims import asked, limit, running
+from hepq.compiler.lower.events.plan import CALL
 from hepq.compiler.lower.events.roots import Adding, Check, Outputs, Root, row_dim
 from hepq.compiler.lower.events.rules import compute, value
 from hepq.compiler.lower.events.sort import Best, Sort
@@ -129,9 +130,14 @@ def run(ctx: Context, tasks: list[Task]) -> None:
 def _stored(ctx: Context, node: Node) -> Task:
     """A value at each of its entries."""
     dims = node.type.dims
+    costly = node.op == "and" and max(map(ctx.plan.weight, node.operands)) >= CALL
 
     def one(at: At) -> None:
-        ctx.store(node, at, compute(ctx, node, at))
+        if costly:
+            ctx.store(node, at, i64(0))
+            loops.where_both(ctx, node, at, lambda: ctx.store(node, at, i64(1)))
+        else:
+            ctx.store(node, at, compute(ctx, node, at))
 
     if row_dim(node) is None:
         return Task(None, one, begin=lambda: loops.over(ctx, dims, {}, one))
@@ -356,9 +362,7 @@ def _outputs(ctx: Context, outputs: Outputs, place: Place, buffers: Buffers) -> 
 
 
 def _adding(ctx: Context, root: Adding) -> Task:
-    fill, outputs = root.fill, ctx.plan.module.outputs
-    cell = outputs[fill.cell]
-    weight = None if fill.weight is None else outputs[fill.weight]
+    fill, cell, weight = root.fill, root.cell, root.weight
     dims = {d.key: d for node in (cell, weight) if node is not None for d in node.type.dims}
     rest = [d for d in dims.values() if d is not root.dim]
 
@@ -385,7 +389,10 @@ def _adding(ctx: Context, root: Adding) -> Task:
 
 def _check(ctx: Context, root: Check) -> Task:
     def begin() -> None:
-        with T.If(mathfn.negation(value(ctx, ctx.plan.module.outputs[root.name], {}))), T.Then():
+        if root.fine is None:
+            ctx.trouble(CHECK_FAILED, root.number)
+            return
+        with T.If(mathfn.negation(value(ctx, root.fine, {}))), T.Then():
             ctx.trouble(CHECK_FAILED, root.number)
 
     return Task(None, lambda at: None, begin)

@@ -39,21 +39,29 @@ class Regions:
             self.grow(pool)
         for _ in range(self.choose([1, 2, 3])):
             self.region(pool, 0, make("const", value=0), 0)
-        self.ends["sound"] = make("le", make("count", dim=INPUTS["pt"].dims[0]), make("const", value=1000))
-        return Module("regions", tuple(self.inputs), self.ends, fills=tuple(self.fills), checks=("sound",))
+        checks = tuple(name for name in self.ends if name.startswith("check"))
+        return Module("regions", tuple(self.inputs), self.ends, fills=tuple(self.fills), checks=checks)
 
     def region(self, above: list[Node], number: int, state: Node, depth: int) -> None:
         pool, conditions = list(above), [make("eq", state, make("const", value=0))] if number else []
         for _ in range(self.choose(range(1, self.cuts + 1))):
             for _ in range(self.choose([0, 1, 2, 4])):
                 self.grow(pool)
-            state = make("cut", state, self.event(pool, "bool"), number=number)
+            x, before = self.of(pool, "real", None), state
+            both = make("and", self.event(pool, "bool"), make("gt", x, self.const(-1.5)))
+            state = make("cut", state, both, number=number)
+            marked = make("and", make("eq", before, make("const", value=0)), make("ne", x, x))
+            self.fill(number + 1, self.only(marked, make("const", value=number)), None, None)
             number += 1
         conditions.append(make("eq", state, make("const", value=0)))
         self.fill(2 * number + 1, state, None, None)
         if self.choose([True, False]):
             # weights of what comes so far at least
-            self.fill(2 * number + 1, state, self.weight(pool, None), self.choose([None, *conditions]))
+            weight = self.weight(pool, None)
+            kind = self.choose(["all", "when", "where"])
+            odd = make("eq", make("mod", state, make("const", value=2)), make("const", value=1))
+            cell = self.only(make("or", conditions[-1], odd), state) if kind == "where" else state
+            self.fill(2 * number + 1, cell, weight, self.choose(conditions) if kind == "when" else None)
         for _ in range(self.choose([0, 1, 3])):
             self.grow(pool)
         for _ in range(self.choose([0, 1, 2, 4])):
@@ -80,7 +88,9 @@ class Regions:
             cell = make("add", make("mul", cell, make("const", value=AXES[0].bins + 2)), second)
             cells *= AXES[0].bins + 2
         if self.choose([True, False, False]):
-            cell = make("where", self.of(pool, "bool", self.choose([dim, None])), cell, make("const", value=-1))
+            cell = self.only(self.of(pool, "bool", self.choose([dim, None])), cell)
+        if self.choose([True, False]):
+            self.check(make("lt", cell, make("const", value=cells)), when, self.of(pool, "bool", None))
         weight = self.weight(pool, self.choose([dim, None])) if self.choose([True, False]) else None
         self.fill(cells, cell, weight, when)
 
@@ -88,6 +98,16 @@ class Regions:
         w = self.of(pool, "real", dim)
         tame = make("where", make("lt", make("abs", w), self.const(9.0)), w, self.const(0.5))
         return make("mul", tame, self.const(self.choose(SCALES)))
+
+    def only(self, condition: Node, cell: Node) -> Node:
+        return make("where", condition, cell, make("const", value=-1))
+
+    def check(self, fine: Node, *conditions: Node) -> None:
+        """True where these hold; it is."""
+        for condition in conditions:
+            fine = make("or", fine, make("not", condition))
+        fine = make("reduce_all", fine, over=fine.type.dims) if fine.type.dims else fine
+        self.ends[f"check{len(self.ends)}"] = fine
 
     def fill(self, cells: int, cell: Node, weight: Node | None, when: Node | None) -> None:
         name = f"f{len(self.fills)}"

@@ -19,7 +19,7 @@ TARGETS = [t for t in ("cpu:x86-64-v3", "cpu:x86-64-v4", "cpu:x86-64", "cpu:armv
 
 
 @pytest.mark.parametrize("make", [random_filling, random_regions])
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_random_fills(make: Callable[[int], Module], seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every other one as large programs are: in several functions."""
     if seed % 2:

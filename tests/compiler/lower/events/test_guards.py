@@ -140,6 +140,47 @@ def test_a_region_may_ask_whether_another_was_passed() -> None:
         assert fails(made, m, events, n_minus_one) is None
 
 
+def only(condition: Node, cell: Node) -> Node:
+    return make("where", condition, cell, make("const", value=-1))
+
+
+def test_cells_that_are_nowhere_are_not_computed() -> None:
+    """As those of what is not a number in a cut, and those of weighted cut flows are."""
+    first = cut(ZERO, positive(X), 0)
+    second = cut(first, make("ge", n := pairs("p"), make("const", value=1)), 1)
+    odd = make("eq", make("mod", second, make("const", value=2)), make("const", value=1))
+    marked = make("and", passed(first), make("lt", n, make("const", value=0)))
+    weight = make("cast", pairs("q"), type=Type("real"))
+    m = module(flow=(second, None), marks=(only(marked, ZERO), None), cells=(only(odd, only(positive(Y), n)), None))
+    steps = Fill("steps", 50, "steps.cell", "steps.weight")
+    ends = {**m.outputs, "steps.cell": only(passed(second), second), "steps.weight": weight}
+    m = Module("m", m.inputs, ends, fills=(*m.fills, steps))
+    made = code(m)
+    assert fails(made, m, [event(9, -1), event(4, 1), event(1, 1)], False) == 0, "an odd state, of what failed"
+    assert fails(made, m, [event(9, -1, -1), event(4, 1), event(1, 1)], False) is None
+    assert fails(made, m, [event(9, 1, -1)], False) == 0
+
+
+def test_checks_are_made_where_they_may_fail() -> None:
+    state = cut(ZERO, positive(X), 0)
+    few = make("lt", pairs("p"), make("const", value=3))
+    every = make("reduce_all", make("or", make("lt", PT, Z), make("not", passed(state))), over=(JET,))
+    checks = {
+        "few": make("or", make("or", few, make("not", passed(state))), make("not", positive(Y))),
+        "not both": make("not", make("and", passed(state), make("lt", Y, make("const", value=-5.0)))),
+        "every": every,
+    }
+    base = module(flow=(state, None))
+    m = Module("m", base.inputs, {**base.outputs, **checks}, fills=base.fills, checks=tuple(checks))
+    made = code(m)
+    fine = [event(9, -1, z=2), event(9, 1, -1, 2), event(2, 1, 1, 2), event(3, -1, -9, 0), event(0, 1, 1, 0)]
+    assert fails(made, m, fine) is None
+    assert fails(made, m, [event(9, 1, 1, 2)]) == 0
+    for bad in (event(4, 1, z=2), event(1, 1, -9, 2), event(1, 1, 1, 0)):
+        with pytest.raises(EventError, match="does not hold"):
+            compiled(made, m, [bad])
+
+
 def test_costly_values_of_columns_wait_for_their_region() -> None:
     state = cut(ZERO, positive(X), 0)
     heavy = make("exp", make("sin", PT))
