@@ -246,7 +246,9 @@ class Result:
             yield from ((f"histogram {name}", filled.factor) for name, filled in histograms.items())
         for flows in program.flows.values():
             for region, flow in flows.items():
-                yield from ((f"the cut flow of {region}", step.filled.factor) for step in flow.steps)
+                yield from (
+                    (f"the cut flow of {region or self.analysis.name}", step.filled.factor) for step in flow.steps
+                )
 
     def _scale(self, source: SourceFiles, factor: Factor, what: str) -> float:
         """Raises DataError HQ0965."""

@@ -197,9 +197,13 @@ class _Maker:
         moved = [bins for shift in sample.shifts.values() for bins in (shift.up, shift.down)]
         counts = [int((bins < 0).sum()) for bins in (sample.values, *moved)]
         sums = [math.fsum(bins[bins < 0]) for bins in (sample.values, *moved)]
-        if any(counts):
-            at = f"; at ±1σ of parameters up to {max(counts[1:])} and {min(sums[1:]):.4g}" if any(counts[1:]) else ""
-            self.notes.append(f"{what}: {counts[0]} bin{'s' * (counts[0] != 1)} below 0, {sums[0]:.4g} in all{at}")
+        said = []
+        if counts[0]:
+            said.append(f"{counts[0]} bin{'s' * (counts[0] > 1)} below 0, {sums[0]:.4g} in all")
+        if any(counts[1:]):
+            said.append(f"at ±1σ of parameters up to {max(counts[1:])} below 0, {min(sums[1:]):.4g} in all")
+        if said:
+            self.notes.append(f"{what}: {'; '.join(said)}")
 
     def _outside(self, channel: Channel, kept: Kept, name: str, places: tuple[int, ...]) -> None:
         """A note of what is not fitted."""

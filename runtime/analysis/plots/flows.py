@@ -15,11 +15,10 @@ from hepq.runtime.analysis.sums import Floats
 from hepq.runtime.analysis.variations import sides
 
 
-def cut_flow(result: Result, region: str) -> Stack:
-    """Weighted events after each cut; the first bin is before any."""
+def cut_flow(result: Result, region: str) -> Stack | None:
+    """Weighted events after each cut; the first bin is before any. None for a region without cuts."""
     made = _stack(result, region, f"cut flow of {region or result.analysis.name}", lambda row: row.passed, 0)
-    assert made is not None
-    return made
+    return made if made is not None and len(made.ticks) > 1 else None
 
 
 def n_minus_one(result: Result, region: str) -> Stack | None:

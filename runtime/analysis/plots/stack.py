@@ -22,6 +22,8 @@ SIZE = (6.4, 5.6)
 COLOURS = (
     "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
 )  # fmt: skip
+#: of logarithmic pictures: the least that is drawn, of the highest bin
+_LOWEST = 1e-6
 _HATCH: dict[str, Any] = {"hatch": "/////", "fill": False, "linewidth": 0, "edgecolor": "#555555"}
 
 
@@ -129,8 +131,9 @@ def _upper(stack: Stack, axes: Axes, log: bool) -> None:
     bottoms = [total - stack.down, *([stack.data.values - stack.data.down] if stack.data else [])]
     top = max(float(np.max(one)) for one in tops) or 1.0
     if log:
-        drawn = np.concatenate([total, *([stack.data.values] if stack.data else [])])
-        least = float(drawn[drawn > 0].min()) if (drawn > 0).any() else 0.1
+        drawn = np.concatenate([*stack.sources.values(), *([stack.data.values] if stack.data else [])])
+        # what is less is not seen beside the highest
+        least = max(float(drawn[drawn > 0].min()) if (drawn > 0).any() else 0.1, top * _LOWEST)
         axes.set_yscale("log")
         axes.set_ylim(least / 3, top * (top / least) ** 0.4 * 3)
     else:
@@ -157,7 +160,9 @@ def _ratio(stack: Stack, axes: Axes) -> None:
     _points(axes, stack, stack.data.values / total, stack.data.down / total, stack.data.up / total)
     axes.axhline(1.0, color="black", linewidth=0.8)
     axes.set_ylabel(f"{stack.data_label} / expected", fontsize="small")
-    reach = np.abs(stack.data.values / total - 1) if len(total) else np.zeros(0)
+    # of wide bands, as much as there can be below 1
+    bands = np.minimum(np.maximum(stack.up, stack.down) / total, 0.85)
+    reach = np.concatenate([np.abs(stack.data.values / total - 1), bands])
     most = float(np.nanmax(reach)) if np.isfinite(reach).any() else 0.0
     half = next((h for h in (0.2, 0.5, 1.0) if most < 0.9 * h), max(1.0, 1.1 * most))
     axes.set_ylim(max(1 - half, 0.0), 1 + half)

@@ -96,7 +96,7 @@ def test_notes_of_bins_below_zero(plain: Templates) -> None:
     moved = [side for shift in one.shifts.values() for side in (shift.up, shift.down)]
     sums = [[number for number in bins.tolist() if number < 0] for bins in (one.values, *moved)]
     most, least = max(map(len, sums[1:])), min(map(sum, sums[1:]))
-    said = f"1 bin below 0, {sum(sums[0]):.4g} in all; at ±1σ of parameters up to {most} and {least:.4g}"
+    said = f"1 bin below 0, {sum(sums[0]):.4g} in all; at ±1σ of parameters up to {most} below 0, {least:.4g} in all"
     assert [n for n in plain.notes if "below 0" in n] == [f"sr.ht, wjets: {said}"]
 
 

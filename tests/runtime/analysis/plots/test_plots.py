@@ -16,7 +16,7 @@ from matplotlib.patches import StepPatch
 from scipy.stats import chi2
 
 from hepq.core.errors import DataError
-from hepq.runtime.analysis.description import Axis, Histogram
+from hepq.runtime.analysis.description import Axis, Flow, Histogram
 from hepq.runtime.analysis.plots import flows, maps, stack, variations
 from hepq.runtime.analysis.plots.histograms import View, band, expected, views, wanted
 from hepq.runtime.analysis.plots.histograms import stack as stacked
@@ -126,9 +126,22 @@ def test_logarithmic(made: Result) -> None:
     upper, _ = drawn(stacked(made, view(made, "sr.ht")), log=True)
     assert upper.get_yscale() == "log"
     low, high = upper.get_ylim()
-    total = stacked(made, view(made, "sr.ht")).total
-    assert 0 < low < total[total > 0].min()
-    assert high > total.max()
+    one = stacked(made, view(made, "sr.ht"))
+    least = min(values[values > 0].min() for values in one.sources.values())
+    assert 0 < low < least
+    assert high > one.total.max()
+    tiny = replace(one, sources={**one.sources, "tiny": np.full(8, 1e-9)})
+    assert drawn(tiny, log=True)[0].get_ylim()[0] > 1e-5
+
+
+def test_ranges_of_ratios(made: Result) -> None:
+    one = stacked(made, view(made, "sr.ht"))
+    flat = replace(one, sources={"a": np.full(8, 100.0)}, data=stack.Points(np.full(8, 104.0), np.ones(8), np.ones(8)))
+    for spread, low, high in ((1.0, 0.8, 1.2), (30.0, 0.5, 1.5), (300.0, 0.0, 2.0)):
+        _, lower = drawn(replace(flat, up=np.full(8, spread), down=np.full(8, spread)))
+        assert lower.get_ylim() == pytest.approx((low, high))
+    far = replace(flat, up=np.ones(8), down=np.ones(8), data=stack.Points(np.full(8, 400.0), np.ones(8), np.ones(8)))
+    assert drawn(far)[1].get_ylim()[1] > 4
 
 
 def test_widths() -> None:
@@ -182,6 +195,7 @@ def test_many_variations_have_pages(made: Result) -> None:
 
 def test_cut_flow(made: Result) -> None:
     one = flows.cut_flow(made, "sr")
+    assert one is not None
     assert one.ticks == ("all events", "jets", "tag")
     for source in ("ttbar", "wjets"):
         flow = made.cut_flow("sr", source)
@@ -194,6 +208,17 @@ def test_cut_flow(made: Result) -> None:
     upper, lower = drawn(one, log=True)
     assert [t.get_text() for t in lower.get_xticklabels()] == ["all events", "jets", "tag"]
     assert upper.get_title(loc="left") == "cut flow of sr"
+
+
+def test_a_region_without_cuts(made: Result) -> None:
+    programs = {
+        kind: program.model_copy(update={"flows": {"nominal": {"": Flow(raw="events")}}})
+        for kind, program in ANALYSIS.programs.items()
+    }
+    bare = replace(made, analysis=ANALYSIS.model_copy(update={"programs": programs}))
+    assert bare.regions == ("",)
+    assert flows.cut_flow(bare, "") is None
+    assert flows.n_minus_one(bare, "") is None
 
 
 def test_n_minus_one(made: Result) -> None:
