@@ -20,7 +20,9 @@ from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.context import Reported
 from hepq.lang.elaborate.evaluate import Elaborator
 from hepq.lang.modules import load
+from hepq.lang.syntax.reading import allow_deep_recursion
 
+allow_deep_recursion()  # as every program does; hypothesis wants that while nothing is tested
 ROWS = Dim("rows", bound=2**31 - 1)
 
 

@@ -308,7 +308,7 @@ class Tree:
             return
         if where is True:
             if mask is None and flags is self.wrong:
-                problem = "has a value for which the file says that there is none"
+                problem = "is given a number for which its file has no value"
                 self.ctx.error("HQ0945", self.span, name=self.correction.name, problem=problem)
             flags.append(self.f.tensor(True) if mask is None else mask)
         elif isinstance(where, Tensor):

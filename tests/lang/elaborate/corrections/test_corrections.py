@@ -273,7 +273,7 @@ def test_texts(argument: Any, code: str, says: str, tmp_path: Path) -> None:
         (lambda made: "a", "takes a number as `x`, not the text"),
         (lambda made: made.input("x", "bool"), "takes a num"),
         (lambda made: made.input("x", unit=ENERGY), "takes a pure number as `x`, not a number in GeV"),
-        (lambda made: Quantity(1.0, ENERGY), "GeV"), (lambda made: 3.0, "there is none"),
+        (lambda made: Quantity(1.0, ENERGY), "GeV"), (lambda made: 3.0, "has no value"),
     ],
 )  # fmt: skip
 def test_numbers(argument: Any, says: str, tmp_path: Path) -> None:
