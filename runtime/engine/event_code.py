@@ -9,7 +9,7 @@ for the description that the code was made with: with another one, it would read
 A program with fills adds what it counts and weighs to ``Accumulators`` (``accumulators.py``), chunk after chunk. What
 no fill, output or check needs of an event is not computed, and is no error in it: too many combinations that only a
 region uses whose cuts the event fails, say. Of a cut flow, cuts after a failed one are asked for N - 1 alone, until a
-second one fails; without N - 1 state 2j + 1 says that cut j failed, and nothing of later ones.
+second one fails; without N - 1 states are 0 or even: 2j + 2 says that cut j failed first, and nothing of later ones.
 """
 
 from __future__ import annotations
@@ -177,7 +177,8 @@ class EventProgram:
         ``columns``: for each input a flat array, or [rows, other dims], of any of ``DTYPES``; ``counts``: for each
         ragged dim of the inputs its entries in each event; ``factors``: what real inputs are multiplied by, 1 if not
         named; ``events``: how many, for programs without inputs. ``accumulators``: what fills are added to; of no use
-        any more after an error. ``n_minus_one``: after a cut that an event fails, are the later ones looked at? Raises
+        any more after an error. ``n_minus_one``: after a cut that an event fails, are the later ones looked at? If not,
+        nothing may be reported of events that fail one cut alone: no state says so. Raises
         EventError, or ValueError for columns that do not fit each other.
         """
         chunk = _Chunk(self.description, columns, counts, factors or {}, events)

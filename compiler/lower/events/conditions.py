@@ -12,9 +12,10 @@ from hepq.compiler.ir.node import Node
 
 @dataclass(frozen=True)
 class Condition:
-    """``passed``: the state ``of`` is 0; ``live``: later cuts are still asked for; ``true``: ``of`` is true."""
+    """``passed``: the state ``of`` is 0; ``odd``: it is odd; ``live``: later cuts are still asked for, either of these;
+    ``true``: ``of`` is true."""
 
-    kind: Literal["passed", "live", "true"]
+    kind: Literal["passed", "odd", "live", "true"]
     of: Node
 
 
@@ -39,10 +40,16 @@ def conditions(when: Node | None) -> Term:
     if when.op == "and":
         return conditions(when.operands[0]) | conditions(when.operands[1])
     if when.op == "eq":
-        for state, zero in (when.operands, when.operands[::-1]):
-            if is_state(state) and zero.op == "const" and zero["value"] == 0:
+        for state, number in (when.operands, when.operands[::-1]):
+            if is_state(state) and _is(number, 0):
                 return frozenset({Condition("passed", state)})
+            if state.op == "mod" and is_state(state.operands[0]) and _is(state.operands[1], 2) and _is(number, 1):
+                return frozenset({Condition("odd", state.operands[0])})
     return frozenset({Condition("true", when)})
+
+
+def _is(node: Node, number: int) -> bool:
+    return node.op == "const" and node["value"] == number
 
 
 def live(state: Node) -> Term:
@@ -51,12 +58,12 @@ def live(state: Node) -> Term:
 
 
 def implied(term: Term) -> Term:
-    """``term`` and all that follows from it: who passed a cut passed those before, and was still asked."""
+    """``term`` and all that follows from it: who passed a cut passed those before, and whoever is asked was asked."""
     found = set(term)
     for condition in term:
         state = condition.of
         while condition.kind != "true" and is_state(state):
-            found |= {Condition(condition.kind, state), Condition("live", state)}
+            found |= {Condition("passed" if condition.kind == "passed" else "live", state), Condition("live", state)}
             state = state.operands[0]
     return frozenset(found)
 

@@ -88,9 +88,9 @@ def _cut(ctx: Context, node: Node, at: At) -> Expr:
 
 
 def after(ctx: Context, state: Expr, holds: Expr, number: int) -> Expr:
-    """The state of a cut flow after a cut. Without N - 1, what failed once stays as it is."""
+    """The state of a cut flow after a cut. Without N - 1, what fails one is as if it failed a later one, too."""
     state, once_more = level(state, ctx.n_minus_one)
-    failed = select(tirx.EQ(*level(state, i64(0))), i64(2 * number + 1), state + (state & once_more))
+    failed = select(tirx.EQ(*level(state, i64(0))), i64(2 * number + 2) - once_more, state + (state & once_more))
     return bind(select(holds, state, failed))
 
 
@@ -99,6 +99,8 @@ def holds(ctx: Context, condition: Condition) -> Expr:
     found = value(ctx, condition.of, {})
     if condition.kind == "true":
         return found
+    if condition.kind == "odd":
+        return tirx.NE(found & i64(1), i64(0))
     passed = tirx.EQ(found, i64(0))
     return passed if condition.kind == "passed" else either(passed, tirx.NE(found & ctx.n_minus_one, i64(0)))
 

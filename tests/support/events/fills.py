@@ -166,7 +166,7 @@ def _first_failure(node: Node, facts: Facts) -> Node | None:
     if node.op != "cut":
         return None
     state, holds = node.operands
-    zero, failed = make("const", value=0), make("const", value=2 * node["number"] + 1)
+    zero, failed = make("const", value=0), make("const", value=2 * node["number"] + 2)
     return make("where", make("eq", state, zero), make("where", holds, zero, failed), state)
 
 
