@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,11 +86,12 @@ class BasketFile:
         """At least the first ``wanted`` bytes of what is ``packed``."""
         if len(packed) == head.size:
             return packed
-        blocks = list(_blocks(packed))
-        if {kind for kind, _, _ in blocks} - {b"ZS", b"ZL"}:
+        blocks = _blocks(packed)
+        if not all(kind in (b"ZS", b"ZL") for kind, _, _ in blocks):
             return self._by_uproot(packed, head.size)
-        if sum(size for _, _, size in blocks) != head.size:
-            raise ValueError(f"its blocks have {sum(size for _, _, size in blocks)} bytes, not {head.size}")
+        total = sum(size for _, _, size in blocks)
+        if total != head.size:
+            raise ValueError(f"its blocks have {total} bytes, not {head.size}")
         if len(self._unpacked) < wanted:
             self._unpacked = np.empty(wanted + wanted // 4, np.uint8)
         filled, found = 0, self._unpacked
@@ -148,16 +148,16 @@ def _header(given: Bytes, seek: int) -> _Header:
     return _Header(packed, size, key, border)
 
 
-def _blocks(packed: Bytes) -> Iterator[tuple[bytes, Bytes, int]]:
+def _blocks(packed: Bytes) -> list[tuple[bytes, Bytes, int]]:
     """How each is compressed, its bytes, and how many it was made of."""
-    at = 0
-    while at < len(packed):
+    found, at, end = [], 0, len(packed)
+    while at < end:
         head = packed[at : at + _HEAD].tobytes()
-        length = int.from_bytes(head[3:6], "little")
-        at += _HEAD + length
-        if len(head) < _HEAD or at > len(packed):
-            raise ValueError(f"a compressed block ends at {at} of {len(packed)} bytes")
-        yield head[:2], packed[at - length : at], int.from_bytes(head[6:9], "little")
+        begin, at = at + _HEAD, at + _HEAD + int.from_bytes(head[3:6], "little")
+        if at > end:
+            raise ValueError(f"a compressed block ends at {at} of {end} bytes")
+        found.append((head[:2], packed[begin:at], int.from_bytes(head[6:9], "little")))
+    return found
 
 
 def _starts(found: Bytes, head: _Header, entries: int, seek: int) -> NDArray[np.int64]:

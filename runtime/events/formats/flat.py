@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from math import gcd, prod
 from typing import Any
 
@@ -46,13 +46,18 @@ class Kind:
     lists: bool
     header: int
 
-    @property
+    @cached_property
     def row(self) -> int:
         """Bytes."""
         return self.stored.itemsize * prod(self.shape)
 
+    @cached_property
+    def native(self) -> np.dtype[Any]:
+        return self.stored.newbyteorder("=")
+
     def rows(self, content: NDArray[np.uint8]) -> NDArray[Any]:
-        return content.view(self.stored).reshape(-1, *self.shape)
+        found: NDArray[Any] = content.view(self.stored)
+        return found.reshape(-1, *self.shape) if self.shape else found
 
 
 def kind_of(branch: Any) -> Kind | None:
@@ -164,9 +169,9 @@ class _Counts:
         np.cumsum(more, out=more)
         self._low, self._high = low, high
 
-    def before(self, entry: int) -> int:
-        """Rows before it, from where some entry begins."""
-        return int(self._sums[entry - self._low])
+    def before(self, entries: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows before them, from where some entry begins."""
+        return self._sums[entries - self._low]
 
     def offsets(self, first: int, end: int) -> NDArray[np.int64]:
         """Of these entries, from 0; for all columns that ask for the same ones, one array."""
@@ -191,8 +196,9 @@ class _Column:
         self.kind, self.counts = kind, counts
         self._name, self._file = branch.name, file
         self._embedded = list(branch.embedded_baskets)
-        self.edges = np.asarray(branch.entry_offsets, np.int64)
-        self._seeks, self._lengths = branch.member("fBasketSeek"), branch.member("fBasketBytes")
+        self._edges: list[int] = branch.entry_offsets
+        self.edges = np.asarray(self._edges, np.int64)
+        self._seeks, self._lengths = (branch.member(name).tolist() for name in ("fBasketSeek", "fBasketBytes"))
         self._held: tuple[int, _Rows] | None = None
 
     def _within(self, first: int, end: int) -> range:
@@ -203,12 +209,12 @@ class _Column:
     def reach(self, first: int, end: int) -> tuple[int, int]:
         """The entries of the baskets that these entries are in."""
         baskets = self._within(first, end)
-        return int(self.edges[baskets.start]), int(self.edges[baskets.stop])
+        return self._edges[baskets.start], self._edges[baskets.stop]
 
     def read(self, first: int, end: int) -> Flat:
         """Entries from ``first`` to before ``end``, of which there is one or more."""
         if not self.kind.lists:
-            return Flat(self._measured(first, end, lambda entry: entry))
+            return Flat(self._measured(first, end, lambda entries: entries))
         if self.counts is not None:
             try:
                 return Flat(self._measured(first, end, self.counts.before), self.counts.offsets(first, end))
@@ -216,26 +222,27 @@ class _Column:
                 self.counts = self._held = None
         return self._by_table(first, end)
 
-    def _measured(self, first: int, end: int, before: Callable[[int], int]) -> NDArray[Any]:
-        """Their rows; ``before`` says how many there are before an entry."""
-        begin = before(first)
-        out = np.empty((before(end) - begin, *self.kind.shape), self.kind.stored.newbyteorder("="))
-        for number in self._within(first, end):
-            low, high = int(self.edges[number]), int(self.edges[number + 1])
-            start, (one, other) = before(low), (before(max(low, first)), before(min(high, end)))
-            rows = self._taken(number, end, before(high) - start).rows
-            out[one - begin : other - begin] = rows[one - start : other - start]
+    def _measured(self, first: int, end: int, before: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> NDArray[Any]:
+        """Their rows; ``before`` says how many there are before entries."""
+        baskets = self._within(first, end)
+        bounds = before(self.edges[baskets.start : baskets.stop + 1]).tolist()
+        begin, stop = (int(n) for n in before(np.array([first, end])))
+        out = np.empty((stop - begin, *self.kind.shape), self.kind.native)
+        for number, low, high in zip(baskets, bounds, bounds[1:], strict=False):
+            if self._edges[number] < self._edges[number + 1]:
+                one, other = max(low, begin), min(high, stop)
+                out[one - begin : other - begin] = self._taken(number, end, high - low).rows[one - low : other - low]
         return out
 
     def _by_table(self, first: int, end: int) -> Flat:
         """Lists, each basket of which says where they begin."""
         parts, counts = [], []
         for number in self._within(first, end):
-            low, high = int(self.edges[number]), int(self.edges[number + 1])
+            low, high = self._edges[number], self._edges[number + 1]
             found = self._taken(number, end, None)
             assert found.starts is not None
             starts = found.starts[max(low, first) - low : min(high, end) - low + 1]
-            parts.append(found.rows[starts[0] : starts[-1]].astype(self.kind.stored.newbyteorder("=")))
+            parts.append(found.rows[starts[0] : starts[-1]].astype(self.kind.native))
             counts.append(np.diff(starts))
         offsets = np.zeros(end - first + 1, np.int64)
         np.cumsum(np.concatenate(counts), out=offsets[1:])
@@ -247,17 +254,16 @@ class _Column:
             return self._held[1]
         found = self._basket(number, rows)
         self._held = None
-        if self.edges[number + 1] > end:
-            found = _Rows(found.rows.astype(self.kind.stored.newbyteorder("=")), found.starts)
+        if self._edges[number + 1] > end:
+            found = _Rows(found.rows.astype(self.kind.native), found.starts)
             self._held = number, found
         return found
 
     def _basket(self, number: int, rows: int | None) -> _Rows:
-        normal = len(self.edges) - 1 - len(self._embedded)
-        entries = int(self.edges[number + 1] - self.edges[number])
+        normal = len(self._edges) - 1 - len(self._embedded)
         if number < normal:
-            place = int(self._seeks[number]), int(self._lengths[number])
-            basket = self._file.read(*place, entries, table=rows is None)
+            entries = self._edges[number + 1] - self._edges[number]
+            basket = self._file.read(self._seeks[number], self._lengths[number], entries, table=rows is None)
         else:
             given = self._embedded[number - normal]
             starts = None if given.byte_offsets is None else np.asarray(given.byte_offsets, np.int64)
