@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import uproot
 
-from tests.support.object_programs import SHARED
+from tests.support.events.object_programs import SHARED
 
 SAMPLE = SHARED / "analysis/data/Run2012B_SingleMu-1000.root"
 pytestmark = pytest.mark.skipif(not SAMPLE.exists(), reason="the first events of Run2012B_SingleMu are not here")
@@ -24,18 +24,20 @@ def _from_the_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adl_files, "SAMPLE", SAMPLE)
 
 
-def test_all_read_the_same(tmp_path: Path) -> None:
+def test_all_read_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from benchmarks.events import adl_files, reading
 
     path = adl_files.write(tmp_path / "a.root", 2500, cluster=1000)
-    assert reading.same(path, 700)
-    assert {name: reading.exhausted(read(path, 700)) for name, read in reading.READERS.items()} == dict.fromkeys(
-        reading.READERS, 4
-    )
+    assert reading.same(path)
     with uproot.open(path) as file:
-        jets = ak.to_numpy(ak.flatten(file["Events"]["Jet_pt"].array()))
-    mine = np.concatenate([chunk["Jet_pt"].contents for chunk in reading.flat(path, 700)])
-    np.testing.assert_array_equal(mine, jets)
+        jets = file["Events"]["Jet_pt"].array()
+    for read in (*reading.PEERS.values(), reading.by_baskets):
+        assert ak.array_equal(ak.concatenate([chunk["Jet_pt"] for chunk in read(path)]), jets)
+    mine = np.concatenate([chunk["Jet_pt"][2] for chunk in reading.ours(path)])
+    np.testing.assert_array_equal(mine, ak.to_numpy(ak.flatten(jets)))
+    other = adl_files.write(tmp_path / "b.root", 2500, seed=1, cluster=1000)
+    monkeypatch.setattr(reading, "ours", lambda _, read=reading.ours: read(other))
+    assert not reading.same(path)
 
 
 @pytest.mark.parametrize(("bar", "status"), [(0.0, 0), (1e9, 1)])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hepq.core.errors import DataError
 from hepq.runtime.events import event_files
 from hepq.runtime.events.formats.flat import Columns, Flat, kind_of
-from tests.support.object_programs import SHARED
+from tests.support.events.object_programs import SHARED
 
 TYPES = ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64")
 COMPRESSIONS = {
