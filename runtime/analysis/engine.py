@@ -32,6 +32,8 @@ from hepq.runtime.files import Scratch, digest
 
 #: bytes of a chunk, uncompressed: by default; and at least, where there are more workers than chunks
 CHUNK, LEAST = 128 << 20, 4 << 20
+#: failed chunks that a message lists
+LISTED = 20
 #: chunks of each slot of an executor, so that the last ones do not keep it waiting
 ROUNDS = 4
 
@@ -71,8 +73,8 @@ class AnalysisFailed(DataError):
     """DataError HQ0950: ``failed`` says which chunks and files."""
 
     def __init__(self, failed: Sequence[Failed], of: int) -> None:
-        shown = [str(one) for one in failed[:3]]
-        more = f"\n  … and {len(failed) - 3} more" if len(failed) > 3 else ""
+        shown = [str(one) for one in failed[:LISTED]]
+        more = f"\n  … and {len(failed) - LISTED:,} more" if len(failed) > LISTED else ""
         title = f"{len(failed):,} of {of:,} chunks failed"
         help = "mend or take out these files and run again: what succeeded is not computed again"
         super().__init__("HQ0950", title, "\n  ".join(shown) + more, help)
@@ -143,13 +145,15 @@ class _Running:
             files = self._looked()
             self._say_replaced(store, files)
             tasks = self._tasks(store, files)
+            chunks = len(tasks) + len(self.failed)
             progress = self._compute(store, files, tasks, start)
             if self.failed and not self.options.skip_bad:
-                raise AnalysisFailed(self.failed, progress.chunks + len(self.failed))
+                raise AnalysisFailed(self.failed, chunks)
             bad = {(one.source, one.path) for one in self.failed}
             good = [file for file in files if (file.source, file.opened.path) not in bad]
             self._say_lacking(good)
             result = self._result(store, good)
+            self._say_outside(result)
             skims = tuple(self._skims(store, good, result))
         if store.damaged:
             self.notes.append(f"{store.damaged:,} chunks of {place} were damaged, and computed again")
@@ -179,8 +183,7 @@ class _Running:
         """Raises DataError HQ0801 where there is no such file, HQ0955 for one that a source has twice."""
         for source in self.compiled.analysis.sources:
             seen: dict[str, str] = {}
-            near = (f if "://" in f else str(self.options.folder / f) for f in source.files)
-            for name in event_files.named(list(near)):
+            for name in event_files.named([self._near(f) for f in source.files]):
                 real = name.path if "://" in name.path else os.path.realpath(name.path)
                 if real in seen:
                     why = f"its events would count twice: {seen[real]}, {name.path}"
@@ -188,6 +191,12 @@ class _Running:
                 seen[real] = name.path
                 format = None if source.format == "root" else source.format
                 yield source, replace(name, format=format)
+
+    def _near(self, file: str) -> str:
+        """A file, or a file and its friend, from the program's folder."""
+        folder = self.options.folder
+        parts = [file] if (folder / file).exists() else file.split(" + ")
+        return " + ".join(f if "://" in f else str(folder / f) for f in parts)
 
     def _tasks(self, store: Store, files: Sequence[File]) -> list[Task]:
         """What is not in the store yet."""
@@ -277,6 +286,15 @@ class _Running:
             path, events = lacking[0].opened.path, sum(f.events for f in lacking)
             where = path if len(lacking) == 1 else f"{len(lacking):,} files, the first {path}"
             self.notes.append(f"no branch {branch} in {where}: {value:g} for {events:,} events")
+
+    def _say_outside(self, result: Result) -> None:
+        for source in result.sources:
+            for correction, sums in self.compiled.analysis.programs[source.kind].outside.items():
+                parts = result.read[source.name].sums.parts
+                if calls := sum(int(parts[name].entries.sum()) for name in sums if name in parts):
+                    self.notes.append(
+                        f"{calls:,} calls of correction {correction} are outside of its bins, in {source.name}"
+                    )
 
 
 def added(sums: Iterable[Sums]) -> Sums:

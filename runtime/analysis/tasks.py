@@ -42,16 +42,21 @@ from hepq.runtime.events.stage import Read, collected
 @dataclass(frozen=True)
 class Identity:
     """What tells a file from another of the same name. ``time``: of its last change, in ns; of a file elsewhere only
-    ``uuid`` is known. ``name``: of a file without one."""
+    ``uuid`` is known. ``name``: of a file without one. ``friend``: the same of the file beside it."""
 
     uuid: str
     size: int = 0
     time: int = 0
     name: str = ""
+    friend: Identity | None = None
 
     @staticmethod
-    def of(path: str, uuid: str) -> Identity:
+    def of(source: Source) -> Identity:
         """Raises OSError."""
+        if source.parts:
+            mine, friend = map(Identity.of, source.parts)
+            return replace(mine, friend=friend)
+        path, uuid = source.path, source.uuid
         if "://" in path:
             return Identity(uuid, name="" if uuid else path)
         found = os.stat(path)
@@ -127,7 +132,7 @@ def _looked(stage: EventStage, program: Program, of: SourceFiles, name: Named) -
     kept = {branch for branch, _ in source.places(read).values()}
     held = (b for b in stage.branches if b.branch and b.branch not in wanted and b.default is not None)
     return File(
-        of.name, of.kind, _with(source, kept), Identity.of(source.path, source.uuid), numbering,
+        of.name, of.kind, _with(source, kept), Identity.of(source), numbering,
         () if of.sumw is None else _sum_of_weights(source.path, of.sumw), {b.branch: b.default or 0.0 for b in held},
         event_files.read_bytes(source, read),
     )  # fmt: skip
@@ -243,7 +248,7 @@ def _filled_by(sums: str, program: Program) -> str:
 
 def _check_unchanged(file: File) -> None:
     """Raises DataError HQ0952; OSError where it is gone."""
-    if Identity.of(file.opened.path, file.identity.uuid) != file.identity:
+    if Identity.of(file.opened) != file.identity:
         why = "its size or time is not what it was when the run began"
         raise DataError("HQ0952", f"{file.opened.path} was changed while it was read", why, "run again")
 

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from hepq.runtime.analysis.engine import AnalysisFailed, Run
     from hepq.runtime.analysis.results import Result
 
-#: failed chunks that are listed; the report has all
-LISTED = 20
-
 
 @example(
     "hepqc run ttbar.hepq                                    # to the folder TTbar",
@@ -86,8 +83,6 @@ def run(
             done = computed(compiled, options, where, tell)
     except AnalysisFailed as failed:
         _report(report, failed)
-        for one in failed.failed[:LISTED]:
-            err().print(f"failed: {one}", markup=False, soft_wrap=True)
         raise
     paths, left_out = write(done.result, place)
     _report(report, done)

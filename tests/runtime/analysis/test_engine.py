@@ -9,9 +9,11 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import awkward as ak
 import numpy as np
 import pytest
 import uproot
@@ -238,6 +240,44 @@ def test_names_of_files(made: Compiled, folder: Path) -> None:
         with pytest.raises(DataError) as refused:
             run(made.with_files({"top": files}), Options(folder=folder))
         assert refused.value.code == code
+
+
+def test_other_formats(made: Compiled, found: Events, folder: Path, tmp_path: Path) -> None:
+    """Parquet files, which have no UUID; of a file and its friend, a change of either is noticed."""
+    (some,) = found["wjets"]
+    branches = ["run", "luminosityBlock", "event", "MET_pt", "genWeight", "Jet_pt", "Jet_eta"]
+    with uproot.open(folder / "wjets_0.root") as file:
+        arrays = file["Events"].arrays(branches)
+    ak.to_parquet(arrays, tmp_path / "w.parquet", extensionarray=False)
+    ak.to_parquet(arrays[branches[:4]], tmp_path / "a.parquet", extensionarray=False)
+    ak.to_parquet(arrays[branches[4:]], tmp_path / "b.parquet", extensionarray=False)
+    described = made.analysis
+    for name in ("w.parquet", "a.parquet + b.parquet"):
+        source = described.sources[2].model_copy(update={"files": (name,), "tree": None, "sumw": None})
+        one = replace(made, analysis=described.model_copy(update={"sources": (source,)}))
+        options, count = Options(folder=tmp_path, store=tmp_path / "chunks", chunk=20), Counting()
+        with pytest.raises(DataError, match="sum of weights"):
+            run(one, options, count)
+        assert entries(count.tasks) == [("wjets", str(tmp_path / name.split(" + ")[0]), i) for i in range(130)]
+        programs = {k: p.model_copy(update={"histograms": {}, "flows": {}}) for k, p in described.programs.items()}
+        unweighted = replace(one, analysis=one.analysis.model_copy(update={"programs": programs}))
+        nothing = Counting()
+        same(run(unweighted, options, nothing).result.read["wjets"].sums, expected(some, "mc", "wjets"))
+        assert not nothing.tasks
+    os.utime(tmp_path / "b.parquet", ns=(0, 0))
+    run(unweighted, options, nothing)
+    assert len(nothing.tasks) == 1
+
+
+def test_calls_outside_of_corrections_are_counted(made: Compiled, folder: Path) -> None:
+    """Here every event is one."""
+    programs = {**made.analysis.programs}
+    programs["mc"] = programs["mc"].model_copy(update={"outside": {"sf": ("states",)}})
+    done = run(replace(made, analysis=made.analysis.model_copy(update={"programs": programs})), Options(folder=folder))
+    assert done.notes == (
+        "270 calls of correction sf are outside of its bins, in top",
+        "130 calls of correction sf are outside of its bins, in wjets",
+    )
 
 
 @pytest.fixture(scope="module")

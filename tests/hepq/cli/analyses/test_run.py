@@ -126,8 +126,7 @@ def test_other_files_of_a_source(folder: Path) -> None:
 def test_what_fails_is_listed(folder: Path) -> None:
     (folder / "run_2.root").write_bytes((folder / "run_2.root").read_bytes()[:2500])
     done = hepqc("--report", "report.json", status=1)
-    assert "failed: " in done.stderr
-    assert "HQ0950" in done.stderr
+    assert "error[HQ0950]: 1 of 4 chunks failed" in done.stderr
     assert "HQ0803" in done.stderr
     assert sorted(os.listdir("Small")) == ["chunks"]
     (failed,) = json.loads(Path("report.json").read_text())["failed"]
