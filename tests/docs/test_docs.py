@@ -58,12 +58,7 @@ NOT_RUN = {
     ".venv/bin/pre-commit install": "changes the clone",
     "hepqc kernel torino.hepqx examples/qsvm/train.root --events 12 -o chip.npz --backend ibm --store chip": "no chip",
 }
-NOT_RUN_PREFIXES = {
-    "python -m benchmarks": "takes minutes and reads ../shared/data",
-    "hepqc plot TTbar": "a result of files that are not here; tests/hepq/cli/analyses has them of another one",
-    "hepqc fit TTbar": "the same",
-    "hepqc write TTbar": "the same",
-}
+NOT_RUN_PREFIXES = {"python -m benchmarks": "takes minutes and reads ../shared/data"}
 
 
 def skipped(line: str) -> bool:
