@@ -8,6 +8,7 @@ flow, the state itself. What two variations have in common is one node, and one 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -97,6 +98,7 @@ class _Making:
         self.plan, self.make = plan, builder.make
         self.outputs: dict[Node, str] = {}
         self.saved: dict[Node, str] = {}
+        self.within: dict[str, set[str]] = defaultdict(set)
         self.fills: dict[tuple[int, Node, Node | None, Node | None], Fill] = {}
         self.checks: dict[Node, tuple[str, str]] = {}
         self.nothing = self.make("const", type=_INT, value=-1)
@@ -113,7 +115,8 @@ class _Making:
         outputs |= {called: node for node, (called, _) in self.checks.items()}
         read = inputs_of(self.plan, outputs, {})
         checks = dict(self.checks.values())
-        module = Module(name, read, outputs, fills=tuple(self.fills.values()), checks=tuple(checks))
+        within = {column: passed for column, (passed, *more) in self.within.items() if not more and passed != column}
+        module = Module(name, read, outputs, fills=tuple(self.fills.values()), checks=tuple(checks), within=within)
         return Filling(module, results, checks, outside)
 
     def _evaluated(self, evaluated: Evaluated, disjoint: Sequence[tuple[str, str]]) -> Results:
@@ -126,6 +129,8 @@ class _Making:
             passed = self._saved(self._passed(save.above) or self.make("const", type=_BOOL, value=True))
             columns = {column: self._saved(x.handle) for column, x in save.columns.items()}
             found.saves[name] = Saved(passed, columns)
+            for column in columns.values():
+                self.within[column].add(passed)
         for pair in disjoint:
             if all(region in evaluated.regions for region in pair):
                 both = self._all([p for r in pair if (p := self._passed(evaluated.regions[r].entries)) is not None])

@@ -19,4 +19,5 @@ def digest(module: Module) -> str:
             lines.append(f"{node.op} {operands} {sorted(node.attrs.items())!r} {node.type!r}")
     lines += [f"{name} {numbers[node]}" for name, node in module.outputs.items()]
     lines += [repr(sorted(module.counts.items())), repr(module.fills), repr(module.checks)]
+    lines += [repr(sorted(module.within.items()))] if module.within else []
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -139,6 +139,8 @@ class Module:
     ``counts``: of outputs with room for as many entries as there can be, the output that says how many there are.
     ``fills``: outputs that are added up over events, and are not handed out. ``checks``: outputs, bool of the event,
     of which each must be true in every event; they are not handed out either.
+    ``within``: outputs that are of use only in events where another output, bool of the event, is true. In others they
+    may be 0, without entries of dims that the module makes.
     """
 
     name: str
@@ -147,6 +149,7 @@ class Module:
     counts: Mapping[str, str] = field(default_factory=dict)
     fills: tuple[Fill, ...] = ()
     checks: tuple[str, ...] = ()
+    within: Mapping[str, str] = field(default_factory=dict)
 
     def walk(self) -> Iterator[Node]:
         """Every node once, operands before users."""

@@ -50,6 +50,10 @@ def _find_cycle(module: Module) -> str | None:
 def _outputs(module: Module) -> Iterator[str]:
     if not module.outputs:
         yield "no outputs"
+    for name, where in module.within.items():
+        known = name in module.outputs and where in module.outputs
+        if not known or module.outputs[where].type != Type("bool"):
+            yield f"output {name} is within {where}, which is no truth value of the event"
 
 
 def _inputs(module: Module) -> Iterator[str]:

@@ -268,7 +268,7 @@ class _Chunk:
         self.made = [np.empty(n, np.int64) for _ in d.made]
         self.room = [_room(s, rows, n) for s in d.sources]
         known = {**rows, **dict(zip(d.made, self.room, strict=True))}
-        self.outputs = [_empty(b, n if b.dim is None else known[b.dim]) for b in d.outputs]
+        self.outputs = [_zeros(b, n if b.dim is None else known[b.dim]) for b in d.outputs]
         self.table[[Table.END, Table.STATE]] = n, self.state.ctypes.data
         for i, o in enumerate(self.offsets):
             self._set(self.places.dim(i), *_largest(o), o.ctypes.data)
@@ -299,7 +299,7 @@ class _Chunk:
         self.room[i] = max(2 * self.room[i], written + int(self.state[NEEDED]))
         for k, branch in enumerate(self.description.outputs):
             if branch.dim == dim:
-                larger = _empty(branch, self.room[i])
+                larger = _zeros(branch, self.room[i])
                 larger[:written] = self.outputs[k][:written]
                 self.outputs[k] = larger
         self._place()
@@ -358,8 +358,8 @@ def _room(sources: tuple[str, ...] | None, rows: Mapping[str, int], events: int)
     return sum(rows[s] for s in sources) if sources is not None else 2 * events + 1024
 
 
-def _empty(branch: Branch, rows: int) -> NDArray[Any]:
-    return np.empty((rows, *branch.shape), _OUT[branch.elem])
+def _zeros(branch: Branch, rows: int) -> NDArray[Any]:
+    return np.zeros((rows, *branch.shape), _OUT[branch.elem])
 
 
 def described(data: bytes) -> EventDescription:

@@ -367,3 +367,4 @@ analysis A {{{SOURCES}
     filled = {name for fill in module.fills for name in fill.outputs}
     assert saved.passed not in filled
     assert saved.passed in module.outputs
+    assert module.within == {column.name: saved.passed for column in saved.columns.values()}

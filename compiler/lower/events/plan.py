@@ -17,7 +17,7 @@ from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.events import guards
 from hepq.compiler.lower.events.conditions import ALWAYS, Guard, either
 from hepq.compiler.lower.events.dims import Dims
-from hepq.compiler.lower.events.roots import Adding, Check, Outputs, Root, ends, read_at_once, when
+from hepq.compiler.lower.events.roots import Adding, Check, Outputs, Root, ends, read_at_once
 from hepq.compiler.lower.events.tables import Tables
 from hepq.core.ops.table import ELEMENTWISE, OPS, REDUCE, SEGMENT
 from hepq.core.types import Dim
@@ -77,7 +77,7 @@ class Plan:
         """When a task is done."""
         if isinstance(root, Node):
             return self.guards[root]
-        return either([when(root)])
+        return either([root.when])
 
     def weight(self, node: Node) -> int:
         """Of computing ``node`` where it is read."""

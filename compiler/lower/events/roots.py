@@ -7,16 +7,18 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from hepq.compiler.ir.node import Fill, Module, Node
-from hepq.compiler.lower.events.conditions import NOTHING, Term, conditions
+from hepq.compiler.lower.events.conditions import NOTHING, Term, conditions, implied
 from hepq.core.types import Dim
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Those over one ragged dim, written in one loop; ``dim`` None: those that have one row for each event."""
+    """Those over one ragged dim, written in one loop; ``dim`` None: those that have one row for each event.
+    ``when``: all that must hold where they are of use."""
 
     dim: Dim | None
     names: tuple[str, ...]
+    when: Term
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,24 @@ Root = Node | Outputs | Adding | Check
 
 def ends(module: Module) -> list[Outputs | Adding | Check]:
     """All that nothing reads."""
-    groups: dict[Dim | None, list[str]] = defaultdict(list)
-    for name in handed_out(module):
-        groups[row_dim(module.outputs[name])].append(name)
-    found: list[Outputs | Adding | Check] = [Outputs(dim, tuple(names)) for dim, names in groups.items()]
+    terms = {name: _within(module, name) for name in handed_out(module)}
+    given, together = {d.key for d in module.ragged_dims}, dict[Dim, Term]()
+    for name, term in terms.items():
+        if (dim := row_dim(module.outputs[name])) is not None and dim.key not in given:
+            # rows of a dim that is made are counted once
+            together[dim] = together.get(dim, term) & term
+    groups: dict[tuple[Dim | None, Term], list[str]] = defaultdict(list)
+    for name, term in terms.items():
+        dim = row_dim(module.outputs[name])
+        groups[dim, term if dim is None else together.get(dim, term)].append(name)
+    found: list[Outputs | Adding | Check] = [Outputs(dim, tuple(names), term) for (dim, term), names in groups.items()]
     found += [_adding(module, fill, i) for i, fill in enumerate(module.fills)]
     return [*found, *(_check(name, module.outputs[name], i) for i, name in enumerate(module.checks))]
+
+
+def _within(module: Module, name: str) -> Term:
+    """All that must hold where an output is of use."""
+    return implied(conditions(module.outputs[module.within[name]])) if name in module.within else NOTHING
 
 
 def handed_out(module: Module) -> list[str]:
@@ -101,7 +115,7 @@ def _filled(module: Module, fill: Fill) -> Dim | None:
 
 def read_at_once(module: Module, root: Outputs | Adding | Check) -> list[Node]:
     """Values that an end is made of, those of its conditions last."""
-    return [*made_of(module, root), *(c.of for c in when(root))]
+    return [*made_of(module, root), *(c.of for c in root.when)]
 
 
 def made_of(module: Module, root: Outputs | Adding | Check) -> list[Node]:
@@ -110,8 +124,3 @@ def made_of(module: Module, root: Outputs | Adding | Check) -> list[Node]:
         return [module.outputs[name] for name in root.names]
     read = (root.cell, root.weight) if isinstance(root, Adding) else (root.fine,)
     return [node for node in read if node is not None]
-
-
-def when(root: Outputs | Adding | Check) -> Term:
-    """All that must hold where an end is reached."""
-    return NOTHING if isinstance(root, Outputs) else root.when

@@ -84,12 +84,19 @@ def perform(
     for guard, same in groupby(groups, lambda group: ctx.plan.guard(group[0])):
         together = list(same)
         for root in (root for group in together for root in group):
+            if isinstance(root, Outputs) and root.dim is not None:
+                _none_yet(places[root.dim.name])
             if guard != ALWAYS and root in ctx.plan.asked:
                 # what is not asked holds nowhere
                 ctx.store(root, {}, const(2 if is_state(root) else 0, STORED[root.type.elem]))
         with _where(ctx, guard):
             for group in together:
                 run(ctx, [task(ctx, root, places, buffers) for root in group])
+
+
+def _none_yet(place: Place) -> None:
+    if place.count is not None:
+        place.count.set(i64(0))
 
 
 @contextmanager
@@ -358,7 +365,7 @@ def _outputs(ctx: Context, outputs: Outputs, place: Place, buffers: Buffers) -> 
         with T.If(row < place.capacity), T.Then(), ctx.scope():
             write(at, row)
 
-    return Task(first, step, begin=lambda: count.set(i64(0)))
+    return Task(first, step)
 
 
 def _adding(ctx: Context, root: Adding) -> Task:

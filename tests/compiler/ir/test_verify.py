@@ -144,6 +144,7 @@ def test_the_order_of_an_elementwise_result_is_its_own() -> None:
     ("module", "words"),
     [
         (Module("m", (X,), {}), "no outputs"),
+        (Module("m", (X,), {"y": X}, within={"y": "y"}), "output y is within y, which is no truth value of the event"),
         (Module("m", (), {"y": X}), "input x is used but not declared"),
         (Module("m", (X, source("x", FEAT)), {"y": X}), "two inputs are named x"),
         (Module("m", (param("p"),), {"y": X}), "param is listed as an input"),

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+from hepq.compiler.ir import interpret
 from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.node import Fill, Module, Node
 from hepq.compiler.lower.events import guards, lower
+from hepq.compiler.lower.events import plan as plans
 from hepq.compiler.lower.events.conditions import ALWAYS, Condition, either, implied, shortest
 from hepq.compiler.lower.events.plan import make_plan
 from hepq.compiler.lower.events.prepare import prepare
@@ -17,7 +20,7 @@ from hepq.compiler.targets import cpu
 from hepq.core.types import Dim, Type
 from hepq.runtime.engine.event_code import TOO_MANY, EventError, EventProgram
 from tests.support.events.fills import compiled, expected, same
-from tests.support.events.programs import MANY
+from tests.support.events.programs import MANY, columns
 
 JET = Dim("jet", bound=MANY)
 PT = make("input", name="pt", type=Type("real", (JET,)))
@@ -179,6 +182,32 @@ def test_checks_are_made_where_they_may_fail() -> None:
     for bad in (event(4, 1, z=2), event(1, 1, -9, 2), event(1, 1, 1, 0)):
         with pytest.raises(EventError, match="does not hold"):
             compiled(made, m, [bad])
+
+
+@pytest.mark.parametrize("stage", [8000, 1])
+def test_columns_of_skims_are_computed_in_their_events(stage: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plans, "STAGE", stage)
+    state, other = cut(ZERO, positive(X), 0), cut(ZERO, positive(Y), 0)
+    slot, n = Dim("2", 2), pairs("p")
+    rows = make("combinations", PT, dim=JET, dst=Dim("rows", bound=MANY), slot=slot)
+    sums = make("reduce_sum", make("gather", PT, rows), over=(slot,))
+    base = module(flow=(state, None), flows=(other, None))
+    saved = {"passed": passed(state), "sums": sums, "first": make("pick", make("gather", PT, rows), dim=slot, index=0),
+             "n": n, "pt": PT, "other": passed(other), "more": make("add", n, n)}  # fmt: skip
+    within = {"sums": "passed", "first": "passed", "n": "passed", "pt": "passed", "more": "other"}
+    m = Module("m", base.inputs, {**base.outputs, **saved}, fills=base.fills, within=within)
+    events = [event(4, 1, -1), event(9, -1, -1), event(0, 1, 1), event(3, -1, 1), event(2, 1, 1), event(9, -1, -1)]
+    made, of = code(m), interpret.run(m, events, {})
+    got = made.run(*columns(m, events), events=len(events))
+    for name, where in within.items():
+        for i, n_rows in enumerate(np.cumsum(got.counts["rows"])):
+            here = slice(int(n_rows) - int(got.counts["rows"][i]), int(n_rows))
+            entries = {"sums": here, "first": here, "pt": slice(*np.cumsum([0, 4, 9, 0, 3, 2, 9])[i : i + 2])}
+            if of[where][i]:
+                np.testing.assert_array_equal(got.outputs[name][entries.get(name, i)], of[name][i], err_msg=name)
+    assert list(got.counts["rows"]) == [6, 0, 0, 0, 1, 0]
+    with pytest.raises(EventError):
+        made.run(*columns(m, [event(9, 1)]), events=1)
 
 
 def test_costly_values_of_columns_wait_for_their_region() -> None:
