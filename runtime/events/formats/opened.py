@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import RLock
 from typing import Any
 
 from hepq.core.errors import DataError
@@ -32,6 +33,8 @@ class _File:
 _Key = tuple[int, str, int, int, int, int]
 #: from the one that was used first
 _last: dict[_Key, _File] = {}
+#: taken again where a reader that was left is cleared away meanwhile
+_lock = RLock()
 
 
 @contextmanager
@@ -41,23 +44,40 @@ def opened(path: str) -> Iterator[Any]:
         with _new(path) as file:
             yield file
         return
-    key = _key(path)
-    found = _last.pop(key, None) or _File(_checked(path))
-    _last[key] = found
-    found.users += 1
+    found = _taken(_key(path)) or _added(_key(path), _File(_checked(path)))
     try:
-        while len(_last) > KEPT:
-            _left(_last.pop(next(iter(_last))))
         yield found.file
     finally:
-        found.users -= 1
-        if not found.kept and not found.users:
-            found.file.close()
+        with _lock:
+            found.users -= 1
+            _close_unused(found)
 
 
-def _left(one: _File) -> None:
-    one.kept = False
-    if not one.users:
+def _taken(key: _Key) -> _File | None:
+    """As the one that was used last."""
+    with _lock:
+        found = _last.pop(key, None)
+        if found is not None:
+            _last[key] = found
+            found.users += 1
+        return found
+
+
+def _added(key: _Key, one: _File) -> _File:
+    with _lock:
+        one.users += 1
+        left = [_last.pop(key)] if key in _last else []
+        _last[key] = one
+        while len(_last) > KEPT:
+            left.append(_last.pop(next(iter(_last))))
+        for other in left:
+            other.kept = False
+            _close_unused(other)
+        return one
+
+
+def _close_unused(one: _File) -> None:
+    if not one.kept and not one.users:
         one.file.close()
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +90,15 @@ def test_a_file_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         list(event_files.iterate(source, ["x"]))
     assert caught.value.code == "HQ0801"
+
+
+def test_threads_may_read_at_once(tmp_path: Path) -> None:
+    paths = [write(tmp_path / f"{i}.root", float(i), float(i)) for i in range(KEPT + 3)]
+
+    def read(number: int) -> list[float]:
+        [source] = event_files.find(paths[number % len(paths)])
+        return [x for c in event_files.iterate(source, ["x"], 1) for x in c.events["x"].tolist()]
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(read, range(60)))
+    assert found == [[float(i % len(paths))] * 2 for i in range(60)]
