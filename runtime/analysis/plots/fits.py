@@ -20,13 +20,14 @@ _WIDTH, _EACH = 5.6, 0.26
 
 def size(made: Fitted) -> tuple[float, float]:
     """Inches, of the pulls."""
-    return _WIDTH, 1.6 + _EACH * len(made.pulled)
+    return _WIDTH * (1.5 if made.poi else 1.0), 1.6 + _EACH * len(made.pulled)
 
 
 def pulls(made: Fitted, figure: Figure) -> None:
     """Of each parameter that is constrained, but for statistics of bins: its pull, its error as a bar, both in widths
-    of its constraint, over the bands of ±1 and ±2."""
-    axes = figure.subplots()
+    of its constraint, over the bands of ±1 and ±2; and by how much the one of interest moves with its error."""
+    panels = figure.subplots(1, 2, sharey=True, width_ratios=(2, 1)) if made.poi else [figure.subplots()]
+    axes = panels[0]
     found = made.pulled
     places = np.arange(len(found))[::-1]
     for reach, colour in ((2, "#f3f0c8"), (1, "#cfe8cf")):
@@ -41,9 +42,16 @@ def pulls(made: Fitted, figure: Figure) -> None:
     most = max((abs(p.pull or 0.0) + (p.constraint or 0.0) for p in found), default=0.0)
     axes.set_xlim(-max(2.5, 1.1 * most), max(2.5, 1.1 * most))
     axes.set_xlabel("pull [σ before the fit]")
-    axes.set_title(
-        f"{made.name}: {'expected events (Asimov)' if made.asimov else 'data'}", loc="left", fontsize="medium"
-    )
+    against = "expected events (Asimov)" if made.asimov else "data"
+    axes.set_title(f"{made.name}: {against}", loc="left", fontsize="medium")
+    if made.poi:
+        moves = [made.impact(p.name) or 0.0 for p in found]
+        panels[1].barh(places, moves, height=0.5, color="#3f90da")
+        panels[1].axvline(0.0, color="black", linewidth=0.8)
+        widest = max(map(abs, moves)) or 1.0
+        panels[1].set_xlim(-1.1 * widest, 1.1 * widest)
+        panels[1].locator_params(axis="x", nbins=4)
+        panels[1].set_xlabel(f"moves {made.poi} by")
 
 
 def channel(made: Fitted, one: FittedChannel, when: When) -> Stack:

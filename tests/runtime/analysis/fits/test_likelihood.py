@@ -18,6 +18,7 @@ from hepq.core.errors import DataError
 from hepq.runtime.analysis.fits.fitted import Fitted
 from hepq.runtime.analysis.fits.likelihood import fit, fit_templates
 from hepq.runtime.analysis.fits.limits import cls, needed
+from hepq.runtime.analysis.fits.minimum import Minimiser, NoMinimum
 from hepq.runtime.analysis.fits.tables import words
 from hepq.runtime.analysis.fits.workspace import workspace
 from hepq.runtime.analysis.provenance import Provenance
@@ -230,6 +231,16 @@ def test_what_cannot_be_fitted() -> None:
     with pytest.raises(DataError, match="HQ0971") as caught:
         fit_templates(twins, NOTHING)
     assert "Hand cannot tell mu_b and mu_s apart" in str(caught.value)
+
+
+def test_no_minimum_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(*_: object, **__: object) -> None:
+        raise NoMinimum("Minuit took too many steps")
+
+    monkeypatch.setattr(Minimiser, "find", find)
+    with pytest.raises(DataError, match="HQ0971") as caught:
+        fit_templates(counting(25, 10, 10), NOTHING)
+    assert "Hand found no minimum\n  Minuit took too many steps" in str(caught.value)
 
 
 def test_at_the_end_of_its_range() -> None:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from matplotlib.figure import Figure
 
@@ -22,7 +24,7 @@ def made() -> Fitted:
 def test_pulls(made: Fitted) -> None:
     figure = Figure()
     fits.pulls(made, figure)
-    (axes,) = figure.axes
+    axes, moves = figure.axes
     (container,) = axes.containers
     named = dict(zip([t.get_text() for t in axes.get_yticklabels()], axes.get_yticks(), strict=True))
     assert list(named) == ["lumi", "scale"] or list(named) == ["scale", "lumi"]
@@ -33,6 +35,17 @@ def test_pulls(made: Fitted) -> None:
         assert pull == parameter.pull
         assert high[0] - low[0] == pytest.approx(2 * (parameter.constraint or 0))
     assert axes.get_title(loc="left") == "Hand: data"
+    for bar in moves.patches:
+        name = next(name for name, at in named.items() if at == pytest.approx(bar.get_y() + bar.get_height() / 2))
+        assert bar.get_width() == made.impact(name)
+    assert len(moves.patches) == 2
+    assert moves.get_xlabel() == "moves mu_s by"
+
+
+def test_pulls_without_anything_of_interest(made: Fitted) -> None:
+    figure = Figure()
+    fits.pulls(replace(made, poi=""), figure)
+    assert len(figure.axes) == 1
 
 
 def test_channels(made: Fitted) -> None:
