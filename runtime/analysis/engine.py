@@ -289,12 +289,9 @@ class _Running:
 
     def _say_outside(self, result: Result) -> None:
         for source in result.sources:
-            for correction, sums in self.compiled.analysis.programs[source.kind].outside.items():
-                parts = result.read[source.name].sums.parts
-                if calls := sum(int(parts[name].entries.sum()) for name in sums if name in parts):
-                    self.notes.append(
-                        f"{calls:,} calls of correction {correction} are outside of its bins, in {source.name}"
-                    )
+            for name, calls in result.outside(source.name).items():
+                if calls:
+                    self.notes.append(f"{calls:,} calls of correction {name} are outside of its bins, in {source.name}")
 
 
 def added(sums: Iterable[Sums]) -> Sums:

@@ -169,6 +169,15 @@ class Result:
         found = (self.cut_flow(region, source.name, variation) for source in self.sources)
         return [flow for flow in found if flow is not None]
 
+    def outside(self, source: str) -> dict[str, int]:
+        """By correction, how many calls of it were outside of its bins, in events that passed the cuts above the call,
+        without variations. Raises DataError HQ0966."""
+        parts = self.read[self.source(source).name].sums.parts
+        corrections = self.analysis.programs[self.source(source).kind].outside
+        return {
+            name: sum(int(parts[s].entries.sum()) for s in sums if s in parts) for name, sums in corrections.items()
+        }
+
     def unchanging(self) -> tuple[str, ...]:
         """Variations that change nothing in any source."""
         programs = self.analysis.programs.values()
@@ -181,6 +190,11 @@ class Result:
             read = self.read[source.name]
             sumw = "" if read.sumw is None else f", sum of weights {read.sumw:,.6g}"
             lines.append(f"  {source.name} ({source.kind}): {read.events:,} events{sumw}")
+            lines += [
+                f"    {n:,} calls of correction {c} are outside of its bins"
+                for c, n in self.outside(source.name).items()
+                if n
+            ]
         for name, described in self._histograms.items():
             axes = " × ".join(f"{a.name} {a.bins}" for a in described.axes)
             inside, outside = self.entries(name)

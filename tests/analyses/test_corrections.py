@@ -7,11 +7,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import awkward as ak
 import correctionlib
 import numpy as np
 import pytest
+import uproot
 
+from hepq.compiler.driver.running import compiled_program
 from hepq.compiler.golden.sums import Violated
+from hepq.core.errors import DataError
+from hepq.runtime.analysis.engine import AnalysisFailed, Options, Run, run
 from tests.analyses.made import Event, Made, made
 
 CORRECTIONS = {
@@ -73,7 +78,7 @@ analysis A {
 
 def events(n: int, seed: int) -> list[Event]:
     rng = np.random.default_rng(seed)
-    found = []
+    found: list[Event] = []
     for _ in range(n):
         jets = int(rng.integers(0, 6))
         found.append({
@@ -130,7 +135,6 @@ def test_good_runs_are_of_data(tmp_path: Path) -> None:
 
 def test_what_is_outside_is_counted(tmp_path: Path) -> None:
     analysis = built(tmp_path)
-    (sums,) = analysis.analysis.programs["mc"].outside["btag"]
     result = analysis.run(EVENTS)
     outside = sum(
         not 20 <= pt < 100 + flavour
@@ -138,7 +142,10 @@ def test_what_is_outside_is_counted(tmp_path: Path) -> None:
         for pt, flavour in [p for p in zip(e["Jet_pt"], e["Jet_flavour"], strict=True) if p[0] > 10][:3]
     )
     assert outside > 0
-    assert result.read["top"].sums.parts[sums].entries.tolist() == [outside]
+    assert result.outside("top") == {"btag": outside}
+    assert f"{outside} calls of correction btag are outside of its bins" in repr(result)
+    with pytest.raises(DataError, match="HQ0966"):
+        result.outside("tops")
 
 
 def test_an_event_without_a_value_ends_the_run(tmp_path: Path) -> None:
@@ -154,3 +161,40 @@ def test_files_are_part_of_the_digest(tmp_path: Path) -> None:
     assert built(tmp_path).analysis.digest == first
     (tmp_path / "good.json").write_text(json.dumps(GOOD | {"9": [[1, 1]]}))
     assert made(PROGRAM, str(tmp_path / "analysis.hepq")).analysis.digest != first
+
+
+def in_files(folder: Path, given: dict[str, list[Event]], text: str = PROGRAM) -> Run:
+    """Compiled, without the files of corrections, and run."""
+    (folder / "analysis.hepq").write_text(text.replace('.root"', '.root", tree="Events"'))
+    for name, some in given.items():
+        columns = {b: [e[b] for e in some] for b in some[0]}
+        with uproot.recreate(folder / f"{name}.root") as file:
+            file["Events"] = {b: ak.Array(v) if b.startswith("Jet") else np.array(v) for b, v in columns.items()}
+    compiled = compiled_program(folder / "analysis.hepq")
+    (folder / "c.json").unlink()
+    (folder / "good.json").unlink()
+    return run(compiled, Options(folder=folder))
+
+
+def test_compiled_code_fills_what_the_reference_does(tmp_path: Path) -> None:
+    reference = built(tmp_path).run(EVENTS)
+    done = in_files(tmp_path, EVENTS)
+    for source in EVENTS:
+        for variation in ("nominal", "tags_up", "tags_down")[: 3 if source == "top" else 1]:
+            for name in ("sfs", "pt"):
+                ours, theirs = (r.cells(name, source, variation) for r in (done.result, reference))
+                assert (ours.entries == theirs.entries).all()
+                assert ours.values == pytest.approx(theirs.values, rel=1e-13)
+    outside = reference.outside("top")["btag"]
+    assert f"{outside} calls of correction btag are outside of its bins, in top" in done.notes
+
+
+def test_an_event_without_a_value_is_named(tmp_path: Path) -> None:
+    built(tmp_path)
+    low = [e for e in EVENTS["top"] if e["MET_pt"] < 60]
+    text = PROGRAM.replace("MET.pt < 60 GeV", "MET.pt < 70 GeV")
+    with pytest.raises(AnalysisFailed) as failed:
+        in_files(tmp_path, {"run": EVENTS["run"], "top": [*low[:3], {**low[3], "MET_pt": 65.0}]}, text)
+    said = str(failed.value)
+    assert "correction met has a value" in said
+    assert "top.root" in said
