@@ -368,3 +368,20 @@ analysis A {{{SOURCES}
     assert saved.passed not in filled
     assert saved.passed in module.outputs
     assert module.within == {column.name: saved.passed for column in saved.columns.values()}
+
+
+def test_text_is_varied_by_text_alone() -> None:
+    text = (
+        HEAD
+        + """
+analysis A {
+  source top = mc("top.root", xsec=2 pb)
+  side = "central"
+  vary shift { up { side = GIVEN } }
+  hist met = MET.pt in bins(10, 0 GeV, 100 GeV)
+}
+"""
+    )
+    assert made(text.replace("GIVEN", '"up"')).analysis.variations == ("shift_up",)
+    with pytest.raises(AssertionError, match="HQ0911"):
+        made(text.replace("GIVEN", "2"))

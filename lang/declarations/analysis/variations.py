@@ -87,9 +87,11 @@ def replacement(ctx: Context, nominal: Value, item: ast_analysis.Rebind | ast_an
         ctx.value(item.value)
         return UNKNOWN
     value = ctx.value(item.value)
+    if isinstance(nominal, str) and isinstance(value, str):  # of a category of a correction
+        return value
     if isinstance(nominal, Function) and isinstance(value, Function) and nominal.decl.kind == value.decl.kind:
         return value
-    if isinstance(nominal, Objects | Function) or isinstance(value, Objects | Function):
+    if isinstance(nominal, Objects | Function | str) or isinstance(value, Objects | Function | str):
         ctx.error("HQ0911", item.value.span, found=describe(value), wanted=describe(nominal))
     wanted, found = ctx.tensor(nominal, item.span), ctx.tensor(value, item.value.span)
     if wanted.type.elem == "real" and found.type.elem in ("int", "bool"):
