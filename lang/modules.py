@@ -13,12 +13,12 @@ from pathlib import Path
 
 from hepq.core.diagnostics.catalogue import diag, near
 from hepq.core.diagnostics.diagnostic import Diagnostic, Label, Sink
+from hepq.core.results_cache import kept
 from hepq.core.source import Source, Span
 from hepq.lang.syntax import ast
 from hepq.lang.syntax.declaration import declaration_of
 from hepq.lang.syntax.parser import grammar_text, parse
 from hepq.lang.syntax.reading import MAX_MODULES, allow_deep_recursion, read_source
-from hepq.lang.syntax.results_cache import kept
 
 MAIN = "main"
 PRELUDE = "std.prelude"

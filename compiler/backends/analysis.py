@@ -16,7 +16,7 @@ from hepq.compiler.passes.pipelines import EVENTS
 from hepq.compiler.targets.cpu import CpuTarget, resolved
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
-from hepq.lang.syntax.results_cache import kept
+from hepq.core.results_cache import kept
 from hepq.runtime.analysis.description import Analysis, Kind
 from hepq.runtime.analysis.program import Code, Compiled
 

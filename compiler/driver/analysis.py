@@ -27,6 +27,14 @@ def build_analysis(program: Program, sink: Sink, name: str | None = None) -> tup
 
     Raises HepqError with everything that is wrong.
     """
+    analysis, modules, _ = build_from_files(program, sink, name)
+    return analysis, modules
+
+
+def build_from_files(
+    program: Program, sink: Sink, name: str | None = None
+) -> tuple[Analysis, dict[Kind, Module], dict[str, str]]:
+    """As ``build_analysis``; also the files that the program names and that were read, and the SHA-256 of each."""
     decl = _chosen(program, name)
     builder = SharingBuilder()
     ctx = Elaborator(program, builder, sink)
@@ -37,9 +45,8 @@ def build_analysis(program: Program, sink: Sink, name: str | None = None) -> tup
     except Reported:
         raise HepqError(sink.items) from None
     made = {kind: filling(f"{plan.name} {kind}", one, plan.disjoint, builder) for kind, one in plan.kinds.items()}
-    return described(plan, made, fits, digest(program, ctx.named_files)), {
-        kind: one.module for kind, one in made.items()
-    }
+    modules = {kind: one.module for kind, one in made.items()}
+    return described(plan, made, fits, digest(program, ctx.named_files)), modules, ctx.named_files
 
 
 def digest(program: Program, files: Mapping[str, str]) -> str:

@@ -1,18 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a program with an analysis to what runs it: checked, elaborated, compiled or taken from the cache."""
+"""From a program with an analysis to what runs it: checked, elaborated, compiled; or all of it from the user's cache.
+
+What is kept is used for the same files, byte for byte: the program's, those that it imports, those that it names. Then
+neither the language nor the compiler is imported.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from os.path import abspath
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 
-from hepq.compiler.backends.analysis import compiled
-from hepq.compiler.driver.analysis import build_analysis
-from hepq.core.diagnostics.diagnostic import HepqError, Sink
-from hepq.lang.checker import check
-from hepq.lang.modules import load
+from hepq.compiler.targets.cpu import resolved
+from hepq.core.results_cache import kept
 from hepq.runtime.analysis.program import Compiled
+
+#: what a compiled analysis follows from, beside its files
+_COMPILERS = ("core", "grammar", "lang", "compiler", "runtime", "stdlib")
+
+
+@dataclass(frozen=True)
+class _Made:
+    """``files``: SHA-256 by path; None: of files that were not found again, so that this is not used again."""
+
+    compiled: bytes
+    files: Mapping[str, str] | None
+
+    def fits(self) -> bool:
+        return self.files is not None and all(_sha256(path) == found for path, found in self.files.items())
 
 
 def compiled_program(
@@ -23,11 +42,49 @@ def compiled_program(
 
     Raises HepqError with everything that is wrong; DataError HQ0966 for a source that it does not have.
     """
+    key = "\n".join((os.path.abspath(path), name or "", str(resolved(target)), _compiler()))
+    made = kept("analysis", key.encode(), lambda: _made(path, name, target), _Made.fits)
+    compiled = Compiled.from_bytes(made.compiled)
+    given = {n: tuple(f if "://" in f else os.path.abspath(f) for f in of) for n, of in (files or {}).items()}
+    return compiled.with_files(given)
+
+
+def _made(path: Path, name: str | None, target: str) -> _Made:
+    from hepq.compiler.backends.analysis import compiled
+    from hepq.compiler.driver.analysis import build_from_files
+    from hepq.core.diagnostics.diagnostic import HepqError, Sink
+    from hepq.lang.checker import check
+    from hepq.lang.modules import load
+
     sink = Sink()
     program = load(path, None, sink)
     check(program, sink)
     if sink.errors:
         raise HepqError(sink.items)
-    analysis, modules = build_analysis(program, sink, name)
-    made = compiled(analysis, modules, target, path.name)
-    return made.with_files({n: tuple(f if "://" in f else abspath(f) for f in of) for n, of in (files or {}).items()})
+    analysis, modules, named = build_from_files(program, sink, name)
+    sources = (module.file.span.source for module in program.modules.values())
+    read = {os.path.abspath(s.path): sha256(s.text.encode()).hexdigest() for s in sources if os.path.isfile(s.path)}
+    read |= {os.path.abspath(path.parent / file): found for file, found in named.items()}
+    made = _Made(compiled(analysis, modules, target, path.name).to_bytes(), read)
+    return made if made.fits() else _Made(made.compiled, None)
+
+
+def _sha256(path: str) -> str:
+    try:
+        return sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+@lru_cache
+def _compiler() -> str:
+    """Names, sizes and times of all our code, and the version of TVM."""
+    root = Path(__file__).parents[2]
+    found = [f"apache-tvm {version('apache-tvm')}"]
+    for part in _COMPILERS:
+        for folder, folders, names in os.walk(root / part):
+            folders[:] = sorted(f for f in folders if f != "__pycache__")
+            for name in sorted(names):
+                about = os.stat(os.path.join(folder, name))
+                found.append(f"{folder}/{name} {about.st_size} {about.st_mtime_ns}")
+    return sha256("\n".join(found).encode()).hexdigest()

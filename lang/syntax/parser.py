@@ -15,13 +15,13 @@ from lark import Lark, Token, Tree, UnexpectedInput
 
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import Sink
+from hepq.core.results_cache import kept
 from hepq.core.source import Source, Span
 from hepq.lang.syntax import ast
 from hepq.lang.syntax.build import Build
 from hepq.lang.syntax.declaration import declaration_words
 from hepq.lang.syntax.messages import explain
 from hepq.lang.syntax.reading import MAX_NESTING
-from hepq.lang.syntax.results_cache import kept
 
 _STRING_OR_COMMENT = re.compile(r'"[^"\n]*"|#[^\n]*')
 

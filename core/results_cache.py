@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What takes long to make and never changes, kept in the user's cache: the parser, the library's syntax trees.
+"""What takes long to make and never changes, kept in the user's cache: the parser, syntax trees, compiled analyses.
 
 A file is used only if this user owns it, no one else can write to it and its checksum is right; else it is made
 again. Files appear in one piece, whoever else writes them.
@@ -21,8 +21,8 @@ T = TypeVar("T")
 _DIGEST = 32  #: bytes
 
 
-def kept(name: str, made_from: bytes, make: Callable[[], T]) -> T:
-    """What ``make`` gives, from the cache if it was made from the same before."""
+def kept(name: str, made_from: bytes, make: Callable[[], T], fits: Callable[[T], bool] = lambda found: True) -> T:
+    """What ``make`` gives, from the cache if it was made from the same before, and ``fits`` still."""
     key = sha256(f"{version_info}".encode() + made_from).hexdigest()[:16]
     try:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hepq"
@@ -31,7 +31,8 @@ def kept(name: str, made_from: bytes, make: Callable[[], T]) -> T:
     file = folder / f"{name}-{key}.bin"
     with suppress(Exception):  # of whatever a file may hold
         found: T = pickle.loads(_content(file))
-        return found
+        if fits(found):
+            return found
     value = make()
     with suppress(OSError):
         _write(file, pickle.dumps(value))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hepq.lang.syntax import results_cache as cache
-from hepq.lang.syntax.results_cache import kept
+from hepq.core import results_cache as cache
+from hepq.core.results_cache import kept
 
 
 @pytest.fixture(autouse=True)
