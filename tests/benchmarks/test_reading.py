@@ -33,8 +33,10 @@ def test_all_read_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         jets = file["Events"]["Jet_pt"].array()
     for read in (*reading.PEERS.values(), reading.by_baskets):
         assert ak.array_equal(ak.concatenate([chunk["Jet_pt"] for chunk in read(path)]), jets)
-    mine = np.concatenate([chunk["Jet_pt"][2] for chunk in reading.ours(path)])
-    np.testing.assert_array_equal(mine, ak.to_numpy(ak.flatten(jets)))
+    for read in (reading.ours, reading.flattened):
+        chunks = [chunk["Jet_pt"] for chunk in read(path)]
+        np.testing.assert_array_equal(np.concatenate([c[1] for c in chunks]), ak.to_numpy(ak.num(jets)))
+        np.testing.assert_array_equal(np.concatenate([c[2] for c in chunks]), ak.to_numpy(ak.flatten(jets)))
     other = adl_files.write(tmp_path / "b.root", 2500, seed=1, cluster=1000)
     monkeypatch.setattr(reading, "ours", lambda _, read=reading.ours: read(other))
     assert not reading.same(path)
