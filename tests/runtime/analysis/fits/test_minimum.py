@@ -70,3 +70,17 @@ def test_a_limit_beyond_what_is_allowed() -> None:
     found.bounds[found.model.config.poi_index] = (0.0, 0.5)
     with pytest.raises(NoMinimum, match=r"strengths up to 0\.5 are not excluded"):
         upper(found, data, found.find(data))
+
+
+def test_errors_of_two_that_do_nearly_the_same() -> None:
+    """n = μ κ^θ s with many events, θ from -1 to 1: what is known of μ is what is known of κ^θ."""
+    made = model(
+        channel("c", [400_000, 200_000], sample("s", [400_000.0, 200_000.0])), rates={"lumi": {"s": 1.03}}, free=("s",)
+    )
+    found, data = minimiser(made)
+    one = found.find(data, errors=True)
+    names = found.model.config.par_names
+    expected = np.hypot(np.log(1.03), 1 / np.sqrt(600_000))
+    assert one.errors[names.index("mu_s")] == pytest.approx(expected, rel=2e-3)
+    assert one.errors[names.index("lumi")] == pytest.approx(1, rel=2e-3)
+    assert one.correlations[names.index("mu_s"), names.index("lumi")] == pytest.approx(-1, abs=2e-3)
