@@ -16,7 +16,7 @@ from math import comb
 
 from hepq.compiler.ir.node import Module, Node, made_by
 from hepq.compiler.lower.cpu.prepare import LoweringError
-from hepq.core.ops.table import REDUCE, SEGMENT, SHAPE
+from hepq.core.ops.table import ELEMENTWISE, OPS, REDUCE, SEGMENT, SHAPE
 from hepq.core.types import Dim
 
 #: a bound from here on bounds nothing
@@ -98,10 +98,25 @@ def _with_rows(module: Module, makers: dict[str, Node]) -> set[str]:
     found |= {name for name, node in makers.items() if limit(node) is not None}
     walks: Counter[str] = Counter(d.name for node in module.walk() for d in _walked(node))
     walks.update({n.type.dims[0].name for n in module.outputs.values() if n.type.dims})
+    often = {name for name, number in walks.items() if number > 1} | _costly(module)
     for name, node in makers.items():
-        short = node.op == "filter" and (node["dim"].name not in makers or node["dim"].name in found)
-        if short and walks[name] > 1:
-            found.add(name)
+        if node.op == "filter" and name in often:
+            parent = makers.get(node["dim"].name)
+            if parent is None or parent.op not in ("filter", "combinations") or node["dim"].name in found:
+                found.add(name)
+    return found
+
+
+def _costly(module: Module) -> set[str]:
+    """Names of dims with a value of an entry that costs much, and is read at each entry of another dim."""
+    found: set[str] = set()
+    costs: dict[Node, bool] = {}
+    for node in module.walk():
+        same = [o for o in node.operands if [d.key for d in o.type.dims] == [d.key for d in node.type.dims]]
+        costs[node] = node.op in ELEMENTWISE and (not OPS[node.op].cheap or any(costs[o] for o in same))
+        for operand in node.operands:
+            if costs[operand] and len(operand.type.dims) == 1 and len(node.type.dims) > 1:
+                found.add(operand.type.dims[0].name)
     return found
 
 
@@ -119,7 +134,7 @@ def _by_position(node: Node) -> Iterator[Dim]:
         yield from node["dims"]
     elif node.op == "argsort" or node.op == "cumsum" or node.op in SEGMENT:
         yield from node.type.dims
-    elif node.op in ("iota", "count"):
+    elif node.op == "count":
         yield node["dim"]
 
 

@@ -118,7 +118,7 @@ def make_plan(module: Module) -> Plan:
 
 def read(node: Node) -> Iterable[Node]:
     """Operands whose numbers ``node`` reads; of the others only the dims matter."""
-    return {"number": node.operands[:1], "unite": (), "combinations": ()}.get(node.op, node.operands)
+    return {"number": node.operands[:1], "unite": (), "combinations": (), "iota": ()}.get(node.op, node.operands)
 
 
 def _own_weight(node: Node) -> int:
@@ -158,14 +158,20 @@ def _keep(plan: Plan) -> None:
 
 
 def _in_vectors(plan: Plan) -> set[Node]:
-    """Cells of columns that every event fills: kept, they are computed for a block of events."""
-    cells = {e.cell for e in ends(plan.module) if isinstance(e, Adding) and not e.when}
+    """What is kept so that it is computed for a block of events: cells of columns that every event fills, and costly
+    values of columns that are looked up."""
     given = {d.key for d in plan.module.ragged_dims}
     flat: set[Node] = set()
+    wanted = {e.cell: HEAVY for e in ends(plan.module) if isinstance(e, Adding) and not e.when}
     for node in plan.module.walk():
         if node.op in ("const", "input") or _at_its_own_entry(plan, node, flat):
             flat.add(node)
-    return {n for n in cells & flat if plan.weights[n] >= HEAVY and all(d.key in given for d in n.type.dims)}
+        if node.op == "gather":
+            wanted.setdefault(node.operands[0], CALL)
+    return {
+        n for n, least in wanted.items()
+        if n in flat and plan.weights[n] >= least and len(n.type.dims) <= 1 and all(d.key in given for d in n.type.dims)
+    }  # fmt: skip
 
 
 def _is_kept(plan: Plan, node: Node, often: bool) -> bool:

@@ -18,7 +18,7 @@ from hepq.compiler.lower.cpu.prepare import LoweringError
 from hepq.compiler.passes.base import Facts, rewrite
 from hepq.compiler.passes.cse import MergeEqual
 from hepq.core.ops.table import ELEMENTWISE, IDENTITY, QUANTUM, REDUCE
-from hepq.core.types import Dim
+from hepq.core.types import Dim, Type
 
 #: what belongs to models
 ILLEGAL = ("param", "knn", "window", "batch_norm", *sorted(IDENTITY), *sorted(QUANTUM))
@@ -36,7 +36,7 @@ def prepare(module: Module) -> Module:
         module = rewrite(module, _pushed)
     module, _weights = MergeEqual()(module, {})
     verify(module)
-    return module
+    return rewrite(module, _there)
 
 
 def _check(module: Module) -> None:
@@ -59,6 +59,23 @@ def _pushed(node: Node, facts: Facts) -> Node | None:
     if node.op == "reduce_all":
         return _outside(node.operands[0], node)
     return _pick(node.operands[0], node["dim"], node["index"], node) if node.op == "pick" else None
+
+
+def _there(node: Node, facts: Facts) -> Node | None:
+    """Of each entry of a dim that it is there: that its index is not below -1, for which nobody need know the index.
+
+    An ``iota`` of an index, which nobody else may ask for, is any number from 0 on; it reads dims alone.
+    """
+    if node.op != "ge" or node.operands[0].op != "cast" or node.operands[1].op != "const":
+        return None
+    index = node.operands[0].operands[0]
+    if index.type.into is None or len(index.type.dims) != 1 or node.operands[1]["value"] > -1:
+        return None
+    (dim,) = index.type.dims
+    if not dim.ragged or dim.primes:
+        return None
+    entry = Node("iota", (index,), {"dim": dim}, Type("int", (dim,)), node.span)
+    return replace(node, operands=(entry, node.operands[1]))
 
 
 def _outside(x: Node, all_of: Node) -> Node | None:

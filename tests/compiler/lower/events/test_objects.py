@@ -14,6 +14,9 @@ import pytest
 from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.events import LoweringError, lower
+from hepq.compiler.lower.events.dims import Dims
+from hepq.compiler.lower.events.plan import make_plan
+from hepq.compiler.lower.events.prepare import prepare
 from hepq.compiler.targets import cpu
 from hepq.core.types import Dim, Type
 from hepq.runtime.engine.event_code import BLOCK, EventProgram
@@ -223,6 +226,42 @@ def test_nothing_of_the_size_of_combinations_is_stored(monkeypatch: pytest.Monke
     monkeypatch.setattr(EventProgram, "_memory", seen)
     program.run({"pt": np.arange(200.0)}, {"jet": np.array([200])})
     assert sizes[0] < 64 * (200 + BLOCK) * 8 < 200**3
+
+
+def test_that_entries_are_there_needs_no_rows() -> None:
+    """Of combinations, chosen ones, the best, a union: counted without a list of what they were chosen from."""
+    pt, charge = source("pt", JET), source("charge", JET, elem="int")
+    rows, slot = all_of(pt, JET, 2)
+    differ = make("ne", *(entry(charge, rows, slot, i) for i in range(2)))
+    opposite = make("filter", differ, dim=rows["dst"], dst=chosen("os"))
+    sums = make("gather", make("reduce_sum", make("gather", pt, rows), over=(slot,)), opposite)
+    best = make("argsort", sums, dim=opposite["dst"], dst=Dim("z", bound=1), descending=(True,))
+    both = make("unite", pt, source("lpt", LEPTON), dims=(JET, LEPTON), part=1, dst=chosen("both"))
+
+    def count(index: Node) -> Node:
+        number = make("cast", index, type=Type("int", index.type.dims))
+        there = make("cast", make("ge", number, make("const", value=-1)), type=Type("int", index.type.dims))
+        return make("reduce_sum", there, over=index.type.dims)
+
+    program = module(pairs=count(opposite), best=count(best), both=count(both), lead=make("gather", sums, best))
+    assert Dims.of(prepare(program)).virtual == {"c2", "os"}
+    rng = np.random.default_rng(0)
+    check(program, [{"pt": rng.uniform(size=n), "charge": rng.choice([-1, 1], n), "lpt": rng.uniform(size=n % 3)}
+                    for n in (0, 1, 2, 3, 5, 9, 2, 1)])  # fmt: skip
+
+
+def test_costly_values_of_chosen_entries_are_computed_once() -> None:
+    """Not again at each jet; those of columns, in vectors."""
+    hard = make("filter", make("gt", source("lpt", LEPTON), const(10.0)), dim=LEPTON, dst=chosen("hard"))
+    once = make("sin", make("gather", make("exp", source("leta", LEPTON)), hard))
+    near, over = make("gt", make("mul", once, source("eta", JET)), const(0.3)), (hard["dst"],)
+    program = module(near=make("reduce_any", near, over=over), n=make("reduce_max", once, over=over))
+    plan = make_plan(prepare(program))
+    assert {n.op for n in plan.kept if n.op in ("exp", "sin", "filter")} == {"exp", "sin", "filter"}
+    assert [n.op for n in plan.flat["lepton"]] == ["exp"]
+    rng = np.random.default_rng(0)
+    check(program, [{"lpt": rng.exponential(15, n), "leta": rng.normal(0, 1, n), "eta": rng.normal(0, 1, m)}
+                    for n, m in [(0, 0), (3, 0), (0, 3), (9, 4), *rng.integers(0, 6, (40, 2))]])  # fmt: skip
 
 
 @pytest.mark.parametrize("k", [2, 3, 4])
