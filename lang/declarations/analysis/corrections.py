@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from hepq.core.source import Span
 from hepq.core.types import UNITS
 from hepq.lang.declarations.analysis.plan import CorrectionUse, Entry
 from hepq.lang.elaborate.context import Context
-from hepq.lang.elaborate.corrections.corrections import Correction, Declared, applied, opened
 from hepq.lang.elaborate.signature import Given
 from hepq.lang.elaborate.values import Native, Value
 from hepq.lang.syntax import ast
 from hepq.lang.syntax.ast_analysis import CorrectionItem
+
+if TYPE_CHECKING:
+    from hepq.lang.elaborate.corrections.corrections import Correction, Declared
 
 #: what holds at the place of a call, and where a use is noted
 Above = Callable[[], tuple[Entry, ...]]
@@ -21,6 +24,8 @@ Note = Callable[[CorrectionUse], None]
 
 
 def correction(ctx: Context, item: CorrectionItem, above: Above, note: Note) -> Native:
+    from hepq.lang.elaborate.corrections.corrections import applied, opened  # only programs that have one wait for it
+
     file, name = _named(ctx, item.value)
     found = opened(ctx, file, name, [_declared(ctx, p) for p in item.params], item.value.span)
 
@@ -42,6 +47,8 @@ def _named(ctx: Context, e: ast.Expr) -> tuple[str, str]:
 
 
 def _declared(ctx: Context, p: ast.Param) -> Declared:
+    from hepq.lang.elaborate.corrections.corrections import Declared
+
     t = p.type
     if t is None or p.default is not None or t.dims or t.rest or (t.power != 1 and t.name not in UNITS):
         ctx.error("HQ0937", p.span, name=p.name)

@@ -16,7 +16,7 @@ from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.corrections import schema
 from hepq.lang.elaborate.corrections.named_files import read_json
-from hepq.lang.elaborate.corrections.tree import Env, Tree
+from hepq.lang.elaborate.corrections.tree import Env, Known, Tree
 from hepq.lang.elaborate.phrasing import named
 from hepq.lang.elaborate.values import Quantity, Value, describe, is_number, is_whole
 
@@ -37,13 +37,14 @@ class Declared:
 
 @dataclass(frozen=True, eq=False)
 class Correction:
-    """``parts``: of a compound one, the corrections of its stack by name; else itself alone."""
+    """``parts``: of a compound one, the corrections of its stack by name; else itself alone; with what is known of
+    them."""
 
     name: str
     file: str
     inputs: tuple[Declared, ...]
     found: schema.Correction | schema.Compound
-    parts: Mapping[str, schema.Correction]
+    parts: Mapping[str, tuple[schema.Correction, Known]]
 
 
 @dataclass(frozen=True)
@@ -63,23 +64,29 @@ def opened(ctx: Context, file: str, name: str, declared: Sequence[Declared], spa
     Reports HQ0941 for a file that cannot be read, HQ0942 for one that holds no corrections, HQ0943 for a name that it
     lacks, HQ0944 for other inputs.
     """
-    found = read_json(ctx, file, span)
+    json = read_json(ctx, file, span)
     try:
-        names = schema.names(found)
-        if name not in names:
-            close = near(name, names)
-            help = None if close else f"it has {', '.join(sorted(names)[:12]) or 'none'}"
-            ctx.error("HQ0943", span, file=file, name=name, near=close, help=help)
-        read = schema.validated(*_listed(names, name))
-        parts = [schema.validated(*_listed(names, part)) for part in getattr(read, "stack", (name,))]
+        if name not in json.made:
+            names = schema.names(json.value)
+            if name not in names:
+                close = near(name, names)
+                help = None if close else f"it has {', '.join(sorted(names)[:12]) or 'none'}"
+                ctx.error("HQ0943", span, file=file, name=name, near=close, help=help)
+            json.made[name] = _with_parts(names, name)
     except schema.Malformed as problem:
         ctx.error("HQ0942", span, file=file, problem=str(problem))
-    made = Correction(name, file, tuple(declared), read, {part.name: part for part in parts})
-    for part in parts:
-        if not isinstance(part, schema.Correction):
-            ctx.error("HQ0942", span, file=file, problem=f"`{part.name}` in the stack of `{name}` is compound, too")
+    made = Correction(name, file, tuple(declared), *json.made[name])
     _check_inputs(ctx, made, span)
     return made
+
+
+def _with_parts(names: Mapping[str, tuple[type, Any]], name: str) -> tuple[Any, dict[str, tuple[Any, Known]]]:
+    read = schema.validated(*_listed(names, name))
+    parts = [schema.validated(*_listed(names, part)) for part in getattr(read, "stack", ())] or [read]
+    for part in parts:
+        if not isinstance(part, schema.Correction):
+            raise schema.Malformed(f"`{part.name}` in the stack of `{name}` is compound, too")
+    return read, {part.name: (part, Known()) for part in parts}
 
 
 def _listed(names: Mapping[str, tuple[type, Any]], name: str) -> tuple[type, str, Any]:
@@ -120,7 +127,7 @@ def applied(ctx: Context, correction: Correction, arguments: Sequence[tuple[Valu
     for one, (_, where) in zip(wanted, arguments, strict=True):
         if one.kind == "string":
             _check_text(ctx, correction, one.name, str(env[one.name]), where)
-    trees = {name: Tree(ctx, part, correction.file, span) for name, part in correction.parts.items()}
+    trees = {name: Tree(ctx, *part, correction.file, span) for name, part in correction.parts.items()}
     found = correction.found
     value = trees[found.name].applied(env) if isinstance(found, schema.Correction) else _stacked(found, trees, env)
     f = Algebra(ctx, span)
@@ -172,7 +179,7 @@ def _check_unit(ctx: Context, correction: Correction, one: Declared, unit: Unit,
 def _check_text(ctx: Context, correction: Correction, name: str, text: str, span: Span) -> None:
     """Whether any category knows it, or has something for all that it does not know."""
     keys: set[str] = set()
-    for part in correction.parts.values():
+    for part, _ in correction.parts.values():
         nodes: list[Any] = [part.data]
         while nodes:
             node = nodes.pop()

@@ -54,7 +54,7 @@ def good(ctx: Context, file: str, run: Tensor, block: Tensor, file_span: Span, s
     for a file that cannot be read, HQ0948 for one that is no such list.
     """
     try:
-        found = ranges_of(read_json(ctx, file, file_span))
+        found = ranges_of(read_json(ctx, file, file_span).value)
     except ValueError as problem:
         ctx.error("HQ0948", file_span, file=file, problem=str(problem))
     edges = [run * END + end for run, ranges in found.items() for first, last in ranges for end in (first, last + 1)]

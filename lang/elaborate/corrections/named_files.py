@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +16,15 @@ from hepq.core.source import Span
 from hepq.lang.elaborate.context import Context
 
 
-def read_json(ctx: Context, file: str, span: Span) -> Any:
+@dataclass(frozen=True)
+class Json:
+    """``value`` is not to be changed. ``made``: what was made of it, by name: it is read again for each variation."""
+
+    value: Any
+    made: dict[str, Any] = field(default_factory=dict)
+
+
+def read_json(ctx: Context, file: str, span: Span) -> Json:
     """What ``file`` holds, JSON or JSON compressed by gzip; it is looked for from the folder of the program on, whose
     text at ``span`` names it. Its SHA-256 is kept in ``ctx.named_files``.
 
@@ -45,7 +54,6 @@ def _said(problem: OSError) -> str:
 
 
 @lru_cache(maxsize=8)
-def _parsed(content: bytes) -> Any:
-    """Not to be changed: what is read again is the same."""
+def _parsed(content: bytes) -> Json:
     text = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
-    return json.loads(text.decode())
+    return Json(json.loads(text.decode()))

@@ -163,7 +163,7 @@ class Compound(_Model):
     inputs_update: list[str]
     input_op: Literal["+", "*", "/"]
     output_op: Literal["+", "*", "/", "last"]
-    stack: list[str]
+    stack: list[str] = Field(min_length=1)
 
 
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {Correction: TypeAdapter(Correction), Compound: TypeAdapter(Compound)}

@@ -22,7 +22,7 @@ from hepq.lang.elaborate.algebra import Algebra, Operand
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.corrections import schema, tformula
-from hepq.lang.elaborate.corrections.slots import Axis, Bins, Keys, slots
+from hepq.lang.elaborate.corrections.slots import Axis, Bins, Keys, Slots, slots
 
 Content = schema.Content
 #: by the name of an input: a text, a number, or a tensor
@@ -37,11 +37,25 @@ MISSING = None
 
 
 @dataclass
+class Known:
+    """What follows from a correction alone, once for all its calls; nodes are known by their ids."""
+
+    axes: dict[int, tuple[Axis, ...]] = field(default_factory=dict)
+    formulas: dict[int, tuple[tformula.Formula, tuple[str, ...], tuple[float, ...]]] = field(default_factory=dict)
+    #: by nodes, and by their places in the slots of what is static: contents, which are outside, which are none
+    tables: dict[Hashable, tuple[list[Content | None], list[bool], list[bool]]] = field(default_factory=dict)
+    groups: dict[Hashable, list[list[int]]] = field(default_factory=dict)
+    #: by nodes: those that differ, and which of them each is
+    distinct: dict[Hashable, tuple[list[Content], list[int]]] = field(default_factory=dict)
+
+
+@dataclass
 class Tree:
     """``outside``, ``wrong``: bool tensors, of which each says where a number was outside of bins, or has no value."""
 
     ctx: Context
     correction: schema.Correction
+    known: Known
     file: str
     span: Span
     outside: list[Tensor] = field(default_factory=list)
@@ -52,8 +66,6 @@ class Tree:
         self.f = Algebra(self.ctx, self.span)
         #: of the numbers of nodes that were looked up, by id: themselves, what they were looked up by, and the table
         self.tables: dict[int, tuple[Tensor, Tensor, tuple[int, ...]]] = {}
-        self.axes: dict[int, tuple[Axis, ...]] = {}
-        self.formulas: dict[int, tuple[tformula.Formula, tuple[str, ...], tuple[float, ...]]] = {}
         self.kinds = {variable.name: variable.type for variable in self.correction.inputs}
 
     def applied(self, env: Env) -> Operand:
@@ -86,19 +98,25 @@ class Tree:
 
     def _compact(self, nodes: Sequence[Content], index: Tensor | None) -> tuple[Sequence[Content], Tensor | None]:
         """Equal nodes as one."""
-        numbers: dict[Hashable, int] = {}
-        places = [numbers.setdefault(repr(n) if isinstance(n, float) else id(n), len(numbers)) for n in nodes]
-        if len(numbers) == 1:
-            return nodes[:1], None
-        if index is None or len(numbers) == len(nodes) or all(isinstance(n, float) for n in nodes):
+        if index is None or len(nodes) == 1:
+            return nodes, None
+        key = tuple(map(id, nodes))
+        if key not in self.known.distinct:
+            numbers: dict[Hashable, int] = {}
+            places = [numbers.setdefault(repr(n) if isinstance(n, float) else id(n), len(numbers)) for n in nodes]
+            found: dict[int, Content] = {}
+            for node, place in zip(nodes, places, strict=True):
+                found.setdefault(place, node)
+            self.known.distinct[key] = list(found.values()), places
+        distinct, places = self.known.distinct[key]
+        if len(distinct) == 1:
+            return distinct, None
+        if len(distinct) == len(nodes) or all(isinstance(n, float) for n in nodes):
             return nodes, index
-        distinct: dict[int, Content] = {}
-        for node, place in zip(nodes, places, strict=True):
-            distinct.setdefault(place, node)
-        return list(distinct.values()), self._table(index, places)
+        return distinct, self._table(index, places)
 
     def _of(self, nodes: Sequence[Content], index: Tensor | None, env: Env, mask: Tensor | None) -> Operand:
-        groups = self._groups(nodes, env)
+        groups = self._groups(nodes)
         if len(groups) == 1 or index is None:
             return self._alike(nodes, index, env, mask)
         of, within = [0] * len(nodes), [0] * len(nodes)
@@ -116,7 +134,13 @@ class Tree:
         assert result is not None
         return result
 
-    def _groups(self, nodes: Sequence[Content], env: Env) -> list[list[int]]:
+    def _groups(self, nodes: Sequence[Content]) -> list[list[int]]:
+        key = tuple(map(id, nodes))
+        if key not in self.known.groups:
+            self.known.groups[key] = self._made_groups(nodes)
+        return self.known.groups[key]
+
+    def _made_groups(self, nodes: Sequence[Content]) -> list[list[int]]:
         found: dict[Hashable, list[int]] = {}
         for number, node in enumerate(nodes):
             found.setdefault(self._signature(node), []).append(number)
@@ -190,9 +214,9 @@ class Tree:
 
     def _formula(self, node: Content) -> tuple[tformula.Formula, tuple[str, ...], tuple[float, ...]]:
         """With its variables, and its numbers apart."""
-        if id(node) not in self.formulas:
-            self.formulas[id(node)] = self._made_formula(node)
-        return self.formulas[id(node)]
+        if id(node) not in self.known.formulas:
+            self.known.formulas[id(node)] = self._made_formula(node)
+        return self.known.formulas[id(node)]
 
     def _made_formula(self, node: Content) -> tuple[tformula.Formula, tuple[str, ...], tuple[float, ...]]:
         if isinstance(node, schema.FormulaRef):
@@ -245,9 +269,9 @@ class Tree:
         return tuple(node.inputs) if isinstance(node, schema.MultiBinning) else (node.input,)  # type: ignore[union-attr]
 
     def _axes(self, node: Content) -> tuple[Axis, ...]:
-        if id(node) not in self.axes:
-            self.axes[id(node)] = self._made_axes(node)
-        return self.axes[id(node)]
+        if id(node) not in self.known.axes:
+            self.known.axes[id(node)] = self._made_axes(node)
+        return self.known.axes[id(node)]
 
     def _made_axes(self, node: Content) -> tuple[Axis, ...]:
         match node:
@@ -272,19 +296,12 @@ class Tree:
             found.append(slots(self.f, env[name], [own[place] for own in axes]))  # type: ignore[arg-type]
         for one in found:
             self._flag_at(self.wrong, one.wrong, mask)
-        #: of static numbers, the only slot
-        ranges = [range(one.count) if isinstance(one.at, Tensor) else (one.at,) for one in found]
-        places = list(product(*ranges))
-        contents: list[Content | None] = []
-        outside: list[bool] = []
-        wrong: list[bool] = []
-        for node, own in zip(nodes, axes, strict=True):
-            for at_once in places:
-                local = [s.local(axis, p) for s, axis, p in zip(found, own, at_once, strict=True)]
-                content, out, error = _content(node, own, local)
-                contents.append(content)
-                outside.append(out)
-                wrong.append(error)
+        # of static numbers, the only slot
+        ranges = tuple(range(one.count) if isinstance(one.at, Tensor) else (one.at,) for one in found)
+        key = tuple(map(id, nodes)), ranges
+        if key not in self.known.tables:
+            self.known.tables[key] = _contents(nodes, axes, found, list(product(*ranges)))
+        contents, outside, wrong = self.known.tables[key]
         at = index
         for one in found:
             if isinstance(one.at, Tensor):
@@ -333,6 +350,23 @@ def _slots_of(axes: Sequence[Axis]) -> int:
     if first.uniform is not None:
         return first.count + 2
     return len({edge for axis in axes if isinstance(axis, Bins) for edge in axis.edges}) + 1
+
+
+def _contents(
+    nodes: Sequence[Content], axes: Sequence[Sequence[Axis]], found: Sequence[Slots], places: Sequence[Sequence[int]]
+) -> tuple[list[Content | None], list[bool], list[bool]]:
+    """Of each node, in each place: what it has, whether that is outside of its bins, whether there is nothing."""
+    contents: list[Content | None] = []
+    outside: list[bool] = []
+    wrong: list[bool] = []
+    for node, own in zip(nodes, axes, strict=True):
+        for place in places:
+            local = [s.local(axis, p) for s, axis, p in zip(found, own, place, strict=True)]
+            content, out, error = _content(node, own, local)
+            contents.append(content)
+            outside.append(out)
+            wrong.append(error)
+    return contents, outside, wrong
 
 
 def _content(node: Content, axes: Sequence[Axis], local: Sequence[int]) -> tuple[Content | None, bool, bool]:
