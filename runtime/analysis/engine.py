@@ -147,10 +147,12 @@ class _Running:
             tasks = self._tasks(store, files)
             chunks = len(tasks) + len(self.failed)
             progress = self._compute(store, files, tasks, start)
+            self.failed.sort(key=lambda one: (one.source, one.path, one.what))
             if self.failed and not self.options.skip_bad:
                 raise AnalysisFailed(self.failed, chunks)
             bad = {(one.source, one.path) for one in self.failed}
             good = [file for file in files if (file.source, file.opened.path) not in bad]
+            self._say_copies(good)
             self._say_lacking(good)
             result = self._result(store, good)
             self._say_outside(result)
@@ -276,6 +278,14 @@ class _Running:
     def _say_replaced(self, store: Store, files: Sequence[File]) -> None:
         for path in store.replaced(files):
             self.notes.append(f"{path} is not the file that it was: its chunks are computed again")
+
+    def _say_copies(self, files: Sequence[File]) -> None:
+        seen: dict[tuple[str, str], str] = {}
+        for file in files:
+            if uuid := file.identity.uuid:
+                first = seen.setdefault((file.source, uuid), file.opened.path)
+                if first != file.opened.path:
+                    self.notes.append(f"{file.opened.path} has the UUID of {first}: do its events count twice?")
 
     def _say_lacking(self, files: Sequence[File]) -> None:
         found: dict[tuple[str, float], list[File]] = {}

@@ -269,6 +269,17 @@ def test_other_formats(made: Compiled, found: Events, folder: Path, tmp_path: Pa
     assert len(nothing.tasks) == 1
 
 
+def test_copies_are_told(made: Compiled, found: Events, folder: Path, tmp_path: Path) -> None:
+    for name in ("wjets_0.root", "wjets_1.root"):
+        shutil.copy2(folder / "wjets_0.root", tmp_path / name)
+    (source,) = made.with_files({"wjets": ("wjets_*.root",)}).analysis.sources[2:]
+    one = replace(made, analysis=made.analysis.model_copy(update={"sources": (source,)}))
+    done = run(one, Options(folder=tmp_path, chunk=50))
+    first, second = (tmp_path / f"wjets_{i}.root" for i in range(2))
+    assert done.notes == (f"{second} has the UUID of {first}: do its events count twice?",)
+    same(done.result.read["wjets"].sums, expected(2 * found["wjets"][0], "mc", "wjets"))
+
+
 def test_calls_outside_of_corrections_are_counted(made: Compiled, folder: Path) -> None:
     """Here every event is one."""
     programs = {**made.analysis.programs}

@@ -114,6 +114,22 @@ def test_nothing_is_computed_twice() -> None:
     assert "computed before" not in hepqc("--fresh").stdout
 
 
+def test_workers_give_the_same_bits() -> None:
+    hepqc("-q")
+    hepqc("-q", "-o", "other", "--workers", "2", "--chunk-size", "60")
+    assert Path("other/Small.hepqr").read_bytes() == Path("Small/Small.hepqr").read_bytes()
+
+
+def test_without_n_minus_one() -> None:
+    assert "without it" in hepqc().stdout
+    done = hepqc("--no-n-minus-one")
+    assert "without it" not in done.stdout
+    assert "computed before" not in done.stdout
+    flow = results.Result.load("Small/Small.hepqr").cut_flow("sr", "run")
+    assert flow is not None
+    assert [(row.passed.events, row.without) for row in flow.rows] == [(len(RUN), None), (len(passed(RUN)), None)]
+
+
 def test_other_files_of_a_source(folder: Path) -> None:
     """They are named from here."""
     done = hepqc("--source", "top=../programs/data/top_a.root", "--source", "run=../programs/data/run_*.root", "-q")
