@@ -29,6 +29,8 @@ PARTS = len(NEAREST)
 CELL, ENTRIES, NEAR, FAR = 0, 1, 2, 2 + 2 * PARTS
 SLOT = FAR + 2 * LIMBS
 ALIGN = 64
+#: what stands for this layout, which code that adds weights is made for
+SUMS = f"{SLOT} {NEAREST}"
 
 
 class Accumulators:

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from hepq.runtime.engine.accumulators import Accumulators
+from hepq.runtime.engine.accumulators import SUMS, Accumulators
 from hepq.runtime.files import Scratch
 
 FUNCTION, SCRATCH, LAYOUT = "hepq_events", "hepq_events_scratch", "hepq_events_layout"
@@ -369,7 +369,8 @@ def described(data: bytes) -> EventDescription:
 
 def digest(description: EventDescription) -> int:
     """A number that stands for it."""
-    return int.from_bytes(hashlib.sha256(_VERSION.encode() + to_json(description)).digest()[:7], "big")
+    version = f"{_VERSION} {SUMS}" if any(fill.weighted for fill in description.fills) else _VERSION
+    return int.from_bytes(hashlib.sha256(version.encode() + to_json(description)).digest()[:7], "big")
 
 
 def to_json(description: EventDescription) -> bytes:

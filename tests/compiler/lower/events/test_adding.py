@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf, nan, nextafter
 
 import numpy as np
@@ -11,11 +12,13 @@ from numpy.typing import NDArray
 
 from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.node import Fill, Module
-from hepq.compiler.lower.events import adding
+from hepq.compiler.lower.events import adding, lower
+from hepq.compiler.targets.cpu import parse
 from hepq.core.types import Type
 from hepq.runtime.analysis.sums import Sums, Weighted
+from hepq.runtime.engine import event_code
 from hepq.runtime.engine.accumulators import NEAREST
-from hepq.runtime.engine.event_code import BAD_WEIGHT, EventError
+from hepq.runtime.engine.event_code import BAD_WEIGHT, EventError, EventProgram
 from tests.support.events.fills import program, same
 
 CELL, WEIGHT = make("input", name="cell", type=Type("int")), make("input", name="weight", type=Type("real"))
@@ -55,6 +58,15 @@ def test_many_of_one_kind_stay_exact() -> None:
     sums = code.accumulators()
     code.run({"cell": np.zeros(n, np.int64), "weight": weights}, {}, accumulators=sums)
     same(sums.sums(), Sums({"f": Weighted.of(np.zeros(n), weights)}))
+
+
+def test_code_for_another_layout_of_sums_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of weights; of counts there is one."""
+    code = [lower(m, parse("cpu")) for m in (MODULE, replace(MODULE, fills=(Fill("f", CELLS, "c"),)))]
+    monkeypatch.setattr(event_code, "SUMS", "another")
+    with pytest.raises(OSError, match="other inputs or outputs"):
+        EventProgram(code[0].library, code[0].description)
+    EventProgram(code[1].library, code[1].description)
 
 
 @pytest.mark.parametrize("weight", [nan, inf, -inf, 2.0**64, -(2.0**64)])
