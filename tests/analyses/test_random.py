@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random analyses: what is compiled and run on files gives the interpreter's sums, to the bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hepq.compiler.backends.analysis import compiled
+from hepq.compiler.golden.sums import summed
+from hepq.runtime.analysis import keys
+from hepq.runtime.analysis.engine import Options, run
+from hepq.runtime.analysis.sums import Sums
+from tests.analyses.made import made
+from tests.analyses.random_programs import Program, events, write
+
+SEEDS = range(70)
+EVENTS = 40
+
+
+def same(a: Sums, b: Sums) -> list[str]:
+    """Fills that differ."""
+    return [name for name in sorted({*a, *b}) if Sums({name: a[name]}).to_bytes() != Sums({name: b[name]}).to_bytes()]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_compiled_is_interpreted(seed: int, tmp_path: Path) -> None:
+    text = Program(seed).text
+    analysis = made(text, str(tmp_path / "analysis.hepq"))
+    given = {source: events(EVENTS, 100 * seed + i) for i, source in enumerate(("run", "top"))}
+    for source, found in given.items():
+        write(tmp_path / f"{source}.root", found)
+    code = compiled(analysis.analysis, analysis.modules, cached=False)
+    for chunk in (7, EVENTS):
+        result = run(code, Options(folder=tmp_path, chunk=chunk)).result
+        for source in analysis.analysis.sources:
+            found = given[source.name]
+            numbers = [np.array([e[n] for e in found], np.int64) for n in keys.NUMBERS[0]]
+            own = [
+                analysis.inputs(source.kind, event, int(key))
+                for event, key in zip(found, keys.of_events(source.name, numbers), strict=True)
+            ]
+            expected = summed(analysis.modules[source.kind], own)
+            assert not same(result.read[source.name].sums, expected), text
+
+
+def test_random_programs_have_everything() -> None:
+    texts = "".join(Program(seed).text for seed in range(60))
+    for word in (
+        "where",
+        "by",
+        "take 1",
+        "extends",
+        "vary",
+        "noise",
+        "weight",
+        "per",
+        "default(",
+        "exists(",
+        "[weight=",
+    ):
+        assert word in texts
