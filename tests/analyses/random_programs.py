@@ -174,7 +174,7 @@ class Program:
             return self.event(scope, depth)
         of = scope.objects[over]
         leaves = [f"{over}.pt / 20 GeV", *(f"{over}.{f}" for f in (*_FIELDS[of]["real"], *_FIELDS[of]["int"]))]
-        if of == "Muon":
+        if of == "Muon" and over not in scope.single:
             leaves.append(f"default({over}.jet.btag, 0.5)")
         if depth <= 0 or self.maybe(0.3):
             return self.rng.choice(leaves)

@@ -371,7 +371,7 @@ def _outputs(ctx: Context, outputs: Outputs, place: Place, buffers: Buffers) -> 
 def _adding(ctx: Context, root: Adding) -> Task:
     fill, cell, weight = root.fill, root.cell, root.weight
     dims = {d.key: d for node in (cell, weight) if node is not None for d in node.type.dims}
-    rest = [d for d in dims.values() if d is not root.dim]
+    rest = [d for d in dims.values() if root.dim is None or d.key != root.dim.key]
 
     def one(at: At) -> None:
         where = ctx.hold(value(ctx, cell, at))
