@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
 from importlib.metadata import version
@@ -39,6 +40,12 @@ def compiled(
 
 
 def _code(module: Module, cpu: CpuTarget, cached: bool) -> Code:
+    """With the modules before it."""
+    before = tuple(_code(one, cpu, cached) for one in module.before)
+    return replace(_own_code(replace(module, before=()), cpu, cached), before=before)
+
+
+def _own_code(module: Module, cpu: CpuTarget, cached: bool) -> Code:
     identity = sha256("\n".join([digest(module), str(cpu), _compiler()]).encode()).hexdigest()
     if not cached:
         return _lowered(module, cpu, identity)

@@ -75,12 +75,14 @@ class Results:
 @dataclass(frozen=True)
 class Filling:
     """``results``: of each variation, the nominal one first. ``checks``: of each of the module's, what it means.
-    ``outside``: of each correction, sums that count where the nominal evaluation called it outside of its bins."""
+    ``outside``: of each correction, sums that count where the nominal evaluation called it outside of its bins.
+    ``calls``: names of the calls of models that each module before gives the inputs of."""
 
     module: Module
     results: Mapping[str, Results]
     checks: Mapping[str, str]
     outside: Mapping[str, tuple[str, ...]]
+    calls: Sequence[Sequence[str]] = ()
 
     @property
     def idle(self) -> tuple[str, ...]:
@@ -91,6 +93,21 @@ class Filling:
 def filling(name: str, plan: KindPlan, disjoint: Sequence[tuple[str, str]], builder: SharingBuilder) -> Filling:
     """``builder``: the one that elaboration made the plan's nodes by."""
     return _Making(plan, builder).made(name, disjoint)
+
+
+def argument(call: str, branch: str) -> str:
+    """Outputs of modules before calls of models: an input,"""
+    return f"{call}: {branch}"
+
+
+def owner(call: str, dim: str) -> str:
+    """which entry each of a list is of,"""
+    return f"{call}, owner of {dim}"
+
+
+def index(call: str) -> str:
+    """and which entry of the file's collection each one is."""
+    return f"{call}, entry"
 
 
 class _Making:
@@ -116,8 +133,11 @@ class _Making:
         read = inputs_of(self.plan, outputs, {})
         checks = dict(self.checks.values())
         within = {column: passed for column, (passed, *more) in self.within.items() if not more and passed != column}
-        module = Module(name, read, outputs, fills=tuple(self.fills.values()), checks=tuple(checks), within=within)
-        return Filling(module, results, checks, outside)
+        calls = self._calls(read)
+        before = tuple(self._stage(f"{name}, models {i}", names) for i, names in enumerate(calls))
+        fills = tuple(self.fills.values())
+        module = Module(name, read, outputs, {}, fills, tuple(checks), within, before)
+        return Filling(module, results, checks, outside, calls)
 
     def _evaluated(self, evaluated: Evaluated, disjoint: Sequence[tuple[str, str]]) -> Results:
         found = Results()
@@ -137,6 +157,35 @@ class _Making:
                 assert both is not None, "regions without cuts are not disjoint"
                 self._check(self.make("not", both), f"no event is in both {pair[0]} and {pair[1]}")
         return found
+
+    # --- models
+
+    def _calls(self, read: Iterable[Node]) -> list[list[str]]:
+        """Names of calls whose results are read, and of those that they need, these first."""
+        by_result = {result: name for name, call in self.plan.calls.items() for result in call.outputs}
+        level: dict[str, int] = {}
+
+        def of(name: str) -> int:
+            if name not in level:
+                inputs = inputs_of(self.plan, self._arguments(name), {})
+                level[name] = max((of(by_result[n["name"]]) + 1 for n in inputs if n["name"] in by_result), default=0)
+            return level[name]
+
+        for node in read:
+            if node["name"] in by_result:
+                of(by_result[node["name"]])
+        return [[n for n, i in level.items() if i == depth] for depth in range(max(level.values(), default=-1) + 1)]
+
+    def _arguments(self, name: str) -> dict[str, Node]:
+        """Outputs of the module before a call: its inputs, and which entries they are of."""
+        call = self.plan.calls[name]
+        found = {argument(name, branch): x.handle for branch, (x, _) in call.inputs.items()}
+        found |= {owner(name, dim): x.handle for dim, x in call.owners.items()}
+        return found if call.index is None else {**found, index(name): call.index.handle}
+
+    def _stage(self, name: str, calls: Iterable[str]) -> Module:
+        outputs = {n: node for call in calls for n, node in self._arguments(call).items()}
+        return Module(name, inputs_of(self.plan, outputs, {}), outputs)
 
     # --- states of cut flows
 

@@ -141,6 +141,8 @@ class Module:
     of which each must be true in every event; they are not handed out either.
     ``within``: outputs that are of use only in events where another output, bool of the event, is true. In others they
     may be 0, without entries of dims that the module makes.
+    ``before``: modules of the same events whose outputs models are applied to, in order; what these make of them are
+    inputs of what follows.
     """
 
     name: str
@@ -150,6 +152,7 @@ class Module:
     fills: tuple[Fill, ...] = ()
     checks: tuple[str, ...] = ()
     within: Mapping[str, str] = field(default_factory=dict)
+    before: tuple[Module, ...] = ()
 
     def walk(self) -> Iterator[Node]:
         """Every node once, operands before users."""

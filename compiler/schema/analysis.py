@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hepq.compiler.ir.analyses import Filled, Filling, Flow
+from hepq.compiler.ir.analyses import Filled, Filling, Flow, argument, index, owner
+from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.schema.stage import stage_branch, stage_output
 from hepq.core.types import ONE
 from hepq.lang.declarations.analysis.fits import FitPlan
 from hepq.lang.declarations.analysis.noise import KEY
 from hepq.lang.declarations.analysis.plan import NOMINAL, AnalysisPlan, AxisPlan, Evaluated, Factors, Kind, KindPlan
+from hepq.lang.elaborate.analyses.models import CallPlan
 from hepq.runtime.analysis import description as d
+from hepq.runtime.artifact.stage import StageBranch, StageOutput
 
 
 def described(plan: AnalysisPlan, made: Mapping[Kind, Filling], fits: Sequence[FitPlan], digest: str) -> d.Analysis:
@@ -60,7 +63,8 @@ def _axis(axis: AxisPlan) -> d.Axis:
 
 def _program(plan: KindPlan, filling: Filling) -> d.Program:
     module = filling.module
-    branches = tuple(stage_branch(plan.branches, n) for n in module.inputs if n["name"] != KEY)
+    models = tuple(_stage(plan, stage, calls) for stage, calls in zip(module.before, filling.calls, strict=True))
+    modules = (*module.before, module)
     saves = {
         variation: {
             name: d.Saved(
@@ -73,17 +77,49 @@ def _program(plan: KindPlan, filling: Filling) -> d.Program:
         if results.saves
     }
     return d.Program(
-        branches=branches,
-        lists={dim: parent for dim, parent in plan.lists.items() if any(b.dim == dim for b in branches)},
+        branches=_branches(plan, module),
+        lists={d: p for d, p in plan.lists.items() if any(b.dim == d for m in modules for b in _branches(plan, m))},
         histograms={v: {n: _filled(f) for n, f in r.histograms.items()} for v, r in filling.results.items()},
         flows={v: {n: _flow(f) for n, f in r.flows.items()} for v, r in filling.results.items()},
         saves=saves,
         sums={fill.name: (fill.cells, fill.weight is not None) for fill in module.fills},
         checks=dict(filling.checks),
         outside=dict(filling.outside),
-        key=KEY if any(n["name"] == KEY for n in module.inputs) else None,
+        key=KEY if any(n["name"] == KEY for m in modules for n in m.inputs) else None,
+        models=models,
         idle=filling.idle,
     )
+
+
+def _branches(plan: KindPlan, module: Module) -> tuple[StageBranch, ...]:
+    """Of the inputs, those that files have."""
+    return tuple(stage_branch(plan.branches, n) for n in module.inputs if n["name"] in plan.branches)
+
+
+def _stage(plan: KindPlan, module: Module, calls: Sequence[str]) -> d.ModelStage:
+    return d.ModelStage(branches=_branches(plan, module), calls=tuple(_call(name, plan.calls[name]) for name in calls))
+
+
+def _call(name: str, call: CallPlan) -> d.ModelCall:
+    root = "" if call.root is None else call.root.name
+    inputs = {
+        branch: d.Argument(output=argument(name, branch), dim=_ragged(x.handle), factor=factor)
+        for branch, (x, factor) in call.inputs.items()
+    }
+    outputs = {}
+    for output in call.interface.outputs:
+        result = next(r for r, of in call.outputs.items() if of == output.name)
+        shape, elem = tuple(dim.size or 0 for dim in output.dims), "int" if output.elem == "int" else "real"
+        outputs[output.name] = StageOutput(name=result, elem=elem, dim=root, shape=shape)  # type: ignore[arg-type]
+    return d.ModelCall(
+        path=call.interface.path, sha256=call.interface.sha256, each="" if call.each is None else call.each.name,
+        root=root, index="" if call.index is None else index(name), inputs=inputs,
+        owners={dim: owner(name, dim) for dim in call.owners}, outputs=outputs,
+    )  # fmt: skip
+
+
+def _ragged(node: Node) -> str:
+    return next((dim.name for dim in node.type.dims if dim.ragged), "")
 
 
 def _flow(flow: Flow) -> d.Flow:

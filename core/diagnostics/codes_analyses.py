@@ -177,6 +177,16 @@ ANALYSES: dict[str, Entry] = {
         "inputs of corrections are texts, whole numbers and real numbers, which may have a unit here.",
         "write `{name}: string`, `{name}: int`, `{name}: real` or a unit, `{name}: GeV`",
     ),
+    "HQ0938": Entry(
+        "`{file}` cannot be called: {problem}",
+        "an analysis calls artifacts that `hepqc compile` wrote; they are looked for beside the program.",
+        "compile the model first: `hepqc compile model.hepq --weights … -o tagger.hepqx`",
+    ),
+    "HQ0939": Entry(
+        "model `{name}`: {problem}",
+        "a compiled model is called by the names of its inputs, with values of their types and units: of the event, or "
+        "of each entry of one collection.",
+    ),
     "HQ0935": Entry(
         "{what} in this file",
         "what is run is one analysis.",

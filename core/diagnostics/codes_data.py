@@ -96,6 +96,7 @@ DATA: dict[str, str] = {
     "HQ0953": "not a folder of an analysis's chunks, or one in use",
     "HQ0954": "a folder of chunks that cannot be written",
     "HQ0955": "a file that a source has twice",
+    "HQ0957": "a model of an analysis is not the one that it was compiled with",
     "HQ0965": "a cross-section or sum of weights that is not known",
     "HQ0966": "no such histogram, region, source, variation or fit",
     "HQ0967": "a range or rebinning that does not fit the bins",

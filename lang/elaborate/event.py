@@ -85,6 +85,8 @@ class Data:
     each: tuple[str, int] | None = None
     #: what the next dim that is made is called
     naming: str = ""
+    #: in an analysis: what is told of a model that is called, and gives the name of its results
+    called: Callable[[Any], str] | None = None
     #: the word that begins a condition on events
     word: str = "select"
     #: names of dims that were made before, by what was wanted and what they are of
@@ -96,7 +98,7 @@ class Data:
         """Of the same event, evaluated once more: equal dims have equal names."""
         return Data(
             self.collection, lists=self.lists, names=self.names, branches=self.branches, reserved=self.reserved,
-            interned=self.interned, word=self.word,
+            interned=self.interned, word=self.word, called=self.called,
         )  # fmt: skip
 
     def some(self, dim: Dim) -> Fact:

@@ -131,9 +131,12 @@ class Builtin:
 
 @dataclass(frozen=True, eq=False)
 class Native:
-    """What a program calls like a function and is none of its own; ``call`` is given a context, arguments, a span."""
+    """What a program calls like a function and is none of its own; ``call`` is given a context, arguments, a span.
+    ``kind``: what it is, in a word; ``signature``: equal ones take and give the same."""
 
     name: str
+    kind: str
+    signature: Any
     call: Callable[[Any, Sequence[Any], Span], Any]
 
 
@@ -227,8 +230,8 @@ def describe(value: Value) -> str:
             return "an initialiser"
         case HistogramAxis():
             return "bins of a histogram"
-        case Native(name=n):
-            return f"the correction `{n}`"
+        case Native(name=n, kind=k):
+            return f"the {k} `{n}`"
         case SourceFacts():
             return "the source that an event is of"
         case SourceNumber():

@@ -116,6 +116,40 @@ class Saved(_Frozen):
     columns: dict[str, StageOutput]
 
 
+class Argument(_Frozen):
+    """An input of a model: ``output`` of the stage's event program, over ``dim`` ("": of the event), divided by
+    ``factor``."""
+
+    output: str
+    dim: str = ""
+    factor: float = 1.0
+
+
+class ModelCall(_Frozen):
+    """A compiled model, ``path``, applied to each entry of the dim ``each``, "": to the event.
+
+    ``inputs``: by the artifact's branch. ``owners``: of dims of lists in the entries, the output that says which entry
+    each of theirs is of. ``root``: the dim of the file that results are over; ``index``: the output that says which of
+    its entries each one is, "": they are the same. ``outputs``: of each result, the input that it is of what follows.
+    """
+
+    path: str
+    sha256: str
+    each: str = ""
+    root: str = ""
+    index: str = ""
+    inputs: dict[str, Argument]
+    owners: dict[str, str] = Field(default={})
+    outputs: dict[str, StageOutput]
+
+
+class ModelStage(_Frozen):
+    """Models that are applied to what an event program, of ``branches`` and earlier results, makes of events."""
+
+    branches: tuple[StageBranch, ...]
+    calls: tuple[ModelCall, ...]
+
+
 class Program(_Frozen):
     """What is computed of events of one kind of sources.
 
@@ -135,8 +169,16 @@ class Program(_Frozen):
     #: of corrections: sums whose only cell counts calls outside of their bins, in the nominal evaluation
     outside: dict[str, tuple[str, ...]] = Field(default={})
     key: str | None = None
+    #: models that are applied before, in order
+    models: tuple[ModelStage, ...] = ()
     #: variations that change nothing anywhere
     idle: tuple[str, ...] = ()
+
+    @property
+    def read(self) -> tuple[StageBranch, ...]:
+        """What is read of files, for models too."""
+        found = {b.name: b for stage in self.models for b in stage.branches}
+        return tuple((found | {b.name: b for b in self.branches}).values())
 
 
 class SourceFiles(_Frozen):

@@ -7,13 +7,13 @@ It is what is sent to workers. Beneath a checksum there is a line of JSON, then 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
 from hepq.core.errors import ArtifactError, DataError
-from hepq.runtime.analysis.description import Analysis, Kind, Program
+from hepq.runtime.analysis.description import Analysis, Kind, ModelStage, Program
 from hepq.runtime.artifact.stage import EventStage
 from hepq.runtime.engine import instructions
 from hepq.runtime.engine.event_code import EventDescription, EventProgram, described, to_json
@@ -32,6 +32,13 @@ class Code:
     mcpu: str
     features: tuple[str, ...]
     identity: str
+    #: of the event programs that models are applied to the outputs of, in order
+    before: tuple[Code, ...] = ()
+
+    def __iter__(self) -> Iterator[Code]:
+        """All, in order."""
+        yield from self.before
+        yield self
 
 
 @dataclass(frozen=True)
@@ -45,12 +52,12 @@ class Compiled:
     def reader(self, kind: Kind) -> EventStage:
         """What is read of events of that kind, in terms of the reader."""
         program = self.analysis.programs[kind]
-        return EventStage(branches=program.branches, inputs=(), lists=program.lists)
+        return EventStage(branches=program.read, inputs=(), lists=program.lists)
 
     def identity(self, kind: Kind) -> str:
         """A hash of all that sums and skims of a file's events follow from."""
         program = self.analysis.programs[kind]
-        said = program.model_dump_json(include={"branches", "lists", "saves", "key"})
+        said = program.model_dump_json(include={"branches", "lists", "saves", "key", "models"})
         return digest(f"{self.code[kind].identity}\n{said}".encode())
 
     def load(self, kind: Kind) -> EventProgram:
@@ -58,10 +65,16 @@ class Compiled:
         code, name = self.code[kind], f"analysis {self.analysis.name}"
         instructions.check(code.library, code.mcpu, code.features, name)
         _check(code.description, self.analysis.programs[kind], name)
-        try:
-            return EventProgram(code.library, code.description)
-        except OSError as error:
-            raise ArtifactError("HQ0827", f"cannot load the event program of {name}", str(error)) from error
+        return _opened(code, name)
+
+    def load_before(self, kind: Kind) -> tuple[EventProgram, ...]:
+        """The event programs that models are applied to the outputs of. Raises as ``load``."""
+        code, name = self.code[kind], f"analysis {self.analysis.name}"
+        stages = self.analysis.programs[kind].models
+        for one, stage in zip(code.before, stages, strict=True):
+            instructions.check(one.library, one.mcpu, one.features, name)
+            _check_stage(one.description, stage, name)
+        return tuple(_opened(one, name) for one in code.before)
 
     def with_files(self, files: Mapping[str, tuple[str, ...]]) -> Compiled:
         """With other files of some sources. Raises DataError HQ0966 for a source that it does not have."""
@@ -79,14 +92,17 @@ class Compiled:
         head = {
             "format": FORMAT, "analysis": self.analysis.model_dump(mode="json"), "program": self.program,
             "code": {
-                kind: {
-                    "bytes": len(code.library), "description": to_json(code.description).decode(), "mcpu": code.mcpu,
-                    "features": code.features, "identity": code.identity,
-                }
+                kind: [
+                    {
+                        "bytes": len(one.library), "description": to_json(one.description).decode(), "mcpu": one.mcpu,
+                        "features": one.features, "identity": one.identity,
+                    }
+                    for one in code
+                ]
                 for kind, code in self.code.items()
             },
         }  # fmt: skip
-        libraries = b"".join(code.library for code in self.code.values())
+        libraries = b"".join(one.library for code in self.code.values() for one in code)
         return seal(json.dumps(head, separators=(",", ":")).encode() + b"\n" + libraries)
 
     @staticmethod
@@ -97,19 +113,41 @@ class Compiled:
             head, code, start = json.loads(line), {}, 0
             if head.get("format") != FORMAT:
                 raise ValueError(f"its format is {head.get('format')!r}, and not {FORMAT!r}")
-            for kind, one in head["code"].items():
-                library = content[start : start + one["bytes"]]
-                start += one["bytes"]
-                description = described(one["description"].encode())
-                code[kind] = Code(library, description, one["mcpu"], tuple(one["features"]), one["identity"])
+            for kind, several in head["code"].items():
+                found = []
+                for one in several:
+                    library = content[start : start + one["bytes"]]
+                    start += one["bytes"]
+                    description = described(one["description"].encode())
+                    found.append(Code(library, description, one["mcpu"], tuple(one["features"]), one["identity"]))
+                *before, last = found
+                code[kind] = replace(last, before=tuple(before))
             return Compiled(Analysis.model_validate(head["analysis"]), code, head["program"])
         except (KeyError, TypeError, AttributeError, ValidationError) as error:
             raise ValueError(f"it is not a compiled analysis: {str(error)[:200]}") from error
 
 
+def _opened(code: Code, name: str) -> EventProgram:
+    try:
+        return EventProgram(code.library, code.description)
+    except OSError as error:
+        raise ArtifactError("HQ0827", f"cannot load the event program of {name}", str(error)) from error
+
+
+def _check_stage(code: EventDescription, stage: ModelStage, name: str) -> None:
+    """Raises ArtifactError HQ0890 unless the code gives what its models are applied to."""
+    gives = {o.name for o in code.outputs}
+    wanted = {a.output for call in stage.calls for a in call.inputs.values()}
+    wanted |= {o for call in stage.calls for o in (*call.owners.values(), call.index) if o}
+    if odd := sorted(wanted - gives):
+        raise ArtifactError("HQ0890", f"the event program of {name} is not the one described", odd[0])
+
+
 def _check(code: EventDescription, program: Program, name: str) -> None:
     """Raises ArtifactError HQ0890 unless the code reads, fills and gives what the description says."""
-    reads = {(b.name, b.elem, b.dim or None, b.shape) for b in program.branches}
+    branches = {(b.name, b.elem, b.dim or None, b.shape) for b in program.branches}
+    scores = [o for stage in program.models for call in stage.calls for o in call.outputs.values()]
+    reads = branches | {(o.name, o.elem, o.dim or None, o.shape) for o in scores}
     reads |= {(program.key, "int", None, ())} if program.key else set()
     gives = {
         (o.name, o.elem, o.dim or None, o.shape)
@@ -120,7 +158,7 @@ def _check(code: EventDescription, program: Program, name: str) -> None:
     passed = {(saved.passed, "bool", None, ()) for saves in program.saves.values() for saved in saves.values()}
     inputs, outputs = ({(b.name, b.elem, b.dim, b.shape) for b in v} for v in (code.inputs, code.outputs))
     fills = {f.name: (f.cells, f.weighted) for f in code.fills}
-    odd = [str(one[0]) for one in (reads ^ inputs) | ((gives | passed) - outputs)]
+    odd = [str(one[0]) for one in (branches - inputs) | (inputs - reads) | ((gives | passed) - outputs)]
     odd += [n for n in {**fills, **program.sums} if fills.get(n) != program.sums.get(n)]
     odd += sorted(set(code.checks) ^ set(program.checks))
     if odd:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from hepq.core.errors import DataError
 from hepq.runtime.analysis import keys
 from hepq.runtime.analysis.description import NOMINAL, Kind, Program, Saved, SourceFiles
+from hepq.runtime.analysis.models import scores
 from hepq.runtime.analysis.program import Compiled
 from hepq.runtime.analysis.skimmed import Columns, Skimmed
 from hepq.runtime.analysis.sums import Sums
@@ -182,13 +183,17 @@ class Compute:
             columns = dict(read.columns)
             if program.key is not None:
                 columns[program.key] = _event_keys(task.file, chunk, where)
+            factors = {b.name: b.factor for b in stage.branches}
+            running = code
             try:
-                made = code.run(
-                    columns, read.counts, {b.name: b.factor for b in stage.branches}, read.events, sums,
-                    self.n_minus_one,
-                )  # fmt: skip
+                for running, models in zip(_before(self.compiled, kind), program.models, strict=True):
+                    made = running.run(columns, read.counts, factors, read.events)
+                    for call in models.calls:
+                        columns |= scores(call, made, read.counts, read.events)
+                running = code
+                made = code.run(columns, read.counts, factors, read.events, sums, self.n_minus_one)
             except EventError as error:
-                raise _told(error, program, code, where, chunk.first) from error
+                raise _told(error, program, running, where, chunk.first) from error
             for place, saved in saves.items():
                 skims.add(place, _passed(saved, made, read))
         return Done(sums.sums(), skims)
@@ -256,6 +261,11 @@ def _check_unchanged(file: File) -> None:
 @lru_cache(maxsize=4)
 def loaded(compiled: bytes) -> Compiled:
     return Compiled.from_bytes(compiled)
+
+
+@lru_cache(maxsize=8)
+def _before(compiled: bytes, kind: Kind) -> tuple[EventProgram, ...]:
+    return loaded(compiled).load_before(kind)
 
 
 @lru_cache(maxsize=8)

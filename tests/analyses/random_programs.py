@@ -35,7 +35,10 @@ record MET = "MET_*" {
 """
 #: entries of a list: combinations of three of them are at most four
 MOST = 4
-_FIELDS = {"Jet": {"real": ("eta", "btag"), "int": ("flavour",)}, "Muon": {"real": ("eta",), "int": ("charge",)}}
+_FIELDS: dict[str, dict[str, tuple[str, ...]]] = {
+    "Jet": {"real": ("eta", "btag"), "int": ("flavour",)},
+    "Muon": {"real": ("eta",), "int": ("charge",)},
+}
 
 
 @dataclass

@@ -50,8 +50,8 @@ analysis Varied {{
 def agrees(text: str, seed: int, tmp_path: Path) -> None:
     analysis = made(text, str(tmp_path / "analysis.hepq"))
     given = {source: events(EVENTS, 100 * seed + i) for i, source in enumerate(("run", "top"))}
-    for source, found in given.items():
-        write(tmp_path / f"{source}.root", found)
+    for name, found in given.items():
+        write(tmp_path / f"{name}.root", found)
     code = compiled(analysis.analysis, analysis.modules, cached=False)
     for chunk in (7, EVENTS):
         result = run(code, Options(folder=tmp_path, chunk=chunk)).result

@@ -34,7 +34,7 @@ def correction(ctx: Context, item: CorrectionItem, above: Above, note: Note) -> 
         note(CorrectionUse(item.name, result.outside, result.wrong, above()))
         return result.value
 
-    return Native(item.name, call)
+    return Native(item.name, "correction", [(one.name, one.kind, one.unit) for one in found.inputs], call)
 
 
 def _named(ctx: Context, e: ast.Expr) -> tuple[str, str]:

@@ -62,7 +62,7 @@ def _sources(ctx: Context, plan: AnalysisPlan, decl: AnalysisDecl, module: str) 
 def _kind(ctx: Context, plan: AnalysisPlan, decl: AnalysisDecl, module: str, kind: Kind, *, varied: bool) -> KindPlan:
     made = KindPlan()
     shared = Shared(kind, made)
-    known = Data(lambda *_: None, word="cut")
+    known = Data(lambda *_: None, word="cut", called=made.called)
     known.reserved |= names_of_objects(ctx, decl.items, module)
     evaluation = _evaluate(ctx, decl, module, shared, known, Evaluation(ctx, shared, None))
     made.evaluated[NOMINAL] = evaluation.made

@@ -6,9 +6,9 @@ from __future__ import annotations
 from hepq.core.source import Span
 from hepq.core.types import Dim, Type
 from hepq.lang.elaborate import presence, selection
+from hepq.lang.elaborate.analyses.draws import drawn
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.context import Context
-from hepq.lang.elaborate.draws import drawn
 from hepq.lang.elaborate.names import lookup
 from hepq.lang.elaborate.objects import View
 from hepq.lang.elaborate.signature import concrete_type

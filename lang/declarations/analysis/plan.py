@@ -10,6 +10,7 @@ from typing import Literal
 from hepq.core.axes import BinAxis
 from hepq.core.source import Span
 from hepq.core.types import ONE, Unit
+from hepq.lang.elaborate.analyses.models import CallPlan
 from hepq.lang.elaborate.branches import BranchPlan
 from hepq.lang.elaborate.builder import Tensor
 
@@ -154,8 +155,19 @@ class KindPlan:
     tensors: dict[str, Tensor] = field(default_factory=dict)
     lists: Mapping[str, str] = field(default_factory=dict)
     evaluated: dict[str, Evaluated] = field(default_factory=dict)
+    #: models that are called, by the name of their results
+    calls: dict[str, CallPlan] = field(default_factory=dict)
     #: collections may be read
     objects: bool = True
+
+    def called(self, call: CallPlan) -> str:
+        """The name of a call's results: equal ones have one."""
+        for name, known in self.calls.items():
+            if known.same(call):
+                return name
+        name = f"model {len(self.calls)}"
+        self.calls[name] = call
+        return name
 
 
 @dataclass

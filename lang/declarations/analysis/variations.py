@@ -15,8 +15,11 @@ from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.names import lookup
 from hepq.lang.elaborate.objects import Known, Stored
-from hepq.lang.elaborate.values import UNKNOWN, Function, Objects, Value, describe
+from hepq.lang.elaborate.values import UNKNOWN, Function, Native, Objects, Value, describe
 from hepq.lang.syntax import ast, ast_analysis
+
+#: what no number can be put in the place of
+_NAMED = Objects | Function | Native | str
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,9 @@ def replacement(ctx: Context, nominal: Value, item: ast_analysis.Rebind | ast_an
         return value
     if isinstance(nominal, Function) and isinstance(value, Function) and nominal.decl.kind == value.decl.kind:
         return value
-    if isinstance(nominal, Objects | Function | str) or isinstance(value, Objects | Function | str):
+    if isinstance(nominal, Native) and isinstance(value, Native) and nominal.signature == value.signature:
+        return value
+    if isinstance(nominal, _NAMED) or isinstance(value, _NAMED):
         ctx.error("HQ0911", item.value.span, found=describe(value), wanted=describe(nominal))
     wanted, found = ctx.tensor(nominal, item.span), ctx.tensor(value, item.value.span)
     if wanted.type.elem == "real" and found.type.elem in ("int", "bool"):

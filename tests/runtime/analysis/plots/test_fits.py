@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from hepq.runtime.analysis.fits.fitted import Fitted
 from hepq.runtime.analysis.fits.likelihood import fit_templates
@@ -36,6 +37,7 @@ def test_pulls(made: Fitted) -> None:
         assert high[0] - low[0] == pytest.approx(2 * (parameter.constraint or 0))
     assert axes.get_title(loc="left") == "Hand: data"
     for bar in moves.patches:
+        assert isinstance(bar, Rectangle)
         name = next(name for name, at in named.items() if at == pytest.approx(bar.get_y() + bar.get_height() / 2))
         assert bar.get_width() == made.impact(name)
     assert len(moves.patches) == 2

@@ -12,7 +12,7 @@ from scipy import special, stats
 
 from hepq.core.noise import STEP, noise
 from hepq.lang.elaborate.algebra import Algebra
-from hepq.lang.elaborate.draws import drawn, normal_quantile
+from hepq.lang.elaborate.analyses.draws import drawn, normal_quantile
 from hepq.lang.elaborate.values import Init
 from tests.support.emission import Emission, reported
 
