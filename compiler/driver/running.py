@@ -42,7 +42,8 @@ def compiled_program(
 
     Raises HepqError with everything that is wrong; DataError HQ0966 for a source that it does not have.
     """
-    key = "\n".join((os.path.abspath(path), name or "", str(resolved(target)), _compiler()))
+    # models are named in it by their paths from here
+    key = "\n".join((os.getcwd(), str(path), name or "", str(resolved(target)), _compiler()))
     made = kept("analysis", key.encode(), lambda: _made(path, name, target), _Made.fits)
     compiled = Compiled.from_bytes(made.compiled)
     given = {n: tuple(f if "://" in f else os.path.abspath(f) for f in of) for n, of in (files or {}).items()}

@@ -79,16 +79,31 @@ def test_mistakes_are_not_kept(program: Path) -> None:
     assert compiled_program(program).analysis.name == "A"
 
 
-def test_files_that_are_not_found_again(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing tells whether they changed: it is made each time."""
-    times: list[Path] = []
+@pytest.fixture
+def times(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """What was made, each time."""
+    found: list[Path] = []
     made = running._made
 
     def counted(path: Path, name: str | None, target: str) -> running._Made:
-        times.append(path)
+        found.append(path)
         return made(path, name, target)
 
     monkeypatch.setattr(running, "_made", counted)
+    return found
+
+
+def test_files_that_are_not_found_again(program: Path, times: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing tells whether they changed: it is made each time."""
     monkeypatch.setattr(running, "_sha256", lambda path: "")
     assert compiled_program(program) == compiled_program(program)
     assert len(times) == 2
+
+
+def test_paths_in_it_are_from_the_working_directory(
+    program: Path, times: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, path, number in ((".", program.name, 1), (".", program.name, 1), ("cache", f"../{program.name}", 2)):
+        monkeypatch.chdir(program.parent / folder)
+        compiled_program(Path(path))
+        assert len(times) == number
