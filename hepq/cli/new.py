@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +42,7 @@ dataset Jets {{
 
 # A deep set (arXiv:1810.05165): every particle through a small network, summed, then another.
 @invariant(permute(part))
-model {model}(x: real[part, feat]) -> real[cls] {{
+model {title}(x: real[part, feat]) -> real[cls] {{
   h = x |> Dense[64] |> relu |> Dense[64] |> relu
   return sum(h, over=part) |> Dense[64] |> relu |> Dense[cls] |> softmax
 }}
@@ -62,29 +63,50 @@ In Python: `scores = hepq.load("{name}.hepqx")("data/jets.root")`.
 """
 
 
-@example("hepqc new top", "hepqc new top --folder analysis")
+KINDS = ("tagger", "analysis")
+
+
+@example("hepqc new top", "hepqc new top --folder analysis", "hepqc new analysis zmumu")
 def new(
-    name: Annotated[str, typer.Argument(help="Name of the tagger: letters, digits, underscores.")],
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            help="Its name: letters, digits, underscores; before it may stand `tagger` or `analysis`.",
+            metavar="[KIND] NAME",
+        ),
+    ],
     folder: Annotated[Path | None, typer.Option(help="Where to put it; by default a folder of that name.")] = None,
 ) -> None:
-    """Write a tagger to start from: a program that checks, and a README with the next steps."""
-    if not name.isidentifier():
-        raise typer.BadParameter(f"{name!r} is not a name: use letters, digits and underscores")
+    """Write a tagger or an analysis to start from: a program that checks, and a README with the next steps."""
+    kind, name = _kind_and_name(what)
     target = folder or Path(name)
-    for path in _written(name, target):
+    for path in _written(kind, name, target):
         print(f"wrote {path}")
     print(f"next: hepqc check {target / name}.hepq")
 
 
-def _written(name: str, folder: Path) -> list[Path]:
+def _kind_and_name(what: list[str]) -> tuple[str, str]:
+    if len(what) > 2 or (len(what) == 2 and what[0] not in KINDS):
+        raise typer.BadParameter(f"{' '.join(what)!r}: expected a name, or `tagger` or `analysis` and a name")
+    kind, name = ("tagger", *what)[-2:]
+    if what == ["analysis"]:
+        raise typer.BadParameter("an analysis needs a name: `hepqc new analysis zmumu`")
+    if not name.isidentifier():
+        raise typer.BadParameter(f"{name!r} is not a name: use letters, digits and underscores")
+    return kind, name
+
+
+def _written(kind: str, name: str, folder: Path) -> list[Path]:
     """Write the project; returns its files. Raises DataError if one of them is already there."""
+    from hepq.cli.analyses import start
     from hepq.core.errors import DataError
     from hepq.runtime.files import replacing
 
-    model = "".join(word.capitalize() for word in name.split("_")) or "Tagger"
+    program, readme = (start.PROGRAM, start.README) if kind == "analysis" else (PROGRAM, README)
+    title = _title(name, kind, program)
     texts = {
-        f"{name}.hepq": PROGRAM.format(name=name, model=model if model[0].isalpha() else "Tagger"),
-        "README.md": README.format(name=name),
+        f"{name}.hepq": program.format(name=name, title=title),
+        "README.md": readme.format(name=name, title=title),
     }
     for file in texts:
         if (folder / file).exists():
@@ -95,3 +117,12 @@ def _written(name: str, folder: Path) -> list[Path]:
         with replacing(folder / file) as temporary:
             temporary.write_text(text, encoding="utf-8")
     return [folder / file for file in texts]
+
+
+def _title(name: str, kind: str, program: str) -> str:
+    """What the model or the analysis is called: as the file is, unless the program has that name for something else."""
+    title = "".join(word.capitalize() for word in name.split("_"))
+    taken = re.findall(r"^(?:dataset|from \S+ import) (.*)", program, re.MULTILINE)
+    if not title or not title[0].isalpha():
+        return kind.capitalize()
+    return f"{title}{kind.capitalize()}" if title in re.findall(r"\w+", " ".join(taken)) else title
