@@ -55,9 +55,10 @@ class Compiled:
         return EventStage(branches=program.read, inputs=(), lists=program.lists)
 
     def identity(self, kind: Kind) -> str:
-        """A hash of all that sums and skims of a file's events follow from."""
+        """A hash of all that sums and skims of a file's events follow from, wherever models lie."""
         program = self.analysis.programs[kind]
-        said = program.model_dump_json(include={"branches", "lists", "saves", "key", "models"})
+        elsewhere = {"models": {"__all__": {"calls": {"__all__": {"path"}}}}}
+        said = program.model_dump_json(include={"branches", "lists", "saves", "key", "models"}, exclude=elsewhere)
         return digest(f"{self.code[kind].identity}\n{said}".encode())
 
     def load(self, kind: Kind) -> EventProgram:

@@ -15,6 +15,7 @@ from hepq.compiler.ir.digest import digest
 from hepq.compiler.passes.base import rewrite
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.core.errors import DataError
+from hepq.runtime.analysis.description import ModelCall, ModelStage
 from hepq.runtime.analysis.program import Compiled
 from hepq.runtime.files import seal, unseal
 from tests.runtime.analysis.hand_made import analysis, module, modules
@@ -92,6 +93,16 @@ def test_identity_is_of_what_is_summed(made: Compiled) -> None:
     assert moved.identity("mc") == made.identity("mc") != made.identity("data")
     with pytest.raises(DataError, match="no source tpo"):
         made.with_files({"tpo": ("c.root",)})
+
+
+def test_models_are_known_by_their_content(made: Compiled) -> None:
+    def identity(path: str, content: str) -> str:
+        call = ModelCall(path=path, sha256=content, inputs={}, outputs={})
+        stages = (ModelStage(branches=(), calls=(call,)),)
+        programs = {k: p.model_copy(update={"models": stages}) for k, p in made.analysis.programs.items()}
+        return replace(made, analysis=made.analysis.model_copy(update={"programs": programs})).identity("mc")
+
+    assert identity("a.hepqx", "1") == identity("b/a.hepqx", "1") != identity("a.hepqx", "2") != made.identity("mc")
 
 
 def test_unknown_cpu() -> None:
