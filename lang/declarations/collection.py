@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -64,7 +64,9 @@ def stored(ctx: Context, decl: Decl, module: str, read: Read) -> Stored:
         fields[decl.of] = _owner(decl, item, name, parent, read)
     for item in decl.fields:
         if isinstance(item, ast.FormulaItem):
-            fields[item.name] = _formula(item, f"{name}.{item.name}", fields, dim, module)
+            words = tuple(w for w in dict.fromkeys(re.findall(r"\w+", item.value.span.text)) if w != item.name)
+            made.uses[item.name] = words
+            fields[item.name] = _formula(item, f"{name}.{item.name}", words, fields, module)
             continue
         for called, branch in item.branches:
             in_file = _in_file(decl, called, branch)
@@ -103,9 +105,8 @@ def _reader(item: ast.FieldItem, name: str, branch: str, dim: Dim | None, module
     return field
 
 
-def _formula(item: ast.FormulaItem, name: str, fields: Mapping[str, Field], dim: Dim | None, module: str) -> Field:
-    """A value computed of other ``fields``."""
-    words = [w for w in dict.fromkeys(re.findall(r"\w+", item.value.span.text)) if w != item.name]
+def _formula(item: ast.FormulaItem, name: str, words: Sequence[str], fields: Mapping[str, Field], module: str) -> Field:
+    """A value computed of other ``fields``, those among ``words``."""
     within: list[str] = []
 
     def field(ctx: Context, span: Span, of: Known) -> Value:
@@ -121,6 +122,7 @@ def _formula(item: ast.FormulaItem, name: str, fields: Mapping[str, Field], dim:
             x = ctx.tensor(ctx.value(item.value), item.value.span)
         finally:
             ctx.frames.pop()
+        dim = of.dim
         if x.needs:
             presence.required(ctx, x, item.value.span, f"field `{item.name}`")
         if any(d.ragged and (dim is None or d.key != dim.key) for d in x.type.dims):

@@ -73,6 +73,15 @@ class Known(Objects):
     @abstractmethod
     def _field(self, ctx: Context, name: str, span: Span) -> Value | None: ...
 
+    def follows(self, name: str) -> bool:
+        """Whether a value is said by the program, or computed of one that is."""
+        return name in self._altered
+
+    def _moved(self) -> bool:
+        """Whether the program says a component of their four-vector."""
+        needed = next((n for n, _ in _MOMENTA if set(n) <= set(self.names())), ("pt", "eta", "phi", "mass", "energy"))
+        return any(self.follows(name) for name in needed)
+
     def _momentum(self, ctx: Context, span: Span) -> Tensor | None:
         names = self.names()
         for needed, function in _MOMENTA:
@@ -101,6 +110,8 @@ class Stored(Known):
         self.first = ""
         #: of each value, the branch of the file
         self.branches: dict[str, str] = {}
+        #: of each value that is computed of others, their names
+        self.uses: dict[str, tuple[str, ...]] = {}
 
     def owner(self, ctx: Context, span: Span) -> View | None:
         found = self.field(ctx, self.parent, span) if self.parent else None
@@ -143,11 +154,28 @@ class View(Known):
         found = None if theirs is None else looked_up(ctx, theirs, self, span)
         return found if isinstance(found, View) else None
 
+    @property
+    def root(self) -> Objects:
+        """What all of the entries are of, at last."""
+        return self.base.root if isinstance(self.base, View) else self.base
+
+    def follows(self, name: str) -> bool:
+        uses = self.root.uses if self._altered and isinstance(self.root, Stored) else {}
+        found = [name]
+        for one in found:
+            found += [used for used in uses.get(one, ()) if used not in found]
+        return any(one in self._altered for one in found)
+
     def _field(self, ctx: Context, name: str, span: Span) -> Value | None:
+        root = self.root
+        if self.follows(name) and isinstance(root, Stored):
+            return root.fields[name](ctx, span, self)
         value = self.base.field(ctx, name, span)
         return None if value is None else looked_up(ctx, value, self, span, f"{self.name}.{name}")
 
     def _momentum(self, ctx: Context, span: Span) -> Tensor | None:
+        if self._moved():
+            return super()._momentum(ctx, span)
         found = self.base.momentum(ctx, span)
         return None if found is None else ctx.tensor(looked_up(ctx, found, self, span), span)
 
@@ -204,6 +232,8 @@ class Union(Known):
         return View(f"{self.name}.{name}", self.dim, base, index, optional=True)
 
     def _momentum(self, ctx: Context, span: Span) -> Tensor | None:
+        if self._moved():
+            return super()._momentum(ctx, span)
         found = [p.momentum(ctx, span) for p in self.parts]
         known = [f for f in found if f is not None]
         return self._joined(ctx, known, span) if len(known) == len(found) else None

@@ -210,12 +210,9 @@ class Evaluation:
             self.ctx.error("HQ0904", item.bound.span, what="a bound", where="here",
                            help="the first ones are taken by `take`: " f"`object {item.name} = … take 8`")  # fmt: skip
         key = self._key(item)
-        for name, value in self._fields(key):
-            assert isinstance(made, Known)
-            made = made.with_field(name, value)
         self.spans[item.name] = item.span
         self.scope.keys[item.name] = key
-        self.ctx.frame.locals[item.name] = made
+        self.ctx.frame.locals[item.name] = self._said(key, made)
 
     def _fields(self, of: Hashable) -> Iterator[tuple[str, Value]]:
         """Fields of objects that this variation replaces, but for those that the program says itself."""
@@ -223,11 +220,18 @@ class Evaluation:
             if isinstance(key, variations.Field) and key.of == of and key not in self.shared.redefined:
                 yield key.name, value
 
-    def collection(self, made: Known) -> Known:
-        """The objects of a file, with what this variation replaces."""
-        for name, value in self._fields(made.name):
+    def _said(self, key: Hashable, made: Value) -> Value:
+        """What an item makes, with the fields that this variation replaces."""
+        for name, value in self._fields(key):
+            assert isinstance(made, Known)
             made = made.with_field(name, value)
         return made
+
+    def collection(self, made: Known) -> Known:
+        """The objects of a file, with what this variation replaces."""
+        found = self._said(made.name, made)
+        assert isinstance(found, Known)
+        return found
 
     def _bind(self, item: ast.Bind) -> None:
         for name in item.targets:
@@ -236,13 +240,13 @@ class Evaluation:
         for i, name in enumerate(item.targets):
             key = (*self._key(item), i)  # type: ignore[misc]
             self.scope.keys[name] = key
-            self.ctx.frame.locals[name] = self.replaced.get(key, self.ctx.frame.locals[name])
+            self.ctx.frame.locals[name] = self._said(key, self.replaced.get(key, self.ctx.frame.locals[name]))
 
     def _redefine(self, item: aa.RedefineItem) -> None:
         self._outermost(item, "a field said anew")
         ctx = self.ctx
         value = lookup(ctx, ast.Name(item.name, span=item.span))
-        of = variations.key_of(item.name, value, self.scope.keys)
+        of = variations.key_of(ctx, item.name, value, self.scope.keys)
         if not isinstance(value, Known) or of is None:
             ctx.error("HQ0661", item.span, found=f"`{item.name}`")
         if value.viewed:

@@ -15,6 +15,7 @@ from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.names import lookup
 from hepq.lang.elaborate.objects import Known, Stored
+from hepq.lang.elaborate.selection import data
 from hepq.lang.elaborate.values import UNKNOWN, Function, Native, Objects, Value, describe
 from hepq.lang.syntax import ast, ast_analysis
 
@@ -30,9 +31,10 @@ class Field:
     name: str
 
 
-def key_of(name: str, value: Value, keys: Mapping[str, Hashable]) -> Hashable:
-    """What variations know the objects by that ``name`` stands for."""
-    return value.name if isinstance(value, Stored) else keys.get(name)
+def key_of(ctx: Context, name: str, value: Value, keys: Mapping[str, Hashable]) -> Hashable:
+    """What variations know the objects by that ``name`` stands for: a file's own by theirs, made ones by their item."""
+    own = isinstance(value, Stored) and any(value is known for known in data(ctx).objects.values())
+    return value.name if own else keys.get(name)
 
 
 def rebinds(
@@ -62,7 +64,7 @@ def _rebind(
             return keys[name], replacement(ctx, nominal, rebind)
         case ast.Field(base=ast.Name(id=name) as base, name=field):
             value = lookup(ctx, base)
-            key = key_of(name, value, keys)
+            key = key_of(ctx, name, value, keys)
             if isinstance(value, Known) and key is not None:
                 return Field(key, field), field_value(ctx, value, field, rebind)
     name = target.id if isinstance(target, ast.Name) else target.span.text

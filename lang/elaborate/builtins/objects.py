@@ -60,9 +60,9 @@ def _propagate(ctx: Context, a: Arguments) -> Value:
     assert isinstance(objects, Known)
     objects.viewed = True
     changes = [_gained(ctx, objects, function, span) for function in ("cos", "sin")]
-    if all(change is None for change in changes):
-        return met
     pt, phi = (ctx.tensor(met.field(ctx, name, span), span) for name in ("pt", "phi"))
+    if all(change is None for change in changes):
+        return met.with_field("pt", pt).with_field("phi", phi)  # others than the file's: each may be varied
     x, y = (
         ctx.emit("sub", [_along(ctx, pt, phi, function, span), change], pt.type, span)
         for function, change in zip(("cos", "sin"), changes, strict=True)

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fields of objects that variations replace: what follows from them, and nothing else, changes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from hepq.runtime.analysis.results import Result
+from tests.analyses.made import Event, made
+
+HEAD = """
+collection Jet = "Jet_*" {
+  pt: GeV
+  eta: real
+  phi: rad
+  mass: GeV
+  px = pt * cos(phi)
+  double = 2 * px
+}
+collection Muon = "Muon_*" {
+  pt: GeV
+  eta: real
+  phi: rad
+  mass = 0.1 GeV
+}
+record MET = "MET_*" {
+  pt: GeV
+  phi: rad
+}
+"""
+PT = "in bins(500, 0 GeV, 500 GeV)"
+PX = "in bins(999, -500 GeV, 500 GeV)"
+
+
+def event(rng: np.random.Generator) -> Event:
+    jets, muons = (int(n) for n in rng.integers(0, 5, 2))
+    return {
+        "MET_pt": rng.exponential(30), "MET_phi": rng.uniform(-3, 3),
+        **{f"{of}_{field}": make(n) for of, n in (("Jet", jets), ("Muon", muons)) for field, make in (
+            ("pt", lambda n: rng.exponential(40, n)), ("eta", lambda n: rng.normal(0, 1, n)),
+            ("phi", lambda n: rng.uniform(-math.pi, math.pi, n)), ("mass", lambda n: rng.uniform(1, 5, n)))},
+    }  # fmt: skip
+
+
+def run(text: str) -> Result:
+    rng = np.random.default_rng(3)
+    text = f'{HEAD}\nanalysis A {{\n  source top = mc("top.root", xsec=2 pb)\n{text}\n}}\n'
+    return made(text).run({"top": [event(rng) for _ in range(60)]})
+
+
+def equal(result: Result, name: str, variation: str, other: str) -> None:
+    """A varied histogram is the nominal one of what is meant, and is not its own nominal one."""
+    found, nominal, wanted = (
+        result.cells(*one).values for one in ((name, "top", variation), (name, "top"), (other, "top"))
+    )
+    assert wanted.any()
+    assert not np.array_equal(found, nominal)
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_momentum_that_jets_moved_may_be_varied_too() -> None:
+    """Its new value was taken for that of the file's own, and moved by the jets once more."""
+    for moved in ("", "Jet.pt = 1.25 * Jet.pt"):
+        result = run(f"""
+  {moved}
+  met = propagate(MET, Jet)
+  vary u {{ up {{ met.pt = met.pt + 10 GeV }} }}
+  vary v {{ up {{ met.pt = met.pt + 20 GeV\n Jet.pt = 2 * Jet.pt }} }}
+  hist met = met.pt {PT}
+  hist own = MET.pt {PT}
+  hist ten = met.pt + 10 GeV {PT}
+  hist twenty = met.pt + 20 GeV {PT}
+""")
+        equal(result, "met", "u_up", "ten")
+        equal(result, "met", "v_up", "twenty")
+        assert result.varied("own", "top") == ()
+
+
+def test_a_field_said_anew_of_one_hides_no_variation_of_the_other() -> None:
+    result = run(f"""
+  met = propagate(MET, Jet)
+  met.pt = 2 * met.pt
+  vary u {{ up {{ MET.pt = MET.pt + 10 GeV }} down {{ met.pt = met.pt + 3 GeV }} }}
+  hist met = met.pt {PT}
+  hist three = met.pt + 3 GeV {PT}
+  hist ten = 2 * (MET.pt + 10 GeV) {PT}
+""")
+    equal(result, "met", "u_up", "ten")
+    equal(result, "met", "u_down", "three")
+
+
+@pytest.mark.parametrize("made", ["Jet where Jet.pt > 20 GeV by Jet.pt desc", "union(Jet, Muon)"])
+def test_four_vectors_follow_fields_of_made_objects(made: str) -> None:
+    """They were those of the file."""
+    result = run(f"""
+  object one = {made}
+  object other = one where one.eta < 1
+  object pair = combinations(one, 2) as a, b
+  vary u {{ up {{ one.pt = 2 * one.pt }} }}
+  hist px = one.p4.px {PX}
+  hist px_ = 2 * one.pt * cos(one.phi) {PX}
+  hist other = other.p4.px {PX}
+  hist other_ = 2 * other.pt * cos(other.phi) {PX}
+  hist pair = pair.p4.px {PX}
+  hist pair_ = 2 * (pair.a.pt * cos(pair.a.phi) + pair.b.pt * cos(pair.b.phi)) {PX}
+""")
+    for name in ("px", "other", "pair"):
+        equal(result, name, "u_up", f"{name}_")
+
+
+def test_formulas_of_collections_follow_fields_of_made_objects() -> None:
+    result = run(f"""
+  object one = Jet where Jet.eta > -1
+  object other = one where one.eta < 1
+  vary u {{ up {{ one.pt = 2 * one.pt }} down {{ Jet.pt = 2 * Jet.pt }} }}
+  vary v {{ up {{ other.phi = 0 rad }} }}
+  hist one = one.double {PX}
+  hist one_ = 2 * one.double {PX}
+  hist other = other.double {PX}
+  hist other_ = 2 * other.pt {PX}
+""")
+    equal(result, "one", "u_up", "one_")
+    equal(result, "one", "u_down", "one_")
+    equal(result, "other", "v_up", "other_")
