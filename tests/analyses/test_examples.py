@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import json
 import runpy
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,9 +26,11 @@ from hepq.lang.modules import load
 from hepq.runtime.analysis.engine import Options, Run, run
 from hepq.runtime.analysis.fits.likelihood import fit
 from hepq.runtime.analysis.results import Result
+from tests.analyses.test_adl import NAMES
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples/analyses"
 PROGRAMS = sorted(EXAMPLES.glob("*.hepq"))
+SHARED = Path(__file__).resolve().parents[3] / "shared/analysis"
 SHARE = 1.0
 Vector = NDArray[np.float64]
 
@@ -190,3 +194,13 @@ def test_shapes_are_those_of_eigenvalues(runs: Mapping[str, Run], files: Path) -
             values.append(1.5 * np.sort(np.linalg.eigvalsh(p.T @ p / (p**2).sum()))[:2].sum())
     result: Result = runs["eft"].result
     np.testing.assert_array_equal(result.cells("sphericity", "run").values, _filled(values, np.linspace(0, 1, 21)))
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="../shared is not there")
+def test_queries_are_those_of_the_reference(tmp_path: Path) -> None:
+    shutil.copy(SHARED / "data/Run2012B_SingleMu-1000.root", tmp_path / "run2012b.root")
+    result = _run(EXAMPLES / "adl.hepq", tmp_path).result
+    reference = json.loads((SHARED / "reference/adl_1000.json").read_text(encoding="utf-8"))
+    assert set(reference) >= set(NAMES)
+    for theirs, ours in NAMES.items():
+        np.testing.assert_array_equal(result.cells(ours, "run2012b").entries, reference[theirs]["counts_with_flow"])

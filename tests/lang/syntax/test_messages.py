@@ -34,6 +34,9 @@ MISTAKES = [
     ("HQ0001", "dataset D { object x = Jet as }", "}"),
     ("HQ0001", "collection Jet = Jet { pt: GeV }", "Jet"),
     ("HQ0001", 'collection Jet = "Jet_*" { pt }', "}"),
+    ("HQ0001", "analysis A {\nvary jes { Jet.pt = 2 } }", "."),
+    ("HQ0001", "analysis A {\nselect x = y }", "select"),
+    ("HQ0001", "analysis A {\nhisto x = y in bins(2, 0, 1) }", "histo"),
     ("HQ0014", "dataset D {\nselect count(Jet) > 3 }", "("),
     ("HQ0014", "dataset D {\nobject x Jet }", "Jet"),
     ("HQ0014", "dataset D {\nobject x = Jet take\ninput y = 3 }", "input"),
@@ -165,6 +168,15 @@ def test_every_syntax_code_is_shown_above_or_elsewhere() -> None:
     ("text", "help"),
     [
         ("fn f(x) = x > 20 gev", "did you mean `GeV`?"),
+        ("analysis A { region r {\nfilter x = y } }", "in an analysis it is `cut NAME = …`"),
+        (
+            "analysis A { hist h = x in (2, 0, 1) }",
+            "bins stand behind `in`: `hist NAME = … in bins(20, 0 GeV, 100 GeV)`",
+        ),
+        (
+            "analysis A {\nvary jes up { Jet.pt = 2 } }",
+            "a variation has directions in braces: `vary NAME { up { … } down { … } }`",
+        ),
         ("modle M(x) = x", "did you mean `model`?"),
         ("fn f(x) { for i = 0..3 { } }", "expected `in`"),
         ("circuit C(x) { h(q) }", "expected `on`"),
