@@ -33,14 +33,17 @@ NAMES = {
 LENGTHS = {"q5": (148, 594, 601), "q6": (204, 633, 1231), "q7": (184, 683, 663), "q8": (305, 1035, 1526)}
 
 
+def regions(path: Path = PROGRAM) -> dict[str, str]:
+    """The text of each region."""
+    [analysis] = [d for d in load(path, None, Sink()).main.file.decls if isinstance(d, AnalysisDecl)]
+    found = [item for item in analysis.items if isinstance(item, RegionItem)]
+    return {r.name.name: r.span.source.text[r.span.start : r.span.end] for r in found}
+
+
 def lengths(path: Path = PROGRAM) -> dict[str, int]:
     """Characters between the braces of each region, without blanks and the commas that only broken lines end with."""
-    [analysis] = [d for d in load(path, None, Sink()).main.file.decls if isinstance(d, AnalysisDecl)]
-    regions = [item for item in analysis.items if isinstance(item, RegionItem)]
-    bodies = {
-        r.name.name: r.span.source.text[r.span.start : r.span.end].partition("{")[2].rstrip()[:-1] for r in regions
-    }
-    return {name: len("".join(body.split()).replace(",)", ")")) for name, body in bodies.items()}
+    bodies = {name: "".join(text.partition("{")[2].split())[:-1] for name, text in regions(path).items()}
+    return {name: len(body.replace(",)", ")")) for name, body in bodies.items()}
 
 
 def published() -> dict[str, NDArray[np.int64]]:

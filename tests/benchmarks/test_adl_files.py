@@ -19,9 +19,6 @@ pytestmark = pytest.mark.skipif(not SAMPLE.exists(), reason="the first events of
 @pytest.fixture(autouse=True)
 def _from_the_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(root))
-    from benchmarks.events import adl_files
-
-    monkeypatch.setattr(adl_files, "SAMPLE", SAMPLE)
 
 
 def test_events_are_those_of_the_sample_turned_and_scaled(tmp_path: Path) -> None:

@@ -19,9 +19,6 @@ pytestmark = pytest.mark.skipif(not SAMPLE.exists(), reason="the first events of
 @pytest.fixture(autouse=True)
 def _from_the_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(root))
-    from benchmarks.events import adl_files
-
-    monkeypatch.setattr(adl_files, "SAMPLE", SAMPLE)
 
 
 def test_all_read_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
