@@ -85,12 +85,13 @@ def cut_flow(
     raw = dense(Filled(sums=flow.raw), 2 * n + 1)
     steps = [(step.first, dense(step.filled, 2 * n + 1)) for step in flow.steps] or [(0, raw)]
 
-    def at(cells: Sequence[int], states: States) -> Yield:
-        return Yield(int(raw[2][cells].sum()), math.fsum(states[0][cells]), math.fsum(states[1][cells]))
+    def at(cells: Sequence[int], states: States, counted: States = raw) -> Yield:
+        return Yield(int(counted[2][cells].sum()), math.fsum(states[0][cells]), math.fsum(states[1][cells]))
 
     def marks(names: Sequence[str]) -> NDArray[np.int64]:
         return sum((dense(Filled(sums=name), n)[2] for name in names), np.zeros(n, np.int64))
 
+    last = steps[-1][1]
     nan, absent = marks(flow.nan), marks(flow.absent)
     rows = []
     for step in range(n + 1):  # after so many cuts
@@ -100,7 +101,7 @@ def cut_flow(
             rows.append(Row(ALL, "", passed))
             continue
         cut = region.cuts[step - 1]
-        without = at([0, 2 * step - 1], steps[-1][1]) if n_minus_one else None
+        without = at([0, 2 * step - 1], last, last) if n_minus_one else None  # not what lacks a weight
         rows.append(Row(cut.name, cut.text, passed, without, int(nan[step - 1]), int(absent[step - 1])))
     return CutFlow(region.name, source, variation, tuple(rows))
 
