@@ -38,6 +38,7 @@ from hepq.lang.elaborate.values import (
     Builtin,
     Function,
     Init,
+    Objects,
     Register,
     Value,
     describe,
@@ -53,6 +54,8 @@ def call_function(ctx: Context, fn: Function, args: Sequence[Given], span: Span,
     """Elaborate the body of ``fn`` for these arguments. ``entry``: nothing in the program calls it."""
     decl = fn.decl
     ctx.spend(CALL_STEPS, span)
+    if fn.module == "std.hep" and len(args) == 1 and (component := _component(ctx, decl.name, args[0])) is not None:
+        return component
     if len(ctx.frames) > MAX_CALL_DEPTH:
         ctx.too_deep(decl, decl.name, span, MAX_CALL_DEPTH)
     if decl.kind != "fn" and any(f.dataset for f in ctx.frames):
@@ -84,6 +87,14 @@ def call_function(ctx: Context, fn: Function, args: Sequence[Given], span: Span,
         return check_result(ctx, decl, known(result), further.lifted, span)
     finally:
         ctx.frames.pop()
+
+
+def _component(ctx: Context, name: str, argument: Given) -> Tensor | None:
+    """What ``pt``, ``eta``, ``phi`` or ``mass`` gives of a four-vector that was made of it."""
+    _, value, span = argument
+    if ctx.data is None or not isinstance(value, Tensor | Objects):
+        return None
+    return ctx.data.polar.get(ctx.tensor(value, span).handle, {}).get(name)
 
 
 def _instance_path(ctx: Context, fn: Function, caller: Frame, span: Span) -> str:

@@ -72,6 +72,8 @@ class Data:
     most: dict[Key, int] = field(default_factory=dict)
     #: what holds in all events that are still selected
     facts: set[Fact] = field(default_factory=set)
+    #: of four-vectors of objects that have pt, eta, phi themselves: these, by the four-vector's handle
+    polar: dict[Any, Mapping[str, Tensor]] = field(default_factory=dict)
     #: objects made so far, by where they are declared
     objects: dict[int, Any] = field(default_factory=dict)
     #: of each dim that is lists in lists in files, the dim in whose entries they are

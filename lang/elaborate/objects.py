@@ -32,6 +32,10 @@ _MOMENTA = (
 )
 
 
+#: components that a four-vector may have been made of
+POLAR = ("pt", "eta", "phi", "mass")
+
+
 class Known(Objects):
     """Objects whose values are found once."""
 
@@ -64,7 +68,17 @@ class Known(Objects):
         if "" not in self._found:
             self._found[""] = self._momentum(ctx, span)
         found: Tensor | None = self._found[""]
+        if found is not None and ctx.data is not None and found.handle not in ctx.data.polar:
+            ctx.data.polar[found.handle] = self._polar(ctx, span)
         return found
+
+    def _polar(self, ctx: Context, span: Span) -> dict[str, Tensor]:
+        """Components of the four-vector that the objects have as values, if these are what it is made of."""
+        names = set(self.names())
+        if not {"pt", "eta", "phi"} <= names or {"px", "py", "pz", "energy"} <= names:
+            return {}
+        own = [n for n in POLAR if n in names]
+        return {n: x for n in own if isinstance(x := self.field(ctx, n, span), Tensor)}
 
     def owner(self, ctx: Context, span: Span) -> View | None:
         """Of a nested collection: which entry of its parent each entry is in the list of."""

@@ -385,3 +385,32 @@ analysis A {
     assert made(text.replace("GIVEN", '"up"')).analysis.variations == ("shift_up",)
     with pytest.raises(AssertionError, match="HQ0911"):
         made(text.replace("GIVEN", "2"))
+
+
+def test_functions_of_objects_take_the_values_that_these_have() -> None:
+    """No four-vector is built, and taken apart again, for an angle between objects that say their eta and phi."""
+    head = HEAD.replace("  phi: rad\n  flavour", "  phi: rad\n  mass: GeV\n  flavour", 1)
+    text = f"""{head}
+analysis A {{{SOURCES}
+  object hard = Jet where Jet.pt > 30 GeV
+  object soft = Jet where Jet.pt <= 30 GeV
+  hist near = min(deltaR(hard, soft), over=soft) in bins(20, 0, 5)
+  object scaled = hard where pt(hard) > 40 GeV and mass(hard) < 10 GeV
+  hist pt = scaled.pt in {BINS}
+}}"""
+    analysis = made(text)
+    assert not {"sinh", "asinh", "atan2"} & {n.op for n in analysis.modules["data"].walk()}
+    given = {s: [{**e, "Jet_mass": np.full(len(e["Jet_pt"]), 5.0)} for e in found] for s, found in EVENTS.items()}
+    found = analysis.run(given, {"top": 50.0})
+
+    def near(e: Event) -> list[float]:
+        pt, eta, phi = e["Jet_pt"], e["Jet_eta"], e["Jet_phi"]
+        pairs = [[(i, j) for j in np.flatnonzero(pt <= 30)] for i in np.flatnonzero(pt > 30)]
+        apart = [
+            [np.hypot(eta[i] - eta[j], (phi[i] - phi[j] + np.pi) % (2 * np.pi) - np.pi) for i, j in p] for p in pairs
+        ]
+        return [min(values) for values in apart if values]
+
+    np.testing.assert_array_equal(found.cells("near", "run").values, filled(EVENTS["run"], np.linspace(0, 5, 21), near))
+    expected = filled(EVENTS["run"], HT, lambda e: hard(e, 40))
+    np.testing.assert_array_equal(found.cells("pt", "run").values, expected)
