@@ -412,5 +412,16 @@ analysis A {{{SOURCES}
         return [min(values) for values in apart if values]
 
     np.testing.assert_array_equal(found.cells("near", "run").values, filled(EVENTS["run"], np.linspace(0, 5, 21), near))
-    expected = filled(EVENTS["run"], HT, lambda e: hard(e, 40))
+    expected = filled(EVENTS["run"], HT, lambda e: hard(e, 40).tolist())
     np.testing.assert_array_equal(found.cells("pt", "run").values, expected)
+
+
+def test_whole_numbers_are_varied_by_any_number() -> None:
+    found = run(f"""
+  scale = 1
+  vary scale {{ up {{ scale = 1.5 }} }}
+  hist met = scale * MET.pt in {BINS}
+""")
+    for variation, factor in (("nominal", 1.0), ("scale_up", 1.5)):
+        expected = filled([{**e, "MET_pt": factor * e["MET_pt"]} for e in EVENTS["top"]], HT, lambda e: [e["MET_pt"]])
+        np.testing.assert_array_equal(found.cells("met", "top", variation).values, expected)

@@ -16,7 +16,7 @@ from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.names import lookup
 from hepq.lang.elaborate.objects import Known, Stored
 from hepq.lang.elaborate.selection import data
-from hepq.lang.elaborate.values import UNKNOWN, Function, Native, Objects, Value, describe
+from hepq.lang.elaborate.values import UNKNOWN, Function, Native, Objects, Value, describe, is_number
 from hepq.lang.syntax import ast, ast_analysis
 
 #: what no number can be put in the place of
@@ -101,6 +101,8 @@ def replacement(ctx: Context, nominal: Value, item: ast_analysis.Rebind | ast_an
     if isinstance(nominal, _NAMED) or isinstance(value, _NAMED):
         ctx.error("HQ0911", item.value.span, found=describe(value), wanted=describe(nominal))
     wanted, found = ctx.tensor(nominal, item.span), ctx.tensor(value, item.value.span)
+    if is_number(nominal) and found.type.elem == "real":  # `scale = 1` is a number like any other
+        wanted = ctx.tensor(float(nominal), item.span)
     if wanted.type.elem == "real" and found.type.elem in ("int", "bool"):
         found = ctx.cast(found, "real", item.value.span)
     if found.type.elem != wanted.type.elem or found.type.unit != wanted.type.unit:
