@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from hepq.runtime.analysis.description import Filled, Flow, Region
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 #: sums of a ``Filled``: weights, their squares, entries; each by state
 States = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]
 ALL = "all events"
+#: characters
+_WIDEST = 10_000
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class Row:
     """``passed``: this cut and all before it. ``without``: all cuts but this one (N - 1), with all weights; None where
     it was not asked for. ``nan``: events that came to this cut, and in which what it compares is not a number.
     ``absent``: events that fail this cut only and lack what a later cut or weight needs, so that they are not in
-    ``without``."""
+    ``without``. ``share``: what part of the events before this cut passes it, by weight, or by number where a weight
+    comes in with the cut; None if there are no events before it."""
 
     cut: str
     text: str
@@ -54,6 +58,7 @@ class Row:
     without: Yield | None = None
     nan: int = 0
     absent: int = 0
+    share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -93,21 +98,25 @@ def cut_flow(
 
     last = steps[-1][1]
     nan, absent = marks(flow.nan), marks(flow.absent)
-    rows = []
+    rows: list[Row] = []
+    weights = steps[0][1]
     for step in range(n + 1):  # after so many cuts
         states = [of for first, of in steps if first <= step][-1]
         passed = at([0, *range(2 * step + 1, 2 * n + 1)], states)
         if step == 0:
             rows.append(Row(ALL, "", passed))
             continue
+        before = rows[-1].passed
+        part, of = (passed.sum, before.sum) if states is weights else (passed.events, before.events)
+        share, weights = part / of if of else None, states
         cut = region.cuts[step - 1]
         without = at([0, 2 * step - 1], last, last) if n_minus_one else None  # not what lacks a weight
-        rows.append(Row(cut.name, cut.text, passed, without, int(nan[step - 1]), int(absent[step - 1])))
+        rows.append(Row(cut.name, cut.text, passed, without, int(nan[step - 1]), int(absent[step - 1]), share))
     return CutFlow(region.name, source, variation, tuple(rows))
 
 
 def table(flows: Sequence[CutFlow]) -> Table:
-    """Cut flows of one region beside each other; the part of events that a cut leaves is by weight."""
+    """Cut flows of one region beside each other."""
     from rich.table import Table
 
     marked = [any(getattr(r, what) for f in flows for r in f.rows) for what in ("nan", "absent")]
@@ -125,8 +134,8 @@ def table(flows: Sequence[CutFlow]) -> Table:
     for i, first in enumerate(flows[0].rows):
         cells = [first.cut]
         for flow in flows:
-            row, before = flow.rows[i], flow.rows[i - 1].passed.sum if i else 0.0
-            cells += [str(row.passed), f"{row.passed.sum / before:.1%}" if before else ""]
+            row = flow.rows[i]
+            cells += [str(row.passed), "" if row.share is None else f"{row.share:.1%}"]
             if any(r.without is not None for r in flow.rows):
                 cells.append("" if row.without is None else str(row.without))
             cells += [
@@ -138,6 +147,21 @@ def table(flows: Sequence[CutFlow]) -> Table:
     return shown
 
 
+def tables(flows: Sequence[CutFlow], console: Console) -> Iterator[Table]:
+    """The same in tables below each other, each of as many flows as are as wide as the console."""
+    while flows:
+        fit = 1
+        while fit < len(flows) and _width(flows[: fit + 1], console) <= console.width:
+            fit += 1
+        yield table(flows[:fit])
+        flows = flows[fit:]
+
+
+def _width(flows: Sequence[CutFlow], console: Console) -> int:
+    """Of the table of these where nothing is wrapped, in characters."""
+    return console.measure(table(flows), options=console.options.update(width=_WIDEST)).maximum
+
+
 def words(flows: Sequence[CutFlow]) -> str:
     """The same as plain text."""
     from io import StringIO
@@ -145,5 +169,5 @@ def words(flows: Sequence[CutFlow]) -> str:
     from rich.console import Console
 
     text = StringIO()
-    Console(file=text, width=400, color_system=None, highlight=False).print(table(flows))
+    Console(file=text, width=_WIDEST, color_system=None, highlight=False).print(table(flows))
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hepq.compiler.golden.sums import Violated
+from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.analysis.results import Result
 from tests.analyses.made import Event, made
 
@@ -275,6 +276,30 @@ def test_disjoint_regions_are_checked_on_every_event() -> None:
     assert list(overlapping.analysis.programs["data"].checks.values()) == ["no event is in both low and high"]
     with pytest.raises(Violated):
         overlapping.run(EVENTS)
+
+
+def test_cuts_of_disjoint_regions_may_have_one_name() -> None:
+    text = """
+  region low { cut met = MET.pt < 30 GeV }
+  region high { cut met = MET.pt >= 30 GeV }
+"""
+    made(f"{HEAD}@disjoint(low, high)\nanalysis A {{{SOURCES}{text}}}").run(EVENTS)
+    with pytest.raises(HepqError, match="HQ0922"):
+        made(f"{HEAD}@disjoint(low, high)\nanalysis A {{{SOURCES}{text.replace('>=', '<')}}}")
+
+
+def test_the_share_of_a_cut_with_which_a_weight_comes_is_of_numbers() -> None:
+    found = run("""
+  cut two = count(Jet) >= 2
+  weight w = 0.01
+  cut met = MET.pt > 20 GeV
+""")
+    flow = found.cut_flow("", "top")
+    assert flow is not None
+    all_events, two, met = flow.rows
+    assert two.passed.sum == pytest.approx(0.01 * two.passed.events)
+    assert two.share == two.passed.events / all_events.passed.events
+    assert met.share == pytest.approx(met.passed.sum / two.passed.sum)
 
 
 def test_not_a_number_in_a_cut_is_counted_and_fails_it() -> None:

@@ -106,14 +106,15 @@ def _files(given: list[str]) -> dict[str, list[str]]:
 def _tables(result: Result) -> None:
     from rich.table import Table
 
-    from hepq.runtime.analysis.flows import table
+    from hepq.runtime.analysis.flows import tables
 
     console = out()
     for region in result.regions:
         flows = result.cut_flows(region)
         if any(len(flow.rows) > 1 for flow in flows):
-            console.print(table(flows))
-            console.print()
+            for shown in tables(flows, console):
+                console.print(shown)
+                console.print()
     shown = Table("histogram", "axes", box=None)
     for title in ("entries", "outside"):
         shown.add_column(title, justify="right")

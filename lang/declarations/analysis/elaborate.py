@@ -8,7 +8,7 @@ from itertools import combinations
 from hepq.core.diagnostics.catalogue import near
 from hepq.core.diagnostics.diagnostic import Label
 from hepq.lang.declarations.analysis.evaluation import Evaluation, Shared
-from hepq.lang.declarations.analysis.plan import NOMINAL, AnalysisPlan, Kind, KindPlan
+from hepq.lang.declarations.analysis.plan import NOMINAL, AnalysisPlan, CutPlan, Kind, KindPlan
 from hepq.lang.declarations.analysis.sources import elaborate_source, kind_of
 from hepq.lang.declarations.branch_items import count_entries, names_of_objects, read_branch
 from hepq.lang.declarations.collection import stored
@@ -115,9 +115,14 @@ def _disjoint(ctx: Context, plan: AnalysisPlan, decl: AnalysisDecl) -> None:
         if len(names) < 2:
             ctx.error("HQ0922", attr.span, problem="names of two regions or more are needed")
         for first, second in combinations(names, 2):
-            mine, theirs = ({c.name for c in regions[r].cuts} for r in (first, second))
+            mine, theirs = ({_condition(c) for c in regions[r].cuts} for r in (first, second))
             if mine <= theirs or theirs <= mine:
                 inner, outer = (second, first) if mine <= theirs else (first, second)
                 problem = f"all events of `{inner}` are in `{outer}`: no cut of `{outer}` is missing there"
                 ctx.error("HQ0922", attr.span, problem=problem)
             plan.disjoint.append((first, second))
+
+
+def _condition(cut: CutPlan) -> int:
+    """The same number for cuts of one condition: equal expressions are one node. Names of cuts are a region's own."""
+    return id(cut if cut.condition is None else cut.condition.handle)

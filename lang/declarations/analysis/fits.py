@@ -165,7 +165,7 @@ def _check_axes(ctx: Context, decl: FitDecl, fit: FitPlan, plan: AnalysisPlan) -
     for name in fit.channels:
         axes = _histograms(plan)[name]
         if len(axes) != 1 or axes[0].bins is None:
-            ctx.error("HQ0933", where, name=name, problem=f"it has {len(axes)} axes" if len(axes) > 1 else "no bins")
+            ctx.error("HQ0933", where, name=name, problem=_of_axes(axes))
         if fit.range is not None and axes[0].unit != fit.unit:
             problem = f"it is in units of {axes[0].unit}, and the range of {fit.unit}"
             ctx.error("HQ0933", where, name=name, problem=problem)
@@ -173,3 +173,11 @@ def _check_axes(ctx: Context, decl: FitDecl, fit: FitPlan, plan: AnalysisPlan) -
         ctx.error("HQ0933", where, name=fit.poi, problem="it is of interest, and not in `free`")
     if not fit.free:
         ctx.error("HQ0933", where, name=decl.name, problem="nothing in it is free: `free = [ttbar]`")
+
+
+def _of_axes(axes: tuple[AxisPlan, ...]) -> str:
+    """Why these are not one axis of bins."""
+    split = [axis.name for axis in axes if axis.bins is None]
+    if len(split) < len(axes) - 1:
+        return f"it has {len(axes)} axes"
+    return f"it has categories, `per {', '.join(split)}`: fit one without them, or one in a region for each"

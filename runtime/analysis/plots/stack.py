@@ -162,7 +162,18 @@ def _ratio(stack: Stack, axes: Axes) -> None:
     axes.set_ylabel(f"{stack.data_label} / expected", fontsize="small")
     # of wide bands, as much as there can be below 1
     bands = np.minimum(np.maximum(stack.up, stack.down) / total, 0.85)
-    reach = np.concatenate([np.abs(stack.data.values / total - 1), bands])
-    most = float(np.nanmax(reach)) if np.isfinite(reach).any() else 0.0
+    ratio = stack.data.values / total
+    low, high = window(np.maximum(np.abs(ratio - 1), bands))
+    axes.set_ylim(low, high)
+    centres = (stack.edges[1:] + stack.edges[:-1]) / 2
+    above = ratio > high
+    axes.plot(centres[above], np.full(int(above.sum()), high), "k^", markersize=5, clip_on=False, gid="above")
+
+
+def window(reach: Floats) -> tuple[float, float]:
+    """From where to where a panel of ratios goes, for how far from 1 they are in each bin: nine of ten bins are in it,
+    and one bin of hardly any event does not make all others flat."""
+    known = reach[np.isfinite(reach)]
+    most = float(np.quantile(known, 0.9, method="higher")) if len(known) else 0.0
     half = next((h for h in (0.2, 0.5, 1.0) if most < 0.9 * h), max(1.0, 1.1 * most))
-    axes.set_ylim(max(1 - half, 0.0), 1 + half)
+    return max(1 - half, 0.0), 1 + half

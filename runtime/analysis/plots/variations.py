@@ -10,6 +10,7 @@ import numpy as np
 
 from hepq.runtime.analysis.axes import edges, label
 from hepq.runtime.analysis.plots.histograms import View, changing, expected
+from hepq.runtime.analysis.plots.stack import window
 from hepq.runtime.analysis.results import Result
 from hepq.runtime.analysis.sums import Floats
 from hepq.runtime.analysis.variations import sides
@@ -62,10 +63,14 @@ def draw(result: Result, view: View, page: Sequence[tuple[str, Sequence[str]]], 
         panel.stairs(
             1 + spread / there, ends, baseline=1 - spread / there, color="#dddddd", fill=True, label="statistics"
         )
+        reach = np.zeros_like(there)
         for variation, colour in zip(variations, _COLOURS, strict=False):
             ratio = _total(result, view, variation) / there
+            reach = np.fmax(reach, np.abs(ratio - 1))
             panel.stairs(ratio, ends, baseline=None, color=colour, label=variation)
         panel.axhline(1.0, color="black", linewidth=0.8)
+        if reach.max(initial=0.0) > 1:
+            panel.set_ylim(*window(reach[nominal > 0]))
         panel.set_title(name, loc="left", fontsize="small")
         panel.legend(frameon=False, fontsize="x-small")
         panel.set_xlim(ends[0], ends[-1])

@@ -6,16 +6,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import hist
 import numpy as np
 import pytest
+from rich.console import Console
 
 from hepq.core.errors import DataError
 from hepq.runtime.analysis.description import Factor, Filled
-from hepq.runtime.analysis.flows import words
+from hepq.runtime.analysis.flows import tables, words
 from hepq.runtime.analysis.results import Result
 from tests.runtime.analysis.toy import ANALYSIS, LUMI, SAMPLES, VARIATIONS, Event, result, state, varied
 
@@ -94,9 +96,24 @@ def test_cut_flow(made: Result, source: str, variation: str) -> None:
             assert found.events == len(inside)
             assert math.isclose(found.sum, math.fsum(weights), rel_tol=1e-13)
             assert math.isclose(found.variance, math.fsum(w * w for w in weights), rel_tol=1e-13)
+    weighted = [row.passed.sum for row in flow.rows]
+    for i in (1, 2):
+        assert flow.rows[i].share == pytest.approx(weighted[i] / weighted[i - 1])
     assert [row.nan for row in flow.rows] == [0, 1, 3]
     assert [row.absent for row in flow.rows] == [0, 0, 0]
     assert [row.cut for row in flow.rows] == ["all events", "jets", "tag"]
+
+
+def test_cut_flows_that_are_wider_than_the_console_stand_below_each_other(made: Result) -> None:
+    flows = made.cut_flows("sr")
+    for width, numbers in ((400, [len(flows)]), (60, [1] * len(flows))):
+        text = StringIO()
+        console = Console(file=text, width=width, color_system=None)
+        shown = list(tables(flows, console))
+        assert [sum(c.header in SAMPLES for c in one.columns) for one in shown] == numbers
+        for one in shown:
+            console.print(one)
+        assert "…" not in text.getvalue()
 
 
 def test_cut_flow_in_words(made: Result) -> None:

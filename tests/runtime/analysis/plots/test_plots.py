@@ -144,6 +144,18 @@ def test_ranges_of_ratios(made: Result) -> None:
     assert drawn(far)[1].get_ylim()[1] > 4
 
 
+def test_one_bin_of_hardly_any_event_does_not_make_a_ratio_flat() -> None:
+    data = np.array([10.0] * 19 + [3.0])
+    one = stack.Stack(
+        title="", label="x", unit="", edges=np.arange(21.0), sources={"a": np.array([10.0] * 19 + [0.05])},
+        up=np.zeros(20), down=np.zeros(20), band="", data=stack.points(data, data),
+    )  # fmt: skip
+    lower = drawn(one)[1]
+    assert lower.get_ylim() == pytest.approx((0.8, 1.2))
+    (mark,) = [line for line in lower.lines if line.get_gid() == "above"]
+    assert np.allclose(mark.get_xydata(), [(19.5, 1.2)])
+
+
 def test_widths() -> None:
     assert stack.per_bin(np.array([0.0, 1.0, 3.0]), "GeV") == "events / bin"
     assert stack.per_bin(np.array([0.0, 0.1, 0.2]), "") == "events / 0.1"
