@@ -61,7 +61,7 @@ def stored(ctx: Context, decl: Decl, module: str, read: Read) -> Stored:
         item = next((i for i in decl.fields if decl.of in _declared(i)), None)
         if item is None:
             data.lists[name] = parent.dim.name
-        fields[decl.of] = _owner(decl, item, name, parent, read)
+        fields[decl.of] = _owner(decl, item, name, parent.dim, module, read)
     for item in decl.fields:
         if isinstance(item, ast.FormulaItem):
             words = tuple(w for w in dict.fromkeys(re.findall(r"\w+", item.value.span.text)) if w != item.name)
@@ -185,17 +185,22 @@ def _objects(ctx: Context, name: str, module: str, span: Span) -> Objects:
 
 
 def _owner(
-    decl: ast.CollectionDecl, item: ast.FieldItem | ast.FormulaItem | None, name: str, parent: Objects, read: Read
+    decl: ast.CollectionDecl, item: ast.FieldItem | ast.FormulaItem | None, name: str, of: Dim, module: str, read: Read
 ) -> Field:
-    """Which entry of its parent each entry is in the list of: as the nesting of lists says, or the field ``item``."""
-    of, dim = parent.dim, Dim(name, bound=NO_BOUND)
-    assert of is not None
+    """Which entry of its parent, ``of``, each entry is in the list of: as the nesting of lists says, or the field
+    ``item``."""
+    parent, dim = decl.of or "", Dim(name, bound=NO_BOUND)
     ends = isinstance(item, ast.FieldItem) and item.type.name == ENDS
     branches = dict(item.branches) if isinstance(item, ast.FieldItem) else {}
-    branch = _in_file(decl, decl.of or "", branches[decl.of or ""]) if branches else ""
+    branch = _in_file(decl, parent, branches[parent]) if branches else ""
     t = Type("index", (dim,), into=of)
-    plan = BranchPlan(f"{name}.{decl.of}", branch, t, "1", 1.0, owner=str(of), ends=ends)
-    return lambda ctx, span, of: View(parent.name, dim, parent, read(ctx, plan, span))
+    plan = BranchPlan(f"{name}.{parent}", branch, t, "1", 1.0, owner=str(of), ends=ends)
+
+    def field(ctx: Context, span: Span, of: Known) -> Value:
+        objects = _objects(ctx, parent, module, span)  # as a program may have said their fields since
+        return View(objects.name, dim, objects, read(ctx, plan, span))
+
+    return field
 
 
 def _check(ctx: Context, decl: Decl, module: str) -> None:

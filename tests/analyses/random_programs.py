@@ -28,16 +28,26 @@ collection Muon = "Muon_*" {
   charge: int
   jet: index of Jet
 }
+collection Part of Jet = "Part_*" {
+  Jet = "jet": index of Jet
+  pt: GeV
+  eta: real
+  kind: int
+}
 record MET = "MET_*" {
   pt: GeV
   x: real
 }
 """
-#: entries of a list: combinations of three of them are at most four
-MOST = 4
+#: entries of a list: of all parts, and of a union of two, fewer than eight
+MOST = 3
+#: of collections, and of what is made: a pair's, its parts'
 _FIELDS: dict[str, dict[str, tuple[str, ...]]] = {
     "Jet": {"real": ("eta", "btag"), "int": ("flavour",)},
     "Muon": {"real": ("eta",), "int": ("charge",)},
+    "Part": {"real": ("eta",), "int": ("kind",)},
+    "Union": {"real": ("eta",), "int": ("kind",)},
+    "Pair": {"real": ("a.eta", "b.eta"), "int": ()},
 }
 
 
@@ -46,7 +56,7 @@ class Scope:
     """``objects``: names, and the collection whose fields each has; ``sure``: those that an event has one of at least.
     ``numbers``: names that are bound to a real number of the event."""
 
-    objects: dict[str, str] = field(default_factory=lambda: {"Jet": "Jet", "Muon": "Muon"})
+    objects: dict[str, str] = field(default_factory=lambda: {"Jet": "Jet", "Muon": "Muon", "Part": "Part"})
     single: set[str] = field(default_factory=set)
     sure: set[str] = field(default_factory=set)
     numbers: list[str] = field(default_factory=list)
@@ -89,6 +99,8 @@ class Program:
     # --- items
 
     def object(self, scope: Scope) -> list[str]:
+        if self.maybe(0.35):
+            return self.combined(scope)
         base = self.rng.choice([*scope.objects])
         name, of = self.name("obj"), scope.objects[base]
         parts = [f"object {name} = {base}"]
@@ -103,8 +115,29 @@ class Program:
                 scope.single.add(name)
         if len(parts) == 1:
             parts.append("take 3")
+        elif base in scope.single:
+            scope.single.add(name)
         scope.objects[name] = of
         return [" ".join(parts)]
+
+    def combined(self, scope: Scope) -> list[str]:
+        """A union, or pairs, and whether others are part of one."""
+        several = [o for o, of in scope.objects.items() if of in ("Jet", "Muon") and o not in scope.single]
+        base, name = self.rng.choice(several), self.name("obj")
+        if self.maybe(0.5):
+            scope.objects[name] = "Union"
+            return [f"object {name} = union({base}, {self.rng.choice(several)})"]
+        scope.objects[name] = "Pair"
+        line = f"object {name} = combinations({base}, 2) as a, b where {self.condition(scope, name, 0)}"
+        if self.maybe(0.5):
+            line += f" by {self.number(scope, name, 0)} desc"
+        if self.maybe(0.4):
+            line += " take 1"
+            scope.single.add(name)
+        free = self.name("obj")
+        scope.objects[free] = scope.objects[base]
+        negated = self.rng.choice(["", "not "])
+        return [line, f"object {free} = {base} where {negated}part_of({base}, {name})"]
 
     def bind(self, scope: Scope) -> list[str]:
         name = self.name("x")
@@ -158,9 +191,17 @@ class Program:
     def hist(self, scope: Scope) -> list[str]:
         over = self.rng.choice([None, None, *scope.objects])
         axes = [f"{self.number(scope, over, 2)} in {self.bins()}" for _ in range(self.rng.choice([1, 1, 2]))]
-        per = f" per {self.condition(scope, over, 1)}" if self.maybe(0.2) else ""
+        kinds = [
+            self.condition(scope, over, 1),
+            f"(low={self.condition(scope, over, 1)}, high={self.true(scope, over)})",
+        ]
+        per = f" per {', '.join(self.rng.sample(kinds, self.rng.choice([1, 2])))}" if self.maybe(0.3) else ""
         weight = f"[weight=1 / (2 + abs({self.number(scope, over, 1)}))]" if self.maybe(0.3) else ""
         return [f"hist {self.name('h')}{weight} = {', '.join(axes)}{per}"]
+
+    def true(self, scope: Scope, over: str | None) -> str:
+        """A condition that holds."""
+        return f"{self.number(scope, over, 0)} > -1000"
 
     def bins(self) -> str:
         return self.rng.choice(
@@ -176,9 +217,16 @@ class Program:
         if over is None:
             return self.event(scope, depth)
         of = scope.objects[over]
-        leaves = [f"{over}.pt / 20 GeV", *(f"{over}.{f}" for f in (*_FIELDS[of]["real"], *_FIELDS[of]["int"]))]
+        leaves = [
+            f"{over}.{'a.' if of == 'Pair' else ''}pt / 20 GeV",
+            *(f"{over}.{f}" for f in (*_FIELDS[of]["real"], *_FIELDS[of]["int"])),
+        ]
         if of == "Muon" and over not in scope.single:
             leaves.append(f"default({over}.jet.btag, 0.5)")
+        if of == "Part" and over not in scope.single:
+            leaves.append(f"({over}.eta - {over}.Jet.btag)")
+        if over == "Jet":
+            leaves += ["sum(Muon.eta, by=Muon.jet)", "count(by=Muon.jet)", "max(Part.eta, by=Part.Jet, empty=0)"]
         if depth <= 0 or self.maybe(0.3):
             return self.rng.choice(leaves)
         a, b = (self.number(scope, over, depth - 1) for _ in range(2))
@@ -197,11 +245,12 @@ class Program:
         a, b = (self.event(scope, depth - 1) for _ in range(2))
         choices = [
             f"sum({inner}, over={objects})", f"max({inner}, over={objects}, empty=0)", f"count({objects})",
-            f"({a} + {b})", f"min({a}, {b})", f"({a} / (1 + abs({b})))", f"default({objects}[1].pt / 20 GeV, 0.25)",
+            f"({a} + {b})", f"min({a}, {b})", f"({a} / (1 + abs({b})))",
             f"(if {self.condition(scope, None, depth - 1)} then {a} else {b})",
         ]  # fmt: skip
         if not scope.sure and objects not in scope.single:
             choices.append(f"default(max({inner}, over={objects}), -1)")
+            choices.append(f"default({objects}[1].{_FIELDS[scope.objects[objects]]['real'][0]}, 0.25)")
         return self.rng.choice(choices)
 
     def condition(self, scope: Scope, over: str | None, depth: int) -> str:
@@ -229,13 +278,15 @@ def _event(rng: np.random.Generator, number: int) -> Event:
     def some(n: int, scale: float = 1.0) -> Any:
         return np.round(rng.normal(0, scale, n) * 64) / 64  # many are equal, and some at edges of bins
 
+    owners = np.sort(rng.integers(0, jets, 2 * jets)) if jets else np.zeros(0, int)
     return {
         "run": 1, "luminosityBlock": 7, "event": number,
         "Jet_pt": np.abs(some(jets, 40)), "Jet_eta": some(jets), "Jet_btag": some(jets),
         "Jet_flavour": rng.choice([0, 4, 5], jets), "Jet_tight": rng.integers(0, 2, jets).astype(bool),
         "Muon_pt": np.abs(some(muons, 30)), "Muon_eta": some(muons), "Muon_charge": rng.choice([-1, 1], muons),
         "Muon_jet": rng.integers(-1, jets, muons) if jets else np.full(muons, -1), "MET_pt": abs(some(1, 30)[0]),
-        "MET_x": some(1)[0], "w": abs(some(1)[0]),
+        "Part_jet": owners, "Part_pt": np.abs(some(len(owners), 9)), "Part_eta": some(len(owners)),
+        "Part_kind": rng.integers(0, 3, len(owners)), "MET_x": some(1)[0], "w": abs(some(1)[0]),
     }  # fmt: skip
 
 
@@ -250,7 +301,8 @@ def write(path: Path, given: list[Event]) -> None:
             name: ak.from_iter([e[name] for e in given]) if name in lists else np.array([e[name] for e in given])
             for name in given[0]
         }
-        kinds = {"Jet_flavour": np.int32, "Jet_tight": bool, "Muon_charge": np.int32, "Muon_jet": np.int16}
+        kinds = {"Jet_flavour": np.int32, "Jet_tight": bool, "Muon_charge": np.int32, "Muon_jet": np.int16,
+                 "Part_jet": np.int32, "Part_kind": np.int32}  # fmt: skip
         for name in lists:
             columns[name] = ak.values_astype(columns[name], kinds.get(name, np.float64))
         file["Events"] = columns

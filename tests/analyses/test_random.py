@@ -80,5 +80,12 @@ def test_random_programs_have_everything() -> None:
         "default(",
         "exists(",
         "[weight=",
+        "union(",
+        "combinations(",
+        "part_of(",
+        "by=Muon.jet",
+        "by=Part.Jet",
+        "Part.Jet.btag",
+        "(low=",
     ):
         assert word in texts

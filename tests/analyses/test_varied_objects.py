@@ -26,6 +26,10 @@ collection Muon = "Muon_*" {
   phi: rad
   mass = 0.1 GeV
 }
+collection Part of Jet = "Part_*" {
+  Jet: index of Jet
+  pt: GeV
+}
 record MET = "MET_*" {
   pt: GeV
   phi: rad
@@ -37,7 +41,9 @@ PX = "in bins(999, -500 GeV, 500 GeV)"
 
 def event(rng: np.random.Generator) -> Event:
     jets, muons = (int(n) for n in rng.integers(0, 5, 2))
+    parts = np.sort(rng.integers(0, jets, 2 * jets)) if jets else np.zeros(0, int)
     return {
+        "Part_Jet": parts, "Part_pt": rng.exponential(5, len(parts)),
         "MET_pt": rng.exponential(30), "MET_phi": rng.uniform(-3, 3),
         **{f"{of}_{field}": make(n) for of, n in (("Jet", jets), ("Muon", muons)) for field, make in (
             ("pt", lambda n: rng.exponential(40, n)), ("eta", lambda n: rng.normal(0, 1, n)),
@@ -125,3 +131,21 @@ def test_formulas_of_collections_follow_fields_of_made_objects() -> None:
     equal(result, "one", "u_up", "one_")
     equal(result, "one", "u_down", "one_")
     equal(result, "other", "v_up", "other_")
+
+
+def test_lists_are_of_objects_whose_fields_are_said_anew() -> None:
+    """What the lists were counted before was the file's."""
+    result = run(f"""
+  n = count(Part)
+  hist n = n in integers(0, 9)
+  Jet.pt = 2 * Jet.pt
+  object part = Part where Part.pt > 1 GeV
+  vary u {{ up {{ Jet.pt = 3 * Jet.pt }} }}
+  hist owner = part.Jet.pt {PT}
+  hist six = 3 * part.Jet.pt {PT}
+""")
+    equal(result, "owner", "u_up", "six")
+    rng = np.random.default_rng(3)
+    pts = [2 * e["Jet_pt"][e["Part_Jet"][e["Part_pt"] > 1]] for e in (event(rng) for _ in range(60))]
+    wanted = np.histogram(np.concatenate(pts), 500, (0, 500))[0]
+    np.testing.assert_array_equal(result.cells("owner", "top").values[1:-1], wanted)
