@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from shutil import copy
 from statistics import median
@@ -21,13 +20,14 @@ from benchmarks.analyses.adl import FILE
 from benchmarks.analyses.adl import PROGRAM as ADL
 from benchmarks.analyses.agc import PROGRAM as AGC
 from benchmarks.analyses.running import DATA, Case
+from benchmarks.events.adl_files import write
 
 #: of the time without variations: of one of weights, of one of objects
 WEIGHT, OBJECT, COPIES = 0.02, 0.35, 50
 #: CPU seconds from text to the first histogram: all compiled, all found in the cache
 FRESH, CACHED = 6.0, 1.2
-#: peak memory of several files over that of one
-FILES, MEMORY = 6, 1.05
+#: peak memory of several files over that of one, in chunks of so many events; of a file
+FILES, MEMORY, CHUNK, EVENTS = 16, 1.1, 25_000, 100_000
 
 _ALONE = [
     ("toy_ttbar.root", "agc_0.root"),
@@ -94,9 +94,9 @@ def variations(file: Path, rounds: int) -> dict[str, float]:
     return {"weights": more("weights") / COPIES, "objects": more("objects")}
 
 
-def command(program: Path, out: Path, cache: Path) -> tuple[float, float]:
+def command(program: Path, out: Path, cache: Path, *options: str) -> tuple[float, float]:
     """CPU seconds and peak bytes of `hepqc run` in one process."""
-    ran = [sys.executable, "-c", _CHILD, "run", str(program), "-o", str(out), "--workers", "1", "--fresh"]
+    ran = [sys.executable, "-c", _CHILD, "run", str(program), "-o", str(out), "--workers", "1", "--fresh", *options]
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
@@ -107,13 +107,15 @@ def command(program: Path, out: Path, cache: Path) -> tuple[float, float]:
     return seconds, float(done.stdout.split("peak ")[-1]) * 1024
 
 
+#: what Linux says of this program alone: the peak that getrusage has may be of the process that it was forked from
 _CHILD = """
-import resource, sys
 from hepq.cli import main
 try:
     main()
 finally:
-    print("peak", max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+    with open("/proc/self/status") as status:
+        [peak] = [line.split()[1] for line in status if line.startswith("VmHWM")]
+    print("peak", peak)
 """
 
 
@@ -127,27 +129,28 @@ def fixed(folder: Path) -> tuple[float, float]:
     return first, min(again)
 
 
-def memory(folder: Path, file: Path) -> tuple[float, float]:
-    """Peak bytes of a run of one file, and of several like it."""
-    names = [f"copy_{i}.root" for i in range(FILES)]
-    for name in names:
-        copy(file, folder / name)
+def memory(folder: Path) -> tuple[float, float]:
+    """Peak bytes of a run of one file, and of several."""
+    names = [f"file_{i}.root" for i in range(FILES)]
+    first = write(folder / names[0], EVENTS)
+    for name in names[1:]:
+        copy(first, folder / name)
     peaks = []
     for some in (names[:1], names):
         listed = ", ".join(f'"{name}"' for name in some)
         program = folder / f"adl_{len(some)}.hepq"
         text = ADL.read_text(encoding="utf-8").replace('"Run2012B_SingleMu-1000.root"', listed)
         program.write_text(text, encoding="utf-8")
-        peaks.append(command(program, folder / f"of_{len(some)}", folder / "cache")[1])
+        peaks.append(command(program, folder / f"of_{len(some)}", folder / "cache", "--chunk-size", str(CHUNK))[1])
     return peaks[0], peaks[1]
 
 
-def shown(files: Mapping[str, Path], rounds: int, console: Console) -> bool:
+def shown(agc: Path, rounds: int, console: Console) -> bool:
     """Whether all bars are met."""
-    more = variations(files["agc"], rounds)
+    more = variations(agc, rounds)
     with tempfile.TemporaryDirectory() as name:
         fresh, cached = fixed(Path(name))
-        one, several = memory(Path(name), files["adl"])
+        one, several = memory(Path(name))
     lines = [
         ("one more variation of weights", f"{more['weights']:.2%}", more["weights"], WEIGHT),
         ("one more variation of jets", f"{more['objects']:.1%}", more["objects"], OBJECT),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,9 @@ from hepq.core.errors import DataError
 from hepq.runtime.analysis.description import Argument, ModelCall
 from hepq.runtime.artifact.stage import StageOutput
 from hepq.runtime.engine.event_code import EventResult
-from hepq.runtime.model import Model, load
+
+if TYPE_CHECKING:
+    from hepq.runtime.model import Model
 
 Array = NDArray[Any]
 
@@ -32,6 +34,8 @@ def opened(path: str, digest: str) -> Model:
     if sha256(content).hexdigest() != digest:
         why = "it is not the artifact that the analysis was compiled with"
         raise DataError("HQ0957", f"the model {path} was replaced", why, "run the program again")
+    from hepq.runtime.model import load
+
     return load(path, threads=1)
 
 
