@@ -89,6 +89,8 @@ class Data:
     naming: str = ""
     #: in an analysis: what is told of a model that is called, and gives the name of its results
     called: Callable[[Any], str] | None = None
+    #: in an analysis: names that are bound in regions above, by the last of these
+    of_regions: dict[str, str] = field(default_factory=dict)
     #: the word that begins a condition on events
     word: str = "select"
     #: names of dims that were made before, by what was wanted and what they are of

@@ -57,6 +57,7 @@ _INSTEAD = {
     **{op.numpy: f"write `{op.name}`" for op in OPS.values() if op.numpy and op.numpy.startswith("arc")},
     **dict.fromkeys(("log10", "log2"), "divide logarithms: `log(x) / log(10)`"),
     **dict.fromkeys(("pow", "square"), "write `x^2`"),
+    **dict.fromkeys(("prod", "product"), "of numbers above 0 it is `exp(sum(log(x), over=dim))`"),
     "topk": "write `top_k[k](x, over=dim)`",
     **dict.fromkeys(("bincount", "groupby", "scatter_add"), "sum by an index: `sum(x, by=index)`, `count(by=index)`"),
     "root": "a file is read by `source name = root(…)` in a dataset",
@@ -311,6 +312,10 @@ def unknown_name(ctx: Context, name: str, known: Sequence[str], span: Span, *, d
     """Report that ``name`` is none of the names ``known`` here; ``dim``: where a dim is wanted."""
     if name in _INSTEAD:
         ctx.error("HQ0101", span, name=name, help=_INSTEAD[name])
+    region = ctx.data.of_regions.get(name) if ctx.data is not None else None
+    if region is not None:
+        help = f"it is of region `{region}`: `region NAME extends {region}`, or bind it above both"
+        ctx.error("HQ0101", span, name=name, help=help)
     close = near(name, known)
     home = _homes().get(name)
     dataset = ctx.frame.dataset

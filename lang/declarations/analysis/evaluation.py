@@ -351,6 +351,7 @@ class Evaluation:
             self.around = around
             self.made.regions[name] = RegionPlan(name, self.scope.entries)
             self.ends[name] = taken(ctx, self.scope)
+            data(ctx).of_regions |= dict.fromkeys(self.ends[name].locals.keys() - outside.locals.keys(), name)
             self.scope = entered(ctx, outside)
 
     def _loop(self, item: aa.LoopItem) -> None:
