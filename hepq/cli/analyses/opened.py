@@ -53,5 +53,10 @@ def _file(path: Path) -> Path:
     found = sorted(path.glob(f"*{ENDING}"))
     if len(found) != 1:
         why = f"it has {', '.join(one.name for one in found)}" if found else f"no file ends in {ENDING}"
-        raise DataError("HQ0801", f"no one result in {path}", why, "name the file" if found else "")
+        raise DataError(
+            "HQ0801",
+            f"no one result in {path}",
+            why,
+            "name the file" if found else "hepqc run writes one where all chunks succeed",
+        )
     return found[0]

@@ -68,7 +68,9 @@ def test_plot_one(folder: Path, tmp_path: Path) -> None:
 
 def test_what_is_no_result(folder: Path, tmp_path: Path) -> None:
     assert "error[HQ0801]: no such file" in run("plot", tmp_path / "x.hepqr")[1]
-    assert "no one result in" in run("plot", tmp_path)[1]
+    said = run("plot", tmp_path)[1]
+    assert "no one result in" in said
+    assert "hepqc run writes one" in said
     (tmp_path / "x.hepqr").write_text("nothing")
     assert "error[HQ0897]" in run("plot", tmp_path / "x.hepqr")[1]
 
