@@ -184,14 +184,29 @@ class View(Known):
         root = self.root
         if self.follows(name) and isinstance(root, Stored):
             return root.fields[name](ctx, span, self)
+        if self._altered and isinstance(root, Union):
+            return self._united(ctx, span).field(ctx, name, span)
         value = self.base.field(ctx, name, span)
         return None if value is None else looked_up(ctx, value, self, span, f"{self.name}.{name}")
 
     def _momentum(self, ctx: Context, span: Span) -> Tensor | None:
+        if self._altered and isinstance(self.root, Union):
+            return self._united(ctx, span).momentum(ctx, span)
         if self._moved():
             return super()._momentum(ctx, span)
         found = self.base.momentum(ctx, span)
         return None if found is None else ctx.tensor(looked_up(ctx, found, self, span), span)
+
+    def _united(self, ctx: Context, span: Span) -> Union:
+        """Of a union: the same entries as a union of those of its collections."""
+        base = self.base._united(ctx, span) if isinstance(self.base, View) else self.base
+        assert isinstance(base, Union)
+        assert self.dim is not None
+        parts = [looked_up(ctx, part, self, span) for part in base.parts]
+        made = Union(self.name, self.dim, [part for part in parts if isinstance(part, View)])
+        known = {name: looked_up(ctx, value, self, span) for name, value in base._altered.items()}
+        made._altered = {**known, **self._altered}
+        return made
 
 
 class Combination(Known):
@@ -228,7 +243,7 @@ class Union(Known):
     def _field(self, ctx: Context, name: str, span: Span) -> Value | None:
         if name == "kind":
             return self._joined(ctx, [ctx.tensor(i, span) for i in range(len(self.parts))], span)
-        values = [p.field(ctx, name, span) for p in self.parts]
+        values = [p.field(ctx, name, span) for p in self._said()]
         if all(isinstance(v, Tensor) for v in values):
             return self._joined(ctx, values, span)
         views = [v for v in values if isinstance(v, View) and v.base.dim is not None]
@@ -246,11 +261,16 @@ class Union(Known):
         return View(f"{self.name}.{name}", self.dim, base, index, optional=True)
 
     def _momentum(self, ctx: Context, span: Span) -> Tensor | None:
-        if self._moved():
-            return super()._momentum(ctx, span)
-        found = [p.momentum(ctx, span) for p in self.parts]
+        found = [p.momentum(ctx, span) for p in self._said()]
         known = [f for f in found if f is not None]
         return self._joined(ctx, known, span) if len(known) == len(found) else None
+
+    def _said(self) -> list[Known]:
+        """The parts, with the values that a program says of the union."""
+        said: list[Known] = [*self.parts]
+        for name, value in self._altered.items():
+            said = [part.with_field(name, value) for part in said]
+        return said
 
     def _joined(self, ctx: Context, values: Sequence[Value], span: Span) -> Tensor:
         *firsts, joined = values

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,14 @@ collection Muon = "Muon_*" {
   eta: real
   phi: rad
   mass = 0.1 GeV
+  px = pt * cos(phi)
+}
+collection Photon = "Jet_*" {
+  pt: GeV
+  eta: real
+  phi: rad
+  energy = "mass": GeV
+  px = pt * cos(phi)
 }
 collection Part of Jet = "Part_*" {
   Jet: index of Jet
@@ -39,15 +48,21 @@ PT = "in bins(500, 0 GeV, 500 GeV)"
 PX = "in bins(999, -500 GeV, 500 GeV)"
 
 
+def momenta(rng: np.random.Generator, n: int) -> dict[str, Any]:
+    return {
+        "pt": rng.exponential(40, n), "eta": rng.normal(0, 1, n), "phi": rng.uniform(-math.pi, math.pi, n),
+        "mass": rng.uniform(1, 5, n),
+    }  # fmt: skip
+
+
 def event(rng: np.random.Generator) -> Event:
     jets, muons = (int(n) for n in rng.integers(0, 5, 2))
     parts = np.sort(rng.integers(0, jets, 2 * jets)) if jets else np.zeros(0, int)
     return {
         "Part_Jet": parts, "Part_pt": rng.exponential(5, len(parts)),
         "MET_pt": rng.exponential(30), "MET_phi": rng.uniform(-3, 3),
-        **{f"{of}_{field}": make(n) for of, n in (("Jet", jets), ("Muon", muons)) for field, make in (
-            ("pt", lambda n: rng.exponential(40, n)), ("eta", lambda n: rng.normal(0, 1, n)),
-            ("phi", lambda n: rng.uniform(-math.pi, math.pi, n)), ("mass", lambda n: rng.uniform(1, 5, n)))},
+        **{f"Jet_{name}": values for name, values in momenta(rng, jets).items()},
+        **{f"Muon_{name}": values for name, values in momenta(rng, muons).items()},
     }  # fmt: skip
 
 
@@ -98,7 +113,9 @@ def test_a_field_said_anew_of_one_hides_no_variation_of_the_other() -> None:
     equal(result, "met", "u_down", "three")
 
 
-@pytest.mark.parametrize("made", ["Jet where Jet.pt > 20 GeV by Jet.pt desc", "union(Jet, Muon)"])
+@pytest.mark.parametrize(
+    "made", ["Jet where Jet.pt > 20 GeV by Jet.pt desc", "union(Jet, Muon)", "union(Muon, Photon)"]
+)
 def test_four_vectors_follow_fields_of_made_objects(made: str) -> None:
     """They were those of the file."""
     result = run(f"""
@@ -149,3 +166,23 @@ def test_lists_are_of_objects_whose_fields_are_said_anew() -> None:
     pts = [2 * e["Jet_pt"][e["Part_Jet"][e["Part_pt"] > 1]] for e in (event(rng) for _ in range(60))]
     wanted = np.histogram(np.concatenate(pts), 500, (0, 500))[0]
     np.testing.assert_array_equal(result.cells("owner", "top").values[1:-1], wanted)
+
+
+def test_formulas_and_four_vectors_of_unions_follow_their_fields() -> None:
+    """They were those of the collections; photons have no mass, and so a union with them has none."""
+    result = run(f"""
+  object all = union(Muon, Photon)
+  object some = all where all.eta < 1
+  object few = some where some.eta > -1 by some.pt desc
+  vary u {{ up {{ all.pt = 2 * all.pt }} }}
+  vary v {{ up {{ few.pt = 2 * few.pt }} }}
+  hist all = all.px {PX}
+  hist all_ = 2 * all.px {PX}
+  hist few = few.px {PX}
+  hist few_ = 2 * few.px {PX}
+  hist p4 = few.p4.px {PX}
+""")
+    equal(result, "all", "u_up", "all_")
+    for variation in ("u_up", "v_up"):
+        equal(result, "few", variation, "few_")
+        equal(result, "p4", variation, "few_")
