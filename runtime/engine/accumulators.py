@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ PARTS = len(NEAREST)
 CELL, ENTRIES, NEAR, FAR = 0, 1, 2, 2 + 2 * PARTS
 SLOT = FAR + 2 * LIMBS
 ALIGN = 64
+#: slots whose sums are made at once
+AT_ONCE = 1 << 16
 #: what stands for this layout, which code that adds weights is made for
 SUMS = f"{SLOT} {NEAREST}"
 
@@ -45,7 +47,18 @@ class Accumulators:
 
     def sums(self) -> Sums:
         """All that was added so far."""
-        return Sums({name: one.part() if isinstance(one, _Slots) else _counts(one) for name, one in self._of.items()})
+        found: dict[str, Part] = {}
+        held: dict[str, NDArray[np.int64]] = {}
+        for name, one in self._of.items():
+            if not isinstance(one, _Slots):
+                found[name] = _counts(one)
+                continue
+            held[name] = one.filled()
+            if sum(map(len, held.values())) > AT_ONCE:
+                found |= _weighted(held)
+                held = {}
+        found |= _weighted(held)
+        return Sums({name: found[name] for name in self._of})
 
 
 def _counts(counts: NDArray[np.int64]) -> Part:
@@ -61,17 +74,27 @@ class _Slots:
         self.record = np.array([self._map.ctypes.data, 0, 0, 0, cells], np.int64)
         weakref.finalize(self, _free, self.record)
 
-    def part(self) -> Part:
+    def filled(self) -> NDArray[np.int64]:
+        """A copy of the slots in use, [n, SLOT], of cells that ascend."""
         used = int(self.record[USED])
         if not used:
-            return Weighted.of([], [])
+            return np.zeros((0, SLOT), np.int64)
         numbers = (ctypes.c_int64 * (used * SLOT)).from_address(int(self.record[SLOTS]))
         slots = np.ctypeslib.as_array(numbers).reshape(used, SLOT)
-        slots = slots[np.argsort(slots[:, CELL])]
-        near = slots[:, NEAR:FAR].copy().view(np.float64)
-        far = np.split(slots[:, FAR:], 2, axis=1)
-        limbs, limbs2 = (canonical(half + exact(near[:, k::2])) for k, half in enumerate(far))
-        return Weighted(slots[:, CELL].copy(), slots[:, ENTRIES].copy(), limbs, limbs2)
+        return slots[np.argsort(slots[:, CELL])]
+
+
+def _weighted(fills: Mapping[str, NDArray[np.int64]]) -> dict[str, Part]:
+    """Sums of slots by name of the fill: all at once, since fills are many and most have few cells."""
+    if not fills:
+        return {}
+    slots = np.concatenate(list(fills.values()))
+    near = slots[:, NEAR:FAR].copy().view(np.float64)
+    far = np.split(slots[:, FAR:], 2, axis=1)
+    sums = [canonical(half + exact(near[:, k::2])) for k, half in enumerate(far)]
+    ends = np.cumsum([len(one) for one in fills.values()])[:-1]
+    fields = (np.split(x, ends) for x in (slots[:, CELL].copy(), slots[:, ENTRIES].copy(), *sums))
+    return {name: Weighted(*parts) for name, *parts in zip(fills, *fields, strict=True)}
 
 
 def _free(record: NDArray[np.int64]) -> None:
