@@ -186,3 +186,13 @@ def test_formulas_and_four_vectors_of_unions_follow_their_fields() -> None:
     for variation in ("u_up", "v_up"):
         equal(result, "few", variation, "few_")
         equal(result, "p4", variation, "few_")
+
+
+def test_two_variations_of_one_full_name_are_not_one() -> None:
+    """They were varied together in silence."""
+    with pytest.raises(AssertionError, match="`jes` with `b_up` and `jes_b` with `up` are both called `jes_b_up`"):
+        run(f"""
+  vary jes {{ b_up {{ Jet.pt = 2 * Jet.pt }} }}
+  vary jes_b {{ up {{ Muon.pt = 2 * Muon.pt }} }}
+  hist pt = Jet.pt {PT}
+""")

@@ -54,6 +54,8 @@ class Shared:
     plan: KindPlan
     replaced: dict[str, dict[Hashable, Value]] = field(default_factory=dict)
     redefined: set[variations.Field] = field(default_factory=set)
+    #: of each variation, its name and direction
+    directions: dict[str, tuple[str, str]] = field(default_factory=dict)
     #: values of names of branches
     branches: dict[str, Value] = field(default_factory=dict)
 
@@ -303,10 +305,11 @@ class Evaluation:
                 ctx.error("HQ0912", direction.span, what=f"two directions are called `{direction.name}`")
             seen[direction.name] = direction
             found = variations.rebinds(ctx, direction, weights, self.scope.keys)
-            known = self.shared.replaced.setdefault(f"{name}_{direction.name}", {})
+            full = variations.full_name(ctx, name, direction, self.shared.directions)
+            known = self.shared.replaced.setdefault(full, {})
             twice = next((r for r, key in zip(direction.rebinds, found, strict=True) if key in known), None)
             if twice is not None:
-                what = f"`{twice.target.span.text}` is replaced twice in `{name}_{direction.name}`"
+                what = f"`{twice.target.span.text}` is replaced twice in `{full}`"
                 ctx.error("HQ0912", twice.target.span, what=what)
             known.update(found)
 

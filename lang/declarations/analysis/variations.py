@@ -37,6 +37,16 @@ def key_of(ctx: Context, name: str, value: Value, keys: Mapping[str, Hashable]) 
     return value.name if own else keys.get(name)
 
 
+def full_name(ctx: Context, name: str, direction: ast_analysis.Direction, known: dict[str, tuple[str, str]]) -> str:
+    """``jes_up``; ``known``: names and directions of those so far. Reports HQ0912 for one of another's."""
+    full = f"{name}_{direction.name}"
+    first, its = known.setdefault(full, (name, direction.name))
+    if first != name:
+        what = f"`{first}` with `{its}` and `{name}` with `{direction.name}` are both called `{full}`"
+        ctx.error("HQ0912", direction.span, what=what)
+    return full
+
+
 def rebinds(
     ctx: Context, direction: ast_analysis.Direction, weights: Mapping[str, WeightPlan], keys: Mapping[str, Hashable]
 ) -> dict[Hashable, Value]:
