@@ -119,7 +119,7 @@ def no_progress(progress: Progress) -> None:
 
 def run(
     compiled: Compiled,
-    options: Options = Options(),  # noqa: B008
+    options: Options = Options(),
     executor: Executor | None = None,
     progress: Callable[[Progress], None] = no_progress,
 ) -> Run:
