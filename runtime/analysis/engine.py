@@ -164,9 +164,13 @@ class _Running:
     def _programs(self) -> dict[Kind, str]:
         """What tells sums of one analysis from those of another."""
         return {
-            kind: digest(f"{self.compiled.identity(kind)} {self.options.n_minus_one}".encode())
+            kind: digest(f"{self.compiled.identity(kind)} {self.options.n_minus_one} {self._skimming(kind)}".encode())
             for kind in self.compiled.code
         }
+
+    def _skimming(self, kind: Kind) -> bool:
+        """Whether skims are made, of a program that has any."""
+        return self.options.skims is not None and bool(self.compiled.analysis.programs[kind].saves)
 
     def _looked(self) -> list[File]:
         """The files that can be opened, in the order of the program."""
@@ -219,7 +223,7 @@ class _Running:
         read = size - sum(_bytes(t.file, (t.first, t.end)) for t in tasks)
         now = Progress(done, done, events, read, read, time.monotonic() - start, 0, len(self.failed))
         self.tell(now)
-        work = Compute(self.compiled.to_bytes(), self.options.n_minus_one)
+        work = Compute(self.compiled.to_bytes(), self.options.n_minus_one, self.options.skims is not None)
         for task, made in map_unordered(self.executor, work, iter(tasks), _died):
             if isinstance(made, DataError):
                 self._fail(task.file.source, task.file.opened.path, str(task), made)

@@ -155,10 +155,11 @@ def _sum_of_weights(path: str, where: str) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Compute:
-    """Adds up the events of a task: Done, or what is wrong with them."""
+    """Adds up the events of a task: Done, or what is wrong with them. ``skims``: whether what is saved is kept."""
 
     compiled: bytes
     n_minus_one: bool = True
+    skims: bool = True
 
     def __call__(self, task: Task) -> Done | DataError:
         try:
@@ -194,7 +195,7 @@ class Compute:
                 made = code.run(columns, read.counts, factors, read.events, sums, self.n_minus_one)
             except EventError as error:
                 raise _told(error, program, running, where, chunk.first) from error
-            for place, saved in saves.items():
+            for place, saved in saves.items() if self.skims else ():
                 skims.add(place, _passed(saved, made, read))
         return Done(sums.sums(), skims)
 
