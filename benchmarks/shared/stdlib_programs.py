@@ -59,6 +59,7 @@ HEP: dict[str, tuple[str, str]] = {
     **{name: (_P, f"hep.{name}(p, sum(p, over=part))") for name in (
         "minkowski deltaPhi deltaEta deltaR deltaR_rapidity".split())},
     "wrap_phi": (_X, "hep.wrap_phi(3 * x)"),
+    "transverse_mass": (_P, "hep.transverse_mass(pt(p), phi(p), 30 GeV, 0.5)"),
     "logrel": ("a: GeV[part]", "hep.logrel(a, sum(a, over=part))"),
     "log_gev": ("a: GeV[part]", "hep.log_gev(a)"),
     "from_pt_eta_phi_energy": (_P, "hep.from_pt_eta_phi_energy(pt(p), eta(p), phi(p), p.energy)"),

@@ -120,7 +120,8 @@ def field_of(ctx: Context, value: Value, name: str, span: Span) -> Value:
         return call_function(ctx, method, [(None, value, span)], span)
     names = [n for d in value.type.dims for n in d.entries]
     if is_p4 and "std.hep" in ctx.program.modules:
-        names += [n for n, b in ctx.program.modules["std.hep"].scope.items() if isinstance(b.decl, ast.FnDecl)]
+        scope = ctx.program.modules["std.hep"].scope
+        names += [n for n, b in scope.items() if isinstance(b.decl, ast.FnDecl) and len(b.decl.params) == 1]
     ctx.spend(len(names) // NAMES_A_STEP, span)
     close = [_COMPONENTS[name]] if is_p4 and name in _COMPONENTS else near(name, names)
     return ctx.error("HQ0310", span, name=name, found=describe(value), near=close,
