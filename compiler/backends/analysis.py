@@ -15,10 +15,11 @@ from hepq.compiler.ir.node import Module
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.pipelines import EVENTS
 from hepq.compiler.targets.cpu import CpuTarget, resolved
+from hepq.core.analyses import Kind
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.core.results_cache import kept
-from hepq.runtime.analysis.description import Analysis, Kind
+from hepq.runtime.analysis.description import Analysis
 from hepq.runtime.analysis.program import Code, Compiled
 
 #: what machine code follows from, beside the module

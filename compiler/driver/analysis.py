@@ -11,6 +11,7 @@ from hepq.compiler.ir.analyses import filling
 from hepq.compiler.ir.build import SharingBuilder
 from hepq.compiler.ir.node import Module
 from hepq.compiler.schema.analysis import described
+from hepq.core.analyses import Kind
 from hepq.core.diagnostics.catalogue import diag, near
 from hepq.core.diagnostics.diagnostic import HepqError, Label, Sink
 from hepq.core.source import Span
@@ -20,7 +21,7 @@ from hepq.lang.elaborate.context import Frame, Reported
 from hepq.lang.elaborate.evaluate import Elaborator
 from hepq.lang.modules import Program, name_span
 from hepq.lang.syntax.ast_analysis import AnalysisDecl, FitDecl
-from hepq.runtime.analysis.description import Analysis, Kind
+from hepq.runtime.analysis.description import Analysis
 
 called.register()
 

@@ -16,9 +16,9 @@ from functools import reduce
 from hepq.compiler.ir.build import SharingBuilder
 from hepq.compiler.ir.node import Fill, Module, Node
 from hepq.compiler.ir.stages import inputs_of
+from hepq.core.analyses import NOMINAL
 from hepq.core.types import Type
 from hepq.lang.declarations.analysis.plan import (
-    NOMINAL,
     AxisPlan,
     CorrectionUse,
     CutPlan,
@@ -29,30 +29,14 @@ from hepq.lang.declarations.analysis.plan import (
     KindPlan,
     WeightPlan,
     cuts,
+    weights,
 )
 from hepq.lang.elaborate.builder import Tensor
+from hepq.runtime.analysis.description import Factor, Filled, Flow, Step
 
 _INT, _REAL, _BOOL = Type("int"), Type("real"), Type("bool")
 _COMPARISONS = frozenset(("lt", "le", "gt", "ge", "eq", "ne"))
 _LOGICAL = frozenset(("and", "or", "not", "where", "reduce_any", "reduce_all"))
-
-
-@dataclass(frozen=True)
-class Filled:
-    """Sums of a fill, times a number of the source."""
-
-    sums: str
-    factors: Factors = field(default_factory=Factors)
-
-
-@dataclass(frozen=True)
-class Flow:
-    """A cut flow: as ``runtime.analysis.description.Flow`` says."""
-
-    raw: str
-    steps: tuple[tuple[int, Filled], ...]
-    nan: tuple[str, ...]
-    absent: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -211,33 +195,31 @@ class _Making:
         raw = self._fill(cells, states[-1])
         nan = [self._nan(j, cut, states[j]) for j, cut in enumerate(found)]
         absent = [self._absent(self._scalars(cut.holds), states[j], j) for j, cut in enumerate(found)]
-        weighted = any(isinstance(e, WeightPlan) for e in entries)
-        steps: dict[int, Filled] = {0: Filled(raw)} if weighted else {}
+        steps: dict[int, Filled] = {0: Filled(sums=raw)} if weights(entries) else {}
         above = 0
         for i, entry in enumerate(entries):
             if isinstance(entry, CutPlan):
                 above += 1
             elif i + 1 == len(entries) or isinstance(entries[i + 1], CutPlan):
-                weights = [e for e in entries[: i + 1] if isinstance(e, WeightPlan)]
-                last = not any(isinstance(e, WeightPlan) for e in entries[i + 1 :])
-                steps[above] = self._step(weights, states[-1], above, cells, last=last)
+                last, so_far = not weights(entries[i + 1 :]), weights(entries[: i + 1])
+                steps[above] = self._step(so_far, states[-1], above, cells, last=last)
                 if last:
-                    absent.append(
-                        self._absent(self._scalars(h for w in weights for h in w.holds), states[-1], len(found))
-                    )
-        return Flow(raw, tuple(steps.items()), _there(nan), _there(absent))
+                    holds = self._scalars(h for w in so_far for h in w.holds)
+                    absent.append(self._absent(holds, states[-1], len(found)))
+        made = tuple(Step(first=first, filled=filled) for first, filled in steps.items())
+        return Flow(raw=raw, steps=made, nan=_there(nan), absent=_there(absent))
 
     def _step(self, weights: Sequence[WeightPlan], state: Node, above: int, cells: int, *, last: bool) -> Filled:
         """Weighted counts of states: of events that passed the first cuts ``above``; the last ones of all that failed
         one cut alone, too."""
         factors, weight = self._product(weights)
         if weight is None:
-            return Filled(self._fill(cells, state), factors)
+            return _filled(self._fill(cells, state), factors)
         wanted = [self._is(state, 0), self._more(state, 2 * above), *([self._odd(state)] if last else [])]
-        conditions = [reduce(lambda a, b: self.make("or", a, b), wanted)]
+        conditions = [self._either(wanted)]
         if last:
             conditions += [h for w in weights for h in self._scalars(w.holds)]
-        return Filled(self._fill(cells, self._where(self._all(conditions), state), weight), factors)
+        return _filled(self._fill(cells, self._where(self._all(conditions), state), weight), factors)
 
     def _nan(self, j: int, cut: CutPlan, before: Node) -> str | None:
         """Counts events that come to a cut in which what it compares is not a number."""
@@ -246,7 +228,7 @@ class _Making:
         odd = [self._any(self.make("ne", x, x)) for x in _compared(cut.condition.handle)]
         if not odd:
             return None
-        both = self._all([self._is(before, 0), reduce(lambda a, b: self.make("or", a, b), odd)])
+        both = self._all([self._is(before, 0), self._either(odd)])
         return self._fill(j + 1, self._where(both, self.make("const", type=_INT, value=j)))
 
     def _absent(self, holds: Sequence[Node], state: Node, cuts: int) -> str | None:
@@ -281,13 +263,13 @@ class _Making:
         cell: Node | None = None
         inside: list[tuple[str, Node]] = []
         for axis in h.axes:
-            number, extent, known = self._number(axis)
+            number, known = self._number(axis)
             if known is not None:
                 inside.append((axis.name, known))
             if cell is None:
                 cell = number
                 continue
-            cell = self.make("add", self.make("mul", cell, self.make("const", type=_INT, value=extent)), number)
+            cell = self.make("add", self.make("mul", cell, self.make("const", type=_INT, value=axis.extent)), number)
         assert cell is not None, "a histogram has axes"
         holds = [x.handle for x in h.holds] + ([] if h.weight is None else [x.handle for x in h.weight.holds])
         passed = self._passed(h.above)
@@ -296,30 +278,29 @@ class _Making:
         there = self._all([*holds, *(known for _, known in inside)])
         if there is not None:
             cell = self._where(there, cell)
-        weights = [e for e in h.above if isinstance(e, WeightPlan)]
-        factors, weight = self._product([*weights, *([] if h.weight is None else [h.weight])])
+        factors, weight = self._product([*weights(h.above), *([] if h.weight is None else [h.weight])])
         if weight is not None and weight.type.dims and not cell.type.dims:
             flag = self.make("eq", weight, weight)
             cell = self.make("where", flag, cell, cell)
-        return Filled(self._fill(_cells(h.axes), cell, weight, passed), factors)
+        return _filled(self._fill(h.cells, cell, weight, passed), factors)
 
-    def _number(self, axis: AxisPlan) -> tuple[Node, int, Node | None]:
-        """Which bin, from 0 on, the underflow first; how many there are; of categories, whether it is in any."""
+    def _number(self, axis: AxisPlan) -> tuple[Node, Node | None]:
+        """Which bin, from 0 on, the underflow first; of categories, whether it is in any."""
         first = axis.values[0].handle
         if axis.bins is not None:
-            return self._plus_one(self.make("bin", first, axis=axis.bins)), axis.bins.bins + 2, None
+            return self._plus_one(self.make("bin", first, axis=axis.bins)), None
         if not axis.entries:
-            return self.make("cast", first, type=_INT), 2, None
+            return self.make("cast", first, type=_INT), None
         n = len(axis.entries)
         if len(axis.values) == 1:
             least, end = (self.make("const", type=_INT, value=v) for v in (0, n))
-            return first, n, self._all([self.make("ge", first, least), self.make("lt", first, end)])
+            return first, self._all([self.make("ge", first, least), self.make("lt", first, end)])
         number = self.nothing
         for i in range(n - 1, -1, -1):
             one = self.make("const", type=_INT, value=i)
             number = self.make("where", axis.values[i].handle, one, number)
-        inside = reduce(lambda a, b: self.make("or", a, b), [x.handle for x in axis.values])
-        return number, n, inside
+        inside = self._either([x.handle for x in axis.values])
+        return number, inside
 
     def _in_category(self, name: str, inside: Node, passed: Node | None, holds: Sequence[Node]) -> None:
         fine = inside
@@ -394,6 +375,9 @@ class _Making:
         different = list(dict.fromkeys(conditions))
         return reduce(lambda a, b: self.make("and", a, b), different) if different else None
 
+    def _either(self, conditions: Sequence[Node]) -> Node:
+        return reduce(lambda a, b: self.make("or", a, b), conditions)
+
     def _where(self, condition: Node | None, cell: Node) -> Node:
         assert condition is not None
         return self.make("where", condition, cell, self.nothing)
@@ -433,8 +417,6 @@ def _compared(condition: Node) -> list[Node]:
     return list(found)
 
 
-def _cells(axes: Sequence[AxisPlan]) -> int:
-    cells = 1
-    for axis in axes:
-        cells *= axis.extent
-    return cells
+def _filled(sums: str, factors: Factors) -> Filled:
+    xsec, events, sumw = factors.powers
+    return Filled(sums=sums, factor=Factor(number=factors.number, xsec=xsec, events=events, sumw=sumw))

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hepq.compiler.ir.analyses import Filled, Filling, Flow, argument, index, owner
+from hepq.compiler.ir.analyses import Filling, argument, index, owner
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.schema.stage import stage_branch, stage_output
+from hepq.core.analyses import NOMINAL, Kind
 from hepq.core.types import ONE
 from hepq.lang.declarations.analysis.fits import FitPlan
 from hepq.lang.declarations.analysis.noise import KEY
-from hepq.lang.declarations.analysis.plan import NOMINAL, AnalysisPlan, AxisPlan, Evaluated, Factors, Kind, KindPlan
+from hepq.lang.declarations.analysis.plan import AnalysisPlan, AxisPlan, Evaluated, KindPlan
 from hepq.lang.elaborate.analyses.models import CallPlan
 from hepq.runtime.analysis import description as d
 from hepq.runtime.artifact.stage import StageBranch, StageOutput
@@ -79,8 +80,8 @@ def _program(plan: KindPlan, filling: Filling) -> d.Program:
     return d.Program(
         branches=_branches(plan, module),
         lists={d: p for d, p in plan.lists.items() if any(b.dim == d for m in modules for b in _branches(plan, m))},
-        histograms={v: {n: _filled(f) for n, f in r.histograms.items()} for v, r in filling.results.items()},
-        flows={v: {n: _flow(f) for n, f in r.flows.items()} for v, r in filling.results.items()},
+        histograms={v: r.histograms for v, r in filling.results.items()},
+        flows={v: r.flows for v, r in filling.results.items()},
         saves=saves,
         sums={fill.name: (fill.cells, fill.weight is not None) for fill in module.fills},
         checks=dict(filling.checks),
@@ -109,8 +110,8 @@ def _call(name: str, call: CallPlan) -> d.ModelCall:
     outputs = {}
     for output in call.interface.outputs:
         result = next(r for r, of in call.outputs.items() if of == output.name)
-        shape, elem = tuple(dim.size or 0 for dim in output.dims), "int" if output.elem == "int" else "real"
-        outputs[output.name] = StageOutput(name=result, elem=elem, dim=root, shape=shape)  # type: ignore[arg-type]
+        shape = tuple(dim.size or 0 for dim in output.dims)
+        outputs[output.name] = StageOutput(name=result, elem=output.held, dim=root, shape=shape)
     return d.ModelCall(
         path=call.interface.path, sha256=call.interface.sha256, each="" if call.each is None else call.each.name,
         root=root, index="" if call.index is None else index(name), inputs=inputs,
@@ -120,20 +121,6 @@ def _call(name: str, call: CallPlan) -> d.ModelCall:
 
 def _ragged(node: Node) -> str:
     return next((dim.name for dim in node.type.dims if dim.ragged), "")
-
-
-def _flow(flow: Flow) -> d.Flow:
-    steps = tuple(d.Step(first=first, filled=_filled(filled)) for first, filled in flow.steps)
-    return d.Flow(raw=flow.raw, steps=steps, nan=flow.nan, absent=flow.absent)
-
-
-def _filled(filled: Filled) -> d.Filled:
-    return d.Filled(sums=filled.sums, factor=_factor(filled.factors))
-
-
-def _factor(factors: Factors) -> d.Factor:
-    xsec, events, sumw = factors.powers
-    return d.Factor(number=factors.number, xsec=xsec, events=events, sumw=sumw)
 
 
 def _fit(fit: FitPlan) -> d.Fit:

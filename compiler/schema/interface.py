@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,12 +17,19 @@ from hepq.runtime.artifact.artifact import Artifact
 def read_interface(path: Path) -> Interface:
     """Raises NoInterface."""
     try:
+        digest = sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        digest = ""  # opening it says why
+    return _interface(path, digest)
+
+
+@lru_cache(maxsize=32)
+def _interface(path: Path, digest: str) -> Interface:
+    """Read once: a program calls an artifact in each variation."""
+    try:
         found = Artifact.open(path).manifest
-        content = path.read_bytes()
     except ArtifactError as error:
         raise NoInterface(error.title) from error
-    except OSError as error:
-        raise NoInterface(error.strerror or str(error)) from error
     if found.stage is not None:
         raise NoInterface("its dataset has objects, which are chosen in its own way; give it a dataset of branches")
     dims = {d.name: d for d in found.dims}
@@ -29,7 +37,7 @@ def read_interface(path: Path) -> Interface:
     if not outputs:
         raise NoInterface("it gives nothing of the event as a whole")
     inputs = tuple(_input(c, dims) for c in found.columns)
-    return Interface(str(path), found.name, sha256(content).hexdigest(), inputs, outputs)
+    return Interface(str(path), found.name, digest, inputs, outputs)
 
 
 def _input(column: m.Branch, dims: dict[str, m.Dim]) -> ModelInput:

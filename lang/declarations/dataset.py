@@ -271,7 +271,7 @@ def _handed(ctx: Context, plan: DatasetPlan, item: ast.InputItem, made: Tensor) 
         dims = [d for d in dims if d.key != plan.each.key]
         for i, dim in enumerate(dims):
             if dim.ragged:
-                owner = plan.owners.get(dim.name) or _owner(ctx, plan, dim, item)
+                owner = plan.owners.get(dim.name) or selection.owner_of(ctx, dim, plan.each, item.span)
                 plan.owners[dim.name] = owner
                 dims[i] = replace(dim, bound=data.most.get(dim.key, dim.bound))
     plan.made[item.name] = made
@@ -302,19 +302,6 @@ def _bounded(plan: DatasetPlan, dim: Dim) -> str:
     if plan.each is not None:
         return f"say how many each `{plan.each}` has at most: `object NAME = {dim} … take 64`"
     return f"say how many there are at most: `object NAME <= 64 = {dim} …`"
-
-
-def _owner(ctx: Context, plan: DatasetPlan, dim: Dim, item: ast.InputItem) -> Tensor:
-    each = plan.each
-    assert each is not None
-    for made in (*ctx.frame.locals.values(), *selection.data(ctx).objects.values()):
-        if isinstance(made, Objects) and made.dim is not None and made.dim.key == dim.key:
-            owner = made.owner(ctx, item.span)
-            while owner is not None and owner.index.type.into is not None:
-                if owner.index.type.into.key == each.key:
-                    return owner.index  # type: ignore[no-any-return]
-                owner = owner.owner(ctx, item.span)
-    return ctx.error("HQ0671", item.span, each=each, dim=dim)
 
 
 def _check_targets(ctx: Context, plan: DatasetPlan, decl: ast.DatasetDecl) -> None:

@@ -38,6 +38,23 @@ def objects(ctx: Context, value: Value, span: Span) -> Objects:
     return value
 
 
+def objects_over(ctx: Context, dim: Dim) -> list[Objects]:
+    """Those known here whose entries are those of ``dim``."""
+    known = (*ctx.frame.locals.values(), *data(ctx).objects.values())
+    return [o for o in known if isinstance(o, Objects) and o.dim is not None and o.dim.key == dim.key]
+
+
+def owner_of(ctx: Context, dim: Dim, each: Dim, span: Span) -> Tensor:
+    """Which entry of ``each`` every entry of ``dim`` is in the list of. Reports HQ0671 where nothing says it."""
+    for made in objects_over(ctx, dim):
+        owner = made.owner(ctx, span)
+        while isinstance(owner, View) and owner.index.type.into is not None:
+            if owner.index.type.into.key == each.key:
+                return owner.index
+            owner = owner.owner(ctx, span)
+    return ctx.error("HQ0671", span, each=each, dim=dim)
+
+
 def dim_of(ctx: Context, chosen: Objects, span: Span) -> Dim:
     if chosen.dim is None:
         ctx.error("HQ0661", span, found=f"`{chosen.name}`, of which each event has one,")

@@ -3,16 +3,13 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hepq.core.analyses import Kind
 from hepq.runtime.artifact.stage import StageBranch, StageOutput
-
-#: what a source holds
-Kind = Literal["data", "mc"]
-#: the name of what no variation changes
-NOMINAL = "nominal"
 
 
 class _Frozen(BaseModel):
@@ -70,10 +67,7 @@ class Histogram(_Frozen):
 
     @property
     def cells(self) -> int:
-        total = 1
-        for axis in self.axes:
-            total *= axis.extent
-        return total
+        return prod(axis.extent for axis in self.axes)
 
 
 class Cut(_Frozen):

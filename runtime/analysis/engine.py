@@ -16,8 +16,9 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
+from hepq.core.analyses import Kind
 from hepq.core.errors import DataError
-from hepq.runtime.analysis.description import Kind, SourceFiles
+from hepq.runtime.analysis.description import SourceFiles
 from hepq.runtime.analysis.program import Compiled
 from hepq.runtime.analysis.provenance import Provenance, ReadFile
 from hepq.runtime.analysis.results import Result, SourceRead

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
+from hepq.core.analyses import Kind
 from hepq.core.errors import ArtifactError, DataError
-from hepq.runtime.analysis.description import Analysis, Kind, ModelStage, Program
+from hepq.runtime.analysis.description import Analysis, ModelStage, Program
 from hepq.runtime.artifact.stage import EventStage
 from hepq.runtime.engine import instructions
 from hepq.runtime.engine.event_code import EventDescription, EventProgram, described, to_json

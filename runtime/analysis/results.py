@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import ValidationError
 
+from hepq.core.analyses import NOMINAL
 from hepq.core.errors import DataError, did_you_mean
-from hepq.runtime.analysis.description import NOMINAL, Analysis, Factor, Filled, Histogram, SourceFiles
+from hepq.runtime.analysis.description import Analysis, Factor, Filled, Histogram, SourceFiles
 from hepq.runtime.analysis.flows import CutFlow, cut_flow
 from hepq.runtime.analysis.provenance import Provenance
 from hepq.runtime.analysis.sums import Floats, Ints, Sums

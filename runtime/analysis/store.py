@@ -20,8 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from hepq.core.analyses import Kind
 from hepq.core.errors import DataError
-from hepq.runtime.analysis.description import Kind
 from hepq.runtime.analysis.skimmed import Skimmed
 from hepq.runtime.analysis.sums import Sums, merged
 from hepq.runtime.analysis.tasks import Done, File

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.core.analyses import NOMINAL, Kind
 from hepq.core.errors import DataError
 from hepq.runtime.analysis import keys
-from hepq.runtime.analysis.description import NOMINAL, Kind, Program, Saved, SourceFiles
+from hepq.runtime.analysis.description import Program, Saved, SourceFiles
 from hepq.runtime.analysis.models import scores
 from hepq.runtime.analysis.program import Compiled
 from hepq.runtime.analysis.skimmed import Columns, Skimmed

@@ -14,11 +14,12 @@ from hepq.compiler.driver.analysis import build_analysis
 from hepq.compiler.golden.sums import summed
 from hepq.compiler.ir.node import Module
 from hepq.compiler.ir.verify import verify
+from hepq.core.analyses import Kind
 from hepq.core.diagnostics.diagnostic import Sink
 from hepq.core.diagnostics.render import render_text
 from hepq.lang.checker import check
 from hepq.lang.modules import load
-from hepq.runtime.analysis.description import Analysis, Kind
+from hepq.runtime.analysis.description import Analysis
 from hepq.runtime.analysis.results import Result, SourceRead
 
 #: an event as files have it, by branch

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from itertools import combinations
 
+from hepq.core.analyses import NOMINAL, Kind
 from hepq.core.diagnostics.catalogue import near
 from hepq.core.diagnostics.diagnostic import Label
 from hepq.lang.declarations.analysis.evaluation import Evaluation, Shared
-from hepq.lang.declarations.analysis.plan import NOMINAL, AnalysisPlan, CutPlan, Kind, KindPlan
+from hepq.lang.declarations.analysis.plan import AnalysisPlan, CutPlan, KindPlan
 from hepq.lang.declarations.analysis.sources import elaborate_source, kind_of
 from hepq.lang.declarations.branch_items import count_entries, names_of_objects, read_branch
 from hepq.lang.declarations.collection import stored

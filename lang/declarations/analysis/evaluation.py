@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hepq.core.analyses import Kind
 from hepq.core.diagnostics.catalogue import near
 from hepq.core.diagnostics.diagnostic import Label
 from hepq.core.source import Span
@@ -15,21 +15,12 @@ from hepq.lang.declarations.analysis import variations
 from hepq.lang.declarations.analysis.corrections import correction
 from hepq.lang.declarations.analysis.histograms import histogram, save
 from hepq.lang.declarations.analysis.noise import noise
-from hepq.lang.declarations.analysis.plan import (
-    CutPlan,
-    Evaluated,
-    Kind,
-    KindPlan,
-    RegionPlan,
-    WeightPlan,
-    cuts,
-)
+from hepq.lang.declarations.analysis.plan import CutPlan, Evaluated, KindPlan, RegionPlan, WeightPlan, cuts
 from hepq.lang.declarations.analysis.scope import Scope, entered, full_name, joined, taken
 from hepq.lang.declarations.analysis.weights import event_weight
 from hepq.lang.declarations.branch_items import read_branches
 from hepq.lang.declarations.object_items import elaborate_object
 from hepq.lang.elaborate import presence
-from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.calls import bind, unroll
 from hepq.lang.elaborate.context import Context, Reported
 from hepq.lang.elaborate.names import lookup
@@ -101,8 +92,7 @@ class Evaluation:
             case ast.BranchItem():
                 self._branch(item)
             case ast.NoiseItem():
-                self._outermost(item, "noise")
-                self._simulated(item, item.name, lambda name: noise(self.ctx, item, name))
+                self._noise(item)
             case aa.CorrectionItem():
                 self._correction(item)
             case ast.ObjectItem():
@@ -140,7 +130,7 @@ class Evaluation:
     def _full_name(self, name: aa.Numbered) -> str:
         return full_name(self.ctx, name, self.loops[self.around :])
 
-    def _key(self, item: ast.Node) -> Hashable:
+    def _key(self, item: ast.Node) -> tuple[Hashable, ...]:
         return (id(item), *self.loops)
 
     def _known(self, name: str, item: ast.Node, value: Value) -> None:
@@ -174,12 +164,13 @@ class Evaluation:
             self.spans.setdefault(name, item.span)
             self.ctx.frame.locals.setdefault(name, Withheld(why))
 
-    def _simulated(self, item: ast.NoiseItem, name: str, make: Any) -> None:
-        self._new(name, item.span)
+    def _noise(self, item: ast.NoiseItem) -> None:
+        self._outermost(item, "noise")
+        self._new(item.name, item.span)
         if self.shared.kind == "data":
-            self.ctx.frame.locals[name] = Withheld(_WHOSE["mc"])
+            self.ctx.frame.locals[item.name] = Withheld(_WHOSE["mc"])
         else:
-            self._known(name, item, make(name))
+            self._known(item.name, item, noise(self.ctx, item, item.name))
 
     # --- names
 
@@ -240,7 +231,7 @@ class Evaluation:
             self._new(name, item.span)
         bind(self.ctx, item)
         for i, name in enumerate(item.targets):
-            key = (*self._key(item), i)  # type: ignore[misc]
+            key = (*self._key(item), i)
             self.scope.keys[name] = key
             self.ctx.frame.locals[name] = self._said(key, self.replaced.get(key, self.ctx.frame.locals[name]))
 
@@ -291,7 +282,7 @@ class Evaluation:
         made = self.replaced.get(key, own)
         assert isinstance(made, WeightPlan)
         self.scope.keys[name] = key
-        self.scope.entries += (_after(made, data(ctx).given),)
+        self.scope.entries += (replace(made, holds=(*data(ctx).given, *made.holds)),)
         ctx.frame.locals[name] = Withheld("it is a weight: give its value a name of its own")
 
     def _vary(self, item: aa.VaryItem) -> None:
@@ -370,22 +361,7 @@ class Evaluation:
                 self.loops.pop()
                 ctx.frame.locals = dict(outer)
 
-        with _at_loop(self):
-            unroll(ctx, loop, run, MAX_ITERATIONS)
-
-
-@contextmanager
-def _at_loop(evaluation: Evaluation) -> Iterator[None]:
-    frame = evaluation.ctx.frame
-    frame.loops += 1
-    try:
-        yield
-    finally:
-        frame.loops -= 1
-
-
-def _after(weight: WeightPlan, given: Sequence[Tensor]) -> WeightPlan:
-    return WeightPlan(weight.name, weight.factors, weight.value, (*given, *weight.holds))
+        unroll(ctx, loop, run, MAX_ITERATIONS)
 
 
 def names_of(item: aa.AnalysisEntry) -> tuple[str, ...]:

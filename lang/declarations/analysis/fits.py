@@ -7,10 +7,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hepq.core.analyses import NOMINAL
 from hepq.core.diagnostics.catalogue import near
 from hepq.core.source import Span
 from hepq.core.types import ONE, Unit
-from hepq.lang.declarations.analysis.plan import NOMINAL, AnalysisPlan, AxisPlan
+from hepq.lang.declarations.analysis.plan import AnalysisPlan, AxisPlan
 from hepq.lang.elaborate import arithmetic
 from hepq.lang.elaborate.context import Context, Reported
 from hepq.lang.elaborate.names import static_int

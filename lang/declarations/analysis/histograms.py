@@ -30,8 +30,8 @@ def histogram(
     axes: list[AxisPlan] = []
     holds: list[Tensor] = []
     for axis in item.axes:
-        made, needed = _axis(ctx, axis)
-        axes.append(made)
+        bins, needed = _axis(ctx, axis)
+        axes.append(bins)
         holds += needed
     for e in item.per:
         category, needed = _category(ctx, e)
@@ -39,18 +39,13 @@ def histogram(
         holds += needed
     axes = _named_apart(axes)
     weight = _own_weight(ctx, item)
-    values = [(v, item.span) for axis in axes for v in axis.values]
-    values += [] if weight is None or weight.value is None else [(weight.value, item.span)]
-    dim = _one_dim(ctx, values, item)
-    if dim is None and weight is not None and weight.holds:
-        holds += weight.holds
-        weight = replace(weight, holds=())
-    cells = 1
-    for made_axis in axes:
-        cells *= made_axis.extent
-    if cells > MOST_CELLS:
-        ctx.error("HQ0923", item.span, name=name, cells=f"{cells:,}", limit=f"{MOST_CELLS:,}")
-    return HistogramPlan(name, region, tuple(axes), above, weight, tuple(holds), item.span)
+    values = [v for axis in axes for v in axis.values]
+    values += [] if weight is None or weight.value is None else [weight.value]
+    _check_one_dim(ctx, values, item)
+    made = HistogramPlan(name, region, tuple(axes), above, weight, tuple(holds), item.span)
+    if made.cells > MOST_CELLS:
+        ctx.error("HQ0923", item.span, name=name, cells=f"{made.cells:,}", limit=f"{MOST_CELLS:,}")
+    return made
 
 
 def _axis(ctx: Context, axis: ast_analysis.AxisItem) -> tuple[AxisPlan, Sequence[Tensor]]:
@@ -107,10 +102,10 @@ def _own_weight(ctx: Context, item: ast_analysis.HistItem) -> WeightPlan | None:
     return found
 
 
-def _one_dim(ctx: Context, values: Sequence[tuple[Tensor, Span]], item: ast_analysis.HistItem) -> Dim | None:
-    """The dim whose entries are filled; None: the event is."""
+def _check_one_dim(ctx: Context, values: Sequence[Tensor], item: ast_analysis.HistItem) -> None:
+    """What is filled is the event, or the entries of one dim."""
     over: dict[tuple[str, int], Dim] = {}
-    for x, _ in values:
+    for x in values:
         for dim in x.type.dims:
             if not dim.ragged:
                 help = f"reduce over `{dim}`, or pick one of its entries"
@@ -122,7 +117,6 @@ def _one_dim(ctx: Context, values: Sequence[tuple[Tensor, Span]], item: ast_anal
     if len(dims) > 1:
         labels = [Label(a.span) for a in item.axes[1:]]
         ctx.error("HQ0916", item.span, *labels, first=dims[0], second=dims[1])
-    return dims[0] if dims else None
 
 
 def _called(text: str) -> str:

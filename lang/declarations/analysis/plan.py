@@ -5,18 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Literal
 
+from hepq.core.analyses import Kind
 from hepq.core.axes import BinAxis
 from hepq.core.source import Span
 from hepq.core.types import ONE, Unit
+from hepq.lang.declarations.dataset_sources import Format
 from hepq.lang.elaborate.analyses.models import CallPlan
 from hepq.lang.elaborate.branches import BranchPlan
 from hepq.lang.elaborate.builder import Tensor
-
-Kind = Literal["data", "mc"]
-Format = Literal["root", "parquet", "csv", "npz"]
-NOMINAL = "nominal"
 
 
 @dataclass(frozen=True)
@@ -104,6 +103,10 @@ class HistogramPlan:
     weight: WeightPlan | None
     holds: tuple[Tensor, ...]
     span: Span
+
+    @property
+    def cells(self) -> int:
+        return prod(axis.extent for axis in self.axes)
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from math import isfinite
 from pathlib import PurePath
 
+from hepq.core.analyses import Kind
 from hepq.core.diagnostics.catalogue import near
 from hepq.core.types import UNITS
-from hepq.lang.declarations.analysis.plan import Format, Kind, SourcePlan
+from hepq.lang.declarations.analysis.plan import SourcePlan
+from hepq.lang.declarations.dataset_sources import Format
 from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.values import Quantity, Value, describe
 from hepq.lang.syntax import ast

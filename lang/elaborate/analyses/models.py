@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from hepq.core.diagnostics.catalogue import near
 from hepq.core.source import Span
@@ -48,6 +49,11 @@ class ModelOutput:
     elem: str
     dims: tuple[Dim, ...]
     unit: Unit
+
+    @property
+    def held(self) -> Literal["int", "real"]:
+        """How an analysis holds its numbers."""
+        return "int" if self.elem == "int" else "real"
 
 
 @dataclass(frozen=True)
@@ -168,15 +174,10 @@ class _Call:
         return None, None
 
     def _objects(self, dim: Dim) -> Objects:
-        for made in self._known():
-            if made.dim is not None and made.dim.key == dim.key:
-                return made
+        if known := selection.objects_over(self.ctx, dim):
+            return known[0]
         problem, help = f"nothing says which entries `{dim}` has", f"say it: `{EACH}=…`"
         return self.ctx.error("HQ0939", self.span, name=self.interface.name, problem=problem, near=[], help=help)
-
-    def _known(self) -> list[Objects]:
-        values = (*self.ctx.frame.locals.values(), *selection.data(self.ctx).objects.values())
-        return [v for v in values if isinstance(v, Objects)]
 
     def _root(self, objects: Objects) -> tuple[Dim, Tensor | None]:
         """The collection of the file, and which of its entries ``objects`` are."""
@@ -211,22 +212,12 @@ class _Call:
             problem = f"`{one.name}` has {wanted}{shaped} of {of}, and not {describe(given)}"
             ctx.error("HQ0939", where, name=self.interface.name, problem=problem, near=[])
         if own and each is not None:
-            owners[own[0].name] = self._owner(own[0], each, where)
+            owners[own[0].name] = selection.owner_of(ctx, own[0], each, where)
         return presence.required(ctx, given, where, f"input `{one.name}`", *ragged)
-
-    def _owner(self, dim: Dim, each: Dim, where: Span) -> Tensor:
-        """Which entry of ``each`` every entry of ``dim`` is in the list of."""
-        for made in self._known():
-            if made.dim is not None and made.dim.key == dim.key:
-                owner = made.owner(self.ctx, where)
-                if owner is not None and owner.index.type.into.key == each.key:
-                    return owner.index  # type: ignore[no-any-return]
-        return self.ctx.error("HQ0671", where, each=each, dim=dim)
 
     def _output(self, name: str, output: ModelOutput, root: Dim | None, index: Tensor | None) -> Tensor:
         dims = (*([] if root is None else [root]), *output.dims)
-        elem = "int" if output.elem == "int" else "real"
-        x = self.ctx.emit("input", (), Type(elem, dims, output.unit), self.span, name=name)  # type: ignore[arg-type]
+        x = self.ctx.emit("input", (), Type(output.held, dims, output.unit), self.span, name=name)
         return x if index is None else selection.at(self.ctx, x, index, self.span)
 
 

@@ -210,7 +210,7 @@ class Tree:
         rows = [self._formula(node)[2] for node in nodes]
         columns = {column: self._looked_up(column, index) for column in zip(*rows, strict=True)}
         parameters = [columns[column] for column in zip(*rows, strict=True)]
-        return tformula.emit(self.f, formula, [env[name] for name in variables], parameters)  # type: ignore[misc]
+        return tformula.emit(self.f, formula, [_number(env, name) for name in variables], parameters)
 
     def _formula(self, node: Content) -> tuple[tformula.Formula, tuple[str, ...], tuple[float, ...]]:
         """With its variables, and its numbers apart."""
@@ -244,18 +244,18 @@ class Tree:
 
     def _as_input(self, name: str, value: Operand) -> Operand:
         """Of a whole input: the nearest whole number, away from 0 if there are two."""
-        match self._kind(name):
-            case "string":
-                self.bad(f"a transform cannot make the text `{name}`")
-            case "int" if isinstance(value, Tensor):
-                whole = self.ctx.cast(value, "int", self.span)
-                rest = self.f("sub", value, self.f.real(whole))
-                up, down = (self.ctx.cast(self.f(op, rest, edge), "int", self.span) for op, edge in _HALVES)
-                return self.f("sub", self.f("add", whole, up), down)
-            case "int":
-                fraction, number = math.modf(value)  # type: ignore[arg-type]
-                return int(number) + (fraction >= 0.5) - (fraction <= -0.5)
-        return value
+        kind = self._kind(name)
+        if kind == "string":
+            self.bad(f"a transform cannot make the text `{name}`")
+        if kind == "real":
+            return value
+        if not isinstance(value, Tensor):
+            fraction, number = math.modf(value)
+            return int(number) + (fraction >= 0.5) - (fraction <= -0.5)
+        whole = self.ctx.cast(value, "int", self.span)
+        rest = self.f("sub", value, self.f.real(whole))
+        up, down = (self.ctx.cast(self.f(op, rest, edge), "int", self.span) for op, edge in _HALVES)
+        return self.f("sub", self.f("add", whole, up), down)
 
     # --- bins and keys
 
@@ -266,7 +266,10 @@ class Tree:
         return self.kinds[name]
 
     def _inputs(self, node: Content) -> tuple[str, ...]:
-        return tuple(node.inputs) if isinstance(node, schema.MultiBinning) else (node.input,)  # type: ignore[union-attr]
+        if isinstance(node, schema.MultiBinning):
+            return tuple(node.inputs)
+        assert isinstance(node, schema.Binning | schema.Category), "of what is looked up"
+        return (node.input,)
 
     def _axes(self, node: Content) -> tuple[Axis, ...]:
         if id(node) not in self.known.axes:
@@ -292,8 +295,9 @@ class Tree:
         for place, name in enumerate(names):
             kind = self._kind(name)
             if kind == "string" or (kind == "real" and isinstance(axes[0][place], Keys)):
-                self.bad(f"{nodes[0].nodetype} of `{name}`, a {kind}")  # type: ignore[union-attr]
-            found.append(slots(self.f, env[name], [own[place] for own in axes]))  # type: ignore[arg-type]
+                assert not isinstance(nodes[0], float | int), "of what is looked up"
+                self.bad(f"{nodes[0].nodetype} of `{name}`, a {kind}")
+            found.append(slots(self.f, _number(env, name), [own[place] for own in axes]))
         for one in found:
             self._flag_at(self.wrong, one.wrong, mask)
         # of static numbers, the only slot
@@ -330,6 +334,13 @@ class Tree:
             flags.append(self.f.tensor(True) if mask is None else mask)
         elif isinstance(where, Tensor):
             flags.append(where if mask is None else self.f("and", mask, where))
+
+
+def _number(env: Env, name: str) -> Operand:
+    """An input that is no text."""
+    value = env[name]
+    assert not isinstance(value, str), name
+    return value
 
 
 _HALVES = (("ge", 0.5), ("le", -0.5))

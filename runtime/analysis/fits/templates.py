@@ -19,9 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.core.analyses import NOMINAL
 from hepq.core.errors import DataError, did_you_mean
 from hepq.runtime.analysis.axes import category, edges, inner, label
-from hepq.runtime.analysis.description import NOMINAL, Axis, Fit, Histogram
+from hepq.runtime.analysis.description import Axis, Fit, Histogram
 from hepq.runtime.analysis.results import Result
 from hepq.runtime.analysis.sums import Floats
 from hepq.runtime.analysis.variations import sides

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hepq.runtime.analysis.description import NOMINAL
+from hepq.core.analyses import NOMINAL
 from hepq.runtime.analysis.flows import Row, Yield
 from hepq.runtime.analysis.plots.stack import Stack, points
 from hepq.runtime.analysis.results import Result

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hepq.core.analyses import NOMINAL
 from hepq.runtime.analysis.axes import edges, inner, label
-from hepq.runtime.analysis.description import NOMINAL, Axis, Histogram
+from hepq.runtime.analysis.description import Axis, Histogram
 from hepq.runtime.analysis.plots.stack import Points, Stack, per_bin, points
 from hepq.runtime.analysis.results import Result
 from hepq.runtime.analysis.sums import Floats

@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from hepq.core.analyses import NOMINAL
 from hepq.runtime.analysis.axes import edges, label
-from hepq.runtime.analysis.description import NOMINAL, Axis
+from hepq.runtime.analysis.description import Axis
 from hepq.runtime.analysis.flows import Row, Yield
 from hepq.runtime.analysis.results import Cells, Result
 from hepq.runtime.analysis.sums import Floats

@@ -15,8 +15,9 @@ from typing import Any
 
 import awkward as ak
 
+from hepq.core.analyses import NOMINAL, Kind
 from hepq.core.errors import DataError
-from hepq.runtime.analysis.description import NOMINAL, Analysis, Kind, Saved
+from hepq.runtime.analysis.description import Analysis, Saved
 from hepq.runtime.analysis.provenance import Provenance
 from hepq.runtime.analysis.writers.names import identifiers
 from hepq.runtime.artifact.stage import StageOutput

@@ -18,11 +18,11 @@ import uproot
 
 from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.node import Fill, Module, Node
+from hepq.core.analyses import NOMINAL, Kind
 from hepq.core.axes import BinAxis
 from hepq.core.noise import noise
 from hepq.core.types import Dim, Type
 from hepq.runtime.analysis.description import (
-    NOMINAL,
     Analysis,
     Axis,
     Cut,
@@ -30,7 +30,6 @@ from hepq.runtime.analysis.description import (
     Filled,
     Flow,
     Histogram,
-    Kind,
     Program,
     Region,
     Saved,

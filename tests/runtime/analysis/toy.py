@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hepq.core.analyses import Kind
 from hepq.runtime.analysis.description import (
     Analysis,
     Axis,
@@ -17,7 +18,6 @@ from hepq.runtime.analysis.description import (
     Filled,
     Flow,
     Histogram,
-    Kind,
     Program,
     Region,
     SourceFiles,
