@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -71,8 +72,8 @@ READERS: dict[str, Callable[[Path], Iterator[Any]]] = {
 }  # fmt: skip
 
 
-def exhausted(chunks: Iterator[Any]) -> None:
-    for _ in chunks:
+def exhausted(reader: Callable[[Path], Iterator[Any]], path: Path) -> None:
+    for _ in reader(path):
         pass
 
 
@@ -100,8 +101,7 @@ def main(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder, one_thread():
         path = options.file or write(Path(folder) / "adl.root", QUICK if options.quick else EVENTS)
         contestants = {
-            name: Contestant(lambda reader=reader: exhausted(reader(path)), options.rounds)  # type: ignore[misc]
-            for name, reader in READERS.items()
+            name: Contestant(partial(exhausted, reader, path), options.rounds) for name, reader in READERS.items()
         }
         least, _ = measure(contestants, "reading")
         [source] = event_files.find(path)

@@ -157,6 +157,7 @@ class _Running:
             self._say_lacking(good)
             result = self._result(store, good)
             self._say_outside(result)
+            self._say_left_out(result)
             skims = tuple(self._skims(store, good, result))
         if store.damaged:
             self.notes.append(f"{store.damaged:,} chunks of {place} were damaged, and computed again")
@@ -307,6 +308,11 @@ class _Running:
             for name, calls in result.outside(source.name).items():
                 if calls:
                     self.notes.append(f"{calls:,} calls of correction {name} are outside of its bins, in {source.name}")
+
+    def _say_left_out(self, result: Result) -> None:
+        for source in result.sources:
+            for what, times in result.left_out(source.name).items():
+                self.notes.append(f"{times:,} times in {source.name}, all variations: {what}")
 
 
 def added(sums: Iterable[Sums]) -> Sums:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -19,6 +20,7 @@ from hepq.runtime.artifact.stage import StageOutput
 from hepq.runtime.engine.event_code import EventResult
 
 if TYPE_CHECKING:
+    from hepq.runtime.events.report import Report
     from hepq.runtime.model import Model
 
 Array = NDArray[Any]
@@ -39,17 +41,29 @@ def opened(path: str, digest: str) -> Model:
     return load(path, threads=1)
 
 
-def scores(call: ModelCall, made: EventResult, counts: Mapping[str, Array], events: int) -> dict[str, Array]:
+def scores(
+    call: ModelCall, made: EventResult, counts: Mapping[str, Array], events: int
+) -> tuple[dict[str, Array], Counter[str]]:
     """Results of a model by the name of the input that each is: [entries of ``root`` or events, shape]. Entries that
-    it was not applied to have NaN, or -1 for whole numbers. ``made``: what the event program gave; ``counts``: of each
-    ragged dim of files, in each event."""
+    it was not applied to have NaN, or -1 for whole numbers. And what the model left out, in words, and how often.
+    ``made``: what the event program gave; ``counts``: of each ragged dim of files, in each event."""
     known = {**counts, **made.counts}
     model, given = opened(call.path, call.sha256), _Entries(call, made, known, events).arguments()
     try:
-        found, _ = model.score(given)
+        found, report = model.score(given)
     except DataError as error:
         raise DataError(error.code, f"{Path(call.path).name}: {error.title}", error.why, error.help) from error
-    return {o.name: _placed(call, made, known, o, _plain(found[n], o)) for n, o in call.outputs.items()}
+    placed = {o.name: _placed(call, made, known, o, _plain(found[n], o)) for n, o in call.outputs.items()}
+    return placed, Counter(dict(_left_out(Path(call.path).name, report)))
+
+
+def _left_out(name: str, report: Report) -> Iterator[tuple[str, int]]:
+    for dim, n in report.entries.items():
+        yield f"{name}: entries of {dim} beyond its bound, cut", n.cut
+        yield f"{name}: entries of {dim} that are not numbers, dropped", n.dropped
+    yield f"{name}: NaN, since there is no entry", report.empty
+    yield f"{name}: NaN, since a value is not a number", report.unscored - report.empty
+    yield f"{name}: NaN of numbers", report.nan_scores
 
 
 @dataclass(frozen=True)

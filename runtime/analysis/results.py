@@ -18,7 +18,7 @@ from hepq.core.errors import DataError, did_you_mean
 from hepq.runtime.analysis.description import Analysis, Factor, Filled, Histogram, SourceFiles
 from hepq.runtime.analysis.flows import CutFlow, cut_flow
 from hepq.runtime.analysis.provenance import Provenance
-from hepq.runtime.analysis.sums import Floats, Ints, Sums
+from hepq.runtime.analysis.sums import LEFT_OUT, Floats, Ints, Sums
 from hepq.runtime.files import read, replacing, seal, unopened, unseal, why_not
 
 if TYPE_CHECKING:
@@ -178,6 +178,12 @@ class Result:
         return {
             name: sum(int(parts[s].entries.sum()) for s in sums if s in parts) for name, sums in corrections.items()
         }
+
+    def left_out(self, source: str) -> dict[str, int]:
+        """What models left out of what they were applied to, in all variations: in words, how often. Raises DataError
+        HQ0966."""
+        parts = self.read[self.source(source).name].sums.parts
+        return {n.removeprefix(LEFT_OUT): int(p.entries.sum()) for n, p in parts.items() if n.startswith(LEFT_OUT)}
 
     def unchanging(self) -> tuple[str, ...]:
         """Variations that change nothing in any source."""

@@ -149,6 +149,16 @@ class Sums:
         return Sums(parts)
 
 
+#: begins names of sums that are no fills: what models left out, in words
+LEFT_OUT = "left out, "
+
+
+def counted(left_out: Mapping[str, int]) -> Sums:
+    """How often, as sums beside those of fills."""
+    one = np.zeros(1, np.int64)
+    return Sums({f"{LEFT_OUT}{what}": Counts(one, one + n) for what, n in left_out.items() if n})
+
+
 def merged(sums: Iterable[Sums]) -> Sums:
     """All of them added, exactly, in one pass: the order does not matter."""
     found: dict[str, list[Part]] = {}

@@ -8,6 +8,7 @@ Both are sent to other processes, and so is what they give: it holds numbers, na
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -23,7 +24,7 @@ from hepq.runtime.analysis.description import Program, Saved, SourceFiles
 from hepq.runtime.analysis.models import scores
 from hepq.runtime.analysis.program import Compiled
 from hepq.runtime.analysis.skimmed import Columns, Skimmed
-from hepq.runtime.analysis.sums import Sums
+from hepq.runtime.analysis.sums import Sums, counted
 from hepq.runtime.analysis.writers.skims import changed
 from hepq.runtime.artifact import manifest as m
 from hepq.runtime.artifact.stage import EventStage
@@ -178,7 +179,7 @@ class Compute:
         compiled, (stage, program, code) = loaded(self.compiled), _code(self.compiled, kind)
         saves = {(n, v): program.saves[v][n] for n, v in written(compiled, kind)}
         wanted = {*stage.files(source.branches), *task.file.numbering}
-        sums, skims, where = code.accumulators(), Skimmed(), str(source)
+        sums, skims, left_out, where = code.accumulators(), Skimmed(), Counter[str](), str(source)
         entries = (task.first, task.end) if task.file.divisible else None
         for chunk in event_files.iterate(source, wanted, entries=entries):
             read = collected(stage, chunk.events, where, chunk.first)
@@ -191,14 +192,16 @@ class Compute:
                 for running, models in zip(_before(self.compiled, kind), program.models, strict=True):
                     made = running.run(columns, read.counts, factors, read.events)
                     for call in models.calls:
-                        columns |= scores(call, made, read.counts, read.events)
+                        found, left = scores(call, made, read.counts, read.events)
+                        columns |= found
+                        left_out += left
                 running = code
                 made = code.run(columns, read.counts, factors, read.events, sums, self.n_minus_one)
             except EventError as error:
                 raise _told(error, program, running, where, chunk.first) from error
             for place, saved in saves.items() if self.skims else ():
                 skims.add(place, _passed(saved, made, read))
-        return Done(sums.sums(), skims)
+        return Done(sums.sums() + counted(left_out), skims)
 
 
 def written(compiled: Compiled, kind: Kind) -> list[tuple[str, str]]:

@@ -200,3 +200,38 @@ def test_mistakes_are_told(folder: Path, line: str, code: str) -> None:
     sink = Sink()
     check(load(folder / "wrong.hepq", ANALYSIS.replace("  hist one", f"  {line}\n  hist one"), sink), sink)
     assert [d.code for d in sink.items] == ([code] if code else []), render_text(sink.items)
+
+
+FEW = """
+dim part <= 2
+dataset Few {
+  source x = root("x.root")
+  branch pt: GeV[part]
+  order part by pt desc
+  input pt = pt
+}
+model Leading(pt: GeV[part]) -> real = sum(pt, over=part) / 100 GeV
+"""
+
+
+def test_what_a_model_leaves_out_is_counted_and_said(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "few.hepq").write_text(FEW)
+    Compilation(tmp_path / "few.hepq").write(tmp_path / "few.hepqx")
+    (tmp_path / "top.root").write_bytes((folder / "top.root").read_bytes())
+    head = ANALYSIS[: ANALYSIS.index("analysis Models")]
+    (tmp_path / "analysis.hepq").write_text(f"""{head}
+analysis Few {{
+  source top = mc("top.root", xsec=1 pb)
+  few = artifact("few.hepqx")
+  hist two = few(pt=Jet.pt) in bins(20, 0, 4)
+}}
+""")
+    made = run(built(tmp_path / "analysis.hepq"), Options(folder=tmp_path, chunk=50))
+    cut = sum(max(len(e["Jet_pt"]) - 2, 0) for e in EVENTS)
+    empty = sum(len(e["Jet_pt"]) == 0 for e in EVENTS)
+    assert made.result.left_out("top") == {
+        "few.hepqx: entries of part beyond its bound, cut": cut, "few.hepqx: NaN, since there is no entry": empty,
+    }  # fmt: skip
+    assert any("beyond its bound" in note and f"{cut:,} times in top" in note for note in made.notes)
+    close_to(made.result.cells("two", "top").entries,
+             [np.sort(e["Jet_pt"])[-2:].sum() / 100 if len(e["Jet_pt"]) else 99 for e in EVENTS], 0, 4)  # fmt: skip
