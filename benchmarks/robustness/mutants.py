@@ -34,7 +34,7 @@ from benchmarks.robustness.mutations import mutations, planted
 
 FOLDERS = ("core", "lang", "compiler", "runtime")
 TESTS = (
-    *(f"tests/{area}" for area in ("core", "lang", "compiler", "runtime", "hepq", "stdlib", "pipeline")),
+    *(f"tests/{area}" for area in ("core", "lang", "compiler", "runtime", "analyses", "hepq", "stdlib", "pipeline")),
     "tests/docs/test_diagnostics.py",
     "tests",
 )
