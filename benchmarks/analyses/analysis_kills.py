@@ -133,7 +133,7 @@ class Outcome:
 def stored(folder: Path) -> set[tuple[str, int, int]]:
     """Path and entries of each record that is whole."""
     found = set()
-    for place in (folder / "chunks" / "sums").glob("*.*-*"):
+    for place in (folder / "chunks" / "accounts").glob("*.*-*"):
         if not place.name.startswith("."):
             with place.open("rb") as file:
                 file.readline()

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 if TYPE_CHECKING:
-    from hepq.runtime.analysis.engine import Progress as Events
+    from hepq.runtime.chunks.run import Progress as Events
     from hepq.runtime.quantum.kernel.gram import Progress
 
 

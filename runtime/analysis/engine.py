@@ -10,10 +10,9 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from pathlib import Path
 
 from hepq.core.analyses import Kind
@@ -22,21 +21,16 @@ from hepq.runtime.analysis.description import SourceFiles
 from hepq.runtime.analysis.program import Compiled
 from hepq.runtime.analysis.provenance import Provenance, ReadFile
 from hepq.runtime.analysis.results import Result, SourceRead
-from hepq.runtime.analysis.store import Range, Store
-from hepq.runtime.analysis.sums import Sums
-from hepq.runtime.analysis.tasks import Compute, File, Look, Task
+from hepq.runtime.analysis.skimmed import Skimmed
+from hepq.runtime.analysis.sums import Summing, Sums
+from hepq.runtime.analysis.tasks import Compute, Look, SourceFile
 from hepq.runtime.analysis.writers.skims import ENDINGS, open_skim
+from hepq.runtime.chunks.run import ChunksFailed, Failed, Progress, Running, Tell, no_progress
+from hepq.runtime.chunks.store import Store
 from hepq.runtime.events import event_files
 from hepq.runtime.events.event_files import Named
 from hepq.runtime.executors import Executor, Serial, map_unordered
 from hepq.runtime.files import Scratch, digest
-
-#: bytes of a chunk, uncompressed: by default; and at least, where there are more workers than chunks
-CHUNK, LEAST = 128 << 20, 4 << 20
-#: failed chunks that a message lists
-LISTED = 20
-#: chunks of each slot of an executor, so that the last ones do not keep it waiting
-ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -57,52 +51,6 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Failed:
-    """``what``: a file, or a chunk of one; ``path``: of the file."""
-
-    source: str
-    path: str
-    what: str
-    error: DataError
-
-    def __str__(self) -> str:
-        code, title, why, help = (getattr(self.error, name) for name in ("code", "title", "why", "help"))
-        return f"{self.what} [{code}]: {'; '.join(words for words in (title, why, help) if words)}"
-
-
-class AnalysisFailed(DataError):
-    """DataError HQ0950: ``failed`` says which chunks and files."""
-
-    def __init__(self, failed: Sequence[Failed], of: int) -> None:
-        shown = [str(one) for one in failed[:LISTED]]
-        more = f"\n  … and {len(failed) - LISTED:,} more" if len(failed) > LISTED else ""
-        title = f"{len(failed):,} of {of:,} chunks failed"
-        help = "mend or take out these files and run again: what succeeded is not computed again"
-        super().__init__("HQ0950", title, "\n  ".join(shown) + more, help)
-        self.failed = tuple(failed)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Events and bytes (uncompressed, about) that are done, and of them those that an earlier run did; of all."""
-
-    done: int
-    found: int
-    events: int
-    bytes: int
-    found_bytes: int
-    seconds: float
-    chunks: int
-    failed: int
-
-    @property
-    def rate(self) -> tuple[float, float]:
-        """Events and bytes a second."""
-        seconds = max(self.seconds, 1e-9)
-        return (self.done - self.found) / seconds, (self.bytes - self.found_bytes) / seconds
-
-
-@dataclass(frozen=True)
 class Run:
     """``skims``: files that were written. ``failed``: what was left out. ``notes``: what else is out of the ordinary,
     in words. ``progress``: at the end."""
@@ -114,17 +62,13 @@ class Run:
     notes: tuple[str, ...] = ()
 
 
-def no_progress(progress: Progress) -> None:
-    """Tells nobody."""
-
-
 def run(
     compiled: Compiled,
     options: Options = Options(),
     executor: Executor | None = None,
-    progress: Callable[[Progress], None] = no_progress,
+    progress: Tell = no_progress,
 ) -> Run:
-    """Raises DataError: HQ0801, HQ0837, HQ0955 for names of files; HQ0950 (``AnalysisFailed``) where chunks failed,
+    """Raises DataError: HQ0801, HQ0837, HQ0955 for names of files; HQ0950 (``ChunksFailed``) where chunks failed,
     after all others are done; HQ0953, HQ0954 for the store; HQ0965 for what weights need and nothing says."""
     return _Running(compiled, options, executor or Serial(), progress).run()
 
@@ -134,7 +78,7 @@ class _Running:
     compiled: Compiled
     options: Options
     executor: Executor
-    tell: Callable[[Progress], None]
+    tell: Tell
     failed: list[Failed] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -142,15 +86,18 @@ class _Running:
         start = time.monotonic()
         with ExitStack() as stack:
             place = self.options.store or stack.enter_context(Scratch("hepq-chunks"))
-            store = stack.enter_context(Store(place, self._programs(), fresh=self.options.fresh))
+            store = stack.enter_context(Store(place, self._programs(), Summing(), fresh=self.options.fresh))
+            chunks = Running[SourceFile, Sums](
+                store, self.executor, self.tell, self.options.chunk, start=start, failed=self.failed
+            )
             files = self._looked()
             self._say_replaced(store, files)
-            tasks = self._tasks(store, files)
-            chunks = len(tasks) + len(self.failed)
-            progress = self._compute(store, files, tasks, start)
-            self.failed.sort(key=lambda one: (one.source, one.path, one.what))
+            work = Compute(self.compiled.to_bytes(), self.options.n_minus_one, self.options.skims is not None)
+            unread = len(self.failed)
+            progress = chunks.compute(files, work)
             if self.failed and not self.options.skip_bad:
-                raise AnalysisFailed(self.failed, chunks)
+                help = "mend or take out these files and run again: what succeeded is not computed again"
+                raise ChunksFailed(self.failed, progress.chunks + unread, help)
             bad = {(one.source, one.path) for one in self.failed}
             good = [file for file in files if (file.source, file.opened.path) not in bad]
             self._say_copies(good)
@@ -174,11 +121,11 @@ class _Running:
         """Whether skims are made, of a program that has any."""
         return self.options.skims is not None and bool(self.compiled.analysis.programs[kind].saves)
 
-    def _looked(self) -> list[File]:
+    def _looked(self) -> list[SourceFile]:
         """The files that can be opened, in the order of the program."""
         items = list(self._named())
         work = self.compiled.to_bytes()
-        found: dict[int, File] = {}
+        found: dict[int, SourceFile] = {}
         numbers = {id(item): i for i, item in enumerate(items)}
         for item, file in map_unordered(self.executor, Look(work), iter(items), _died_looking):
             if isinstance(file, DataError):
@@ -206,50 +153,14 @@ class _Running:
         parts = [file] if (folder / file).exists() else file.split(" + ")
         return " + ".join(f if "://" in f else str(folder / f) for f in parts)
 
-    def _tasks(self, store: Store, files: Sequence[File]) -> list[Task]:
-        """What is not in the store yet."""
-        gaps = [(file, gap) for file in files for gap in _gaps(file, store.covered(file))]
-        total = sum(_bytes(file, gap) for file, gap in gaps)
-        size = min(CHUNK, max(LEAST, total // (ROUNDS * self.executor.slots)))
-        return [Task(file, *part) for file, gap in gaps for part in _cut(file, gap, self.options.chunk, size)]
-
-    def _compute(self, store: Store, files: Sequence[File], tasks: Sequence[Task], start: float) -> Progress:
-        left = {id(file): 0 for file in files}
-        for task in tasks:
-            left[id(task.file)] += 1
-        for file in files:
-            if not left[id(file)]:
-                store.compact(file)
-        events, size = sum(f.events for f in files), sum(f.bytes for f in files)
-        done = events - sum(t.end - t.first for t in tasks)
-        read = size - sum(_bytes(t.file, (t.first, t.end)) for t in tasks)
-        now = Progress(done, done, events, read, read, time.monotonic() - start, 0, len(self.failed))
-        self.tell(now)
-        work = Compute(self.compiled.to_bytes(), self.options.n_minus_one, self.options.skims is not None)
-        for task, made in map_unordered(self.executor, work, iter(tasks), _died):
-            if isinstance(made, DataError):
-                self._fail(task.file.source, task.file.opened.path, str(task), made)
-            else:
-                store.put(task.file, (task.first, task.end), made)
-                done, read = done + task.end - task.first, read + _bytes(task.file, (task.first, task.end))
-            left[id(task.file)] -= 1
-            if not left[id(task.file)]:
-                store.compact(task.file)
-            now = replace(
-                now, done=done, bytes=read, seconds=time.monotonic() - start, chunks=now.chunks + 1,
-                failed=len(self.failed),
-            )  # fmt: skip
-            self.tell(now)
-        return now
-
     def _fail(self, source: str, path: str, what: str, error: DataError) -> None:
         self.failed.append(Failed(source, path, what, error))
 
-    def _result(self, store: Store, files: Sequence[File]) -> Result:
+    def _result(self, store: Store[Sums], files: Sequence[SourceFile]) -> Result:
         analysis, of = self.compiled.analysis, dict[str, SourceRead]()
         for source in analysis.sources:
             mine = [file for file in files if file.source == source.name]
-            sums = added(part for file in mine for part in store.sums(file))
+            sums = added(part for file in mine for part in store.accounts(file))
             sumw = math.fsum(x for file in mine for x in file.sumw) if source.sumw is not None else None
             of[source.name] = SourceRead(sums, sum(file.events for file in mine), sumw)
         read = tuple(
@@ -266,7 +177,7 @@ class _Running:
         folder = str(self.options.folder)
         return os.path.relpath(path, folder) if "://" not in path and path.startswith(f"{folder}{os.sep}") else path
 
-    def _skims(self, store: Store, files: Sequence[File], result: Result) -> Iterator[Path]:
+    def _skims(self, store: Store[Sums], files: Sequence[SourceFile], result: Result) -> Iterator[Path]:
         folder, analysis = self.options.skims, self.compiled.analysis
         if folder is None:
             return
@@ -275,17 +186,17 @@ class _Running:
             path = folder / f"{name}{self.options.skim_format}"
             with open_skim(path, name, analysis, result.provenance) as skim:
                 for file in files:
-                    for part in store.skims(file):
-                        for (saved, variation), columns in part.written():
+                    for part in store.rows(file):
+                        for (saved, variation), columns in Skimmed.from_bytes(part).written():
                             if saved == name:
                                 skim.write(file.source, variation, columns)
             yield path
 
-    def _say_replaced(self, store: Store, files: Sequence[File]) -> None:
+    def _say_replaced(self, store: Store[Sums], files: Sequence[SourceFile]) -> None:
         for path in store.replaced(files):
             self.notes.append(f"{path} is not the file that it was: its chunks are computed again")
 
-    def _say_copies(self, files: Sequence[File]) -> None:
+    def _say_copies(self, files: Sequence[SourceFile]) -> None:
         seen: dict[tuple[str, str], str] = {}
         for file in files:
             if uuid := file.identity.uuid:
@@ -293,8 +204,8 @@ class _Running:
                 if first != file.opened.path:
                     self.notes.append(f"{file.opened.path} has the UUID of {first}: do its events count twice?")
 
-    def _say_lacking(self, files: Sequence[File]) -> None:
-        found: dict[tuple[str, float], list[File]] = {}
+    def _say_lacking(self, files: Sequence[SourceFile]) -> None:
+        found: dict[tuple[str, float], list[SourceFile]] = {}
         for file in files:
             for branch, value in (file.lacking or {}).items():
                 found.setdefault((branch, value), []).append(file)
@@ -327,34 +238,6 @@ def added(sums: Iterable[Sums]) -> Sums:
     for _, part in reversed(held):
         total = total + part
     return total
-
-
-def _gaps(file: File, covered: Sequence[Range]) -> list[Range]:
-    """Entries that are in none of ``covered``, which ascend; of what cannot be divided, all or nothing."""
-    edges = [(0, 0), *covered, (file.events, file.events)]
-    found = [(a[1], b[0]) for a, b in pairwise(edges) if a[1] < b[0]]
-    return found if file.divisible or not found else [(0, file.events)]
-
-
-def _bytes(file: File, entries: Range) -> int:
-    return file.bytes * (entries[1] - entries[0]) // max(file.events, 1)
-
-
-def _cut(file: File, entries: Range, events: int | None, size: int) -> Iterator[Range]:
-    """``entries`` in parts of so many events, or of about so many bytes; of one size."""
-    first, end = entries
-    if not file.divisible:
-        yield entries
-        return
-    most = events or max(1, size * file.events // max(file.bytes, 1))
-    number = math.ceil((end - first) / most)
-    edges = [first + i * most if events else first + i * (end - first) // number for i in range(number)]
-    yield from pairwise([*edges, end])
-
-
-def _died(task: Task) -> DataError:
-    why = f"a worker process died of it, twice: {task}"
-    return DataError("HQ0860", "a worker process died, twice", why, "was its memory used up? give a --chunk-size")
 
 
 def _died_looking(item: tuple[SourceFiles, Named]) -> DataError:

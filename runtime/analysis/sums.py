@@ -257,3 +257,13 @@ def _signed(limbs: NDArray[np.uint32]) -> Ints:
     wide = limbs.astype(np.int64)
     wide[:, -1] -= (wide[:, -1] >> 31) << 32
     return wide
+
+
+class Summing:
+    """How sums of chunks are read and added up, for a store."""
+
+    def read(self, data: bytes) -> Sums:
+        return Sums.from_bytes(data)
+
+    def added(self, accounts: Iterable[Sums]) -> Sums:
+        return merged(accounts)

@@ -2,15 +2,14 @@
 """What workers do of an analysis: look at a file; add up a chunk of its events. What fails says which entry of which
 file.
 
-Both are sent to other processes, and so is what they give: it holds numbers, names and bytes, no open files.
+Both are sent to other processes.
 """
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -28,6 +27,7 @@ from hepq.runtime.analysis.sums import Sums, counted
 from hepq.runtime.analysis.writers.skims import changed
 from hepq.runtime.artifact import manifest as m
 from hepq.runtime.artifact.stage import EventStage
+from hepq.runtime.chunks.files import Done, File, Identity, Task, kept_branches, read_safely
 from hepq.runtime.engine.event_code import (
     BAD_WEIGHT,
     CHECK_FAILED,
@@ -38,84 +38,28 @@ from hepq.runtime.engine.event_code import (
 from hepq.runtime.events import event_files
 from hepq.runtime.events.columns import one_each, whole_each
 from hepq.runtime.events.event_files import Named
-from hepq.runtime.events.source import Chunk, Source
+from hepq.runtime.events.source import Chunk
 from hepq.runtime.events.stage import Read, collected
 
 
 @dataclass(frozen=True)
-class Identity:
-    """What tells a file from another of the same name. ``time``: of its last change, in ns; of a file elsewhere only
-    ``uuid`` is known. ``name``: of a file without one. ``friend``: the same of the file beside it."""
+class SourceFile(File):
+    """``numbering``: branches that the keys of its events follow from. ``sumw``: numbers of its own bookkeeping.
+    ``lacking``: values of branches that it does not have."""
 
-    uuid: str
-    size: int = 0
-    time: int = 0
-    name: str = ""
-    friend: Identity | None = None
-
-    @staticmethod
-    def of(source: Source) -> Identity:
-        """Raises OSError."""
-        if source.parts:
-            mine, friend = map(Identity.of, source.parts)
-            return replace(mine, friend=friend)
-        path, uuid = source.path, source.uuid
-        if "://" in path:
-            return Identity(uuid, name="" if uuid else path)
-        found = os.stat(path)
-        return Identity(uuid, found.st_size, found.st_mtime_ns, "" if uuid else os.path.basename(path))
-
-
-@dataclass(frozen=True)
-class File:
-    """``opened``: knows the branches that are read, and no others. ``numbering``: those that the keys of its events
-    follow from. ``sumw``: numbers of its own bookkeeping. ``lacking``: values of branches that it does not have.
-    ``bytes``: of what is read of it, about."""
-
-    source: str
     kind: Kind
-    opened: Source
-    identity: Identity
     numbering: tuple[str, ...] = ()
     sumw: tuple[float, ...] = ()
     lacking: Mapping[str, float] | None = None
-    bytes: int = 0
-
-    @property
-    def events(self) -> int:
-        return self.opened.events
-
-    @property
-    def divisible(self) -> bool:
-        """Can a part of it be read?"""
-        return self.opened.format == "root" and not self.opened.parts
-
-
-@dataclass(frozen=True)
-class Task:
-    """Events of a file, from ``first`` to before ``end``."""
-
-    file: File
-    first: int
-    end: int
-
-    def __str__(self) -> str:
-        return f"{self.file.opened}, events {self.first:,} to {self.end - 1:,}"
-
-
-@dataclass(frozen=True)
-class Done:
-    sums: Sums
-    skims: Skimmed
 
 
 @dataclass(frozen=True)
 class Look:
-    """Opens a file of a source: (source, name) to File, or what is wrong with it."""
+    """Opens a file of a source: (source, name) to SourceFile, or what is wrong with it."""
 
     compiled: bytes
 
-    def __call__(self, item: tuple[SourceFiles, Named]) -> File | DataError:
+    def __call__(self, item: tuple[SourceFiles, Named]) -> SourceFile | DataError:
         of, name = item
         compiled = loaded(self.compiled)
         try:
@@ -126,7 +70,7 @@ class Look:
             return DataError("HQ0803", f"cannot read {name.path}", error.strerror or str(error))
 
 
-def _looked(stage: EventStage, program: Program, of: SourceFiles, name: Named) -> File:
+def _looked(stage: EventStage, program: Program, of: SourceFiles, name: Named) -> SourceFile:
     source = event_files.opened(name, m.Files(tree=of.tree))
     wanted = stage.files(source.branches)
     source.check_present(wanted)
@@ -134,17 +78,11 @@ def _looked(stage: EventStage, program: Program, of: SourceFiles, name: Named) -
     read = [*wanted, *numbering]
     kept = {branch for branch, _ in source.places(read).values()}
     held = (b for b in stage.branches if b.branch and b.branch not in wanted and b.default is not None)
-    return File(
-        of.name, of.kind, _with(source, kept), Identity.of(source), numbering,
-        () if of.sumw is None else _sum_of_weights(source.path, of.sumw), {b.branch: b.default or 0.0 for b in held},
-        event_files.read_bytes(source, read),
+    return SourceFile(
+        of.name, of.kind, kept_branches(source, kept), Identity.of(source), event_files.read_bytes(source, read),
+        numbering, () if of.sumw is None else _sum_of_weights(source.path, of.sumw),
+        {b.branch: b.default or 0.0 for b in held},
     )  # fmt: skip
-
-
-def _with(source: Source, branches: set[str]) -> Source:
-    """Without what is said of other branches."""
-    kept = tuple(b for b in source.branches if b in branches)
-    return replace(source, branches=kept, parts=tuple(_with(p, branches) for p in source.parts))
 
 
 def _sum_of_weights(path: str, where: str) -> tuple[float, ...]:
@@ -163,25 +101,16 @@ class Compute:
     n_minus_one: bool = True
     skims: bool = True
 
-    def __call__(self, task: Task) -> Done | DataError:
-        try:
-            _check_unchanged(task.file)
-            done = self._done(task)
-            _check_unchanged(task.file)
-        except DataError as error:
-            return error
-        except OSError as error:
-            return DataError("HQ0803", f"cannot read {task.file.opened.path}", error.strerror or str(error))
-        return done
+    def __call__(self, task: Task[SourceFile]) -> Done[Sums] | DataError:
+        return read_safely(task, self._done)
 
-    def _done(self, task: Task) -> Done:
+    def _done(self, task: Task[SourceFile]) -> Done[Sums]:
         kind, source = task.file.kind, task.file.opened
         compiled, (stage, program, code) = loaded(self.compiled), _code(self.compiled, kind)
         saves = {(n, v): program.saves[v][n] for n, v in written(compiled, kind)}
         wanted = {*stage.files(source.branches), *task.file.numbering}
         sums, skims, left_out, where = code.accumulators(), Skimmed(), Counter[str](), str(source)
-        entries = (task.first, task.end) if task.file.divisible else None
-        for chunk in event_files.iterate(source, wanted, entries=entries):
+        for chunk in event_files.iterate(source, wanted, entries=task.entries):
             read = collected(stage, chunk.events, where, chunk.first)
             columns = dict(read.columns)
             if program.key is not None:
@@ -201,7 +130,7 @@ class Compute:
                 raise _told(error, program, running, where, chunk.first) from error
             for place, saved in saves.items() if self.skims else ():
                 skims.add(place, _passed(saved, made, read))
-        return Done(sums.sums() + counted(left_out), skims)
+        return Done(sums.sums() + counted(left_out), skims.to_bytes() if skims else b"")
 
 
 def written(compiled: Compiled, kind: Kind) -> list[tuple[str, str]]:
@@ -210,7 +139,7 @@ def written(compiled: Compiled, kind: Kind) -> list[tuple[str, str]]:
     return [(n, v) for n in names for v in changed(n, compiled.analysis).get(kind, ())]
 
 
-def _event_keys(file: File, chunk: Chunk, where: str) -> NDArray[np.int64]:
+def _event_keys(file: SourceFile, chunk: Chunk, where: str) -> NDArray[np.int64]:
     if file.numbering:
         numbers = [whole_each(chunk.events, branch, where, chunk.first) for branch in file.numbering]
         return keys.of_events(file.source, numbers)
@@ -254,13 +183,6 @@ def _filled_by(sums: str, program: Program) -> str:
             if any(step.filled.sums == sums for step in flow.steps):
                 return f"the cut flow of {region or 'the analysis'}{varied}"
     return sums
-
-
-def _check_unchanged(file: File) -> None:
-    """Raises DataError HQ0952; OSError where it is gone."""
-    if Identity.of(file.opened) != file.identity:
-        why = "its size or time is not what it was when the run began"
-        raise DataError("HQ0952", f"{file.opened.path} was changed while it was read", why, "run again")
 
 
 @lru_cache(maxsize=4)

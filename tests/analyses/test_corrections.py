@@ -16,7 +16,8 @@ import uproot
 from hepq.compiler.driver.running import compiled_program
 from hepq.compiler.golden.sums import Violated
 from hepq.core.errors import DataError
-from hepq.runtime.analysis.engine import AnalysisFailed, Options, Run, run
+from hepq.runtime.analysis.engine import Options, Run, run
+from hepq.runtime.chunks.run import ChunksFailed
 from tests.analyses.made import Event, Made, made
 
 CORRECTIONS = {
@@ -193,7 +194,7 @@ def test_an_event_without_a_value_is_named(tmp_path: Path) -> None:
     built(tmp_path)
     low = [e for e in EVENTS["top"] if e["MET_pt"] < 60]
     text = PROGRAM.replace("MET.pt < 60 GeV", "MET.pt < 70 GeV")
-    with pytest.raises(AnalysisFailed) as failed:
+    with pytest.raises(ChunksFailed) as failed:
         in_files(tmp_path, {"run": EVENTS["run"], "top": [*low[:3], {**low[3], "MET_pt": 65.0}]}, text)
     said = str(failed.value)
     assert "correction met has a value" in said

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.analyses import analysis_kills as kills
 from hepq.compiler.driver.running import compiled_program
 from hepq.runtime.analysis.engine import Options, run
-from hepq.runtime.analysis.store import Range, Store
-from hepq.runtime.analysis.tasks import File
+from hepq.runtime.chunks.files import File
+from hepq.runtime.chunks.store import Range, Store
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +42,7 @@ def test_a_forgetful_store_is_noticed(tmp_path: Path, monkeypatch: pytest.Monkey
     covered = Store.covered
     asked: set[int] = set()
 
-    def forget(store: Store, file: File) -> list[Range]:
+    def forget(store: Store[Any], file: File) -> list[Range]:
         """When the run begins."""
         first = id(file) not in asked
         asked.add(id(file))

@@ -15,8 +15,9 @@ from hepq.cli.shared.numbers import MOST, MOST_AT_ONCE
 from hepq.cli.shared.reported import check_report
 
 if TYPE_CHECKING:
-    from hepq.runtime.analysis.engine import AnalysisFailed, Run
+    from hepq.runtime.analysis.engine import Run
     from hepq.runtime.analysis.results import Result
+    from hepq.runtime.chunks.run import ChunksFailed
 
 
 @example(
@@ -67,9 +68,10 @@ def run(
     check_report(report)
     from hepq.compiler.driver.running import compiled_program
     from hepq.draw.progress import events_bar
-    from hepq.runtime.analysis.engine import AnalysisFailed, Options
+    from hepq.runtime.analysis.engine import Options
     from hepq.runtime.analysis.engine import run as computed
     from hepq.runtime.analysis.outputs import CHUNKS, prepared, write
+    from hepq.runtime.chunks.run import ChunksFailed
     from hepq.runtime.executors import executor
 
     compiled = compiled_program(program, name, _files(source), target)
@@ -81,7 +83,7 @@ def run(
     try:
         with closing(executor(workers, scheduler)) as where, events_bar(quiet) as tell:
             done = computed(compiled, options, where, tell)
-    except AnalysisFailed as failed:
+    except ChunksFailed as failed:
         _report(report, failed)
         raise
     paths, left_out = write(done.result, place)
@@ -140,7 +142,7 @@ def _summary(done: Run, paths: list[Path]) -> None:
         out().print(f"[bold]not complete[/]: {len(done.failed):,} chunks or files are left out")
 
 
-def _report(path: Path | None, done: Run | AnalysisFailed) -> None:
+def _report(path: Path | None, done: Run | ChunksFailed) -> None:
     if path is None:
         return
     from importlib.metadata import version

@@ -21,11 +21,13 @@ import uproot
 from hepq.compiler.backends.analysis import compiled
 from hepq.core.errors import DataError
 from hepq.runtime.analysis import engine
-from hepq.runtime.analysis.engine import AnalysisFailed, Options, Progress, Run, run
+from hepq.runtime.analysis.engine import Options, Run, run
 from hepq.runtime.analysis.program import Compiled
 from hepq.runtime.analysis.results import Result
 from hepq.runtime.analysis.sums import Counts, Sums, merged
-from hepq.runtime.analysis.tasks import Compute, Task
+from hepq.runtime.analysis.tasks import Compute
+from hepq.runtime.chunks.files import Task
+from hepq.runtime.chunks.run import ChunksFailed, Progress
 from hepq.runtime.executors import Dask, Processes, Serial
 from tests.runtime.analysis.hand_made import (
     LUMI,
@@ -134,7 +136,7 @@ class Counting:
     slots = 1
 
     def __init__(self, most: int = 10**9) -> None:
-        self.most, self.tasks = most, list[Task]()
+        self.most, self.tasks = most, list[Task[Any]]()
 
     def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
         if isinstance(function, Compute):
@@ -147,7 +149,7 @@ class Counting:
         pass
 
 
-def entries(tasks: list[Task]) -> list[tuple[str, str, int]]:
+def entries(tasks: list[Task[Any]]) -> list[tuple[str, str, int]]:
     return [(t.file.source, t.file.opened.path, i) for t in tasks for i in range(t.first, t.end)]
 
 
@@ -167,7 +169,7 @@ def test_goes_on_where_it_was(made: Compiled, found: Events, folder: Path, tmp_p
     check(run(made, Options(folder=folder, store=tmp_path / "chunks"), nothing, told.append), found)
     assert not nothing.tasks
     assert (told[0].done, told[0].found) == (550, 550)
-    assert len(list((tmp_path / "chunks" / "sums").iterdir())) == 5
+    assert len(list((tmp_path / "chunks" / "accounts").iterdir())) == 5
     again = Counting()
     run(made, Options(folder=folder, store=tmp_path / "chunks", fresh=True), again)
     assert len(entries(again.tasks)) == 550
@@ -192,7 +194,7 @@ def test_only_what_changed_is_computed(made: Compiled, found: Events, folder: Pa
 def test_a_damaged_chunk_is_computed_again(made: Compiled, found: Events, folder: Path, tmp_path: Path) -> None:
     options = Options(folder=folder, store=tmp_path)
     run(made, options)
-    place = max((tmp_path / "sums").iterdir(), key=lambda p: p.stat().st_size)
+    place = max((tmp_path / "accounts").iterdir(), key=lambda p: p.stat().st_size)
     place.write_bytes(place.read_bytes()[:-1])
     done = run(made, options)
     check(done, found)
@@ -212,7 +214,7 @@ def test_what_fails_is_told(made: Compiled, found: Events, folder: Path, tmp_pat
     """All else is computed, and not again."""
     spoiled(folder, tmp_path, found)
     options, first, again = Options(folder=tmp_path, store=tmp_path / "chunks", chunk=50), Counting(), Counting()
-    with pytest.raises(AnalysisFailed) as failed:
+    with pytest.raises(ChunksFailed) as failed:
         run(made, options, first)
     assert failed.value.code == "HQ0950"
     assert [(f.source, Path(f.path).name, f.error.code) for f in failed.value.failed] == [
@@ -220,7 +222,7 @@ def test_what_fails_is_told(made: Compiled, found: Events, folder: Path, tmp_pat
     ]  # fmt: skip
     assert "event 160 of" in str(failed.value)
     assert "truncated" in str(failed.value)
-    with pytest.raises(AnalysisFailed):
+    with pytest.raises(ChunksFailed):
         run(made, options, again)
     assert [(Path(t.file.opened.path).name, t.first) for t in again.tasks] == [("top_2.root", 150)]
     assert len(first.tasks) == 2 + 2 + 4 + 3

@@ -18,8 +18,9 @@ from hepq.core.errors import DataError
 from hepq.runtime.analysis.keys import numbering, of_entries, of_events
 from hepq.runtime.analysis.program import Compiled
 from hepq.runtime.analysis.skimmed import Skimmed
-from hepq.runtime.analysis.sums import merged
-from hepq.runtime.analysis.tasks import Compute, Done, File, Look, Task
+from hepq.runtime.analysis.sums import Sums, merged
+from hepq.runtime.analysis.tasks import Compute, Look, SourceFile
+from hepq.runtime.chunks.files import Done, Task
 from hepq.runtime.events.event_files import Named
 from tests.runtime.analysis.hand_made import (
     UP,
@@ -47,18 +48,18 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("tasks") / "events.root", FOUND)
 
 
-def looked(made: Compiled, source: str, path: Path) -> File | DataError:
+def looked(made: Compiled, source: str, path: Path) -> SourceFile | DataError:
     of = next(s for s in made.analysis.sources if s.name == source)
     return Look(made.to_bytes())((of, Named(str(path))))
 
 
-def opened(made: Compiled, source: str, path: Path) -> File:
+def opened(made: Compiled, source: str, path: Path) -> SourceFile:
     found = looked(made, source, path)
-    assert isinstance(found, File)
+    assert isinstance(found, SourceFile)
     return found
 
 
-def run(made: Compiled, file: File, first: int = 0, end: int = len(FOUND)) -> Done:
+def run(made: Compiled, file: SourceFile, first: int = 0, end: int = len(FOUND)) -> Done[Sums]:
     done = Compute(made.to_bytes())(Task(file, first, end))
     assert isinstance(done, Done), done
     return done
@@ -68,10 +69,10 @@ def run(made: Compiled, file: File, first: int = 0, end: int = len(FOUND)) -> Do
 def test_sums(made: Compiled, path: Path, source: str, kind: Any) -> None:
     file = opened(made, source, path)
     whole = run(made, file)
-    same(whole.sums, expected(FOUND, kind, source))
+    same(whole.account, expected(FOUND, kind, source))
     edges = [0, 1, 49, 50, 170, 300]
     pieces = [run(made, file, a, b) for a, b in pairwise(edges)]
-    same(merged(p.sums for p in reversed(pieces)), whole.sums)
+    same(merged(p.account for p in reversed(pieces)), whole.account)
 
 
 def test_what_is_known_of_a_file(made: Compiled, path: Path) -> None:
@@ -101,23 +102,23 @@ def test_keys_of_files_without_numbers(made: Compiled, tmp_path: Path) -> None:
     """Any chunking gives the same; another file with the same events does not."""
     files = [opened(made, "top", write(tmp_path / name, FOUND, run=None)) for name in ("a.root", "b.root")]
     a = run(made, files[0])
-    same(merged([run(made, files[0], 0, 77).sums, run(made, files[0], 77, 300).sums]), a.sums)
-    assert (a.sums["met"].limbs != run(made, files[1]).sums["met"].limbs).any()  # type: ignore[union-attr]
+    same(merged([run(made, files[0], 0, 77).account, run(made, files[0], 77, 300).account]), a.account)
+    assert (a.account["met"].limbs != run(made, files[1]).account["met"].limbs).any()  # type: ignore[union-attr]
 
 
 def test_skims(made: Compiled, path: Path) -> None:
     file = opened(made, "top", path)
-    whole = run(made, file).skims
-    parts = [run(made, file, a, b).skims for a, b in ((0, 120), (120, 300))]
+    whole = Skimmed.from_bytes(run(made, file).rows)
+    parts = [Skimmed.from_bytes(run(made, file, a, b).rows) for a, b in ((0, 120), (120, 300))]
     for variation in ("nominal", UP):
         wanted = [
             (e.met, good) for e, (state, good) in zip(FOUND, selected(FOUND, variation), strict=True) if not state
         ]
-        for pieces in ([whole], parts, [Skimmed.from_bytes(p.to_bytes()) for p in parts]):
+        for pieces in ([whole], parts):
             written = [columns for p in pieces for place, columns in p.written() if place == ("good", variation)]
             assert np.concatenate([c["met"] for c in written]).tolist() == [met for met, _ in wanted]
             assert ak.concatenate([c["pt"] for c in written]).to_list() == [good for _, good in wanted]
-    assert set(run(made, opened(made, "run", path)).skims.pieces) == {("good", "nominal")}
+    assert set(Skimmed.from_bytes(run(made, opened(made, "run", path)).rows).pieces) == {("good", "nominal")}
     with pytest.raises(ValueError, match="checksum"):
         Skimmed.from_bytes(whole.to_bytes()[:-1])
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sums of chunks on disk: what a run had finished when it was killed, the next one does not compute again.
+"""What is made of chunks, on disk: what a run had finished when it was killed, the next one does not compute again.
 
-``sums/FILE.FIRST-END`` holds the sums of entries of a file, ``skims/…`` of the same name what skims have of them. FILE
-is a hash of all that they follow from: the event program, the source's name, the file's UUID, size and time. A file of
-which all is there has one record in the end. One run uses a folder at a time.
+``accounts/FILE.FIRST-END`` holds the account of entries of a file, which is added to others: sums of an analysis, a
+report of scores. ``rows/…`` of the same name holds what stays as it is: skims, scores. FILE is a hash of all that they
+follow from: the program, the source's name, the file's UUID, size and time. A file of which all is there has one
+account in the end. One run uses a folder at a time.
 """
 
 from __future__ import annotations
@@ -18,37 +19,44 @@ from dataclasses import astuple
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Protocol, Self
 
-from hepq.core.analyses import Kind
 from hepq.core.errors import DataError
-from hepq.runtime.analysis.skimmed import Skimmed
-from hepq.runtime.analysis.sums import Sums, merged
-from hepq.runtime.analysis.tasks import Done, File
+from hepq.runtime.chunks.files import A, Done, File
 from hepq.runtime.files import check_folder, kept_safe, read, replacing, seal, sync, unseal
 
-MARK, FORMAT = "hepq-chunks", "hepq chunks 1\n"
+MARK, FORMAT = "hepq-chunks", "hepq chunks 2\n"
 #: bytes of the largest record that is read
 _MOST = 1 << 36
 Range = tuple[int, int]
 
 
-class Store:
-    """``programs``: of each kind of sources, a hash of what computes their sums. A context: the folder is given back
-    at its end. ``damaged``: how many records were, and are gone.
+class Accounts(Protocol[A]):
+    """How accounts that ``to_bytes`` wrote are read, and added up."""
+
+    def read(self, data: bytes) -> A:
+        """Raises ValueError for what is none."""
+
+    def added(self, accounts: Iterable[A]) -> A:
+        """Of consecutive entries, in order."""
+
+
+class Store(Generic[A]):
+    """``programs``: of each kind of sources, a hash of what computes them. A context: the folder is given back at its
+    end. ``damaged``: how many records were, and are gone.
 
     Raises DataError HQ0953 if ``path`` holds something else or another run uses it, HQ0954 where it cannot be written.
     """
 
-    def __init__(self, path: str | Path, programs: Mapping[Kind, str], *, fresh: bool = False) -> None:
+    def __init__(self, path: str | Path, programs: Mapping[Any, str], how: Accounts[A], *, fresh: bool = False) -> None:
         """``fresh``: forget what earlier runs computed."""
-        self.path, self._programs, self.damaged = Path(path), programs, 0
-        self._sums, self._skims = self.path / "sums", self.path / "skims"
+        self.path, self._programs, self._how, self.damaged = Path(path), programs, how, 0
+        self._accounts, self._rows = self.path / "accounts", self.path / "rows"
         self._lock = self._opened()
         #: by hash of a file, the ranges of its records; those of them that are known to be sound
         self._ranges: dict[str, set[Range]] = {}
         self._sound: set[tuple[str, Range]] = set()
-        for place in list(self._sums.iterdir()):
+        for place in list(self._accounts.iterdir()):
             if (found := _named(place.name)) is None:
                 continue
             if fresh:
@@ -66,7 +74,7 @@ class Store:
         os.close(self._lock)
 
     def covered(self, file: File) -> list[Range]:
-        """Entries whose sums are here, in order, none twice. Damaged records are removed."""
+        """Entries whose accounts are here, in order, none twice. Damaged records are removed."""
         key, found = self._key(file), list[Range]()
         for entries in sorted(self._ranges.get(key, ()), key=lambda r: r[0] - r[1]):  # the longest first
             if any(entries[0] < end and first < entries[1] for first, end in found) or not self._is_sound(key, entries):
@@ -90,24 +98,23 @@ class Store:
                         self._remove(key, entries)
         return list(found)
 
-    def put(self, file: File, entries: Range, done: Done) -> None:
+    def put(self, file: File, entries: Range, done: Done[A]) -> None:
         """Once this returns, no crash loses it. Raises DataError HQ0954."""
-        key = self._key(file)
-        if done.skims:
-            self._written(self._place(self._skims, key, entries), done.skims.to_bytes())
-        self._write(file, entries, done.sums, [entries] if done.skims else [])
+        if done.rows:
+            self._written(self._place(self._rows, self._key(file), entries), done.rows)
+        self._write(file, entries, done.account, [entries] if done.rows else [])
 
-    def sums(self, file: File) -> Iterator[Sums]:
-        """Of all that is here of it."""
+    def accounts(self, file: File) -> Iterator[A]:
+        """Of all that is here of it, in the order of its events."""
         for entries in self.covered(file):
             yield self._read(self._key(file), entries)[1]
 
-    def skims(self, file: File) -> Iterator[Skimmed]:
+    def rows(self, file: File) -> Iterator[bytes]:
         """In the order of its events."""
         key = self._key(file)
         for entries in self.covered(file):
-            for part in self._read(key, entries)[0]["skims"]:
-                yield Skimmed.from_bytes(read(self._place(self._skims, key, tuple(part)), _MOST))
+            for part in self._read(key, entries)[0]["rows"]:
+                yield read(self._place(self._rows, key, tuple(part)), _MOST)
 
     def compact(self, file: File) -> None:
         """Records that follow each other become one."""
@@ -115,17 +122,17 @@ class Store:
         if len(ranges) < 2 or any(a[1] != b[0] for a, b in pairwise(ranges)):
             return
         records = [self._read(key, entries) for entries in ranges]
-        skims = [tuple(part) for head, _ in records for part in head["skims"]]
-        self._write(file, (ranges[0][0], ranges[-1][1]), merged(sums for _, sums in records), skims)
+        rows = [tuple(part) for head, _ in records for part in head["rows"]]
+        self._write(file, (ranges[0][0], ranges[-1][1]), self._how.added(found for _, found in records), rows)
         for entries in ranges:
             self._ranges[key].discard(entries)
-            self._place(self._sums, key, entries).unlink()
+            self._place(self._accounts, key, entries).unlink()
 
-    def _write(self, file: File, entries: Range, sums: Sums, skims: list[Any]) -> None:
+    def _write(self, file: File, entries: Range, account: A, rows: list[Any]) -> None:
         key, program = self._key(file), self._programs[file.kind]
-        head = {"program": program, "source": file.source, "path": file.opened.path, "skims": skims}
-        content = json.dumps(head).encode() + b"\n" + sums.to_bytes()
-        self._written(self._place(self._sums, key, entries), seal(content))
+        head = {"program": program, "source": file.source, "path": file.opened.path, "rows": rows}
+        content = json.dumps(head).encode() + b"\n" + account.to_bytes()
+        self._written(self._place(self._accounts, key, entries), seal(content))
         self._ranges.setdefault(key, set()).add(entries)
         self._sound.add((key, entries))
 
@@ -135,14 +142,14 @@ class Store:
                 temporary.write_bytes(data)
             sync(place.parent)
 
-    def _read(self, key: str, entries: Range) -> tuple[dict[str, Any], Sums]:
+    def _read(self, key: str, entries: Range) -> tuple[dict[str, Any], A]:
         """Raises OSError or ValueError for a damaged one."""
-        line, _, content = unseal(read(self._place(self._sums, key, entries), _MOST)).partition(b"\n")
-        return json.loads(line), Sums.from_bytes(content)
+        line, _, content = unseal(read(self._place(self._accounts, key, entries), _MOST)).partition(b"\n")
+        return json.loads(line), self._how.read(content)
 
     def _head(self, key: str, entries: Range) -> dict[str, Any]:
         """What a record says of itself, unchecked."""
-        with self._place(self._sums, key, entries).open("rb") as file:
+        with self._place(self._accounts, key, entries).open("rb") as file:
             file.readline()
             found: dict[str, Any] = json.loads(file.readline())
         return found
@@ -150,8 +157,8 @@ class Store:
     def _is_sound(self, key: str, entries: Range) -> bool:
         if (key, entries) not in self._sound:
             try:
-                for part in self._read(key, entries)[0]["skims"]:
-                    unseal(read(self._place(self._skims, key, tuple(part)), _MOST))
+                for part in self._read(key, entries)[0]["rows"]:
+                    unseal(read(self._place(self._rows, key, tuple(part)), _MOST))
             except (OSError, ValueError, KeyError):
                 self.damaged += 1
                 return False
@@ -159,12 +166,12 @@ class Store:
         return True
 
     def _remove(self, key: str, entries: Range) -> None:
-        """A record; what skims have of its entries stays where another one has them too."""
+        """A record; the rows of its entries stay where another one has them too."""
         self._ranges.get(key, set()).discard(entries)
         self._sound.discard((key, entries))
-        places = [self._place(self._sums, key, entries)]
+        places = [self._place(self._accounts, key, entries)]
         if not any(a <= entries[0] and entries[1] <= b for a, b in self._ranges.get(key, ())):
-            parts = [(p, _named(p.name)) for p in self._skims.glob(f"{key}.*")]
+            parts = [(p, _named(p.name)) for p in self._rows.glob(f"{key}.*")]
             places += [p for p, of in parts if of and entries[0] <= of[1][0] and of[1][1] <= entries[1]]
         with self._writing():
             for place in places:
@@ -184,7 +191,7 @@ class Store:
         if why := self._unfit(mark):
             raise DataError("HQ0953", f"{self.path} is no folder of chunks", why, "name a new or an empty folder")
         with self._writing():
-            for folder in (self._sums, self._skims):
+            for folder in (self._accounts, self._rows):
                 folder.mkdir(parents=True, exist_ok=True)
             if not mark.exists():
                 with replacing(mark) as temporary:
@@ -206,7 +213,7 @@ class Store:
         try:
             return "" if mark.read_text() == FORMAT else "another version of hepq made it"
         except (OSError, UnicodeDecodeError):
-            ours = {self._sums.name, self._skims.name}
+            ours = {self._accounts.name, self._rows.name}
             there = [p.name for p in self.path.iterdir()] if self.path.exists() else []
             return f"it holds no file {MARK}" if any(n not in ours and MARK not in n for n in there) else ""
 

@@ -14,33 +14,33 @@ import pytest
 
 from hepq.core.errors import DataError
 from hepq.runtime.analysis.skimmed import Skimmed
-from hepq.runtime.analysis.store import MARK, Store
-from hepq.runtime.analysis.sums import Counts, Sums, merged
-from hepq.runtime.analysis.tasks import Done, File, Identity
+from hepq.runtime.analysis.sums import Counts, Summing, Sums, merged
+from hepq.runtime.chunks.files import Done, File, Identity
+from hepq.runtime.chunks.store import MARK, Store
 from hepq.runtime.events.source import Source
 from tests.runtime.analysis.hand_made import same
 
 FILE = File("top", "mc", Source("a.root", "Events", 100, ()), Identity("u", 1000, 5))
 
 
-def done(first: int, end: int) -> Done:
+def done(first: int, end: int) -> Done[Sums]:
     skims = Skimmed()
     skims.add(("saved", "nominal"), {"x": (np.arange(first, end), None)})
-    return Done(Sums({"n": Counts.of(np.arange(first, end) % 7)}), skims)
+    return Done(Sums({"n": Counts.of(np.arange(first, end) % 7)}), skims.to_bytes())
 
 
-def opened(path: Path, program: str = "p") -> Store:
-    return Store(path, {"mc": program, "data": program})
+def opened(path: Path, program: str = "p") -> Store[Sums]:
+    return Store(path, {"mc": program, "data": program}, Summing())
 
 
-def kept(store: Store, file: File = FILE) -> tuple[list[tuple[int, int]], list[int]]:
+def kept(store: Store[Sums], file: File = FILE) -> tuple[list[tuple[int, int]], list[int]]:
     """Ranges, and the entries that skims have, in order; sums are those of the entries."""
-    entries = [int(x) for s in store.skims(file) for _, c in s.written() for x in c["x"]]
-    same(merged(store.sums(file)), Sums({"n": Counts.of(np.array(entries, int) % 7)} if entries else {}))
+    entries = [int(x) for s in store.rows(file) for _, c in Skimmed.from_bytes(s).written() for x in c["x"]]
+    same(merged(store.accounts(file)), Sums({"n": Counts.of(np.array(entries, int) % 7)} if entries else {}))
     return store.covered(file), entries
 
 
-def fill(store: Store, *edges: int) -> None:
+def fill(store: Store[Sums], *edges: int) -> None:
     for first, end in pairwise(edges):
         store.put(FILE, (first, end), done(first, end))
 
@@ -59,17 +59,17 @@ def test_kept_and_compacted(tmp_path: Path) -> None:
         assert kept(store) == ([(0, 100)], list(range(100)))
     with opened(tmp_path) as store:
         assert kept(store) == ([(0, 100)], list(range(100)))
-        assert len(list((tmp_path / "sums").iterdir())) == 1
-    with Store(tmp_path, {"mc": "p"}, fresh=True) as store:
+        assert len(list((tmp_path / "accounts").iterdir())) == 1
+    with Store(tmp_path, {"mc": "p"}, Summing(), fresh=True) as store:
         assert kept(store) == ([], [])
-        assert not [*(tmp_path / "sums").iterdir(), *(tmp_path / "skims").iterdir()]
+        assert not [*(tmp_path / "accounts").iterdir(), *(tmp_path / "rows").iterdir()]
 
 
 def test_killed_while_it_compacts(tmp_path: Path) -> None:
     """The whole is there, the parts still are, or some of them."""
     with opened(tmp_path) as store:
         fill(store, 0, 40, 70, 100)
-        parts = {p: p.read_bytes() for p in (tmp_path / "sums").iterdir()}
+        parts = {p: p.read_bytes() for p in (tmp_path / "accounts").iterdir()}
         store.compact(FILE)
     for place, content in list(parts.items())[1:]:
         place.write_bytes(content)
@@ -95,10 +95,10 @@ def test_of_other_files_and_programs(tmp_path: Path) -> None:
     with opened(tmp_path) as store:
         assert store.replaced([others[1]]) == ["a.root"]
         assert kept(store) == ([], [])
-        assert not [*(tmp_path / "sums").iterdir(), *(tmp_path / "skims").iterdir()]
+        assert not [*(tmp_path / "accounts").iterdir(), *(tmp_path / "rows").iterdir()]
 
 
-@pytest.mark.parametrize("folder", ["sums", "skims"])
+@pytest.mark.parametrize("folder", ["accounts", "rows"])
 @pytest.mark.parametrize("how", ["changed", "cut", "gone"])
 def test_damage(folder: str, how: str, tmp_path: Path) -> None:
     with opened(tmp_path) as store:
@@ -111,13 +111,13 @@ def test_damage(folder: str, how: str, tmp_path: Path) -> None:
         place.unlink()
     with opened(tmp_path) as store:
         assert kept(store) == ([(50, 100)], list(range(50, 100)))
-        assert store.damaged == (0 if (folder, how) == ("sums", "gone") else 1)
+        assert store.damaged == (0 if (folder, how) == ("accounts", "gone") else 1)
         fill(store, 0, 50)
         assert kept(store)[1] == list(range(100))
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:
-    code = "import sys; from hepq.runtime.analysis.store import Store; Store(sys.argv[1], {})"
+    code = "import sys; from hepq.runtime.chunks.store import Store; Store(sys.argv[1], {}, None)"
     with opened(tmp_path):
         with pytest.raises(DataError, match="another run uses"):
             opened(tmp_path)
