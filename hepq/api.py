@@ -38,7 +38,7 @@ def load(
     Raises ArtifactError if the file is missing, damaged, changed, too new, not trusted, or for another CPU; HepqError
     if it cannot be rebuilt.
     """
-    from hepq.draw.progress import bar
+    from hepq.draw.progress import events_bar
     from hepq.runtime.arguments import whole
     from hepq.runtime.artifact.artifact import Artifact
     from hepq.runtime.artifact.trust import Trust
@@ -51,7 +51,7 @@ def load(
 
         artifact = recompiled(artifact)
     model = Model(artifact, threads, backend, shots, seed)
-    model._bar = bar
+    model._bar = events_bar
     return model
 
 

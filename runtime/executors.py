@@ -230,9 +230,11 @@ class _Packed:
         if self._last is None or self._last[0] is not function:
             try:
                 self._last = function, pickle.dumps(function)
+            except DataError:
+                raise
             except Exception as error:
                 help = "define it in a module, not inside a function or a notebook cell"
-                raise DataError("HQ0862", "this kernel cannot be sent to workers", str(error), help) from error
+                raise DataError("HQ0862", "this cannot be sent to workers", str(error), help) from error
         return self._last[1]
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,14 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.runtime.arguments import whole
 from hepq.runtime.artifact.artifact import Artifact
+from hepq.runtime.chunks.run import Tell, no_progress
 from hepq.runtime.events import event_files
 from hepq.runtime.events.columns import Raw, field_names
 from hepq.runtime.events.report import Report
 from hepq.runtime.events.source import DEFAULT_STEP
+from hepq.runtime.executors import executor
 from hepq.runtime.predict import Summary, predict
 from hepq.runtime.scorer import Scorer
 from hepq.runtime.verify import Verification, verify
@@ -29,8 +32,8 @@ if TYPE_CHECKING:
 
 #: arrays longer than this are scored piece by piece, so that working memory stays bounded
 SLICE = 16384
-#: what shows progress: (name, whether to show it) -> a context that gives what to tell (done, total)
-Bar = Callable[[str, bool], AbstractContextManager[Callable[[int, int], None]]]
+#: what shows progress: whether to be quiet -> a context that gives what to tell
+Bar = Callable[[bool], AbstractContextManager[Tell]]
 
 
 class Model(Scorer):
@@ -76,12 +79,23 @@ class Model(Scorer):
         out_tree: str = "tree",
         weight: str | None = None,
         target: str | None = None,
+        workers: int | None = None,
+        scheduler: Any = None,
+        store: str | Path | None = None,
     ) -> Summary:
-        """Score ROOT files of any size into a ROOT TTree or a Parquet file; see ``runtime.predict.predict``."""
-        with nullcontext() if self._bar is None else self._bar(self.manifest.name, progress) as tell:
+        """Score files of any size into a ROOT TTree or a Parquet file; see ``runtime.predict.predict``.
+
+        ``workers``: processes of this machine; ``scheduler``: the address of a dask cluster's, or a
+        ``distributed.Client``. ``store``: a folder that keeps what is done, so that a run which was killed goes on.
+        """
+        whole("workers", workers, 1, optional=True)
+        with (
+            closing(executor(workers, scheduler)) as where,
+            nullcontext(no_progress) if self._bar is None else self._bar(not progress) as tell,
+        ):
             return predict(
                 self, files, out, tree=tree, keep=keep, step=step, progress=tell, out_tree=out_tree, weight=weight,
-                target=target,
+                target=target, executor=where, store=None if store is None else Path(store),
             )  # fmt: skip
 
     def verify(self) -> Verification:

@@ -1,35 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scoring ROOT files of any size: read a piece, score it, append it to the output, forget it."""
+"""Scoring files of any size: chunk by chunk, here or by workers, into one file of scores."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
 from hepq.core.errors import DataError
 from hepq.runtime.artifact.artifact import WEIGHTS
+from hepq.runtime.chunks.files import File, Identity, Task, kept_branches
+from hepq.runtime.chunks.run import CHUNK, ChunksFailed, Running, Tell, no_progress
+from hepq.runtime.chunks.store import Store
 from hepq.runtime.engine import outputs
 from hepq.runtime.events import event_files
-from hepq.runtime.events.columns import plain
 from hepq.runtime.events.copied import Kind, kinds
 from hepq.runtime.events.report import Report
-from hepq.runtime.events.source import DEFAULT_STEP, Source
-from hepq.runtime.events.writers import open_writer
+from hepq.runtime.events.source import DEFAULT_STEP, Source, checked_step, size
+from hepq.runtime.events.writers import Writer, open_writer
+from hepq.runtime.executors import Executor, Serial
+from hepq.runtime.files import Scratch, digest
 from hepq.runtime.report.judged import Judged
 from hepq.runtime.scorer import Scorer
+from hepq.runtime.scoring import Accounts, Scored, Scoring, unpacked
 
 #: how the mark of scores begins
 _OURS = "hepq: scores of "
+_KIND = "scores"
 
 
 @dataclass(frozen=True)
 class Summary:
     """What ``predict`` did. ``report``: what became of the events, and how good the scores are.
 
-    ``left_out``: files that a pattern matches too, which are what an earlier run wrote.
+    ``left_out``: files that a pattern matches too, which are what an earlier run wrote. ``found``: how many of the
+    events an earlier run scored. ``notes``: what else is out of the ordinary, in words.
     """
 
     out: Path
@@ -38,6 +47,8 @@ class Summary:
     seconds: float
     columns: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    found: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def auc(self) -> dict[str, float]:
@@ -58,47 +69,100 @@ def predict(
     tree: str | None = None,
     keep: Sequence[str] = (),
     step: int | str = DEFAULT_STEP,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Tell = no_progress,
     out_tree: str = "tree",
     weight: str | None = None,
     target: str | None = None,
+    executor: Executor | None = None,
+    store: Path | None = None,
 ) -> Summary:
     """Score every event of ``files`` (path, glob, or list) into ``out``, one row per event in the files' order.
 
     ``out`` ends in .root (a TTree called ``out_tree``) or .parquet, and appears only when all is done. A TTree has
     an output of several numbers for each particle as ``output_0``, ``output_1``, …, and none over pairs. ``keep``
     names branches to copy along, labels for example. ``step`` is how much is held at once, as a number of events
-    or as ``"32 MB"``. ``progress`` is told (events done, of all). ``weight``: a branch that weighs events in the
-    metrics. ``target``: ``OUTPUT=BRANCH``, or the branch alone: what an output of one number should be. A kept
-    branch has the widest of its types in the files. Files without events give an output without rows.
-    Raises DataError; then nothing is left behind.
+    or as ``"32 MB"``: a chunk, of ROOT files. ``weight``: a branch that weighs events in the metrics. ``target``:
+    ``OUTPUT=BRANCH``, or the branch alone: what an output of one number should be. A kept branch has the widest of
+    its types in the files. Files without events give an output without rows. ``executor``: where chunks are scored;
+    ``store``: a folder that keeps them as they are done, so that a run which was killed goes on.
+
+    Raises DataError; then nothing is left behind, but for what ``store`` has. If several chunks fail, all others are
+    done, and HQ0950 lists them. HQ0889 for workers or a store of what is sampled or sent to a device.
     """
     start = time.monotonic()
+    _check_alone(model, executor, store)
     sources, own = _sources(model, files, out, tree)
     for source in sources:
         model.raw(event_files.none_of(source, model.branches(source.branches)), str(source))
         source.check_present(keep, "what is kept are branches of the files")
         source.check_present([weight] if weight else [], "a weight is a branch of the files")
-    total = sum(s.events for s in sources)
     columns = _columns(model, sources, keep)
-    judged = Judged.of(model.manifest, sources, weight, target)
-    report = Report()
-    done = 0
-    with open_writer(out, columns, out_tree, _mark(model)) as writer:
-        for source in sources:
-            where = str(source)
-            wanted = {*model.branches(source.branches), *keep, *judged.branches(source.branches)}
-            for chunk in event_files.iterate(source, wanted, step):
-                raw = model.raw(chunk.events, where, chunk.first)
-                scores = model.score_raw(raw, where, chunk.first)
-                kept = {b: plain(chunk.events[b], b, where, chunk.first) for b in keep}
-                writer.write(outputs.columns(model.manifest, scores.outputs) | kept)
-                report += scores.report + judged.add(scores.arrays, chunk, raw.stage)
-                done += len(chunk.events)
-                if progress is not None:
-                    progress(done, total)
-    report = replace(report, metrics=judged.metrics(), labels=report.labels if judged.label else None)
-    return Summary(Path(out), len(sources), report, time.monotonic() - start, tuple(columns), own)
+    work = Scoring(model, Judged.of(model.manifest, sources, weight, target), tuple(keep), _step(step))
+    found = [_file(source, work) for source in sources]
+    with ExitStack() as stack:
+        writer = stack.enter_context(open_writer(out, columns, out_tree, _mark(model)))
+        place = store or stack.enter_context(Scratch("hepq-scores"))
+        held = stack.enter_context(Store(place, {_KIND: _program(work)}, Accounts()))
+        notes = [f"{path} is not the file that it was: it is scored again" for path in held.replaced(found)]
+        chunk, most = (work.step, CHUNK) if isinstance(work.step, int) else (None, size(work.step))
+        running = Running[File, Scored](held, executor or Serial(), progress, chunk, most, start)
+        done = running.compute(found, work)
+        if len(running.failed) == 1:
+            raise running.failed[0].error
+        if running.failed:
+            help = "mend or take out these files; with a store, what succeeded is not computed again"
+            raise ChunksFailed(running.failed, done.chunks, help)
+        report = _written(held, found, work, writer)
+    return Summary(
+        Path(out), len(sources), report, time.monotonic() - start, tuple(columns), own, done.found, tuple(notes)
+    )
+
+
+def _check_alone(model: Scorer, executor: Executor | None, store: Path | None) -> None:
+    """Raises DataError HQ0889: numbers that are drawn, and jobs on devices, are of one process, in order."""
+    if not model.exact and (store is not None or not (executor is None or isinstance(executor, Serial))):
+        why = "its circuits are sampled or sent to a device: that is of one process, in the order of the events"
+        raise DataError("HQ0889", "this model takes no workers and no store", why, 'load it with backend="exact"')
+
+
+def _step(step: int | str) -> int | str:
+    try:
+        return checked_step(step)
+    except ValueError as error:
+        raise DataError("HQ0887", f"cannot read in steps of {step!r}", str(error)) from error
+
+
+def _file(source: Source, work: Scoring) -> File:
+    read = work.branches(source.branches)
+    kept = {branch for branch, _ in source.places(read).values()}
+    trees = "+".join(part.tree for part in source.parts or (source,))
+    return File(trees, _KIND, kept_branches(source, kept), Identity.of(source), event_files.read_bytes(source, read))
+
+
+def _program(work: Scoring) -> str:
+    """What tells chunks of one model, kept branches and truths from those of others."""
+    judged = work.judged
+    label = "" if judged.label is None else judged.label.model_dump_json()
+    targets = "" if judged.targets is None else f"{judged.targets.output}={judged.targets.branch}"
+    parts = (version("hepq"), work.model.manifest.model_dump_json(), *work.keep, label, targets, judged.weight or "")
+    return digest("\n".join(parts).encode())
+
+
+def _written(store: Store[Scored], files: Sequence[File], work: Scoring, writer: Writer) -> Report:
+    """Writes the rows of all files, in order; their report."""
+    total, judged = Scored(), work.judged
+    for file in files:
+        if not file.events:
+            total += work.scored(Task(file, 0, 0)).account
+        for account in store.accounts(file):
+            total += account
+        for rows in store.rows(file):
+            for piece in unpacked(rows):
+                writer.write(piece.columns)
+                judged.add(piece.compared)
+    if total.odd:
+        judged.without_labels(total.odd)
+    return replace(total.report, metrics=judged.metrics(), labels=total.report.labels if judged.label else None)
 
 
 def _mark(model: Scorer) -> str:

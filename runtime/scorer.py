@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hepq.core.errors import DataError
 from hepq.runtime.artifact.artifact import VARIABLES, Artifact
 from hepq.runtime.artifact.manifest import Files, Manifest
+from hepq.runtime.artifact.trust import Trust
 from hepq.runtime.engine import outputs
 from hepq.runtime.engine.engine import Engine, engine
 from hepq.runtime.events.batch import Batch, Report, prepare
@@ -41,10 +44,25 @@ class Scorer:
         shots: int | None = None, seed: int | None = 0,
     ) -> None:  # fmt: skip
         self.artifact = artifact
+        self._given = (backend, shots, seed)
         self.manifest: Manifest = artifact.manifest
         self._variables = _variables(artifact)
         self.reader: Reader = _reader(artifact)
         self.engine = _engine(artifact, threads, backend, shots, seed)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To another process, where the file must still be the one that was opened. Raises DataError HQ0862."""
+        if self.artifact.rebuilt:
+            help = "compile it to a file, and load that"
+            raise DataError("HQ0862", "this cannot be sent to workers", "the model was compiled anew here", help)
+        return _opened, (self.artifact.path.absolute(), self.artifact.sha256, *self._given)
+
+    @property
+    def exact(self) -> bool:
+        """Are scores numbers that follow from the events, and not sampled or measured?"""
+        from hepq.runtime.quantum.engine import HybridEngine
+
+        return not isinstance(self.engine, HybridEngine) or self.engine.measurer.backend.exact
 
     def score_raw(self, raw: Raw, where: str = "the events", first: int = 0) -> Scores:
         """Score one batch of flat raw events."""
@@ -85,6 +103,11 @@ class Scorer:
         """How files are read: the tree as asked, all else, and by default the tree, as the dataset says."""
         like = self.manifest.dataset.reading if self.manifest.dataset else Files()
         return like if tree is None else like.model_copy(update={"tree": tree})
+
+
+def _opened(path: Path, sha256: str, backend: str | Backend, shots: int | None, seed: int | None) -> Scorer:
+    """In a worker, which is one of several: with one thread."""
+    return Scorer(Artifact.open(path, Trust(pinned=sha256)), 1, backend, shots, seed)
 
 
 def _reader(artifact: Artifact) -> Reader:

@@ -64,7 +64,9 @@ def recompiled(artifact: Artifact) -> Artifact:
         "outputs": outputs(program.source, program.schema), "invariances": program.built.plan.invariances,
         "code": made.code, "circuits": circuits, "stage": None if program.events is None else program.events.stage,
     }  # fmt: skip
-    return Artifact(artifact.path, hashed(old.model_copy(update=update), members), members, artifact.sha256)
+    return Artifact(
+        artifact.path, hashed(old.model_copy(update=update), members), members, artifact.sha256, rebuilt=True
+    )
 
 
 def model_inputs(built: Built) -> dict[str, Node]:

@@ -60,7 +60,7 @@ DATA: dict[str, str] = {
     "HQ0859": "a kernel store cannot be written",
     "HQ0860": "a worker died",
     "HQ0861": "a kernel matrix cannot be repaired",
-    "HQ0862": "a kernel cannot be sent to workers",
+    "HQ0862": "what cannot be sent to workers",
     "HQ0863": "no dask cluster",
     "HQ0870": "no such backend",
     "HQ0871": "a package that comes with an extra is not installed",

@@ -10,7 +10,7 @@ import typer
 
 from hepq.cli.shared.artifact_options import Artifact, Sha256, Threads, Trusted
 from hepq.cli.shared.console import err, example, out
-from hepq.cli.shared.numbers import step_size
+from hepq.cli.shared.numbers import MOST_AT_ONCE, step_size
 from hepq.cli.shared.reported import ReportFile, check_report, show_report, write_report
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @example(
     "hepqc predict top.hepqx jets.root -o scores.root",
     "hepqc predict top.hepqx 'data/*.root' -o scores.parquet --keep jet_pt --keep jet_mass",
+    "hepqc predict top.hepqx 'data/*.root' -o scores.root --workers 8 --store chunks  # killed? run it again",
 )
 def predict(
     artifact: Artifact,
@@ -44,6 +45,13 @@ def predict(
         str | None,
         typer.Option(metavar="[OUTPUT=]BRANCH", help="A branch that an output, a number or quantiles, should be."),
     ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=MOST_AT_ONCE, help="Processes of this machine.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Score on a dask cluster: its scheduler's address.")
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="A folder that keeps chunks as they are done: a run that was killed goes on.")
+    ] = None,
     threads: Threads = None,
     sha256: Sha256 = None,
     trusted: Trusted = None,
@@ -54,7 +62,10 @@ def predict(
 
     Files may be of any size, memory stays bounded, and the output appears only when all is done.
     Where the files hold the labels too, the area under each class's ROC curve is printed.
+    Scores do not depend on chunks, workers or their order.
     """
+    if workers is not None and scheduler is not None:
+        raise typer.BadParameter("--workers are of this machine, --scheduler is of a cluster: give one")
     from hepq.api import load
     from hepq.runtime.engine.threads import limited
 
@@ -64,9 +75,11 @@ def predict(
     with limited(threads):
         summary = model.predict(
             files, out_path, tree=tree, keep=keep, step=step, progress=console.is_terminal and not quiet,
-            weight=weight, target=target,
+            weight=weight, target=target, workers=workers, scheduler=scheduler, store=store,
         )  # fmt: skip
     write_report(report, summary.report, "predict")
+    for line in summary.notes:
+        console.print(line, markup=False, soft_wrap=True)
     if not quiet:
         _summary(summary)
 
@@ -75,10 +88,11 @@ def _summary(summary: Summary) -> None:
     from rich.table import Table
 
     console, done = out(), summary.report
+    before = f", {summary.found:,} of them were scored before" if summary.found else ""
     files = f"{summary.files} file" + ("" if summary.files == 1 else "s")
     console.print(
         f"[bold]{summary.out}[/]: {done.events:,} events of {files} in {summary.seconds:.1f} s "
-        f"({summary.rate:,.0f} a second); columns {', '.join(summary.columns)}"
+        f"({summary.rate:,.0f} a second){before}; columns {', '.join(summary.columns)}"
     )
     if not done.events:
         console.print("  no events: the output has columns and no rows")

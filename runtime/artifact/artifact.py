@@ -66,12 +66,14 @@ def hashed(manifest: Manifest, members: Mapping[str, bytes]) -> Manifest:
 
 @dataclass(frozen=True)
 class Artifact:
-    """An opened and checked artifact, wholly in memory. ``sha256``: of the file it was read from."""
+    """An opened and checked artifact, wholly in memory. ``sha256``: of the file it was read from. ``rebuilt``: its
+    code is not that of the file, but was compiled anew."""
 
     path: Path
     manifest: Manifest
     members: dict[str, bytes]
     sha256: str = ""
+    rebuilt: bool = False
 
     @staticmethod
     def open(path: str | Path, trust: Trust | None = None) -> Artifact:

@@ -20,6 +20,10 @@ from hepq.runtime.events.staged import Staged, by_row
 from hepq.runtime.report.labels import LabelledScores, Thinned, held_label, holds, truth_of
 from hepq.runtime.report.metrics import regression
 
+Arrays = Mapping[str, NDArray[Any]]
+#: how names of arrays begin
+_LABELS, _TARGETS = "label", "target"
+
 
 @dataclass
 class Targets:
@@ -51,9 +55,12 @@ class Targets:
         entries = found.entries or tuple(map(str, range(manifest.width(found.dims)))) if found.dims else ()
         return Targets(output, entries, branch, factor, weight)
 
-    def add(self, arrays: Mapping[str, NDArray[Any]], truth: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
+    def columns(
+        self, arrays: Arrays, truth: NDArray[np.float64], weights: NDArray[np.float64]
+    ) -> tuple[NDArray[Any], ...]:
+        """What ``rows`` takes of a batch, [events] each."""
         scores = arrays[self.output].astype(np.float64)
-        self.rows.add(scores.reshape(len(scores), -1), truth * self.factor, weights)
+        return scores.reshape(len(scores), -1), truth * self.factor, weights
 
     def metrics(self) -> Metrics:
         """What ``metrics.regression`` gives, of the number, or of each entry."""
@@ -71,6 +78,15 @@ class Targets:
             f"events, {self.output} less {self.branch}", int(known.sum()), values, self.weight,
             float(weights[known].sum()), int((~known).sum()), self.rows.stride, lacking,
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A batch beside its truth: ``arrays``, by name; what its labels are; or why they are of no use."""
+
+    arrays: Arrays
+    report: Report
+    odd: str = ""
 
 
 @dataclass
@@ -108,33 +124,46 @@ class Judged:
         more = (self.targets.branch if self.targets else None, self.weight)
         return [*(self.label.read(held) if self.label else ()), *(b for b in more if b is not None)]
 
-    def add(self, arrays: Mapping[str, NDArray[Any]], chunk: Chunk, stage: Staged | None = None) -> Report:
-        """Take a batch, which the ``stage`` of a dataset made of the chunk, if there is one; what its labels are.
-
-        From the first odd label on there are no metrics of classes.
-        """
+    def compared(self, arrays: Arrays, chunk: Chunk, stage: Staged | None = None) -> Compared:
+        """Scores of a batch, which the ``stage`` of a dataset made of the chunk, if there is one, beside the truth."""
         where, events = str(chunk.source), chunk.events
         weights = np.ones(len(events))
         if self.weight is not None:
             weights = one_each(events, self.weight, where, chunk.first)
         weights = by_row(stage, weights)
+        found = dict[str, NDArray[Any]]()
         if self.targets is not None:
             target = one_each(events, self.targets.branch, where, chunk.first)
-            self.targets.add(arrays, by_row(stage, target), weights)
+            found |= _numbered(_TARGETS, self.targets.columns(arrays, by_row(stage, target), weights))
         if self.label is None:
-            return Report()
+            return Compared(found, Report())
         try:
             truth, report = truth_of(events, self.label, self.manifest, where, chunk.first, stage=stage)
         except DataError as error:
-            self.label, self.labelled, self.some = None, None, f"{error.title}: {error.why}"
-            return Report()
+            return Compared(found, Report(), f"{error.title}: {error.why}")
         if self.labelled is not None:
-            self.labelled.add(arrays, truth if stage is None else np.where(stage.selected, truth, -1), weights)
-        return report
+            truth = truth if stage is None else np.where(stage.selected, truth, -1)
+            found |= _numbered(_LABELS, self.labelled.columns(arrays, truth, weights))
+        return Compared(found, report)
+
+    def add(self, found: Arrays) -> None:
+        """Take what ``compared`` gave of a batch, in the order of the events."""
+        for kind, part in ((_LABELS, self.labelled), (_TARGETS, self.targets)):
+            columns = [array for name, array in sorted(found.items()) if name.startswith(kind)]
+            if part is not None and columns:
+                part.rows.add(*columns)
+
+    def without_labels(self, why: str) -> None:
+        """No metrics of classes: from some event on, labels are odd."""
+        self.label, self.labelled, self.some = None, None, why
 
     def metrics(self) -> tuple[Metrics, ...]:
         none = (Metrics("events with one label", 0, {}, self.weight, lacking=self.some),) if self.some else ()
         return (*none, *(part.metrics() for part in (self.labelled, self.targets) if part is not None))
+
+
+def _numbered(kind: str, columns: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {f"{kind} {i}": column for i, column in enumerate(columns)}
 
 
 def _odd_kind(manifest: Manifest, sources: Sequence[Source], label: Label) -> str:

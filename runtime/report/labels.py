@@ -191,10 +191,12 @@ class LabelledScores:
             return None
         return LabelledScores(output.name, dim.names, weight, not output.dims)
 
-    def add(self, arrays: Mapping[str, NDArray[Any]], truth: Truth, weights: NDArray[np.float64]) -> None:
-        """Take a batch's scores, classes and weights, [events] each."""
+    def columns(
+        self, arrays: Mapping[str, NDArray[Any]], truth: Truth, weights: NDArray[np.float64]
+    ) -> tuple[NDArray[Any], ...]:
+        """What ``rows`` takes of a batch's scores, classes and weights, [events] each."""
         scores = arrays[self.output]
-        self.rows.add(np.stack([-scores, scores], axis=1) if self.single else scores, truth, weights)
+        return np.stack([-scores, scores], axis=1) if self.single else scores, truth, weights
 
     def metrics(self) -> Metrics:
         """``auc``: class -> AUC of its discriminant against all other classes, of those that occur if two do."""

@@ -271,6 +271,22 @@ def test_predict(project: Path, root: Path, tmp_path: Path) -> None:
     assert {"output_background", "output_signal", "jet_pt"} <= set(tree.keys())
 
 
+def test_predict_by_workers_and_again(project: Path, root: Path, tmp_path: Path) -> None:
+    out, file = tmp_path / "scores.root", root / "examples/data/test.root"
+    args = ("predict", project / "top.hepqx", file, "-o", out, "--step", 250, "--store", tmp_path / "store")
+    done = hepqc(*args, "--workers", 2)
+    assert done.exit_code == 0, done.output
+    first = uproot.open(out)["tree"].arrays(library="np")
+    again = hepqc(*args)
+    assert "800 of them were scored before" in " ".join(again.output.split())
+    alone = hepqc(*args[:-2])
+    assert "before" not in alone.output
+    found = uproot.open(out)["tree"].arrays(library="np")
+    assert {name: values.tobytes() for name, values in found.items()} == {n: v.tobytes() for n, v in first.items()}
+    both = hepqc(*args, "--workers", 2, "--scheduler", "tcp://localhost:1")
+    assert both.exit_code == 2
+
+
 def test_predict_names_the_missing_branch(project: Path, root: Path, tmp_path: Path) -> None:
     out = tmp_path / "scores.root"
     file = root / "examples/data/test.root"

@@ -67,7 +67,7 @@ def test_a_single_score_stands_for_the_last_of_two_classes(model: Model) -> None
     collector = labels.LabelledScores.of(manifest, manifest.dataset.label)
     assert collector is not None
     scores = np.array([-1.0, 0.3, 0.2, 2.0, 9.0, np.nan], np.float32)
-    collector.add({"score": scores}, np.array([0, 0, 1, 1, -1, 0]), np.ones(6))
+    collector.rows.add(*collector.columns({"score": scores}, np.array([0, 0, 1, 1, -1, 0]), np.ones(6)))
     found = collector.metrics()
     assert found.values == {"auc": {"A": 0.75, "B": 0.75}}
     assert (found.events, found.not_a_number, found.lacking) == (4, 1, "")
@@ -155,6 +155,6 @@ def test_a_target_is_in_the_units_of_the_program() -> None:
     """A branch in MeV, an output in GeV: two events of weight 1 and one of 2, and one without a score."""
     targets = Targets("mass", (), "jet_mass", 1e-3, None)
     scores, truth = np.array([2.0, 3.0, 5.0, np.nan]), np.array([1000.0, 3000.0, 4000.0, 9000.0])
-    targets.add({"mass": scores.astype(np.float32)}, truth, np.array([1.0, 1.0, 2.0, 1.0]))
+    targets.rows.add(*targets.columns({"mass": scores.astype(np.float32)}, truth, np.array([1.0, 1.0, 2.0, 1.0])))
     assert targets.metrics().values["bias"] == pytest.approx((1 + 0 + 2 * 1) / 4)
     assert targets.metrics().not_a_number == 1
