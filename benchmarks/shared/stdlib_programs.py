@@ -98,6 +98,12 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "Denoiser": ("x: real[feat]", "Denoiser[feat, [8], 4](x, 5 * x[0])"),
         "denoised": (_X, "denoised[diffusion.linear_schedule[10], bound=2](x, x / 2 - 1, 3, x + 1)"),
     },
+    "epic": {
+        "pooled": (_X, "pooled(x)"),
+        "EpicLayer": (f"{_X}, g: real[glob]", "EpicLayer(g, x)"),
+        "EpicGenerator": (f"{_X}, g: real[glob]", "EpicGenerator[xy, hidden=12, layers=2](g, x)"),
+        "EpicCritic": (_X, "EpicCritic[hidden=12, layers=2](x)"),
+    },
     "gan": {
         "Generator": (_X, "x |> Generator[5, [8]]"),
         "Critic": (_X, "x |> Critic[[8]]"),
@@ -149,6 +155,13 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "Update": (_X, "Update(x, 2 * x, x)"),
         "LGEB": (f"{_P}, {_X}, g: real[side, feat], q: p4[side]", "LGEB[5e-3, 50](x, p, x, g, q, g)"),
         "LorentzNet": (f"{_P}, {_X}", "LorentzNet[cls, blocks=2, hidden=12](p, x)"),
+    },
+    "mpgan": {
+        "MPNetwork": (_X, "x |> MPNetwork[[8, 5]]"),
+        "MPLayer": (_X, "MPLayer[5, [8, 7], [9]](x, x[0])"),
+        "smallest": (_X, "smallest(x[0], 3)"),
+        "MPGAN": (f"{_X}, n: real", "MPGAN[xy, hidden=8, edge=[9], node=[10]](x, 3 + n)"),
+        "MPCritic": (_X, "MPCritic[hidden=8, edge=[9], node=[10]](x, mpgan.smallest(x[0], 3))"),
     },
     "part": {
         "pair_features": (_P, "mean(pair_features(p), over=part')"),

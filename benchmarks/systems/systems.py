@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole systems trained on known truth, each beside its reference or a classical twin, and its bar.
+
+Rows are in the files of this folder, a family each. A row without a bar of its own must be no worse than its twin by
+more than two standard errors of their differences over seeds. `--page` writes the table into a page of the docs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.shared.interleaved import one_thread
+from benchmarks.shared.kept import kept
+from benchmarks.systems import clouds
+from benchmarks.systems.row import Reached, Row
+
+ROWS = {row.name: row for row in clouds.ROWS}
+COLUMNS = ["system", "program", "quantity", "reached", "beside", "there", "bar", "s"]
+MARKS = "<!-- systems -->", "<!-- end of systems -->"
+
+
+@dataclass(frozen=True)
+class Result:
+    name: str
+    reached: tuple[str | float, ...]
+    seconds: float
+
+    def of(self) -> Reached:
+        return Reached(*self.reached)  # type: ignore[arg-type]
+
+
+def measure(row: Row, seed: int) -> Result:
+    start = time.perf_counter()
+    with one_thread():
+        r = row.measure(seed)
+    values = (r.quantity, r.value, r.error, r.beside, r.reference, r.sense, r.bar)
+    return Result(row.name, values, time.perf_counter() - start)
+
+
+def cells(result: Result) -> list[str]:
+    """Of a table, ``COLUMNS``."""
+    r = result.of()
+    error = f" ± {r.error:.2g}" if r.error else ""
+    sign = "≤" if r.sense == "<=" else "≥"
+    return [
+        result.name, ROWS[result.name].program, r.quantity, f"{r.value:.4g}{error}", r.beside, f"{r.reference:.4g}",
+        f"{sign} {r.bar:.4g}", f"{result.seconds:.0f}",
+    ]  # fmt: skip
+
+
+def fill(page: Path, rows: Sequence[Sequence[str]]) -> None:
+    """Put a table between the two marks of a Markdown page."""
+    before, _, rest = page.read_text().partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    lines = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    page.write_text(f"{before}{MARKS[0]}\n{lines}{MARKS[1]}{after}")
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks systems", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="those that take seconds")
+    parser.add_argument("--only", nargs="+", choices=list(ROWS), help="these systems")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, help="a file of results: systems in it are not measured again")
+    parser.add_argument("--page", type=Path, help="a page of the documentation to write the table into")
+    options = parser.parse_args(argv)
+    names = options.only or [name for name, row in ROWS.items() if row.quick or not options.quick]
+    shown = track(names, console=Console(stderr=True))
+    found = list(kept(shown, lambda name: measure(ROWS[name], options.seed), Result, options.keep))
+    table = Table(*COLUMNS, "")
+    for result in found:
+        table.add_row(*cells(result), "" if result.of().met else "MISSED")
+    Console(width=160).print(table)
+    if options.page is not None:
+        fill(options.page, [COLUMNS, ["---"] * len(COLUMNS), *map(cells, found)])
+    return 0 if all(result.of().met for result in found) else 1

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole systems: bars, differences over seeds, what is kept, the table of the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.systems import systems
+from benchmarks.systems.row import Reached, Row, no_worse, over_seeds
+
+
+def test_a_bar_is_met_on_its_side() -> None:
+    assert Reached("angle", 6.0, 0, "linear fit", 6.1, "<=", 6.0).met
+    assert not Reached("angle", 6.2, 0, "linear fit", 6.1, "<=", 6.1).met
+    assert Reached("AUC", 0.9, 0, "twin", 0.91, ">=", 0.89).met
+    assert not Reached("AUC", float("nan"), 0, "twin", 0.91, ">=", 0.89).met
+
+
+def test_twins_are_compared_seed_by_seed() -> None:
+    """Values that vary together: what counts is the error of their differences."""
+    twin = [0.5, 0.7, 0.9, 0.6]
+    same = no_worse(
+        "AUC", [v - 0.01 + d for v, d in zip(twin, (0.01, -0.01, 0.01, -0.01), strict=True)], twin, "t", True
+    )
+    assert same.value == pytest.approx(0.665)
+    assert same.error == pytest.approx(over_seeds([0.0, -0.02, 0.0, -0.02])[1])
+    assert same.met
+    assert not no_worse("AUC", [v - 0.02 for v in twin], twin, "t", True).met
+    assert no_worse("loss", [v - 0.02 for v in twin], twin, "t", False).met
+    assert not no_worse("loss", [v + 0.02 for v in twin], twin, "t", False).met
+
+
+def test_rows_are_kept_and_a_missed_bar_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seeds = []
+
+    def good(seed: int) -> Reached:
+        seeds.append(seed)
+        return Reached("accuracy", 0.9, 0.01, "integral", 0.8, ">=", 0.8)
+
+    rows = {
+        "good": Row("good", "std.a", good, quick=True),
+        "bad": Row("bad", "std.b", lambda seed: Reached("angle", 7.0, 0, "fit", 6.1, "<=", 6.1)),
+    }
+    monkeypatch.setattr(systems, "ROWS", rows)
+    page, keep = tmp_path / "page.md", tmp_path / "kept"
+    page.write_text(f"before\n{systems.MARKS[0]}\nold\n{systems.MARKS[1]}\nafter\n")
+    assert systems.main(["--quick", "--keep", str(keep), "--seed", "5"]) == 0
+    assert systems.main(["--keep", str(keep), "--page", str(page)]) == 1
+    assert seeds == [5]
+    assert capsys.readouterr().out.count("MISSED") == 1
+    text = page.read_text()
+    assert "| good | std.a | accuracy | 0.9 ± 0.01 | integral | 0.8 | ≥ 0.8 | 0 |" in text
+    assert "old" not in text
+    assert text.startswith("before\n")
+    assert text.endswith("\nafter\n")
+
+
+def test_every_row_has_a_line_in_the_page() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs/comparison.md").read_text()
+    assert [name for name in systems.ROWS if f"| {name} |" not in text] == []
