@@ -24,11 +24,10 @@ _DIGEST = 32  #: bytes
 def kept(name: str, made_from: bytes, make: Callable[[], T], fits: Callable[[T], bool] = lambda found: True) -> T:
     """What ``make`` gives, from the cache if it was made from the same before, and ``fits`` still."""
     key = sha256(f"{version_info}".encode() + made_from).hexdigest()[:16]
-    try:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hepq"
-    except RuntimeError:  # no home
+    place = folder()
+    if place is None:
         return make()
-    file = folder / f"{name}-{key}.bin"
+    file = place / f"{name}-{key}.bin"
     with suppress(Exception):  # of whatever a file may hold
         found: T = pickle.loads(_content(file))
         if fits(found):
@@ -37,6 +36,14 @@ def kept(name: str, made_from: bytes, make: Callable[[], T], fits: Callable[[T],
     with suppress(OSError):
         _write(file, pickle.dumps(value))
     return value
+
+
+def folder() -> Path | None:
+    """Where it is kept; None where there is no home."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hepq"
+    except RuntimeError:
+        return None
 
 
 def _content(file: Path) -> bytes:

@@ -23,7 +23,7 @@ LAYERS = {
 #: package -> its folders and files, from the lowest: none imports one to its right; those not listed are free
 ORDER = {
     "lang": "syntax modules elaborate format declarations checker",
-    "compiler": "ir passes weights circuits targets golden lower schema hybrid backends driver train importers",
+    "compiler": "ir passes weights circuits targets golden lower schema hybrid backends importers driver train",
     "runtime": "artifact events engine report quantum",
     "hepq": "draw cli",
 }

@@ -26,17 +26,20 @@ from hepq.runtime.analysis.description import Analysis
 called.register()
 
 
-def build_analysis(program: Program, sink: Sink, name: str | None = None) -> tuple[Analysis, dict[Kind, Module]]:
-    """The analysis ``name`` of a checked program, or its only one; a module for each kind of its sources.
+def build_analysis(
+    program: Program, sink: Sink, name: str | None = None, target: str = "cpu"
+) -> tuple[Analysis, dict[Kind, Module]]:
+    """The analysis ``name`` of a checked program, or its only one; a module for each kind of its sources. Models that
+    it calls are compiled for ``target``.
 
     Raises HepqError with everything that is wrong.
     """
-    analysis, modules, _ = build_from_files(program, sink, name)
+    analysis, modules, _ = build_from_files(program, sink, name, target)
     return analysis, modules
 
 
 def build_from_files(
-    program: Program, sink: Sink, name: str | None = None
+    program: Program, sink: Sink, name: str | None = None, target: str = "cpu"
 ) -> tuple[Analysis, dict[Kind, Module], dict[str, str]]:
     """As ``build_analysis``; also the files that the program names and that were read, and the SHA-256 of each."""
     decl = _chosen(program, name)
@@ -50,7 +53,7 @@ def build_from_files(
         raise HepqError(sink.items) from None
     made = {kind: filling(f"{plan.name} {kind}", one, plan.disjoint, builder) for kind, one in plan.kinds.items()}
     modules = {kind: one.module for kind, one in made.items()}
-    return described(plan, made, fits, digest(program, ctx.named_files)), modules, ctx.named_files
+    return described(plan, made, fits, digest(program, ctx.named_files), target), modules, ctx.named_files
 
 
 def digest(program: Program, files: Mapping[str, str]) -> str:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from hepq.compiler.passes.base import Pass, Weights
     from hepq.runtime.artifact.golden import Golden
     from hepq.runtime.artifact.golden_events import GoldenEvents
-    from hepq.runtime.artifact.manifest import CompiledCircuit, EventSchema, GoldenInfo
+    from hepq.runtime.artifact.manifest import CompiledCircuit, Described, EventSchema, GoldenInfo
     from hepq.runtime.events.columns import Reader
 
 #: what ``--emit`` prints
@@ -233,11 +233,10 @@ class Compilation:
     @cached_property
     def golden(self) -> tuple[Golden, GoldenInfo]:
         from hepq.compiler.golden.vectors import golden_vectors
-        from hepq.runtime.artifact.manifest import Described
 
         with self.stage("golden vectors", "computing golden vectors"):
             return golden_vectors(
-                self.source, self.weights, Described(**self._fields()), self.options.golden, self.path.parent,
+                self.source, self.weights, self.described, self.options.golden, self.path.parent,
                 self.wanted, self.reader,
             )  # fmt: skip
 
@@ -247,12 +246,10 @@ class Compilation:
         if self.events is None:
             return None
         from hepq.compiler.golden.objects import differences, golden_objects
-        from hepq.runtime.artifact.manifest import Described
 
         with self.stage("golden events", "checking the dataset's objects"):
-            described = Described(**self._fields())
             golden = golden_objects(
-                self.events.module, self.events.stage, described, self.options.golden, self.path.parent
+                self.events.module, self.events.stage, self.described, self.options.golden, self.path.parent
             )  # fmt: skip
             found = differences(golden.outputs, self.events.reader.made(golden))
         if found:
@@ -307,6 +304,13 @@ class Compilation:
         return print_ir(self.optimised.module)
 
     @property
+    def described(self) -> Described:
+        """What it takes and gives, before it is compiled."""
+        from hepq.runtime.artifact.manifest import Described
+
+        return Described(**self._fields())
+
+    @property
     def text(self) -> str:
         return self.program.main.file.span.source.text
 
@@ -320,7 +324,7 @@ class Compilation:
             hepq=version("hepq"),
             **tools,
             passes=tuple(self.report.passes),
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            created=self.options.created or datetime.now(UTC).isoformat(timespec="seconds"),
             command=self.options.command,
             dims=dict(self.options.dims),
             statics=dict(self.options.statics),

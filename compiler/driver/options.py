@@ -18,6 +18,7 @@ class Options:
     circuits leave time for (``golden_cost``).
     ``dims`` and ``statics`` give sizes to open dims and values to the model's static arguments.
     ``show`` is given the IR after the pass ``print_after``, or after ``all``.
+    ``created``: what provenance says of the time, by default now.
     """
 
     target: str = "cpu"
@@ -39,6 +40,7 @@ class Options:
     dump_dir: Path | None = None
     verify_each: bool = False
     command: str = ""
+    created: str | None = None
 
     @property
     def chosen(self) -> dict[str, Any]:

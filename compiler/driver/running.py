@@ -10,17 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 
+from hepq.compiler.driver.own_code import own_code
 from hepq.compiler.targets.cpu import resolved
 from hepq.core.results_cache import kept
 from hepq.runtime.analysis.program import Compiled
-
-#: what a compiled analysis follows from, beside its files
-_COMPILERS = ("core", "grammar", "lang", "compiler", "runtime", "stdlib")
 
 
 @dataclass(frozen=True)
@@ -43,7 +39,7 @@ def compiled_program(
     Raises HepqError with everything that is wrong; DataError HQ0966 for a source that it does not have.
     """
     # models are named in it by their paths from here
-    key = "\n".join((os.getcwd(), str(path), name or "", str(resolved(target)), _compiler()))
+    key = "\n".join((os.getcwd(), str(path), name or "", str(resolved(target)), own_code()))
     made = kept("analysis", key.encode(), lambda: _made(path, name, target), _Made.fits)
     compiled = Compiled.from_bytes(made.compiled)
     given = {n: tuple(f if "://" in f else os.path.abspath(f) for f in of) for n, of in (files or {}).items()}
@@ -62,10 +58,12 @@ def _made(path: Path, name: str | None, target: str) -> _Made:
     check(program, sink)
     if sink.errors:
         raise HepqError(sink.items)
-    analysis, modules, named = build_from_files(program, sink, name)
+    analysis, modules, named = build_from_files(program, sink, name, target)
     sources = (module.file.span.source for module in program.modules.values())
     read = {os.path.abspath(s.path): sha256(s.text.encode()).hexdigest() for s in sources if os.path.isfile(s.path)}
     read |= {os.path.abspath(path.parent / file): found for file, found in named.items()}
+    stages = (stage for one in analysis.programs.values() for stage in one.models)
+    read |= {call.path: call.sha256 for stage in stages for call in stage.calls}
     made = _Made(compiled(analysis, modules, target, path.name).to_bytes(), read)
     return made if made.fits() else _Made(made.compiled, None)
 
@@ -75,17 +73,3 @@ def _sha256(path: str) -> str:
         return sha256(Path(path).read_bytes()).hexdigest()
     except OSError:
         return ""
-
-
-@lru_cache
-def _compiler() -> str:
-    """Names, sizes and times of all our code, and the version of TVM."""
-    root = Path(__file__).parents[2]
-    found = [f"apache-tvm {version('apache-tvm')}"]
-    for part in _COMPILERS:
-        for folder, folders, names in os.walk(root / part):
-            folders[:] = sorted(f for f in folders if f != "__pycache__")
-            for name in sorted(names):
-                about = os.stat(os.path.join(folder, name))
-                found.append(f"{folder}/{name} {about.st_size} {about.st_mtime_ns}")
-    return sha256("\n".join(found).encode()).hexdigest()

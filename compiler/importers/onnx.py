@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hepq.compiler.importers.network import Network, Unfit, with_biases, with_layer_norms
 from hepq.compiler.importers.program import Writer
 from hepq.core.diagnostics.catalogue import diag
-from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.core.diagnostics.diagnostic import HepqError, Sink
 from hepq.runtime.files import why_not
 from hepq.runtime.imports import optional
 
@@ -71,11 +71,13 @@ def difference(imported: Imported, path: Path, seed: int = 0) -> float | None:
     """
     if find_spec("onnxruntime") is None:
         return None
-    from hepq.compiler.driver.compilation import Compilation
+    from hepq.compiler.ir.build import build
     from hepq.compiler.ir.interpret import run_event
     from hepq.compiler.weights.files import fit
+    from hepq.lang.modules import load
 
-    built, worst = Compilation(path.with_suffix(".hepq"), text=imported.text).built, 0.0
+    sink, worst = Sink(), 0.0
+    built = build(load(path.with_suffix(".hepq"), imported.text, sink), sink)
     weights = fit(imported.weights, built.module, path)
     runtime = optional("onnxruntime", "onnx")
     try:

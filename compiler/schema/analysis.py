@@ -18,7 +18,10 @@ from hepq.runtime.analysis import description as d
 from hepq.runtime.artifact.stage import StageBranch, StageOutput
 
 
-def described(plan: AnalysisPlan, made: Mapping[Kind, Filling], fits: Sequence[FitPlan], digest: str) -> d.Analysis:
+def described(
+    plan: AnalysisPlan, made: Mapping[Kind, Filling], fits: Sequence[FitPlan], digest: str, target: str
+) -> d.Analysis:
+    """``target``: what models are compiled for that are not yet."""
     evaluated = [kind.evaluated[NOMINAL] for kind in plan.kinds.values()]
     return d.Analysis(
         name=plan.name,
@@ -31,7 +34,7 @@ def described(plan: AnalysisPlan, made: Mapping[Kind, Filling], fits: Sequence[F
         regions=_regions(evaluated),
         histograms=_histograms(evaluated),
         variations=tuple(plan.variations),
-        programs={kind: _program(plan.kinds[kind], filling) for kind, filling in made.items()},
+        programs={kind: _program(plan.kinds[kind], filling, target) for kind, filling in made.items()},
         fits=tuple(_fit(fit) for fit in fits),
         digest=digest,
     )
@@ -62,9 +65,11 @@ def _axis(axis: AxisPlan) -> d.Axis:
     return d.Axis(name=axis.name, kind=axis.kind, bins=axis.bins.bins, edges=edges, unit=unit)
 
 
-def _program(plan: KindPlan, filling: Filling) -> d.Program:
+def _program(plan: KindPlan, filling: Filling, target: str) -> d.Program:
     module = filling.module
-    models = tuple(_stage(plan, stage, calls) for stage, calls in zip(module.before, filling.calls, strict=True))
+    models = tuple(
+        _stage(plan, stage, calls, target) for stage, calls in zip(module.before, filling.calls, strict=True)
+    )
     modules = (*module.before, module)
     saves = {
         variation: {
@@ -97,11 +102,12 @@ def _branches(plan: KindPlan, module: Module) -> tuple[StageBranch, ...]:
     return tuple(stage_branch(plan.branches, n) for n in module.inputs if n["name"] in plan.branches)
 
 
-def _stage(plan: KindPlan, module: Module, calls: Sequence[str]) -> d.ModelStage:
-    return d.ModelStage(branches=_branches(plan, module), calls=tuple(_call(name, plan.calls[name]) for name in calls))
+def _stage(plan: KindPlan, module: Module, calls: Sequence[str], target: str) -> d.ModelStage:
+    made = tuple(_call(name, plan.calls[name], target) for name in calls)
+    return d.ModelStage(branches=_branches(plan, module), calls=made)
 
 
-def _call(name: str, call: CallPlan) -> d.ModelCall:
+def _call(name: str, call: CallPlan, target: str) -> d.ModelCall:
     root = "" if call.root is None else call.root.name
     inputs = {
         branch: d.Argument(output=argument(name, branch), dim=_ragged(x.handle), factor=factor)
@@ -112,8 +118,9 @@ def _call(name: str, call: CallPlan) -> d.ModelCall:
         result = next(r for r, of in call.outputs.items() if of == output.name)
         shape = tuple(dim.size or 0 for dim in output.dims)
         outputs[output.name] = StageOutput(name=result, elem=output.held, dim=root, shape=shape)
+    path, sha256 = call.interface.compiled(target)
     return d.ModelCall(
-        path=call.interface.path, sha256=call.interface.sha256, each="" if call.each is None else call.each.name,
+        path=path, sha256=sha256, each="" if call.each is None else call.each.name,
         root=root, index="" if call.index is None else index(name), inputs=inputs,
         owners={dim: owner(name, dim) for dim in call.owners}, outputs=outputs,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -30,27 +31,30 @@ def _interface(path: Path, digest: str) -> Interface:
         found = Artifact.open(path).manifest
     except ArtifactError as error:
         raise NoInterface(error.title) from error
+    return interface_of(found, found.name, digest, lambda target: (str(path), digest))
+
+
+def interface_of(found: m.Described, name: str, key: str, compiled: Callable[[str], tuple[str, str]]) -> Interface:
+    """Raises NoInterface for what an analysis cannot call."""
     if found.stage is not None:
         raise NoInterface("its dataset has objects, which are chosen in its own way; give it a dataset of branches")
-    dims = {d.name: d for d in found.dims}
-    outputs = tuple(_output(o, dims) for o in found.outputs if not any(dims[d].ragged for d in o.dims))
+    outputs = tuple(_output(o, found) for o in found.outputs if found.ragged_dim(o.dims) is None)
     if not outputs:
         raise NoInterface("it gives nothing of the event as a whole")
-    inputs = tuple(_input(c, dims) for c in found.columns)
-    return Interface(str(path), found.name, digest, inputs, outputs)
+    return Interface(name, key, tuple(_input(c, found) for c in found.columns), outputs, compiled)
 
 
-def _input(column: m.Branch, dims: dict[str, m.Dim]) -> ModelInput:
-    ragged = bool(column.dims) and dims[column.dims[0]].ragged
+def _input(column: m.Branch, of: m.Described) -> ModelInput:
+    ragged = of.ragged_dim(column.dims) is not None
     if column.elem == "index":
         raise NoInterface(f"its input {column.name} numbers entries, which is not there yet")
-    shape = tuple(dims[d].size or 0 for d in column.dims[ragged:])
+    shape = tuple(of.dim(d).size or 0 for d in column.dims[ragged:])
     unit, _ = units(column.unit)
     return ModelInput(
         column.name, column.branch, column.elem, ragged, shape, unit, column.factor, column.default is not None
     )
 
 
-def _output(output: m.Output, dims: dict[str, m.Dim]) -> ModelOutput:
-    made = tuple(Dim(d, dims[d].size, entries=dims[d].entries) for d in output.dims)
+def _output(output: m.Output, of: m.Described) -> ModelOutput:
+    made = tuple(Dim(d, of.dim(d).size, entries=of.dim(d).entries) for d in output.dims)
     return ModelOutput(output.name, output.elem, made, units(output.unit)[0])

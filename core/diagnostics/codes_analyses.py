@@ -179,8 +179,9 @@ ANALYSES: dict[str, Entry] = {
     ),
     "HQ0938": Entry(
         "`{file}` cannot be called: {problem}",
-        "an analysis calls artifacts that `hepqc compile` wrote; they are looked for beside the program.",
-        "compile the model first: `hepqc compile model.hepq --weights … -o tagger.hepqx`",
+        "an analysis calls artifacts that `hepqc compile` wrote, networks in ONNX, and models of programs with their "
+        "weights; files are looked for beside the program.",
+        'write `artifact("tagger.hepqx")`, `artifact("net.onnx")` or `artifact(Tagger, weights="tagger.safetensors")`',
     ),
     "HQ0939": Entry(
         "model `{name}`: {problem}",

@@ -62,7 +62,7 @@ def call_function(ctx: Context, fn: Function, args: Sequence[Given], span: Span,
         ctx.error("HQ0612", span, what=f"{decl.kind} `{decl.name}`")
     if decl.kind != "fn" and fn.instance is None and not ctx.frame.owns_params:
         in_analysis = ctx.data is not None and ctx.data.word == "cut" and ctx.frame.decl is None
-        help = 'compile it, and call what `artifact("FILE.hepqx")` gives' if in_analysis else None
+        help = f"call what `artifact({decl.name}, weights=…)` gives" if in_analysis else None
         ctx.error("HQ0409", span, name=decl.name, kind=decl.kind, help=help)
     frame = Frame(fn.module, call_span=None if entry else span, decl=decl)
     caller = ctx.frame

@@ -55,6 +55,9 @@ from hepq.lang.elaborate.work import (
 from hepq.lang.modules import Program
 from hepq.lang.syntax import ast
 
+#: groups of operations that analyses do not have
+OF_MODELS = ("knn", "window", "training", "quantum")
+
 
 class Reported(Exception):
     """An error that the sink already has."""
@@ -262,6 +265,9 @@ class Context(ABC):
     ) -> Mapping[Fact, Tensor]:
         """What must hold for a value of an event to be there; reports what never makes sense of objects."""
         assert self.data is not None
+        if self.data.word == "cut" and OPS[op].group in OF_MODELS:
+            help = "put it in a `model`, and call what `artifact(MODEL)` gives"
+            self.error("HQ0409", span, kind="operation", name=op, help=help)
         if pair := self.data.related(type.dims):
             self.error("HQ0662", span, parent=pair[0], sub=pair[1])
         if not any(o.needs for o in operands):

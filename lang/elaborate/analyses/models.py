@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``tagger = artifact("tagger.hepqx")``: compiled models as functions of objects, in analyses.
+"""``tagger = artifact("tagger.hepqx")``: models as functions of objects, in analyses; compiled, or to be compiled.
 
 A call is an input of the program: what the model makes of values that are computed before. Its results are those of
 each event, or of each entry of one collection.
@@ -8,7 +8,7 @@ each event, or of each entry of one collection.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +20,7 @@ from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.objects import View
 from hepq.lang.elaborate.signature import Given
-from hepq.lang.elaborate.values import Named, Native, Objects, Value, describe
+from hepq.lang.elaborate.values import Function, Named, Native, Objects, Value, describe
 
 #: the argument that says whose entries a model is applied to, where its inputs do not
 EACH = "each"
@@ -58,21 +58,31 @@ class ModelOutput:
 
 @dataclass(frozen=True)
 class Interface:
-    """What a compiled model takes and gives. ``sha256``: of its file."""
+    """What a model takes and gives. ``key``: a hash of all that it follows from. ``compiled``: given a target, the path
+    and the SHA-256 of its artifact."""
 
-    path: str
     name: str
-    sha256: str
+    key: str
     inputs: tuple[ModelInput, ...]
     outputs: tuple[ModelOutput, ...]
+    compiled: Callable[[str], tuple[str, str]] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is called: the ``model`` of a program, with the weights in ``file``, if it has any; else ``file``, an
+    artifact or a network."""
+
+    file: Path | None
+    model: Function | None = None
 
 
 class NoInterface(Exception):
-    """Why a file is no artifact that can be called, in words."""
+    """Why something cannot be called, in words."""
 
 
-#: given the path of an artifact, what it takes and gives; raises NoInterface: the compiler fills it in
-INTERFACES: list[Callable[[Path], Interface]] = []
+#: what it takes and gives, and the SHA-256 of its file; raises NoInterface: the compiler fills it in
+INTERFACES: list[Callable[[Wanted], tuple[Interface, str]]] = []
 
 
 @dataclass(frozen=True)
@@ -91,25 +101,30 @@ class CallPlan:
 
     def same(self, other: CallPlan) -> bool:
         """Whether another one calls the same model with the same values."""
-        if self.interface.sha256 != other.interface.sha256 or self.each != other.each:
+        if self.interface.key != other.interface.key or self.each != other.each:
             return False
         mine, theirs = ({n: x.handle for n, (x, _) in one.inputs.items()} for one in (self, other))
         return mine.keys() == theirs.keys() and all(mine[n] is theirs[n] for n in mine)
 
 
-def opened(ctx: Context, file: str, note: Callable[[CallPlan], str], span: Span) -> Native:
-    """``note`` is told of a call, and gives the name of the inputs that its results are.
+def opened(
+    ctx: Context, file: str | None, model: Function | None, note: Callable[[CallPlan], str], span: Span
+) -> Native:
+    """``file``: an artifact, a network, or the weights of ``model``. ``note`` is told of a call, and gives the name of
+    the inputs that its results are.
 
-    Reports HQ0938 for a file that is no artifact, HQ0939 for other inputs.
+    Reports HQ0938 for what cannot be called, HQ0939 for other inputs.
     """
-    path = Path(span.source.path).parent / file
+    path = None if file is None else Path(span.source.path).parent / file
+    name = model.decl.name if model is not None else file or ""
     try:
-        interface = INTERFACES[0](path)
+        interface, digest = INTERFACES[0](Wanted(path, model))
     except NoInterface as why:
-        ctx.error("HQ0938", span, file=file, problem=str(why))
-    ctx.named_files[file] = interface.sha256
+        ctx.error("HQ0938", span, file=name, problem=str(why))
+    if file is not None:
+        ctx.named_files[file] = digest
     signature = ([(i.name, i.elem, i.list, i.shape, i.unit) for i in interface.inputs], interface.outputs)
-    return Native(file, "model", signature, lambda ctx, args, where: _Call(ctx, interface, args, where).made(note))
+    return Native(name, "model", signature, lambda ctx, args, where: _Call(ctx, interface, args, where).made(note))
 
 
 class _Call:
