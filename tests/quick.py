@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests.support.modules import ROOT, files, graph
+from tests.modules import ROOT, files, graph
 
 SECONDS = 55
 ALWAYS = "tests/test_architecture.py"

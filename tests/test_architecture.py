@@ -11,7 +11,7 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
-from tests.support.modules import ROOT, files, graph, imports
+from tests.modules import ROOT, files, graph, imports
 
 #: package -> those of ours that it may import
 LAYERS = {
@@ -41,7 +41,7 @@ CONFINED = {
     "pytket": ("compiler/circuits",),
     "qiskit_aer": ("runtime/quantum/backends",),
     "qiskit_ibm_runtime": ("compiler/targets", "runtime/quantum/clients"),
-    "tvm": ("compiler/lower/cpu", "compiler/lower/events"),
+    "tvm": ("compiler/lower/cpu", "compiler/lower/cuda", "compiler/lower/events"),
     "onnx": ("compiler/lower/onnx", "compiler/importers/onnx_reader.py"),
     "onnxruntime": (),  # only by name, in runtime/engine/onnx_model.py: `optional` says what to install
 }  # fmt: skip

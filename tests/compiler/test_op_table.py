@@ -16,6 +16,7 @@ from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.cpu import codegen
 from hepq.compiler.lower.cpu.prepare import LoweringError, prepare
+from hepq.compiler.lower.cuda import emit as cuda
 from hepq.compiler.lower.events import values as events
 from hepq.compiler.lower.onnx import OnnxError, lower
 from hepq.compiler.lower.onnx import ops as onnx
@@ -33,7 +34,8 @@ from hepq.runtime.events.elementwise import NUMPY
 from tests.support.generate import random_weights
 
 BACKENDS: tuple[Rules[Any], ...] = (
-    infer.RULES, interpret.RULES, torch.RULES, codegen.EMITTERS, events.RULES, onnx.RULES, program.RULES, program.FITS,
+    infer.RULES, interpret.RULES, torch.RULES, codegen.EMITTERS, cuda.EMITTERS, events.RULES, onnx.RULES, program.RULES,
+    program.FITS,
 )  # fmt: skip
 PART, CHAN, SLOT, SOME = Dim("part", bound=4), Dim("chan", 2), Dim("1", 1), Dim("some", bound=4)
 
@@ -141,7 +143,7 @@ def in_program(given: Module) -> set[str]:
 
 
 WEIGHTS = random_weights(module("batch_norm"), np.random.default_rng(0))
-REACHES = {"cpu": on_cpu, "onnx": in_onnx, "program": in_program}
+REACHES = {"cpu": on_cpu, "cuda": on_cpu, "onnx": in_onnx, "program": in_program}
 ILLEGAL = [(rules.backend, op) for rules in BACKENDS if rules.backend in REACHES for op in sorted(rules.illegal)]
 
 

@@ -128,6 +128,10 @@ class Context:
         self.sizes[dim.name] = size
         self._pitches[dim.name] = bind(ceildiv(size, self.width) * self.width)
 
+    def note(self, dim: Dim, size: Expr) -> None:
+        """Keeps the size of a dim that an operation makes, where later stages read it."""
+        T.buffer_store(self.iscratch, size, [const(self.plan.counts[dim])])
+
     def lanes(self, dim: Dim) -> int:
         return lanes_for(dim, self.width)
 

@@ -47,7 +47,7 @@ _MANY = 1024
 def _note(ctx: Context, node: Node, count: Expr) -> None:
     dim = made_by(node)
     if dim is not None:
-        T.buffer_store(ctx.iscratch, count, [const(ctx.plan.counts[dim])])
+        ctx.note(dim, count)
 
 
 def emit_filter(ctx: Context, node: Node) -> None:
@@ -74,7 +74,7 @@ def emit_argsort(ctx: Context, node: Node) -> None:
         with serial(n) as i:
             for where, key, down in zip(keys, node.operands, node["descending"], strict=True):
                 x = bind(value(ctx, key, at.set(dim.key, i)))
-                T.buffer_store(where[0], _sortable(x, key.type.elem, down), [where[1] + i])
+                T.buffer_store(where[0], sortable(x, key.type.elem, down), [where[1] + i])
         if dst.key != dim.key and capacity(dst) <= _FEW:
             ordered = _first_few(ctx, n, capacity(dst), ints, keys)
         else:
@@ -88,7 +88,7 @@ def emit_argsort(ctx: Context, node: Node) -> None:
     _note(ctx, node, count)
 
 
-def _sortable(x: Expr, elem: str, descending: bool) -> Expr:
+def sortable(x: Expr, elem: str, descending: bool) -> Expr:
     """A whole number in whose order ``x`` is to stand: of a float its bits, those of negative ones turned round."""
     if elem != "real":
         whole = cast(x, "int64" if elem == "int" else "int32")

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from tvm import tirx
@@ -117,15 +118,26 @@ def ceildiv(a: Expr, b: int) -> Expr:
     return a if b == 1 else quotient(a + (b - 1), b)
 
 
-class Cell:
-    """A variable of ``lanes`` lanes that LLVM keeps in a register.
+#: of variables: what LLVM keeps in registers; there, other scopes become heap workspaces
+_SCOPE = ContextVar("scope", default="global")
 
-    The scope must be ``global`` and the size small: other scopes and large sizes become heap workspaces.
-    """
+
+@contextmanager
+def variables_in(scope: str) -> Iterator[None]:
+    """Inside, cells are in this storage scope: a kernel's threads have their own, ``local``."""
+    before = _SCOPE.set(scope)
+    try:
+        yield
+    finally:
+        _SCOPE.reset(before)
+
+
+class Cell:
+    """A variable of ``lanes`` lanes that stays in a register. It must be small: large ones become heap workspaces."""
 
     def __init__(self, value: Expr, lanes: int | None = None) -> None:
         self.lanes = lanes or lanes_of(value)
-        self.buffer = T.alloc_buffer((self.lanes,), dtype_of(value), scope="global")
+        self.buffer = T.alloc_buffer((self.lanes,), dtype_of(value), scope=_SCOPE.get())
         self.set(widen(value, self.lanes))
 
     def set(self, value: Expr) -> None:

@@ -21,6 +21,7 @@ from hepq.compiler.lower.torch.module import pad_events, to_torch
 from hepq.compiler.passes.base import run_pipeline
 from hepq.compiler.passes.pipelines import INFERENCE
 from hepq.core.types import Dim, Type
+from tests.support.cuda.cuda_call import Loaded as OnGpu
 from tests.support.generate import ODD, random_events
 from tests.support.ort_call import Loaded
 from tests.support.tvm_call import Compiled
@@ -98,6 +99,7 @@ def test_every_back_end_agrees(odd: bool) -> None:
     same(run(run_pipeline(INFERENCE, module, {}, verify_each=True)[0], events, {}), wanted)
     same(by_torch(module, events), wanted)
     same(Compiled(module, {})(events), wanted)
+    same(OnGpu(module, {})(events), wanted)
     loaded = Loaded(module, {})
     same(loaded(events, extra=4), wanted)
     for i, event in enumerate(events[:3]):
@@ -126,6 +128,7 @@ def test_entries_of_fixed_dims_are_chosen_by_values_and_by_weights() -> None:
     optimised, folded = run_pipeline(INFERENCE, module, weights, verify_each=True)
     same(run(optimised, events, folded), wanted)
     same(Compiled(optimised, folded)(events), wanted)
+    same(OnGpu(optimised, folded)(events), wanted)
     same(Loaded(optimised, folded)(events), wanted)
     model = to_torch(module, weights).double()
     for _ in range(3):  # what torch does for the same sizes may be recorded
@@ -148,6 +151,7 @@ def test_long_sorts_keep_ties(descending: bool) -> None:
         events.append({"x": key, "y": np.arange(float(n))})
     wanted = run(module, events, {})
     same(Compiled(module, {})(events), wanted)
+    same(OnGpu(module, {})(events), wanted)
     same(by_torch(module, events), wanted)
     same(Loaded(module, {})(events[:6]), {name: values[:6] for name, values in wanted.items()})
 
@@ -159,7 +163,7 @@ def test_combinations_up_to_the_bound(k: int) -> None:
     module = with_lists(Module("m", (PT,), {"y": make("gather", PT, sets)}))
     events = [{"pt": np.arange(float(n)) + 1} for n in range(10)]
     wanted = run(module, events, {})
-    for made in (by_torch(module, events), Compiled(module, {})(events), Loaded(module, {})(events)):
+    for made in (by_torch(module, events), *(on(module, {})(events) for on in (Compiled, OnGpu, Loaded))):
         same(made, wanted)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def test_large_random_modules(seed: int, target: str) -> None:
 
 def test_the_random_modules_together_use_every_op() -> None:
     used = {n.op for seed in SEEDS for n in seeded_module(seed, 60).walk()}
-    others = {n.op for module in (_elementwise_module(), _integer_module()) for n in module.walk()}
+    others = {n.op for module in (elementwise_module(), integer_module()) for n in module.walk()}
     assert set(RULES) - used - QUANTUM - COUNTING <= others
 
 
@@ -76,7 +77,7 @@ DOMAINS = {
 REAL_UNARY = sorted(ir.UNARY - {"not"})
 
 
-def _elementwise_module() -> Module:
+def elementwise_module() -> Module:
     inputs = {op: _grid(op) for op in REAL_UNARY}
     outputs = {op: make(op, x) for op, x in inputs.items()}
     flag = make("gt", inputs["neg"], make("const", value=0.0))
@@ -87,10 +88,9 @@ def _elementwise_module() -> Module:
     return Module("elementwise", tuple(inputs.values()), outputs)
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_elementwise_functions_to_two_parts_in_a_million(target: str) -> None:
-    module, rng = _elementwise_module(), np.random.default_rng(0)
-    events = []
+def elementwise_events() -> list[dict[str, Any]]:
+    """Inputs of ``elementwise_module``, each in its op's domain."""
+    rng, events = np.random.default_rng(0), []
     for n in (0, 1, 39, 40):
         event = {}
         for op in REAL_UNARY:
@@ -105,6 +105,12 @@ def test_elementwise_functions_to_two_parts_in_a_million(target: str) -> None:
     # small arguments, where cancellation would show
     for op in ("expm1", "log1p", "tanh", "erf", "sinh", "asinh", "atanh", "sin"):
         events[2][op] = (events[2][op] * 1e-4).astype(np.float32).astype(float)
+    return events
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_elementwise_functions_to_two_parts_in_a_million(target: str) -> None:
+    module, events = elementwise_module(), elementwise_events()
     got, expected = Compiled(module, {}, target)(events), interpret.run(module, events, {})
     for name in module.outputs:
         atol = 1e-5 if name == "mod" else 1e-7
@@ -131,7 +137,7 @@ def test_special_values() -> None:
         np.testing.assert_allclose(got[name][0], expected[name][0], 1e-5, 1e-37, err_msg=name)
 
 
-def _integer_module() -> Module:
+def integer_module() -> Module:
     part = Dim("part", bound=20)
     a, b = (make("input", name=n, type=Type("int", (part,))) for n in "ab")
     flag = make("lt", a, b)
@@ -149,7 +155,7 @@ def _integer_module() -> Module:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_integers_and_flags_are_exact(target: str) -> None:
-    module, rng = _integer_module(), np.random.default_rng(1)
+    module, rng = integer_module(), np.random.default_rng(1)
     events = [{k: rng.integers(-9, 10, n) for k in "ab"} for n in (0, 1, 7, 20)]
     got, expected = Compiled(module, {}, target)(events), interpret.run(module, events, {})
     for name in module.outputs:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 #: top-level folder -> the package it is installed as
 PACKAGES = {
     **{name: f"hepq.{name}" for name in ("core", "grammar", "lang", "compiler", "runtime", "stdlib", "docs")},

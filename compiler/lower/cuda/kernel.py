@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A piece of work as a function of TIR with thread bindings."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tvm.script.ir_builder import IRBuilder
+from tvm.script.ir_builder import tirx as T
+
+from hepq.compiler.ir.node import Node
+from hepq.compiler.lower.cpu.context import Packer
+from hepq.compiler.lower.cpu.plan import Plan
+from hepq.compiler.lower.cpu.prepare import Weights
+from hepq.compiler.lower.cpu.tir import Expr, bind, const, quotient, remainder
+from hepq.compiler.lower.cuda.context import KernelContext, row_width, rows_of
+from hepq.compiler.lower.cuda.emit import Piece
+from hepq.core.types import Dim
+from hepq.runtime.engine.cuda.table import THREADS, Rows, offsets
+
+#: how functions are called until it is known which are alike
+NAME = "kernel"
+#: entries of a buffer whose size nobody checks
+_ANY = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Of the whole program. ``given``: names of the ragged dims that events bring."""
+
+    plan: Plan
+    values: Weights
+    packer: Packer
+    given: frozenset[str]
+
+
+@dataclass
+class Kernel:
+    """``pointers``: what it reads and writes, and the types of the numbers there; a made dim stands for its sizes.
+    ``dims``: whose sizes it may ask for, by name. ``orders``: of dims of weights.
+    """
+
+    facts: Facts
+    piece: Piece
+    pointers: Mapping[Hashable, str]
+    dims: Mapping[str, Dim]
+    starts: Iterable[Rows]
+    orders: Mapping[Node, Sequence[Dim]]
+    #: name of an argument -> what it is
+    arguments: dict[str, Hashable] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> Rows:
+        return rows_of(self.piece.over, self.facts.given)
+
+    @property
+    def spread(self) -> bool:
+        """Have events entries of different number?"""
+        return any(d.ragged for d in self.piece.over)
+
+    @property
+    def width(self) -> int:
+        return row_width(self.piece.over, self.facts.given)
+
+    def function(self) -> Any:
+        with IRBuilder() as builder, T.prim_func():
+            T.func_name(NAME)
+            T.func_attr({"tirx.noalias": True, "global_symbol": NAME})
+            memory = {given: self._pointer(given, dtype) for given, dtype in self.pointers.items()}
+            where = {rows: self._pointer(offsets(rows), "int32") for rows in sorted(self._offsets())}
+            if self.spread:
+                splits = T.arg(self._name("splits"), T.int32())
+                with (
+                    T.launch_thread("blockIdx.x", const(1)) as event, T.launch_thread("blockIdx.y", const(1)) as split,
+                    T.launch_thread("threadIdx.x", THREADS) as thread,
+                ):  # fmt: skip
+                    self._body(memory, where, event, split * THREADS + thread, splits * THREADS)
+            else:
+                events = T.arg(self._name("events"), T.int32())
+                with (
+                    T.launch_thread("blockIdx.x", const(1)) as block,
+                    T.launch_thread("threadIdx.x", THREADS) as thread,
+                ):
+                    place = bind(block * THREADS + thread)
+                    with T.If(place < events * self.width), T.Then():
+                        event = bind(quotient(place, self.width))
+                        self._body(memory, where, event, bind(remainder(place, self.width)), None)
+        return builder.get()
+
+    def _offsets(self) -> set[Rows]:
+        return {rows for rows in self.starts if rows} | {(name,) for name in self.dims if name in self.facts.given}
+
+    def _name(self, given: Hashable) -> str:
+        name = f"p{len(self.arguments):03}"
+        self.arguments[name] = given
+        return name
+
+    def _pointer(self, given: Hashable, dtype: str) -> Expr:
+        return T.arg(self._name(given), T.buffer((_ANY,), dtype))
+
+    def _body(
+        self, memory: Mapping[Hashable, Expr], where: Mapping[Rows, Expr], event: Expr, first: Expr, step: Expr | None
+    ) -> None:
+        facts = self.facts
+        ctx = KernelContext(
+            1, facts.plan, facts.values, None, None, None, None, facts.packer, given_dims=facts.given, event=event,
+            pointers=memory, orders=self.orders, first=first, step=step,
+            starts={rows: bind(where[rows][event]) if rows else event for rows in self.starts},
+        )  # fmt: skip
+        for name, dim in self.dims.items():
+            made = name not in facts.given
+            ctx.set_size(dim, bind(memory[dim][event] if made else where[name,][event + 1] - where[name,][event]))
+        self.piece.emit(ctx)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What GPU code needs and how its kernels are launched: made by the compiler, read by the launcher.
+
+Names of a kernel's arguments, in the order in which it takes them:
+
+=================  =========================================================================================
+events, splits     int32: events of the batch; blocks that share an event
+offsets:A          int32[events + 1], device memory: rows of event b of dim A are offsets[b] .. offsets[b + 1]
+offsets:A*B        likewise, of products of the sizes of dims
+memory:N           the N-th piece of device memory for values of the batch
+weights:N          the packed weights from the N-th number on
+input:X output:Y   float32 or, of whole numbers, int64: [rows or events, static dims]
+=================  =========================================================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated
+
+from pydantic import Field
+
+from hepq.runtime.artifact.manifest import MOST_NUMBERS, Frozen, Name
+
+#: threads of a block
+THREADS = 128
+
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+#: ragged dims whose sizes, multiplied, are an event's rows; one for each event if there are none
+Rows = tuple[Name, ...]
+
+
+class Memory(Frozen):
+    """Device memory for values of a batch: ``bytes`` for each row."""
+
+    rows: Rows
+    bytes: int = Field(ge=1, le=8 * MOST_NUMBERS)
+
+
+class Launch(Frozen):
+    """``width``: entries that are computed of each row. If ``spread``, a block, or ``splits`` of them, computes those
+    of an event, which may be fewer; else a thread computes one, and threads of all events are numbered in order.
+    """
+
+    kernel: Name
+    rows: Rows
+    width: int = Field(ge=1, le=MOST_NUMBERS)
+    spread: bool
+    arguments: tuple[Name, ...]
+
+
+class Buffer(Frozen):
+    """An input or output: ``width`` numbers for each event, or for each entry of ragged dim ``ragged``."""
+
+    name: Name
+    ragged: Name | None
+    width: Count
+    whole: bool = False
+
+    @property
+    def rows(self) -> Rows:
+        return () if self.ragged is None else (self.ragged,)
+
+
+class Table(Frozen):
+    """``dims``: ragged dims of the inputs, and their bounds. ``packed``: how many numbers the packed weights are."""
+
+    dims: tuple[tuple[Name, Count], ...]
+    inputs: tuple[Buffer, ...]
+    outputs: tuple[Buffer, ...]
+    memory: tuple[Memory, ...]
+    launches: tuple[Launch, ...]
+    packed: Count
+
+    @property
+    def digest(self) -> bytes:
+        """32 bytes that stand for all of it, also in the code: no other table is launched with that code."""
+        return hashlib.sha256(self.model_dump_json().encode()).digest()
+
+    @property
+    def products(self) -> tuple[Rows, ...]:
+        """Rows that are products of sizes of two dims or more."""
+        found = [m.rows for m in self.memory] + [launch.rows for launch in self.launches]
+        return tuple(dict.fromkeys(rows for rows in found if len(rows) > 1))
+
+
+def offsets(rows: Rows) -> str:
+    """The argument that says where the rows of events start."""
+    return "offsets:" + "*".join(rows)
