@@ -8,9 +8,11 @@ was added to are kept.
 
 from __future__ import annotations
 
+import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,8 +30,6 @@ LOWEST = -192
 #: weights are of less magnitude, so that their squares are below 2^128: 2^63 of these stay below the top limb's sign
 LARGEST = 2.0**64
 _MASK = (1 << 32) - 1
-#: parts of a name in a file: the end of its keys, in the order of the fields
-_COUNTS, _WEIGHTED = ("cells", "counts"), ("cells", "entries", "limbs", "limbs2")
 
 
 class BadWeight(ValueError):
@@ -52,6 +52,10 @@ class Counts:
         """One for each of ``cells``; -1 is nowhere."""
         at = np.asarray(cells, np.int64).ravel()
         return Counts(*np.unique(at[at >= 0], return_counts=True))
+
+    @staticmethod
+    def none() -> Counts:
+        return Counts(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
     @property
     def entries(self) -> Ints:
@@ -85,12 +89,17 @@ class Weighted:
         w = numbers[inside]
         return Weighted(filled, entries, _added(slots, w, len(filled)), _added(slots, w * w, len(filled)))
 
+    @staticmethod
+    def none() -> Weighted:
+        return Weighted(*(np.zeros((0, *shape), np.int64) for shape in ((), (), (LIMBS,), (LIMBS,))))
+
     def totals(self) -> tuple[Floats, Floats]:
         """Sums of weights and of their squares, of each of ``cells``, correctly rounded."""
         return rounded(self.limbs), rounded(self.limbs2)
 
 
 Part = Counts | Weighted
+_KINDS: tuple[type[Part], ...] = (Counts, Weighted)
 
 
 @dataclass(frozen=True)
@@ -121,32 +130,32 @@ class Sums:
         from safetensors.numpy import save
 
         arrays: dict[str, NDArray[Any]] = {}
-        for name, part in sorted(self.parts.items()):
-            for end in _COUNTS if isinstance(part, Counts) else _WEIGHTED:
-                array = getattr(part, end)
+        for kind in _KINDS:
+            parts = {name: part for name, part in sorted(self.parts.items()) if isinstance(part, kind)}
+            listed = json.dumps([[name, len(part.cells)] for name, part in parts.items()]).encode()
+            arrays[kind.__name__] = np.frombuffer(listed, np.uint8)
+            for field_, array in _columns(kind, list(parts.values())).items():
                 # canonical limbs fit 32 bits each, the top one as two's complement
-                arrays[f"{name}/{end}"] = (
-                    np.ascontiguousarray(array & _MASK, np.uint32) if array.ndim == 2 else np.ascontiguousarray(array)
-                )
+                whole = (array & _MASK).astype(np.uint32) if array.ndim == 2 else array
+                arrays[f"{kind.__name__}.{field_}"] = np.ascontiguousarray(whole)
         return seal(zlib.compress(save(arrays), 1))
 
     @staticmethod
     def from_bytes(data: bytes) -> Sums:
         """Raises ValueError, saying why, for anything that ``to_bytes`` did not write."""
         try:
-            content = zlib.decompress(unseal(data))
-        except zlib.error as error:
-            raise ValueError(str(error)) from error
-        found: dict[str, dict[str, NDArray[Any]]] = {}
-        for key, array in tensors.read(content).items():
-            name, _, end = key.rpartition("/")
-            found.setdefault(name, {})[end] = _signed(array) if array.ndim == 2 else array
-        parts: dict[str, Part] = {}
-        for name, fields in found.items():
-            if set(fields) not in (set(_COUNTS), set(_WEIGHTED)):
-                raise ValueError(f"{name} has no sums, but {', '.join(sorted(fields))}")
-            parts[name] = Counts(**fields) if "counts" in fields else Weighted(**fields)
-        return Sums(parts)
+            arrays = tensors.read(zlib.decompress(unseal(data)))
+            found: dict[str, Part] = {}
+            for kind in _KINDS:
+                listed = json.loads(arrays[kind.__name__].tobytes())
+                stored = {f.name: arrays[f"{kind.__name__}.{f.name}"] for f in fields(kind)}
+                columns = {name: _signed(array) if array.ndim == 2 else array for name, array in stored.items()}
+                if any(len(array) != sum(rows for _, rows in listed) for array in columns.values()):
+                    raise ValueError("it has other numbers of cells than it says")
+                found |= _split(kind, [name for name, _ in listed], [rows for _, rows in listed], columns)
+        except (zlib.error, KeyError, TypeError) as error:
+            raise ValueError(f"it has no sums: {error}") from error
+        return Sums(found)
 
 
 #: begins names of sums that are no fills: what models left out, in words
@@ -161,30 +170,48 @@ def counted(left_out: Mapping[str, int]) -> Sums:
 
 def merged(sums: Iterable[Sums]) -> Sums:
     """All of them added, exactly, in one pass: the order does not matter."""
-    found: dict[str, list[Part]] = {}
+    given: dict[str, list[Part]] = {}
     for one in sums:
         for name, part in one.parts.items():
-            found.setdefault(name, []).append(part)
-    return Sums({name: parts[0] if len(parts) == 1 else _merged(name, parts) for name, parts in sorted(found.items())})
+            given.setdefault(name, []).append(part)
+    found = {name: parts[0] for name, parts in given.items() if len(parts) == 1}
+    for kind in _KINDS:
+        found |= _merged(kind, {n: parts for n, parts in given.items() if n not in found and type(parts[0]) is kind})
+    return Sums({name: found[name] for name in sorted(found)})
 
 
-def _merged(name: str, parts: list[Part]) -> Part:
-    kind = type(parts[0])
-    if any(type(part) is not kind for part in parts):
-        raise ValueError(f"{name} has weights here, and none there: these are sums of different programs")
-    cells = np.concatenate([part.cells for part in parts])
-    order = np.argsort(cells, kind="stable")
-    cells = cells[order]
-    starts = np.flatnonzero(np.diff(cells, prepend=-1))
+def _merged(kind: type[Part], given: Mapping[str, Sequence[Part]]) -> dict[str, Part]:
+    for name, parts in given.items():
+        if any(type(part) is not kind for part in parts):
+            raise ValueError(f"{name} has weights here, and none there: these are sums of different programs")
+    parts = [part for several in given.values() for part in several]
+    of = np.repeat(np.arange(len(given)), [sum(len(part.cells) for part in several) for several in given.values()])
+    columns = _columns(kind, parts)
+    order = np.lexsort((columns["cells"], of))
+    of, cells = of[order], columns.pop("cells")[order]
+    new = np.ones(len(cells), np.bool_)
+    new[1:] = (np.diff(of) != 0) | (np.diff(cells) != 0)
+    starts = np.flatnonzero(new)
+    if starts.size:
+        columns = {name: np.add.reduceat(array[order], starts, axis=0) for name, array in columns.items()}
+    columns = {name: canonical(array) if array.ndim == 2 else array for name, array in columns.items()}
+    rows = np.bincount(of[starts], minlength=len(given)).tolist()
+    return _split(kind, list(given), rows, {"cells": cells[starts], **columns})
 
-    def added(field: str) -> Ints:
-        rows = np.concatenate([getattr(part, field) for part in parts])
-        return np.add.reduceat(rows[order], starts, axis=0) if starts.size else rows
 
-    if kind is Counts:
-        return Counts(cells[starts], added("counts"))
-    limbs, limbs2 = added("limbs"), added("limbs2")
-    return Weighted(cells[starts], added("entries"), canonical(limbs), canonical(limbs2))
+def _columns(kind: type[Part], parts: Sequence[Part]) -> dict[str, Ints]:
+    """Each field of all ``parts`` of a kind, one after the other."""
+    none = kind.none()
+    return {f.name: np.concatenate([getattr(part, f.name) for part in (none, *parts)]) for f in fields(kind)}
+
+
+def _split(kind: type[Part], names: Sequence[str], rows: Sequence[int], columns: Mapping[str, Ints]) -> dict[str, Part]:
+    """The reverse: parts of so many ``rows``, by name."""
+    ends = np.cumsum([0, *rows]).tolist()
+    return {
+        name: kind(**{field_: array[a:b] for field_, array in columns.items()})
+        for name, (a, b) in zip(names, pairwise(ends), strict=True)
+    }
 
 
 def canonical(limbs: Ints) -> Ints:

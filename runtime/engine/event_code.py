@@ -36,6 +36,8 @@ BLOCK = 64
 #: are no counts; the weight of fill ``detail`` is no number to add; check ``detail`` is false; fill ``detail`` has no
 #: such cell; there is no memory for more sums
 DONE, FULL, TOO_MANY, BAD_INDEX, NO_ROOM, BAD_COUNT, BAD_WEIGHT, CHECK_FAILED, BAD_CELL, NO_MEMORY = range(10)
+#: the detail of BAD_WEIGHT is the number of the first fill of a record, and so many times the lane of the one it is of
+LANE = 1 << 32
 #: places of the state: status, event, detail, bytes of scratch; then rows written, one for each made dim
 STATUS, EVENT, DETAIL, NEEDED, ROWS = range(5)
 #: dtypes that columns may have, in the order of their codes
@@ -73,6 +75,7 @@ class EventDescription:
 
     ``sources``: for each made dim the dims whose entries, together, it cannot outnumber; None: no such bound.
     ``checks``: names of what must be true of every event. ``constants``: the bits of numbers that the code looks up.
+    ``together``: numbers of fills that share a record.
     """
 
     dims: tuple[str, ...]
@@ -83,6 +86,7 @@ class EventDescription:
     fills: tuple[Cells, ...] = ()
     checks: tuple[str, ...] = ()
     constants: tuple[int, ...] = ()
+    together: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -196,7 +200,8 @@ class EventProgram:
 
     def accumulators(self) -> Accumulators:
         """Nothing, to add to."""
-        return Accumulators([(f.name, f.cells, f.weighted) for f in self.description.fills])
+        d = self.description
+        return Accumulators([(f.name, f.cells, f.weighted) for f in d.fills], d.together)
 
     def _go_on(self, chunk: _Chunk, sums: Accumulators, n_minus_one: bool) -> None:
         """With more room for outputs. What the event that lacked it adds was added: this time it goes nowhere."""
@@ -222,6 +227,10 @@ class EventProgram:
         start = -raw.ctypes.data % 64
         return raw[start : start + needed]
 
+    def _lane(self, first: int, lane: int) -> int:
+        """The number of the fill of a lane, of those that share a record with the ``first``."""
+        return next((group[lane] for group in self.description.together if group[0] == first), first)
+
     def _error(self, state: NDArray[np.int64]) -> EventError:
         status, event, detail = (int(state[i]) for i in (STATUS, EVENT, DETAIL))
         why = "its counts are no counts"
@@ -232,6 +241,7 @@ class EventProgram:
         elif status == NO_ROOM:
             why = "scratch memory is too small"
         elif status == BAD_WEIGHT:
+            detail = self._lane(detail % LANE, detail // LANE)
             why = f"{self.description.fills[detail].name} has a weight that is not a number below 2^64"
         elif status == CHECK_FAILED:
             why = f"{self.description.checks[detail]} does not hold"
@@ -375,7 +385,7 @@ def digest(description: EventDescription) -> int:
 
 def to_json(description: EventDescription) -> bytes:
     """Without what programs of datasets do not have, so that theirs are as they always were."""
-    new = {name for name in ("fills", "checks", "constants") if not getattr(description, name)}
+    new = {name for name in ("fills", "checks", "constants", "together") if not getattr(description, name)}
     return _DESCRIPTION.dump_json(description, exclude=new)
 
 

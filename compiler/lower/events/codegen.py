@@ -21,12 +21,13 @@ from hepq.compiler.lower.events.context import STORED, Context, Variable, i64, m
 from hepq.compiler.lower.events.dims import Dims, running
 from hepq.compiler.lower.events.plan import Plan, make_plan, read_by
 from hepq.compiler.lower.events.prepare import prepare
-from hepq.compiler.lower.events.roots import Outputs, Root, handed_out, row_dim
+from hepq.compiler.lower.events.roots import Adding, Outputs, Root, ends, handed_out, row_dim
 from hepq.compiler.lower.events.rules import compute
 from hepq.compiler.lower.events.shared import Places
 from hepq.compiler.lower.events.sort import sorters
 from hepq.compiler.lower.events.tasks import Place, perform
 from hepq.runtime.engine import event_code as layout
+from hepq.runtime.engine.accumulators import Slot
 from hepq.runtime.engine.event_code import Branch, Cells, EventDescription, Table
 
 #: calling_conv of functions called as C has them
@@ -52,7 +53,7 @@ def generate(module: Module, width: int) -> Generated:
         layout.SCRATCH: made.function(layout.SCRATCH, made.scratch),
         layout.LAYOUT: _declaration(made.description),
         **inputs.converters(),
-        **(adders() if any(fill.weighted for fill in made.description.fills) else {}),
+        **adders({Slot.of(len(end.weights)) for end in ends(module) if isinstance(end, Adding) and end.weights}),
         **sorters(len(n.operands) for n in plan.kept if n.op == "argsort" and not running(n)),
     }
     return Generated(functions, made.description)
@@ -79,10 +80,11 @@ def describe(plan: Plan) -> EventDescription:
     outputs = tuple(branch(name, module.outputs[name]) for name in handed_out(module))
     made = tuple(dict.fromkeys(b.dim for b in outputs if b.dim is not None and b.dim not in given))
     read = tuple(branch(n["name"], n) for n in module.inputs)
+    weighed = [tuple(w.number for w in end.weights) for end in ends(module) if isinstance(end, Adding)]
     return EventDescription(
         given, made, read, outputs, tuple(_sources(plan.dims, name, given) for name in made),
         tuple(Cells(fill.name, fill.cells, fill.weight is not None) for fill in module.fills), module.checks,
-        plan.tables.numbers,
+        plan.tables.numbers, tuple(numbers for numbers in weighed if len(numbers) > 1),
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from hepq.compiler.lower.events.conditions import (
     is_state,
     live,
 )
-from hepq.compiler.lower.events.roots import ends, made_of, read_at_once
+from hepq.compiler.lower.events.roots import Adding, Check, Outputs, ends, made_of, read_at_once
 from hepq.core.ops.table import ELEMENTWISE
 
 #: terms of a guard
@@ -35,7 +35,11 @@ MOST = 32
 def asked(module: Module) -> set[Node]:
     """What conditions are of."""
     states = {n for n in module.walk() if is_state(n)}
-    return states | {c.of for end in ends(module) for c in end.when if c.of.op != "const"}
+    return states | {c.of for end in ends(module) for term in _terms(end) for c in term if c.of.op != "const"}
+
+
+def _terms(end: Outputs | Adding | Check) -> list[Term]:
+    return end.terms if isinstance(end, Adding) else [end.when]
 
 
 def guards(module: Module, needs: Callable[[Node], Iterable[Node]]) -> dict[Node, Guard]:
@@ -44,13 +48,14 @@ def guards(module: Module, needs: Callable[[Node], Iterable[Node]]) -> dict[Node
     place = {node: i for i, node in enumerate(order)}
     wanted: dict[Node, set[Term]] = defaultdict(set)
     for end in ends(module):
-        for node in made_of(module, end):
-            wanted[node].add(implied(end.when))
-        known: Term = NOTHING
-        for conditions in _in_turn(end.when):
-            for condition in conditions:
-                wanted[condition.of].add(implied(known))
-            known |= conditions
+        for node, term in made_of(module, end):
+            wanted[node].add(implied(term))
+        for term in _terms(end):
+            known: Term = NOTHING
+            for conditions in _in_turn(term):
+                for condition in conditions:
+                    wanted[condition.of].add(implied(known))
+                known |= conditions
     made: dict[Node, Guard] = {}
     for node in reversed(order):
         made[node] = guard = _known(wanted[node], place, place[node])
@@ -88,8 +93,8 @@ def _in_order(module: Module, needs: Callable[[Node], Iterable[Node]]) -> list[N
     for node in _walk(reads, needs):
         depth[node] = max((depth[n] + (n in asks) for n in needs(node)), default=0)
     rank = {n: depth[n] for n in depth if n in asks}
-    for end in ends(module):
-        *first, last = _in_turn(end.when)
+    for term in (term for end in ends(module) for term in _terms(end)):
+        *first, last = _in_turn(term)
         before = max((depth[c.of] for conditions in first for c in conditions if c.of in depth), default=-1)
         rank |= {c.of: max(rank[c.of], before + 1) for c in last if c.of in rank}
     return list(_walk([*sorted(rank, key=rank.__getitem__), *reads], needs))

@@ -10,7 +10,7 @@ loop.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from hepq.compiler.ir.node import Module, Node
@@ -29,6 +29,8 @@ Key = tuple[str, int]
 HEAVY = 6
 #: what a function costs, or a loop
 CALL = 20
+#: from this weight on one of two values is computed only where it is taken
+LAZY = 2 * CALL
 #: from this weight on values over an input's dim are computed for single events where not every event needs them
 LATE = 20
 #: of writing an output, of adding to a fill
@@ -77,7 +79,7 @@ class Plan:
         """When a task is done."""
         if isinstance(root, Node):
             return self.guards[root]
-        return either([root.when])
+        return either(root.terms if isinstance(root, Adding) else [root.when])
 
     def weight(self, node: Node) -> int:
         """Of computing ``node`` where it is read."""
@@ -87,7 +89,8 @@ class Plan:
         """The weight of a task's body."""
         if isinstance(root, Node):
             return self.inline[root]
-        return sum(map(self.weight, read_at_once(self.module, root))) + _END
+        several = len(root.weights) if isinstance(root, Adding) else 1
+        return sum(map(self.weight, read_at_once(self.module, root))) + _END * max(1, several)
 
     def stages(self) -> list[list[tuple[Root, ...]]]:
         """Tasks for one function each: LLVM's time grows faster than a function."""
@@ -141,11 +144,11 @@ def _weigh_inline(plan: Plan) -> None:
 
 def _keep(plan: Plan) -> None:
     nodes = list(plan.module.walk())
-    roots: dict[Node, set[Root]] = defaultdict(set)
+    roots: dict[Node, set[Hashable]] = defaultdict(set)
     again: dict[Node, bool] = defaultdict(bool)
     for end in ends(plan.module):
-        for node in read_at_once(plan.module, end):
-            roots[node].add(end)
+        for i, node in enumerate(read_at_once(plan.module, end)):
+            roots[node].add((end, i) if isinstance(end, Adding) and len(end.weights) > 1 else end)
     vectors = _in_vectors(plan)
     for node in reversed(nodes):
         if node in vectors or _is_kept(plan, node, len(roots[node]) > 1 or again[node]):
@@ -162,7 +165,8 @@ def _in_vectors(plan: Plan) -> set[Node]:
     values of columns that are looked up."""
     given = {d.key for d in plan.module.ragged_dims}
     flat: set[Node] = set()
-    wanted = {e.cell: HEAVY for e in ends(plan.module) if isinstance(e, Adding) and not e.when}
+    added = [e for e in ends(plan.module) if isinstance(e, Adding)]
+    wanted = {e.cell: HEAVY for e in added if either(e.terms) == ALWAYS}
     for node in plan.module.walk():
         if node.op in ("const", "input") or _at_its_own_entry(plan, node, flat):
             flat.add(node)

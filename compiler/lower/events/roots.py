@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from hepq.compiler.ir.node import Fill, Module, Node
 from hepq.compiler.lower.events.conditions import NOTHING, Term, conditions, implied
@@ -22,16 +23,31 @@ class Outputs:
 
 
 @dataclass(frozen=True)
-class Adding:
-    """A fill, the ``number``-th; ``dim``: the ragged dim whose entries it adds; None: it adds one for an event.
-    ``when``: all that must hold; of a cell that is -1 elsewhere, ``cell`` is what it is there."""
+class Weight:
+    """Of the ``number``-th fill; ``when``: all that must hold beside what must for the others of its record."""
 
-    fill: Fill
+    number: int
+    when: Term
+    node: Node
+
+
+@dataclass(frozen=True)
+class Adding:
+    """A fill of so many ``cells``, the ``number``-th, or the first of those that share a record; ``dim``: the ragged
+    dim whose entries it adds; None: it adds one for an event. ``when``: all that must hold; of a cell that is -1
+    elsewhere, ``cell`` is what it is there. ``weights``: of each fill; of one that counts, none."""
+
+    cells: int
     number: int
     dim: Dim | None
     when: Term
     cell: Node
-    weight: Node | None
+    weights: tuple[Weight, ...]
+
+    @property
+    def terms(self) -> list[Term]:
+        """Under which something is added."""
+        return [self.when | weight.when for weight in self.weights] or [self.when]
 
 
 @dataclass(frozen=True)
@@ -44,6 +60,8 @@ class Check:
     fine: Node | None
 
 
+#: fills that share a record, at most
+TOGETHER = 32
 #: what has loops: a node that is kept, or what nothing reads
 Root = Node | Outputs | Adding | Check
 
@@ -61,7 +79,7 @@ def ends(module: Module) -> list[Outputs | Adding | Check]:
         dim = row_dim(module.outputs[name])
         groups[dim, term if dim is None else together.get(dim, term)].append(name)
     found: list[Outputs | Adding | Check] = [Outputs(dim, tuple(names), term) for (dim, term), names in groups.items()]
-    found += [_adding(module, fill, i) for i, fill in enumerate(module.fills)]
+    found += _together(_adding(module, fill, i) for i, fill in enumerate(module.fills))
     return [*found, *(_check(name, module.outputs[name], i) for i, name in enumerate(module.checks))]
 
 
@@ -88,7 +106,27 @@ def _adding(module: Module, fill: Fill, number: int) -> Adding:
     while cell.op == "where" and not cell.operands[0].type.dims and _nowhere(cell.operands[2]):
         term |= conditions(cell.operands[0])
         cell = cell.operands[1]
-    return Adding(fill, number, _filled(module, fill), term, cell, weight)
+    weights = () if weight is None else (Weight(number, NOTHING, weight),)
+    return Adding(fill.cells, number, _filled(module, fill), term, cell, weights)
+
+
+def _together(fills: Iterable[Adding]) -> list[Adding]:
+    """Fills of the same cells and cuts, in which only weights differ, and what else of the event must be true, as one:
+    so are those of variations."""
+    groups = dict[Hashable, list[Adding]]()
+    for one in fills:
+        key: Hashable = one.number
+        for weight in one.weights:
+            dims = frozenset(d.key for node in (one.cell, weight.node) for d in node.type.dims)
+            key = one.cell, one.cells, one.dim, dims, frozenset(c for c in one.when if c.kind != "true")
+        groups.setdefault(key, []).append(one)
+    return [_joined(group[i : i + TOGETHER]) for group in groups.values() for i in range(0, len(group), TOGETHER)]
+
+
+def _joined(fills: Sequence[Adding]) -> Adding:
+    first, common = fills[0], frozenset.intersection(*(one.when for one in fills))
+    weights = tuple(replace(weight, when=one.when - common) for one in fills for weight in one.weights)
+    return replace(first, when=common, weights=weights)
 
 
 def _nowhere(cell: Node) -> bool:
@@ -115,12 +153,16 @@ def _filled(module: Module, fill: Fill) -> Dim | None:
 
 def read_at_once(module: Module, root: Outputs | Adding | Check) -> list[Node]:
     """Values that an end is made of, those of its conditions last."""
-    return [*made_of(module, root), *(c.of for c in root.when)]
+    inner = [weight.when for weight in root.weights] if isinstance(root, Adding) else []
+    made = [node for node, _ in made_of(module, root)]
+    return [*made, *(c.of for term in (*inner, root.when) for c in term)]
 
 
-def made_of(module: Module, root: Outputs | Adding | Check) -> list[Node]:
-    """What an end reads where its conditions hold."""
+def made_of(module: Module, root: Outputs | Adding | Check) -> list[tuple[Node, Term]]:
+    """What an end reads, and where."""
     if isinstance(root, Outputs):
-        return [module.outputs[name] for name in root.names]
-    read = (root.cell, root.weight) if isinstance(root, Adding) else (root.fine,)
-    return [node for node in read if node is not None]
+        return [(module.outputs[name], root.when) for name in root.names]
+    if isinstance(root, Adding):
+        cells = [(root.cell, term) for term in root.terms]
+        return cells + [(weight.node, root.when | weight.when) for weight in root.weights]
+    return [] if root.fine is None else [(root.fine, root.when)]

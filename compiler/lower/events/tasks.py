@@ -17,7 +17,7 @@ from tvm.script.ir_builder import tirx as T
 from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.cpu.tir import Cell, Expr, bind, both, cast, const, either
 from hepq.compiler.lower.events import conditions, counting, loops, mathfn
-from hepq.compiler.lower.events.adding import add_weight
+from hepq.compiler.lower.events.adding import Weights, add_weight
 from hepq.compiler.lower.events.conditions import ALWAYS, Guard, is_state, live, shortest
 from hepq.compiler.lower.events.context import DTYPE, STORED, At, Codes, Context, Variable, i64, plus, times
 from hepq.compiler.lower.events.dims import asked, limit, running
@@ -369,13 +369,13 @@ def _outputs(ctx: Context, outputs: Outputs, place: Place, buffers: Buffers) -> 
 
 
 def _adding(ctx: Context, root: Adding) -> Task:
-    fill, cell, weight = root.fill, root.cell, root.weight
-    dims = {d.key: d for node in (cell, weight) if node is not None for d in node.type.dims}
+    cell, weights = root.cell, root.weights
+    dims = {d.key: d for node in (cell, *(w.node for w in weights)) for d in node.type.dims}
     rest = [d for d in dims.values() if root.dim is None or d.key != root.dim.key]
 
     def one(at: At) -> None:
         where = ctx.hold(value(ctx, cell, at))
-        with T.If(where >= i64(0)), T.Then(), ctx.scope(), T.If(where < i64(fill.cells)):
+        with T.If(where >= i64(0)), T.Then(), ctx.scope(), T.If(where < i64(root.cells)):
             with T.Then(), ctx.scope():
                 add(where, at)
             with T.Else():
@@ -383,10 +383,17 @@ def _adding(ctx: Context, root: Adding) -> Task:
 
     def add(where: Expr, at: At) -> None:
         record = ctx.record(root.number)
-        if weight is None:
+        if not weights:
             T.buffer_store(record, record[where] + i64(1), [where])
+        elif len(weights) == 1:
+            add_weight(record, ctx.state, root.number, where, value(ctx, weights[0].node, at))
         else:
-            add_weight(record, ctx.state, root.number, where, value(ctx, weight, at))
+            adding = Weights(len(weights))
+            for when, some in groupby(enumerate(weights), lambda numbered: numbered[1].when):
+                with _where(ctx, conditions.either([when])):
+                    for lane, weight in some:
+                        adding.put(lane, value(ctx, weight.node, at))
+            adding.add(record, ctx.state, root.number, where)
 
     def step(at: At) -> None:
         loops.over(ctx, rest, at, one)

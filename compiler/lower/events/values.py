@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from math import inf
 from typing import Any
 
@@ -18,14 +19,17 @@ from hepq.compiler.lower.cpu.tir import (
     cast,
     const,
     dtype_of,
+    lanes_of,
     larger,
     level,
     quotient,
     remainder,
     select,
+    widen,
 )
 from hepq.compiler.lower.events import counting, loops, mathfn
-from hepq.compiler.lower.events.context import DTYPE, At, Codes, Context, i64, plus, times
+from hepq.compiler.lower.events.context import DTYPE, STORED, At, Codes, Context, i64, plus, times
+from hepq.compiler.lower.events.plan import LAZY
 from hepq.compiler.lower.events.rules import RULES, value
 from hepq.core.ops.table import ELEMENTWISE, REDUCE
 
@@ -109,10 +113,38 @@ def _elementwise(ctx: Context, node: Node, at: At) -> Expr:
 
 @RULES("where")
 def _where(ctx: Context, node: Node, at: At) -> Expr:
-    cond, a, b = (value(ctx, o, at) for o in node.operands)
+    cond = value(ctx, node.operands[0], at)
+    if node.type.elem != "index" and max(map(ctx.plan.weight, node.operands[1:])) >= LAZY:
+        return _either(ctx, ctx.hold(cond), node, at)
+    a, b = (value(ctx, o, at) for o in node.operands[1:])
     if node.type.elem == "bool":
         return tirx.NE(*level(select(cond, cast(a, "int64"), cast(b, "int64")), const(0, "int64")))
     return select(cond, a, b)
+
+
+def _either(ctx: Context, cond: Expr, node: Node, at: At) -> Expr:
+    """Each of two values that cost much only where it is taken, be it by one of the entries computed together."""
+    _, a, b = node.operands
+    dtype, lanes = STORED[node.type.elem], ctx.lanes
+    made = Cell(const(0, dtype), lanes)
+
+    def found(operand: Node) -> Expr:
+        return widen(cast(value(ctx, operand, at), dtype), lanes)
+
+    if lanes_of(cond) == 1:
+        with T.If(cond):
+            with T.Then(), ctx.scope():
+                made.set(found(a))
+            with T.Else(), ctx.scope():
+                made.set(found(b))
+    else:
+        held = Cell(cast(cond, "int64"))
+        taken = [held.lane(i) for i in range(lanes)]
+        with T.If(tirx.NE(reduce(lambda x, y: x | y, taken), i64(0))), T.Then(), ctx.scope():
+            made.set(found(a))
+        with T.If(tirx.EQ(reduce(lambda x, y: x & y, taken), i64(0))), T.Then(), ctx.scope():
+            made.set(select(cond, made.get(), found(b)))
+    return made.get() if node.type.elem != "bool" else tirx.NE(*level(made.get(), const(0, dtype)))
 
 
 @RULES("cast")

@@ -95,7 +95,13 @@ class Filling(Events):
         cell = make("add", make("bin", x, axis=axis), make("const", value=1))
         dim = x.type.dims[0] if x.type.dims else None
         weight = self._weight(self.choose([dim, None]), flat) if self.choose([True, False]) else None
-        self._add(f"fill{number}", axis.bins + 2, cell, weight, self._when(flat, states))
+        when = self._when(flat, states)
+        self._add(f"fill{number}", axis.bins + 2, cell, weight, when)
+        for i in range(self.choose([0, 1, 4, 8]) if weight is not None else 0):  # as of variations
+            other = None if self.choose([True, True, False]) else self._condition(flat)
+            also = make("and", when, other) if when is not None and other is not None else when or other
+            weight = self._weight(self.choose([dim, None]), flat)
+            self._add(f"fill{number}.{i}", axis.bins + 2, cell, weight, also)
 
     def _add(self, name: str, cells: int, cell: Node, weight: Node | None, when: Node | None) -> None:
         nodes = {"cell": cell, "weight": weight, "when": when}
