@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A trained quantum support vector machine in an analysis, `examples/qsvm/mass.hepq`, against its own scores."""
+"""A trained quantum support vector machine in an analysis, `examples/qsvm/mass.hepq`, against its artifact."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import uproot
 import hepq
 from hepq.compiler.driver.compilation import compile_file
 from hepq.compiler.driver.options import Options
-from hepq.compiler.train import Recipe, train_file
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples/qsvm"
 AXES = "px", "py", "pz", "energy"
@@ -23,11 +22,9 @@ AXES = "px", "py", "pz", "energy"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("qsvm")
-    for name in ("zh.hepq", "mass.hepq", "train.root", "test.root"):
+    for name in ("zh.hepq", "zh.safetensors", "mass.hepq", "train.root", "test.root"):
         shutil.copy(EXAMPLES / name, made)
-    weights = made / "zh.safetensors"
-    train_file(made / "zh.hepq", [made / "train.root"], weights, Recipe(validation=0))
-    compile_file(made / "zh.hepq", made / "zh.hepqx", Options(weights=weights))
+    compile_file(made / "zh.hepq", made / "zh.hepqx", Options(weights=made / "zh.safetensors"))
     return made
 
 
