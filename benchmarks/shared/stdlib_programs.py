@@ -191,6 +191,7 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "SPCT": (_X, "SPCT[cls](x)"),
     },
     "pfn": {"PFN": (_X, "PFN[cls](x)"), "EFN": ("z: real[part], pos: real[part, xy]", "EFN[cls](z, pos)")},
+    "photons": {"PhotonCNN": ("x: real[cell, xy]", "PhotonCNN[cls, widths=[5, 6], kernel=3](x)")},
     "pileup": {"PileupGNN": (_GRAPH, "PileupGNN(pos, x)")},
     "pulse": {"PulseCNN": ("x: real[cell, xy]", "PulseCNN[cls](x)")},
     "rpcn": {
@@ -210,6 +211,19 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "minor": (_P, "minor[0, 2](shapes.momentum_tensor(p))"),
         "projections": (_P, "projections[20](p) / max(sum(p.pt, over=part), 1 GeV)"),
         "EventShapeMLP": (_P, "EventShapeMLP[cls](p)"),
+    },
+    "sphere": {
+        "fibonacci": (_CELLS, "x * sum(fibonacci[cell, xyz](), over=xyz)"),
+        "scaled_laplacian": (
+            f"{_CELLS}, n: real[cell, xyz]",
+            "dot(scaled_laplacian(n, 1.5), prime(x, cell), over=cell')",
+        ),
+        "SphereConv": (
+            f"{_CELLS}, n: real[cell, xyz]",
+            "SphereConv[5, order=4](x, sphere.scaled_laplacian(n, 1.5))",
+        ),
+        "Vectors": (f"{_CELLS}, n: real[cell, xyz]", "Vectors[5](x, n)"),
+        "SphereDirection": (_CELLS, "SphereDirection[[8, 7], 2, 3, 0.9](x, sphere.fibonacci[cell, xyz]())"),
     },
     "vae": {
         "GaussianEncoder": (_X, "GaussianEncoder[xy, [8]](x)"),

@@ -148,5 +148,5 @@ def epic_row(seed: int) -> Reached:
 
 ROWS = [
     Row("MPGAN, released weights", "std.mpgan", mpgan_row),
-    Row("EPiC generator", "std.epic", epic_row, quick=True),
+    Row("EPiC generator", "std.epic", epic_row),
 ]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hepq.cli.shared.artifact_options import Sha256, Threads, Trusted
-from hepq.cli.shared.backend_options import NAMES, Budgets, Copies, Ledger, Strict, chosen
+from hepq.cli.shared.backend_options import NAMES, Budgets, Copies, Ledger, Mitigate, Strict, chosen
 from hepq.cli.shared.console import err, example, out
 from hepq.cli.shared.numbers import LAST_SEED, MOST, MOST_AT_ONCE, MOST_SHOTS
 from hepq.cli.shared.reported import ReportFile, check_report, show_report, write_report
@@ -82,6 +82,7 @@ def kernel(
     ledger: Ledger = None,
     strict: Strict = False,
     copies: Copies = None,
+    mitigate: Mitigate = None,
     sha256: Sha256 = None,
     trusted: Trusted = None,
     report: ReportFile = None,
@@ -124,7 +125,8 @@ def kernel(
     export.check(out_path)
     check_report(report)
     model = load(artifact, threads, sha256=sha256, trusted=trusted)
-    function = model.kernel(chosen(model.artifact, backend, budget, ledger, strict, copies), shots, seed or 0)
+    runs = chosen(model.artifact, backend, budget, ledger, strict, copies, mitigate, seed or 0)
+    function = model.kernel(runs, shots, seed or 0)
     rows, rows_report = _side(model, files, events, tree)
     columns, columns_report = _side(model, against, events, tree) if against else (None, None)
     reports = {"rows": rows_report} | ({} if columns_report is None else {"columns": columns_report})

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks.systems import systems
+from benchmarks.systems import juno, mitigation, systems
 from benchmarks.systems.row import Reached, Row, no_worse, over_seeds
+from benchmarks.systems.trained import columns, given, trained, write
+from hepq.compiler.targets.quantum import device
 
 
 def test_a_bar_is_met_on_its_side() -> None:
@@ -62,3 +65,40 @@ def test_rows_are_kept_and_a_missed_bar_is_a_failure(
 def test_every_row_has_a_line_in_the_page() -> None:
     text = (Path(__file__).resolve().parents[2] / "docs/comparison.md").read_text()
     assert [name for name in systems.ROWS if f"| {name} |" not in text] == []
+
+
+def test_angles_are_in_degrees_and_a_linear_fit_points() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(50, 3))
+    np.testing.assert_allclose(juno.angles(7 * truth, truth), 0, atol=1e-5)
+    np.testing.assert_allclose(juno.angles(np.cross(truth, rng.normal(size=3)), truth), 90)
+    sensors = rng.normal(size=(200, 3))
+    seen = np.einsum("ex,sx->es", truth, sensors)[:, :, None]
+    x = juno.pooled(seen, sensors)
+    fit = np.linalg.lstsq(x, truth, rcond=None)[0]
+    assert juno.angles(x @ fit, truth).max() < 1e-3
+
+
+def test_integrals_are_rounded_at_the_best_scale() -> None:
+    truth = np.arange(40) % 7
+    events = {"wave": np.repeat(truth[:, None] * 0.31, 10, axis=1), "pe": truth}
+    np.testing.assert_array_equal(juno.rounded_integral(events, events), truth)
+
+
+def test_a_silent_chip_has_no_errors() -> None:
+    chip = mitigation.silent(device("ibm:torino"))
+    assert not any(q.error or any(q.flips) or q.t1 for q in chip.qubits)
+    assert not any(c.error for c in chip.couplings)
+    assert [(c.a, c.b) for c in chip.usable] == [(c.a, c.b) for c in device("ibm:torino").usable]
+
+
+def test_weights_of_a_training_give_their_model(tmp_path: Path) -> None:
+    """Of few events and one epoch: the models of a program with two datasets, through their own."""
+    rng = np.random.default_rng(0)
+    values = {"wave": rng.normal(size=(40, 200)).astype("f4"), "pe": (np.arange(40) % 7).astype("i4")}
+    weights = trained(juno.PROGRAM, "Counting", values, 0, epochs=1)
+    found = given(juno.PROGRAM, "Photons", "Waves", weights, values)
+    assert found.shape == (40, 7)
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
+    write(tmp_path / "a.root", values)
+    np.testing.assert_array_equal(columns(tmp_path / "a.root")["pe"], values["pe"])

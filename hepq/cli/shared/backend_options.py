@@ -29,13 +29,23 @@ Strict = Annotated[bool, typer.Option("--strict", help="Refuse to run on a devic
 Copies = Annotated[
     str | None, typer.Option(metavar="N", help="Copies of each circuit to run side by side, or all that fit.")
 ]
+Mitigate = Annotated[
+    str | None, typer.Option(metavar="WHAT", help="Errors to take back on average: readout, zne, or readout,zne.")
+]
 
 
 def chosen(
-    artifact: Artifact, name: str, budget: list[str], ledger: Path | None, strict: bool, copies: str | None
-) -> str | Backend:
+    artifact: Artifact, name: str, budget: list[str], ledger: Path | None, strict: bool, copies: str | None,
+    mitigate: str | None = None, seed: int = 0,
+) -> str | Backend:  # fmt: skip
     """The backend with these options; its name where none is given."""
     options: dict[str, Any] = {}
+    if mitigate is not None:
+        if name.partition(":")[0] == "exact":
+            raise typer.BadParameter("backend exact has no errors to --mitigate: leave it out")
+        if copies is not None:
+            raise typer.BadParameter("--mitigate is not of --copies: leave one out")
+        options |= {"mitigate": mitigate.split(","), "seed": seed}
     if copies is not None and name.partition(":")[0] == "exact":
         raise typer.BadParameter("backend exact has no chip to run --copies on: leave them out")
     if copies is not None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,21 +34,27 @@ def sends_jobs(name: str) -> bool:
 
 
 def backend(
-    name: str, *, device: Device | None = None, copies: int | Literal["all"] | None = None, **options: Any
-) -> Backend:
+    name: str, *, device: Device | None = None, copies: int | Literal["all"] | None = None,
+    mitigate: Sequence[str] = (), seed: int | None = 0, **options: Any,
+) -> Backend:  # fmt: skip
     """What runs circuits, by name.
 
     ``device``: what circuits were compiled for; all but ``exact`` need it. ``copies``: of each circuit side by side
-    on the device, ``all`` that fit well (see ``packing.PackedBackend``). ``options``: ``channel`` of ``noisy``
+    on the device, ``all`` that fit well (see ``packing.PackedBackend``). ``mitigate``: which errors are taken back
+    (see ``mitigation.Mitigated``), by calibrations of ``seed``; not of copies. ``options``: ``channel`` of ``noisy``
     (probabilities without shots), ``noise`` of ``fake``; for those that send jobs, ``ledger`` (by default the user's
     own; of ``fake``, whose jobs end with the process, one that goes with the backend), ``budget``, and ``strict``,
     ``stale``, ``patience``, ``tell`` of ``remote.Remote``.
 
-    Raises DataError HQ0870 for an unknown name, HQ0871 for a missing library, HQ0877 without a device.
+    Raises DataError HQ0870 for an unknown name, HQ0871 for a missing library, HQ0877 without a device, HQ0889 for an
+    unknown mitigation, or one of copies or of exact values.
     """
     kind, _, chip = name.partition(":")
     if kind not in BACKENDS or (chip and kind in LOCAL and name != "exact:single"):
         raise DataError("HQ0870", f"no backend {name!r}", did_you_mean(kind, BACKENDS))
+    if mitigate and (kind == "exact" or copies is not None):
+        why = "exact values have no errors" if kind == "exact" else "copies are measured on several sets of qubits"
+        raise DataError("HQ0889", f"mitigate={','.join(mitigate)} cannot be", why)
     if kind == "exact":
         from hepq.runtime.quantum.backends.exact import Exact
 
@@ -63,6 +69,10 @@ def backend(
         made = Noisy(device, **options)
     else:
         made = _remote(kind, chip, device, **options)
+    if mitigate:
+        from hepq.runtime.quantum.backends.mitigation import Mitigated
+
+        return Mitigated(made, device, tuple(mitigate), seed)
     if copies is None:
         return made
     from hepq.runtime.quantum.backends.packing import PackedBackend

@@ -20,6 +20,7 @@ from hepq.runtime.artifact.manifest import Kernel
 from hepq.runtime.artifact.trust import Trust
 from hepq.runtime.program import evaluate
 from hepq.runtime.quantum.backends.backend import Backend, Task
+from hepq.runtime.quantum.backends.mitigation import Mitigated
 from hepq.runtime.quantum.engine import Compiled, circuits_of, read_program
 from hepq.runtime.quantum.kernel.kernel import block_seed
 from hepq.runtime.quantum.measurer import to_run
@@ -64,8 +65,23 @@ class ArtifactKernel:
     @property
     def about(self) -> dict[str, Any]:
         """What is kept with stored values: what ran the circuits, as calibrated when they were compiled."""
-        run, made = self.measurer, {"name": self.info.name, "backend": self.measurer.backend.name}
-        return made if self.exact else {**made, "calibration": self.calibration, "shots": run.shots, "seed": run.seed}
+        run = self.measurer
+        made: dict[str, Any] = {"name": self.info.name, "backend": run.backend.name}
+        if self.exact:
+            return made
+        made |= {"calibration": self.calibration, "shots": run.shots, "seed": run.seed}
+        if isinstance(run.backend, Mitigated):
+            made["calibration_shots"] = self.calibration_shots
+        return made
+
+    @property
+    def calibration_shots(self) -> int:
+        """Shots that mitigation takes beside those of the values, once."""
+        run = self.measurer
+        if not isinstance(run.backend, Mitigated):
+            return 0
+        used = [run.natives[digest] for digest in to_run(self.program) if digest in run.natives]
+        return run.backend.calibration_shots(used, run.shots)
 
     @property
     def pairwise(self) -> bool:
@@ -79,10 +95,12 @@ class ArtifactKernel:
         from hepq.runtime.quantum.jobs.budget import Estimate
 
         run, wanted = self.measurer, Estimate()
-        sender = run.backend.backend if isinstance(run.backend, PackedBackend) else run.backend
-        if not isinstance(run.backend, (Remote, PackedBackend)) or not isinstance(sender, Remote):
+        sender = run.backend.backend if isinstance(run.backend, (PackedBackend, Mitigated)) else run.backend
+        if not isinstance(run.backend, (Remote, PackedBackend, Mitigated)) or not isinstance(sender, Remote):
             return
         tasks = [Task(circuit, run.natives.get(digest)) for digest, circuit in to_run(self.program).items()]
+        if isinstance(run.backend, Mitigated):
+            wanted += run.backend.calibration(tasks, run.shots)
         for rows, count in Counter(values if self.pairwise else events for values, events in blocks).items():
             for one in (run.backend.estimate(task, rows, run.shots) for task in tasks):
                 wanted += Estimate(one.circuits * count, one.shots * count, one.jobs * count, one.seconds * count)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,35 @@ def test_simulated_copies_of_the_device_agree(project: Path) -> None:
         assert np.abs(noisy - other).max() < 6 * np.sqrt(0.5 / 2000)
 
 
+def test_mitigated_values_are_nearer(project: Path, tmp_path: Path) -> None:
+    exact = kernel(project, "exact")
+    plain, mended = (
+        kernel(project, name, "--backend", "noisy", "--shots", 20_000, *more)
+        for name, more in (("plain", ()), ("mended", ("--mitigate", "readout,zne")))
+    )
+    assert np.abs(mended - exact).mean() < 0.5 * np.abs(plain - exact).mean()
+    with np.load(project / "mended.npz") as held:
+        made = json.loads(str(held["provenance"]))
+    assert made["backend"].startswith("mitigated-readout-zne-0:noisy:")
+    assert made["calibration_shots"] == 40_000
+    shared = kernel(project, "shared", "--backend", "noisy", "--shots", 20_000, "--mitigate", "readout,zne",
+                    "--workers", 2, "--store", tmp_path / "tiles")  # fmt: skip
+    np.testing.assert_array_equal(shared, mended)
+
+
+def test_calibration_counts_in_the_budget(project: Path, tmp_path: Path) -> None:
+    """Two circuits for readout, then two for each of fifteen pairs and six events with themselves."""
+    options = ("--backend", "fake", "--mitigate", "readout,zne", "--ledger", tmp_path / "jobs", "--budget")
+    out = project / "m.npz"
+    few = hepqc("kernel", project / "k.hepqx", project / "x.npy", "-o", out, *options, "circuits=43")
+    assert few.exit_code == 1
+    assert "error[HQ0873]" in few.output
+    assert Ledger(tmp_path / "jobs").records() == []
+    kernel(project, "m", *options, "circuits=44")
+    sent = sum(r.circuits for r in Ledger(tmp_path / "jobs").records())
+    assert sent == 44
+
+
 def test_jobs_are_remembered(project: Path, tmp_path: Path) -> None:
     first = kernel(project, "a", "--backend", "fake", "--ledger", tmp_path / "jobs")
     records = Ledger(tmp_path / "jobs").records()
@@ -102,6 +132,9 @@ def test_the_programs_budget_counts_too(project: Path, tmp_path: Path) -> None:
         (("--backend", "noisy", "--copies", "some"), "a number or all"),
         (("--backend", "noisy", "--copies", "9"), "HQ0884"),
         (("--backend", "nosy",), "HQ0870"),
+        (("--mitigate", "zne", "--shots", "100"), "no errors to --mitigate"),
+        (("--backend", "noisy", "--mitigate", "zne", "--copies", "2"), "not of --copies"),
+        (("--backend", "noisy", "--mitigate", "readout,noise"), "HQ0889"),
     ],
 )  # fmt: skip
 def test_wrong_options(project: Path, tmp_path: Path, options: tuple[str, ...], message: str) -> None:
