@@ -198,9 +198,9 @@ class Rate(_Frozen):
 
 
 class Fit(_Frozen):
-    """A binned likelihood fit of histograms, its ``channels``, to ``data``: sources, or "asimov" for the sum of all
-    simulated ones. ``free``: sources whose rate is fitted; ``poi``: that of interest, "" the first. ``range``: edges
-    of what is fitted, in the axes' own units; of its bins, each ``rebin`` become one."""
+    """A binned likelihood fit of histograms or categories (``sr.mass.tagged``), its ``channels``, to ``data``: sources,
+    or "asimov" for the sum of all simulated ones. ``free``: sources whose rate is fitted; ``poi``: that of interest, ""
+    the first. ``range``: edges of what is fitted, in the axes' own units; of its bins, each ``rebin`` become one."""
 
     name: str
     channels: tuple[str, ...]

@@ -26,6 +26,7 @@ def fit(
     limit: Annotated[bool, typer.Option("--limit", help="Upper limits on the rate of interest, by CLs.")] = False,
     ending: Annotated[Ending, typer.Option("--format", help="Of the pictures.")] = Ending.png,
     log: Annotated[bool, typer.Option("--log", help="Channels logarithmic in events.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No tables, no names of files.")] = False,
 ) -> None:
     """Fit rates and nuisance parameters to data, or to what is expected (Asimov), by maximum likelihood.
 
@@ -43,11 +44,13 @@ def fit(
     from hepq.runtime.analysis.fits.tables import shown
 
     found = fitted(made, which, limit)
-    out().print(shown(found))
+    if not quiet:
+        out().print(shown(found))
     if folder is not None:
         from hepq.runtime.analysis.plots.pages import of_fit
 
         folder.mkdir(parents=True, exist_ok=True)
         found.save(folder / "fit.json")
-        out().print(str(folder / "fit.json"), markup=False)
-        written(of_fit(found, log), folder, ending)
+        if not quiet:
+            out().print(str(folder / "fit.json"), markup=False)
+        written(of_fit(found, log), folder, ending, quiet)

@@ -57,8 +57,8 @@ def plot(
     written(pages, to, ending)
 
 
-def written(pages: list[Page], to: Path, ending: str) -> None:
-    """Says which files. ``to`` is a file, of one page, if it has the ending of a picture."""
+def written(pages: list[Page], to: Path, ending: str, quiet: bool = False) -> None:
+    """Says which files, unless ``quiet``. ``to`` is a file, of one page, if it has the ending of a picture."""
     from hepq.core.errors import DataError
     from hepq.runtime.analysis.plots.pages import write, write_one
     from hepq.runtime.report.picture import FORMATS
@@ -68,7 +68,8 @@ def written(pages: list[Page], to: Path, ending: str) -> None:
             why = f"there are {len(pages)}: {', '.join(page.name for page in pages[:6])}{' …' * (len(pages) > 6)}"
             raise DataError("HQ0817", f"{to} is a file of one picture", why, "name a folder, or one histogram")
         write_one(pages[0], to)
-        out().print(str(to), markup=False)
-        return
-    for path in write(pages, to, f".{ending}"):
+        made = [to]
+    else:
+        made = list(write(pages, to, f".{ending}"))
+    for path in made if not quiet else ():
         out().print(str(path), markup=False)

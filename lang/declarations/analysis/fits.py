@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 from hepq.core.analyses import NOMINAL
 from hepq.core.diagnostics.catalogue import near
@@ -32,7 +33,8 @@ class RatePlan:
 
 @dataclass
 class FitPlan:
-    """``data``: names of sources; none: what all simulated ones add up to. ``range`` in base units."""
+    """``channels``: histograms, or of categories ``histogram.entry``. ``data``: names of sources; none: what all
+    simulated ones add up to. ``range`` in base units. ``spans``: where channels and settings stand, by name."""
 
     name: str
     channels: tuple[str, ...] = ()
@@ -43,6 +45,7 @@ class FitPlan:
     range: tuple[float, float] | None = None
     unit: Unit = ONE
     rates: list[RatePlan] = field(default_factory=list)
+    spans: dict[str, Span] = field(default_factory=dict)
 
 
 def elaborate_fit(ctx: Context, decl: FitDecl, plan: AnalysisPlan) -> FitPlan:
@@ -62,6 +65,7 @@ def elaborate_fit(ctx: Context, decl: FitDecl, plan: AnalysisPlan) -> FitPlan:
             if name in written:
                 ctx.error("HQ0903", item.span, what="settings", name=name)
             written.add(name)
+            fit.spans[name] = item.value.span
             _SETTINGS[name](ctx, item.value, fit, plan)
         except Reported:
             ctx.go_on()
@@ -74,9 +78,9 @@ def elaborate_fit(ctx: Context, decl: FitDecl, plan: AnalysisPlan) -> FitPlan:
 
 
 def _names(e: ast.Expr) -> list[tuple[str, Span]]:
-    """Of a list of names, or of one."""
+    """Of a list of names, or of one; what is no name is in quotes: ``"sr.pt.true"``."""
     items = e.items if isinstance(e, ast.ListExpr | ast.TupleExpr) else (e,)
-    return [(item.span.text, item.span) for item in items]
+    return [(item.value if isinstance(item, ast.String) else item.span.text, item.span) for item in items]
 
 
 def _among(ctx: Context, e: ast.Expr, known: Sequence[str], what: str) -> tuple[str, ...]:
@@ -97,7 +101,8 @@ def _sources(plan: AnalysisPlan, kind: str) -> list[str]:
 
 
 def _channels(ctx: Context, e: ast.Expr, fit: FitPlan, plan: AnalysisPlan) -> None:
-    fit.channels = _among(ctx, e, list(_histograms(plan)), "histogram")
+    fit.channels = _among(ctx, e, list(_fitted(plan)), "histogram")
+    fit.spans |= dict(_names(e))
 
 
 def _data(ctx: Context, e: ast.Expr, fit: FitPlan, plan: AnalysisPlan) -> None:
@@ -160,25 +165,32 @@ def _histograms(plan: AnalysisPlan) -> Mapping[str, tuple[AxisPlan, ...]]:
     return found
 
 
+def _fitted(plan: AnalysisPlan) -> Mapping[str, tuple[AxisPlan, ...]]:
+    """Axes of bins of all that can be named: histograms, all of their categories; and each of these."""
+    found: dict[str, tuple[AxisPlan, ...]] = {}
+    for name, axes in _histograms(plan).items():
+        bins = tuple(axis for axis in axes if axis.bins is not None)
+        categories = [axis.entries or ("false", "true") for axis in axes if axis.bins is None]
+        found[name] = bins
+        if categories:
+            found |= {".".join((name, *entries)): bins for entries in product(*categories)}
+    return found
+
+
 def _check_axes(ctx: Context, decl: FitDecl, fit: FitPlan, plan: AnalysisPlan) -> None:
     """Channels have one axis of bins; what is of interest is free."""
-    where = name_span(decl.span, decl.name)
+    fitted = _fitted(plan)
     for name in fit.channels:
-        axes = _histograms(plan)[name]
-        if len(axes) != 1 or axes[0].bins is None:
-            ctx.error("HQ0933", where, name=name, problem=_of_axes(axes))
+        axes, where = fitted[name], fit.spans[name]
+        if len(axes) != 1:
+            ctx.error("HQ0933", where, name=name, problem=f"it has {len(axes)} axes")
+        if any(name.startswith(f"{other}.") for other in fit.channels):
+            ctx.error("HQ0933", where, name=name, problem="it is in another channel, too")
         if fit.range is not None and axes[0].unit != fit.unit:
             problem = f"it is in units of {axes[0].unit}, and the range of {fit.unit}"
-            ctx.error("HQ0933", where, name=name, problem=problem)
+            ctx.error("HQ0933", fit.spans["range"], name=name, problem=problem)
     if fit.poi and fit.poi not in fit.free:
-        ctx.error("HQ0933", where, name=fit.poi, problem="it is of interest, and not in `free`")
+        ctx.error("HQ0933", fit.spans["poi"], name=fit.poi, problem="it is of interest, and not in `free`")
     if not fit.free:
+        where = fit.spans.get("free") or name_span(decl.span, decl.name)
         ctx.error("HQ0933", where, name=decl.name, problem="nothing in it is free: `free = [ttbar]`")
-
-
-def _of_axes(axes: tuple[AxisPlan, ...]) -> str:
-    """Why these are not one axis of bins."""
-    split = [axis.name for axis in axes if axis.bins is None]
-    if len(split) < len(axes) - 1:
-        return f"it has {len(axes)} axes"
-    return f"it has categories, `per {', '.join(split)}`: fit one without them, or one in a region for each"

@@ -129,8 +129,7 @@ class _Maker:
                 raise DataError("HQ0966", f"no simulated source {name}", did_you_mean(name, self.simulated))
         poi = fit.poi or (fit.free[0] if fit.free else "")
         free = tuple(dict.fromkeys((*((poi,) if poi else ()), *fit.free)))
-        described = [self.result.described(name) for name in dict.fromkeys(fit.channels)]
-        parts = [(h, names, places, axes) for h in described for names, places, axes in split(h)]
+        parts = list(self._parts())
         called = identifiers(".".join((h.name, *names)) for h, names, _, _ in parts)
         channels = tuple(
             self._channel(called[title], title, h, places, axes)
@@ -149,6 +148,18 @@ class _Maker:
             why = "rates, variations, strengths of sources (mu_…) and statistics of channels (staterror_…) have one"
             raise DataError("HQ0970", f"two parameters {twice[0]}", why, "give the rate or the variation another name")
         return made
+
+    def _parts(self) -> Iterator[tuple[Histogram, tuple[str, ...], tuple[int, ...], tuple[Axis, ...]]]:
+        """Channels: all categories of a histogram, or the one that is named, ``sr.mass.tagged``."""
+        known = {h.name: h for h in self.result.analysis.histograms}
+        for channel in dict.fromkeys(self.fit.channels):
+            name = next((n for n in known if channel == n or channel.startswith(f"{n}.")), channel)
+            described = self.result.described(name)
+            found = [(described, *one) for one in split(described) if channel in (name, ".".join((name, *one[0])))]
+            if not found:
+                titles = [".".join((name, *names)) for names, _, _ in split(described)]
+                raise DataError("HQ0966", f"no histogram {channel}", did_you_mean(channel, titles))
+            yield from found
 
     def _rates(self) -> dict[str, dict[str, float]]:
         found: dict[str, dict[str, float]] = {}

@@ -86,6 +86,8 @@ def test_fit(folder: Path, tmp_path: Path) -> None:
         "Xsec_jets_after.png", "Xsec_jets_before.png", "Xsec_pulls.png", "fit.json",
     ]  # fmt: skip
     assert "note: jets: outside of the bins that are fitted are" in said
+    assert run("fit", folder / "one", "-o", tmp_path / "quiet", "-q") == (0, "")
+    assert (tmp_path / "quiet" / "fit.json").read_bytes() == (tmp_path / "fit" / "fit.json").read_bytes()
 
 
 def test_which_fit(folder: Path) -> None:

@@ -119,6 +119,9 @@ def test_categories_and_several_axes(made: Result) -> None:
     cells = made.cells("sr.map", "ttbar").values
     assert (found.channels[1].samples[0].values == cells[1:-1, 1:-1, 1].ravel()).all()
     assert found.channels[1].edges.tolist() == list(range(25))
+    one = templates(made, Fit(name="Light", channels=("jets", "sr.map.light")))
+    assert [c.title for c in one.channels] == ["jets", "sr.map.light"]
+    assert (one.channels[1].samples[0].values == found.channels[1].samples[0].values).all()
 
 
 def test_sides() -> None:
@@ -151,6 +154,7 @@ def test_a_variation_down_only_is_mirrored(made: Result) -> None:
         ({"rebin": 3}, "HQ0967", "8 bins are not a multiple of 3"),
         ({"channels": ("sr.map",), "rebin": 2}, "HQ0967", "rebin is of one axis, and sr.map has 2"),
         ({"channels": ("sr.hat",)}, "HQ0966", "no histogram sr.hat"),
+        ({"channels": ("sr.map.c",)}, "HQ0966", "no histogram sr.map.c"),
         ({"data": ("runs",)}, "HQ0966", "no source runs"),
         ({"free": ("run",)}, "HQ0966", "no simulated source run"),
         ({"poi": "zjets"}, "HQ0966", "no simulated source zjets"),
