@@ -43,6 +43,10 @@ TARGETS = (
         "onnx", "is a .onnx file for CMSSW, Athena, key4hep and other users of ONNX Runtime.",
         "hepq.compiler.backends.onnx:Onnx", file=".onnx", loads="hepq.runtime.engine.onnx_model:load",
     ),
+    Target(
+        "cuda", "has code for NVIDIA's GPUs since Ampere, and for this CPU.", "hepq.compiler.backends.cuda:Cuda",
+        spec="sm_NN", stages=("tir", "cuda"), engine="hepq.runtime.engine.cuda.engine:Engine",
+    ),
     Target("sim", "simulates circuits.", "hepq.compiler.backends.artifact:Simulator", stages=("tir",)),
 )  # fmt: skip
 #: what every other name means, or means to

@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 def load(
     path: str | Path, threads: int | None = None, *, backend: str | Backend = "exact", shots: int | None = None,
     seed: int | None = 0, sha256: str | None = None, trusted: str | Path | None = None, rebuild: bool = False,
+    device: Literal["cpu", "cuda", "auto"] = "cpu",
 ) -> Model:  # fmt: skip
     """Load a ``.hepqx`` artifact; ``threads`` defaults to every core this process may use.
 
     ``backend`` runs its circuits, if it has any: ``exact`` simulates them; ``noisy`` with the errors of the
     device it was compiled for; ``ibm``, ``origin``, ``quafu`` send them there, ``shots`` each.
+    ``device="cuda"`` scores on an NVIDIA GPU, of an artifact compiled for ``cuda``; ``"auto"`` on the CPU where that
+    cannot be, and ``model.device`` says where and why.
 
     >>> tagger = hepq.load("tagger.hepqx")            # doctest: +SKIP
     >>> tagger("jets.root").Hbb                       # doctest: +SKIP
@@ -39,18 +42,20 @@ def load(
     if it cannot be rebuilt.
     """
     from hepq.draw.progress import events_bar
-    from hepq.runtime.arguments import whole
+    from hepq.runtime.arguments import one_of, whole
     from hepq.runtime.artifact.artifact import Artifact
     from hepq.runtime.artifact.trust import Trust
+    from hepq.runtime.engine.engine import DEVICES
     from hepq.runtime.model import Model
 
     whole("threads", threads, 1, optional=True)
+    one_of("device", device, DEVICES)
     artifact = Artifact.open(path, Trust.of(sha256, trusted))
     if rebuild:
         from hepq.compiler.driver.rebuilt import recompiled
 
-        artifact = recompiled(artifact)
-    model = Model(artifact, threads, backend, shots, seed)
+        artifact = recompiled(artifact, device)
+    model = Model(artifact, threads, backend, shots, seed, device)
     model._bar = events_bar
     return model
 

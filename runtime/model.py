@@ -158,9 +158,9 @@ class Model(Scorer):
             yield self.raw(part, "the events", first), "the events", first
 
 
-def load(path: str | Path, threads: int | None = None, trust: Trust | None = None) -> Model:
+def load(path: str | Path, threads: int | None = None, trust: Trust | None = None, device: str = "cpu") -> Model:
     """The model in an artifact's file."""
-    return Model(Artifact.open(path, trust), threads)
+    return Model(Artifact.open(path, trust), threads, device=device)
 
 
 def _length(events: Any, branches: Collection[str]) -> int | None:

@@ -144,7 +144,10 @@ def _program(work: Scoring) -> str:
     judged = work.judged
     label = "" if judged.label is None else judged.label.model_dump_json()
     targets = "" if judged.targets is None else f"{judged.targets.output}={judged.targets.branch}"
-    parts = (version("hepq"), work.model.manifest.model_dump_json(), *work.keep, label, targets, judged.weight or "")
+    parts = (
+        version("hepq"), work.model.manifest.model_dump_json(), work.model.device.name, *work.keep, label, targets,
+        judged.weight or "",
+    )  # fmt: skip
     return digest("\n".join(parts).encode())
 
 

@@ -16,7 +16,7 @@ from hepq.runtime.artifact.artifact import VARIABLES, Artifact
 from hepq.runtime.artifact.manifest import Files, Manifest
 from hepq.runtime.artifact.trust import Trust
 from hepq.runtime.engine import outputs
-from hepq.runtime.engine.engine import Engine, engine
+from hepq.runtime.engine.engine import CPU, Engine, device_for, engine
 from hepq.runtime.events.batch import Batch, Report, prepare
 from hepq.runtime.events.columns import Plain, Raw, Reader
 from hepq.runtime.events.report import NotANumber
@@ -41,14 +41,15 @@ class Scorer:
 
     def __init__(
         self, artifact: Artifact, threads: int | None = None, backend: str | Backend = "exact",
-        shots: int | None = None, seed: int | None = 0,
+        shots: int | None = None, seed: int | None = 0, device: str = CPU,
     ) -> None:  # fmt: skip
         self.artifact = artifact
-        self._given = (backend, shots, seed)
+        self.device = device_for(artifact, device)
+        self._given = (backend, shots, seed, self.device.name)
         self.manifest: Manifest = artifact.manifest
         self._variables = _variables(artifact)
         self.reader: Reader = _reader(artifact)
-        self.engine = _engine(artifact, threads, backend, shots, seed)
+        self.engine = _engine(artifact, threads, backend, shots, seed, self.device.name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """To another process, where the file must still be the one that was opened. Raises DataError HQ0862."""
@@ -105,9 +106,11 @@ class Scorer:
         return like if tree is None else like.model_copy(update={"tree": tree})
 
 
-def _opened(path: Path, sha256: str, backend: str | Backend, shots: int | None, seed: int | None) -> Scorer:
+def _opened(
+    path: Path, sha256: str, backend: str | Backend, shots: int | None, seed: int | None, device: str
+) -> Scorer:
     """In a worker, which is one of several: with one thread."""
-    return Scorer(Artifact.open(path, Trust(pinned=sha256)), 1, backend, shots, seed)
+    return Scorer(Artifact.open(path, Trust(pinned=sha256)), 1, backend, shots, seed, device)
 
 
 def _reader(artifact: Artifact) -> Reader:
@@ -128,10 +131,10 @@ def _variables(artifact: Artifact) -> Variables | None:
 
 
 def _engine(
-    artifact: Artifact, threads: int | None, backend: str | Backend, shots: int | None, seed: int | None
+    artifact: Artifact, threads: int | None, backend: str | Backend, shots: int | None, seed: int | None, device: str
 ) -> Engine | HybridEngine:
-    if artifact.manifest.circuits is None or artifact.manifest.circuits.program is None:
-        return engine(artifact, threads)
+    if device != CPU or artifact.manifest.circuits is None or artifact.manifest.circuits.program is None:
+        return engine(artifact, threads, device=device)
     from hepq.runtime.quantum.engine import Compiled, HybridEngine
 
     return HybridEngine(artifact, Compiled(artifact).measurer(backend, shots, seed), threads)

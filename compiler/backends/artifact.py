@@ -32,7 +32,7 @@ from hepq.core.errors import ArtifactError
 from hepq.runtime.artifact import manifest as m
 from hepq.runtime.artifact.artifact import GOLDEN, SOURCE, VARIABLES, WEIGHTS, Artifact, encoded
 from hepq.runtime.artifact.golden import Golden
-from hepq.runtime.engine.engine import engine
+from hepq.runtime.engine.engine import CPU, engine
 from hepq.runtime.events.batch import one_event
 from hepq.runtime.files import replacing
 from hepq.runtime.program import Program as Straight
@@ -57,6 +57,7 @@ class ArtifactCode(Lowered):
     held: m.Circuits | None
     members: Mapping[str, bytes]
     found: tuple[Diagnostic, ...] = ()
+    gpu: m.Gpu | None = None
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
@@ -71,7 +72,7 @@ class ArtifactCode(Lowered):
         return self.held.compiled if self.held is not None else ()
 
     def describe(self, fields: Mapping[str, Any]) -> m.Manifest:
-        return m.Manifest(**fields, code=self.code, circuits=self.held)
+        return m.Manifest(**fields, code=self.code, gpu=self.gpu, circuits=self.held)
 
     def write(self, out: Path, manifest: m.Manifest, golden: Golden) -> Replay:
         """Raises HepqError HQ0765 where it differs from the reference."""
@@ -92,9 +93,15 @@ class ArtifactCode(Lowered):
                 found = differences(temporary)
             if found:
                 raise HepqError([diag("HQ0765", name=manifest.name, found="; ".join(found))])
+            more = self.replayed_elsewhere(temporary, manifest.name)
         if found is None:
-            return Replay(False, "golden vectors not replayed: the code is for another machine; `hepqc verify` there")
-        return Replay(True)
+            note = "golden vectors not replayed: the code is for another machine; `hepqc verify` there"
+            return Replay(False, "\n".join(filter(None, [note, more])))
+        return Replay(True, more)
+
+    def replayed_elsewhere(self, path: Path, name: str) -> str:
+        """Replays the artifact at ``path`` where it runs beside the CPU; what to tell the user. Raises as ``write``."""
+        return ""
 
 
 def _objects(program: Program) -> Mapping[str, bytes]:
@@ -105,13 +112,13 @@ def _objects(program: Program) -> Mapping[str, bytes]:
     return {**events.members, events.stage.golden: golden.to_bytes()}
 
 
-def differences(path: Path) -> list[str] | None:
-    """What of the golden vectors in the artifact at ``path`` differs from the reference here, in words.
+def differences(path: Path, device: str = CPU) -> list[str] | None:
+    """What of the golden vectors in the artifact at ``path`` differs from the reference on a device here, in words.
 
     None where its code is for another machine, so that nothing was run.
     """
     try:
-        model = Scorer(Artifact.open(path), threads=1)
+        model = Scorer(Artifact.open(path), threads=1, device=device)
     except ArtifactError as error:
         if error.code == "HQ0826":
             return None

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hepq.compiler.backends.artifact import Cpu
+from hepq.compiler.backends.cuda import Cuda
 from hepq.compiler.driver.compilation import Compilation
 from hepq.compiler.driver.options import Options
 from hepq.compiler.ir.build import Built
@@ -15,6 +16,7 @@ from hepq.compiler.schema.events import outputs
 from hepq.compiler.weights.files import fit
 from hepq.lang.syntax import ast
 from hepq.runtime.artifact.artifact import GOLDEN, SOURCE, VARIABLES, WEIGHTS, Artifact, hashed
+from hepq.runtime.engine.engine import CPU, GPU
 
 
 def rebuilt(artifact: Artifact) -> Built:
@@ -40,14 +42,17 @@ def compilation(artifact: Artifact, target: str = "cpu", tell: Callable[[str], N
     )  # fmt: skip
 
 
-def recompiled(artifact: Artifact) -> Artifact:
+def recompiled(artifact: Artifact, device: str = CPU) -> Artifact:
     """The artifact with code compiled here from its program and weights: its own code is left out, unopened.
+
+    There is code for GPUs if the artifact has some, and ``device`` may be one.
 
     What is read and given is as the program says; golden vectors, native circuits and their device stay.
     Raises HepqError for a program that cannot be built or compiled, or weights that are not its own.
     """
     old, program = artifact.manifest, compilation(artifact)
-    made = Cpu(program.options.target).lower(program)
+    gpu = old.gpu is not None and device != CPU
+    made = (Cuda(GPU) if gpu else Cpu(program.options.target)).lower(program)
     members = {m: artifact.members[m] for m in (WEIGHTS, SOURCE, GOLDEN, VARIABLES) if m in artifact.members}
     members |= made.members
     if program.events is not None and old.stage is not None:
@@ -62,7 +67,8 @@ def recompiled(artifact: Artifact) -> Artifact:
     update: dict[str, Any] = {
         "dims": program.schema.dims, "inputs": program.schema.inputs, "dataset": program.schema.dataset,
         "outputs": outputs(program.source, program.schema), "invariances": program.built.plan.invariances,
-        "code": made.code, "circuits": circuits, "stage": None if program.events is None else program.events.stage,
+        "code": made.code, "gpu": made.gpu, "circuits": circuits,
+        "stage": None if program.events is None else program.events.stage,
     }  # fmt: skip
     return Artifact(
         artifact.path, hashed(old.model_copy(update=update), members), members, artifact.sha256, rebuilt=True

@@ -52,6 +52,7 @@ DATA: dict[str, str] = {
     "HQ0845": "a reference to an entry that is not there",
     "HQ0846": "no GPU that can run the code",
     "HQ0847": "the driver of the GPU refused",
+    "HQ0848": "an artifact without code for GPUs",
     "HQ0850": "a circuit too large for exact simulation",
     "HQ0851": "angles that are NaN or infinite",
     "HQ0852": "states of too many events at once",

@@ -30,6 +30,7 @@ _FORMS = [form for target in targets.TARGETS for form in target.forms]
     "hepqc compile top.hepq --emit ir           # what the optimised program looks like",
     "hepqc compile top.hepq --init 1 --bisect   # which pass or operation is wrong, if any",
     "hepqc compile zh.hepq --target ibm:torino --effort thorough",
+    "hepqc compile top.hepq --weights top.safetensors --target cuda   # for NVIDIA's GPUs, made without one",
     "hepqc compile top.hepq --weights top.safetensors --target onnx   # top.onnx",
 )
 def compile_(
@@ -83,7 +84,7 @@ def compile_(
         Path | None, typer.Option(help="Where compiled circuits are kept; by default in the user's cache folder.")
     ] = None,
     emit: Annotated[
-        str | None, typer.Option(metavar="STAGE", help="Print a stage and write nothing: ast, ir, tir.")
+        str | None, typer.Option(metavar="STAGE", help="Print a stage and write nothing: ast, ir, tir, cuda.")
     ] = None,
     print_after: Annotated[str | None, typer.Option(metavar="PASS", help="Print the IR after a pass, or all.")] = None,
     dump_dir: Annotated[Path | None, typer.Option(help="Write the IR after each pass to files here.")] = None,

@@ -125,6 +125,8 @@ def _describe(manifest: Described) -> None:
         code = f"; ONNX opset {manifest.opset}"
     elif isinstance(manifest, Manifest) and manifest.code is not None:
         code = f"; code for {manifest.code.mcpu}"
+        if manifest.gpu is not None:
+            code += f" and GPUs ({', '.join(i.architecture for i in manifest.gpu.images)})"
     tools = ", ".join([f"hepq {made.hepq}", *([f"TVM {made.tvm}"] if made.tvm else [])])
     weights = sum(_size(shape) for shape in manifest.weights.values())
     if isinstance(manifest, Manifest) and manifest.circuits is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hepq.cli.shared.artifact_options import Artifact, Sha256, Threads, Trusted
+from hepq.cli.shared.artifact_options import Artifact, Device, RunsOn, Sha256, Threads, Trusted, say_where
 from hepq.cli.shared.console import err, example, out
 from hepq.cli.shared.numbers import MOST_AT_ONCE, step_size
 from hepq.cli.shared.reported import ReportFile, check_report, show_report, write_report
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @example(
     "hepqc predict top.hepqx jets.root -o scores.root",
     "hepqc predict top.hepqx 'data/*.root' -o scores.parquet --keep jet_pt --keep jet_mass",
+    "hepqc predict top.hepqx jets.root -o scores.root --device cuda    # compiled with --target cuda",
     "hepqc predict top.hepqx 'data/*.root' -o scores.root --workers 8 --store chunks  # killed? run it again",
 )
 def predict(
@@ -53,6 +54,7 @@ def predict(
         Path | None, typer.Option(help="A folder that keeps chunks as they are done: a run that was killed goes on.")
     ] = None,
     threads: Threads = None,
+    device: Device = RunsOn.cpu,
     sha256: Sha256 = None,
     trusted: Trusted = None,
     report: ReportFile = None,
@@ -70,7 +72,8 @@ def predict(
     from hepq.runtime.engine.threads import limited
 
     check_report(report)
-    model = load(artifact, threads, sha256=sha256, trusted=trusted)
+    model = load(artifact, threads, sha256=sha256, trusted=trusted, device=device.value)
+    say_where(model.device.why)
     console = err()
     with limited(threads):
         summary = model.predict(

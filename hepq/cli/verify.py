@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hepq.cli.shared.artifact_options import Artifact, Sha256, Threads, Trusted, opened
+from hepq.cli.shared.artifact_options import Artifact, Device, RunsOn, Sha256, Threads, Trusted, opened, say_where
 from hepq.cli.shared.console import err, example, out
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def verify(
     bisect: Annotated[
         bool, typer.Option("--bisect", help="Compile it anew, and name the pass or operation that is wrong.")
     ] = False,
-    sha256: Sha256 = None, trusted: Trusted = None,
+    device: Device = RunsOn.cpu, sha256: Sha256 = None, trusted: Trusted = None,
 ) -> None:  # fmt: skip
     """Replay an artifact's golden vectors here: does this machine give the scores it should?"""
     if bisect:
@@ -46,11 +46,18 @@ def verify(
     from hepq.core import targets
     from hepq.runtime.artifact.trust import Trust
     from hepq.runtime.engine.threads import limited
+    from hepq.runtime.scorer import Scorer
 
     with limited(threads), err().status(f"verifying {artifact.name}"):
-        load = targets.resolve(targets.of_file(artifact).loads)
-        model: OnnxModel | Model = load(artifact, threads, Trust.of(sha256, trusted))
+        load, more = targets.resolve(targets.of_file(artifact).loads), {}
+        if artifact.suffix == targets.ARTIFACT:
+            more = {"device": device.value}
+        elif device != RunsOn.cpu:
+            raise typer.BadParameter(f"--device is of {targets.ARTIFACT} files")
+        model: OnnxModel | Model = load(artifact, threads, Trust.of(sha256, trusted), **more)
         result = model.verify()
+    if isinstance(model, Scorer):
+        say_where(model.device.why)
     table = Table("check", "output", "largest difference", "", box=None)
     for check in result.checks:
         mark = "[green]ok[/]" if check.ok else "[bold red]too large[/]"

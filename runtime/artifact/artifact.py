@@ -110,9 +110,13 @@ class Artifact:
     @cached_property
     def packed(self) -> NDArray[Any]:
         """The weights as the compiled code wants them: one flat float32 array. Raises ArtifactError HQ0896."""
-        found = self.tensors(self.code.packed)
+        return self.flat(self.code.packed)
+
+    def flat(self, member: str) -> NDArray[Any]:
+        """The one flat float32 array, ``packed``, of a member. Raises ArtifactError HQ0896."""
+        found = self.tensors(member)
         if found.keys() != {"packed"} or found["packed"].dtype != np.float32 or found["packed"].ndim != 1:
-            raise self.malformed(self.code.packed, "it should hold one flat float32 array, packed")
+            raise self.malformed(member, "it should hold one flat float32 array, packed")
         return found["packed"]
 
     @property

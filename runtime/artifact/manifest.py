@@ -16,7 +16,7 @@ from hepq.runtime.program import Program
 
 #: bounds of what is read: entries of a dim, numbers of a value for an event, length of a name
 MOST_ENTRIES, MOST_NUMBERS, LONGEST = 2**31 - 1, 1 << 28, 500
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 
 
 def _is_name(text: str) -> str:
@@ -477,6 +477,21 @@ class Code(Frozen):
     lscratch_ints: int = Field(default=0, ge=0, le=MOST_ENTRIES)
 
 
+class Image(Frozen):
+    """Code for one architecture of GPUs: ``sm_90``, a cubin; ``compute_80``, PTX for those of that one and newer."""
+
+    architecture: Annotated[str, Field(pattern=r"^(sm|compute)_[0-9]{2,3}$")]
+    member: str
+
+
+class Gpu(Frozen):
+    """Code for NVIDIA's GPUs: how it is launched (``table``), the weights as it reads them, images."""
+
+    table: str
+    packed: str
+    images: tuple[Image, ...] = Field(min_length=1)
+
+
 class Recipe(Frozen):
     """One way a circuit was compiled. ``esp``: estimated success probability under the calibration."""
 
@@ -566,6 +581,7 @@ class Provenance(Frozen):
     hepq: str
     tvm: str = ""
     llvm: str = ""
+    nvrtc: str = ""
     passes: tuple[str, ...] = ()
     created: str
     command: str = ""
@@ -610,6 +626,7 @@ class Manifest(Described):
     """``members`` maps every other file in the artifact to its SHA-256; the writer fills it in."""
 
     code: Code | None = None
+    gpu: Gpu | None = None
     circuits: Circuits | None = None
     members: dict[str, str] = Field(default={})
 
@@ -625,8 +642,9 @@ class Manifest(Described):
     def own_members(self) -> tuple[str, ...]:
         """Files of the artifact that code and circuits name."""
         code = () if self.code is None else (self.code.library, self.code.packed)
+        gpu = () if self.gpu is None else (self.gpu.table, self.gpu.packed, *(i.member for i in self.gpu.images))
         stage = () if self.stage is None else (self.stage.library, self.stage.description, self.stage.golden)
-        return (*code, *stage, *(self.circuits.members if self.circuits else ()))
+        return (*code, *gpu, *stage, *(self.circuits.members if self.circuits else ()))
 
 
 class OnnxManifest(Described):

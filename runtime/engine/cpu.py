@@ -24,7 +24,7 @@ from hepq.core.errors import ArtifactError
 from hepq.runtime.artifact.artifact import Artifact
 from hepq.runtime.artifact.manifest import Output
 from hepq.runtime.engine import instructions, layout
-from hepq.runtime.engine.outputs import kept_pairs
+from hepq.runtime.engine.outputs import without_places
 from hepq.runtime.engine.threads import available
 from hepq.runtime.events.batch import Batch, aligned, aligned_copy, part
 from hepq.runtime.files import Scratch
@@ -92,7 +92,7 @@ class Engine:
     def _run(self, batch: Batch) -> dict[str, NDArray[Any]]:
         outputs = {o.name: self._allocate(o, batch) for o in self.outputs}
         if batch.events == 0:
-            return self._cut(outputs, batch)
+            return without_places(self.manifest, self.outputs, batch, outputs)
         inputs: list[NDArray[Any]] = [batch.offsets[d.name] for d in self.manifest.offset_dims]
         inputs += [batch.contents[v.name] for v in self.manifest.inputs]
         before = [*map(_tensor, inputs), self._weights]
@@ -110,15 +110,7 @@ class Engine:
         except (TypeError, ValueError) as error:
             title = f"the compiled code of {self.manifest.name} refused its arguments"
             raise ArtifactError("HQ0828", title, str(error), "this is a fault in hepq: please report it") from error
-        return self._cut(outputs, batch)
-
-    def _cut(self, outputs: dict[str, NDArray[Any]], batch: Batch) -> dict[str, NDArray[Any]]:
-        """Results over pairs without the places that an event has no entry for: the code leaves them as they were."""
-        for o in self.outputs:
-            dim, inner = self.manifest.ragged_dim(o.dims), self.manifest.inner_dim(o.dims)
-            if dim is not None and inner is not None:
-                outputs[o.name] = kept_pairs(batch, dim.name, inner.name).cut(outputs[o.name])
-        return outputs
+        return without_places(self.manifest, self.outputs, batch, outputs)
 
     def _spread(self, work: Any, events: int) -> None:
         if self.threads == 1 or events == 1:

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hepq.core import targets
+from hepq.core.errors import ArtifactError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -13,6 +15,33 @@ if TYPE_CHECKING:
     from hepq.runtime.artifact.artifact import Artifact
     from hepq.runtime.artifact.manifest import Output
     from hepq.runtime.events.batch import Batch
+
+
+CPU, GPU = "cpu", "cuda"
+#: what may be asked for: ``auto`` is the GPU if one can run the code
+DEVICES = (CPU, GPU, "auto")
+
+
+@dataclass(frozen=True)
+class Device:
+    """``name``: ``cpu`` or ``cuda``. ``why``: why it is the CPU, where a GPU would have been taken."""
+
+    name: str
+    why: str = ""
+
+
+def device_for(artifact: Artifact, asked: str) -> Device:
+    """Where to run an artifact's code; one of ``DEVICES`` is asked for."""
+    if asked != "auto":
+        return Device(asked)
+    from hepq.runtime.engine.cuda.driver import Driver
+    from hepq.runtime.engine.cuda.engine import chosen, code_of
+
+    try:
+        chosen(code_of(artifact), Driver().capability)
+    except ArtifactError as error:
+        return Device(CPU, error.why or error.title)
+    return Device(GPU)
 
 
 class Engine(Protocol):
@@ -23,8 +52,10 @@ class Engine(Protocol):
         ...
 
 
-def engine(artifact: Artifact, threads: int | None = None, outputs: tuple[Output, ...] | None = None) -> Engine:
-    """Raises ArtifactError where the code cannot run here."""
-    made: Any = targets.resolve(targets.find(artifact.code.target).engine)
+def engine(
+    artifact: Artifact, threads: int | None = None, outputs: tuple[Output, ...] | None = None, device: str = CPU
+) -> Engine:
+    """``device``: ``cpu`` or ``cuda``. Raises ArtifactError where the code cannot run here."""
+    made: Any = targets.resolve(targets.find(artifact.code.target if device == CPU else device).engine)
     loaded: Engine = made(artifact, threads, outputs)
     return loaded

@@ -67,6 +67,18 @@ def kept_pairs(batch: Batch, first: str, second: str) -> Pairs:
     return Pairs(np.diff(batch.offsets[first]), np.diff(batch.offsets[second]))
 
 
+def without_places(
+    schema: EventSchema, outputs: Sequence[Output], batch: Batch, computed: dict[str, NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
+    """Results over pairs without the places that an event has no entry for: code leaves them as they were."""
+    made = dict(computed)
+    for o in outputs:
+        dim, inner = schema.ragged_dim(o.dims), schema.inner_dim(o.dims)
+        if dim is not None and inner is not None:
+            made[o.name] = kept_pairs(batch, dim.name, inner.name).cut(made[o.name])
+    return made
+
+
 def missing(kind: Any) -> float:
     """What stands for no number."""
     return NO_NUMBER if np.dtype(kind).kind == "i" else np.nan

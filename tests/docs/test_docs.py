@@ -57,6 +57,9 @@ NOT_RUN = {
     "hepqc weights import particlenet.hepq ParticleNet_kin.pt -o particlenet.safetensors": "published weights",
     "hepqc compile particlenet.hepq --weights particlenet.safetensors": "published weights, see benchmarks/taggers",
     ".venv/bin/pre-commit install": "changes the clone",
+    "hepqc compile examples/tagger.hepq --weights examples/tagger.safetensors --target cuda -o tagger.hepqx": "NVRTC",
+    "hepqc predict tagger.hepqx examples/data/test.root -o scores.root --device cuda": "no GPU",
+    "hepqc verify tagger.hepqx --device cuda": "no GPU",
     "hepqc kernel torino.hepqx examples/qsvm/train.root --events 12 -o chip.npz --backend ibm --store chip": "no chip",
 }
 NOT_RUN_PREFIXES = {"python -m benchmarks": "takes minutes and reads ../shared/data"}

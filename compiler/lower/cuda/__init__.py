@@ -41,8 +41,9 @@ def lower(module: Module, weights: Mapping[str, np.ndarray[Any, Any]]) -> CudaCo
     Raises LoweringError for what the calling convention cannot express, ValueError for a missing or misshapen weight.
     """
     from hepq.compiler.lower.cuda.codegen import generate
-    from hepq.compiler.lower.cuda.source import cuda_source
+    from hepq.compiler.lower.cuda.source import cuda_source, with_digest
 
     made = generate(module, weights)
     source, arguments = cuda_source(made.functions)
-    return CudaCode(source, made.table(arguments), made.packed)
+    table = made.table(arguments)
+    return CudaCode(with_digest(source, table.digest), table, made.packed)

@@ -136,7 +136,10 @@ class _Generator:
         stored = [n for n in seen if self.facts.plan.inlining.stored(n)]
         params = {n: orders.get(n, n.type.dims) for n in stored if n.op == "param"}
         dims = dims_of(seen)
-        pointers: dict[Hashable, str] = {**written, **{n: kept_as(n) for n in stored}}
+        pointers: dict[Hashable, str] = {
+            **written,
+            **{n: passed_as(n) if n.op == "input" else kept_as(n) for n in stored},
+        }
         pointers |= {d: "int32" for name, d in dims.items() if name not in self.facts.given}
         given = self.facts.given
         kernel = Kernel(

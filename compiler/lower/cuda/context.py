@@ -13,7 +13,7 @@ from tvm.script.ir_builder import tirx as T
 
 from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.cpu.context import At, Context
-from hepq.compiler.lower.cpu.layout import capacity
+from hepq.compiler.lower.cpu.layout import capacity, kept_as
 from hepq.compiler.lower.cpu.plan import Key
 from hepq.compiler.lower.cpu.tir import Expr, bind, cast, const, i32, quotient, remainder, serial
 from hepq.core.types import Dim
@@ -48,6 +48,11 @@ class KernelContext(Context):
 
     def buffer(self, node: Node) -> Expr:
         return self.pointers[node]
+
+    def load(self, node: Node, at: At) -> Expr:
+        value = super().load(node, at)
+        # of inputs, indices are handed over as floats
+        return cast(value, kept_as(node)) if node.type.elem == "index" else value
 
     def note(self, dim: Dim, size: Expr) -> None:
         T.buffer_store(self.pointers[dim], size, [self.event])

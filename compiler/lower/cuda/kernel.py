@@ -14,7 +14,7 @@ from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.cpu.context import Packer
 from hepq.compiler.lower.cpu.plan import Plan
 from hepq.compiler.lower.cpu.prepare import Weights
-from hepq.compiler.lower.cpu.tir import Expr, bind, const, quotient, remainder
+from hepq.compiler.lower.cpu.tir import Expr, bind, quotient, remainder
 from hepq.compiler.lower.cuda.context import KernelContext, row_width, rows_of
 from hepq.compiler.lower.cuda.emit import Piece
 from hepq.core.types import Dim
@@ -24,6 +24,8 @@ from hepq.runtime.engine.cuda.table import THREADS, Rows, offsets
 NAME = "kernel"
 #: entries of a buffer whose size nobody checks
 _ANY = 2**31 - 1
+#: a launch says how many there are; TVM is told what a GPU can have, so that it takes none for the only one
+_MOST_BLOCKS = 2**31 - 1, 65535
 
 
 @dataclass(frozen=True)
@@ -73,14 +75,15 @@ class Kernel:
             if self.spread:
                 splits = T.arg(self._name("splits"), T.int32())
                 with (
-                    T.launch_thread("blockIdx.x", const(1)) as event, T.launch_thread("blockIdx.y", const(1)) as split,
+                    T.launch_thread("blockIdx.x", _MOST_BLOCKS[0]) as event,
+                    T.launch_thread("blockIdx.y", _MOST_BLOCKS[1]) as split,
                     T.launch_thread("threadIdx.x", THREADS) as thread,
-                ):  # fmt: skip
+                ):
                     self._body(memory, where, event, split * THREADS + thread, splits * THREADS)
             else:
                 events = T.arg(self._name("events"), T.int32())
                 with (
-                    T.launch_thread("blockIdx.x", const(1)) as block,
+                    T.launch_thread("blockIdx.x", _MOST_BLOCKS[0]) as block,
                     T.launch_thread("threadIdx.x", THREADS) as thread,
                 ):
                     place = bind(block * THREADS + thread)

@@ -9,6 +9,8 @@ from typing import Any
 import tvm
 from tvm import tirx
 
+from hepq.runtime.engine.cuda.table import TABLE
+
 #: what TVM's text takes for granted; its own preamble includes headers that take longer than all kernels
 PREAMBLE = """\
 typedef unsigned int uint;
@@ -39,3 +41,9 @@ def cuda_source(functions: Mapping[str, Any]) -> tuple[str, dict[str, list[str]]
     text = tvm.get_global_func("target.build.cuda")(device, target).inspect_source("cuda")
     names = {name: [p.name.removesuffix("_ptr") for p in f.params] for name, f in kernels.items()}
     return PREAMBLE + text[text.index(_KERNEL) :].replace("alignas(64) ", ""), names
+
+
+def with_digest(source: str, digest: bytes) -> str:
+    """The text with a variable that says which launch table it is for."""
+    numbers = ", ".join(map(str, digest))
+    return f'{source}\nextern "C" __device__ unsigned char {TABLE}[{len(digest)}] = {{{numbers}}};\n'

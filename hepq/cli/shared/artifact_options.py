@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,9 +14,21 @@ from hepq.cli.shared.numbers import MOST_AT_ONCE
 if TYPE_CHECKING:
     from hepq.runtime.artifact.artifact import Artifact as Opened
 
+
+class RunsOn(StrEnum):
+    """Values of ``--device``."""
+
+    cpu = "cpu"
+    cuda = "cuda"
+    auto = "auto"
+
+
 Artifact = Annotated[Path, typer.Argument(help="A compiled tagger, [.hepqx].")]
 Threads = Annotated[
     int | None, typer.Option(min=1, max=MOST_AT_ONCE, help="Threads to use; by default all this process may.")
+]
+Device = Annotated[
+    RunsOn, typer.Option(help="Where to score; [auto] is the GPU if one can run the artifact's code, and says if not.")
 ]
 Sha256 = Annotated[
     str | None, typer.Option("--sha256", metavar="HEX", help="Open the artifact only if this is its SHA-256.")
@@ -24,6 +37,14 @@ Trusted = Annotated[
     Path | None,
     typer.Option("--trusted", metavar="KEYS", help="Open it only if signed by a key of this keyring (hepqc sign)."),
 ]
+
+
+def say_where(why: str) -> None:
+    """Say that the CPU is used where a GPU was not found, for ``why``."""
+    if why:
+        from hepq.cli.shared.console import err
+
+        err().print(f"on the CPU: {why}", markup=False, soft_wrap=True)
 
 
 def opened(path: Path, sha256: str | None, trusted: Path | None) -> Opened:

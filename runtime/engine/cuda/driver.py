@@ -126,12 +126,14 @@ class Driver:
              None)  # fmt: skip
 
 
+#: what to do instead
+_CPU = '--device cpu, in Python device="cpu", uses the CPU'
+
+
 def no_gpu(why: str) -> ArtifactError:
-    return ArtifactError(
-        "HQ0846", "no GPU that can run this code", why, 'device="cpu", or "auto", uses the CPU instead'
-    )
+    return ArtifactError("HQ0846", "no GPU that can run this code", why, f"{_CPU}; auto does where there is no GPU")
 
 
 def refused(why: str, memory: bool = False) -> ArtifactError:
-    help = "hand over fewer events at a time; or use the CPU" if memory else 'device="cpu" uses the CPU instead'
-    return ArtifactError("HQ0847", "the GPU's driver refused", why, help)
+    help = f"hand over fewer events at a time; or {_CPU}" if memory else _CPU
+    return ArtifactError("HQ0847", "the driver of the GPU refused", why, help)

@@ -24,6 +24,8 @@ from hepq.runtime.artifact.manifest import MOST_NUMBERS, Frozen, Name
 
 #: threads of a block
 THREADS = 128
+#: the variable in the code that holds the digest of its table
+TABLE = "hepq_table"
 
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 #: ragged dims whose sizes, multiplied, are an event's rows; one for each event if there are none

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Models of the standard library as GPU code, run by the shim, against the reference; their parts stand in
-``python -m benchmarks gpu``.
-"""
+"""Models of the standard library as GPU code, run by the shim, against the reference."""
 
 from __future__ import annotations
 

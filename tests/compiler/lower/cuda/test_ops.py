@@ -108,3 +108,19 @@ def test_what_the_calling_convention_lacks_is_refused() -> None:
     x = make("input", name="x", type=Type("real", (feat, part)))
     with pytest.raises(LoweringError, match="not its first"):
         lower(Module("m", (x,), {"y": x}), {})
+
+
+def test_indices_that_events_bring() -> None:
+    """They are handed over as floats."""
+    part, hit, feat = Dim("part", bound=5), Dim("hit", bound=9), Dim("feat", 3)
+    x = make("input", name="x", type=Type("real", (part, feat)))
+    owner = make("input", name="owner", type=Type("index", (hit,), into=part))
+    module = Module(
+        "owned", (x, owner), {"y": make("gather", x, owner), "n": make("segment_sum", make("gather", x, owner), owner)}
+    )
+    rng = np.random.default_rng(0)
+    events = [{"x": rng.normal(size=(n, 3)), "owner": rng.integers(-1, n, m)} for n, m in ((4, 9), (0, 3), (5, 0))]
+    got, expected = Loaded(module, {})(events), interpret.run(module, events, {})
+    for name in module.outputs:
+        for a, b in zip(got[name], expected[name], strict=True):
+            np.testing.assert_allclose(a, b, 1e-6, 1e-6)
