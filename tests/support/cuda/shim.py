@@ -16,16 +16,16 @@ HERE = Path(__file__).parent
 SCHEDULES = range(5)
 _KERNEL = re.compile(r'extern "C" __global__ void __launch_bounds__\(\d+\) (\w+)\(([^)]*)\) \{')
 #: rounds as the GPU does: no contraction but where the text says fmaf
-_OPTIONS = ("-std=c++17", "-O0", "-shared", "-fPIC", "-w", "-fno-strict-aliasing", "-ffp-contract=off", "-march=native")
+_OPTIONS = ("-std=c++17", "-shared", "-fPIC", "-w", "-fno-strict-aliasing", "-ffp-contract=off", "-march=native")
 
 
-def cubin(source: str) -> bytes:
-    """Kernels that the fake driver can load."""
+def cubin(source: str, optimised: bool = False) -> bytes:
+    """Kernels that the fake driver can load. ``optimised``: takes longer to make than small models take to run."""
     body = source[source.index('extern "C"') :].replace("__restrict__ ", "")
     launchers = "\n".join(_launcher(name, parameters.replace("__restrict__ ", ""))
                           for name, parameters in _KERNEL.findall(body))  # fmt: skip
     text = f'#include "{HERE / "shim.h"}"\n{body}\n{launchers}\n'
-    return _built(text, "kernels.cc", (HERE / "shim.h").read_text()).read_bytes()
+    return _built(text, "kernels.cc", (HERE / "shim.h").read_text(), "-O2" if optimised else "-O0").read_bytes()
 
 
 def _launcher(name: str, parameters: str) -> str:
@@ -37,9 +37,9 @@ def _launcher(name: str, parameters: str) -> str:
     )
 
 
-def _built(text: str, name: str, more: str = "") -> Path:
+def _built(text: str, name: str, more: str = "", optimise: str = "-O1") -> Path:
     """A shared library of C++, made once on this machine."""
-    digest = hashlib.sha256("\n".join([text, more, *_OPTIONS]).encode()).hexdigest()[:24]
+    digest = hashlib.sha256("\n".join([text, more, optimise, *_OPTIONS]).encode()).hexdigest()[:24]
     folder = Path(tempfile.gettempdir(), f"hepq-shim-{os.getuid()}")
     made = folder / f"{digest}.so"
     if not made.exists():
@@ -47,7 +47,7 @@ def _built(text: str, name: str, more: str = "") -> Path:
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             source, out = Path(scratch, name), Path(scratch, "made.so")
             source.write_text(text)
-            subprocess.run(["g++", *_OPTIONS, str(source), "-o", str(out), "-ldl"], check=True)
+            subprocess.run(["g++", optimise, *_OPTIONS, str(source), "-o", str(out), "-ldl"], check=True)
             out.rename(made)
     return made
 
