@@ -29,7 +29,7 @@ from hepq.runtime.imports import optional
 from tests.support.cuda.cuda_call import fake_gpu
 from tests.support.cuda.shim import Fake, cubin
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 EVENTS = 25
 
 
