@@ -11,7 +11,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from functools import lru_cache
+from contextlib import suppress
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from hepq.core.errors import DataError
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 #: seconds between looks for what other processes have finished
 POLL = 0.1
+#: bytes that are kept for the next job; of an array that is not had from the system
+_KEPT, _LARGEST = 256 << 20, 64 << 20
+#: of mallopt(3)
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 Item = TypeVar("Item")
 
@@ -110,6 +115,7 @@ class Serial:
     slots = 1
 
     def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        _keep_memory()
         future: Future[Any] = Future()
         try:
             future.set_result(function(*args))
@@ -254,7 +260,20 @@ def _begin(threads: int) -> None:
 
     os.environ.update(dict.fromkeys(_THREADS, str(threads)))
     threadpool_limits(threads)
+    _keep_memory()
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+@cache
+def _keep_memory() -> None:
+    """What a job has freed serves the next one, up to ``_KEPT``: arrays of a chunk lie where those of the last one did,
+    and pages need not be had, and cleared, again. Of the C library of GNU alone."""
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        for option, size in ((_TRIM_THRESHOLD, _KEPT), (_MMAP_THRESHOLD, _LARGEST)):
+            mallopt(option, size)
 
 
 def _end_with_parent() -> None:

@@ -196,17 +196,23 @@ def _reduction(ctx: Context, node: Node) -> Task:
 def _filter(ctx: Context, node: Node) -> Task:
     (mask,), dim, dst = node.operands, node["dim"], node["dst"]
     count, most = ctx.counts[dst.name], limit(node)
+    light = ctx.plan.weight(mask) <= CALL
 
-    def keep(at: At) -> None:
+    def keep(at: At, kept: Expr | int = 1) -> None:
         row = ctx.hold(count.get())
         for part, code in enumerate(at[dim.key]):
             ctx.store(node, {dst.key: (row,)}, i64(code), part)
-        count.set(row + i64(1))
+        count.set(row + i64(kept))
 
     def step(at: At) -> None:
-        if most is None:
+        if most is None and light:  # written over by the next one, if it is not kept: nothing to guess wrong
+            keep(at, cast(value(ctx, mask, at), "int64"))
+        elif most is None:
             loops.when(ctx, mask, at, lambda: keep(at))
-            return
+        else:
+            limited(at)
+
+    def limited(at: At) -> None:
         with T.If(count.get() < i64(most)), T.Then(), ctx.scope():
             loops.when(ctx, mask, at, lambda: keep(at))
 
