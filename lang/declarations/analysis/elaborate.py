@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from itertools import combinations
 
 from hepq.core.analyses import NOMINAL, Kind
@@ -24,8 +27,9 @@ _KINDS: tuple[Kind, ...] = ("mc", "data")
 
 
 def elaborate_analysis(ctx: Context, decl: AnalysisDecl, module: str, *, varied: bool) -> AnalysisPlan:
-    """Check an analysis and emit what it computes. ``varied``: of all variations, too, which have types of the nominal
-    evaluation: they need not be checked again. Raises ``Reported`` after an error."""
+    """Check an analysis and emit what it computes. ``varied``: of all variations, too; otherwise of those that may
+    change more than numbers, since the others have types of the nominal evaluation, and need not be checked again.
+    Raises ``Reported`` after an error."""
     plan = AnalysisPlan(decl.name)
     errors = len(ctx.sink.errors)
     _sources(ctx, plan, decl, module)
@@ -69,12 +73,23 @@ def _kind(ctx: Context, plan: AnalysisPlan, decl: AnalysisDecl, module: str, kin
     made.evaluated[NOMINAL] = evaluation.made
     if kind == "mc":
         plan.variations = list(shared.replaced)
-    if varied:
-        for name, replaced in shared.replaced.items():
-            again = _evaluate(ctx, decl, module, shared, known.again(), Evaluation(ctx, shared, replaced))
+    for name, replaced in shared.replaced.items():
+        if varied or name in shared.unlike:
+            with _noting(ctx, f"so it is in variation `{name}`"):
+                again = _evaluate(ctx, decl, module, shared, known.again(), Evaluation(ctx, shared, replaced))
             made.evaluated[name] = again.made
     made.lists = known.lists
     return made
+
+
+@contextmanager
+def _noting(ctx: Context, note: str) -> Iterator[None]:
+    """What is reported inside says so."""
+    first = len(ctx.sink.items)
+    try:
+        yield
+    finally:
+        ctx.sink.items[first:] = [replace(d, notes=(*d.notes, note)) for d in ctx.sink.items[first:]]
 
 
 def _evaluate(

@@ -45,6 +45,8 @@ class Shared:
     plan: KindPlan
     replaced: dict[str, dict[Hashable, Value]] = field(default_factory=dict)
     redefined: set[variations.Field] = field(default_factory=set)
+    #: variations that may change more than numbers
+    unlike: set[str] = field(default_factory=set)
     #: of each variation, its name and direction
     directions: dict[str, tuple[str, str]] = field(default_factory=dict)
     #: values of names of branches
@@ -295,8 +297,10 @@ class Evaluation:
             if direction.name in seen:
                 ctx.error("HQ0912", direction.span, what=f"two directions are called `{direction.name}`")
             seen[direction.name] = direction
-            found = variations.rebinds(ctx, direction, weights, self.scope.keys)
+            found, numbers = variations.rebinds(ctx, direction, weights, self.scope.keys)
             full = variations.full_name(ctx, name, direction, self.shared.directions)
+            if not numbers:
+                self.shared.unlike.add(full)
             known = self.shared.replaced.setdefault(full, {})
             twice = next((r for r, key in zip(direction.rebinds, found, strict=True) if key in known), None)
             if twice is not None:

@@ -49,34 +49,46 @@ def full_name(ctx: Context, name: str, direction: ast_analysis.Direction, known:
 
 def rebinds(
     ctx: Context, direction: ast_analysis.Direction, weights: Mapping[str, WeightPlan], keys: Mapping[str, Hashable]
-) -> dict[Hashable, Value]:
-    """What is replaced, by key. A weight's value is a ``WeightPlan``."""
+) -> tuple[dict[Hashable, Value], bool]:
+    """What is replaced, by key, and whether that can change nothing but numbers. A weight's value is a
+    ``WeightPlan``."""
     found: dict[Hashable, Value] = {}
     first: dict[Hashable, ast_analysis.Rebind] = {}
+    numbers = True
     for rebind in direction.rebinds:
-        key, value = _rebind(ctx, rebind, weights, keys)
+        key, nominal, value = _rebind(ctx, rebind, weights, keys)
+        numbers = numbers and _same_but_for_numbers(nominal, value)
         if key in found:
             labels = [Label(first[key].target.span, "first here")]
             ctx.error("HQ0912", rebind.target.span, *labels, what=f"`{rebind.target.span.text}` is replaced twice")
         found[key], first[key] = value, rebind
-    return found
+    return found, numbers
+
+
+def _same_but_for_numbers(nominal: Value, value: Value) -> bool:
+    """Neither what is known where it holds, nor what it needs to be there, nor anything that is static differs."""
+    if isinstance(nominal, Tensor) and isinstance(value, Tensor):
+        return not nominal.says and nominal.counts is None and value.needs.keys() <= nominal.needs.keys()
+    return isinstance(nominal, WeightPlan | Native)
 
 
 def _rebind(
     ctx: Context, rebind: ast_analysis.Rebind, weights: Mapping[str, WeightPlan], keys: Mapping[str, Hashable]
-) -> tuple[Hashable, Value]:
+) -> tuple[Hashable, Value, Value]:
+    """The key, the nominal value, and the other one."""
     target = rebind.target
     match target:
         case ast.Name(id=name) if name in weights and name in keys:
-            return keys[name], event_weight(ctx, name, ctx.value(rebind.value), rebind.value.span)
+            return keys[name], weights[name], event_weight(ctx, name, ctx.value(rebind.value), rebind.value.span)
         case ast.Name(id=name) if name in keys:
             nominal = ctx.frame.locals[name]
-            return keys[name], replacement(ctx, nominal, rebind)
+            return keys[name], nominal, replacement(ctx, nominal, rebind)
         case ast.Field(base=ast.Name(id=name) as base, name=field):
             value = lookup(ctx, base)
             key = key_of(ctx, name, value, keys)
             if isinstance(value, Known) and key is not None:
-                return Field(key, field), field_value(ctx, value, field, rebind)
+                nominal = value.field(ctx, field, rebind.span)
+                return Field(key, field), nominal, field_value(ctx, value, field, rebind)
     name = target.id if isinstance(target, ast.Name) else target.span.text
     close = near(name, [*keys])
     return ctx.error("HQ0910", target.span, name=target.span.text, near=close)
