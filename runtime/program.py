@@ -20,7 +20,19 @@ from pydantic import BaseModel, ConfigDict, JsonValue, model_validator
 from hepq.core.circuits import Circuit
 from hepq.core.errors import ArtifactError
 from hepq.core.ops.rules import Rules
-from hepq.core.ops.table import COUNTING, ELEMENTWISE, GIVEN, IDENTITY, KNOWN, OPS, QUANTUM, REDUCE, ROWS, SEGMENT
+from hepq.core.ops.table import (
+    COUNTING,
+    ELEMENTWISE,
+    GIVEN,
+    IDENTITY,
+    KNOWN,
+    OF_NOTHING,
+    OPS,
+    QUANTUM,
+    REDUCE,
+    ROWS,
+    SEGMENT,
+)
 from hepq.runtime.events.elementwise import NUMPY, to_int
 
 Array = NDArray[Any]
@@ -411,7 +423,7 @@ def _reduce(step: Step, operands: Sequence[Step], args: Sequence[Array], ctx: Co
     over: Any = step.attrs["over"]
     axes = tuple(1 + i for i, (d, _) in enumerate(operands[0].dims) if d in over)
     if any(args[0].shape[a] == 0 for a in axes):
-        return np.full((len(args[0]), *ctx.shape(step.dims)), step.op == "reduce_all")
+        return np.full((len(args[0]), *ctx.shape(step.dims)), OF_NOTHING.get(step.op, False))
     return NUMPY[step.op](args[0], axis=axes)
 
 

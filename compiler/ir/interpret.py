@@ -20,7 +20,7 @@ from hepq.compiler.ir.matmul_dims import MatMul, positions
 from hepq.compiler.ir.node import Module, Node, topological
 from hepq.compiler.ir.state_vector import expectation, states
 from hepq.core.ops.rules import Rules
-from hepq.core.ops.table import IDENTITY, REDUCE, SEGMENT
+from hepq.core.ops.table import IDENTITY, OF_NOTHING, REDUCE, SEGMENT
 from hepq.core.types import Dim, Type
 from hepq.runtime.events.elementwise import NUMPY, to_int
 
@@ -243,7 +243,7 @@ def _contract(node: Node, args: Sequence[Array], ctx: Context) -> Any:
 def _reduce(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     axes = positions(node.operands[0].type.dims, node["over"])
     if prod(ctx.shape(node["over"])) == 0:
-        return np.full(ctx.shape(node.type.dims), node.op == "reduce_all")
+        return np.full(ctx.shape(node.type.dims), OF_NOTHING.get(node.op, False))
     return NUMPY[node.op](args[0], axis=axes)
 
 

@@ -29,8 +29,8 @@ shape      rename (x)                      src, dst: the same data, dim src now 
            unflatten (x)                   dim, into: (outer, inner), row-major, in dim's place
            flatten (x)                     dims: (outer, inner), adjacent, dst: in their place
 contract   contract (a, b)                 over: dims; sum of products, other dims aligned by name
-reduce     … (x)                           reduce_sum reduce_mean reduce_max reduce_min reduce_any reduce_all: over:
-                                           dims. Of nothing (no particle): 0, 0, 0, 0, false, true
+reduce     … (x)                           reduce_sum reduce_prod reduce_mean reduce_max reduce_min reduce_any
+                                           reduce_all: over: dims. Of nothing (no particle): 0, 0, 0, 0, false, true
 knn        knn (pos)                       over: the points' dim, coord: dims summed in the distance, nbr: Dim(size k),
                                            short: "zero" | "self". index(over)[over, nbr]: the k nearest *other*
                                            points, nearest first; squared distance by differences; ties to the lower

@@ -108,6 +108,7 @@ _ROWS = (
     Op("contract", "contract", "a, b", {"over": "dims"}, takes=_NUMBERS, coerce="real", commutative=True,
        doc="over: dims; sum of products, other dims aligned by name"),
     _reduce("reduce_sum", takes=_NUMBERS, coerce="number", numpy="sum"),
+    _reduce("reduce_prod", takes=_NUMBERS, coerce="number", numpy="prod", doc="of nothing 1"),
     _reduce("reduce_mean", takes=("real",), coerce="real", numpy="mean"),
     _reduce("reduce_max", takes=_NUMBERS, coerce="number", numpy="max"),
     _reduce("reduce_min", takes=_NUMBERS, coerce="number", numpy="min"),
@@ -197,6 +198,8 @@ ELEMENTWISE = UNARY | BINARY | {"where", "cast"} | COUNTING
 SHAPE = _where(lambda op: op.group == "shape")
 #: one operand's numbers at other indices
 ACCESS = _where(lambda op: op.name in SHAPE and op.arity == 1) | {"gather", "window"}
+#: what they are over no entry, where that is not 0
+OF_NOTHING = {"reduce_all": True, "reduce_prod": 1}
 #: names differ from the elementwise min and max: ``reduce_max``
 REDUCE = _where(lambda op: op.group == "reduce")
 #: which entries of one dim stand in another

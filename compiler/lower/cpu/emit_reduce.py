@@ -36,6 +36,10 @@ def _sum(a: Expr, b: Expr) -> Expr:
     return a + b
 
 
+def _product(a: Expr, b: Expr) -> Expr:
+    return a * b
+
+
 def _first(elem: str, low: bool) -> Expr:
     if elem == "real":
         return const(-inf if low else inf, "float32")
@@ -48,6 +52,7 @@ def emit_reduce(ctx: Context, node: Node) -> None:
     dtype = {"real": "float32", "int": "int64"}.get(elem, "int32")
     start, combine = {
         "reduce_sum": (const(0, dtype), _sum),
+        "reduce_prod": (const(1, dtype), _product),
         "reduce_mean": (const(0, dtype), _sum),
         "reduce_max": (_first(elem, True), maximum),
         "reduce_min": (_first(elem, False), minimum),

@@ -259,6 +259,7 @@ class Sum:
         real = node.type.elem == "real"
         start: float | int = {
             "reduce_max": -inf if real else _INT_MIN, "reduce_min": inf if real else _INT_MAX, "reduce_all": 1,
+            "reduce_prod": 1,
         }.get(node.op, 0)  # fmt: skip
         self.cell = Cell(const(start, self.dtype))
         self.number = Cell(const(0, "int64")) if node.op in ("reduce_max", "reduce_min", "reduce_mean") else None
@@ -279,6 +280,8 @@ class Sum:
         so_far = self.cell.get()
         if node.op in ("reduce_max", "reduce_min"):
             self.cell.set((mathfn.maximum if node.op == "reduce_max" else mathfn.minimum)(so_far, terms[0]))
+        elif node.op == "reduce_prod":
+            self.cell.set(so_far * terms[0])
         else:
             self.cell.set(so_far + (terms[0] * terms[1] if node.op == "contract" else terms[0]))
 

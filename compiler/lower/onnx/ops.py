@@ -15,7 +15,7 @@ from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.onnx import elementwise, rows
 from hepq.compiler.lower.onnx.values import BATCH, DTYPES, Batch, Value, select, with_batch
 from hepq.core.ops.rules import Rules
-from hepq.core.ops.table import COUNTING, GIVEN, IDENTITY, QUANTUM, REDUCE, SEGMENT
+from hepq.core.ops.table import COUNTING, GIVEN, IDENTITY, OF_NOTHING, QUANTUM, REDUCE, SEGMENT
 from hepq.core.types import Dim
 
 Rule = Callable[[Node, Sequence[Value], Batch], Value]
@@ -137,7 +137,7 @@ def _contract(node: Node, args: Sequence[Value], batch: Batch) -> Value:
 
 _REDUCE = {
     "reduce_sum": "ReduceSum", "reduce_mean": "ReduceMean", "reduce_max": "ReduceMax", "reduce_min": "ReduceMin",
-    "reduce_any": "ReduceMax", "reduce_all": "ReduceMin",
+    "reduce_any": "ReduceMax", "reduce_all": "ReduceMin", "reduce_prod": "ReduceProd",
 }  # fmt: skip
 
 
@@ -158,6 +158,8 @@ def _reduce(node: Node, args: Sequence[Value], batch: Batch) -> Value:
             total = graph.op("Div", total, graph.cast(entries, np.float32))
         return Value(total, dims, elem)
     made = graph.op(_REDUCE[op], x.name, axes=axes, keepdims=0)
+    if op == "reduce_prod":
+        return Value(made, dims, elem)
     if elem == "real":  # onnxruntime keeps NaN or not, as it stands
         odd = graph.cast(graph.op("IsNaN", x.name), np.int32)
         odd = graph.cast(graph.op("ReduceMax", odd, axes=axes, keepdims=0), np.bool_)
@@ -170,7 +172,7 @@ def _reduce(node: Node, args: Sequence[Value], batch: Batch) -> Value:
 
 def _neutral(op: str, elem: str) -> float:
     if op not in ("reduce_max", "reduce_min"):
-        return op == "reduce_all"
+        return OF_NOTHING.get(op, 0)
     if elem == "real":
         return -np.inf if op == "reduce_max" else np.inf
     info = np.iinfo(np.int64)

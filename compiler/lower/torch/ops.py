@@ -17,7 +17,7 @@ from hepq.compiler.lower.torch.fused import by_stride
 from hepq.compiler.lower.torch.norm import batch_norm
 from hepq.compiler.lower.torch.values import BATCH, SUMS, Batch, Rows, Value, pack, segments, with_batch
 from hepq.core.ops.rules import Rules
-from hepq.core.ops.table import OPS, REDUCE, SEGMENT
+from hepq.core.ops.table import OF_NOTHING, OPS, REDUCE, SEGMENT
 from hepq.core.types import Dim
 
 Rule = Callable[[Node, Sequence[Value], Batch], Value]
@@ -203,6 +203,11 @@ def _reduce(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     dims = with_batch(node.type.dims, x)
     if op in ("reduce_any", "reduce_all"):
         return Value((torch.any if op == "reduce_any" else torch.all)(x.tensor, dim=axes), dims)
+    if op == "reduce_prod":
+        product = x.tensor
+        for axis in sorted(axes, reverse=True):
+            product = product.prod(axis)
+        return Value(product, dims)
     extreme = (torch.amax if op == "reduce_max" else torch.amin)(x.tensor, dim=axes)
     if ragged:
         extreme = torch.where(batch.count(ragged).align(dims) > 0, extreme, 0)
@@ -222,8 +227,8 @@ def _divided(total: Value, count: Value, batch: Batch) -> Value:
 
 
 def _neutral(op: str, dtype: torch.dtype) -> float:
-    if op == "reduce_all":
-        return True
+    if op in OF_NOTHING:
+        return OF_NOTHING[op]
     if op not in ("reduce_max", "reduce_min"):
         return 0
     if dtype.is_floating_point:

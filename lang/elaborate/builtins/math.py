@@ -102,7 +102,8 @@ def _reduce(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
         a = read(ctx, fn, args, span, [], variadic=True)
         return _elementwise(ctx, fn.name, a.rest, span)
     nothing = ["empty"] if fn.name in _OF_NOTHING else []
-    a = read(ctx, fn, args, span, ["x", "over", "by", *nothing], dims=["over"])
+    by = [] if fn.name == "prod" else ["by"]
+    a = read(ctx, fn, args, span, ["x", "over", *by, *nothing], dims=["over"])
     if "by" in a:
         return _by(ctx, a)
     x = a.tensor("x")
@@ -115,6 +116,8 @@ def _reduce(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
         ctx.error("HQ0306", a.where("x"), found=x.type)
     if x.type.elem == "index":
         ctx.error("HQ0304", a.where("x"), found=x.type)
+    if fn.name == "prod":
+        x = unitless(ctx, x, a.where("x"), "prod")
     keys = {d.key for d in over}
     elem = x.type.elem
     if fn.name == "mean" or (elem == "bool" and fn.name not in ("any", "all")):

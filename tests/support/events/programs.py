@@ -170,7 +170,8 @@ def _index(b: Events) -> Node:
 
 def _any_reduce(b: Events) -> Node:
     x = b.any(b.choose(["real", "int", "bool"]))
-    op = b.choose(["reduce_any", "reduce_all"] if x.type.elem == "bool" else ["reduce_max", "reduce_min", "reduce_sum"])
+    numbers = ["reduce_max", "reduce_min", "reduce_sum", "reduce_prod"]
+    op = b.choose(["reduce_any", "reduce_all"] if x.type.elem == "bool" else numbers)
     return b.make(op, x, over=(b.dim(x),))
 
 

@@ -143,7 +143,9 @@ def integer_module() -> Module:
     flag = make("lt", a, b)
     ops = ("add", "sub", "mul", "min", "max", "mod", "eq", "le")
     outputs = {op: make(op, a, b) for op in ops} | {op: make(op, a) for op in ("neg", "abs", "sign")}
-    outputs |= {f"{op}_all": make(op, a, over=(part,)) for op in ("reduce_sum", "reduce_max", "reduce_min")}
+    outputs |= {
+        f"{op}_all": make(op, a, over=(part,)) for op in ("reduce_sum", "reduce_prod", "reduce_max", "reduce_min")
+    }
     outputs |= {op: make(op, flag, over=(part,)) for op in ("reduce_any", "reduce_all")}
     outputs["and"] = make("and", flag, make("not", make("or", flag, make("eq", a, b))))
     outputs["where"] = make("where", flag, a, make("iota", dim=part))

@@ -90,7 +90,9 @@ def test_integers_and_flags_are_exact() -> None:
     flag = make("lt", a, b)
     outputs = {op: make(op, a, b) for op in ("add", "sub", "mul", "min", "max", "mod", "eq", "ne", "le", "gt", "ge")}
     outputs |= {op: make(op, a) for op in ("neg", "abs", "sign")}
-    outputs |= {f"{op}_all": make(op, a, over=(PART,)) for op in ("reduce_sum", "reduce_max", "reduce_min")}
+    outputs |= {
+        f"{op}_all": make(op, a, over=(PART,)) for op in ("reduce_sum", "reduce_prod", "reduce_max", "reduce_min")
+    }
     outputs |= {op: make(op, flag, over=(PART,)) for op in ("reduce_any", "reduce_all")}
     outputs["and"] = make("and", flag, make("not", make("or", flag, make("ne", flag, make("eq", a, b)))))
     outputs["where"] = make("where", flag, flag, make("eq", a, b))
@@ -139,7 +141,7 @@ def test_what_is_infinite_at_padding_reaches_no_result() -> None:
     one = make("const", value=1.0)
     far, near = make("div", one, x), make("log", x)
     outputs = {f"{op}_{name}": make(op, value, over=(PART,)) for name, value in (("far", far), ("near", near))
-               for op in ("reduce_sum", "reduce_mean", "reduce_max", "reduce_min")}  # fmt: skip
+               for op in ("reduce_sum", "reduce_prod", "reduce_mean", "reduce_max", "reduce_min")}  # fmt: skip
     outputs |= {"left": make("contract", far, x, over=(PART,)), "right": make("contract", x, near, over=(PART,))}
     outputs["both"] = make("contract", far, near, over=(PART, xy))
     outputs["pairs"] = make("contract", far, make("rename", near, src=PART, dst=PART.prime()), over=(xy,))
