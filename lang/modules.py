@@ -49,6 +49,11 @@ class Program:
     main: ModuleAst
     modules: Mapping[str, ModuleAst]
 
+    def home(self, decl: ast.Decl) -> str:
+        """The module that ``decl`` stands in, whatever imports it: its names are those of that module."""
+        source = decl.span.source
+        return next((name for name, m in self.modules.items() if m.file.span.source is source), self.main.name)
+
 
 def load(path: Path | None, text: str | None, sink: Sink, search: tuple[Path, ...] = ()) -> Program:
     """Parse a program and everything it imports.

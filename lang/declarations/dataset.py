@@ -113,7 +113,8 @@ def feeds(dataset: ast.DatasetDecl, model: ast.FnDecl) -> bool:
 
 
 def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> DatasetPlan:
-    """Check a dataset and emit its branches as inputs, its derived variables as operations."""
+    """Check a dataset and emit its branches as inputs, its derived variables as operations. ``module``: that it stands
+    in."""
     plan = DatasetPlan(decl.name, objects=_has_objects(ctx, decl, module), zero=any(map(_is_zero, decl.items)))
     ctx.frames.append(Frame(module, dataset=decl.name))
     ctx.data = Data(lambda ctx, d, home: _collection(ctx, plan, d, home))

@@ -50,7 +50,7 @@ def elaborate_model(
 ) -> ModelPlan | None:  # fmt: skip
     """The plan of ``decl``; None if errors were reported. ``ctx.open_dims`` sizes open dims."""
     try:
-        plan = elaborate_dataset(ctx, dataset, module) if dataset is not None else None
+        plan = elaborate_dataset(ctx, dataset, ctx.program.home(dataset)) if dataset is not None else None
         ctx.frames.append(Frame(module, owns_params=True))
         try:
             with bounded(ctx, decl):

@@ -90,7 +90,8 @@ def elaborate_train(
 ) -> TrainPlan | None:  # fmt: skip
     """The plan of ``decl``; None if errors were reported. ``dataset``, ``model``: chosen from outside."""
     try:
-        data = elaborate_dataset(ctx, _dataset(ctx, decl, module, dataset), module)
+        chosen = _dataset(ctx, decl, module, dataset)
+        data = elaborate_dataset(ctx, chosen, ctx.program.home(chosen))
         label = data.label
         truth = {} if label is None else {label.name: _label(ctx, label.dim, label.name, decl.span)}
         ctx.frames.append(Frame(module, locals=dict(data.outside) | truth, owns_params=True))

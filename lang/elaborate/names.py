@@ -57,7 +57,7 @@ _INSTEAD = {
     **{op.numpy: f"write `{op.name}`" for op in OPS.values() if op.numpy and op.numpy.startswith("arc")},
     **dict.fromkeys(("log10", "log2"), "divide logarithms: `log(x) / log(10)`"),
     **dict.fromkeys(("pow", "square"), "write `x^2`"),
-    **dict.fromkeys(("prod", "product"), "of numbers above 0 it is `exp(sum(log(x), over=dim))`"),
+    "product": "write `prod(x, over=dim)`",
     "topk": "write `top_k[k](x, over=dim)`",
     **dict.fromkeys(("bincount", "groupby", "scatter_add"), "sum by an index: `sum(x, by=index)`, `count(by=index)`"),
     "root": "a file is read by `source name = root(…)` in a dataset",

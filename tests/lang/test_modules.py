@@ -169,3 +169,18 @@ def test_what_a_module_has_is_listed_up_to_twelve(tmp_path: Path, count: int, mo
     sink = Sink()
     load(tmp_path / "main.hepq", None, sink)
     assert [d.help for d in sink.items] == [f"it has {', '.join(names[:12])}{more}"]
+
+
+def test_an_imported_dataset_has_the_names_of_its_own_module(tmp_path: Path) -> None:
+    from hepq.compiler.ir.build import build
+
+    program, said = loaded(
+        tmp_path,
+        main="from a import Events\nfn twice(x: real) -> real = 0 * x\nmodel M(y: real) -> real = y\n",
+        a='fn twice(x: real) -> real = 2 * x\ndataset Events {\n  source e = root("a.root")\n  branch x: real\n'
+        "  input y = twice(x)\n}\n",
+    )
+    assert said == []
+    (output,) = build(program, Sink()).module.outputs.values()
+    assert output.op == "mul"
+    assert {o["value"] for o in output.operands if o.op == "const"} == {2.0}
