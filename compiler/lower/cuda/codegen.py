@@ -20,11 +20,12 @@ from hepq.compiler.lower.cpu.prepare import matrix_product, prepare
 from hepq.compiler.lower.cpu.tir import cast, const, variables_in
 from hepq.compiler.lower.cuda.context import KernelContext, row_width, rows_of
 from hepq.compiler.lower.cuda.emit import EMITTERS, Piece, dims_of, product
+from hepq.compiler.lower.cuda.emit_tile import tile
 from hepq.compiler.lower.cuda.kernel import Facts, Kernel
 from hepq.compiler.lower.cuda.memory import share
 from hepq.core.ops.table import GIVEN
 from hepq.core.types import Dim
-from hepq.runtime.engine.cuda.table import Buffer, Launch, Rows, Table
+from hepq.runtime.engine.cuda.table import Buffer, Launch, Rows, Shape, Table
 
 _BYTES = {"float32": 4, "int32": 4, "int64": 8}
 
@@ -36,7 +37,8 @@ class Launched:
     function: str
     rows: Rows
     width: int
-    spread: bool
+    shape: Shape
+    columns: int
     arguments: Mapping[str, Hashable]
 
 
@@ -62,7 +64,8 @@ class Generated:
             given = [made.arguments[name] for name in order[made.function]]
             arguments = tuple(words[a] if a in words else str(a) for a in given)
             return Launch(
-                kernel=made.function, rows=made.rows, width=made.width, spread=made.spread, arguments=arguments
+                kernel=made.function, rows=made.rows, width=made.width, shape=made.shape, columns=made.columns,
+                arguments=arguments,
             )  # fmt: skip
 
         return Table(
@@ -124,8 +127,15 @@ class _Generator:
             orders[contraction.operands[1]] = (*plan.over, *plan.cols)
         noted = made_by(node)
         written: dict[Hashable, str] = {node: kept_as(node)} | ({} if noted is None else {noted: "int32"})
-        for piece in EMITTERS[node.op](node) if contraction is None else [product(node, contraction)]:
+        for piece in EMITTERS[node.op](node) if contraction is None else [self._product(node, contraction)]:
             self._launch(piece, [node, *node.operands], written, orders, set())
+
+    def _product(self, host: Node, contraction: Node) -> Piece:
+        seen = self._seen(host.operands)
+        stored = [n for n in seen if self.facts.plan.inlining.stored(n)]
+        made = {d.name for n in seen for d in n.type.dims if d.ragged} - self.facts.given
+        tiled = None if made else tile(host, contraction, seen, stored)
+        return product(host, contraction) if tiled is None else tiled
 
     def _launch(
         self, piece: Piece, reads: Sequence[Node], written: Mapping[Hashable, str],
@@ -154,7 +164,8 @@ class _Generator:
                 dims_ = value.type.dims
                 self.sizes[value] = rows_of(dims_, given), _BYTES[kept_as(value)] * row_width(dims_, given)
         arguments = {name: self._word(value, params) for name, value in kernel.arguments.items()}
-        self.launched.append(Launched(function, kernel.rows, kernel.width, kernel.spread, arguments))
+        launched = Launched(function, kernel.rows, kernel.width, kernel.shape, piece.columns, arguments)
+        self.launched.append(launched)
 
     def _word(self, value: Hashable, params: Mapping[Node, Sequence[Dim]]) -> Hashable:
         if not isinstance(value, Node) or value.op not in GIVEN:

@@ -35,15 +35,19 @@ class KernelContext(Context):
     of this event start. ``orders``: in which the dims of weights lie.
 
     ``first``: the entry that the thread begins with; ``step``: how far on its next is, None: it has no other.
+    In tiles, ``first`` is the thread's number in its block, ``block`` the block's, and ``entries`` are those of the
+    batch, which is one event whose rows start at 0.
     """
 
     given_dims: frozenset[str] = frozenset()
     event: Expr = None
     pointers: Mapping[Hashable, Expr] = field(default_factory=dict)
-    starts: Mapping[tuple[str, ...], Expr] = field(default_factory=dict)
+    starts: dict[tuple[str, ...], Expr] = field(default_factory=dict)
     orders: Mapping[Node, Sequence[Dim]] = field(default_factory=dict)
     first: Expr = None
     step: Expr | None = None
+    block: tuple[Expr, Expr] = (None, None)
+    entries: Expr = None
     _spread: bool = False
 
     def buffer(self, node: Node) -> Expr:

@@ -27,10 +27,14 @@ from hepq.core.types import Dim
 
 @dataclass(frozen=True)
 class Piece:
-    """A kernel: a thread for each entry of ``over``, for each event if there are none; ``emit``: what they do."""
+    """A kernel: a thread for each entry of ``over``, for each event if there are none; ``emit``: what they do.
+
+    ``columns``: it computes as many numbers of each entry, in tiles of entries of all events.
+    """
 
     over: tuple[Dim, ...]
     emit: Callable[[KernelContext], None]
+    columns: int = 0
 
 
 def of_entries(emit: Callable[[KernelContext, Node], None]) -> Callable[[Node], Iterable[Piece]]:

@@ -14,11 +14,11 @@ from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.cpu.context import Packer
 from hepq.compiler.lower.cpu.plan import Plan
 from hepq.compiler.lower.cpu.prepare import Weights
-from hepq.compiler.lower.cpu.tir import Expr, bind, quotient, remainder
+from hepq.compiler.lower.cpu.tir import Expr, bind, const, quotient, remainder
 from hepq.compiler.lower.cuda.context import KernelContext, row_width, rows_of
 from hepq.compiler.lower.cuda.emit import Piece
 from hepq.core.types import Dim
-from hepq.runtime.engine.cuda.table import THREADS, Rows, offsets
+from hepq.runtime.engine.cuda.table import THREADS, Rows, Shape, offsets
 
 #: how functions are called until it is known which are alike
 NAME = "kernel"
@@ -58,9 +58,10 @@ class Kernel:
         return rows_of(self.piece.over, self.facts.given)
 
     @property
-    def spread(self) -> bool:
-        """Have events entries of different number?"""
-        return any(d.ragged for d in self.piece.over)
+    def shape(self) -> Shape:
+        if self.piece.columns:
+            return "tiles"
+        return "events" if any(d.ragged for d in self.piece.over) else "entries"
 
     @property
     def width(self) -> int:
@@ -71,29 +72,51 @@ class Kernel:
             T.func_name(NAME)
             T.func_attr({"tirx.noalias": True, "global_symbol": NAME})
             memory = {given: self._pointer(given, dtype) for given, dtype in self.pointers.items()}
-            where = {rows: self._pointer(offsets(rows), "int32") for rows in sorted(self._offsets())}
-            if self.spread:
-                splits = T.arg(self._name("splits"), T.int32())
-                with (
-                    T.launch_thread("blockIdx.x", _MOST_BLOCKS[0]) as event,
-                    T.launch_thread("blockIdx.y", _MOST_BLOCKS[1]) as split,
-                    T.launch_thread("threadIdx.x", THREADS) as thread,
-                ):
-                    self._body(memory, where, event, split * THREADS + thread, splits * THREADS)
+            if self.shape == "tiles":
+                self._tiles(memory)
+            elif self.shape == "events":
+                self._events(memory)
             else:
-                events = T.arg(self._name("events"), T.int32())
-                with (
-                    T.launch_thread("blockIdx.x", _MOST_BLOCKS[0]) as block,
-                    T.launch_thread("threadIdx.x", THREADS) as thread,
-                ):
-                    place = bind(block * THREADS + thread)
-                    with T.If(place < events * self.width), T.Then():
-                        event = bind(quotient(place, self.width))
-                        self._body(memory, where, event, bind(remainder(place, self.width)), None)
+                self._entries(memory)
         return builder.get()
 
-    def _offsets(self) -> set[Rows]:
-        return {rows for rows in self.starts if rows} | {(name,) for name in self.dims if name in self.facts.given}
+    def _entries(self, memory: Mapping[Hashable, Expr]) -> None:
+        where, events = self._where(), T.arg(self._name("events"), T.int32())
+        with (
+            T.launch_thread("blockIdx.x", _MOST_BLOCKS[0]) as block,
+            T.launch_thread("threadIdx.x", THREADS) as thread,
+        ):
+            place = bind(block * THREADS + thread)
+            with T.If(place < events * self.width), T.Then():
+                event = bind(quotient(place, self.width))
+                self._body(memory, where, event, bind(remainder(place, self.width)), None)
+
+    def _events(self, memory: Mapping[Hashable, Expr]) -> None:
+        where, splits = self._where(), T.arg(self._name("splits"), T.int32())
+        with (
+            T.launch_thread("blockIdx.x", _MOST_BLOCKS[0]) as event,
+            T.launch_thread("blockIdx.y", _MOST_BLOCKS[1]) as split,
+            T.launch_thread("threadIdx.x", THREADS) as thread,
+        ):
+            self._body(memory, where, event, split * THREADS + thread, splits * THREADS)
+
+    def _tiles(self, memory: Mapping[Hashable, Expr]) -> None:
+        entries = T.arg(self._name("entries"), T.int32())
+        with (
+            T.launch_thread("blockIdx.x", _MOST_BLOCKS[0]) as across,
+            T.launch_thread("blockIdx.y", _MOST_BLOCKS[1]) as down,
+            T.launch_thread("threadIdx.x", THREADS) as thread,
+        ):
+            ctx = self._context(memory, None, thread, None, dict.fromkeys(self.starts, const(0)))
+            ctx.block, ctx.entries = (across, down), entries
+            for dim in self.dims.values():
+                ctx.set_size(dim, const(1))
+            self.piece.emit(ctx)
+
+    def _where(self) -> dict[Rows, Expr]:
+        """Offsets that it reads."""
+        rows = {r for r in self.starts if r} | {(name,) for name in self.dims if name in self.facts.given}
+        return {r: self._pointer(offsets(r), "int32") for r in sorted(rows)}
 
     def _name(self, given: Hashable) -> str:
         name = f"p{len(self.arguments):03}"
@@ -107,12 +130,18 @@ class Kernel:
         self, memory: Mapping[Hashable, Expr], where: Mapping[Rows, Expr], event: Expr, first: Expr, step: Expr | None
     ) -> None:
         facts = self.facts
-        ctx = KernelContext(
-            1, facts.plan, facts.values, None, None, None, None, facts.packer, given_dims=facts.given, event=event,
-            pointers=memory, orders=self.orders, first=first, step=step,
-            starts={rows: bind(where[rows][event]) if rows else event for rows in self.starts},
-        )  # fmt: skip
+        starts = {rows: bind(where[rows][event]) if rows else event for rows in self.starts}
+        ctx = self._context(memory, event, first, step, starts)
         for name, dim in self.dims.items():
             made = name not in facts.given
             ctx.set_size(dim, bind(memory[dim][event] if made else where[name,][event + 1] - where[name,][event]))
         self.piece.emit(ctx)
+
+    def _context(
+        self, memory: Mapping[Hashable, Expr], event: Expr, first: Expr, step: Expr | None, starts: dict[Rows, Expr]
+    ) -> KernelContext:
+        facts = self.facts
+        return KernelContext(
+            1, facts.plan, facts.values, None, None, None, None, facts.packer, given_dims=facts.given, event=event,
+            pointers=memory, orders=self.orders, first=first, step=step, starts=starts,
+        )  # fmt: skip

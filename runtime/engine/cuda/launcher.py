@@ -16,14 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.runtime.engine.cuda.driver import Address, Driver
-from hepq.runtime.engine.cuda.table import THREADS, Buffer, Rows, Table, offsets
+from hepq.runtime.engine.cuda.table import THREADS, TILE_COLUMNS, TILE_ROWS, Buffer, Rows, Table, offsets
 
 Array = NDArray[Any]
-#: bytes of values of a chunk: no more than this, nor than a part of what is free
+#: bytes of values of a chunk: no more than this, as offsets in tiles are int32, nor than a part of what is free
 MOST_MEMORY, PART_OF_FREE = 4 << 30, 0.6
 #: entries of an event that a thread of a block computes before another block helps; blocks of an event
 PER_THREAD, MOST_BLOCKS = 4, 64
-_MOST_ROWS = 2**31 - 1
+#: of a chunk: numbers of threads are int32, the last block's too
+_MOST_ROWS = 2**31 - 2**10
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Launcher:
         if limit is None:
             held = sum(size for _, size in self._held.values())
             limit = min(MOST_MEMORY, int((self.driver.free_memory() + held) * PART_OF_FREE))
-        widest = max((launch.width for launch in self.table.launches if not launch.spread), default=1)
+        widest = max((launch.width for launch in self.table.launches if not launch.rows), default=1)
         fits = [_ends(each, limit), *(_ends(n, _MOST_ROWS) for n in rows.values())]
         begin = 0
         while begin < events:
@@ -118,17 +119,20 @@ class Launcher:
             entries = chunk.rows(launch.rows) * launch.width
             if not entries:
                 continue
-            splits = 1
-            if launch.spread:
-                splits = min(max(-(-entries // (events * THREADS * PER_THREAD)), 1), MOST_BLOCKS)
-            grid = (events, splits) if launch.spread else (-(-entries // THREADS), 1)
-            numbers = {"events": ct.c_int32(events), "splits": ct.c_int32(splits)}
+            splits = min(max(-(-entries // (events * THREADS * PER_THREAD)), 1), MOST_BLOCKS)
+            grids = {
+                "entries": (-(-entries // THREADS), 1), "events": (events, splits),
+                "tiles": (-(-entries // TILE_ROWS), -(-launch.columns // TILE_COLUMNS)),
+            }  # fmt: skip
+            numbers = {"events": events, "splits": splits, "entries": entries}
             arguments: list[Any] = []
             for word in launch.arguments:
                 kind, _, rest = word.partition(":")
-                number = ct.c_uint64(weights + 4 * int(rest)) if kind == "weights" else numbers.get(word)
-                arguments.append(places[word] if number is None else number)
-            self.driver.launch(self._functions[launch.kernel], grid, THREADS, arguments)
+                if kind == "weights":
+                    arguments.append(ct.c_uint64(weights + 4 * int(rest)))
+                else:
+                    arguments.append(ct.c_int32(numbers[word]) if word in numbers else places[word])
+            self.driver.launch(self._functions[launch.kernel], grids[launch.shape], THREADS, arguments)
         for output in self.table.outputs:
             low, high = _span(output, chunk, starts)
             self.driver.download(out[output.name][low:high], places[f"output:{output.name}"].value)

@@ -5,6 +5,7 @@ Names of a kernel's arguments, in the order in which it takes them:
 
 =================  =========================================================================================
 events, splits     int32: events of the batch; blocks that share an event
+entries            int32: rows of the batch, times the launch's width
 offsets:A          int32[events + 1], device memory: rows of event b of dim A are offsets[b] .. offsets[b + 1]
 offsets:A*B        likewise, of products of the sizes of dims
 memory:N           the N-th piece of device memory for values of the batch
@@ -16,7 +17,7 @@ input:X output:Y   float32 or, of whole numbers, int64: [rows or events, static 
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -24,10 +25,13 @@ from hepq.runtime.artifact.manifest import MOST_NUMBERS, Frozen, Name
 
 #: threads of a block
 THREADS = 128
+#: entries and columns that a block computes in tiles
+TILE_ROWS, TILE_COLUMNS = 64, 64
 #: the variable in the code that holds the digest of its table
 TABLE = "hepq_table"
 
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Shape = Literal["entries", "events", "tiles"]
 #: ragged dims whose sizes, multiplied, are an event's rows; one for each event if there are none
 Rows = tuple[Name, ...]
 
@@ -40,14 +44,18 @@ class Memory(Frozen):
 
 
 class Launch(Frozen):
-    """``width``: entries that are computed of each row. If ``spread``, a block, or ``splits`` of them, computes those
-    of an event, which may be fewer; else a thread computes one, and threads of all events are numbered in order.
+    """``width``: entries that are computed of each row. ``shape``: how threads share them.
+
+    - ``entries``: a thread computes one, and threads of all events are numbered in order;
+    - ``events``: a block, or ``splits`` of them, computes those of an event, which may be fewer;
+    - ``tiles``: a block computes ``TILE_COLUMNS`` of the ``columns`` numbers of ``TILE_ROWS`` entries of all events.
     """
 
     kernel: Name
     rows: Rows
     width: int = Field(ge=1, le=MOST_NUMBERS)
-    spread: bool
+    shape: Shape
+    columns: Count = 0
     arguments: tuple[Name, ...]
 
 

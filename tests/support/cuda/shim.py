@@ -14,6 +14,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 SCHEDULES = range(5)
+#: all threads of a block wait for each other
+BARRIER = "__syncthreads();"
 _KERNEL = re.compile(r'extern "C" __global__ void __launch_bounds__\(\d+\) (\w+)\(([^)]*)\) \{')
 #: rounds as the GPU does: no contraction but where the text says fmaf
 _OPTIONS = ("-std=c++17", "-shared", "-fPIC", "-w", "-fno-strict-aliasing", "-ffp-contract=off", "-march=native")
@@ -22,18 +24,24 @@ _OPTIONS = ("-std=c++17", "-shared", "-fPIC", "-w", "-fno-strict-aliasing", "-ff
 def cubin(source: str, optimised: bool = False) -> bytes:
     """Kernels that the fake driver can load. ``optimised``: takes longer to make than small models take to run."""
     body = source[source.index('extern "C"') :].replace("__restrict__ ", "")
-    launchers = "\n".join(_launcher(name, parameters.replace("__restrict__ ", ""))
-                          for name, parameters in _KERNEL.findall(body))  # fmt: skip
+    starts = [*_KERNEL.finditer(body)]
+    ends = [*(k.start() for k in starts[1:]), len(body)]
+    launchers = "\n".join(
+        _launcher(k[1], k[2], BARRIER in body[k.end() : end]) for k, end in zip(starts, ends, strict=True)
+    )
     text = f'#include "{HERE / "shim.h"}"\n{body}\n{launchers}\n'
     return _built(text, "kernels.cc", (HERE / "shim.h").read_text(), "-O2" if optimised else "-O0").read_bytes()
 
 
-def _launcher(name: str, parameters: str) -> str:
+def _launcher(name: str, parameters: str, barriers: bool) -> str:
     kinds = [p.rsplit(" ", 1)[0] for p in parameters.split(", ")]
-    arguments = ", ".join(f"*({kind}*)arguments[{i}]" for i, kind in enumerate(kinds))
+    arguments = ", ".join(f"*({kind}*)given_{name}[{i}]" for i, kind in enumerate(kinds))
     return (
+        f"static void** given_{name};\n"
+        f"static void body_{name}() {{ {name}({arguments}); }}\n"
         f'extern "C" int launch_{name}(void** arguments, unsigned x, unsigned y, unsigned threads, int schedule) '
-        f"{{ shim::run(x, y, threads, schedule, [&] {{ {name}({arguments}); }}); return 0; }}"
+        f"{{ given_{name} = arguments; shim::body = body_{name}; "
+        f"return shim::run(x, y, threads, schedule, {str(barriers).lower()}, body_{name}); }}"
     )
 
 
