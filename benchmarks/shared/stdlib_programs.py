@@ -163,6 +163,10 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "MPGAN": (f"{_X}, n: real", "MPGAN[xy, hidden=8, edge=[9], node=[10]](x, 3 + n)"),
         "MPCritic": (_X, "MPCritic[hidden=8, edge=[9], node=[10]](x, mpgan.smallest(x[0], 3))"),
     },
+    "mps": {
+        "MPS": ("x: real[feat]", "x |> MPS[cls, bond=3]"),
+        "MPSClassifier": ("x: real[feat]", "MPSClassifier[cls](x)"),
+    },
     "part": {
         "pair_features": (_P, "mean(pair_features(p), over=part')"),
         "PairEmbed": (_X, "mean(PairEmbed[[8, 4], cell, true](x * prime(x, part)), over=part')"),
@@ -278,7 +282,21 @@ QUANTUM: dict[str, tuple[str, str]] = {
     "walsh": ("w: real[eight]", "walsh[3](w)"),
     "amplitude_angles": ("w: real[eight]", "amplitude_angles[3, 1](w)"),
 }
-QUANTUM_PROGRAMS = {"quantum": QUANTUM}
+QUANTUM_PROGRAMS = {
+    "quantum": QUANTUM,
+    "qpart": {
+        "Projection": ("p: real[part, wire]", "p |> Projection[true, 2]"),
+        "QuantumParticleBlock": (
+            "p: real[part, wire]",
+            "QuantumParticleBlock[true, 2](p, sum(p * prime(p, part), over=wire))",
+        ),
+        "QuantumParT": (f"{_P}, {_X}", "QuantumParT[cls, wires=3, layers=1](p, x)"),
+    },
+    "qsann": {
+        "SelfAttentionLayer": ("p: real[part, wire]", "p |> SelfAttentionLayer[true, 2]"),
+        "QSANN": ("p: real[part]", "QSANN[5, wires=3](int(2 * abs(p)))"),
+    },
+}
 
 _TEMPLATE = """\
 import std.hep as hep

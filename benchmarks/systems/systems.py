@@ -19,10 +19,10 @@ from rich.table import Table
 
 from benchmarks.shared.interleaved import one_thread
 from benchmarks.shared.kept import kept
-from benchmarks.systems import clouds, juno, mitigation
+from benchmarks.systems import attention, classifiers, clouds, juno, mitigation
 from benchmarks.systems.row import Reached, Row
 
-ROWS = {row.name: row for row in [*clouds.ROWS, *juno.ROWS, *mitigation.ROWS]}
+ROWS = {row.name: row for row in [*clouds.ROWS, *juno.ROWS, *mitigation.ROWS, *attention.ROWS, *classifiers.ROWS]}
 COLUMNS = ["system", "program", "quantity", "reached", "beside", "there", "bar", "s"]
 MARKS = "<!-- systems -->", "<!-- end of systems -->"
 

@@ -44,7 +44,9 @@ def trained(program: Path, train: str, values: Columns, seed: int, **recipe: Any
 
 def given(program: Path, model: str, dataset: str, weights: Columns, values: Columns) -> Array:
     """The output of ``model``, applied through ``dataset``, of events of these branches."""
-    module = build_file(program, Options(model=model, dataset=dataset)).module
+    support = next((len(value) for path, value in weights.items() if path.endswith("support")), None)
+    dims = {} if support is None else {"sv": support}
+    module = build_file(program, Options(model=model, dataset=dataset, dims=dims)).module
     names: Sequence[str] = [node["name"] for node in module.inputs]
     count = len(values[names[0]])
     events = [{name: values[name][i] for name in names} for i in range(count)]

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import awkward as ak
 import numpy as np
 import pytest
 
-from benchmarks.systems import juno, mitigation, systems
+from benchmarks.systems import attention, classifiers, juno, mitigation, systems
 from benchmarks.systems.row import Reached, Row, no_worse, over_seeds
+from benchmarks.systems.toys import TOYS
 from benchmarks.systems.trained import columns, given, trained, write
 from hepq.compiler.targets.quantum import device
 
@@ -102,3 +104,30 @@ def test_weights_of_a_training_give_their_model(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
     write(tmp_path / "a.root", values)
     np.testing.assert_array_equal(columns(tmp_path / "a.root")["pe"], values["pe"])
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_toys_are_those_of_their_seed(name: str) -> None:
+    x, truth = TOYS[name](400, np.random.default_rng(1))
+    again, other = (TOYS[name](400, np.random.default_rng(seed))[0] for seed in (1, 2))
+    np.testing.assert_array_equal(again, x)
+    assert not np.allclose(other, x)
+    assert np.isfinite(x).all()
+    assert 0.4 < x.std() < 1.5
+    assert 150 < truth.sum() < 250
+
+
+def test_sentences_say_what_their_words_say() -> None:
+    token, truth = attention.sentences(300, np.random.default_rng(0))
+    assert 0 < int(np.sum(ak.any(token == attention.NOT, axis=1))) < 150
+    for words, praises in zip(token.tolist(), truth, strict=True):
+        (said,) = [w for w in words if 7 <= w < 19]
+        assert ((said < 13) != (attention.NOT in words)) == bool(praises)
+        assert 3 <= len(words) <= 6
+
+
+@pytest.mark.parametrize("model", [*classifiers.MODELS, classifiers.RBF])
+def test_every_classifier_tells_something(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classifiers, "TRAINED", 200)
+    x, truth = TOYS["charmonium"](500, np.random.default_rng(0))
+    assert 0.6 < classifiers.area(model, x, truth, 0) < 1
