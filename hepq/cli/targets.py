@@ -42,7 +42,7 @@ def targets(ctx: typer.Context) -> None:
 
     best, console = native().mcpu, out()
     console.print(_cpus(best))
-    said = {t: f"[bold]{t.name}[/] {t.help}" for t in TARGETS if not t.spec}
+    said = {t: f"[bold]{'[/] or [bold]'.join(t.forms)}[/] {t.help}" for t in TARGETS if t.name != "cpu"}
     artifacts = " ".join(line for t, line in said.items() if t.file == ARTIFACT)
     console.print(f"\n[bold]cpu[/] and [bold]cpu:native[/] mean cpu:{best} here. {artifacts}")
     console.print("\n".join(line for t, line in said.items() if t.file != ARTIFACT) + "\n")

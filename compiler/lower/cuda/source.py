@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import tvm
 from tvm import tirx
 
@@ -44,6 +45,6 @@ def cuda_source(functions: Mapping[str, Any]) -> tuple[str, dict[str, list[str]]
 
 
 def with_digest(source: str, digest: bytes) -> str:
-    """The text with a variable that says which launch table it is for."""
-    numbers = ", ".join(map(str, digest))
-    return f'{source}\nextern "C" __device__ unsigned char {TABLE}[{len(digest)}] = {{{numbers}}};\n'
+    """The text with a kernel that says which launch table it is for."""
+    lines = "\n".join(f"  out_ptr[{i}] = {number};" for i, number in enumerate(np.frombuffer(digest, np.int32)))
+    return f"{source}\n{_KERNEL} void __launch_bounds__(1) {TABLE}(int* __restrict__ out_ptr) {{\n{lines}\n}}\n"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import finalize
 
 from numpy.typing import NDArray
 from pydantic import ValidationError
@@ -36,9 +37,11 @@ class Engine:
         check(artifact, table, packed.size, self.outputs)
         driver.enter()
         module = driver.module(artifact.members[chosen(gpu, driver.capability)])
-        if driver.constant(module, TABLE) != table.digest:
+        if driver.said(module, TABLE, len(table.digest)) != table.digest:
             raise layout.unfit(artifact.path.name, "its launch table is not the one that its code was made with")
         self._launcher = Launcher(driver, module, table, packed)
+        # memory of the GPU goes with the engine; with the process, the driver sees to it
+        finalize(self, self._launcher.close).atexit = False
 
     def run(self, batch: Batch) -> dict[str, NDArray[Any]]:
         """As the engine for CPUs."""

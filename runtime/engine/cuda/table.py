@@ -27,7 +27,7 @@ from hepq.runtime.artifact.manifest import MOST_NUMBERS, Frozen, Name
 THREADS = 128
 #: entries and columns that a block computes in tiles
 TILE_ROWS, TILE_COLUMNS = 64, 64
-#: the variable in the code that holds the digest of its table
+#: the kernel that says the digest of its table, as eight int32
 TABLE = "hepq_table"
 
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -84,7 +84,7 @@ class Table(Frozen):
 
     @property
     def digest(self) -> bytes:
-        """32 bytes that stand for all of it, also in the code: no other table is launched with that code."""
+        """32 bytes that stand for all of it, which the code says too: no other table is launched with that code."""
         return hashlib.sha256(self.model_dump_json().encode()).digest()
 
     @property

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -213,3 +215,22 @@ def test_without_nvrtc_it_says_what_to_install(tmp_path: Path) -> None:
 def test_no_driver(tagger: Path) -> None:
     with patch.object(driver, "LIBRARY", "libnone.so.1"):
         assert "driver is not here" in refusal(tagger).why
+
+
+def test_memory_of_the_gpu_goes_with_the_model(tagger: Path, jets: str) -> None:
+    gc.collect()
+    before = Fake().get("buffers")
+    held = hepq.load(tagger, device="cuda")
+    held.score(jets)
+    assert Fake().get("buffers") > before
+    del held
+    gc.collect()
+    assert Fake().get("buffers") == before
+
+
+def test_threads_take_turns(tagger: Path, jets: str) -> None:
+    held = hepq.load(tagger, device="cuda")
+    wanted = held.score(jets)[0]["output"]
+    with ThreadPoolExecutor(3) as pool:
+        for found in pool.map(lambda _: held.score(jets)[0]["output"], range(6)):
+            assert ak.all(found.Tbqq == wanted.Tbqq)

@@ -76,13 +76,6 @@ API cuModuleGetFunction(void** function, void* module, const char* name) {
   *function = dlsym(module, (std::string("launch_") + name).c_str());
   return *function ? 0 : 500;
 }
-API cuModuleGetGlobal_v2(unsigned long long* address, size_t* size, void* module, const char* name) {
-  void* found = dlsym(module, name);
-  if (!found) return 500;
-  *address = (unsigned long long)found;
-  *size = 32;
-  return 0;
-}
 API cuLaunchKernel(void* function, unsigned x, unsigned y, unsigned, unsigned threads, unsigned, unsigned, unsigned, void*,
                    void** arguments, void**) {
   ++launches;
