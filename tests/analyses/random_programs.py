@@ -7,6 +7,7 @@ are so few entries that the order of a sum is one.
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,37 @@ record MET = "MET_*" {
   x: real
 }
 """
+#: the same, as Delphes has it in Parquet: jets have numbers, which muons refer to
+DELPHES = """collection Jet = "Jet.*" {
+  pt = "PT": GeV
+  eta = "Eta", btag = "BTag": real
+  flavour = "Flavor", id = "fUniqueID": int
+  tight = "Tight": bool
+}
+collection Muon = "Muon.*" {
+  pt = "PT": GeV
+  eta = "Eta": real
+  charge = "Charge": int
+  jet = "Jet.ref": index of Jet by id
+}
+collection Part of Jet = "Part_*" {
+  Jet = "jet": index of Jet
+  pt: GeV
+  eta: real
+  kind: int
+}
+record MET = "MET_*" {
+  pt: GeV
+  x: real
+}
+"""
+_DELPHES = {
+    "Jet_pt": "Jet.PT", "Jet_eta": "Jet.Eta", "Jet_btag": "Jet.BTag", "Jet_flavour": "Jet.Flavor",
+    "Jet_tight": "Jet.Tight", "Muon_pt": "Muon.PT", "Muon_eta": "Muon.Eta", "Muon_charge": "Muon.Charge",
+}  # fmt: skip
+REFERENCE = "Muon.Jet.ref"
+#: a list of good runs of data: two in four luminosity blocks of `events`
+GOOD = {"1": [[5, 5], [8, 8]]}
 #: entries of a list: of all parts, and of a union of two, fewer than eight
 MOST = 3
 #: of collections, and of what is made: a pair's, its parts'
@@ -73,7 +105,10 @@ class Program:
         self.names = 0
         self.regions: dict[str, Scope] = {}
         scope = Scope()
-        lines = ['source run = data("run.root")', 'source top = mc("top.root", xsec=2 pb)', "branch w: real"]
+        lines = ['source run = data("run.root")', 'source top = mc("top.root", xsec=2 pb)', "branch w: real",
+                 "branch run, luminosityBlock, event: int"]  # fmt: skip
+        if self.maybe(0.4):
+            lines.append('@data cut good = golden_json("good.json", run, luminosityBlock)')
         if self.maybe(0.5):
             lines.append(f"Jet.pt = {self.rng.choice(['1.25', '(1 + 0.125 * Jet.btag)'])} * Jet.pt")
         if self.maybe(0.5):
@@ -170,6 +205,8 @@ class Program:
                 lines.append(f"weight {self.name('weight')} = 1 / (1 + abs({self.event(inner, 2)}))")
             if self.maybe(0.6):
                 lines += self.hist(inner)
+        if self.maybe(0.5):
+            lines += self.save(inner)
         self.regions[name] = inner
         extends = f" extends {', '.join(above)}" if above else ""
         return [f"region {name}{extends} {{", *(f"  {line}" for line in lines), "}"]
@@ -198,6 +235,10 @@ class Program:
         per = f" per {', '.join(self.rng.sample(kinds, self.rng.choice([1, 2])))}" if self.maybe(0.3) else ""
         weight = f"[weight=1 / (2 + abs({self.number(scope, over, 1)}))]" if self.maybe(0.3) else ""
         return [f"hist {self.name('h')}{weight} = {', '.join(axes)}{per}"]
+
+    def save(self, scope: Scope) -> list[str]:
+        objects = self.rng.choice([*scope.objects])
+        return [f"save {self.name('skim')} = id=event, x={self.event(scope, 1)}, y={self.number(scope, objects, 1)}"]
 
     def true(self, scope: Scope, over: str | None) -> str:
         """A condition that holds."""
@@ -280,7 +321,7 @@ def _event(rng: np.random.Generator, number: int) -> Event:
 
     owners = np.sort(rng.integers(0, jets, 2 * jets)) if jets else np.zeros(0, int)
     return {
-        "run": 1, "luminosityBlock": 7, "event": number,
+        "run": 1, "luminosityBlock": 5 + number % 4, "event": number,
         "Jet_pt": np.abs(some(jets, 40)), "Jet_eta": some(jets), "Jet_btag": some(jets),
         "Jet_flavour": rng.choice([0, 4, 5], jets), "Jet_tight": rng.integers(0, 2, jets).astype(bool),
         "Muon_pt": np.abs(some(muons, 30)), "Muon_eta": some(muons), "Muon_charge": rng.choice([-1, 1], muons),
@@ -290,19 +331,35 @@ def _event(rng: np.random.Generator, number: int) -> Event:
     }  # fmt: skip
 
 
+def as_delphes(given: list[Event], seed: int) -> list[Event]:
+    """The same events; numbers of jets are in no order, 0 is none."""
+    rng, found = np.random.default_rng(seed), []
+    for event in given:
+        ids = rng.permutation(np.arange(1, 60))[: len(event["Jet_pt"])]
+        made = {_DELPHES.get(name, name): value for name, value in event.items() if name != "Muon_jet"}
+        refs = np.array([ids[i] if i >= 0 else 0 for i in event["Muon_jet"]], int)
+        found.append({**made, "Jet.fUniqueID": ids, REFERENCE: refs})
+    return found
+
+
 def write(path: Path, given: list[Event]) -> None:
-    """A ROOT file of these events."""
+    """A file of these events, ROOT or Parquet, and beside it the list of good runs."""
     import awkward as ak
     import uproot
 
+    (path.parent / "good.json").write_text(json.dumps(GOOD))
+    kinds = {"Jet_flavour": np.int32, "Jet_tight": bool, "Muon_charge": np.int32, "Muon_jet": np.int16,
+             "Part_jet": np.int32, "Part_kind": np.int32, "Jet.Flavor": np.int32, "Jet.Tight": bool,
+             "Muon.Charge": np.int32, "Jet.fUniqueID": np.uint32, REFERENCE: np.uint32}  # fmt: skip
+    columns: dict[str, Any] = {}
+    for name, value in given[0].items():
+        if isinstance(value, np.ndarray) and value.ndim:
+            entries = np.concatenate([e[name] for e in given]).astype(kinds.get(name, np.float64))
+            columns[name] = ak.unflatten(entries, [len(e[name]) for e in given])
+        else:
+            columns[name] = np.array([e[name] for e in given])
+    if path.suffix == ".parquet":
+        ak.to_parquet(ak.zip(columns, depth_limit=1), path)
+        return
     with uproot.recreate(path) as file:
-        lists = {name for name, value in given[0].items() if isinstance(value, np.ndarray) and value.ndim}
-        columns = {
-            name: ak.from_iter([e[name] for e in given]) if name in lists else np.array([e[name] for e in given])
-            for name in given[0]
-        }
-        kinds = {"Jet_flavour": np.int32, "Jet_tight": bool, "Muon_charge": np.int32, "Muon_jet": np.int16,
-                 "Part_jet": np.int32, "Part_kind": np.int32}  # fmt: skip
-        for name in lists:
-            columns[name] = ak.values_astype(columns[name], kinds.get(name, np.float64))
         file["Events"] = columns
