@@ -32,11 +32,17 @@ def digest(path: Path) -> str:
 
 @dataclass
 class _Recorder:
-    """A plugin of pytest: the lines that each test executes in these folders, from after the imports on."""
+    """A plugin of pytest: the lines that each test executes in these folders, from after the imports on.
+
+    Those of a fixture that tests share are of each of these, and not of the first one alone.
+    """
 
     folders: Sequence[str]
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     failed: set[str] = field(default_factory=set)
+    #: test -> contexts of the shared fixtures that were made when it ran, for it or before
+    shared: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _now: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         import coverage
@@ -49,8 +55,24 @@ class _Recorder:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[Any]:
+        self._now = [item.nodeid]
         self.coverage.switch_context(item.nodeid)
+        self.shared[item.nodeid] |= {
+            _context(one) for of in item._fixtureinfo.name2fixturedefs.values() for one in of if _is_shared(one)
+        }  # fmt: skip
         return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Iterator[Any]:
+        if not _is_shared(fixturedef):
+            return (yield)
+        self._now.append(_context(fixturedef))
+        self.coverage.switch_context(self._now[-1])
+        try:
+            return (yield)
+        finally:
+            self._now.pop()
+            self.coverage.switch_context(self._now[-1])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.seconds[report.nodeid] += report.duration
@@ -59,14 +81,29 @@ class _Recorder:
 
     def found(self) -> dict[str, Any]:
         self.coverage.stop()
-        data, tests = self.coverage.get_data(), dict[str, dict[str, list[int]]]()
+        data, lines = self.coverage.get_data(), dict[str, dict[str, set[int]]]()
         for path in sorted(data.measured_files()):
+            name = Path(path).relative_to(ROOT).as_posix()
             for line, contexts in data.contexts_by_lineno(path).items():
-                for test in contexts:
-                    if test and test not in self.failed:
-                        name = Path(path).relative_to(ROOT).as_posix()
-                        tests.setdefault(test, {}).setdefault(name, []).append(line)
-        return {t: {"seconds": round(self.seconds[t], 3), "lines": lines} for t, lines in tests.items()}
+                for context in contexts:
+                    lines.setdefault(context, {}).setdefault(name, set()).add(line)
+        found = {}
+        for test in self.shared.keys() - self.failed:
+            mine: dict[str, set[int]] = defaultdict(set)
+            for context in (test, *self.shared[test]):
+                for name, some in lines.get(context, {}).items():
+                    mine[name] |= some
+            executed = {name: sorted(some) for name, some in mine.items()}
+            found[test] = {"seconds": round(self.seconds[test], 3), "lines": executed}
+        return found
+
+
+def _is_shared(fixture: pytest.FixtureDef[Any]) -> bool:
+    return fixture.scope != "function"
+
+
+def _context(fixture: pytest.FixtureDef[Any]) -> str:
+    return f"{fixture.baseid}::{fixture.argname}"
 
 
 def _record(file: str, folders: Sequence[str]) -> dict[str, Any]:
@@ -77,9 +114,10 @@ def _record(file: str, folders: Sequence[str]) -> dict[str, Any]:
 
 
 def record(files: Iterable[Path], folders: Sequence[str], workers: int) -> Iterator[tuple[str, Ended]]:
-    """Those of ``files`` that are new or changed since they were last recorded; yields each and how it ended."""
+    """Those of ``files`` that are new or changed since they were last recorded, or were recorded in another way; yields
+    each and how it ended."""
     KEPT.mkdir(parents=True, exist_ok=True)
-    wanted = [p for p in files if _kept(p).get("test") != digest(p)]
+    wanted = [p for p in files if not _is_known(_kept(p), p)]
     names = [p.relative_to(ROOT).as_posix() for p in wanted]
     jobs = [(partial(_record, name, folders), PATIENCE) for name in names]
     for place, ended in run_all(jobs, workers, KEPT):
@@ -88,9 +126,19 @@ def record(files: Iterable[Path], folders: Sequence[str], workers: int) -> Itera
         texts = {s: digest(ROOT / s) for s in sources}
         for source, version in texts.items():
             (KEPT / f"{version}.py").write_bytes((ROOT / source).read_bytes())
-        entry = {"test": digest(wanted[place]), "sources": texts, "tests": tests, "why": ended.why}
+        entry = {
+            "test": digest(wanted[place]),
+            "by": digest(Path(__file__)),
+            "sources": texts,
+            "tests": tests,
+            "why": ended.why,
+        }
         _place(wanted[place]).write_text(json.dumps(entry))
         yield names[place], ended
+
+
+def _is_known(entry: dict[str, Any], test_file: Path) -> bool:
+    return entry.get("test") == digest(test_file) and entry.get("by") == digest(Path(__file__))
 
 
 def _place(test_file: Path) -> Path:

@@ -98,6 +98,27 @@ def test_tests_are_taken_in_turn_while_time_lasts() -> None:
     assert ids == ["b.py::u", "b.py::slow", "a.py::t[1]", "a.py::t[2]"]
 
 
+def test_lines_of_a_shared_fixture_are_of_all_that_use_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (forked, line_tests):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(line_tests, "KEPT", tmp_path / "kept")
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/shared_code.py").write_text("def made():\n    return 1\n\n\ndef alone():\n    return 2\n")
+    test_file = tmp_path / "test_shared_code.py"
+    test_file.write_text(
+        "import sys\nimport pytest\nsys.path.insert(0, 'code')\nimport shared_code\n"
+        "@pytest.fixture(scope='module')\ndef one():\n    return shared_code.made()\n"
+        "def test_first(one):\n    assert one == 1\n"
+        "def test_second(one):\n    assert one + shared_code.alone() == 3\n"
+        "def test_third():\n    assert shared_code.alone() == 2\n"
+    )
+    [(name, ended)] = line_tests.record([test_file], ["code"], 1)
+    assert (name, ended.why) == ("test_shared_code.py", "")
+    executed = {t.partition("::")[2]: found["lines"]["code/shared_code.py"] for t, found in ended.value.items()}
+    assert executed == {"test_first": [2], "test_second": [2, 6], "test_third": [6]}
+    assert not list(line_tests.record([test_file], ["code"], 1))
+
+
 def test_children_that_end_hang_and_die(tmp_path: Path) -> None:
     def hang() -> str:
         time.sleep(60)

@@ -38,7 +38,7 @@ class ModelInput:
     shape: tuple[int, ...]
     unit: Unit
     factor: float
-    optional: bool = False
+    optional: bool
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ class PackedBackend:
     def run(self, task: Task, values: NDArray[np.float64], shots: int, seed: int | None = None) -> Outcomes:
         together, copies = self._together(task, len(values))
         bits, fillings = task.circuit.qubits, -(-len(values) // copies)
-        dealt = np.resize(np.arange(len(values)), fillings * copies).reshape(fillings, copies)
+        dealt = np.resize(np.arange(len(values)), fillings * copies)
         found = self.backend.run(together, values[dealt].reshape(fillings, -1), shots, seed)
         alone = [[marginal(found, row, k * bits, bits) for k in range(copies)] for row in range(fillings)]
         each = [alone[i // copies][i % copies] for i in range(len(values))]

@@ -81,6 +81,8 @@ BROKEN: list[tuple[str, tuple[Node, ...], dict[str, Any], str]] = [
     ("pick", (X,), {"dim": PART, "index": 0}, "must be static"),
     ("slice", (X,), {"dim": FEAT, "start": 2, "dst": XY}, "outside dim feat"),
     ("unflatten", (X,), {"dim": FEAT, "into": (XY, XY.prime())}, "not the size"),
+    ("unflatten", (X,), {"dim": FEAT, "into": (PART, XY)}, "must be static"),
+    ("unflatten", (X,), {"dim": PART, "into": (XY, XY.prime())}, "must be static"),
     ("flatten", (source("z", FEAT, PART, XY),), {"dims": (FEAT, XY), "dst": SIX}, "not adjacent"),
     ("flatten", (source("z", FEAT, XY),), {"dims": (FEAT, XY), "dst": SLOT}, "not the size"),
     ("contract", (X, source("z", XY)), {"over": (FEAT,)}, "no dim feat"),

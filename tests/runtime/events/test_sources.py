@@ -102,6 +102,9 @@ def test_friends_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"2 files of .*\*.root, 1 of .*b.root") as caught:
         event_files.find(f"{tmp_path}/*.root + {b}")
     assert caught.value.code == "HQ0837"
+    spec = Files(files=("*.root",), tree="t", friend=Files(files=("b.root",), tree="t"))
+    with pytest.raises(DataError, match=r"2 files of \*.root, 1 of b.root"):
+        event_files.own(dataset(spec), tmp_path)
     with pytest.raises(DataError, match="no branch") as caught:
         read(event_files.find(f"{a} + {a}")[0], ["z"])
     assert caught.value.code == "HQ0805"

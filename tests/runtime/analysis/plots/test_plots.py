@@ -203,6 +203,10 @@ def test_many_variations_have_pages(made: Result) -> None:
     assert [len(page) for page in variations.pages(many, view(made, "sr.ht"))] == [9, 2]
     pages, _ = of_result(many, ["sr.ht"], varied=True)
     assert [p.name for p in pages] == ["sr.ht", "sr.ht.variations_1", "sr.ht.variations_2"]
+    for page, grid in zip(pages[1:], variations.pages(many, view(made, "sr.ht")), strict=True):
+        assert page.size == variations.size(grid)
+        page.draw(figure := Figure())
+        assert len(figure.axes) >= len(grid)
 
 
 def test_cut_flow(made: Result) -> None:

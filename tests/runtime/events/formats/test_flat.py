@@ -174,6 +174,26 @@ def test_a_branch_that_is_not_as_counted_is_read_by_its_own_table(tmp_path: Path
             assert_same(found[name], theirs[name], name)
 
 
+@pytest.mark.parametrize("fault", ["table", "no table"])
+def test_a_table_that_cannot_be_right(tmp_path: Path, fault: str) -> None:
+    """Of a basket that is not as counted either."""
+    path = write(tmp_path / "a.root", compression=None)
+    with uproot.open(path) as file:
+        counts, branch = file["t"]["nJet"].array(), file["t"]["Jet_float32"]
+        basket = branch.basket(4)
+        key, border, size = basket.member("fKeylen"), basket.member("fLast"), basket.member("fObjlen")
+    changed(path, "nJet", 0, int(counts[20] + 2).to_bytes(4, "big"), basket=4)
+    if fault == "table":
+        changed(path, "Jet_float32", border - key + 8, (key + 3).to_bytes(4, "big"), basket=4)
+    else:
+        changed(path, "Jet_float32", -5, (key + size).to_bytes(4, "big"), basket=4)
+    [source] = event_files.find(path)
+    with pytest.raises(DataError) as caught:
+        list(event_files.iterate(source, ["Jet_float32", "nJet"]))
+    why = "do not follow each other" if fault == "table" else "does not say where its entries begin"
+    assert (caught.value.code, why in str(caught.value)) == ("HQ0803", True)
+
+
 @pytest.mark.parametrize("branch", ["one_float64", "Jet_float64", "nJet"])
 @pytest.mark.parametrize("compression", ["ZSTD", "ZLIB", "LZ4", "LZMA"])
 def test_damaged_bytes(tmp_path: Path, branch: str, compression: str) -> None:

@@ -102,3 +102,11 @@ def test_threads_may_read_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(read, range(60)))
     assert found == [[float(i % len(paths))] * 2 for i in range(60)]
+
+
+def test_an_address_is_read_and_left_open_for_nobody(tmp_path: Path, opens: list[str]) -> None:
+    path = f"file://{write(tmp_path / 'a.root', 1.0, 2.0)}"
+    for _ in range(2):
+        with opened(path) as file:
+            assert file["t"]["x"].array().tolist() == [1.0, 2.0]
+    assert opens == [path] * 2
