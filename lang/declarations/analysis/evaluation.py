@@ -68,11 +68,10 @@ class Evaluation:
         #: how many of these loops the region stands in, whose name says their turns
         self.around = 0
 
-    def run(self, items: Sequence[aa.AnalysisEntry]) -> Evaluated:
+    def run(self, items: Sequence[aa.AnalysisEntry]) -> None:
         self.ctx.frame.locals["source"] = SourceFacts(self.shared.kind == "mc")
         self._items(items)
         self.made.regions = {"": RegionPlan("", self.scope.entries), **self.made.regions}
-        return self.made
 
     # --- items
 

@@ -101,9 +101,8 @@ class QSVC(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def kernel_function(
-    kernel: str | Path | Model | KernelFunction | Plain, backend: str | Backend = "exact", shots: int | None = None,
-    seed: int | None = 0,
-) -> KernelFunction | Plain:  # fmt: skip
+    kernel: str | Path | Model | KernelFunction | Plain, backend: str | Backend, shots: int | None, seed: int | None
+) -> KernelFunction | Plain:
     """What computes the values of a kernel that is named, loaded or given. Raises ArtifactError, HQ0841 and others."""
     if isinstance(kernel, (str, Path)):
         from hepq.runtime.artifact.artifact import Artifact

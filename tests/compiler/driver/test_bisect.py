@@ -22,6 +22,8 @@ from hepq.compiler.lower.cpu.tir import const
 from hepq.compiler.lower.onnx import elementwise
 from hepq.compiler.passes.base import Weights
 from hepq.compiler.passes.pipelines import INFERENCE
+from hepq.core.diagnostics.catalogue import diag
+from hepq.core.diagnostics.diagnostic import HepqError
 
 PROGRAM = """dim part <= 5
 dim feat = 3
@@ -122,6 +124,25 @@ def test_a_wrong_onnx_rule_is_named(op: str, program: Path, monkeypatch: pytest.
     assert made is not None
     assert (made.stage, made.found[: len(op) + 2]) == ("code for onnx", f"`{op}`")
     assert line(made.node) == LINES[op]
+
+
+def test_a_file_that_differs_where_code_agrees_is_named(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In what is written beside the code; any other error is not hidden."""
+
+    def refused(code: str, **words: str) -> None:
+        def written(self: Compilation, out: Path) -> Any:
+            raise HepqError([diag(code, **words)])
+
+        monkeypatch.setattr(Compilation, "written", written)
+
+    refused("HQ0761", name="m", found="they differ")
+    made = found(program)
+    assert made.difference is not None
+    assert (made.difference.stage, "code for cpu" in made.agree) == ("the file", True)
+    assert "m" in made.difference.found
+    refused("HQ0762", path="m.onnx", reason="it is no file")
+    with pytest.raises(HepqError):
+        found(program)
 
 
 def test_the_commands_say_where(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:

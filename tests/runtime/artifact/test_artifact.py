@@ -14,6 +14,7 @@ import pytest
 import hepq
 from hepq.core.errors import ArtifactError
 from hepq.runtime.artifact.artifact import Artifact
+from hepq.runtime.artifact.stage import EventStage, StageBranch
 from hepq.runtime.engine import instructions
 from tests.support import tiny_artifact
 
@@ -184,3 +185,18 @@ def test_loading_imports_no_compiler(tiny: Path) -> None:
     )
     out = subprocess.run([sys.executable, "-c", code, str(tiny)], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_what_an_event_program_reads_of_files() -> None:
+    """The branch of numbers that an index looks up, too; what files may lack only where they have it."""
+    stage = EventStage(
+        branches=(
+            StageBranch(name="muon", branch="Cell_muonId", elem="index", dim="cell", into="muon", by="Muon_id"),
+            StageBranch(name="id", branch="Muon_id", elem="int", dim="muon"),
+            StageBranch(name="iso", branch="Muon_iso", dim="muon", default=0.0),
+        ),
+        inputs=(), lists={},
+    )  # fmt: skip
+    assert stage.files() == ["Cell_muonId", "Muon_id"]
+    assert stage.files(["Muon_iso", "MET_pt"]) == ["Cell_muonId", "Muon_id", "Muon_iso"]
+    assert EventStage(branches=stage.branches[:1], inputs=(), lists={}).files() == ["Cell_muonId", "Muon_id"]

@@ -160,6 +160,12 @@ def test_every_member_is_checked(code: str, change: Change, tiny: Path, tmp_path
     assert caught.value.code == code, str(caught.value)
 
 
+def test_outputs_without_end_are_refused_before_they_are_read(tiny: Path, tmp_path: Path) -> None:
+    path = forged(tiny, tmp_path / "x.hepqx", put("outputs.0.dims", ["99999", "99999"]))
+    with pytest.raises(ArtifactError, match="9,999,800,001 numbers; at most 268,435,456 are read"):
+        hepq.load(path)
+
+
 @pytest.mark.parametrize(
     "change",
     [arrays(WEIGHTS, w=np.zeros(3, np.float32)), arrays(WEIGHTS, w=np.zeros(2)), arrays(WEIGHTS, v=np.zeros(2)),

@@ -85,6 +85,14 @@ def test_what_fits_together_is_read(model: Model, tmp_path: Path) -> None:
     assert out.report.selected == 3
 
 
+def test_branches_of_different_lengths(model: Model) -> None:
+    for name in ("MET_pt", "Muon_pt"):
+        with pytest.raises(DataError, match="different lengths") as caught:
+            model({branch: values[:2] if branch == name else values for branch, values in GOOD.items()})
+        assert caught.value.code == "HQ0813"
+        assert f'"{name}" has 2' in str(caught.value)
+
+
 BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"Jet_muonIdx": [[-1, 2, 0], [], [0]]}, "HQ0845", "event 0, entry 1, it is 2; the event has 2"),
     ({"Jet_muonIdx": [[-1, 1, 0], [], [-3]]}, "HQ0845", "event 2, entry 0, it is -3"),

@@ -154,6 +154,17 @@ def test_what_fails_is_listed(folder: Path) -> None:
     assert "run_2.root" in missing
 
 
+def test_a_program_of_several_analyses(folder: Path) -> None:
+    program = folder.parent / "small.hepq"
+    program.write_text(PROGRAM + PROGRAM.partition("\n\n")[2].replace("Small", "Other"))
+    words = "".join(hepqc(status=1).output.split())
+    assert all(said in words for said in ("HQ0935", "several", "Small,Other"))
+    hepqc("Other", "-o", "out")
+    assert results.Result.load("out/Other.hepqr").analysis.name == "Other"
+    words = "".join(hepqc("Othr", status=1).output.split())
+    assert all(said in words for said in ("HQ0935", "noanalysis`Othr`", "Other"))
+
+
 def test_wrong_usage() -> None:
     hepqc("--workers", "2", "--scheduler", "tcp://127.0.0.1:1", status=2)
     hepqc("--chunk-size", "0", status=2)
