@@ -333,7 +333,7 @@ def _event(rng: np.random.Generator, number: int) -> Event:
 
 def as_delphes(given: list[Event], seed: int) -> list[Event]:
     """The same events; numbers of jets are in no order, 0 is none."""
-    rng, found = np.random.default_rng(seed), []
+    rng, found = np.random.default_rng(seed), list[Event]()
     for event in given:
         ids = rng.permutation(np.arange(1, 60))[: len(event["Jet_pt"])]
         made = {_DELPHES.get(name, name): value for name, value in event.items() if name != "Muon_jet"}

@@ -66,6 +66,14 @@ class Objects:
     single: bool = False
 
 
+def damped(of: Number) -> Number:
+    return lambda e: 1 / (1 + abs(of(e) or 0.0))
+
+
+def above(of: Number, limit: float) -> Number:
+    return lambda e: float((of(e) or 0.0) > limit)
+
+
 @dataclass
 class Made:
     """A program's text so far, and what it means. ``cuts`` and ``weights`` in order, of the region."""
@@ -163,11 +171,11 @@ class Made:
                 self.items += self.guarded()
             elif self.rng.random() < 0.4:
                 text, f = self.certain()
-                self.items.append(("weight", f"1 / (1 + abs({text}))", lambda e, f=f: 1 / (1 + abs(f(e) or 0.0))))
+                self.items.append(("weight", f"1 / (1 + abs({text}))", damped(f)))
             else:
                 text, f = self.certain()
                 limit = self.rng.choice([0.0, 0.5, 1.5])
-                self.items.append(("cut", f"{text} > {limit}", lambda e, f=f, limit=limit: float((f(e) or 0) > limit)))
+                self.items.append(("cut", f"{text} > {limit}", above(f, limit)))
 
     def hist(self, after: int) -> None:
         """Of entries, of what may be absent, or of the event; ``after`` so many items of the region."""
@@ -175,14 +183,14 @@ class Made:
         name = f"h{len(self.hists)}"
         if self.rng.random() < 0.5:
             text, f = self.entry(over.name)
-            values = [text, lambda e: [f(e, i) for i in over.of(e)]]
+            self.hists[name] = after, lambda e: [f(e, i) for i in over.of(e)]
         elif not over.single and self.rng.random() < 0.6:
-            values = [f"{over.name}[1].eta", lambda e: [e.jets[i]["eta"] for i in over.of(e)[1:2]]]
+            text = f"{over.name}[1].eta"
+            self.hists[name] = after, lambda e: [e.jets[i]["eta"] for i in over.of(e)[1:2]]
         else:
             text, g = self.certain()
-            values = [text, lambda e: [g(e) or 0.0]]
-        self.lines.append(f"  hist {name} = {values[0]} in bins([-1.5, -0.25, 0.1, 0.7, 1.6, 4])")
-        self.hists[name] = after, values[1]
+            self.hists[name] = after, lambda e: [g(e) or 0.0]
+        self.lines.append(f"  hist {name} = {text} in bins([-1.5, -0.25, 0.1, 0.7, 1.6, 4])")
 
 
 def program(seed: int) -> tuple[str, Made]:
@@ -248,12 +256,14 @@ def test_random_programs_are_what_loops_say(seed: int, tmp_path: Path) -> None:
         upto = next((p for p in places if p > place), len(at.items))
         of = [e for e in read if all(f(e) for kind, _, f in at.items[: place + 1] if kind == "cut")]
         count, summed = total(of, [f for kind, _, f in at.items[:upto] if kind == "weight"])
-        assert (row.passed.events, row.passed.sum) == (count, pytest.approx(summed, rel=1e-12)), text
+        assert row.passed.events == count, text
+        assert row.passed.sum == pytest.approx(summed, rel=1e-12), text
         others = [f for i, (kind, _, f) in enumerate(at.items) if kind == "cut" and i != place]
         of = [e for e in read if all(f(e) for f in others)]
         count, summed = total(of, [f for kind, _, f in at.items if kind == "weight"])
         assert row.without is not None
-        assert (row.without.events, row.without.sum) == (count, pytest.approx(summed, rel=1e-12)), text
+        assert row.without.events == count, text
+        assert row.without.sum == pytest.approx(summed, rel=1e-12), text
 
 
 def test_programs_have_what_is_tested() -> None:

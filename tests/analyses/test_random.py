@@ -90,7 +90,7 @@ def agrees(text: str, seed: int, tmp_path: Path, *, delphes: bool = False) -> No
 
 def by_place(given: list[Event]) -> list[Event]:
     """Events as Delphes has them, once the numbers that references are by have been looked up: their places."""
-    return [made | {REFERENCE: event["Muon_jet"]} for event, made in zip(given, as_delphes(given, 0), strict=True)]
+    return [{**made, REFERENCE: event["Muon_jet"]} for event, made in zip(given, as_delphes(given, 0), strict=True)]
 
 
 def saved(analysis: Made, kind: Kind, read: list[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:

@@ -74,8 +74,9 @@ def test_any_chunks_workers_and_order(seed: int, tmp_path: Path, processes: Proc
     expected = ran(code, whole, tmp_path / "whole_out", None, Serial())
     assert any(rows for rows in expected[1].values())
     turned = {name: rng.sample(of, len(of)) for name, of in files.items()}
-    for i, (which, chunk, where) in enumerate(
-        [(files, 1, Serial()), (files, 7, Serial()), (turned, 10**6, Serial()), (whole, 7, processes),
-         (turned, 7, processes)]
-    ):  # fmt: skip
+    ways: list[tuple[dict[str, list[str]], int, Executor]] = [
+        (files, 1, Serial()), (files, 7, Serial()), (turned, 10**6, Serial()), (whole, 7, processes),
+        (turned, 7, processes),
+    ]  # fmt: skip
+    for i, (which, chunk, where) in enumerate(ways):
         assert ran(code, which, tmp_path / f"out{i}", chunk, where) == expected, Program(seed).text
