@@ -16,7 +16,7 @@ from hepq.runtime.artifact.artifact import VARIABLES, Artifact
 from hepq.runtime.artifact.manifest import Files, Manifest
 from hepq.runtime.artifact.trust import Trust
 from hepq.runtime.engine import outputs
-from hepq.runtime.engine.engine import CPU, Engine, device_for, engine
+from hepq.runtime.engine.engine import CPU, Engine, engine, engine_on_gpu
 from hepq.runtime.events.batch import Batch, Report, prepare
 from hepq.runtime.events.columns import Plain, Raw, Reader
 from hepq.runtime.events.report import NotANumber
@@ -44,12 +44,12 @@ class Scorer:
         shots: int | None = None, seed: int | None = 0, device: str = CPU,
     ) -> None:  # fmt: skip
         self.artifact = artifact
-        self.device = device_for(artifact, device)
+        on_gpu, self.device = engine_on_gpu(artifact, device)
         self._given = (backend, shots, seed, self.device.name)
         self.manifest: Manifest = artifact.manifest
         self._variables = _variables(artifact)
         self.reader: Reader = _reader(artifact)
-        self.engine = _engine(artifact, threads, backend, shots, seed, self.device.name)
+        self.engine = on_gpu or _engine(artifact, threads, backend, shots, seed)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """To another process, where the file must still be the one that was opened. Raises DataError HQ0862."""
@@ -131,10 +131,10 @@ def _variables(artifact: Artifact) -> Variables | None:
 
 
 def _engine(
-    artifact: Artifact, threads: int | None, backend: str | Backend, shots: int | None, seed: int | None, device: str
+    artifact: Artifact, threads: int | None, backend: str | Backend, shots: int | None, seed: int | None
 ) -> Engine | HybridEngine:
-    if device != CPU or artifact.manifest.circuits is None or artifact.manifest.circuits.program is None:
-        return engine(artifact, threads, device=device)
+    if artifact.manifest.circuits is None or artifact.manifest.circuits.program is None:
+        return engine(artifact, threads)
     from hepq.runtime.quantum.engine import Compiled, HybridEngine
 
     return HybridEngine(artifact, Compiled(artifact).measurer(backend, shots, seed), threads)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 CPU, GPU = "cpu", "cuda"
 #: what may be asked for: ``auto`` is the GPU if one can run the code
 DEVICES = (CPU, GPU, "auto")
+#: of errors: no GPU, one whose driver refuses, no code for one
+_NOT_HERE = ("HQ0846", "HQ0847", "HQ0848")
 
 
 @dataclass(frozen=True)
@@ -28,20 +30,6 @@ class Device:
 
     name: str
     why: str = ""
-
-
-def device_for(artifact: Artifact, asked: str) -> Device:
-    """Where to run an artifact's code; one of ``DEVICES`` is asked for."""
-    if asked != "auto":
-        return Device(asked)
-    from hepq.runtime.engine.cuda.driver import Driver
-    from hepq.runtime.engine.cuda.engine import chosen, code_of
-
-    try:
-        chosen(code_of(artifact), Driver().capability)
-    except ArtifactError as error:
-        return Device(CPU, error.why or error.title)
-    return Device(GPU)
 
 
 class Engine(Protocol):
@@ -59,3 +47,18 @@ def engine(
     made: Any = targets.resolve(targets.find(artifact.code.target if device == CPU else device).engine)
     loaded: Engine = made(artifact, threads, outputs)
     return loaded
+
+
+def engine_on_gpu(artifact: Artifact, asked: str) -> tuple[Engine | None, Device]:
+    """What runs an artifact's code on a GPU; None for the CPU, where that is asked for or ``auto`` finds no other.
+
+    Raises ArtifactError where a GPU is asked for and cannot run it, and for code that does not fit its manifest.
+    """
+    if asked == CPU:
+        return None, Device(CPU)
+    try:
+        return engine(artifact, device=GPU), Device(GPU)
+    except ArtifactError as error:
+        if asked == GPU or error.code not in _NOT_HERE:
+            raise
+        return None, Device(CPU, error.why or error.title)

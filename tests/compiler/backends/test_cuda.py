@@ -99,6 +99,20 @@ def test_auto_takes_the_gpu_and_says_why_not(tagger: Path, jets: str, tmp_path: 
     assert refusal(tagger).code == "HQ0846"
 
 
+def test_auto_goes_on_where_the_driver_refuses_the_code(tagger: Path, tmp_path: Path) -> None:
+    held = members(tagger)
+    manifest = json.loads(held.pop("manifest.json"))
+    held["code/sm_90.cubin"] = b"of a newer driver"
+    manifest["members"] = dict(hashed(Artifact.open(tagger).manifest, held).members)
+    newer = tmp_path / "newer.hepqx"
+    newer.write_bytes(packed(json.dumps(manifest).encode(), held))
+    assert refusal(newer).code == "HQ0847"
+    found = hepq.load(newer, device="auto")
+    assert found.device.name == "cpu"
+    assert "image is invalid" in found.device.why
+    assert found.verify().ok
+
+
 def test_commands_run_on_the_gpu(tagger: Path, jets: str, tmp_path: Path) -> None:
     before, out = Fake().get("launches"), tmp_path / "scores.root"
     done = CliRunner().invoke(app, ["predict", str(tagger), jets, "-o", str(out), "--device", "cuda"])
