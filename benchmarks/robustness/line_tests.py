@@ -40,8 +40,8 @@ class _Recorder:
     folders: Sequence[str]
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     failed: set[str] = field(default_factory=set)
-    #: test -> contexts of the shared fixtures that were made when it ran, for it or before
-    shared: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    #: test -> contexts of the fixtures that it uses
+    fixtures: dict[str, set[str]] = field(default_factory=dict)
     _now: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -57,16 +57,14 @@ class _Recorder:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[Any]:
         self._now = [item.nodeid]
         self.coverage.switch_context(item.nodeid)
-        self.shared[item.nodeid] |= {
-            _context(one) for of in item._fixtureinfo.name2fixturedefs.values() for one in of if _is_shared(one)
-        }  # fmt: skip
+        self.fixtures[item.nodeid] = {_context(name) for name in getattr(item, "fixturenames", ())}
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Iterator[Any]:
-        if not _is_shared(fixturedef):
+        if fixturedef.scope == "function":
             return (yield)
-        self._now.append(_context(fixturedef))
+        self._now.append(_context(fixturedef.argname))
         self.coverage.switch_context(self._now[-1])
         try:
             return (yield)
@@ -88,9 +86,9 @@ class _Recorder:
                 for context in contexts:
                     lines.setdefault(context, {}).setdefault(name, set()).add(line)
         found = {}
-        for test in self.shared.keys() - self.failed:
+        for test in self.fixtures.keys() - self.failed:
             mine: dict[str, set[int]] = defaultdict(set)
-            for context in (test, *self.shared[test]):
+            for context in (test, *self.fixtures[test]):
                 for name, some in lines.get(context, {}).items():
                     mine[name] |= some
             executed = {name: sorted(some) for name, some in mine.items()}
@@ -98,12 +96,8 @@ class _Recorder:
         return found
 
 
-def _is_shared(fixture: pytest.FixtureDef[Any]) -> bool:
-    return fixture.scope != "function"
-
-
-def _context(fixture: pytest.FixtureDef[Any]) -> str:
-    return f"{fixture.baseid}::{fixture.argname}"
+def _context(fixture: str) -> str:
+    return f"fixture {fixture}"
 
 
 def _record(file: str, folders: Sequence[str]) -> dict[str, Any]:
