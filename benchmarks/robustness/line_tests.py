@@ -189,6 +189,7 @@ class LineTests:
 
     def __init__(self, test_files: Iterable[Path]) -> None:
         self._by_line: dict[str, dict[int, list[Timed]]] = defaultdict(lambda: defaultdict(list))
+        self._by_file: dict[str, list[Timed]] = defaultdict(list)
         #: test files that could not be recorded
         self.failed: list[str] = []
         for path in test_files:
@@ -197,6 +198,7 @@ class LineTests:
                 self.failed.append(path.relative_to(ROOT).as_posix())
             for name, test in entry.get("tests", {}).items():
                 one = Timed(name, test["seconds"], sum(map(len, test["lines"].values())))
+                self._by_file[path.stem].append(one)
                 for source, lines in test["lines"].items():
                     if not (ROOT / source).is_file():
                         continue
@@ -206,13 +208,14 @@ class LineTests:
                         self._by_line[source][line].append(one)
 
     def of(self, source: str, line: int) -> list[Timed]:
-        """Tests that execute a line; of a line that runs at import, those that execute anything else of the file."""
+        """Tests that execute a line; of a line that runs at import, those that execute anything else of the file, and
+        those of the file named after it."""
         lines = self._by_line[source]
         body = body_lines((ROOT / source).read_text())
         if line in body:
             # a statement over several lines may be recorded by any of them
             return list({t for n, start in body.items() if start == body[line] for t in lines[n]})
-        return list({t for tests in lines.values() for t in tests})
+        return list({t for tests in lines.values() for t in tests} | set(self._by_file[f"test_{Path(source).stem}"]))
 
     def executed(self, source: str) -> set[int]:
         return {line for line, tests in self._by_line[source].items() if tests}
