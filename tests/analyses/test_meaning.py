@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hepq.compiler.driver.check import check_text
 from hepq.compiler.golden.sums import Violated
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.runtime.analysis.results import Result
@@ -286,6 +287,17 @@ def test_cuts_of_disjoint_regions_may_have_one_name() -> None:
     made(f"{HEAD}@disjoint(low, high)\nanalysis A {{{SOURCES}{text}}}").run(EVENTS)
     with pytest.raises(HepqError, match="HQ0922"):
         made(f"{HEAD}@disjoint(low, high)\nanalysis A {{{SOURCES}{text.replace('>=', '<')}}}")
+
+
+@pytest.mark.parametrize("names", ["base, signal", "signal, base"])
+def test_a_region_within_another_is_not_disjoint_of_it(names: str) -> None:
+    text = """
+  region base { cut low = MET.pt < 30 GeV }
+  region signal extends base { cut high = MET.pt >= 10 GeV }
+"""
+    (found,) = check_text(f"{HEAD}@disjoint({names})\nanalysis A {{{SOURCES}{text}}}")
+    assert found.code == "HQ0922"
+    assert "all events of `signal` are in `base`" in found.title
 
 
 def test_the_share_of_a_cut_with_which_a_weight_comes_is_of_numbers() -> None:

@@ -101,6 +101,14 @@ def test_a_wrong_emitter_is_named(op: str, program: Path, monkeypatch: pytest.Mo
     assert line(made.node) == LINES[op]
 
 
+def test_an_emitter_that_gives_no_number_is_named(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(mathfn.FUNCTIONS, "tanh", lambda x: (x - x) / (x - x))
+    made = found(program).difference
+    assert made is not None
+    assert made.found.startswith("`tanh`")
+    assert line(made.node) == LINES["tanh"]
+
+
 def test_an_emitter_that_is_wrong_among_others_only_is_named(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     right = expressions.value
 

@@ -51,3 +51,16 @@ def test_what_is_no_optimiser(setting: str, title: str, help: str, where: str) -
     (found,) = sink.items
     assert (found.code, found.title, found.help) == ("HQ0652", title, help)
     assert found.labels[0].span.text == where
+
+
+@pytest.mark.parametrize(
+    ("setting", "right"),
+    [
+        ("validation = 0", True), ("validation = 0.9", True), ("validation = 0.91", False),
+        ("validation = -0.5", False), ("clip = 0", True), ("clip = -0.5", False),
+    ],
+)  # fmt: skip
+def test_the_ends_of_what_numbers_may_be(setting: str, right: bool) -> None:
+    sink = Sink()
+    check(load(None, DATA + TAG + f"train Own {{ {setting} }}", sink), sink)
+    assert [d.code for d in sink.items] == ([] if right else ["HQ0651"])

@@ -160,6 +160,15 @@ def test_every_member_is_checked(code: str, change: Change, tiny: Path, tmp_path
     assert caught.value.code == code, str(caught.value)
 
 
+def test_what_does_not_fit_the_code_is_named(tiny: Path, tmp_path: Path) -> None:
+    def change(manifest: Any, held: Members) -> None:
+        manifest["code"]["scratch_floats"] += 8
+
+    path = forged(tiny, tmp_path / "x.hepqx", change)
+    with pytest.raises(ArtifactError, match=r"scratch memory: the code has [\d,]+, the rest of the artifact"):
+        hepq.load(path).verify()
+
+
 def test_outputs_without_end_are_refused_before_they_are_read(tiny: Path, tmp_path: Path) -> None:
     path = forged(tiny, tmp_path / "x.hepqx", put("outputs.0.dims", ["99999", "99999"]))
     with pytest.raises(ArtifactError, match="9,999,800,001 numbers; at most 268,435,456 are read"):

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import _ctypes
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -190,3 +192,9 @@ def test_running_loads_neither_tvm_nor_torch() -> None:
     code = "import hepq.runtime.engine.event_code, sys; print(sorted({'tvm', 'tvm_ffi', 'torch'} & {*sys.modules}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_another_library_is_none() -> None:
+    code = lower(Module("m", (X := source("x"),), {"y": X}), cpu.parse("cpu"))
+    with pytest.raises(OSError, match="it is no event program"):
+        EventProgram(Path(_ctypes.__file__).read_bytes(), code.description)

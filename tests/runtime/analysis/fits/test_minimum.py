@@ -65,6 +65,16 @@ def test_nothing_free() -> None:
     assert one.errors.tolist() == [0.0]
 
 
+@pytest.mark.parametrize("second", [[[1.0, 1.0], [1.0, 1.0]], [[1.0, 0.0], [0.0, -1.0]]])
+def test_second_derivatives_of_no_minimum(second: list[list[float]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parameters that do the same; one that is at a maximum."""
+    found, data = minimiser(shapes())
+    best, free = found.find(data), np.array([0, 1])
+    monkeypatch.setattr(found, "_second", lambda values, data, free, steps: np.array(second))
+    with pytest.raises(NoMinimum, match="second derivatives give no errors"):
+        found._covariance(best.values, data, free)
+
+
 def test_a_limit_beyond_what_is_allowed() -> None:
     found, data = minimiser(counting(50, 1, 50))
     found.bounds[found.model.config.poi_index] = (0.0, 0.5)
