@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from hepq.compiler.ir.arranged import arranged
 from hepq.compiler.ir.node import Module, Node, made_dims
@@ -14,8 +14,10 @@ from hepq.lang.declarations.dataset_labels import LabelPlan
 
 #: outputs besides the model's inputs: of each ``select``; how many entries an object has before its bound cuts, and
 #: how many it keeps; how many numbers of a value are 0 for NaN or infinity; which entry of ``each`` those of a nested
-#: dim belong to; which class an event is of: whether it meets a rule, or its number
+#: dim belong to; which class an event is of: whether it meets a rule, or its number; how many calls of a correction are
+#: outside of its bins
 SELECT, CUT, KEPT, ZEROED, OWNER, LABEL = "select ", "cut ", "kept ", "zeroed ", "owner ", "label "
+OUTSIDE = "outside "
 
 
 def event_module(plan: DatasetPlan, model: Module) -> Module | None:
@@ -30,6 +32,7 @@ def event_module(plan: DatasetPlan, model: Module) -> Module | None:
     outputs |= {OWNER + name: t.handle for name, t in plan.owners.items() if name in dims}
     used = set(Module("", (), outputs).walk())
     outputs |= {ZEROED + n: not_finite(t.handle) for n, t in plan.unguarded.items() if t.handle in used}
+    outputs |= {OUTSIDE + name: number for name, number in _outside(plan, used)}
     made = made_dims(Module("", (), outputs))
     branches = arranged(plan, outputs)
     outputs = dict(branches.outputs)
@@ -47,6 +50,21 @@ def not_finite(x: Node) -> Node:
     finite = Node("le", (Node("abs", (x,), {}, x.type), largest), {}, Type("bool", x.type.dims))
     odd = Node("cast", (Node("not", (finite,), {}, finite.type),), {}, Type("int", x.type.dims))
     return Node("reduce_sum", (odd,), {"over": x.type.dims}, Type("int")) if x.type.dims else odd
+
+
+def _outside(plan: DatasetPlan, used: set[Node]) -> Iterator[tuple[str, Node]]:
+    """Of each correction that is used, how many of its calls are outside of its bins."""
+    found: dict[str, Node] = {}
+    for use in plan.corrections:
+        if use.outside is None or not set(Module("", (), {"": use.outside.handle}).walk()) & used:
+            continue
+        flags: Node = use.outside.handle
+        number = Node("cast", (flags,), {}, Type("int", flags.type.dims))
+        if flags.type.dims:
+            number = Node("reduce_sum", (number,), {"over": flags.type.dims}, Type("int"))
+        known = found.get(use.name)
+        found[use.name] = number if known is None else Node("add", (known, number), {}, Type("int"))
+    yield from found.items()
 
 
 def label_nodes(label: LabelPlan | None) -> dict[str, Node]:

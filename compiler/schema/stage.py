@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hepq.compiler.ir.node import Module, Node
-from hepq.compiler.ir.stages import CUT, KEPT, LABEL, OWNER, SELECT, ZEROED
+from hepq.compiler.ir.stages import CUT, KEPT, LABEL, OUTSIDE, OWNER, SELECT, ZEROED
 from hepq.core.types import Dim
 from hepq.lang.declarations.dataset import DatasetPlan
 from hepq.lang.elaborate.branches import BranchPlan
@@ -16,7 +16,7 @@ from hepq.runtime.artifact.stage import Elem, EventStage, StageBranch, StageOutp
 def event_stage(plan: DatasetPlan, events: Module, mcpu: str, features: tuple[str, ...]) -> EventStage:
     """Of the event program ``events`` of a dataset."""
     branches = tuple(stage_branch(plan.branches, n) for n in events.inputs)
-    special = (SELECT, CUT, KEPT, ZEROED, OWNER, LABEL)
+    special = (SELECT, CUT, KEPT, ZEROED, OWNER, LABEL, OUTSIDE)
     inputs = tuple(
         stage_output(name, n)
         for name, n in events.outputs.items() if not name.startswith(special)
@@ -25,7 +25,7 @@ def event_stage(plan: DatasetPlan, events: Module, mcpu: str, features: tuple[st
         branches=branches, inputs=inputs,
         lists={d: p for d, p in plan.lists.items() if any(b.dim == d for b in branches)},
         selects=_named(events, SELECT), cuts=_named(events, CUT), zeroed=_named(events, ZEROED),
-        owned=_named(events, OWNER),
+        owned=_named(events, OWNER), outside=_named(events, OUTSIDE),
         labels={n: _led(events.outputs[LABEL + n]) for n in _named(events, LABEL)},
         each="" if plan.each is None else str(plan.each), mcpu=mcpu, features=features,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -10,6 +11,8 @@ from lark.tree import Meta
 
 from hepq.core.source import Span
 from hepq.core.types import Dim, Type
+from hepq.lang.declarations.analysis.corrections import correction
+from hepq.lang.declarations.analysis.plan import CorrectionUse
 from hepq.lang.declarations.branch_items import (
     branch_item,
     branch_name,
@@ -32,6 +35,7 @@ from hepq.lang.declarations.dataset_labels import (
 from hepq.lang.declarations.dataset_sources import SourcePlan, elaborate_source
 from hepq.lang.declarations.object_items import OBJECT_RULES, Cut, decided, elaborate_object, object_written
 from hepq.lang.elaborate import presence, selection
+from hepq.lang.elaborate.arithmetic import where
 from hepq.lang.elaborate.attributes import check_attributes
 from hepq.lang.elaborate.branches import BranchPlan, no_entries
 from hepq.lang.elaborate.builder import Tensor
@@ -40,8 +44,8 @@ from hepq.lang.elaborate.context import Context, Frame, Reported
 from hepq.lang.elaborate.event import Data, Fact
 from hepq.lang.elaborate.names import lookup_dim
 from hepq.lang.elaborate.objects import NO_BOUND
-from hepq.lang.elaborate.signature import annotate
-from hepq.lang.elaborate.values import UNKNOWN, Objects, Value
+from hepq.lang.elaborate.signature import Given, annotate
+from hepq.lang.elaborate.values import UNKNOWN, Native, Objects, Value
 from hepq.lang.format.layout import group
 from hepq.lang.modules import name_span
 from hepq.lang.syntax import ast
@@ -89,6 +93,7 @@ class DatasetPlan:
     owners: dict[str, Tensor] = field(default_factory=dict)
     #: of each dim that is lists in lists in files, the dim in whose entries they are
     lists: dict[str, str] = field(default_factory=dict)
+    corrections: list[CorrectionUse] = field(default_factory=list)
     unguarded: dict[str, Tensor] = field(default_factory=dict)  #: derived values before `policy nan = zero`
     inputs: dict[str, Tensor] = field(default_factory=dict)
     names: dict[str, Value] = field(default_factory=dict)  #: all that it binds
@@ -147,7 +152,7 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
 
 
 def _has_objects(ctx: Context, decl: ast.DatasetDecl, module: str) -> bool:
-    words = (ast.ObjectItem, ast.SelectItem, ast.EachItem)
+    words = (ast.ObjectItem, ast.SelectItem, ast.EachItem, ast.CorrectionItem)
     scope = ctx.program.modules[module].scope.values()
     homes = [m for b in scope if isinstance(b.decl, ast.Import) for m in ctx.program.modules[b.module].scope.values()]
     named = any(isinstance(b.decl, ast.CollectionDecl | ast.RecordDecl) for b in (*scope, *homes))
@@ -187,6 +192,8 @@ def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
             plan.sources[item.name] = elaborate_source(ctx, item)
         case ast.BranchItem():
             read_branches(ctx, plan, item)
+        case ast.CorrectionItem():
+            ctx.frame.locals[item.name] = _correction(ctx, plan, item)
         case ast.OrderItem():
             plan.orders.append(_order(ctx, item))
         case ast.PolicyItem():
@@ -224,6 +231,20 @@ def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
                 value = ctx.frame.locals[name]
                 if isinstance(value, Tensor):
                     ctx.frame.locals[name] = _guarded(ctx, plan, name, value, item.span)
+
+
+def _correction(ctx: Context, plan: DatasetPlan, item: ast.CorrectionItem) -> Native:
+    """NaN where the file has no value, so that `policy nan` says what becomes of it."""
+    if item.name in ctx.frame.locals:
+        ctx.error("HQ0102", item.span, name=item.name)
+    made = correction(ctx, item, tuple, plan.corrections.append)
+
+    def call(ctx: Context, args: Sequence[Given], span: Span) -> Value:
+        value = made.call(ctx, args, span)
+        wrong = plan.corrections[-1].wrong
+        return value if wrong is None else where(ctx, wrong, math.nan, value, span, span, span, span)
+
+    return replace(made, call=call)
 
 
 def _guarded(ctx: Context, plan: DatasetPlan, name: str, x: Tensor, span: Span) -> Tensor:

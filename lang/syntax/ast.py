@@ -440,8 +440,27 @@ class EachItem(Node):
     name: str
 
 
+@dataclass(frozen=True)
+class CorrectionItem(Node):
+    """``correction sf(pt: GeV) = correctionlib("file.json", "name")``"""
+
+    name: str
+    params: tuple[Param, ...]
+    value: Expr
+
+
 DatasetEntry = (
-    SourceItem | BranchItem | OrderItem | PolicyItem | InputItem | LabelItem | ObjectItem | SelectItem | EachItem | Bind
+    SourceItem
+    | BranchItem
+    | CorrectionItem
+    | OrderItem
+    | PolicyItem
+    | InputItem
+    | LabelItem
+    | ObjectItem
+    | SelectItem
+    | EachItem
+    | Bind
 )
 
 

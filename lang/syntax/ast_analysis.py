@@ -10,12 +10,12 @@ from hepq.lang.syntax.ast import (
     Attr,
     Bind,
     BranchItem,
+    CorrectionItem,
     Decl,
     Expr,
     Node,
     NoiseItem,
     ObjectItem,
-    Param,
     SourceItem,
 )
 
@@ -26,15 +26,6 @@ class Numbered(Node):
 
     name: str
     args: tuple[Arg, ...] = ()
-
-
-@dataclass(frozen=True)
-class CorrectionItem(Node):
-    """``correction sf(pt: GeV) = correctionlib("file.json", "name")``"""
-
-    name: str
-    params: tuple[Param, ...]
-    value: Expr
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class EventStage(_Frozen):
     numbers; output ``zeroed NAME`` says how many of them. ``each``: the dim whose entries the model is applied to; "":
     the event. ``owned``: dims of the inputs that are lists in its entries, each with an output ``owner DIM``.
     ``labels``: what decides an event's class, each an output ``label NAME``, of the entries of a dim or ("") of the
-    event.
+    event. ``outside``: corrections; output ``outside NAME`` says how many calls were outside of its bins.
     """
 
     branches: tuple[StageBranch, ...]
@@ -70,6 +70,7 @@ class EventStage(_Frozen):
     each: str = ""
     owned: tuple[str, ...] = ()
     labels: dict[str, str] = Field(default={})
+    outside: tuple[str, ...] = ()
     #: members of the artifact
     library: str = "code/events.so"
     description: str = "code/events.json"

@@ -158,7 +158,8 @@ class Report:
     ``not_numbers``: where NaN and infinity are. ``defaults``: of branches that files lack. ``labels``: the truth, where
     the files hold it. ``parts``: how many events are for what, in training. ``metrics``: how good the scores are, and
     of which events. ``reweighted``: how distributions of training events were evened out. ``references``: by
-    branch, those to an entry that was dropped or cut, which are of none then.
+    branch, those to an entry that was dropped or cut, which are of none then. ``outside``: calls of
+    corrections outside of their bins.
     """
 
     events: int = 0
@@ -178,6 +179,7 @@ class Report:
     reweighted: tuple[Reweighted, ...] = ()
     each: str = ""
     references: Mapping[str, int] = field(default_factory=dict)
+    outside: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.selected < 0:  # all of them
@@ -197,7 +199,7 @@ class Report:
             _merged((*self.not_numbers, *other.not_numbers)), _both(self.defaults, other.defaults), labels,
             _summed(self.parts, other.parts), (*self.metrics, *other.metrics),
             (*self.reweighted, *other.reweighted), self.each or other.each,
-            _summed(self.references, other.references),
+            _summed(self.references, other.references), _summed(self.outside, other.outside),
         )  # fmt: skip
 
     def as_json(self) -> dict[str, Any]:
@@ -232,6 +234,9 @@ def words(report: Report) -> Iterable[str]:
             yield f"{n.dropped:,} of {n.read:,} entries of {dim} were dropped for NaN or infinity"
     for branch, count in report.references.items():
         yield f"{count:,} of {branch} refer to entries that were dropped or cut: they are of none"
+    for name, calls in report.outside.items():
+        if calls:
+            yield f"{calls:,} calls of correction {name} are outside of its bins"
     if report.parts.get("left out"):
         yield f"{report.parts['left out']:,} of {_events(report.selected)} left out: the kernel takes finite numbers"
     if report.empty:

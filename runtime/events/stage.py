@@ -28,6 +28,7 @@ from hepq.runtime.events.staged import Cut, Staged
 
 #: outputs besides the model's inputs
 SELECT, CUT, KEPT, ZEROED, OWNER, LABEL = "select ", "cut ", "kept ", "zeroed ", "owner ", "label "
+OUTSIDE = "outside "
 _RENAME = 'if the file calls it otherwise, declare a collection with its names: `pt = "NAME IN FILE": GeV`'
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -245,8 +246,9 @@ def assembled(stage: EventStage, read: Read, made: Arrays, counted: Arrays) -> R
     cuts = {name: Cut(*(made[head + name].astype(np.int64) for head in (CUT, KEPT))) for name in stage.cuts}
     labels = {name: made[LABEL + name] for name in stage.labels}
     odd = read.not_finite(stage) | {("variable", name, "zeroed"): made[ZEROED + name] for name in stage.zeroed}
+    outside = {name: int(made[OUTSIDE + name][passed].sum()) for name in stage.outside}
     if not stage.each:
-        staged = Staged(passed, left_out, cuts, labels, defaults=read.lacking, not_finite=odd)
+        staged = Staged(passed, left_out, cuts, labels, defaults=read.lacking, not_finite=odd, outside=outside)
         return Raw(events, own, _blanked(stage, made, own, passed), lacking, staged)
     rows = counts[stage.each].astype(np.int64)
     starts = np.cumsum(rows) - rows
@@ -256,7 +258,7 @@ def assembled(stage: EventStage, read: Read, made: Arrays, counted: Arrays) -> R
         owner = np.repeat(starts, own[dim]) + made[OWNER + dim]
         lists[dim] = np.bincount(owner, minlength=total).astype(np.int64)
     labels = {name: v if stage.labels[name] else np.repeat(v, rows) for name, v in labels.items()}
-    staged = Staged(passed, left_out, cuts, labels, rows, stage.each, read.lacking, odd)
+    staged = Staged(passed, left_out, cuts, labels, rows, stage.each, read.lacking, odd, outside)
     return Raw(total, lists, _blanked(stage, made, {**own, "": rows}, passed), lacking, staged)
 
 

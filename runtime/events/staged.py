@@ -34,6 +34,8 @@ class Staged:
     #: of values that are NaN or infinite: what and which they are, and what was done; how many each event has
     not_finite: Mapping[tuple[str, str, str], NDArray[np.int64]] = field(default_factory=dict)
 
+    outside: Mapping[str, int] = field(default_factory=dict)  #: of corrections: calls outside of their bins
+
     def __add__(self, other: Staged) -> Staged:
         return Staged(
             np.concatenate([self.passed, other.passed]),
@@ -43,6 +45,7 @@ class Staged:
             None if self.rows is None or other.rows is None else np.concatenate([self.rows, other.rows]), self.each,
             {**self.defaults, **other.defaults},
             {n: np.concatenate([self._odd(n), other._odd(n)]) for n in {**self.not_finite, **other.not_finite}},
+            {name: n + other.outside[name] for name, n in self.outside.items()},
         )  # fmt: skip
 
     def _odd(self, name: tuple[str, str, str]) -> NDArray[np.int64]:
@@ -121,5 +124,5 @@ def counted(staged: Staged, report: Report) -> Report:
     used = staged.read - sum(staged.left_out.values())
     return replace(
         report, events=staged.read, selected=used, left_out=staged.left_out, each=staged.each,
-        truncated=int(staged.over.sum()), entries={**report.entries, **cuts},
+        truncated=int(staged.over.sum()), entries={**report.entries, **cuts}, outside=staged.outside,
     )  # fmt: skip

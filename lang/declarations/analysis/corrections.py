@@ -13,7 +13,7 @@ from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.signature import Given
 from hepq.lang.elaborate.values import Native, Value
 from hepq.lang.syntax import ast
-from hepq.lang.syntax.ast_analysis import CorrectionItem
+from hepq.lang.syntax.ast import CorrectionItem
 
 if TYPE_CHECKING:
     from hepq.lang.elaborate.corrections.corrections import Correction, Declared

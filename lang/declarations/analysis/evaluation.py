@@ -94,7 +94,7 @@ class Evaluation:
                 self._branch(item)
             case ast.NoiseItem():
                 self._noise(item)
-            case aa.CorrectionItem():
+            case ast.CorrectionItem():
                 self._correction(item)
             case ast.ObjectItem():
                 self._object(item)
@@ -189,7 +189,7 @@ class Evaluation:
             self.scope.keys[name] = key
             self.ctx.frame.locals[name] = self.replaced.get(key, self.ctx.frame.locals[name])
 
-    def _correction(self, item: aa.CorrectionItem) -> None:
+    def _correction(self, item: ast.CorrectionItem) -> None:
         self._outermost(item, "a correction")
         self._new(item.name, item.span)
         made = correction(self.ctx, item, lambda: self.scope.entries, self.made.corrections.append)
@@ -374,7 +374,7 @@ def names_of(item: aa.AnalysisEntry) -> tuple[str, ...]:
             return targets
         case ast.BranchItem(branches=branches):
             return tuple(name for name, _ in branches)
-        case ast.NoiseItem(name=name) | ast.ObjectItem(name=name) | aa.CorrectionItem(name=name):
+        case ast.NoiseItem(name=name) | ast.ObjectItem(name=name) | ast.CorrectionItem(name=name):
             return (name,)
         case aa.WeightItem(name=name):
             return (name.name,)

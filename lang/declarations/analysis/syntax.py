@@ -9,6 +9,7 @@ from hepq.lang.declarations.analysis.check import check_analysis, check_fit
 from hepq.lang.format.layout import SPACE, Doc, group, nest
 from hepq.lang.format.program import Formatter, wrapped
 from hepq.lang.syntax import ast_analysis as ast
+from hepq.lang.syntax.ast import CorrectionItem
 from hepq.lang.syntax.build import Build, Children, attributed, node
 from hepq.lang.syntax.declaration import Declaration, register
 
@@ -80,7 +81,7 @@ def _save_written(f: Formatter, item: ast.SaveItem) -> Doc:
     return group("save ", _name_written(f, item.name), " = ", nest(*parts))
 
 
-def _correction_written(f: Formatter, item: ast.CorrectionItem) -> Doc:
+def _correction_written(f: Formatter, item: CorrectionItem) -> Doc:
     start = item.span.start + len("correction ") + len(item.name)
     params = f.bracketed("(", item.params, ")", start, item.value.span.start, f.param)
     return group(f"correction {item.name}", params, nest(" =", SPACE, f.expr(item.value)))
@@ -111,7 +112,7 @@ register(
         rules={
             "analysis": attributed(ast.AnalysisDecl, items=1),
             "marked": _marked,
-            "correction": lambda b, meta, c: ast.CorrectionItem(str(c[0]), c[1], c[2], span=b.span(meta)),
+            "correction": lambda b, meta, c: CorrectionItem(str(c[0]), c[1], c[2], span=b.span(meta)),
             "redefine": node(ast.RedefineItem),
             "numbered": _numbered,
             "cut": node(ast.CutItem),
@@ -128,7 +129,7 @@ register(
         written={
             ast.AnalysisDecl: lambda f, d: f.braced(d, f"analysis {d.name} ", d.items),
             ast.MarkedItem: lambda f, i: group(*f.attributes(i.attrs), f.written(i.item)),
-            ast.CorrectionItem: _correction_written,
+            CorrectionItem: _correction_written,
             ast.RedefineItem: lambda f, i: group(f"{i.name}.{i.field} = ", f.expr(i.value)),
             ast.CutItem: lambda f, i: group("cut ", _name_written(f, i.name), " = ", nest(f.expr(i.value))),
             ast.WeightItem: lambda f, i: group("weight ", _name_written(f, i.name), " = ", nest(f.expr(i.value))),
