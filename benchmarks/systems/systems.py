@@ -19,10 +19,21 @@ from rich.table import Table
 
 from benchmarks.shared.interleaved import one_thread
 from benchmarks.shared.kept import kept
-from benchmarks.systems import attention, classifiers, clouds, juno, mitigation
+from benchmarks.systems import aperture, attention, circuits, classifiers, clouds, juno, mitigation
 from benchmarks.systems.row import Reached, Row
 
-ROWS = {row.name: row for row in [*clouds.ROWS, *juno.ROWS, *mitigation.ROWS, *attention.ROWS, *classifiers.ROWS]}
+ROWS = {
+    row.name: row
+    for row in [
+        *clouds.ROWS,
+        *juno.ROWS,
+        *mitigation.ROWS,
+        *attention.ROWS,
+        *classifiers.ROWS,
+        *circuits.ROWS,
+        *aperture.ROWS,
+    ]
+}
 COLUMNS = ["system", "program", "quantity", "reached", "beside", "there", "bar", "s"]
 MARKS = "<!-- systems -->", "<!-- end of systems -->"
 

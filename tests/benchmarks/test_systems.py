@@ -9,11 +9,14 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from benchmarks.systems import attention, classifiers, juno, mitigation, systems
+from benchmarks.systems import aperture, attention, circuits, classifiers, juno, mitigation, systems
 from benchmarks.systems.row import Reached, Row, no_worse, over_seeds
 from benchmarks.systems.toys import TOYS
 from benchmarks.systems.trained import columns, given, trained, write
+from hepq.compiler.driver.compilation import build_file
+from hepq.compiler.driver.options import Options
 from hepq.compiler.targets.quantum import device
+from hepq.compiler.weights.initialise import initial_weights
 
 
 def test_a_bar_is_met_on_its_side() -> None:
@@ -131,3 +134,36 @@ def test_every_classifier_tells_something(model: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(classifiers, "TRAINED", 200)
     x, truth = TOYS["charmonium"](500, np.random.default_rng(0))
     assert 0.6 < classifiers.area(model, x, truth, 0) < 1
+
+
+def test_rings_are_tracked_as_by_hand() -> None:
+    """One particle at a time; without sextupoles it goes round for ever."""
+    assert aperture.tracked(np.zeros(2)) > 3.9
+    k2, mu = np.array([1.1, 0.8]), 2 * np.pi * 0.2052
+
+    def stays(amplitude: float) -> bool:
+        z = complex(amplitude, 0)
+        for _ in range(300):
+            for strength in (1.1, -0.7 * 0.8):
+                z = (z + 1j * strength * z.real**2) * np.exp(-1j * mu)
+                if abs(z.real) >= 10:
+                    return False
+        return True
+
+    found = aperture.tracked(k2)
+    assert all(stays(a) for a in np.arange(0.005, found + 0.001, 0.005))
+    assert not stays(found + 0.005)
+
+
+def test_inputs_climb_to_the_surrogates_top() -> None:
+    """Weights by hand: it falls with the first strength and rises with the second."""
+    module = build_file(aperture.PROGRAM, Options(model="Aperture", use_dataset=False)).module
+    weights = {path: np.zeros_like(value) for path, value in initial_weights(module).items()}
+    weights["first.weight"][0], weights["second.weight"][0, 0], weights["out.weight"][0, 0] = [-0.3, 0.2], 0.5, 1
+    np.testing.assert_allclose(aperture.best(weights, 0), [aperture.LOW, aperture.HIGH], atol=1e-6)
+
+
+def test_families_of_circuits_are_found() -> None:
+    sizes = {family: circuits.circuit_of(*family) for family in circuits.FAMILIES}
+    assert {circuit.qubits for circuit in sizes.values()} == {4}
+    assert all(circuit.slots > 4 for circuit in sizes.values())
