@@ -64,4 +64,5 @@ def text(seed: int) -> Reached:
 
 ROWS = [
     Row("Quantum particle transformer", "std.qpart", jets),
+    Row("Quantum self-attention, sentences", "std.qsann", text),
 ]
