@@ -78,13 +78,14 @@ def predict(
 ) -> Summary:
     """Score every event of ``files`` (path, glob, or list) into ``out``, one row per event in the files' order.
 
-    ``out`` ends in .root (a TTree called ``out_tree``) or .parquet, and appears only when all is done. A TTree has
-    an output of several numbers for each particle as ``output_0``, ``output_1``, …, and none over pairs. ``keep``
-    names branches to copy along, labels for example. ``step`` is how much is held at once, as a number of events
-    or as ``"32 MB"``: a chunk, of ROOT files. ``weight``: a branch that weighs events in the metrics. ``target``:
-    ``OUTPUT=BRANCH``, or the branch alone: what an output of one number should be. A kept branch has the widest of
-    its types in the files. Files without events give an output without rows. ``executor``: where chunks are scored;
-    ``store``: a folder that keeps them as they are done, so that a run which was killed goes on.
+    ``out`` ends in .root (a TTree called ``out_tree``) or .parquet, and appears only when all is done. A TTree has an
+    output of several numbers for each particle as ``output_0``, ``output_1``, …, and none over pairs. ``keep`` names
+    branches to copy along, labels for example. ``step`` is how much is held at once, as a number of events or as ``"32
+    MB"``: a chunk, of ROOT files; scores of a whole file of another kind are held. ``weight``: a branch that weighs
+    events in the metrics. ``target``: ``OUTPUT=BRANCH``, or the branch alone: what an output of one number should be. A
+    kept branch has the widest of its types in the files. Files without events give an output without rows.
+    ``executor``: where chunks are scored; ``store``: a folder that keeps them as they are done, so that a run which was
+    killed goes on.
 
     Raises DataError; then nothing is left behind, but for what ``store`` has. If several chunks fail, all others are
     done, and HQ0950 lists them. HQ0889 for workers or a store of what is sampled or sent to a device.

@@ -62,7 +62,8 @@ def predict(
 ) -> None:
     """Score the events of files: one row of scores per event, in the files' order.
 
-    Files may be of any size, memory stays bounded, and the output appears only when all is done.
+    ROOT files may be of any size, memory stays bounded; of another file all scores are held. The output appears only
+    when all is done.
     Where the files hold the labels too, the area under each class's ROC curve is printed.
     Scores do not depend on chunks, workers or their order.
     """
