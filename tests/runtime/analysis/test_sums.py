@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-import time
 from fractions import Fraction
 
 import numpy as np
@@ -111,11 +110,3 @@ def test_sums_of_different_programs() -> None:
 def test_damaged_bytes(damage) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match="checksum"):
         Sums.from_bytes(damage(made([(1, 2.0)]).to_bytes()))
-
-
-def test_many_cells_take_little_time() -> None:
-    rng = np.random.default_rng(1)
-    sums = Sums({"h": Weighted.of(np.arange(100_000), rng.normal(size=100_000))})
-    start = time.process_time()
-    merged([sums] * 4).dense("h", 100_000)
-    assert time.process_time() - start < 2
