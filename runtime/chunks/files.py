@@ -112,7 +112,10 @@ def read_safely(task: Task[F], make: Callable[[Task[F]], Done[A]]) -> Done[A] | 
 def kept_branches(source: Source, branches: set[str]) -> Source:
     """Without what is said of other branches."""
     kept = tuple(b for b in source.branches if b in branches)
-    return replace(source, branches=kept, parts=tuple(kept_branches(p, branches) for p in source.parts))
+    # of a friend's branches, which come last, `kinds` has none
+    kinds = tuple(kind for b, kind in zip(source.branches, source.kinds, strict=False) if b in branches)
+    parts = tuple(kept_branches(p, branches) for p in source.parts)
+    return replace(source, branches=kept, kinds=kinds, parts=parts)
 
 
 def _check_unchanged(file: File) -> None:

@@ -103,8 +103,10 @@ class ParquetTable:
         schema = self._table({name: _none(kind) for name, kind in kinds.items()}).schema
         self._schema = schema.with_metadata(dict(metadata))
         self._writer = ParquetWriter(path, self._schema)
+        self._written = False
 
     def write(self, columns: Columns) -> None:
+        self._written = True
         self._writer.write_table(self._table(_typed(columns, self._kinds)).cast(self._schema))
 
     def _table(self, columns: Mapping[str, ak.Array]) -> Any:
@@ -113,6 +115,9 @@ class ParquetTable:
         )
 
     def close(self) -> None:
+        """A file without rows has a group of none, without which not all can read it."""
+        if not self._written:
+            self._writer.write_table(self._schema.empty_table())
         self._writer.close()
 
 
