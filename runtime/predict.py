@@ -20,7 +20,7 @@ from hepq.runtime.engine import outputs
 from hepq.runtime.events import event_files
 from hepq.runtime.events.copied import Kind, kinds
 from hepq.runtime.events.report import Report
-from hepq.runtime.events.source import DEFAULT_STEP, Source, checked_step, size
+from hepq.runtime.events.source import DEFAULT_STEP, Source, asked_step, size
 from hepq.runtime.events.writers import Writer, open_writer
 from hepq.runtime.executors import Executor, Serial
 from hepq.runtime.files import Scratch, digest
@@ -98,7 +98,7 @@ def predict(
         source.check_present(keep, "what is kept are branches of the files")
         source.check_present([weight] if weight else [], "a weight is a branch of the files")
     columns = _columns(model, sources, keep)
-    work = Scoring(model, Judged.of(model.manifest, sources, weight, target), tuple(keep), _step(step))
+    work = Scoring(model, Judged.of(model.manifest, sources, weight, target), tuple(keep), asked_step(step))
     found = [_file(source, work) for source in sources]
     with ExitStack() as stack:
         writer = stack.enter_context(open_writer(out, columns, out_tree, _mark(model)))
@@ -124,13 +124,6 @@ def _check_alone(model: Scorer, executor: Executor | None, store: Path | None) -
     if not model.exact and (store is not None or not (executor is None or isinstance(executor, Serial))):
         why = "its circuits are sampled or sent to a device: that is of one process, in the order of the events"
         raise DataError("HQ0889", "this model takes no workers and no store", why, 'load it with backend="exact"')
-
-
-def _step(step: int | str) -> int | str:
-    try:
-        return checked_step(step)
-    except ValueError as error:
-        raise DataError("HQ0887", f"cannot read in steps of {step!r}", str(error)) from error
 
 
 def _file(source: Source, work: Scoring) -> File:

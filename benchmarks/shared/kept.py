@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from pydantic import TypeAdapter
+
 from hepq.runtime.files import digest
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ R = TypeVar("R", bound="DataclassInstance")
 def kept(names: Iterable[str], measure: Callable[[str], R], of: type[R], path: Path | None) -> Iterator[R]:
     """A result for each name, as they come; new ones are added to the file ``path``.
 
-    ``of``: a dataclass of numbers, strings and tuples, whose first field is the name.
+    ``of``: a dataclass of numbers, strings, tuples and such dataclasses, whose first field is the name.
     """
     keep = Keep(path, of)
     known = {getattr(row, fields(of)[0].name): row for row in keep.read()}
@@ -59,4 +61,4 @@ class Keep(Generic[R]):
 
 
 def _read(of: type[R], row: dict[str, Any]) -> R:
-    return of(**{name: tuple(value) if isinstance(value, list) else value for name, value in row.items()})
+    return TypeAdapter(of).validate_python(row)

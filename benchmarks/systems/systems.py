@@ -41,24 +41,20 @@ MARKS = "<!-- systems -->", "<!-- end of systems -->"
 @dataclass(frozen=True)
 class Result:
     name: str
-    reached: tuple[str | float, ...]
+    reached: Reached
     seconds: float
-
-    def of(self) -> Reached:
-        return Reached(*self.reached)  # type: ignore[arg-type]
 
 
 def measure(row: Row, seed: int) -> Result:
     start = time.perf_counter()
     with one_thread():
-        r = row.measure(seed)
-    values = (r.quantity, r.value, r.error, r.beside, r.reference, r.sense, r.bar)
-    return Result(row.name, values, time.perf_counter() - start)
+        reached = row.measure(seed)
+    return Result(row.name, reached, time.perf_counter() - start)
 
 
 def cells(result: Result) -> list[str]:
     """Of a table, ``COLUMNS``."""
-    r = result.of()
+    r = result.reached
     error = f" ± {r.error:.2g}" if r.error else ""
     sign = "≤" if r.sense == "<=" else "≥"
     return [
@@ -88,8 +84,8 @@ def main(argv: list[str]) -> int:
     found = list(kept(shown, lambda name: measure(ROWS[name], options.seed), Result, options.keep))
     table = Table(*COLUMNS, "")
     for result in found:
-        table.add_row(*cells(result), "" if result.of().met else "MISSED")
+        table.add_row(*cells(result), "" if result.reached.met else "MISSED")
     Console(width=160).print(table)
     if options.page is not None:
         fill(options.page, [COLUMNS, ["---"] * len(COLUMNS), *map(cells, found)])
-    return 0 if all(result.of().met for result in found) else 1
+    return 0 if all(result.reached.met for result in found) else 1

@@ -13,7 +13,7 @@ from typing import Any
 from hepq.core.errors import DataError
 from hepq.runtime.artifact import manifest as m
 from hepq.runtime.events.formats import csv, npz, parquet, root
-from hepq.runtime.events.source import DEFAULT_STEP, Chunk, Format, Source, checked_step, damaged, matched, size
+from hepq.runtime.events.source import DEFAULT_STEP, Chunk, Format, Source, asked_step, damaged, matched, size
 from hepq.runtime.files import unopened, why_not
 
 Files = str | Path | Sequence[str | Path]
@@ -198,10 +198,7 @@ def iterate(
     that nothing can be made of, HQ0887 for a step that is none.
     """
     source.check_present(sorted(branches))
-    try:
-        step = checked_step(step)
-    except ValueError as error:
-        raise DataError("HQ0887", f"cannot read in steps of {step!r}", str(error)) from error
+    step = asked_step(step)
     step = f"{size(step)} B" if isinstance(step, str) else min(step, max(source.events, 1))
     first, end = entries or (0, source.events)
     begin, wanted = first, set(branches)

@@ -117,6 +117,14 @@ def checked_step(step: object) -> int | str:
     return int(step)
 
 
+def asked_step(step: int | str) -> int | str:
+    """As ``checked_step``. Raises DataError HQ0887."""
+    try:
+        return checked_step(step)
+    except ValueError as error:
+        raise DataError("HQ0887", f"cannot read in steps of {step!r}", str(error)) from error
+
+
 def size(step: str) -> int:
     """Bytes of an amount of memory, 1 or more."""
     found = _AMOUNT.fullmatch(step)

@@ -17,7 +17,19 @@ import numpy as np
 
 from tests.analyses.made import Event
 
-HEAD = """collection Jet = "Jet_*" {
+_REST = """collection Part of Jet = "Part_*" {
+  Jet = "jet": index of Jet
+  pt: GeV
+  eta: real
+  kind: int
+}
+record MET = "MET_*" {
+  pt: GeV
+  x: real
+}
+"""
+HEAD = (
+    """collection Jet = "Jet_*" {
   pt: GeV
   eta, btag: real
   flavour: int
@@ -29,19 +41,12 @@ collection Muon = "Muon_*" {
   charge: int
   jet: index of Jet
 }
-collection Part of Jet = "Part_*" {
-  Jet = "jet": index of Jet
-  pt: GeV
-  eta: real
-  kind: int
-}
-record MET = "MET_*" {
-  pt: GeV
-  x: real
-}
 """
+    + _REST
+)
 #: the same, as Delphes has it in Parquet: jets have numbers, which muons refer to
-DELPHES = """collection Jet = "Jet.*" {
+DELPHES = (
+    """collection Jet = "Jet.*" {
   pt = "PT": GeV
   eta = "Eta", btag = "BTag": real
   flavour = "Flavor", id = "fUniqueID": int
@@ -53,17 +58,9 @@ collection Muon = "Muon.*" {
   charge = "Charge": int
   jet = "Jet.ref": index of Jet by id
 }
-collection Part of Jet = "Part_*" {
-  Jet = "jet": index of Jet
-  pt: GeV
-  eta: real
-  kind: int
-}
-record MET = "MET_*" {
-  pt: GeV
-  x: real
-}
 """
+    + _REST
+)
 _DELPHES = {
     "Jet_pt": "Jet.PT", "Jet_eta": "Jet.Eta", "Jet_btag": "Jet.BTag", "Jet_flavour": "Jet.Flavor",
     "Jet_tight": "Jet.Tight", "Muon_pt": "Muon.PT", "Muon_eta": "Muon.Eta", "Muon_charge": "Muon.Charge",

@@ -116,7 +116,8 @@ def skimmed(path: Path, source: str, variation: str) -> list[dict[str, Any]]:
         return [{k: v for k, v in row.items() if k not in ("source", "variation")} for row in rows.to_list()]
     with uproot.open(path) as file:
         tree = file[f"{source}/{variation}"]
-        return tree.arrays([b.name for b in tree.branches if not b.name.startswith("n")]).to_list()  # type: ignore[no-any-return]
+        names = [b.name for b in tree.branches if not b.name.startswith("n")]
+        return list(tree.arrays(names).to_list())
 
 
 def test_random_programs_have_everything() -> None:

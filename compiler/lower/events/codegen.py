@@ -21,7 +21,7 @@ from hepq.compiler.lower.events.context import STORED, Context, Variable, i64, m
 from hepq.compiler.lower.events.dims import Dims, running
 from hepq.compiler.lower.events.plan import Plan, make_plan, read_by
 from hepq.compiler.lower.events.prepare import prepare
-from hepq.compiler.lower.events.roots import Adding, Outputs, Root, ends, handed_out, row_dim
+from hepq.compiler.lower.events.roots import Adding, Outputs, Root, handed_out, row_dim
 from hepq.compiler.lower.events.rules import compute
 from hepq.compiler.lower.events.shared import Places
 from hepq.compiler.lower.events.sort import sorters
@@ -53,7 +53,7 @@ def generate(module: Module, width: int) -> Generated:
         layout.SCRATCH: made.function(layout.SCRATCH, made.scratch),
         layout.LAYOUT: _declaration(made.description),
         **inputs.converters(),
-        **adders({Slot.of(len(end.weights)) for end in ends(module) if isinstance(end, Adding) and end.weights}),
+        **adders({Slot.of(len(end.weights)) for end in plan.ends if isinstance(end, Adding) and end.weights}),
         **sorters(len(n.operands) for n in plan.kept if n.op == "argsort" and not running(n)),
     }
     return Generated(functions, made.description)
@@ -80,7 +80,7 @@ def describe(plan: Plan) -> EventDescription:
     outputs = tuple(branch(name, module.outputs[name]) for name in handed_out(module))
     made = tuple(dict.fromkeys(b.dim for b in outputs if b.dim is not None and b.dim not in given))
     read = tuple(branch(n["name"], n) for n in module.inputs)
-    weighed = [tuple(w.number for w in end.weights) for end in ends(module) if isinstance(end, Adding)]
+    weighed = [tuple(w.number for w in end.weights) for end in plan.ends if isinstance(end, Adding)]
     return EventDescription(
         given, made, read, outputs, tuple(_sources(plan.dims, name, given) for name in made),
         tuple(Cells(fill.name, fill.cells, fill.weight is not None) for fill in module.fills), module.checks,

@@ -25,29 +25,29 @@ from hepq.compiler.lower.events.conditions import (
     is_state,
     live,
 )
-from hepq.compiler.lower.events.roots import Adding, Check, Outputs, ends, made_of, read_at_once
+from hepq.compiler.lower.events.roots import Adding, End, made_of, read_at_once
 from hepq.core.ops.table import ELEMENTWISE
 
 #: terms of a guard
 MOST = 32
 
 
-def asked(module: Module) -> set[Node]:
+def asked(module: Module, ends: Sequence[End]) -> set[Node]:
     """What conditions are of."""
     states = {n for n in module.walk() if is_state(n)}
-    return states | {c.of for end in ends(module) for term in _terms(end) for c in term if c.of.op != "const"}
+    return states | {c.of for end in ends for term in _terms(end) for c in term if c.of.op != "const"}
 
 
-def _terms(end: Outputs | Adding | Check) -> list[Term]:
+def _terms(end: End) -> list[Term]:
     return end.terms if isinstance(end, Adding) else [end.when]
 
 
-def guards(module: Module, needs: Callable[[Node], Iterable[Node]]) -> dict[Node, Guard]:
+def guards(module: Module, ends: Sequence[End], needs: Callable[[Node], Iterable[Node]]) -> dict[Node, Guard]:
     """Of every node of which something is needed; ``needs``: what it is computed from."""
-    order = _in_order(module, needs)
+    order = _in_order(module, ends, needs)
     place = {node: i for i, node in enumerate(order)}
     wanted: dict[Node, set[Term]] = defaultdict(set)
-    for end in ends(module):
+    for end in ends:
         for node, term in made_of(module, end):
             wanted[node].add(implied(term))
         for term in _terms(end):
@@ -85,15 +85,15 @@ def _known(terms: Iterable[Term], place: Mapping[Node, int], here: int) -> Guard
     return guard if len(guard) <= MOST else frozenset({frozenset.intersection(*guard)})
 
 
-def _in_order(module: Module, needs: Callable[[Node], Iterable[Node]]) -> list[Node]:
+def _in_order(module: Module, ends: Sequence[End], needs: Callable[[Node], Iterable[Node]]) -> list[Node]:
     """What is needed before what needs it; conditions as early as they are asked."""
-    reads = list(dict.fromkeys(n for end in ends(module) for n in read_at_once(module, end)))
-    asks = asked(module)
+    reads = list(dict.fromkeys(n for end in ends for n in read_at_once(module, end)))
+    asks = asked(module, ends)
     depth: dict[Node, int] = {}
     for node in _walk(reads, needs):
         depth[node] = max((depth[n] + (n in asks) for n in needs(node)), default=0)
     rank = {n: depth[n] for n in depth if n in asks}
-    for term in (term for end in ends(module) for term in _terms(end)):
+    for term in (term for end in ends for term in _terms(end)):
         *first, last = _in_turn(term)
         before = max((depth[c.of] for conditions in first for c in conditions if c.of in depth), default=-1)
         rank |= {c.of: max(rank[c.of], before + 1) for c in last if c.of in rank}

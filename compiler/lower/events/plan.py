@@ -10,14 +10,14 @@ loop.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.events import guards
 from hepq.compiler.lower.events.conditions import ALWAYS, Guard, either
 from hepq.compiler.lower.events.dims import Dims
-from hepq.compiler.lower.events.roots import Adding, Check, Outputs, Root, ends, read_at_once
+from hepq.compiler.lower.events.roots import Adding, Check, End, Outputs, Root, ends, read_at_once
 from hepq.compiler.lower.events.tables import Tables
 from hepq.core.ops.table import ELEMENTWISE, OPS, REDUCE, SEGMENT
 from hepq.core.types import Dim
@@ -47,7 +47,8 @@ ROOTED = (*_KEPT, "filter", "combinations")
 
 @dataclass
 class Plan:
-    """``kept``: nodes with memory; ``flat``: those that are computed for a block of events, by their dim's name.
+    """``ends``: what all of it is for. ``kept``: nodes with memory; ``flat``: those that are computed for a block of
+    events, by their dim's name.
 
     ``guards``: when a node is needed; ``asked``: of what guards are conditions; ``late``: those of ``flat`` that are
     computed event by event all the same, as they are not always needed.
@@ -59,6 +60,7 @@ class Plan:
     module: Module
     dims: Dims
     tables: Tables
+    ends: Sequence[End]
     kept: set[Node] = field(default_factory=set)
     guards: dict[Node, Guard] = field(default_factory=dict)
     asked: set[Node] = field(default_factory=set)
@@ -107,12 +109,13 @@ class Plan:
 
 
 def make_plan(module: Module) -> Plan:
-    plan = Plan(module, Dims.of(module), Tables.of(module), asked=guards.asked(module))
+    found = ends(module)
+    plan = Plan(module, Dims.of(module), Tables.of(module), found, asked=guards.asked(module, found))
     _weigh(plan)
     _keep(plan)
     _shorten(plan)
     _weigh_inline(plan)
-    plan.guards = guards.guards(module, lambda node: _needs(plan, node))
+    plan.guards = guards.guards(module, found, lambda node: _needs(plan, node))
     _flatten(plan)
     _delay(plan)
     _schedule(plan)
@@ -146,7 +149,7 @@ def _keep(plan: Plan) -> None:
     nodes = list(plan.module.walk())
     roots: dict[Node, set[Hashable]] = defaultdict(set)
     again: dict[Node, bool] = defaultdict(bool)
-    for end in ends(plan.module):
+    for end in plan.ends:
         for i, node in enumerate(read_at_once(plan.module, end)):
             roots[node].add((end, i) if isinstance(end, Adding) and len(end.weights) > 1 else end)
     vectors = _in_vectors(plan)
@@ -165,7 +168,7 @@ def _in_vectors(plan: Plan) -> set[Node]:
     values of columns that are looked up."""
     given = {d.key for d in plan.module.ragged_dims}
     flat: set[Node] = set()
-    added = [e for e in ends(plan.module) if isinstance(e, Adding)]
+    added = [e for e in plan.ends if isinstance(e, Adding)]
     wanted = {e.cell: HEAVY for e in added if either(e.terms) == ALWAYS}
     for node in plan.module.walk():
         if node.op in ("const", "input") or _at_its_own_entry(plan, node, flat):
@@ -269,7 +272,7 @@ def _delay(plan: Plan) -> None:
 
 def _schedule(plan: Plan) -> None:
     left: list[Root] = [n for n in plan.module.walk() if n in plan.kept and n in plan.guards and not plan.is_ready(n)]
-    left += ends(plan.module)
+    left += plan.ends
     waits: dict[Root, set[Root]] = {r: {n for n in read_by(plan, r) if not plan.is_ready(n)} for r in left}
     done: set[Root] = set()
     guard = ALWAYS

@@ -62,12 +62,14 @@ class Check:
 
 #: fills that share a record, at most
 TOGETHER = 32
-#: what has loops: a node that is kept, or what nothing reads
-Root = Node | Outputs | Adding | Check
+#: what nothing reads
+End = Outputs | Adding | Check
+#: what has loops: a node that is kept, or an end
+Root = Node | End
 
 
-def ends(module: Module) -> list[Outputs | Adding | Check]:
-    """All that nothing reads."""
+def ends(module: Module) -> list[End]:
+    """All of them."""
     terms = {name: _within(module, name) for name in handed_out(module)}
     given, together = {d.key for d in module.ragged_dims}, dict[Dim, Term]()
     for name, term in terms.items():
@@ -78,7 +80,7 @@ def ends(module: Module) -> list[Outputs | Adding | Check]:
     for name, term in terms.items():
         dim = row_dim(module.outputs[name])
         groups[dim, term if dim is None else together.get(dim, term)].append(name)
-    found: list[Outputs | Adding | Check] = [Outputs(dim, tuple(names), term) for (dim, term), names in groups.items()]
+    found: list[End] = [Outputs(dim, tuple(names), term) for (dim, term), names in groups.items()]
     found += _together(_adding(module, fill, i) for i, fill in enumerate(module.fills))
     return [*found, *(_check(name, module.outputs[name], i) for i, name in enumerate(module.checks))]
 
@@ -151,14 +153,14 @@ def _filled(module: Module, fill: Fill) -> Dim | None:
     return next((dim for dim in dims if dim is not None), None)
 
 
-def read_at_once(module: Module, root: Outputs | Adding | Check) -> list[Node]:
+def read_at_once(module: Module, root: End) -> list[Node]:
     """Values that an end is made of, those of its conditions last."""
     inner = [weight.when for weight in root.weights] if isinstance(root, Adding) else []
     made = [node for node, _ in made_of(module, root)]
     return [*made, *(c.of for term in (*inner, root.when) for c in term)]
 
 
-def made_of(module: Module, root: Outputs | Adding | Check) -> list[tuple[Node, Term]]:
+def made_of(module: Module, root: End) -> list[tuple[Node, Term]]:
     """What an end reads, and where."""
     if isinstance(root, Outputs):
         return [(module.outputs[name], root.when) for name in root.names]
