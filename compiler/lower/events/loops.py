@@ -19,6 +19,8 @@ from hepq.runtime.engine.event_code import TOO_MANY
 UNROLL, MOST = 8, 64
 #: writes what is done with the entry
 Body = Callable[[At], None]
+#: whether the entry matters, bool
+Asked = Callable[[Codes], Expr]
 
 
 def over(ctx: Context, dims: Sequence[Dim], at: At, body: Body, until: Cell | None = None) -> None:
@@ -30,7 +32,17 @@ def over(ctx: Context, dims: Sequence[Dim], at: At, body: Body, until: Cell | No
     each(ctx, first, lambda codes: over(ctx, rest, {**at, first.key: codes}, body, until), until)
 
 
-def each(ctx: Context, dim: Dim, body: Callable[[Codes], None], until: Cell | None = None) -> None:
+def each(
+    ctx: Context, dim: Dim, body: Callable[[Codes], None], until: Cell | None = None, only: Asked | None = None
+) -> None:
+    """``body`` for the codes of every entry. ``only``: of these, which is known before any filter is asked."""
+    if only is not None and not _is_filtered(ctx, dim):
+        inner = body
+
+        def body(codes: Codes) -> None:
+            with T.If(only(codes)), T.Then(), ctx.scope():
+                inner(codes)
+
     if dim.size is not None and dim.size <= UNROLL and ctx.unrolled * dim.size <= MOST:
         ctx.unrolled *= dim.size
         for i in range(dim.size):
@@ -41,9 +53,13 @@ def each(ctx: Context, dim: Dim, body: Callable[[Codes], None], until: Cell | No
     elif (maker := ctx.plan.dims.makers[dim.name]).op == "filter":
         source = maker["dim"]
         (mask,) = maker.operands
-        each(ctx, source, lambda codes: when(ctx, mask, {source.key: codes}, lambda: body(codes)), until)
+        each(ctx, source, lambda codes: when(ctx, mask, {source.key: codes}, lambda: body(codes)), until, only)
     else:
         chosen(ctx, maker, body, until)
+
+
+def _is_filtered(ctx: Context, dim: Dim) -> bool:
+    return dim.name in ctx.plan.dims.virtual and ctx.plan.dims.makers[dim.name].op == "filter"
 
 
 def chosen(ctx: Context, node: Node, body: Callable[[Codes], None], until: Cell | None = None) -> None:

@@ -201,10 +201,22 @@ def sigmoid(x: Expr) -> Expr:
 
 @function("hypot")
 def hypot(a: Expr, b: Expr) -> Expr:
+    return hypot_of(square_sum(a, b), a, b)
+
+
+def square_sum(a: Expr, b: Expr) -> Expr:
     a, b = map(bind, level(a, b))
-    square = bind(a * a + b * b)
-    good = both(square > _like(1e-280, square), square < _like(1e280, square))
-    return unless(good, bind(tirx.sqrt(square)), _extern("hypot"), a, b)
+    return bind(a * a + b * b)
+
+
+def has_root(square: Expr) -> Expr:
+    """Is ``hypot`` the root of this sum of squares?"""
+    return both(square > _like(1e-280, square), square < _like(1e280, square))
+
+
+def hypot_of(square: Expr, a: Expr, b: Expr) -> Expr:
+    """``square``: the sum of theirs."""
+    return unless(has_root(square), bind(tirx.sqrt(square)), _extern("hypot"), a, b)
 
 
 @function("mod")

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tvm import tirx
@@ -53,7 +53,8 @@ class Best(_Columns):
         if self.most == 1:
             self.cells = [Cell(const(0, "int64")) for _ in self.columns]
 
-    def add(self, keys: Sequence[Expr], codes: Sequence[Expr]) -> None:
+    def add(self, keys: Sequence[Expr], codes: Sequence[Expr], then: Callable[[], None] = lambda: None) -> None:
+        """``then``: what else is done where this is the first of one."""
         n = bind(self.count.get())
         if self.most == 1:
             so_far = [c.get() for c in self.cells[: len(self.keys)]]
@@ -61,6 +62,7 @@ class Best(_Columns):
                 for cell, new in zip(self.cells, [*keys, *codes], strict=True):
                     cell.set(new)
                 self.count.set(i64(1))
+                then()
             return
         place = _inserted(self.keys, self.columns, keys, n, self.most)
         with T.If(place < i64(self.most)), T.Then():

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from itertools import groupby
+from math import inf
 from typing import Any
 
 from tvm import tirx
 from tvm.script.ir_builder import tirx as T
 
 from hepq.compiler.ir.node import Node
-from hepq.compiler.lower.cpu.tir import Cell, Expr, bind, both, cast, const, either
+from hepq.compiler.lower.cpu.tir import Cell, Expr, bind, both, cast, const, either, select
 from hepq.compiler.lower.events import conditions, counting, loops, mathfn
 from hepq.compiler.lower.events.adding import Weights, add_weight
 from hepq.compiler.lower.events.conditions import ALWAYS, Guard, is_state, live, shortest
@@ -37,13 +38,15 @@ def _nothing() -> None:
 
 @dataclass
 class Task:
-    """``dim``: the dim of the shared loop; None: ``begin`` does it all. ``step`` is told where the loop is."""
+    """``dim``: the dim of the shared loop; None: ``begin`` does it all. ``step`` is told where the loop is. Where it is
+    alone in a loop: ``until`` is no longer 0, and ``only`` of these entries."""
 
     dim: Dim | None
     step: Callable[[At], None]
     begin: Callable[[], None] = _nothing
     end: Callable[[], None] = _nothing
     until: Cell | None = None
+    only: loops.Asked | None = None
 
 
 @dataclass(frozen=True)
@@ -123,13 +126,13 @@ def run(ctx: Context, tasks: list[Task]) -> None:
         one.begin()
     dim = tasks[0].dim
     if dim is not None:
-        until = tasks[0].until if len(tasks) == 1 else None
+        until, only = (tasks[0].until, tasks[0].only) if len(tasks) == 1 else (None, None)
 
         def body(codes: Codes) -> None:
             for one in tasks:
                 one.step({one.dim.key: codes})  # type: ignore[union-attr]
 
-        loops.each(ctx, dim, body, until)
+        loops.each(ctx, dim, body, until, only)
     for one in tasks:
         one.end()
 
@@ -251,13 +254,23 @@ def _argsort(ctx: Context, node: Node) -> Task:
     most = asked(node)
     made: Any = Best if running(node) else Sort
     sort: Best | Sort = made(len(node.operands), ctx.temporaries[node], ctx.plan.dims.codes(dim), most)
+    longest = _Longest(ctx, node.operands[0]) if _is_longest(ctx, node) else None
+
+    def begin() -> None:
+        sort.begin()
+        if longest is not None:
+            longest.begin()
 
     def step(at: At) -> None:
+        codes = [i64(code) for code in at[dim.key]]
+        if longest is not None and isinstance(sort, Best):
+            sort.add([ctx.hold(mathfn.sortable(longest.length(at), True))], codes, lambda: longest.won(at))
+            return
         keys = [
             mathfn.sortable(value(ctx, key, at), down)
             for key, down in zip(node.operands, node["descending"], strict=True)
         ]
-        sort.add(list(map(ctx.hold, keys)), [i64(code) for code in at[dim.key]])
+        sort.add(list(map(ctx.hold, keys)), codes)
 
     def finish(at: At) -> None:
         n = ctx.hold(sort.finish())
@@ -271,9 +284,12 @@ def _argsort(ctx: Context, node: Node) -> Task:
                 for part in range(ctx.plan.dims.codes(dim)):
                     ctx.store(node, {**at, dst.key: (i,)}, i64(-1), part)
 
+    def only(at: At) -> loops.Asked | None:
+        return None if longest is None else lambda codes: longest.may_win({**at, dim.key: codes})
+
     def alone(at: At) -> None:
-        sort.begin()
-        loops.each(ctx, dim, lambda codes: step({**at, dim.key: codes}))
+        begin()
+        loops.each(ctx, dim, lambda codes: step({**at, dim.key: codes}), only=only(at))
         finish(at)
 
     if others or not dim.ragged:
@@ -282,7 +298,45 @@ def _argsort(ctx: Context, node: Node) -> Task:
             size = i64(ctx.extent(dim))
             ctx.counts[dst.name].set(size if most is None else tirx.min(size, i64(most)))
         return Task(None, alone, begin=lambda: loops.over(ctx, others, {}, alone))
-    return Task(dim, step, sort.begin, lambda: finish({}))
+    return Task(dim, step, begin, lambda: finish({}), only=only({}))
+
+
+def _is_longest(ctx: Context, node: Node) -> bool:
+    """Is the one vector of two components asked for that is longest?"""
+    key = node.operands[0]
+    return (
+        key.op == "hypot" and key not in ctx.plan.kept and len(node.operands) == 1
+        and running(node) and asked(node) == 1 and bool(node["descending"][0])
+    )  # fmt: skip
+
+
+class _Longest:
+    """Of which ``hypot`` is the longest so far: by its square it is known which other is not longer, before a filter
+    is asked, and without a root. A square that has no root says nothing."""
+
+    def __init__(self, ctx: Context, length: Node) -> None:
+        self._ctx, self._length = ctx, length
+
+    def begin(self) -> None:
+        self._most = Cell(const(-inf, "float64"))
+
+    def may_win(self, at: At) -> Expr:
+        square = self._square(at)
+        return mathfn.negation(both(mathfn.has_root(square), square <= self._most.get()))
+
+    def length(self, at: At) -> Expr:
+        return mathfn.hypot_of(self._square(at), *self._components(at))
+
+    def won(self, at: At) -> None:
+        square = self._square(at)
+        self._most.set(select(mathfn.has_root(square), square, const(-inf, "float64")))
+
+    def _components(self, at: At) -> list[Expr]:
+        return [value(self._ctx, component, at) for component in self._length.operands]
+
+    def _square(self, at: At) -> Expr:
+        key = "square", self._length, self._ctx.place(self._length, at)
+        return self._ctx.once(key, lambda: mathfn.square_sum(*self._components(at)))
 
 
 def _cumsum(ctx: Context, node: Node) -> Task:

@@ -190,6 +190,40 @@ def test_order_of_few_and_of_many_with_ties_and_nan(n: int) -> None:
     check(program, [event, {"a": [], "b": []}, event])
 
 
+#: pairs of equal length, of lengths that are rounded to equal ones, whose squares are none, or are no numbers
+_LENGTHS = [(3.0, 4.0), (5.0, 0.0), (-4.0, 3.0), (1.0, 0.0), (1.0, 1.2e-8), (1.0, -1.2e-8), (0.0, 0.0), (-0.0, 0.0),
+            (1e-170, 2e-170), (2e-170, 1e-170), (1e-300, 0.0), (1e200, 0.0), (3e200, 4e200), (np.inf, 1.0),
+            (NAN, 1.0), (NAN, np.inf)]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_longest_of_two_components(seed: int) -> None:
+    """Of all, of those that a filter keeps, of combinations: the first of equal ones, however lengths are compared."""
+    x, y = source("x", JET), source("y", JET)
+    length, here = make("hypot", x, y), make("gt", source("here", JET), const(0.3))
+    kept = make("filter", here, dim=JET, dst=chosen("kept"))
+    pairs, slot = all_of(x, JET, 2)
+    px, py = (make("reduce_sum", make("gather", component, pairs), over=(slot,)) for component in (x, y))
+    both = make("filter", make("lt", entry(source("here", JET), pairs, slot, 0), const(0.7)),
+                dim=pairs["dst"], dst=chosen("both"))  # fmt: skip
+    pair = make("hypot", make("gather", px, both), make("gather", py, both))
+
+    def longest(of: Node, dim: Dim, name: str) -> Node:
+        return make("argsort", of, dim=dim, dst=Dim(name, bound=1), descending=(True,))
+
+    program = module(
+        all=longest(length, JET, "one"), kept=longest(make("gather", length, kept), kept["dst"], "two"),
+        pair=make("gather", pair, longest(pair, both["dst"], "three")),
+    )  # fmt: skip
+    rng = np.random.default_rng(seed)
+    events = []
+    for n in [0, 1, 2, 3, *rng.integers(2, 9, 60)]:
+        components = np.array(_LENGTHS)[rng.integers(0, len(_LENGTHS) if n % 2 else 6, n)].reshape(n, 2)
+        events.append({"x": components[:, 0], "y": components[:, 1], "here": rng.uniform(size=n)})
+    got = check(program, events)
+    assert set(got.counts["three"]) == {0, 1}
+
+
 def test_objects_of_objects() -> None:
     """Combinations of a sub-dim, filtered, ordered, filtered again; what is read of them reads the file's numbers."""
     pt = source("pt", JET)
