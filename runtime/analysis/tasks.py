@@ -119,13 +119,15 @@ class Compute:
             running = code
             try:
                 for running, models in zip(_before(self.compiled, kind), program.models, strict=True):
-                    made = running.run(columns, read.counts, factors, read.events)
+                    made = running.run(columns, read.counts, factors, read.events, offsets=read.offsets)
                     for call in models.calls:
                         found, left = scores(call, made, read.counts, read.events)
                         columns |= found
                         left_out += left
                 running = code
-                made = code.run(columns, read.counts, factors, read.events, sums, self.n_minus_one)
+                made = code.run(
+                    columns, read.counts, factors, read.events, sums, self.n_minus_one, offsets=read.offsets
+                )
             except EventError as error:
                 raise _told(error, program, running, where, chunk.first) from error
             for place, saved in saves.items() if self.skims else ():

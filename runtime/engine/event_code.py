@@ -175,17 +175,19 @@ class EventProgram:
         events: int | None = None,
         accumulators: Accumulators | None = None,
         n_minus_one: bool = True,
+        offsets: Mapping[str, NDArray[np.int64]] | None = None,
     ) -> EventResult:
         """All events of a chunk.
 
         ``columns``: for each input a flat array, or [rows, other dims], of any of ``DTYPES``; ``counts``: for each
         ragged dim of the inputs its entries in each event; ``factors``: what real inputs are multiplied by, 1 if not
-        named; ``events``: how many, for programs without inputs. ``accumulators``: what fills are added to; of no use
+        named; ``events``: how many, for programs without inputs; ``offsets``: of dims whose counts are summed up
+        already, the sum before each event, and that of all. ``accumulators``: what fills are added to; of no use
         any more after an error. ``n_minus_one``: after a cut that an event fails, are the later ones looked at? If not,
         nothing may be reported of events that fail one cut alone: no state says so. Raises
         EventError, or ValueError for columns that do not fit each other.
         """
-        chunk = _Chunk(self.description, columns, counts, factors or {}, events)
+        chunk = _Chunk(self.description, columns, counts, factors or {}, events, offsets or {})
         sums = self.accumulators() if accumulators is None else accumulators
         chunk.table[Table.LIMIT] = self.limit
         chunk.accumulate(sums, n_minus_one)
@@ -262,12 +264,13 @@ class _Chunk:
         counts: Mapping[str, NDArray[Any]],
         factors: Mapping[str, float],
         events: int | None,
+        offsets: Mapping[str, NDArray[np.int64]],
     ) -> None:
         self.description = d = description
         self.places = Table(d)
         self.table = np.zeros(self.places.size, np.int64)
         self.state = np.zeros(ROWS + len(d.made), np.int64)
-        self.offsets = [_offsets(counts[dim]) for dim in d.dims]
+        self.offsets = [_offsets(counts[dim], offsets.get(dim)) for dim in d.dims]
         self.inputs = [_column(b, columns[b.name]) for b in d.inputs]
         n = _events(d, self.offsets, self.inputs, events)
         rows = {dim: int(o[-1]) for dim, o in zip(d.dims, self.offsets, strict=True)}
@@ -280,8 +283,8 @@ class _Chunk:
         known = {**rows, **dict(zip(d.made, self.room, strict=True))}
         self.outputs = [_zeros(b, n if b.dim is None else known[b.dim]) for b in d.outputs]
         self.table[[Table.END, Table.STATE]] = n, self.state.ctypes.data
-        for i, o in enumerate(self.offsets):
-            self._set(self.places.dim(i), *_largest(o), o.ctypes.data)
+        for i, (dim, o) in enumerate(zip(d.dims, self.offsets, strict=True)):
+            self._set(self.places.dim(i), *_largest(counts[dim], o), o.ctypes.data)
         for i, (branch, array) in enumerate(zip(d.inputs, self.inputs, strict=True)):
             factor = np.float64(factors.get(branch.name, 1.0)).view(np.int64)
             self._set(self.places.input(i), array.ctypes.data, DTYPES.index(array.dtype.name), factor)
@@ -323,21 +326,23 @@ class _Chunk:
         return EventResult(outputs, dict(zip(d.made, self.made, strict=True)))
 
 
-def _offsets(counts: NDArray[Any]) -> NDArray[np.int64]:
+def _offsets(counts: NDArray[Any], known: NDArray[np.int64] | None) -> NDArray[np.int64]:
     """0, then the sum of the counts up to each."""
-    out = np.zeros(len(counts) + 1, np.int64)
-    np.cumsum(counts, out=out[1:])
     if len(counts) and counts.min() < 0:
         raise ValueError("a count is negative")
+    if known is not None:
+        return known
+    out = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=out[1:])
     return out
 
 
-def _largest(offsets: NDArray[np.int64]) -> tuple[int, int]:
+def _largest(counts: NDArray[Any], offsets: NDArray[np.int64]) -> tuple[int, int]:
     """Of an event, of a block."""
-    if len(offsets) == 1:
+    if not len(counts):
         return 0, 0
-    ends = offsets[[*range(0, len(offsets) - 1, BLOCK), len(offsets) - 1]]
-    return int(np.diff(offsets).max()), int(np.diff(ends).max())
+    ends = offsets[[*range(0, len(counts), BLOCK), len(counts)]]
+    return int(counts.max()), int(np.diff(ends).max())
 
 
 def _column(branch: Branch, values: NDArray[Any]) -> NDArray[Any]:

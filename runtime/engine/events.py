@@ -45,7 +45,7 @@ class Stage:
 
     def _run(self, read: Read) -> EventResult:
         factors = {b.name: b.factor for b in self.of.branches}
-        return self.program.run(read.columns, read.counts, factors, read.events)
+        return self.program.run(read.columns, read.counts, factors, read.events, offsets=read.offsets)
 
 
 def stage_of(artifact: Artifact) -> Stage:

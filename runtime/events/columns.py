@@ -76,6 +76,7 @@ class Table:
         self._data = data
         self._layout = data.layout if isinstance(data, ak.Array) and data.layout.is_record else None
         self._counts: dict[tuple[int, int], NDArray[np.int64]] = {}
+        self._offsets: dict[int, NDArray[np.int64]] = {}
 
     def __getitem__(self, name: str) -> Any:
         return self._data[name]
@@ -97,6 +98,8 @@ class Table:
             key = offsets.__array_interface__["data"][0], len(offsets)
             if key not in self._counts:
                 self._counts[key] = np.diff(offsets).astype(np.int64, copy=False)
+                if offsets[0] == 0 and offsets.dtype == np.int64:
+                    self._offsets[id(self._counts[key])] = offsets
             counts = self._counts[key]
             begin, end = int(offsets[0]), int(offsets[-1])
         else:
@@ -105,6 +108,10 @@ class Table:
             return None
         values: NDArray[Any] = np.asarray(layout.data)[begin:end]
         return None if values.shape[1:] != shape or values.dtype.kind not in "biuf" else (events, counts, values)
+
+    def offsets(self, counts: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """Those that ``flat`` made these lengths of, if they begin with 0."""
+        return self._offsets.get(id(counts))
 
 
 def collect(schema: EventSchema, data: Any, where: str = "the events", first: int = 0) -> Raw:

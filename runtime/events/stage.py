@@ -36,12 +36,13 @@ Arrays = Mapping[str, NDArray[Any]]
 @dataclass(frozen=True)
 class Read:
     """Columns of some events, as they lie in the file. ``counts``: of each ragged dim, in each event. ``lacking``: the
-    branches that hold their defaults, and these."""
+    branches that hold their defaults, and these. ``offsets``: counts summed up, where the data have them."""
 
     events: int
     columns: dict[str, NDArray[Any]]
     counts: dict[str, NDArray[np.int64]]
     lacking: Mapping[str, float] = field(default_factory=dict)
+    offsets: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def not_finite(self, stage: EventStage) -> dict[tuple[str, str, str], NDArray[np.int64]]:
         """Of branches with NaN or infinity, which comparisons may have hidden: how many each event has."""
@@ -78,7 +79,9 @@ def collected(stage: EventStage, data: Any, where: str, first: int = 0) -> Read:
         if b.into:
             lists.check_references(b, columns[b.name])
     held = {b.branch: b.default for b in lacking if b.default is not None}
-    return Read(lists.events, columns, lists.counts, held)
+    offsets = {dim: lists.table.offsets(counts) for dim, counts in lists.counts.items()}
+    known = {dim: found for dim, found in offsets.items() if found is not None}
+    return Read(lists.events, columns, lists.counts, held, known)
 
 
 class _Lists:

@@ -133,11 +133,11 @@ def test_scratch_memory_is_kept_to(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_counts_that_are_larger_than_was_said(every: EventProgram, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_code, "_largest", lambda offsets: (2, 100))
+    monkeypatch.setattr(event_code, "_largest", lambda counts, offsets: (2, 100))
     x = np.zeros(9)
     with pytest.raises(EventError, match="event 1: its counts"):
         every.run({"r": x, "i": x > 0, "b": x}, {"jet": np.array([2, 4, 3])})
-    monkeypatch.setattr(event_code, "_largest", lambda offsets: (9, 5))
+    monkeypatch.setattr(event_code, "_largest", lambda counts, offsets: (9, 5))
     with pytest.raises(EventError, match="event 0: its counts"):
         every.run({"r": x, "i": x > 0, "b": x}, {"jet": np.array([2, 4, 3])})
 
