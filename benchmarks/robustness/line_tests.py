@@ -30,7 +30,7 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
-@dataclass
+@dataclass(eq=False)  # pytest hashes its plugins
 class _Recorder:
     """A plugin of pytest: the lines that each test executes in these folders, from after the imports on.
 
@@ -40,6 +40,7 @@ class _Recorder:
     folders: Sequence[str]
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     failed: set[str] = field(default_factory=set)
+    skipped: set[str] = field(default_factory=set)
     #: test -> contexts of the fixtures that it uses
     fixtures: dict[str, set[str]] = field(default_factory=dict)
     _now: list[str] = field(default_factory=list)
@@ -75,7 +76,7 @@ class _Recorder:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.seconds[report.nodeid] += report.duration
         if not report.passed:
-            self.failed.add(report.nodeid)
+            (self.failed if report.failed else self.skipped).add(report.nodeid)
 
     def found(self) -> dict[str, Any]:
         self.coverage.stop()
@@ -86,7 +87,7 @@ class _Recorder:
                 for context in contexts:
                     lines.setdefault(context, {}).setdefault(name, set()).add(line)
         found = {}
-        for test in self.fixtures.keys() - self.failed:
+        for test in self.fixtures.keys() - self.failed - self.skipped:
             mine: dict[str, set[int]] = defaultdict(set)
             for context in (test, *self.fixtures[test]):
                 for name, some in lines.get(context, {}).items():
@@ -101,10 +102,10 @@ def _context(fixture: str) -> str:
 
 
 def _record(file: str, folders: Sequence[str]) -> dict[str, Any]:
-    """In a child."""
+    """In a child: what ``record`` writes of a file's tests. Those that fail when they are recorded say nothing."""
     recorder = _Recorder(folders)
     run_pytest([file], [recorder])
-    return recorder.found()
+    return {"tests": recorder.found(), "failed": sorted(recorder.failed)}
 
 
 def record(files: Iterable[Path], folders: Sequence[str], workers: int) -> Iterator[tuple[str, Ended]]:
@@ -115,7 +116,7 @@ def record(files: Iterable[Path], folders: Sequence[str], workers: int) -> Itera
     names = [p.relative_to(ROOT).as_posix() for p in wanted]
     jobs = [(partial(_record, name, folders), PATIENCE) for name in names]
     for place, ended in run_all(jobs, workers, KEPT):
-        tests = ended.value or {}
+        tests, failed = (ended.value or {"tests": {}, "failed": []}).values()
         sources = {s for test in tests.values() for s in test["lines"]}
         texts = {s: digest(ROOT / s) for s in sources}
         for source, version in texts.items():
@@ -125,7 +126,7 @@ def record(files: Iterable[Path], folders: Sequence[str], workers: int) -> Itera
             "by": digest(Path(__file__)),
             "sources": texts,
             "tests": tests,
-            "why": ended.why,
+            "why": ended.why or ", ".join(failed),
         }
         _place(wanted[place]).write_text(json.dumps(entry))
         yield names[place], ended
