@@ -11,7 +11,7 @@ import pytest
 
 TAGGER = Path(__file__).resolve().parents[3] / "examples" / "tagger.hepq"
 SLOW = {"numpy", "torch", "tvm", "tvm_ffi", "qiskit", "pytket", "awkward", "scipy", "networkx", "matplotlib", "sympy",
-        "safetensors", "uproot", "pyarrow", "onnx", "cryptography"}  # fmt: skip
+        "safetensors", "uproot", "pyarrow", "onnx", "cryptography", "pydantic"}  # fmt: skip
 RUN = "import sys\nfrom hepq.cli import main\ntry:\n    main()\nexcept SystemExit:\n    pass\nprint(*sys.modules)"
 
 
