@@ -89,6 +89,7 @@ class Compilation:
     =============  =====================================================================================
 
     ``text``: the program's, if the file's is not to be read. ``given``: weights that are not to be read.
+    ``after``: the name of each pass, and the model's module after it, once it was ``optimised``.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Compilation:
         self.tell = tell or (lambda _: None)
         self.sink, self.report = Sink(), CompileReport(path, "", self.options.target)
         self._text, self._given = text, given
+        self.after: list[tuple[str, Module]] = []
         self.trained = trained if trained is not None else (self.options.weights, self.options.init) != (None, None)
 
     @contextmanager
@@ -186,6 +188,7 @@ class Compilation:
         options, report = self.options, self.report
         report.passes.append(one.name)
         report.seconds[f"pass {one.name}"] = seconds
+        self.after.append((one.name, module))
         shown = options.print_after in (one.name, "all")
         if not shown and options.dump_dir is None:
             return

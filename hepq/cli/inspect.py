@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hepq.cli.shared.artifact_options import Sha256, Trusted, opened
-from hepq.cli.shared.console import example, out
+from hepq.cli.shared.console import err, example, out
+from hepq.cli.shared.program_options import Dataset, Dims, Model, NoDataset, Statics, options, sizes
 
 if TYPE_CHECKING:
+    from hepq.compiler.driver.options import Options
     from hepq.runtime.artifact.artifact import Artifact as Opened
     from hepq.runtime.artifact.manifest import Circuits, Described
     from hepq.runtime.engine.onnx_model import OnnxModel
@@ -23,24 +25,59 @@ if TYPE_CHECKING:
     "hepqc inspect top.hepqx --source > top.hepq # the program it was made from",
     "hepqc inspect top.onnx                      # what hepqc wrote for ONNX",
     "hepqc inspect zh.hepqx --circuit zh.svg     # its circuits; [.png], [.pdf], or [-] for text",
+    "hepqc inspect top.hepqx --performance       # what it costs; [--entries part=40] for events of one size",
 )
 def inspect(
-    artifact: Annotated[Path, typer.Argument(help="A compiled tagger, [.hepqx]; to draw one, also a [.hepq] program.")],
+    artifact: Annotated[
+        Path,
+        typer.Argument(help="A compiled tagger, [.hepqx]; for a picture or its performance, also a [.hepq] program."),
+    ],
     picture: Annotated[Path | None, typer.Option(help="Draw the dataflow: [.png], [.svg] or [.pdf].")] = None,
     circuit: Annotated[
         Path | None, typer.Option(help="Draw its circuits: [.png], [.svg] or [.pdf]; [-] prints them.")
     ] = None,
     source: Annotated[bool, typer.Option("--source", help="Print the program it was made from.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the whole manifest.")] = False,
+    performance: Annotated[
+        bool,
+        typer.Option(
+            "--performance", help="FLOPs before and after each rewrite and of each stage, the least time on this CPU."
+        ),
+    ] = False,
+    entries: Annotated[
+        list[str],
+        typer.Option(metavar="NAME=N", help="Of an event for --performance: entries of a ragged dim. Repeatable."),
+    ] = [],  # noqa: B006
+    events: Annotated[
+        Path | None,
+        typer.Option(help="Events for --performance; else the golden ones, or the dataset's, else made-up ones."),
+    ] = None,
+    model: Model = None,
+    dataset: Dataset = None,
+    no_dataset: NoDataset = False,
+    dim: Dims = [],  # noqa: B006
+    set_: Statics = [],  # noqa: B006
     sha256: Sha256 = None,
     trusted: Trusted = None,
 ) -> None:
     """Say what an artifact reads and gives, and where it comes from."""
+    program = artifact.suffix == ".hepq" and (picture is not None or performance)
+    if program and (sha256 or trusted):
+        raise typer.BadParameter("--sha256 and --trusted are of artifacts")
+    if not program and (model or dataset or no_dataset or dim or set_):
+        raise typer.BadParameter("--model, --dataset, --no-dataset, --dim and --set are of programs")
+    if not performance and (entries or events):
+        raise typer.BadParameter("--entries and --events are of --performance")
+    if performance and ((entries and events) or picture or circuit or source or json):
+        raise typer.BadParameter("--performance takes --entries or --events, and nothing else is printed with it")
+    chosen = options(model, dataset, no_dataset, dim, set_)
     if picture is not None:
-        if artifact.suffix == ".hepq" and (sha256 or trusted):
-            raise typer.BadParameter("--sha256 and --trusted are of artifacts")
-        _draw(artifact, picture, sha256, trusted)
+        _draw(artifact, picture, chosen, sha256, trusted)
         print(picture)
+        return
+    if performance:
+        held_here = None if program else opened(artifact, sha256, trusted)
+        _performance(artifact, held_here, chosen, sizes(entries), events)
         return
     from hepq.core import targets
 
@@ -62,14 +99,44 @@ def inspect(
         _describe(held.manifest)
 
 
-def _draw(file: Path, picture: Path, sha256: str | None, trusted: Path | None) -> None:
+def _performance(
+    file: Path, artifact: Opened | None, chosen: Options, entries: dict[str, int], events: Path | None
+) -> None:
+    """Of a program, with random weights, or of the program and weights in an artifact."""
+    from dataclasses import replace
+
+    from hepq.cli.shared.performance_tables import show
+    from hepq.compiler.driver import performance as costs
+    from hepq.compiler.driver.compilation import Compilation
+    from hepq.compiler.driver.rebuilt import compilation
+
+    with err().status(f"looking at {file.name}"):
+        if artifact is None:
+            program = Compilation(file, replace(chosen, init=0)).check()
+        else:
+            code = artifact.manifest.code
+            program = compilation(artifact, "cpu" if code is None else code.target)
+        try:
+            if entries:
+                given = costs.of_sizes(program, entries)
+            elif artifact is not None and events is None:
+                given = costs.of_golden(program, artifact)
+            else:
+                given = costs.of_events(program, events)
+        except costs.EntriesError as error:
+            raise typer.BadParameter(f"--entries: {error}") from error
+        found = costs.performance(program, given)
+    show(found, out())
+
+
+def _draw(file: Path, picture: Path, chosen: Options, sha256: str | None, trusted: Path | None) -> None:
     """Draw a program's model, or that of the program an artifact was made from."""
     from hepq.compiler.driver.compilation import build_file
     from hepq.compiler.driver.rebuilt import rebuilt
     from hepq.draw.dataflow import dataflow
     from hepq.draw.model import draw
 
-    built = build_file(file) if file.suffix == ".hepq" else rebuilt(opened(file, sha256, trusted))
+    built = build_file(file, chosen) if file.suffix == ".hepq" else rebuilt(opened(file, sha256, trusted))
     draw(dataflow(built), built.plan.name, picture)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hepq.compiler.hybrid.partition import partition
-from hepq.compiler.ir import infer, interpret
+from hepq.compiler.ir import flops, infer, interpret
 from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.cpu import codegen
@@ -34,8 +34,8 @@ from hepq.runtime.events.elementwise import NUMPY
 from tests.support.generate import random_weights
 
 BACKENDS: tuple[Rules[Any], ...] = (
-    infer.RULES, interpret.RULES, torch.RULES, codegen.EMITTERS, cuda.EMITTERS, events.RULES, onnx.RULES, program.RULES,
-    program.FITS,
+    infer.RULES, interpret.RULES, flops.RULES, torch.RULES, codegen.EMITTERS, cuda.EMITTERS, events.RULES, onnx.RULES,
+    program.RULES, program.FITS,
 )  # fmt: skip
 PART, CHAN, SLOT, SOME = Dim("part", bound=4), Dim("chan", 2), Dim("1", 1), Dim("some", bound=4)
 

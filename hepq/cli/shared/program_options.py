@@ -40,9 +40,14 @@ def options(model: str | None, dataset: str | None, no_dataset: bool, dims: list
         model=model,
         dataset=dataset,
         use_dataset=not no_dataset,
-        dims={k: _size(k, v) for k, v in map(_pair, dims)},
+        dims=sizes(dims),
         statics={k: _value(v) for k, v in map(_pair, statics)},
     )
+
+
+def sizes(given: list[str]) -> dict[str, int]:
+    """Of ``NAME=SIZE``."""
+    return {k: _size(k, v) for k, v in map(_pair, given)}
 
 
 def _pair(text: str) -> tuple[str, str]:
