@@ -251,7 +251,10 @@ def check_present(needed: list[str], names: list[str], where: str, help: str = "
     """Raise HQ0805 for the first needed branch that ``names`` lacks."""
     for branch in needed:
         if branch not in names:
-            help = help or f'if the file calls it otherwise, write in the dataset: branch {branch} = "NAME IN FILE": …'
+            help = help or (
+                f'if the file calls it otherwise, say so: `branch {branch} = "NAME IN FILE": …` in a dataset, '
+                '`pt = "NAME IN FILE": …` of a field in a collection'
+            )
             raise DataError("HQ0805", f'no branch "{branch}" in {where}', did_you_mean(branch, names), help)
 
 

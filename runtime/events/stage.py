@@ -29,7 +29,6 @@ from hepq.runtime.events.staged import Cut, Staged
 #: outputs besides the model's inputs
 SELECT, CUT, KEPT, ZEROED, OWNER, LABEL = "select ", "cut ", "kept ", "zeroed ", "owner ", "label "
 OUTSIDE = "outside "
-_RENAME = 'if the file calls it otherwise, declare a collection with its names: `pt = "NAME IN FILE": GeV`'
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -61,7 +60,7 @@ def collected(stage: EventStage, data: Any, where: str, first: int = 0) -> Read:
     names = field_names(data)
     if names is None:
         raise unsupported(data)
-    check_present(stage.files(names), names, where, _RENAME)
+    check_present(stage.files(names), names, where)
     lists = _Lists(Table(data), where, first)
     lacking = [b for b in stage.branches if b.default is not None and b.branch not in names]
     given = [b for b in stage.branches if b.branch and not b.ends and b not in lacking]
