@@ -87,7 +87,7 @@ def tries(circuit: Circuit, device: Device, effort: str, seed: int) -> tuple[Rec
     gates = sum(_two_qubit(op) for op in circuit.ops)
 
     def seeded(name: str, form: str, *counts: int, each: float = 0.05 + 2e-3 * gates) -> list[Recipe]:
-        least = ALWAYS if (level, name, form) == (1, "qiskit O3", "source") else 1
+        least = ALWAYS if level and (name, form) == ("qiskit O3", "source") else 1
         count = min(counts[level], max(least, int(SHARE[level] / each)))
         return [Recipe(name, form, s, level, counts[level] - count) for s in range(seed, seed + count)]
 

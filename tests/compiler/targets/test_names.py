@@ -40,6 +40,7 @@ def test_abstract_figures_are_those_of_the_benchmarks() -> None:
         assert {(q.error, q.readout_error) for q in chip.qubits} == {(one, readout)}
         assert {c.duration for c in chip.couplings} == {60e-9}
         assert chip.durations == {"gate": 30e-9, "readout": 1e-6}
+        assert (chip.one_qubit, chip.two_qubit) == (("rz", "sx", "x"), ("cz",))
     assert all(abs(a - b) in (1, 13) for a, b in pairs(grid))
 
 

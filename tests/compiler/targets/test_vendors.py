@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hepq.compiler.targets.files import to_toml
@@ -194,6 +195,13 @@ def test_ibm_properties_give_the_snapshot(name: str, whole: bool, tmp_path: Path
     assert {k: v for k, v in ours.durations.items() if k != "reset"} == pytest.approx(
         {k: v for k, v in stored.durations.items() if k != "reset"}, rel=1e-4
     )
+    seconds = {"ns": 1e-9, "us": 1e-6}
+    resets = [
+        p["value"] * seconds[p["unit"]]
+        for gate in properties["gates"] if gate["gate"] == "reset"
+        for p in gate["parameters"] if p["name"] == "gate_length"
+    ]  # fmt: skip
+    assert ours.durations.get("reset") == (pytest.approx(np.median(resets), rel=1e-6) if resets else None)
     assert ours.sources["gate_errors"].date == stored.sources["gate_errors"].date
     for a, b in zip(ours.couplings, stored.couplings, strict=True):
         assert (a.a, a.b, a.gate, a.usable) == (b.a, b.b, b.gate, b.usable)

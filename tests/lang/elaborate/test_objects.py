@@ -75,6 +75,9 @@ CASES: dict[str, Case] = {
                         "sum((x.a.pt - x.b.pt) / 1 GeV + x.mass / 1 GeV, over=x)",
                         lambda e: sum(a["pt"] - b["pt"] + mass(a, b) for a, b in combinations(e["Jet"], 2)
                                       if a["pt"] > b["pt"])),
+    "pairs of the first four": ("object w = Jet take 4\n  object x = combinations(w, 2) as a, b",
+                                "sum(x.a.pt / 1 GeV - 2 * x.b.pt / 1 GeV, over=x)",
+                                lambda e: sum(a["pt"] - 2 * b["pt"] for a, b in combinations(e["Jet"][:4], 2))),
     "triplets": ("object x = combinations(Jet, 3) as a, b, c where max(a.btag, b.btag, c.btag) > 0.5",
                  "sum(x.mass / 1 GeV, over=x)",
                  lambda e: sum(mass(*t) for t in combinations(e["Jet"], 3) if max(j["btag"] for j in t) > 0.5)),

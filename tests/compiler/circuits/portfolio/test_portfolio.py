@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,22 @@ def test_the_best_checked_circuit_is_chosen(tmp_path: Path) -> None:
     assert [(r.recipe, r.seed, r.esp) for r in told] == [(r.recipe, r.seed, r.esp) for r in made.rows]
     assert chosen[0].recipe in made.why
     assert verify_native(made.native, SOURCE, CHIP, seed=7).problem == ""
+
+
+@pytest.mark.parametrize(
+    ("effort", "most"),
+    [("quick", {"greedy Pauli": 1, "tket": 1, "tket, commuted": 1}),
+     ("normal", {"greedy Pauli": 3, "tket": 1, "tket, commuted": 2}),
+     ("thorough", {"greedy Pauli": 6, "tket": 3, "tket, commuted": 6})],
+)  # fmt: skip
+def test_as_many_seeds_as_a_circuit_leaves_time_for(effort: str, most: dict[str, int]) -> None:
+    """All that an effort has, of a small circuit; one, and of Qiskit's level 3 a few always, of a large one."""
+    small, large = kernel(2, 1, "linear"), kernel(40, 6, "full")
+    found = [Counter((r.name, r.form) for r in recipes.tries(c, CHIP, effort, 0)) for c in (small, large)]
+    for name, number in most.items():
+        assert {found[0][name, form] for form in ("source", "canonical")} == {number}, name
+        assert {found[1][name, form] for form in ("source", "canonical")} == {1}, name
+    assert found[1]["qiskit O3", "source"] == (1 if effort == "quick" else recipes.ALWAYS)
 
 
 def test_two_processes_give_what_one_gives(tmp_path: Path) -> None:
