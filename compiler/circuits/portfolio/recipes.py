@@ -24,7 +24,7 @@ from hepq.runtime.quantum.native import Native
 EFFORTS = ("quick", "normal", "thorough")
 #: seconds that all seeds of a recipe and form may take by estimate, at each effort; its first seed is always tried
 SHARE = (3.0, 15.0, 60.0)
-#: seeds of Qiskit's level 3 of the source itself that are always tried at normal effort
+#: seeds of Qiskit's level 3 of the source itself that are always tried at normal effort, and above
 ALWAYS = 5
 #: greedy Pauli synthesis grows with the square of rotations times wires: beyond this it takes minutes
 MAX_GREEDY = 1300

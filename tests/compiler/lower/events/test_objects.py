@@ -18,6 +18,7 @@ from hepq.compiler.lower.events.dims import Dims
 from hepq.compiler.lower.events.plan import make_plan
 from hepq.compiler.lower.events.prepare import prepare
 from hepq.compiler.targets import cpu
+from hepq.core.axes import BinAxis
 from hepq.core.types import Dim, Type
 from hepq.runtime.engine.event_code import BLOCK, EventProgram
 from tests.support.events.programs import MANY, agree, run
@@ -222,6 +223,18 @@ def test_the_longest_of_two_components(seed: int) -> None:
         events.append({"x": components[:, 0], "y": components[:, 1], "here": rng.uniform(size=n)})
     got = check(program, events)
     assert set(got.counts["three"]) == {0, 1}
+
+
+@pytest.mark.parametrize("bins", [3, 40])
+def test_whole_numbers_in_few_bins_and_in_many(bins: int) -> None:
+    """Beyond a million, and where the last edge is beyond all whole numbers."""
+    edges = (*(float(4**i) - 0.5 for i in range(bins // 2)), *(1e13 + 1e12 * i for i in range(bins // 2)), np.inf)
+    n = source("n", JET, elem="int")
+    program = module(cell=make("bin", n, axis=BinAxis.variable(edges)))
+    numbers = np.array([-(2**63), -1, 0, 1, 63, 64, 126, 127, 4**9, 10**13, 10**13 + 1, 2**62, 2**63 - 1])
+    got = check(program, [{"n": numbers}, {"n": np.zeros(0, np.int64)}])
+    below = np.searchsorted(edges, numbers.astype(float), side="right")
+    assert got.outputs["cell"].tolist() == (below - 1).tolist()
 
 
 def test_objects_of_objects() -> None:
