@@ -262,6 +262,8 @@ def test_wrong_static_dims(p: Any, m: Any, code: str) -> None:
         ([[1.0], None], [0.0, 0.0], "HQ0815", "energy"),
         ([[1.0], [2.0]], np.ma.masked_array([0.0, 1.0], [False, True]), "HQ0815", "jet"),
         ([[1.0], [2.0]], [0.0], "HQ0813", "jet"),
+        ([], ak.Array(["a"])[:0], "HQ0807", "jet"),
+        (ak.Array([["a"]])[:0], [], "HQ0807", "energy"),
     ],
 )
 def test_wrong_arrays_are_named(energy: Any, jet: Any, code: str, named: str) -> None:

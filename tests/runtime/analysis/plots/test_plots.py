@@ -67,6 +67,8 @@ def test_stack(made: Result) -> None:
     points, ends, tops = dots(upper)
     assert (points == values["run"]).all()
     assert (upper.get_ylabel(), lower.get_xlabel()) == ("events / 50 GeV", "ht [GeV]")
+    assert lower.get_ylabel() == "data / expected"
+    assert upper.get_title(loc="left") == "sr.ht"
     ratio, ratio_ends, ratio_tops = dots(lower)
     assert np.allclose(ratio, values["run"] / total)
     assert np.allclose(ratio_ends, ends / total)
@@ -185,7 +187,11 @@ def test_variations(made: Result) -> None:
     figure = Figure()
     variations.draw(made, view(made, "sr.ht"), page, figure)
     nominal = sum(expected(made, view(made, "sr.ht")).values())
-    for axes, (_, names) in zip(figure.axes, page, strict=True):
+    assert figure.get_suptitle() == "sr.ht"
+    for axes, (title, names) in zip(figure.axes, page, strict=True):
+        assert (axes.get_title(loc="left"), axes.get_xlabel()) == (title, "ht [GeV]")
+        assert axes.get_ylabel() == "varied / nominal"
+        assert [t.get_text() for t in axes.get_legend().get_texts()] == ["statistics", *names]
         for name in names:
             ratio = sum(expected(made, view(made, "sr.ht"), name).values()) / nominal
             assert np.allclose(steps(axes, name).values, ratio)
