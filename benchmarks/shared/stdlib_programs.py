@@ -155,6 +155,8 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "Update": (_X, "Update(x, 2 * x, x)"),
         "LGEB": (f"{_P}, {_X}, g: real[side, feat], q: p4[side]", "LGEB[5e-3, 50](x, p, x, g, q, g)"),
         "LorentzNet": (f"{_P}, {_X}", "LorentzNet[cls, blocks=2, hidden=12](p, x)"),
+        "FreeLGEB": (f"{_P}, {_X}", "FreeLGEB[5e-3, 50](x, p, x)"),
+        "FreeLorentzNet": (f"{_P}, {_X}", "FreeLorentzNet[cls, blocks=2, hidden=12](p, x)"),
     },
     "mpgan": {
         "MPNetwork": (_X, "x |> MPNetwork[[8, 5]]"),

@@ -24,6 +24,11 @@ def probabilities(w: Weights, p: Tensor, nodes: int | None = None, c: float = 5e
     x = torch.cat([beams, p])
     scalars = torch.zeros(len(x), 2, dtype=torch.float64)
     scalars[:2, 1] = _squeeze((beams @ torch.diag(METRIC) * beams).sum(1).abs().sqrt())
+    return of_nodes(w, x, scalars, nodes, c)
+
+
+def of_nodes(w: Weights, x: Tensor, scalars: Tensor, nodes: int | None, c: float) -> Tensor:
+    """Of nodes of momenta ``x`` [n, 4] and Lorentz ``scalars`` [n, k], all of one kind."""
     h = _linear(w, "embedding", scalars)
     for i in range(BLOCKS):
         h, x = _block(w, f"LGEBs.{i}", h, x, scalars, c, last=i == BLOCKS - 1)

@@ -42,13 +42,13 @@ def momenta(event: Mapping[str, Array]) -> torch.Tensor:
     return torch.tensor(np.concatenate([p, np.linalg.norm(p, axis=-1, keepdims=True)], axis=-1))
 
 
-def random_state(path: Path) -> dict[str, torch.Tensor]:
-    """A state_dict with the published names and shapes, saved at ``path``."""
-    shapes: dict[str, tuple[int, ...]] = {"embedding": (72, 2), "graph_dec.0": (72, 72), "graph_dec.3": (2, 72)}
+def random_state(path: Path, scalars: int = 2) -> dict[str, torch.Tensor]:
+    """A state_dict with the published names and shapes, of nodes with so many scalars, saved at ``path``."""
+    shapes: dict[str, tuple[int, ...]] = {"embedding": (72, scalars), "graph_dec.0": (72, 72), "graph_dec.3": (2, 72)}
     for i in range(6):
         at = f"LGEBs.{i}"
         shapes |= {f"{at}.phi_e.0": (72, 146), f"{at}.phi_e.1": (72,), f"{at}.phi_e.3": (72, 72)}
-        shapes |= {f"{at}.phi_h.0": (72, 146), f"{at}.phi_h.1": (72,), f"{at}.phi_h.3": (72, 72)}
+        shapes |= {f"{at}.phi_h.0": (72, 144 + scalars), f"{at}.phi_h.1": (72,), f"{at}.phi_h.3": (72, 72)}
         shapes |= {f"{at}.phi_m.0": (1, 72)}
         shapes |= {f"{at}.phi_x.0": (72, 72), f"{at}.phi_x.2": (1, 72)} if i < 5 else {}
     random, state = torch.Generator().manual_seed(0), {}
@@ -83,8 +83,35 @@ def test_outputs_are_those_of_another_implementation(tmp_path: Path, nodes: int 
     np.testing.assert_allclose(ours, wanted, rtol=0, atol=1e-12)
 
 
-def test_compiled_code_is_within_rounding() -> None:
-    module = module_of("lorentznet", "LorentzNet")
+@pytest.mark.parametrize(("nodes", "particles"), [(None, 12), (None, 1), (40, 7)])
+def test_without_beams(tmp_path: Path, nodes: int | None, particles: int) -> None:
+    """As the authors' network for quarks and gluons: eight scalars, and momenta that change a fifth as much."""
+    one = build_file(PROGRAM.with_name("lorentznet_qg.hepq"), Options(statics={"nodes": nodes or 0}))
+    state = random_state(tmp_path / "state.pt", scalars=8)
+    imported = import_checkpoint(one, tmp_path / "state.pt")
+    assert set(imported.weights) == set(one.module.params)
+    rng = np.random.default_rng(4)
+    p, x = rng.normal(0, 300, (particles, 4)), rng.normal(0, 2, (particles, 8))
+    wanted = theirs.of_nodes(state, torch.tensor(p), torch.tensor(x), nodes, c=1e-3)
+    weights = {k: v.astype(np.float64) for k, v in imported.weights.items()}
+    ours = run(read_inputs(one.module), [{"p": p, "x": x}], weights)["output"][0]
+    np.testing.assert_allclose(ours, wanted, rtol=0, atol=1e-12)
+
+
+def test_without_beams_every_boost_changes_nothing() -> None:
+    module = module_of("lorentznet", "FreeLorentzNet")
+    rng = np.random.default_rng(5)
+    weights, event = moved_weights(module, rng), event_of(module, 7, rng)
+    matrices = lorentz.transformations(4, rng)
+    first, *others = run(module, [event, *(event | {"p": event["p"] @ m.T} for m in matrices)], weights)["output"]
+    assert max(np.abs(value - first).max() for value in others) < 1e-9
+    moved = run(module, [event | {"p": 1.1 * event["p"]}], weights)["output"][0]
+    assert np.abs(moved - first).max() > 1e-6
+
+
+@pytest.mark.parametrize("model", ["LorentzNet", "FreeLorentzNet"])
+def test_compiled_code_is_within_rounding(model: str) -> None:
+    module = module_of("lorentznet", model)
     rng = np.random.default_rng(2)
     weights = moved_weights(module, rng)
     events = [event_of(module, n, rng) for n in (0, 1, 2, 9, 30)]
