@@ -260,7 +260,9 @@ def _fits_measured(program: Program, step: Step, operands: Sequence[Step]) -> No
     number: Any = step.attrs["circuit"]
     qubits = program.compiled[_whole(number, len(program.circuits) - 1)].qubits
     observables: Any = step.attrs.get("observables", [])
-    last = [len(observables) if step.op == "expect" else 2 ** min(qubits, 40)]
+    wires: Any = step.attrs.get("wires", list(range(qubits)))
+    _need(isinstance(wires, list) and all(type(w) is int for w in wires), "its wires are whole numbers")
+    last = [len(observables) if step.op == "expect" else 2 ** min(len(wires), 40)]
     last = [] if step.attrs.get("single") is True else last
     wanted = [*(s for _, s in rest[0]), *last]
     _need([s for _, s in step.dims] == wanted, f"it gives sizes {wanted}")

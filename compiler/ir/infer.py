@@ -88,6 +88,7 @@ _KINDS: dict[str, Kind] = {
     "flags": lambda v: isinstance(v, tuple) and all(isinstance(f, bool) for f in v),
     "two dims": lambda v: _dims(v) and len(v) == 2, "circuit": _is(Circuit), "dim or none": _is(Dim, type(None)),
     "axis": _is(BinAxis),
+    "ints": lambda v: isinstance(v, tuple) and len(v) > 0 and all(map(_KINDS["int"], v)),
     "numbers": lambda v: isinstance(v, tuple) and len(v) > 0 and all(map(_KINDS["number"], v)),
     "observables": lambda v: isinstance(v, tuple) and len(v) > 0 and all(isinstance(terms, tuple) for terms in v),
 }  # fmt: skip
@@ -542,8 +543,10 @@ def _expect(operands: Sequence[Node], attrs: Attrs, declared: Type | None) -> Ty
 
 @RULES("probs")
 def _probs(operands: Sequence[Node], attrs: Attrs, declared: Type | None) -> Type:
-    circuit, dim = attrs["circuit"], attrs["dim"]
-    require(dim.size == 1 << circuit.qubits, f"dim {dim} must have 2^{circuit.qubits} entries")
+    circuit, wires, dim = attrs["circuit"], attrs["wires"], attrs["dim"]
+    require(all(0 <= w < circuit.qubits for w in wires), f"a wire beyond {circuit.qubits}")
+    require(len(set(wires)) == len(wires), "distinct wires")
+    require(dim.size == 1 << len(wires), f"dim {dim} must have 2^{len(wires)} entries")
     return Type("real", (*_events(operands[0], circuit), dim))
 
 

@@ -23,6 +23,7 @@ from hepq.core.ops.rules import Rules
 from hepq.core.ops.table import IDENTITY, OF_NOTHING, REDUCE, SEGMENT
 from hepq.core.types import Dim, Type
 from hepq.runtime.events.elementwise import NUMPY, to_int
+from hepq.runtime.quantum.measure import marginal
 
 Array = np.ndarray[Any, Any]
 Arrays = Mapping[str, Array]
@@ -415,4 +416,5 @@ def _expect(node: Node, args: Sequence[Array], ctx: Context) -> Any:
 @RULES("probs", "sample")
 def _probs(node: Node, args: Sequence[Array], ctx: Context) -> Any:
     """A sample's estimate tends to them."""
-    return np.abs(states(node["circuit"], args[0])) ** 2
+    circuit = node["circuit"]
+    return marginal(np.abs(states(circuit, args[0])) ** 2, node["wires"], circuit.qubits)

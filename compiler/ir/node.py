@@ -80,8 +80,10 @@ quantum    fidelity (a, b)                 left, right: Circuit. |<right(b)|left
                                            of a and b is their circuit's slots; other dims are aligned by name
            expect (a)                      circuit, observables: per observable (coefficient, ((wire, "X"|"Y"|"Z"), …))
                                            terms, added; dim: of the observables, last; None: one, no dim
-           probs (a)                       circuit, dim: Dim(size 2^wires), last: of bit strings, wire i is bit i
-           sample (a)                      circuit, dim, shots: as probs; a device estimates them from that many shots
+           probs (a)                       circuit, wires, dim: Dim(size 2^wires), last: of strings of their bits, the
+                                           first wire is bit 0
+           sample (a)                      circuit, wires, dim, shots: as probs; a device estimates them from that many
+                                           shots
 =========  ==============================  ============================================================================
 """
 

@@ -75,7 +75,9 @@ def _attrs(node: Node, number: Callable[[Circuit], int]) -> dict[str, Any]:
             observables = [[[c, [list(q) for q in pauli]] for c, pauli in terms] for terms in node["observables"]]
             return {"circuit": number(node["circuit"]), "observables": observables, "single": node["dim"] is None}
         case "probs":
-            return {"circuit": number(node["circuit"])}
+            return {"circuit": number(node["circuit"]), "wires": list(node["wires"])}
         case "sample":
-            return {"circuit": number(node["circuit"]), "shots": node["shots"]}
+            return {
+                "circuit": number(node["circuit"]), "wires": list(node["wires"]), "shots": node["shots"]
+            }  # fmt: skip
     return {}

@@ -118,4 +118,9 @@ QUANTUM: dict[str, Entry] = {
         "stands in a circuit as a statement of its own.",
         "write `barrier(q[0], q[1])`, or `barrier()` for all qubits",
     ),
+    "HQ0525": Entry(
+        "`{name}` is asked for qubit {index} twice",
+        "Each qubit has one bit in a string.",
+        "list each qubit once; negative numbers count from the end",
+    ),
 }

@@ -172,10 +172,10 @@ _ROWS = (
     _circuit("expect", attrs={"circuit": "circuit", "observables": "observables", "dim": "dim or none"},
              doc="circuit, observables: per observable (coefficient, ((wire, \"X\"|\"Y\"|\"Z\"), …)) terms, added; "
              "dim: of the observables, last; None: one, no dim"),
-    _circuit("probs", attrs={"circuit": "circuit", "dim": "dim"},
-             doc="circuit, dim: Dim(size 2^wires), last: of bit strings, wire i is bit i"),
-    _circuit("sample", attrs={"circuit": "circuit", "dim": "dim", "shots": "int"},
-             doc="circuit, dim, shots: as probs; a device estimates them from that many shots"),
+    _circuit("probs", attrs={"circuit": "circuit", "wires": "ints", "dim": "dim"},
+             doc="circuit, wires, dim: Dim(size 2^wires), last: of strings of their bits, the first wire is bit 0"),
+    _circuit("sample", attrs={"circuit": "circuit", "wires": "ints", "dim": "dim", "shots": "int"},
+             doc="circuit, wires, dim, shots: as probs; a device estimates them from that many shots"),
 )  # fmt: skip
 
 OPS = {row.name: row for row in _ROWS}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import pi
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,17 @@ def fidelity_circuit(left: Circuit, right: Circuit) -> Circuit:
     ``left``'s slots come first.
     """
     return left.then(right.adjoint())
+
+
+def marginal(chances: Any, wires: Sequence[int], qubits: int) -> Any:
+    """Of probabilities [..., 2^qubits] of strings of bits those of the bits ``wires``, the first of which is bit 0:
+    [..., 2^wires]. NumPy's or torch's."""
+    if list(wires) == list(range(qubits)):
+        return chances
+    strings = np.arange(1 << qubits)
+    number = sum((strings >> wire & 1) << bit for bit, wire in enumerate(wires))
+    order = np.argsort(number, kind="stable")
+    return chances[..., order].reshape(*chances.shape[:-1], 1 << len(wires), 1 << qubits - len(wires)).sum(-1)
 
 
 def bases(observables: Sequence[Observable]) -> tuple[dict[int, str], ...]:

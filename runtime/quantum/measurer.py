@@ -16,7 +16,7 @@ from hepq.core.ops.table import OPS
 from hepq.runtime.program import Context, Dim, Program, Step, aligned
 from hepq.runtime.quantum.backends.backend import Backend, Outcomes, Task
 from hepq.runtime.quantum.backends.exact import Exact, Sampled
-from hepq.runtime.quantum.measure import Observable, expectation_circuits, expectations, fidelity_circuit
+from hepq.runtime.quantum.measure import Observable, expectation_circuits, expectations, fidelity_circuit, marginal
 from hepq.runtime.quantum.native import Native
 
 Array = NDArray[Any]
@@ -51,7 +51,8 @@ class Measurer:
             return means.reshape(*args[0].shape[:-1], *(() if step.attrs["single"] else (len(observables),)))
         shots = _int(step, "shots") if step.op == "sample" else self.shots
         found = exact.probabilities(circuit, rows) if exact else self._run(circuit, rows, shots).probabilities()
-        return found.reshape(*args[0].shape[:-1], 1 << circuit.qubits)
+        wires = _wires(step, circuit)
+        return np.asarray(marginal(found, wires, circuit.qubits)).reshape(*args[0].shape[:-1], 1 << len(wires))
 
     def _run(self, circuit: Circuit, rows: Array, shots: int | None = None) -> Outcomes:
         task = Task(circuit, self.natives.get(circuit.digest))
@@ -96,6 +97,9 @@ def to_run(program: Program) -> dict[str, Circuit]:
         else:
             if step.op == "sample" and _int(step, "shots") < 1:
                 raise ValueError("step sample: no shots")
+            wires = _wires(step, measured[0])
+            if len({*wires}) != len(wires) or not {*wires} <= set(range(measured[0].qubits)):
+                raise ValueError(f"step {step.op}: a wire beyond its circuit's, or one twice")
             found.append(measured[0])
     return {c.digest: c for c in found}
 
@@ -131,6 +135,12 @@ def _folded(
     moved = aligned(angles, [*dims, slots], [*order, slots])
     states = exact.states(circuit, moved.reshape(-1, moved.shape[-1]))
     return states.reshape(len(moved), *shape, 1 << circuit.qubits)
+
+
+def _wires(step: Step, circuit: Circuit) -> list[int]:
+    """Those of which the bits are asked; all, in artifacts that do not say."""
+    wires: Any = step.attrs.get("wires", list(range(circuit.qubits)))
+    return [int(w) for w in wires]
 
 
 def _int(step: Step, key: str) -> int:

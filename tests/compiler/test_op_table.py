@@ -107,8 +107,8 @@ def module(op: str) -> Module:
         "window": lambda: make("window", x, dim=PART, win=Dim("win", 3), stride=1, pad=1, dst=PART),
         "fidelity": lambda: make("fidelity", slots, slots, left=circuit, right=circuit),
         "expect": lambda: make("expect", slots, circuit=circuit, observables=(((1.0, ((0, "Z"),)),),), dim=None),
-        "probs": lambda: make("probs", slots, circuit=circuit, dim=four),
-        "sample": lambda: make("sample", slots, circuit=circuit, dim=four, shots=10),
+        "probs": lambda: make("probs", slots, circuit=circuit, wires=(0, 1), dim=four),
+        "sample": lambda: make("sample", slots, circuit=circuit, wires=(1, 0), dim=four, shots=10),
     }
     return Module("m", (slots,) if op in QUANTUM else (x,), {"y": made[op]()})
 

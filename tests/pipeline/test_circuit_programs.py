@@ -46,6 +46,7 @@ model M(x: real[part, wire], w: real[layer, wire]) {{
     rename(fidelity(s, prime(t, part)), part', other),
     fidelity(t, B(m, w)),
     sample[shots=8](B(m * expect(Z[0], A(m, w)), w), over=string),
+    probs(t, of={some}),
   )
 }}
 """
@@ -79,9 +80,10 @@ def case(seed: int) -> Case:
         ("B(x, w)", [(b, False)]), ("s |> B(x, w)", [(a, False), (b, False)]),
         ("s |> adjoint(B(x, w))", [(a, False), (b, True)]), ("adjoint(B(x, w)) |> A(x, w)", [(b, True), (a, False)]),
     ])  # fmt: skip
+    some = rng.permutation(made.wires)[: int(rng.integers(1, made.wires + 1))].tolist()
     text = TEXT.format(
         wires=made.wires, layers=LAYERS, parts=PARTS, strings=1 << made.wires, declarations=declarations, chain=chain,
-        first=first.text, second=second.text, each=letter,
+        first=first.text, second=second.text, each=letter, some=some,
     )  # fmt: skip
 
     def wanted(x: NDArray[Any], w: NDArray[Any]) -> list[NDArray[Any]]:
@@ -99,6 +101,7 @@ def case(seed: int) -> Case:
             np.array([[abs(v.inner(u)) ** 2 for v in t] for u in s]),
             np.array([abs(other.inner(v)) ** 2 for v in t]),
             scaled.probabilities(),
+            np.array([v.probabilities(some) for v in t]),
         ]
 
     try:

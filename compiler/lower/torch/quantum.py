@@ -14,6 +14,7 @@ from hepq.compiler.ir.node import Node
 from hepq.compiler.lower.torch.values import Batch, Value, with_batch
 from hepq.core.circuits import Circuit
 from hepq.core.types import Dim
+from hepq.runtime.quantum.measure import marginal
 from hepq.runtime.quantum.simulate import state
 
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
@@ -41,7 +42,8 @@ def expect(node: Node, args: Sequence[Value], batch: Batch) -> Value:
 
 def probs(node: Node, args: Sequence[Value], batch: Batch) -> Value:
     angles, dims = _rows(args[0], batch)
-    found = state.probabilities(node["circuit"], angles, dtype=_dtype(args[0]))
+    circuit = node["circuit"]
+    found = marginal(state.probabilities(circuit, angles, dtype=_dtype(args[0])), node["wires"], circuit.qubits)
     shape = batch.extents(dims)
     return Value(found.expand(prod(shape), -1).reshape(*shape, found.shape[-1]), (*dims, node["dim"]))
 

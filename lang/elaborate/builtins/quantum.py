@@ -21,7 +21,7 @@ from hepq.lang.elaborate.circuits.states import State
 from hepq.lang.elaborate.context import Context, Reported
 from hepq.lang.elaborate.names import static_int
 from hepq.lang.elaborate.phrasing import extent
-from hepq.lang.elaborate.values import Builtin, Circuit, Value, describe, is_number
+from hepq.lang.elaborate.values import Builtin, Circuit, Value, describe, is_number, is_whole
 from hepq.lang.elaborate.work import MAX_COUNT
 from hepq.lang.syntax import ast
 
@@ -82,10 +82,11 @@ def _expect(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
     return ctx.emit("expect", [x], t, span, circuit=circuit, observables=found.operators, dim=dim)
 
 
-@builtin("probs", "state over", dims="over")
-@builtin("sample", "state over", "shots", dims="over")
+@builtin("probs", "state over of", dims="over")
+@builtin("sample", "state over of", "shots", dims="over")
 def _probs(ctx: Context, a: Arguments) -> Value:
-    """``probs(state)``: of each bit string; ``sample[shots](state)``: estimated from that many measurements."""
+    """``probs(state)``: of each bit string; ``probs(state, of=[0, 2])``: of the bits of these qubits alone;
+    ``sample[shots](state)``: estimated from that many measurements."""
     state = _state(ctx, a, "state")
     shots = a.integer("shots", 1024) if a.name == "sample" else None
     if shots is not None and not 1 <= shots <= MAX_COUNT:
@@ -95,13 +96,32 @@ def _probs(ctx: Context, a: Arguments) -> Value:
         raise Reported
     if wires > MAX_MEASURED:
         ctx.error("HQ0519", a.span, name=a.name, size=wires, limit=MAX_MEASURED)
-    dim = _named(ctx, a, 1 << wires, None)
+    of = _qubits(ctx, a, wires) if "of" in a else tuple(range(wires))
+    dim = _named(ctx, a, 1 << len(of), None)
     t = _with(ctx, state, dim, a.span)
     if state.gates is None:
         return Tensor(object(), t)
     circuit, x = measured(ctx, state, a.span)
     more = {} if shots is None else {"shots": shots}
-    return ctx.emit(a.name, [x], t, a.span, circuit=circuit, dim=dim, **more)
+    return ctx.emit(a.name, [x], t, a.span, circuit=circuit, wires=of, dim=dim, **more)
+
+
+def _qubits(ctx: Context, a: Arguments, wires: int) -> tuple[int, ...]:
+    """Numbers of qubits, one or a list, each at most once."""
+    value, where = a.value("of"), a.where("of")
+    items = value if isinstance(value, tuple) else (value,)
+    found: list[int] = []
+    for i in items:
+        if not is_whole(i):
+            ctx.error("HQ0404", where, wanted="numbers of qubits, such as `of=[0, 2]`", found=describe(i))
+        if not -wires <= i < wires:
+            ctx.error("HQ0521", where, index=i, wires=wires)
+        if i % wires in found:
+            ctx.error("HQ0525", where, name=a.name, index=i % wires)
+        found.append(i % wires)
+    if not found:
+        ctx.error("HQ0404", where, wanted="numbers of qubits, such as `of=[0, 2]`", found="an empty list")
+    return tuple(found)
 
 
 @builtin("adjoint", "state")

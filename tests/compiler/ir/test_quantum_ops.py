@@ -61,7 +61,7 @@ def test_expectations_and_probabilities() -> None:
     a, circuit, values = angles("a"), random_circuit(rng, 3, 5, 20), rng.normal(size=5)
     observables = (((1.0, ((0, "Z"),)),), ((0.5, ((1, "X"), (2, "Y"))), (2.0, ())))
     expect = make("expect", a, circuit=circuit, observables=observables, dim=Dim("2", 2))
-    probs = make("probs", a, circuit=circuit, dim=Dim("8", 8))
+    probs = make("probs", a, circuit=circuit, wires=(0, 1, 2), dim=Dim("8", 8))
     found = run_event(Module("both", (a,), {"e": expect, "p": probs}), {"a": values}, {})
     exact = Statevector(in_qiskit(circuit, values))
     paulis = SparsePauliOp("IIZ"), SparsePauliOp(["YXI", "III"], [0.5, 2.0])
@@ -74,4 +74,7 @@ def test_observables_and_outcomes_fit_the_wires() -> None:
     with pytest.raises(RuleError, match="beyond 2 wires"):
         make("expect", a, circuit=circuit, observables=(((1.0, ((2, "Z"),)),),), dim=None)
     with pytest.raises(RuleError, match="2\\^2"):
-        make("probs", a, circuit=circuit, dim=Dim("8", 8))
+        make("probs", a, circuit=circuit, wires=(0, 1), dim=Dim("8", 8))
+    for wires, words in (((2,), "beyond 2"), ((-1,), "beyond 2"), ((1, 1), "distinct")):
+        with pytest.raises(RuleError, match=words):
+            make("probs", a, circuit=circuit, wires=wires, dim=Dim("d", 1 << len(wires)))

@@ -33,6 +33,8 @@ circuit Map(x: real[wire]) on q: qubit[wire] {
 fn K(a: real[wire], b: real[wire]) -> real = fidelity(Map(a), Map(b))
 
 model M(x: real[wire]) -> real[2] = expect([X[0] + 0.5, Z[0] * Y[1]], Map(x))
+
+model P(x: real[wire]) -> real[4] = probs(Map(x), of=[1, 0])
 """
 X = np.random.default_rng(0).normal(size=(3, 2))
 NATIVES, DEVICE = "circuits/natives.json", "circuits/device.json"
@@ -112,6 +114,22 @@ def test_an_observable_that_does_not_fit_is_an_error(change: dict[str, Any], tmp
     step["attrs"] |= change
     with pytest.raises(ArtifactError, match="HQ0840"):
         hepq.load(changed(made, tmp_path, "program.json", data))
+
+
+def test_wires_that_an_artifact_does_not_have_or_name(tmp_path: Path) -> None:
+    made = compiled(tmp_path, "P")
+    data = json.loads(made.members["program.json"])
+    (step,) = [s for s in data["steps"] if s["op"] == "probs"]
+    assert step["attrs"]["wires"] == [1, 0]
+    for wires in ([0, 2], [0, -1], [1, 1], [0], [0, 1.0], "01", None, [[0], [1]]):
+        forged = {**data, "steps": [s if s is not step else {**s, "attrs": {**s["attrs"], "wires": wires}}
+                                    for s in data["steps"]]}  # fmt: skip
+        with pytest.raises(ArtifactError, match="HQ0840"):
+            hepq.load(changed(made, tmp_path, "program.json", forged))
+    of_all = hepq.load(tmp_path / "m.hepqx")({"x": X.astype(np.float32)})
+    del step["attrs"]["wires"]  # as artifacts before had it: all, in their order
+    old = hepq.load(changed(made, tmp_path, "program.json", data))({"x": X.astype(np.float32)})
+    np.testing.assert_allclose(np.asarray(of_all)[:, [0, 2, 1, 3]], np.asarray(old), atol=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(40))

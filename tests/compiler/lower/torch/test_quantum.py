@@ -33,8 +33,9 @@ def module(seed: int) -> Module:
         "e": make("expect", angles(x), circuit=circuit, observables=observables, dim=Dim("2", 2)),
         "one": make("expect", angles(x), circuit=circuit, observables=observables[:1], dim=None),
         "k": make("fidelity", angles(x), angles(support), left=circuit, right=circuit),
-        "p": make("probs", angles(x), circuit=circuit, dim=Dim("16", 16)),
-        "s": make("sample", angles(support), circuit=circuit, dim=Dim("16", 16), shots=100),
+        "p": make("probs", angles(x), circuit=circuit, wires=(0, 1, 2, 3), dim=Dim("16", 16)),
+        "some": make("probs", angles(x), circuit=circuit, wires=(3, 1), dim=Dim("4", 4)),
+        "s": make("sample", angles(support), circuit=circuit, wires=(0, 1, 2, 3), dim=Dim("16", 16), shots=100),
     })  # fmt: skip
 
 

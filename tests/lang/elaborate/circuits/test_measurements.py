@@ -101,6 +101,10 @@ def test_fidelity_and_probabilities() -> None:
     np.testing.assert_allclose(value("fidelity(A(x), B(x, 0.7))"), overlap, atol=1e-12)
     np.testing.assert_allclose(value("probs(A(x))"), psi_a(X).probabilities(), atol=1e-12)
     np.testing.assert_allclose(value("sample[shots=100](A(x))"), psi_a(X).probabilities(), atol=1e-12)
+    for listed, qubits in (("[0, 2]", [0, 2]), ("[2, 0]", [2, 0]), ("[-1]", [2]), ("1", [1]), ("[2, 1, 0]", [2, 1, 0])):
+        wanted = psi_a(X).probabilities(qubits)  # the first one listed is the lowest bit there, too
+        np.testing.assert_allclose(value(f"probs(A(x), of={listed})"), wanted, atol=1e-12)
+        np.testing.assert_allclose(value(f"sample(A(x), of={listed})"), wanted, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +116,7 @@ def test_fidelity_and_probabilities() -> None:
         ("expect([Z[0], X[1], Y[2], Z[1]], A(x), over=feat)", "real[part, feat]"),
         ("probs(A(x))", "real[part, 8]"),
         ("probs(A(x), over=outcome)", "real[part, outcome]"),
+        ("probs(A(x), of=[2, 0])", "real[part, 4]"),
         ("fidelity(A(x), A(prime(x, part)))", "real[part, part']"),
         ("fidelity(A(x), prime(A(x), part))", "real[part, part']"),
         ("fidelity(A(x), A(mean(x, over=part)))", "real[part]"),
