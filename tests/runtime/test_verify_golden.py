@@ -69,6 +69,16 @@ def test_a_model_that_depends_on_the_order_is_caught(plain: Path, monkeypatch: p
     assert failed == {("permute(part)", "scale")}
 
 
+def test_particles_are_permuted_within_their_event() -> None:
+    counts = np.array([3, 0, 4, 1, 6])
+    orders = [verify._permutation(counts, np.random.default_rng(seed)) for seed in range(3)]
+    event = np.repeat(np.arange(5), counts)
+    for order in orders:
+        assert sorted(order) == list(range(14))
+        assert (event[order] == event).all()
+    assert len({tuple(order) for order in orders}) == 3
+
+
 def test_golden_vectors_that_do_not_fit(tiny: Path) -> None:
     golden = Golden.from_bytes(Artifact.open(tiny).members["golden.safetensors"])
     for broken in (
