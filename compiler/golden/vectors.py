@@ -8,7 +8,8 @@ asked. Also left out is what the program refuses, and what is infinite or exceed
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,8 @@ def golden_vectors(
     none, DataError HQ0850 or HQ0852 for circuits whose states do not fit in memory.
     """
     events, made_up = candidates(manifest, data, folder, np.random.default_rng(seed), read or Plain(manifest))
-    moves = ((raw, _move(module, weights, manifest, raw)) for raw in events)
-    drawn: list[tuple[Raw, float | None]] = []
+    moves = (_tried(module, weights, manifest, raw) for raw in events)
+    drawn: list[_Tried] = []
     finest = manifest.golden.tolerance
     for tolerance in (t for t in TOLERANCES if t >= finest):
         kept, rounding, unfit = _select(drawn, moves, wanted, tolerance)
@@ -67,8 +68,8 @@ def golden_vectors(
             [diag("HQ0766", name=module.name, count=rounding, tried=rounding + len(kept), errors=ERRORS,
                   tolerance=f"{tolerance:g}")]
         )  # fmt: skip
-    raw = joined(manifest, kept)
-    found = reference(module, weights, manifest, raw, np.float64)
+    raw = joined(manifest, [tried.raw for tried in kept])
+    found = _laid_out(manifest, raw, [tried.exact for tried in kept], np.float64)
     info = GoldenInfo(events=len(kept), tolerance=tolerance, rounding=rounding, unfit=unfit, made_up=made_up,
                       exceeded=finest if tolerance > finest else None)  # fmt: skip
     return Golden(raw, {k: v.astype(np.float32) for k, v in found.items()}), info
@@ -77,14 +78,18 @@ def golden_vectors(
 def reference(module: Module, weights: Weights, manifest: Described, raw: Raw, dtype: Any) -> dict[str, NDArray[Any]]:
     """The interpreter's outputs for raw events, laid out as the engine's."""
     batch = prepare(manifest, raw)
-    rows: dict[str, list[NDArray[Any]]] = {o.name: [] for o in manifest.outputs}
-    for i in range(raw.events):
-        result = run_event(module, inputs_of(module, manifest, batch, i), weights, dtype)
-        for name, value in result.items():
-            rows[name].append(value)
+    events = (inputs_of(module, manifest, batch, i) for i in range(raw.events))
+    return _laid_out(manifest, raw, [run_event(module, event, weights, dtype) for event in events], dtype)
+
+
+def _laid_out(manifest: Described, raw: Raw, events: Sequence[Weights], dtype: Any) -> dict[str, NDArray[Any]]:
+    """Outputs of each of the ``events``, as the engine lays those of ``raw`` out."""
     kinds = {o.name: np.int64 if o.elem == "int" else dtype for o in manifest.outputs}
-    computed = {o.name: _assemble(manifest, o, rows[o.name]).astype(kinds[o.name]) for o in manifest.outputs}
-    return outputs.scatter(manifest, batch, computed)
+    computed = {
+        o.name: _assemble(manifest, o, [event[o.name] for event in events]).astype(kinds[o.name])
+        for o in manifest.outputs
+    }
+    return outputs.scatter(manifest, prepare(manifest, raw), computed)
 
 
 def inputs_of(module: Module, manifest: EventSchema, batch: Batch, i: int) -> dict[str, NDArray[Any]]:
@@ -121,11 +126,20 @@ def _exact(module: Module, weights: Weights, inputs: Weights) -> dict[str, NDArr
     return None if any(np.isinf(value).any() for value in found.values() if value.dtype.kind == "f") else found
 
 
+@dataclass(frozen=True)
+class _Tried:
+    """One event: its outputs, and how far rounding moves them, no further than the last tolerance; None: unfit."""
+
+    raw: Raw
+    exact: Weights = field(default_factory=dict)
+    move: float | None = None
+
+
 def _select(
-    drawn: list[tuple[Raw, float | None]], moves: Iterator[tuple[Raw, float | None]], wanted: int, tolerance: float
-) -> tuple[list[Raw], int, int]:
+    drawn: list[_Tried], moves: Iterator[_Tried], wanted: int, tolerance: float
+) -> tuple[list[_Tried], int, int]:
     """The events that stay within the tolerance, how many do not, how many are unfit: of those ``drawn``, and more."""
-    kept: list[Raw] = []
+    kept: list[_Tried] = []
     rounding = unfit = 0
     place = 0
     while len(kept) < wanted and rounding <= wanted and unfit <= PATIENCE * wanted:
@@ -133,35 +147,34 @@ def _select(
             drawn.extend(islice(moves, 1))
             if place == len(drawn):
                 break
-        raw, move = drawn[place]
+        tried = drawn[place]
         place += 1
-        if move is None:
+        if tried.move is None:
             unfit += 1
-        elif move > tolerance:
+        elif tried.move > tolerance:
             rounding += 1
         else:
-            kept.append(raw)
+            kept.append(tried)
     return kept, rounding, unfit
 
 
-def _move(module: Module, weights: Weights, manifest: Described, raw: Raw) -> float | None:
-    """How far rounding moves the reference of one event, no further than the last tolerance; None of one unfit."""
+def _tried(module: Module, weights: Weights, manifest: Described, raw: Raw) -> _Tried:
     try:
         batch = prepare(manifest, raw)
     except DataError:  # the program refuses it
-        return None
-    if batch.unscored[0]:  # NaN whatever the interpreter gives
-        return 0.0
+        return _Tried(raw)
     inputs = inputs_of(module, manifest, batch, 0)
+    if batch.unscored[0]:  # NaN whatever the interpreter gives
+        return _Tried(raw, run_event(module, inputs, weights), 0.0)
     exact = _exact(module, weights, inputs)
     if exact is None:
-        return None
+        return _Tried(raw)
     largest = 0.0
     for moved in perturbed(module, inputs, weights):
         largest = max(largest, largest_move(exact, moved))
         if largest > TOLERANCES[-1]:
             break
-    return largest
+    return _Tried(raw, exact, largest)
 
 
 def perturbed(module: Module, inputs: Weights, weights: Weights, seed: int = 0) -> Iterator[dict[str, NDArray[Any]]]:
