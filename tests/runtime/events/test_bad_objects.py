@@ -13,6 +13,8 @@ import pytest
 import hepq
 from hepq.compiler.driver.compilation import compile_file
 from hepq.core.errors import DataError
+from hepq.runtime.artifact.stage import EventStage, StageBranch
+from hepq.runtime.events.stage import collected
 from hepq.runtime.model import Model
 from tests.support.events.object_programs import write
 
@@ -173,3 +175,15 @@ def test_events_that_are_all_left_out_are_said(model: Model, tmp_path: Path) -> 
     summary = model.predict(path, tmp_path / "s.root", progress=False)
     assert (summary.report.events, summary.report.selected, summary.report.left_out) == (3, 0, {"some": 3})
     assert np.isnan(model({k: ak.Array(v) for k, v in (GOOD | {"MET_pt": [-1.0, -2.0, -3.0]}).items()})["m"]).all()
+
+
+@pytest.mark.parametrize(
+    ("dim", "given", "wanted"),
+    [("Jet", [[[1.0, 2.0]], []], "real[Jet, 3]"), ("", [[1.0, 2.0], [3.0, 4.0]], "real[3]")],
+)
+def test_the_shape_that_a_branch_must_have_is_said(dim: str, given: Any, wanted: str) -> None:
+    stage = EventStage(branches=(StageBranch(name="v", branch="v", dim=dim, shape=(3,)),), inputs=())
+    with pytest.raises(DataError) as caught:
+        collected(stage, {"v": ak.Array(given)}, "the events")
+    assert caught.value.code == "HQ0806"
+    assert wanted in str(caught.value)
