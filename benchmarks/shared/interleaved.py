@@ -25,12 +25,18 @@ class Contestant:
 
 
 def measure(contestants: Mapping[str, Contestant], title: str) -> tuple[dict[str, float], dict[str, Any]]:
-    """(least seconds of the process's CPU, last result) of each, by name.
+    """(least seconds of the process's CPU, last result) of each, by name."""
+    times, results = turns(contestants, title)
+    return {name: min(each) for name, each in times.items()}, results
+
+
+def turns(contestants: Mapping[str, Contestant], title: str) -> tuple[dict[str, list[float]], dict[str, Any]]:
+    """(seconds of the process's CPU in each round, last result) of each, by name.
 
     CPU time, since what else a machine does then counts against nobody; with one thread it is wall time otherwise.
     """
     results = {name: c.run() for name, c in contestants.items() if c.warm}
-    least = dict.fromkeys(contestants, float("inf"))
+    times: dict[str, list[float]] = {name: [] for name in contestants}
     rounds = max(c.rounds for c in contestants.values())
     with Progress(transient=True) as progress:
         bar = progress.add_task(title, total=sum(c.rounds for c in contestants.values()))
@@ -39,9 +45,9 @@ def measure(contestants: Mapping[str, Contestant], title: str) -> tuple[dict[str
                 if i < contestant.rounds:
                     start = time.process_time()
                     results[name] = contestant.run()
-                    least[name] = min(least[name], time.process_time() - start)
+                    times[name].append(time.process_time() - start)
                     progress.advance(bar)
-    return least, results
+    return times, results
 
 
 def need(*packages: str) -> None:

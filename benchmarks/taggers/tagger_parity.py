@@ -60,7 +60,7 @@ def _x(events: Events) -> tuple[Tensor, Tensor]:
     return programs.padded(events, "x", SLOTS), programs.mask(events, SLOTS)
 
 
-def _part(**config: Any) -> Callable[[int, int], nn.Module]:
+def transformer(**config: Any) -> Callable[[int, int], nn.Module]:
     def make(features: int, classes: int) -> nn.Module:
         from weaver.nn.model.ParticleTransformer import ParticleTransformer
 
@@ -88,10 +88,10 @@ def _equivariant(net: nn.Module, events: Events) -> Tensor:
 
 
 LORENTZ = "LorentzNet[cls, clamp=100](p, stack(log1p(p.mass / 1 GeV)))"
-PLAIN = _part(pair_embed_dims=None)
+PLAIN = transformer(pair_embed_dims=None)
 SUBJECTS = {
-    "ParT": Subject("part", PX, "ParT[cls](p, x)", _part(), _attended, "mod."),
-    "ParT, 45 classes": Subject("part", PX, "ParT[cls](p, x)", _part(), _attended, "mod.", classes=45),
+    "ParT": Subject("part", PX, "ParT[cls](p, x)", transformer(), _attended, "mod."),
+    "ParT, 45 classes": Subject("part", PX, "ParT[cls](p, x)", transformer(), _attended, "mod.", classes=45),
     "ParT plain": Subject("part", X, "ParTPlain[cls](x)", PLAIN, _attended, "mod."),
     "LorentzNet": Subject("lorentznet", "p: p4[part]", LORENTZ, lambda f, c: LorentzNet(c), _equivariant, classes=2),
     "P-CNN": Subject("pcnn", X, "PCNN[cls](x)", PCNN, _masked),
