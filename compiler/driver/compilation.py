@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from hepq.compiler.driver.options import Options
 from hepq.compiler.hybrid.kernel import CARRIED, KernelModule, Optimised, Subject, subject_of
-from hepq.compiler.ir.build import Built, build, build_training, require_sizes
+from hepq.compiler.ir.build import Built, build, build_training, models_of, require_sizes
 from hepq.compiler.ir.node import Module
 from hepq.core import targets
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import Diagnostic, HepqError, Sink
 from hepq.lang.checker import check
+from hepq.lang.declarations.const import settable, with_consts
 from hepq.lang.modules import Program, load
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class Compilation:
         text: str | None = None, given: Callable[[Module], Weights] | None = None, trained: bool | None = None,
     ) -> None:  # fmt: skip
         self.path, self.options = path, _with_recorded(options or Options())
+        self._recorded = _recorded_statics(self.options)
         self.tell = tell or (lambda _: None)
         self.sink, self.report = Sink(), CompileReport(path, "", self.options.target)
         self._text, self._given = text, given
@@ -115,13 +117,16 @@ class Compilation:
     @cached_property
     def program(self) -> Program:
         """Raises HepqError with every error of syntax and of names."""
-        program = load(self.path, self._text, self.sink)
+        program = self._loaded()
         self._raise_errors()
         return program
 
+    def _loaded(self) -> Program:
+        return with_consts(load(self.path, self._text, self.sink), self._recorded | self.options.statics, self.sink)
+
     def check(self) -> Compilation:
         """Raises HepqError with everything that is wrong with the program, whether the model uses it or not."""
-        program = load(self.path, self._text, self.sink)
+        program = self._loaded()
         check(program, self.sink)
         self._raise_errors()
         self.program = program
@@ -133,11 +138,22 @@ class Compilation:
 
     @cached_property
     def built(self) -> Built:
-        return build(self.program, self.sink, **self.options.chosen)
+        return build(self.program, self.sink, **self._chosen)
 
     def training(self, name: str | None) -> Built:
         """As ``built``; of the training of that name, or the only one, if the program has any."""
-        return build_training(self.program, self.sink, name, **self.options.chosen) or self.built
+        return build_training(self.program, self.sink, name, **self._chosen) or self.built
+
+    @property
+    def _chosen(self) -> dict[str, Any]:
+        return self.options.chosen | {"statics": self.statics}
+
+    @cached_property
+    def statics(self) -> dict[str, Any]:
+        """As the options say; and as the weights were trained with, where the program knows the name."""
+        models = [d for n, d in models_of(self.program).items() if self.options.model in (None, n)]
+        known = {*settable(self.program), *(p.name for model in models for p in model.statics)}
+        return {n: v for n, v in self._recorded.items() if n in known} | dict(self.options.statics)
 
     @cached_property
     def subject(self) -> Subject:
@@ -330,7 +346,7 @@ class Compilation:
             created=self.options.created or datetime.now(UTC).isoformat(timespec="seconds"),
             command=self.options.command,
             dims=dict(self.options.dims),
-            statics=dict(self.options.statics),
+            statics=self.statics,
         )
         return self.schema.model_dump() | {
             "stage": None if self.events is None else self.events.stage,
@@ -375,12 +391,21 @@ def emit(path: Path, stage: str, options: Options | None = None) -> str:
 
 
 def _with_recorded(options: Options) -> Options:
-    """With the sizes that training found, which its weights file has."""
+    """With the sizes of open dims that the weights file was trained with, given or found."""
     if options.weights is None:
         return options
     from hepq.compiler.weights.files import recorded_dims
 
     return replace(options, dims=recorded_dims(options.weights) | dict(options.dims))
+
+
+def _recorded_statics(options: Options) -> dict[str, Any]:
+    """Values that the weights file was trained with."""
+    if options.weights is None:
+        return {}
+    from hepq.compiler.weights.files import recorded_statics
+
+    return recorded_statics(options.weights)
 
 
 def model_weights(module: Module, options: Options) -> Weights:

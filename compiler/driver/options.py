@@ -16,7 +16,7 @@ class Options:
     ``effort`` (quick, normal, thorough), ``seed``, ``processes``: of the search for native circuits, kept in ``cache``.
     ``golden``: a file to take golden vectors from; ``golden_events``: how many of them, by default 16, or as many as
     circuits leave time for (``golden_cost``).
-    ``dims`` and ``statics`` give sizes to open dims and values to the model's static arguments.
+    ``dims`` and ``statics``: sizes of open dims; values of the model's static arguments and of the program's consts.
     ``show`` is given the IR after the pass ``print_after``, or after ``all``.
     ``created``: what provenance says of the time, by default now.
     """

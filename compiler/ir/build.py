@@ -187,6 +187,11 @@ def _as_static(value: Any) -> Any:
     return tuple(map(_as_static, value)) if isinstance(value, list) else value
 
 
+def models_of(program: Program) -> dict[str, ast.FnDecl]:
+    """Models of the main module; those it only imports count where it declares none."""
+    return _candidates(program, "model")
+
+
 def _candidates(program: Program, kind: str) -> dict[str, Any]:
     """Declarations of the main module; models it only imports count where it declares none."""
     own: dict[str, Any] = {}

@@ -66,8 +66,9 @@ def train_file(
     """Train what ``program`` says on the events of ``files``, by default its dataset's; write the weights to ``out``.
 
     ``train``: the name of one of its trainings; a program without any trains its model on the dataset's labels. A
-    model with an ``svm`` is fitted by libsvm on its kernel matrix, all else by gradient descent. Sizes found in
-    training (of ``sv``), and which block each weight is of, are kept in the weights file, where compiling finds them.
+    model with an ``svm`` is fitted by libsvm on its kernel matrix, all else by gradient descent. Sizes and values given
+    in ``options`` or found in training (of ``sv``), and which block each weight is of, are kept in the weights file,
+    where compiling finds them.
     With folds there is a file of weights for each, ``NAME.fold0.safetensors`` and so on, and ``predictions`` is a file,
     .root or .parquet, of what every event is given by the training that has not seen it.
     Raises HepqError for the program and the recipe, DataError for the files.
@@ -90,14 +91,14 @@ def train_file(
         from hepq.compiler.train.fit.machine import device
 
         device(recipe.device)
-    options = options or Options()
-    events = read_events(program, files, replace(options, dims=UNFITTED | dict(options.dims)), train, recipe.split)
+    given = options or Options()
+    events = read_events(program, files, replace(given, dims=UNFITTED | dict(given.dims)), train, recipe.split)
     plan = events.built.training
     blocks = {path: block for path, block in plan.blocks.items() if path} if plan is not None else {}
 
     def save(path: Path, fitted: Fitted) -> None:
         if main_process():
-            save_weights(path, fitted.weights, fitted.dims, blocks)
+            save_weights(path, fitted.weights, {**given.dims, **fitted.dims}, blocks, given.statics)
 
     if recipe.folds is not None:
         return _folded(events, recipe, watch, out, save, predictions)

@@ -27,7 +27,7 @@ from hepq.runtime.files import ABSENT, why_not
 
 Weights = dict[str, NDArray[np.float32]]
 Tensors = dict[str, NDArray[Any]]
-_DIMS, _BLOCKS, _HASH = "hepq.dims", "hepq.blocks", "hepq.sha256"
+_DIMS, _STATICS, _BLOCKS, _HASH = "hepq.dims", "hepq.statics", "hepq.blocks", "hepq.sha256"
 
 
 def load_weights(path: Path, module: Module) -> Weights:
@@ -58,19 +58,20 @@ def _of_blocks(tensors: Mapping[str, NDArray[Any]], blocks: Mapping[str, str], m
 
 def save_weights(
     path: Path, weights: Mapping[str, NDArray[Any]], dims: Mapping[str, int] | None = None,
-    blocks: Mapping[str, str] | None = None,
+    blocks: Mapping[str, str] | None = None, statics: Mapping[str, Any] | None = None,
 ) -> None:  # fmt: skip
     """Write safetensors, atomically.
 
-    Kept with the weights, beside a checksum: ``dims``, sizes that training found for open dims; ``blocks``, which block
-    the weights under a path are of.
+    Kept with the weights, beside a checksum: ``dims``, sizes of open dims that training was given, or found;
+    ``statics``, values of static arguments and consts that it was given; ``blocks``, which block the weights under a
+    path are of.
     """
     from safetensors.numpy import save
 
     from hepq.runtime.files import replacing
 
     tensors = {k: np.asarray(v, dtype=np.float32, order="C") for k, v in weights.items()}
-    kept = {key: json.dumps(value) for key, value in ((_DIMS, dims), (_BLOCKS, blocks)) if value}
+    kept = {key: json.dumps(value) for key, value in ((_DIMS, dims), (_STATICS, statics), (_BLOCKS, blocks)) if value}
     kept[_HASH] = _checksum(tensors, kept)
     with replacing(path) as temporary:
         temporary.write_bytes(_ordered(save(tensors, kept)))
@@ -98,7 +99,7 @@ def _checksum(tensors: Mapping[str, NDArray[Any]], kept: Mapping[str, str]) -> s
 
 def _check(tensors: Mapping[str, NDArray[Any]], kept: Mapping[str, str]) -> None:
     """Raise ValueError for a file of ours that is damaged; others' files have no checksum."""
-    ours = {_DIMS, _BLOCKS, _HASH} & kept.keys()
+    ours = {_DIMS, _STATICS, _BLOCKS, _HASH} & kept.keys()
     if ours and _HASH not in kept:
         raise ValueError("it has no checksum: an earlier hepq wrote it, or it is damaged")
     if ours and kept.get(_HASH) != _checksum(tensors, kept):
@@ -108,6 +109,11 @@ def _check(tensors: Mapping[str, NDArray[Any]], kept: Mapping[str, str]) -> None
 def recorded_dims(path: Path) -> dict[str, int]:
     """Sizes of open dims that ``save_weights`` kept in a file; none for other files."""
     return {str(k): int(v) for k, v in _recorded(path, _DIMS).items()}
+
+
+def recorded_statics(path: Path) -> dict[str, Any]:
+    """Values of static arguments and consts that ``save_weights`` kept in a file; none for other files."""
+    return _recorded(path, _STATICS)
 
 
 def _recorded(path: Path, key: str) -> dict[str, Any]:

@@ -165,6 +165,10 @@ MODELS = {
         "Labels are computed as files are read, by arithmetic, comparisons and sums, not by neighbours or windows.",
         "write the rule without it, or read the class from a branch",
     ),
+    "HQ0638": Entry(
+        "`{name}` cannot be set: it is neither a const nor a static argument of `{model}`",
+        "`--set NAME=VALUE` gives another value to a const of the program, or one to a static argument of the model.",
+    ),
     "HQ0640": Entry(
         "`{name}` is not a block or model",
         "A checkpoint table belongs to a block or model of the program.",

@@ -10,6 +10,7 @@ from hepq.core.diagnostics.catalogue import diag, near
 from hepq.core.diagnostics.diagnostic import Label, Sink
 from hepq.core.source import Span
 from hepq.core.types import Dim, Type
+from hepq.lang.declarations.const import static_arguments
 from hepq.lang.declarations.dataset import DatasetPlan, elaborate_dataset
 from hepq.lang.elaborate.attributes import together
 from hepq.lang.elaborate.branches import no_entries, read_index, readable
@@ -50,6 +51,7 @@ def elaborate_model(
 ) -> ModelPlan | None:  # fmt: skip
     """The plan of ``decl``; None if errors were reported. ``ctx.open_dims`` sizes open dims."""
     try:
+        statics = static_arguments(ctx, decl, statics)
         plan = elaborate_dataset(ctx, dataset, ctx.program.home(dataset)) if dataset is not None else None
         ctx.frames.append(Frame(module, owns_params=True))
         try:

@@ -14,6 +14,7 @@ from lark.tree import Meta
 from hepq.core.diagnostics.catalogue import near
 from hepq.core.source import Span
 from hepq.core.types import Dim, Type
+from hepq.lang.declarations.const import static_arguments
 from hepq.lang.declarations.dataset import DatasetPlan, elaborate_dataset
 from hepq.lang.declarations.model import results
 from hepq.lang.declarations.train_events import reweight, split
@@ -137,7 +138,7 @@ def _model(ctx: Context, train: _Train, module: str, statics: Mapping[str, Value
         value = ctx.value(written.value)
         if not isinstance(value, Function) or value.decl.kind == "fn":
             ctx.error("HQ0651", written.value.span, wanted="a model or block", found=describe(value))
-        given = tuple((k, (v, written.span)) for k, v in statics.items())
+        given = _given(ctx, value.decl, statics, written.span)
         fn = replace(value, instance="", statics=(*value.statics, *given))
     else:
         scope = ctx.program.modules[module].scope
@@ -145,8 +146,9 @@ def _model(ctx: Context, train: _Train, module: str, statics: Mapping[str, Value
         own = {n: b for n, b in found.items() if b.module == module and _is_fed(b, train.data)}
         binding = found.get(chosen) if chosen is not None else next(iter(own.values())) if len(own) == 1 else None
         if binding is None or not isinstance(binding.decl, ast.FnDecl):
+            static_arguments(ctx, decl, statics)
             return
-        given = tuple((k, (v, decl.span)) for k, v in statics.items())
+        given = _given(ctx, binding.decl, statics, decl.span)
         fn = Function(binding.decl, binding.module, given, instance="")
     train.roles["model"] = ctx.frame.locals["model"] = fn
     train.blocks[""] = fn.decl.name
@@ -155,6 +157,12 @@ def _model(ctx: Context, train: _Train, module: str, statics: Mapping[str, Value
     elif _is_fed(Binding(fn.module, fn.decl, fn.decl.name), train.data) and not _steps(decl) and _uses_output(decl):
         args = [(p.name, train.data.inputs[p.name], p.span) for p in fn.decl.params if p.name in train.data.inputs]
         train.roles["output"] = ctx.frame.locals["output"] = call_function(ctx, fn, args, fn.decl.span, entry=True)
+
+
+def _given(
+    ctx: Context, decl: ast.FnDecl, statics: Mapping[str, Value], span: Span
+) -> tuple[tuple[str, tuple[Value, Span]], ...]:
+    return tuple((k, (v, span)) for k, v in static_arguments(ctx, decl, statics).items())
 
 
 def _uses_output(decl: ast.TrainDecl) -> bool:

@@ -574,7 +574,7 @@ class GoldenInfo(Frozen):
 
 
 class Provenance(Frozen):
-    """``dims``, ``statics``: sizes of open dims and static arguments of the model, as given when compiling."""
+    """``dims``, ``statics``: sizes of open dims; static arguments of the model and consts, as given when compiling."""
 
     source_sha256: str
     source: Literal["source.hepq"] = "source.hepq"

@@ -19,7 +19,7 @@ Dims = Annotated[
 ]
 Statics = Annotated[
     list[str],
-    typer.Option("--set", metavar="NAME=VALUE", help="Value of a static argument of the model. Repeatable."),
+    typer.Option("--set", metavar="NAME=VALUE", help="Value of a const, or of a static argument. Repeatable."),
 ]
 Model = Annotated[str | None, typer.Option("--model", help="Which model, if the program has several.")]
 Dataset = Annotated[str | None, typer.Option("--dataset", help="Which dataset, if the program has several.")]
