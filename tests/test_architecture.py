@@ -23,7 +23,7 @@ LAYERS = {
 #: package -> its folders and files, from the lowest: none imports one to its right; those not listed are free
 ORDER = {
     "lang": "syntax modules elaborate format declarations checker",
-    "compiler": "ir passes weights circuits targets golden lower schema hybrid backends importers driver train",
+    "compiler": "ir passes weights circuits targets golden lower schema hybrid backends importers driver train tune",
     "runtime": "artifact events engine report quantum",
     "hepq": "draw cli",
 }
@@ -43,11 +43,12 @@ CONFINED = {
     "qiskit_ibm_runtime": ("compiler/targets", "runtime/quantum/clients"),
     "tvm": ("compiler/lower/cpu", "compiler/lower/cuda", "compiler/lower/events"),
     "onnx": ("compiler/lower/onnx", "compiler/importers/onnx_reader.py"),
+    "optuna": (),  # only by name, in compiler/tune: `optional` says what to install
     "onnxruntime": (),  # only by name, in runtime/engine/onnx_model.py: `optional` says what to install
 }  # fmt: skip
 HEAVY = {
-    "awkward", "matplotlib", "numpy", "onnx", "onnxruntime", "pyarrow", "pytket", "qiskit", "sklearn", "torch", "tvm",
-    "uproot",
+    "awkward", "matplotlib", "numpy", "onnx", "onnxruntime", "optuna", "pyarrow", "pytket", "qiskit", "sklearn",
+    "torch", "tvm", "uproot",
 }  # fmt: skip
 MAX_LINES = 800
 MAX_ENTRIES = 22

@@ -122,7 +122,8 @@ class Compilation:
         return program
 
     def _loaded(self) -> Program:
-        return with_consts(load(self.path, self._text, self.sink), self._recorded | self.options.statics, self.sink)
+        values = {**self._recorded, **self.options.statics}
+        return with_consts(load(self.path, self._text, self.sink), values, self.sink)
 
     def check(self) -> Compilation:
         """Raises HepqError with everything that is wrong with the program, whether the model uses it or not."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ast import literal_eval
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,3 +47,13 @@ class Options:
     def chosen(self) -> dict[str, Any]:
         """Which model of a program, and with which data and sizes: arguments of ``build``."""
         return {name: getattr(self, name) for name in ("model", "dataset", "use_dataset", "dims", "statics")}
+
+
+def value_of(text: str) -> Any:
+    """A number, ``true``, ``false``, a list, or else a string."""
+    if text in ("true", "false"):
+        return text == "true"
+    try:
+        return literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text

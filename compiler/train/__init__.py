@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hepq.compiler.ir.build import Built
     from hepq.compiler.train.data.events import Labelled, TrainingSet
     from hepq.compiler.train.fit.gradient import Fitted
     from hepq.compiler.train.report import Watch
     from hepq.runtime.events.report import Report
 
-__all__ = ["Recipe", "Trained", "large_pages", "main_process", "train_file"]
+__all__ = [
+    "Recipe", "Trained", "events_of", "large_pages", "main_process", "save_trained", "train_events", "train_file",
+]  # fmt: skip
 
 
 #: sizes of dims that training will find
@@ -74,9 +77,7 @@ def train_file(
     Raises HepqError for the program and the recipe, DataError for the files.
     """
     sleep_when_idle()
-    from hepq.compiler.train.data.events import read_events
     from hepq.compiler.train.report import Watch
-    from hepq.compiler.weights.files import save_weights
     from hepq.runtime.files import check_folder, check_writable
 
     check_writable(out)
@@ -92,20 +93,36 @@ def train_file(
 
         device(recipe.device)
     given = options or Options()
-    events = read_events(program, files, replace(given, dims=UNFITTED | dict(given.dims)), train, recipe.split)
-    plan = events.built.training
-    blocks = {path: block for path, block in plan.blocks.items() if path} if plan is not None else {}
+    events = events_of(program, files, given, train, recipe)
 
     def save(path: Path, fitted: Fitted) -> None:
         if main_process():
-            save_weights(path, fitted.weights, {**given.dims, **fitted.dims}, blocks, given.statics)
+            save_trained(path, events.built, fitted, given)
 
     if recipe.folds is not None:
         return _folded(events, recipe, watch, out, save, predictions)
-    runs = [_fitted(events, recipe.of_training(i), watch) for i in range(recipe.trainings)]
+    runs = [train_events(events, recipe.of_training(i), watch) for i in range(recipe.trainings)]
     best = min(runs, key=lambda run: run.fitted.loss)
     save(out, best.fitted)
     return replace(best, all=tuple(run.fitted for run in runs), files=(out,))
+
+
+def events_of(
+    program: Path, files: Sequence[str | Path], given: Options, train: str | None, recipe: Recipe
+) -> TrainingSet:
+    """The program's training and its events, as ``train_file`` reads them."""
+    from hepq.compiler.train.data.events import read_events
+
+    return read_events(program, files, replace(given, dims=UNFITTED | dict(given.dims)), train, recipe.split)
+
+
+def save_trained(path: Path, built: Built, fitted: Fitted, given: Options) -> None:
+    """Write weights, and beside them what compiling has to know of their training."""
+    from hepq.compiler.weights.files import save_weights
+
+    plan = built.training
+    blocks = {path: block for path, block in plan.blocks.items() if path} if plan is not None else {}
+    save_weights(path, fitted.weights, {**given.dims, **fitted.dims}, blocks, given.statics)
 
 
 def of_fold(path: Path, number: int) -> Path:
@@ -140,7 +157,7 @@ def _folded(
     for number in range(count):
         watch.log = None if log is None else of_fold(log, number)
         watch.part(f"fold {number} of {count}")
-        runs.append(_fitted(events, recipe.of_fold(number), watch, None if kept is None else kept.rows(number)))
+        runs.append(train_events(events, recipe.of_fold(number), watch, None if kept is None else kept.rows(number)))
         save(of_fold(out, number), runs[-1].fitted)
         if kept is not None:
             kept.add(number, runs[-1].fitted.predictions)
@@ -153,7 +170,8 @@ def _folded(
     )  # fmt: skip
 
 
-def _fitted(events: TrainingSet, recipe: Recipe, watch: Watch, rows: NDArray[np.int64] | None = None) -> Trained:
+def train_events(events: TrainingSet, recipe: Recipe, watch: Watch, rows: NDArray[np.int64] | None = None) -> Trained:
+    """One training. ``rows``: of the events' table, for which results are wanted. Raises HepqError."""
     from hepq.compiler.hybrid.kernel import find_kernel
     from hepq.compiler.train.data.events import labelled, resolved
 

@@ -243,6 +243,30 @@ COMPILE = {
         "Two files are compared by a model that a dataset feeds from them, trained on half of their events.",
         "give files with more events, or a program with a dataset",
     ),
+    "HQ0780": Entry(
+        "no `{name}` to vary",
+        "What varies is a const, a static argument or the size of a dim of the program, or an option of its training.",
+    ),
+    "HQ0781": Entry(
+        "`{name}` cannot vary over `{text}`: {reason}",
+        "It varies over the numbers of a range, both ends included, or over the values of a list.",
+        "`--vary 'width=16..128 log'`, `--vary 'dropout=0..0.5 step 0.1'`, `--vary 'train.batch=64, 128'`",
+    ),
+    "HQ0782": Entry(
+        "the study in `{path}` is another one: {reason}",
+        "Trials are compared with each other: all are of one program, its events, and one recipe.",
+        "give the same arguments, or another folder: `--study FOLDER`",
+    ),
+    "HQ0783": Entry(
+        "training gives no `{metric}` to tune by: {found}",
+        "Trials are compared by a number that each training gives of the events held out.",
+        "name another with `--metric`",
+    ),
+    "HQ0784": Entry(
+        "no trial of the study in `{path}` came to an end: {reason}",
+        "Trials were pruned, or their values are not allowed.",
+        "allow other values, or prune less: `--prune none`",
+    ),
     "HQ0773": Entry(
         "the graph begins at the inputs that `{name}` makes of an event",
         "Objects, selections and what is computed of them are a program of their own, in double precision, which is "

@@ -12,7 +12,6 @@ from typer.core import TyperGroup
 from hepq.cli import (
     attribute,
     check,
-    compare,
     compile,
     explain,
     export,
@@ -25,13 +24,13 @@ from hepq.cli import (
     predict,
     sign,
     targets,
-    train,
     verify,
     weights,
 )
 from hepq.cli.analyses import fit, plot, run, write
 from hepq.cli.shared import process
 from hepq.cli.shared.console import examples, report
+from hepq.cli.training import compare, train, tune
 from hepq.runtime.engine.threads import sleep_when_idle
 
 
@@ -87,7 +86,7 @@ def _hepqc(
 
 _COMMANDS: dict[str, tuple[Any, ...]] = {
     "Write": (new.new, import_.import_, check.check, fmt.fmt, explain.explain),
-    "Compile": (train.train, compile.compile_, export.export),
+    "Compile": (train.train, tune.tune, compile.compile_, export.export),
     "Run": (
         predict.predict,
         run.run,

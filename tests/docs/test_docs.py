@@ -62,7 +62,10 @@ NOT_RUN = {
     "hepqc verify tagger.hepqx --device cuda": "no GPU",
     "hepqc kernel torino.hepqx examples/qsvm/train.root --events 12 -o chip.npz --backend ibm --store chip": "no chip",
 }
-NOT_RUN_PREFIXES = {"python -m benchmarks": "takes minutes and reads ../shared/data"}
+NOT_RUN_PREFIXES = {
+    "python -m benchmarks": "takes minutes and reads ../shared/data",
+    "hepqc tune zh.hepq --study zh40": "forty trainings",
+}
 
 
 def skipped(line: str) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -34,14 +34,14 @@ class Effort(StrEnum):
 
 def options(model: str | None, dataset: str | None, no_dataset: bool, dims: list[str], statics: list[str]) -> Options:
     """The choices that every command which builds a model shares."""
-    from hepq.compiler.driver.options import Options
+    from hepq.compiler.driver.options import Options, value_of
 
     return Options(
         model=model,
         dataset=dataset,
         use_dataset=not no_dataset,
         dims=sizes(dims),
-        statics={k: _value(v) for k, v in map(_pair, statics)},
+        statics={k: value_of(v) for k, v in map(_pair, statics)},
     )
 
 
@@ -61,18 +61,6 @@ def _size(name: str, text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise typer.BadParameter(f"the size of {name} must be a positive whole number, not {text!r}")
     return int(text)
-
-
-def _value(text: str) -> Any:
-    """A number, ``true``, ``false``, a list, or else a string."""
-    from ast import literal_eval
-
-    if text in ("true", "false"):
-        return text == "true"
-    try:
-        return literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return text
 
 
 def text_of(file: Path) -> str:

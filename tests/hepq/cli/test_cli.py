@@ -21,7 +21,7 @@ GOOD = "dim feat = 3\nmodel M(x: real[feat]) -> real = sum(x, over=feat)\n"
 BAD = "dim feat = 3\nmodel M(x: real[feat]) -> real = sum(y, over=feat)\n"
 UNTIDY = "dim   feat=3 # three\nmodel M(x:real[feat])->real=sum(x,over=feat)\n"
 COMMANDS = [
-    ["new"], ["check"], ["fmt"], ["explain"], ["compile"], ["targets"], ["predict"], ["verify"], ["inspect"],
+    ["new"], ["check"], ["fmt"], ["explain"], ["tune"], ["compile"], ["targets"], ["predict"], ["verify"], ["inspect"],
     ["weights", "import"], ["weights", "list"],
 ]  # fmt: skip
 

@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 
 from hepq.cli.shared.console import err, example, out
-from hepq.cli.shared.numbers import LAST_SEED, MOST, MOST_AT_ONCE, MOST_REPEATS, real
+from hepq.cli.shared.numbers import LAST_SEED, MOST_REPEATS
 from hepq.cli.shared.program_options import Dataset, Dims, Model, Statics, options
 from hepq.cli.shared.reported import ReportFile, check_report, show_report, write_report
+from hepq.cli.shared.training_options import Batch, Epochs, Patience, Rate, Threads, TrainsOn
 
 
 class Statistic(StrEnum):
@@ -34,24 +35,12 @@ def compare(
     ] = Statistic.auc,
     permutations: Annotated[int, typer.Option(min=1, max=MOST_REPEATS, help="How often labels are exchanged.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="Of weights, halves and exchanged labels.")] = 0,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, max=MOST, help="Passes over the events.", show_default="30")
-    ] = None,
-    batch: Annotated[int | None, typer.Option(min=1, max=MOST, help="Events a step.", show_default="64")] = None,
-    lr: Annotated[
-        float | None,
-        typer.Option(parser=real(0, 1e6, above=True), metavar="NUMBER", help="Learning rate.", show_default="0.001"),
-    ] = None,
-    patience: Annotated[
-        int | None, typer.Option(min=1, max=MOST, help="End after so many epochs without a better validation.")
-    ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=MOST_AT_ONCE, help="Threads to use; by default as many of those it may use as a step keeps busy."
-        ),
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, …; by default a GPU if there is one.")] = None,
+    epochs: Epochs = None,
+    batch: Batch = None,
+    lr: Rate = None,
+    patience: Patience = None,
+    threads: Threads = None,
+    device: TrainsOn = None,
     report: ReportFile = None,
     model: Model = None,
     dataset: Dataset = None,

@@ -13,13 +13,30 @@ import typer
 from hepq.cli.shared.artifact_options import Sha256, Trusted, opened
 from hepq.cli.shared.backend_options import NAMES, Budgets, Copies, Ledger, Strict, chosen
 from hepq.cli.shared.console import err, example, next_to
-from hepq.cli.shared.numbers import LAST_SEED, MOST, MOST_AT_ONCE, MOST_REPEATS, MOST_SHOTS, real
+from hepq.cli.shared.numbers import MOST_REPEATS, MOST_SHOTS, real
 from hepq.cli.shared.program_options import Dataset, Dims, Model, Statics, options
 from hepq.cli.shared.reported import ReportFile, check_report, write_report
 from hepq.cli.shared.trained import draw_trained, show_trained
+from hepq.cli.shared.training_options import (
+    DESCENT,
+    Batch,
+    Epochs,
+    Events,
+    Files,
+    Patience,
+    Program,
+    Rate,
+    Seed,
+    Signal,
+    SplitBy,
+    Threads,
+    Train,
+    TrainsOn,
+    Validation,
+    split_of,
+)
 
 if TYPE_CHECKING:
-    from hepq.lang.declarations.train_events import Split
     from hepq.runtime.quantum.backends.backend import Backend
 
 
@@ -48,7 +65,7 @@ class Precision(StrEnum):
     mixed = "mixed"
 
 
-DESCENT, FINE, SVM = "Gradient descent", "Fine-tuning", "Support vector machines"
+FINE, SVM = "Fine-tuning", "Support vector machines"
 
 
 @example(
@@ -62,32 +79,15 @@ DESCENT, FINE, SVM = "Gradient descent", "Fine-tuning", "Support vector machines
     "hepqc train qsvm.hepq jets.root --kernel torino.hepqx --backend noisy --events 60 --checkpoint run",
 )
 def train(
-    program: Annotated[Path, typer.Argument(help="The [.hepq] file: a model, and a dataset with a label; or a train.")],
-    files: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="ROOT, Parquet, CSV or .npz files, or patterns; by default those of the dataset.", metavar="FILE..."
-        ),
-    ] = None,
+    program: Program,
+    files: Files = None,
     out_path: Annotated[
         Path | None, typer.Option("--out", "-o", help="The weights; by default beside the program, [.safetensors].")
     ] = None,
-    name: Annotated[str | None, typer.Option("--train", help="Which training, if the program has several.")] = None,
-    validation: Annotated[
-        float | None,
-        typer.Option(
-            parser=real(0, 0.9), metavar="NUMBER", help="Fraction of each class held out.", show_default="0.2"
-        ),
-    ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            metavar="'BRANCH % K'", help="Held out are the events whose number K divides, such as 'event % 5'."
-        ),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, max=LAST_SEED, help="Of first weights, the split, and the order of events.")
-    ] = 0,
+    name: Train = None,
+    validation: Validation = None,
+    split: SplitBy = None,
+    seed: Seed = 0,
     trainings: Annotated[
         int,
         typer.Option(min=1, max=MOST_REPEATS, help="Train so often, each from a seed of its own; the best is kept."),
@@ -109,52 +109,24 @@ def train(
     class_weight: Annotated[
         ClassWeight | None, typer.Option(help="balanced: every class counts the same, however many events it has.")
     ] = None,
-    signal: Annotated[
-        str | None, typer.Option(help="The class that a single score stands for; by default the label's last.")
-    ] = None,
-    events: Annotated[
-        int | None, typer.Option(min=2, max=MOST, help="Use at most so many events, drawn by chance.")
-    ] = None,
+    signal: Signal = None,
+    events: Events = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="A folder for what a killed training, or its kernel matrix, continues from.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint, if there is one.")] = False,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=MOST_AT_ONCE, help="Threads to use; by default as many of those it may use as a step keeps busy."
-        ),
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(min=1, max=MOST, help="Passes over the events.", show_default="30", rich_help_panel=DESCENT),
-    ] = None,
-    batch: Annotated[
-        int | None, typer.Option(min=1, max=MOST, help="Events a step.", show_default="64", rich_help_panel=DESCENT)
-    ] = None,
+    threads: Threads = None,
+    epochs: Epochs = None,
+    batch: Batch = None,
     optimiser: Annotated[
         Optimiser | None, typer.Option(help="How to step.", show_default="adam", rich_help_panel=DESCENT)
     ] = None,
-    lr: Annotated[
-        float | None,
-        typer.Option(
-            parser=real(0, 1e6, above=True),
-            metavar="NUMBER",
-            help="Learning rate.",
-            show_default="0.001",
-            rich_help_panel=DESCENT,
-        ),
-    ] = None,
+    lr: Rate = None,
     schedule: Annotated[
         Schedule | None,
         typer.Option(help="The learning rate's course.", show_default="constant", rich_help_panel=DESCENT),
     ] = None,
-    patience: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=MOST, help="End after so many epochs without a better validation.", rich_help_panel=DESCENT
-        ),
-    ] = None,
+    patience: Patience = None,
     clip: Annotated[
         float | None,
         typer.Option(
@@ -168,9 +140,7 @@ def train(
         Precision | None,
         typer.Option(help="mixed: products in bfloat16.", show_default="single", rich_help_panel=DESCENT),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda, …; by default a GPU if there is one.", rich_help_panel=DESCENT)
-    ] = None,
+    device: TrainsOn = None,
     log: Annotated[
         Path | None, typer.Option(help="Write every epoch to this [.csv] file.", rich_help_panel=DESCENT)
     ] = None,
@@ -252,7 +222,7 @@ def train(
         schedule=Spec.default(schedule, SCHEDULES) if schedule else None,
         class_weight=class_weight, precision=precision, patience=patience, clip=clip, device=device,
         trainings=trainings, folds=folds, threads=threads,
-        split=None if split is None else _split(split), signal=signal, events=events,
+        split=split_of(split), signal=signal, events=events,
         checkpoint=checkpoint, resume=resume, start=str(start) if start else None,
         replace=tuple(replace) or None, freeze=tuple(freeze) or None, scale=tuple(map(_factor, scale)) or None,
         C=C, kernel=kernel, kernel_sha256=kernel_sha256, backend=runs, shots=shots,
@@ -274,15 +244,6 @@ def train(
         show_trained(trained, target, predictions)
     if main and plots is not None:
         draw_trained(trained, plots)
-
-
-def _split(text: str) -> Split:
-    from hepq.lang.declarations.train_events import Split
-
-    branch, mark, parts = (part.strip() for part in text.rpartition("%"))
-    if not (branch and mark and parts.isdecimal() and 2 <= int(parts) <= MOST):
-        raise typer.BadParameter(f"--split: {text!r} is not BRANCH % K, with K from 2 on")
-    return Split(branch, int(parts))
 
 
 def _factor(text: str) -> tuple[str, float]:
