@@ -15,7 +15,7 @@ import pytest
 
 from hepq.compiler.driver.compilation import Compilation
 from hepq.compiler.driver.options import Options
-from hepq.compiler.train import Recipe, Trained, train_file
+from hepq.compiler.train import Recipe, Trained, train_events, train_file
 from hepq.compiler.train.data.events import TrainingSet
 from hepq.compiler.tune import Outcome, Tuned, study, trial, tune_file
 from hepq.compiler.tune.study import StudyFolder
@@ -172,12 +172,10 @@ def test_values_that_cannot_be_are_said(tmp_path: Path) -> None:
 
 
 def test_too_large_for_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    train = trial.train_events
-
     def limited(events: TrainingSet, *rest: Any) -> Trained:
         if 7 in [dim.size for weight in events.module.params.values() for dim in weight.type.dims]:
             raise RuntimeError("CUDA out of memory")
-        return train(events, *rest)
+        return train_events(events, *rest)
 
     monkeypatch.setattr(trial, "train_events", limited)
     found = tuned(tmp_path, "width=6, 7", trials=4, sampler="random")

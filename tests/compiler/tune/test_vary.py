@@ -8,7 +8,7 @@ import pytest
 from hepq.compiler.driver.compilation import Compilation
 from hepq.compiler.driver.options import Options
 from hepq.compiler.train.recipe import Recipe, Resolved
-from hepq.compiler.tune.vary import Choice, Range, Varied, applied, varied
+from hepq.compiler.tune.vary import Choice, Range, Setting, Varied, applied, varied
 from hepq.core.diagnostics.diagnostic import HepqError
 from tests.compiler.train.programs import DATA
 
@@ -139,7 +139,7 @@ def test_applied(compilation: Compilation) -> None:
         compilation, "cut=10..50 GeV", "hidden=2..9", "sizes=[8, 8], [16]", "train.lr=1e-4..1e-2", "train.batch=32, 64",
         "train.optimiser=adam, adamw",
     )  # fmt: skip
-    settings = {"cut": 12.5, "hidden": 3, "sizes": "[16]", "train.lr": 1e-3, "train.batch": "64"}
+    settings: dict[str, Setting] = {"cut": 12.5, "hidden": 3, "sizes": "[16]", "train.lr": 1e-3, "train.batch": "64"}
     program = resolved(compilation)
     for optimiser, decay in (("adamw", 0.1), ("adam", None)):
         options, recipe = applied(those, {**settings, "train.optimiser": optimiser}, Options(), Recipe(), program)
