@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from hepq.compiler.driver import called
 from hepq.compiler.ir.analyses import filling
 from hepq.compiler.ir.build import SharingBuilder
 from hepq.compiler.ir.node import Module
@@ -22,8 +21,6 @@ from hepq.lang.elaborate.evaluate import Elaborator
 from hepq.lang.modules import Program, name_span
 from hepq.lang.syntax.ast_analysis import AnalysisDecl, FitDecl
 from hepq.runtime.analysis.description import Analysis
-
-called.register()
 
 
 def build_analysis(

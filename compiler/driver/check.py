@@ -5,12 +5,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hepq.compiler.driver import called
 from hepq.core.diagnostics.diagnostic import Diagnostic, Sink
 from hepq.lang.checker import check
 from hepq.lang.modules import load
-
-called.register()
 
 
 def check_path(path: Path) -> list[Diagnostic]:

@@ -23,3 +23,13 @@ def test_modules(command: list[str], also: set[str]) -> None:
     found = {name.split(".")[0] for name in done.stdout.splitlines()[-1].split()}
     assert "typer" in found
     assert not found & (SLOW | also)
+
+
+def test_every_command_knows_what_a_program_calls(tmp_path: Path) -> None:
+    """In a process of its own, where no other command has been: what says of a called model what it takes is there."""
+    call = "from hepq.cli import main\nmain()"
+    mass = TAGGER.parent / "qsvm" / "mass.hepq"
+    command = [sys.executable, "-c", call, "compile", str(mass), "-o", str(tmp_path / "m.hepqx")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "internal error" not in done.stderr + done.stdout
+    assert done.returncode in (0, 1)
