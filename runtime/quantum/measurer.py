@@ -97,8 +97,8 @@ def to_run(program: Program) -> dict[str, Circuit]:
         else:
             if step.op == "sample" and _int(step, "shots") < 1:
                 raise ValueError("step sample: no shots")
-            wires = _wires(step, measured[0])
-            if len({*wires}) != len(wires) or not {*wires} <= set(range(measured[0].qubits)):
+            asked = _wires(step, measured[0])
+            if len({*asked}) != len(asked) or not {*asked} <= set(range(measured[0].qubits)):
                 raise ValueError(f"step {step.op}: a wire beyond its circuit's, or one twice")
             found.append(measured[0])
     return {c.digest: c for c in found}
