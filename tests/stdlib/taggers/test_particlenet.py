@@ -36,8 +36,8 @@ def test_with_and_without_fusion(fused: bool, tmp_path: Path, monkeypatch: pytes
     network = theirs.ParticleNet(5, 3, [(4, (8, 8, 8)), (4, (12, 12, 12))], [(16, 0.1)], use_fusion=fused, trim=False)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
-            for tensor in (module.weight.data, module.bias.data, module.running_mean, module.running_var):
-                tensor.uniform_(0.5, 1.5)
+            for name in ("weight", "bias", "running_mean", "running_var"):
+                getattr(module, name).data.uniform_(0.5, 1.5)
     torch.save({f"mod.{name}": value for name, value in network.state_dict().items()}, tmp_path / "w.pt")
     one = build_file(tmp_path / "p.hepq", Options(statics={} if fused else {"fusion": 0}))
     imported = import_checkpoint(one, tmp_path / "w.pt")

@@ -191,7 +191,9 @@ def test_variations(made: Result) -> None:
     for axes, (title, names) in zip(figure.axes, page, strict=True):
         assert (axes.get_title(loc="left"), axes.get_xlabel()) == (title, "ht [GeV]")
         assert axes.get_ylabel() == "varied / nominal"
-        assert [t.get_text() for t in axes.get_legend().get_texts()] == ["statistics", *names]
+        legend = axes.get_legend()
+        assert legend is not None
+        assert [t.get_text() for t in legend.get_texts()] == ["statistics", *names]
         for name in names:
             ratio = sum(expected(made, view(made, "sr.ht"), name).values()) / nominal
             assert np.allclose(steps(axes, name).values, ratio)
