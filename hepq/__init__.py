@@ -6,6 +6,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from hepq.core.upward import INTERFACES
+
 if TYPE_CHECKING:
     __version__: str
     from hepq.api import attributions, load, run, two_sample_test
@@ -33,6 +35,15 @@ _HOMES = {
     "run": "hepq.api",
     "two_sample_test": "hepq.api",
 }
+
+
+def _interface(wanted: Any) -> Any:
+    from hepq.compiler.driver.called import interface
+
+    return interface(wanted)
+
+
+INTERFACES.append(_interface)
 
 
 def __getattr__(name: str) -> Any:

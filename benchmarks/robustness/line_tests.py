@@ -126,7 +126,8 @@ def record(files: Iterable[Path], folders: Sequence[str], workers: int) -> Itera
             "by": digest(Path(__file__)),
             "sources": texts,
             "tests": tests,
-            "why": ended.why or ", ".join(failed),
+            "failed": failed,
+            "why": ended.why,
         }
         _place(wanted[place]).write_text(json.dumps(entry))
         yield names[place], ended
@@ -191,12 +192,11 @@ class LineTests:
     def __init__(self, test_files: Iterable[Path]) -> None:
         self._by_line: dict[str, dict[int, list[Timed]]] = defaultdict(lambda: defaultdict(list))
         self._by_file: dict[str, list[Timed]] = defaultdict(list)
-        #: test files that could not be recorded
+        #: tests that failed when they were recorded, and test files that could not be
         self.failed: list[str] = []
         for path in test_files:
             entry = _kept(path)
-            if entry.get("why"):
-                self.failed.append(path.relative_to(ROOT).as_posix())
+            self.failed += [path.relative_to(ROOT).as_posix()] if entry.get("why") else entry.get("failed", [])
             for name, test in entry.get("tests", {}).items():
                 one = Timed(name, test["seconds"], sum(map(len, test["lines"].values())))
                 self._by_file[path.stem].append(one)

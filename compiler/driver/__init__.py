@@ -1,6 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
 """One compilation from a file to a file, and its stages."""
-
-from hepq.compiler.driver import called
-
-called.register()

@@ -3,23 +3,19 @@
 
 from __future__ import annotations
 
-from hepq.lang.elaborate.analyses.models import INTERFACES, Interface, Wanted
+from hepq.lang.elaborate.analyses.models import Interface, Wanted
 
 #: how a network ends that is imported
 NETWORK = ".onnx"
 
 
-def _interface(wanted: Wanted) -> tuple[Interface, str]:
+def interface(wanted: Wanted) -> tuple[Interface, str]:
+    """What it takes and gives, and the SHA-256 of its file. Raises NoInterface."""
     if wanted.model is None and wanted.file is not None and wanted.file.suffix != NETWORK:
         from hepq.compiler.schema.interface import read_interface
 
         found = read_interface(wanted.file)
         return found, found.key
-    from hepq.compiler.driver.within import interface
+    from hepq.compiler.driver import within
 
-    return interface(wanted)
-
-
-def register() -> None:
-    """Let programs call models."""
-    INTERFACES[:] = [_interface]
+    return within.interface(wanted)

@@ -105,17 +105,23 @@ def test_lines_of_a_shared_fixture_are_of_all_that_use_it(tmp_path: Path, monkey
     (tmp_path / "code").mkdir()
     (tmp_path / "code/shared_code.py").write_text("def made():\n    return 1\n\n\ndef alone():\n    return 2\n")
     test_file = tmp_path / "test_shared_code.py"
+    (tmp_path / "conftest.py").write_text("")
     test_file.write_text(
         "import sys\nimport pytest\nsys.path.insert(0, 'code')\nimport shared_code\n"
         "@pytest.fixture(scope='module')\ndef one():\n    return shared_code.made()\n"
         "def test_first(one):\n    assert one == 1\n"
         "def test_second(one):\n    assert one + shared_code.alone() == 3\n"
-        "def test_third():\n    assert shared_code.alone() == 2\n"
+        "def test_third(tmp_path):\n    assert shared_code.alone() == 2\n"
+        "def test_fails():\n    assert shared_code.alone() == 3\n"
+        "def test_skipped():\n    pytest.skip('not here')\n"
     )
     [(name, ended)] = line_tests.record([test_file], ["code"], 1)
     assert (name, ended.why) == ("test_shared_code.py", "")
-    executed = {t.partition("::")[2]: found["lines"]["code/shared_code.py"] for t, found in ended.value.items()}
+    tests = ended.value["tests"].items()
+    executed = {t.partition("::")[2]: found["lines"]["code/shared_code.py"] for t, found in tests}
     assert executed == {"test_first": [2], "test_second": [2, 6], "test_third": [6]}
+    assert ended.value["failed"] == ["test_shared_code.py::test_fails"]
+    assert line_tests.LineTests([test_file]).failed == ["test_shared_code.py::test_fails"]
     assert not list(line_tests.record([test_file], ["code"], 1))
 
 

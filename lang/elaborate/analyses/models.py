@@ -15,6 +15,7 @@ from typing import Literal
 from hepq.core.diagnostics.catalogue import near
 from hepq.core.source import Span
 from hepq.core.types import LORENTZ, UNITS, Dim, Type, Unit
+from hepq.core.upward import INTERFACES
 from hepq.lang.elaborate import arithmetic, presence, selection
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.context import Context
@@ -81,10 +82,6 @@ class NoInterface(Exception):
     """Why something cannot be called, in words."""
 
 
-#: what it takes and gives, and the SHA-256 of its file; raises NoInterface: the compiler fills it in
-INTERFACES: list[Callable[[Wanted], tuple[Interface, str]]] = []
-
-
 @dataclass(frozen=True)
 class CallPlan:
     """``each``: the dim to whose entries the model is applied, None: the event. ``root``: the dim of the file that
@@ -118,7 +115,8 @@ def opened(
     path = None if file is None else Path(span.source.path).parent / file
     name = model.decl.name if model is not None else file or ""
     try:
-        interface, digest = INTERFACES[0](Wanted(path, model))
+        found: tuple[Interface, str] = INTERFACES[0](Wanted(path, model))
+        interface, digest = found
     except NoInterface as why:
         ctx.error("HQ0938", span, file=name, problem=str(why))
     if file is not None:
