@@ -7,6 +7,7 @@ where it has one, else the network written anew in `tagger_networks`). All on on
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import tempfile
@@ -264,6 +265,9 @@ def memory(run: Callable[[], object]) -> float:
     child = os.fork()
     if child == 0:
         try:
+            # what the process has freed and kept, and the most that it held so far, would hide what is added
+            ctypes.CDLL(None).malloc_trim(0)
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             run()
             os.write(write, str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before).encode())
