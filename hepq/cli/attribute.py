@@ -62,7 +62,7 @@ def attribute(
     ] = 5,
     together: Annotated[
         list[str], typer.Option(metavar="A,B,…", help="Permutation: variables to permute as one. Repeatable.")
-    ] = [],  # noqa: B006
+    ] = [],
     ragged: Annotated[
         Ragged,
         typer.Option(help="Permutation of particles: whole lists between events of as many, or values of equal rank."),

@@ -51,8 +51,8 @@ def compile_(
     model: Model = None,
     dataset: Dataset = None,
     no_dataset: NoDataset = False,
-    dim: Dims = [],  # noqa: B006
-    set_: Statics = [],  # noqa: B006
+    dim: Dims = [],
+    set_: Statics = [],
     golden: Annotated[
         Path | None,
         typer.Option(help="A ROOT file for the golden vectors' events; else the dataset's, else made-up ones."),

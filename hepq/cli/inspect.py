@@ -47,7 +47,7 @@ def inspect(
     entries: Annotated[
         list[str],
         typer.Option(metavar="NAME=N", help="Of an event for --performance: entries of a ragged dim. Repeatable."),
-    ] = [],  # noqa: B006
+    ] = [],
     events: Annotated[
         Path | None,
         typer.Option(help="Events for --performance; else the golden ones, or the dataset's, else made-up ones."),
@@ -55,8 +55,8 @@ def inspect(
     model: Model = None,
     dataset: Dataset = None,
     no_dataset: NoDataset = False,
-    dim: Dims = [],  # noqa: B006
-    set_: Statics = [],  # noqa: B006
+    dim: Dims = [],
+    set_: Statics = [],
     sha256: Sha256 = None,
     trusted: Trusted = None,
 ) -> None:

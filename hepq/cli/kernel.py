@@ -53,7 +53,7 @@ def kernel(
     out_path: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write: [.npz].")] = None,
     against: Annotated[
         list[str], typer.Option(help="Events of the columns; by default those of the rows. Repeatable.")
-    ] = [],  # noqa: B006
+    ] = [],
     events: Annotated[
         int | None, typer.Option(min=1, max=MOST, help="Only the first so many events of either side.")
     ] = None,
@@ -78,7 +78,7 @@ def kernel(
     dask: Annotated[str | None, typer.Option(help="Compute on a dask cluster: its scheduler's address.")] = None,
     picture: Annotated[Path | None, typer.Option(help="Draw the matrix: [.png], [.svg] or [.pdf].")] = None,
     status: Annotated[bool, typer.Option("--status", help="Only list what the store holds.")] = False,
-    budget: Budgets = [],  # noqa: B006
+    budget: Budgets = [],
     ledger: Ledger = None,
     strict: Strict = False,
     copies: Copies = None,

@@ -34,7 +34,7 @@ def predict(
     ],
     out_path: Annotated[Path, typer.Option("--out", "-o", help="Where to write: [.root] or [.parquet].")],
     tree: Annotated[str | None, typer.Option(help="The tree to read; by default the program's.")] = None,
-    keep: Annotated[list[str], typer.Option(help="A branch to copy along. Repeatable.")] = [],  # noqa: B006
+    keep: Annotated[list[str], typer.Option(help="A branch to copy along. Repeatable.")] = [],
     step: Annotated[
         str,
         typer.Option(

@@ -34,8 +34,8 @@ def import_(
     model: Model = None,
     dataset: Dataset = None,
     no_dataset: NoDataset = False,
-    dim: Dims = [],  # noqa: B006
-    set_: Statics = [],  # noqa: B006
+    dim: Dims = [],
+    set_: Statics = [],
     show: Annotated[bool, typer.Option("--show", help="Print which of their names became which of ours.")] = False,
 ) -> None:
     """Turn a published checkpoint into weights for a model."""
@@ -66,8 +66,8 @@ def list_(
     model: Model = None,
     dataset: Dataset = None,
     no_dataset: NoDataset = False,
-    dim: Dims = [],  # noqa: B006
-    set_: Statics = [],  # noqa: B006
+    dim: Dims = [],
+    set_: Statics = [],
 ) -> None:
     """List the weights a model has: name, dims, shape."""
     from rich.table import Table

@@ -35,7 +35,7 @@ def run(
     source: Annotated[
         list[str],
         typer.Option(metavar="NAME=FILE", help="Other files of a source: a file or a pattern. Repeatable."),
-    ] = [],  # noqa: B006
+    ] = [],
     workers: Annotated[int | None, typer.Option(min=1, max=MOST_AT_ONCE, help="Processes of this machine.")] = None,
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Compute on a dask cluster: its scheduler's address.")

@@ -44,8 +44,8 @@ def compare(
     report: ReportFile = None,
     model: Model = None,
     dataset: Dataset = None,
-    dim: Dims = [],  # noqa: B006
-    set_: Statics = [],  # noqa: B006
+    dim: Dims = [],
+    set_: Statics = [],
 ) -> None:
     """Test whether two files are of one distribution: can a model tell their events apart?
 

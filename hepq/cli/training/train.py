@@ -147,16 +147,16 @@ def train(
     start: Annotated[Path | None, typer.Option(help="First weights, [.safetensors].", rich_help_panel=FINE)] = None,
     replace: Annotated[
         list[str], typer.Option(help="Weights that start anew, such as head. Repeatable.", rich_help_panel=FINE)
-    ] = [],  # noqa: B006
+    ] = [],
     freeze: Annotated[
         list[str], typer.Option(help="Weights that stay, such as 'edge_conv*'. Repeatable.", rich_help_panel=FINE)
-    ] = [],  # noqa: B006
+    ] = [],
     scale: Annotated[
         list[str],
         typer.Option(
             metavar="WEIGHTS=FACTOR", help="A factor on some weights' learning rate. Repeatable.", rich_help_panel=FINE
         ),
-    ] = [],  # noqa: B006
+    ] = [],
     C: Annotated[
         float | None,
         typer.Option(
@@ -175,7 +175,7 @@ def train(
     shots: Annotated[
         int | None, typer.Option(min=1, max=MOST_SHOTS, help="Shots of a circuit.", rich_help_panel=SVM)
     ] = None,
-    budget: Budgets = [],  # noqa: B006
+    budget: Budgets = [],
     ledger: Ledger = None,
     strict: Strict = False,
     copies: Copies = None,
@@ -185,8 +185,8 @@ def train(
     report: ReportFile = None,
     model: Model = None,
     dataset: Dataset = None,
-    dim: Dims = [],  # noqa: B006
-    set_: Statics = [],  # noqa: B006
+    dim: Dims = [],
+    set_: Statics = [],
 ) -> None:
     """Train a model on the labelled events of files, or what a train of the program says.
 

@@ -126,8 +126,8 @@ def tune(
     device: TrainsOn = None,
     model: Model = None,
     dataset: Dataset = None,
-    dim: Dims = [],  # noqa: B006
-    set_: Statics = [],  # noqa: B006
+    dim: Dims = [],
+    set_: Statics = [],
 ) -> None:
     """Search for what trains best: sizes, cuts and rates that a program leaves free, by Optuna.
 
