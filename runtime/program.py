@@ -251,6 +251,11 @@ def _fits_reduce(program: Program, step: Step, operands: Sequence[Step]) -> None
     _need(step.dims == tuple(d for d in operands[0].dims if d[0] not in over), "its dims are those that are left")
 
 
+def wires_of(step: Step, qubits: int) -> Any:
+    """Those of which ``probs`` and ``sample`` give the bits; all, in artifacts that do not say."""
+    return step.attrs.get("wires", list(range(qubits)))
+
+
 @FITS(*QUANTUM)
 def _fits_measured(program: Program, step: Step, operands: Sequence[Step]) -> None:
     rest = [o.dims[:-1] for o in operands]
@@ -260,7 +265,7 @@ def _fits_measured(program: Program, step: Step, operands: Sequence[Step]) -> No
     number: Any = step.attrs["circuit"]
     qubits = program.compiled[_whole(number, len(program.circuits) - 1)].qubits
     observables: Any = step.attrs.get("observables", [])
-    wires: Any = step.attrs.get("wires", list(range(qubits)))
+    wires = wires_of(step, qubits)
     _need(isinstance(wires, list) and all(type(w) is int for w in wires), "its wires are whole numbers")
     last = [len(observables) if step.op == "expect" else 2 ** min(len(wires), 40)]
     last = [] if step.attrs.get("single") is True else last

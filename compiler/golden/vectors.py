@@ -69,7 +69,7 @@ def golden_vectors(
                   tolerance=f"{tolerance:g}")]
         )  # fmt: skip
     raw = joined(manifest, [tried.raw for tried in kept])
-    found = _laid_out(manifest, raw, [tried.exact for tried in kept], np.float64)
+    found = _laid_out(manifest, prepare(manifest, raw), [tried.exact for tried in kept], np.float64)
     info = GoldenInfo(events=len(kept), tolerance=tolerance, rounding=rounding, unfit=unfit, made_up=made_up,
                       exceeded=finest if tolerance > finest else None)  # fmt: skip
     return Golden(raw, {k: v.astype(np.float32) for k, v in found.items()}), info
@@ -79,17 +79,17 @@ def reference(module: Module, weights: Weights, manifest: Described, raw: Raw, d
     """The interpreter's outputs for raw events, laid out as the engine's."""
     batch = prepare(manifest, raw)
     events = (inputs_of(module, manifest, batch, i) for i in range(raw.events))
-    return _laid_out(manifest, raw, [run_event(module, event, weights, dtype) for event in events], dtype)
+    return _laid_out(manifest, batch, [run_event(module, event, weights, dtype) for event in events], dtype)
 
 
-def _laid_out(manifest: Described, raw: Raw, events: Sequence[Weights], dtype: Any) -> dict[str, NDArray[Any]]:
-    """Outputs of each of the ``events``, as the engine lays those of ``raw`` out."""
+def _laid_out(manifest: Described, batch: Batch, events: Sequence[Weights], dtype: Any) -> dict[str, NDArray[Any]]:
+    """Outputs of each of the ``events``, as the engine lays those of their ``batch`` out."""
     kinds = {o.name: np.int64 if o.elem == "int" else dtype for o in manifest.outputs}
     computed = {
         o.name: _assemble(manifest, o, [event[o.name] for event in events]).astype(kinds[o.name])
         for o in manifest.outputs
     }
-    return outputs.scatter(manifest, prepare(manifest, raw), computed)
+    return outputs.scatter(manifest, batch, computed)
 
 
 def inputs_of(module: Module, manifest: EventSchema, batch: Batch, i: int) -> dict[str, NDArray[Any]]:

@@ -32,7 +32,6 @@ __all__ = ["Outcome", "Tuned", "tune_file"]
 
 #: settings of a recipe that trials may be run with other values of
 _FREE = ("threads", "device", "checkpoint", "resume", "trainings", "folds", "fold")
-METRICS = (LOSS, "accuracy", "auc", "rejection30", "rejection50", "rejection70")
 
 
 def tune_file(
@@ -43,10 +42,10 @@ def tune_file(
 ) -> Tuned:  # fmt: skip
     """Search what ``vary`` says until the study in ``folder`` has so many ``trials``, each a training of ``program``.
 
-    ``metric``: one of ``METRICS``, of the weights that each training keeps; by default the loss of the events held out,
-    of support vector machines the AUC. The study goes on if there is one. ``workers``: processes. ``sampler``: of
-    ``study.SAMPLERS``; ``pruner``: of ``study.PRUNERS``. ``tell`` is given each trial's outcome; ``begun`` how many
-    trials there were, and why the program's own values are no trial.
+    ``metric``: ``LOSS``, or another that training counts, of the weights that each training keeps; by default the loss
+    of the events held out, of support vector machines the AUC. The study goes on if there is one. ``workers``:
+    processes. ``sampler`` and ``pruner``: as ``study.sampler`` and ``study.pruner`` take them. ``tell`` is given each
+    trial's outcome; ``begun`` how many trials there were, and why the program's own values are no trial.
 
     Raises HepqError as training does; HQ0780 and HQ0781 for what does not vary, HQ0782 if the study in the folder is
     another one, HQ0783 if training gives no such metric, HQ0784 if no trial comes to an end; DataError for the files,

@@ -20,7 +20,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 NAME = "tune"
 #: keys of what is kept with a study and with a trial
 ASKED, FOLDER, AGAIN, OWN, WHY = "asked", "folder", "again", "own", "why"
-SAMPLERS = ("tpe", "random")
-PRUNERS = ("median", "halving", "none")
 #: trials that are not compared with others; the share of the epochs after which one may be pruned
 FIRST, EARLIEST = 5, 5
 #: how many times as many epochs a trial has that was better than as many others
@@ -72,6 +70,12 @@ class _Lock:
     def release(self) -> None:
         os.close(self.held)
 
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
 
 class StudyFolder:
     """The study in ``path``."""
@@ -91,15 +95,9 @@ class StudyFolder:
         """The folder of a trial: that of the one that it is again."""
         return self.path / "trials" / str(trial.user_attrs.get(FOLDER, f"{trial.number:04d}"))
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Alone of all processes that run the study: what is decided of all trials is decided inside."""
-        lock = _Lock(self.path / ".lock")
-        lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
+        return _Lock(self.path / ".lock")
 
     @contextmanager
     def held(self, folder: Path) -> Iterator[bool]:
@@ -136,15 +134,12 @@ class StudyFolder:
 
     def _mend(self, lock: _Lock) -> None:
         """Take off a last line that a process was killed in."""
-        lock.acquire()
-        try:
+        with lock:
             if self.journal.exists():
                 with self.journal.open("rb+") as file:
                     data = file.read()
                     if not data.endswith(b"\n"):
                         file.truncate(data.rfind(b"\n") + 1)
-        finally:
-            lock.release()
 
     def refused(self, reason: str) -> HepqError:
         return HepqError([diag("HQ0782", path=self.path, reason=reason)])
@@ -184,7 +179,8 @@ class StudyFolder:
 
 
 def sampler(kind: str, seed: int, number: int) -> BaseSampler:
-    """Of the values of trial ``number``: what it draws depends on the seed, the number and the trials before alone."""
+    """``tpe`` or ``random``. What it draws for trial ``number`` depends on the seed, the number and the trials before
+    alone."""
     made = optuna().samplers
     own = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
     with warnings.catch_warnings():  # of Optuna 4, which calls it an experiment that trials under way are heeded
@@ -196,7 +192,7 @@ def sampler(kind: str, seed: int, number: int) -> BaseSampler:
 
 
 def pruner(kind: str, epochs: int) -> BasePruner:
-    """Of trainings of so many epochs."""
+    """``median``, ``halving`` or ``none``, of trainings of so many epochs."""
     made = optuna().pruners
     found: BasePruner
     match kind:

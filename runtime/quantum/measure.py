@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import pi
 from typing import Any
 
@@ -32,10 +33,16 @@ def marginal(chances: Any, wires: Sequence[int], qubits: int) -> Any:
     [..., 2^wires]. NumPy's or torch's."""
     if list(wires) == list(range(qubits)):
         return chances
+    shape = *chances.shape[:-1], 1 << len(wires), 1 << qubits - len(wires)
+    return chances[..., _by_bits(tuple(wires), qubits)].reshape(shape).sum(-1)
+
+
+@lru_cache(maxsize=4)  # one for each step of a training
+def _by_bits(wires: tuple[int, ...], qubits: int) -> NDArray[np.int64]:
+    """All strings of bits [2^qubits], those together that are alike in ``wires``."""
     strings = np.arange(1 << qubits)
     number = sum((strings >> wire & 1) << bit for bit, wire in enumerate(wires))
-    order = np.argsort(number, kind="stable")
-    return chances[..., order].reshape(*chances.shape[:-1], 1 << len(wires), 1 << qubits - len(wires)).sum(-1)
+    return np.argsort(number, kind="stable")
 
 
 def bases(observables: Sequence[Observable]) -> tuple[dict[int, str], ...]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hepq.core.circuits import Circuit
 from hepq.core.ops.table import OPS
-from hepq.runtime.program import Context, Dim, Program, Step, aligned
+from hepq.runtime.program import Context, Dim, Program, Step, aligned, wires_of
 from hepq.runtime.quantum.backends.backend import Backend, Outcomes, Task
 from hepq.runtime.quantum.backends.exact import Exact, Sampled
 from hepq.runtime.quantum.measure import Observable, expectation_circuits, expectations, fidelity_circuit, marginal
@@ -51,7 +51,7 @@ class Measurer:
             return means.reshape(*args[0].shape[:-1], *(() if step.attrs["single"] else (len(observables),)))
         shots = _int(step, "shots") if step.op == "sample" else self.shots
         found = exact.probabilities(circuit, rows) if exact else self._run(circuit, rows, shots).probabilities()
-        wires = _wires(step, circuit)
+        wires = wires_of(step, circuit.qubits)
         return np.asarray(marginal(found, wires, circuit.qubits)).reshape(*args[0].shape[:-1], 1 << len(wires))
 
     def _run(self, circuit: Circuit, rows: Array, shots: int | None = None) -> Outcomes:
@@ -97,7 +97,7 @@ def to_run(program: Program) -> dict[str, Circuit]:
         else:
             if step.op == "sample" and _int(step, "shots") < 1:
                 raise ValueError("step sample: no shots")
-            asked = _wires(step, measured[0])
+            asked = wires_of(step, measured[0].qubits)
             if len({*asked}) != len(asked) or not {*asked} <= set(range(measured[0].qubits)):
                 raise ValueError(f"step {step.op}: a wire beyond its circuit's, or one twice")
             found.append(measured[0])
@@ -135,12 +135,6 @@ def _folded(
     moved = aligned(angles, [*dims, slots], [*order, slots])
     states = exact.states(circuit, moved.reshape(-1, moved.shape[-1]))
     return states.reshape(len(moved), *shape, 1 << circuit.qubits)
-
-
-def _wires(step: Step, circuit: Circuit) -> list[int]:
-    """Those of which the bits are asked; all, in artifacts that do not say."""
-    wires: Any = step.attrs.get("wires", list(range(circuit.qubits)))
-    return [int(w) for w in wires]
 
 
 def _int(step: Step, key: str) -> int:

@@ -18,7 +18,7 @@ from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.lower.cpu.layout import kept_as
 from hepq.compiler.lower.cpu.plan import Plan, Stage
 from hepq.compiler.lower.cpu.prepare import matrix_product
-from hepq.core.ops.table import ELEMENTWISE, REDUCE
+from hepq.core.ops.table import ELEMENTWISE, REDUCE, SEGMENT
 from hepq.core.types import Dim
 
 
@@ -77,9 +77,9 @@ def _bytes(node: Node, sizes: Sizes) -> int:
 
 def _tells(node: Node) -> bool:
     """Is it work, and not a number or another way to look at one?"""
-    return node.op in ELEMENTWISE | REDUCE or node.op in (
+    return node.op in ELEMENTWISE | REDUCE | SEGMENT or node.op in (
         "contract", "knn", "concat", "stack", "input", "filter", "argsort", "combinations", "unite", "cumsum",
-    ) or node.op.startswith("segment_")  # fmt: skip
+    )  # fmt: skip
 
 
 def _phrase(node: Node) -> str:

@@ -8,14 +8,14 @@ import pytest
 from hepq.compiler.ir.flops import flops, total, with_made
 from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.node import Module, Node
-from hepq.core.types import Dim, Type
+from hepq.core.types import Dim, Elem, Type
 
 PART, FEAT, OUT, NBR, XY = Dim("part", bound=20), Dim("feat", 3), Dim("out", 4), Dim("nbr", 2), Dim("xy", 2)
 SIZES = {"part": 10}
 
 
-def source(name: str, *dims: Dim, elem: str = "real") -> Node:
-    return make("input", name=name, type=Type(elem, dims))  # type: ignore[arg-type]
+def source(name: str, *dims: Dim, elem: Elem = "real") -> Node:
+    return make("input", name=name, type=Type(elem, dims))
 
 
 def param(path: str, *dims: Dim) -> Node:

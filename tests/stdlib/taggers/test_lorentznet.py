@@ -19,6 +19,7 @@ from hepq.compiler.driver.compilation import build_file, compile_file
 from hepq.compiler.driver.options import Options
 from hepq.compiler.ir.build import Built
 from hepq.compiler.ir.interpret import run
+from hepq.compiler.ir.node import Module
 from hepq.compiler.lower.torch.module import pad_events, to_torch
 from hepq.compiler.schema.events import read_inputs
 from hepq.compiler.weights.files import import_checkpoint
@@ -35,6 +36,11 @@ Array = np.ndarray[Any, Any]
 
 def built(**options: Any) -> Built:
     return build_file(PROGRAM, Options(**options))
+
+
+def trained_weights(module: Module) -> int:
+    trained = [n for n in module.params.values() if n["trainable"]]
+    return sum(int(np.prod([d.size or 0 for d in n.type.dims])) for n in trained)
 
 
 def momenta(event: Mapping[str, Array]) -> torch.Tensor:
@@ -65,9 +71,7 @@ def random_state(path: Path, scalars: int = 2) -> dict[str, torch.Tensor]:
 
 
 def test_weights_are_as_many_as_the_published_code_has() -> None:
-    module = built().module
-    trained = [n for n in module.params.values() if n["trainable"]]
-    assert sum(int(np.prod([d.size or 0 for d in n.type.dims])) for n in trained) == 224_072
+    assert trained_weights(built().module) == 224_072
 
 
 @pytest.mark.parametrize(("nodes", "particles"), [(None, 12), (None, 1), (40, 7)])
@@ -87,6 +91,7 @@ def test_outputs_are_those_of_another_implementation(tmp_path: Path, nodes: int 
 def test_without_beams(tmp_path: Path, nodes: int | None, particles: int) -> None:
     """As the authors' network for quarks and gluons: eight scalars, and momenta that change a fifth as much."""
     one = build_file(PROGRAM.with_name("lorentznet_qg.hepq"), Options(statics={"nodes": nodes or 0}))
+    assert trained_weights(one.module) == 227_096
     state = random_state(tmp_path / "state.pt", scalars=8)
     imported = import_checkpoint(one, tmp_path / "state.pt")
     assert set(imported.weights) == set(one.module.params)
