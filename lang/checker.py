@@ -54,7 +54,7 @@ def _pair(program: Program, sink: Sink, work: Work) -> None:
             break
         ctx = Elaborator(program, NullBuilder(), sink, work)
         if len(datasets) == 1 and ((len(models) == 1 and not trainings) or feeds(datasets[0], model)):
-            plan = elaborate_model(ctx, model, program.main.name, datasets[0], {})
+            plan = elaborate_model(ctx, model, datasets[0], {})
             # a training names inputs of a dataset with objects, and nothing else of it
             used = plan is not None and plan.dataset is not None and plan.dataset.objects and trainings
             if plan is not None and plan.dataset is not None and len(models) == 1 and not used:
@@ -62,7 +62,7 @@ def _pair(program: Program, sink: Sink, work: Work) -> None:
         elif not datasets and _lacks_interface(model, sink):
             continue
         elif _stands_alone(ctx, model, program.main.name):
-            plan = elaborate_model(ctx, model, program.main.name, None, {})
+            plan = elaborate_model(ctx, model, None, {})
         else:
             continue
         if plan is not None:

@@ -16,24 +16,23 @@ from hepq.core.errors import DataError
 
 
 class _Absent(MetaPathFinder):
-    """Says that ``package`` is not installed, to one thread."""
+    """Says that ``packages`` are not installed, to one thread."""
 
-    def __init__(self, package: str) -> None:
-        self.package, self.thread = package, threading.get_ident()
+    def __init__(self, packages: Sequence[str]) -> None:
+        self.packages, self.thread = packages, threading.get_ident()
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
-        if fullname == self.package and threading.get_ident() == self.thread:
+        if fullname in self.packages and threading.get_ident() == self.thread:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
 
 
 @contextmanager
-def without(package: str) -> Iterator[None]:
-    """Inside, imports of this thread do not find ``package``, unless something has imported it before.
+def without(*packages: str) -> Iterator[None]:
+    """Inside, imports of this thread do not find ``packages``, unless something has imported them before.
 
-    For packages that try an import and go on without: `tvm_ffi` imports torch, which costs more than all the rest of
-    scoring a file, to pass its tensors; later imports of torch are as ever.
+    For packages that try an import and go on without; later imports are as ever.
     """
-    absent = _Absent(package)
+    absent = _Absent(packages)
     sys.meta_path.insert(0, absent)
     try:
         yield
@@ -41,10 +40,15 @@ def without(package: str) -> Iterator[None]:
         sys.meta_path.remove(absent)
 
 
+#: what TVM and `tvm_ffi` would import to pass tensors of other packages, and numbers of types that hepq has none of;
+#: either costs more than the rest of scoring a file
+UNUSED_BY_TVM = ("torch", "ml_dtypes")
+
+
 def tvm_ffi() -> Any:
-    """The package, without torch."""
+    """The package, without what it can do without."""
     if "tvm_ffi" not in sys.modules:
-        with without("torch"):
+        with without(*UNUSED_BY_TVM):
             import tvm_ffi  # noqa: F401
     return sys.modules["tvm_ffi"]
 

@@ -89,7 +89,7 @@ def build(
     if isinstance(fn, ast.FnDecl) and not sink.errors:
         ctx = Elaborator(program, NodeBuilder(), sink)
         ctx.open_dims = sized(dims or {})
-        plan = elaborate_model(ctx, fn, program.main.name, data, static_values(statics or {}))
+        plan = elaborate_model(ctx, fn, data, static_values(statics or {}))
         if plan is not None and not sink.errors:
             inputs = tuple(t.handle for t in plan.inputs.values())
             outputs = {name: t.handle for name, t in plan.outputs.items()}

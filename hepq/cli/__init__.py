@@ -1,41 +1,88 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`hepqc`, the command line. Commands import what they need when they run, so that `--help` is quick."""
+"""`hepqc`, the command line. A command is imported when it is asked for, and what it needs when it runs."""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+import typer.main
+from typer.core import TyperCommand, TyperGroup
 
-from hepq.cli import (
-    attribute,
-    check,
-    compile,
-    explain,
-    export,
-    fmt,
-    import_,
-    inspect,
-    jobs,
-    kernel,
-    new,
-    predict,
-    sign,
-    targets,
-    verify,
-    weights,
-)
-from hepq.cli.analyses import fit, plot, run, write
 from hepq.cli.shared import process
 from hepq.cli.shared.console import examples, report
-from hepq.cli.training import compare, train, tune
 from hepq.runtime.engine.threads import sleep_when_idle
+
+#: by panel of `--help`: the module of each command here, and its function or, if it has commands itself, its app
+COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
+    "Write": {
+        "new": ("new", "new"),
+        "import": ("import_", "import_"),
+        "check": ("check", "check"),
+        "fmt": ("fmt", "fmt"),
+        "explain": ("explain", "explain"),
+    },
+    "Compile": {
+        "train": ("training.train", "train"),
+        "tune": ("training.tune", "tune"),
+        "compile": ("compile", "compile_"),
+        "export": ("export", "export"),
+        "targets": ("targets", "app"),
+        "weights": ("weights", "app"),
+    },
+    "Run": {
+        "predict": ("predict", "predict"),
+        "run": ("analyses.run", "run"),
+        "plot": ("analyses.plot", "plot"),
+        "fit": ("analyses.fit", "fit"),
+        "write": ("analyses.write", "write"),
+        "attribute": ("attribute", "attribute"),
+        "compare": ("training.compare", "compare"),
+        "kernel": ("kernel", "kernel"),
+        "verify": ("verify", "verify"),
+        "inspect": ("inspect", "inspect"),
+        "sign": ("sign", "sign"),
+        "jobs": ("jobs", "app"),
+    },
+}
+_PANELS = {name: panel for panel, names in COMMANDS.items() for name in names}
+
+
+def loaded(name: str) -> Any:
+    """The function of a command, or the app of one that has commands itself."""
+    module, attribute = COMMANDS[_PANELS[name]][name]
+    return getattr(import_module(f"hepq.cli.{module}"), attribute)
+
+
+def _made(name: str) -> TyperCommand | TyperGroup:
+    found, panel = loaded(name), _PANELS[name]
+    if isinstance(found, typer.Typer):
+        group = typer.main.get_group(found)
+        group.name, group.rich_help_panel = name, panel
+        return group
+    alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    alone.command(name, rich_help_panel=panel, epilog=examples(*found.examples))(found)
+    command = typer.main.get_command(alone)
+    assert isinstance(command, TyperCommand)
+    return command
 
 
 class _Commands(TyperGroup):
-    """Turns every error into a message and an exit status; `--debug` lets it through."""
+    """Makes a command when it is asked for. Turns every error into a message and an exit status; `--debug` lets it
+    through.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(_PANELS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        wanted = [cmd_name] if cmd_name in _PANELS else _PANELS  # of a name that is none, the nearest is said
+        for name in wanted:
+            if name not in self.commands:
+                self.commands[name] = _made(name)
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -82,32 +129,6 @@ def _hepqc(
     ] = False,
 ) -> None:
     """Compile, train and run high-energy-physics models written in [bold]hepq[/]."""
-
-
-_COMMANDS: dict[str, tuple[Any, ...]] = {
-    "Write": (new.new, import_.import_, check.check, fmt.fmt, explain.explain),
-    "Compile": (train.train, tune.tune, compile.compile_, export.export),
-    "Run": (
-        predict.predict,
-        run.run,
-        plot.plot,
-        fit.fit,
-        write.write,
-        attribute.attribute,
-        compare.compare,
-        kernel.kernel,
-        verify.verify,
-        inspect.inspect,
-        sign.sign,
-    ),
-}
-for panel, commands in _COMMANDS.items():
-    for command in commands:
-        name = command.__name__.rstrip("_")
-        app.command(name, rich_help_panel=panel, epilog=examples(*command.examples))(command)
-app.add_typer(targets.app, name="targets", rich_help_panel="Compile")
-app.add_typer(weights.app, name="weights", rich_help_panel="Compile")
-app.add_typer(jobs.app, name="jobs", rich_help_panel="Run")
 
 
 def main() -> None:

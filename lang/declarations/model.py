@@ -47,9 +47,10 @@ class ModelPlan:
 
 
 def elaborate_model(
-    ctx: Context, decl: ast.FnDecl, module: str, dataset: ast.DatasetDecl | None, statics: Mapping[str, Value],
-) -> ModelPlan | None:  # fmt: skip
+    ctx: Context, decl: ast.FnDecl, dataset: ast.DatasetDecl | None, statics: Mapping[str, Value]
+) -> ModelPlan | None:
     """The plan of ``decl``; None if errors were reported. ``ctx.open_dims`` sizes open dims."""
+    module = ctx.program.home(decl)
     try:
         statics = static_arguments(ctx, decl, statics)
         plan = elaborate_dataset(ctx, dataset, ctx.program.home(dataset)) if dataset is not None else None

@@ -3,40 +3,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
-from hepq.core.source import Span
-
-
-@dataclass(frozen=True, kw_only=True)
-class Node:
-    span: Span = field(compare=False, repr=False)
-
+from hepq.lang.syntax.node import Node as Node
+from hepq.lang.syntax.node import node
 
 # --- expressions ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@node
 class Name(Node):
     """``x``, ``part``, ``part'`` (primes are kept in ``id``)."""
 
     id: str
 
 
-@dataclass(frozen=True)
+@node
 class Int(Node):
     value: int
     text: str = field(compare=False, default="")
 
 
-@dataclass(frozen=True)
+@node
 class Float(Node):
     value: float
     text: str = field(compare=False, default="")
 
 
-@dataclass(frozen=True)
+@node
 class Quantity(Node):
     """``20 GeV``, ``1.2 mm^2``: number and unit are one token."""
 
@@ -46,42 +41,42 @@ class Quantity(Node):
     text: str = field(compare=False, default="")
 
 
-@dataclass(frozen=True)
+@node
 class String(Node):
     value: str
 
 
-@dataclass(frozen=True)
+@node
 class Bool(Node):
     value: bool
 
 
-@dataclass(frozen=True)
+@node
 class ListExpr(Node):
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True)
+@node
 class TupleExpr(Node):
     """``(a, b)``; a single parenthesised expression leaves no node."""
 
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True)
+@node
 class NamedExpr(Node):
     """``(cls=a, mass=b)``: some item has a name; that all have one is checked later."""
 
     items: tuple[Arg, ...]
 
 
-@dataclass(frozen=True)
+@node
 class Arg(Node):
     name: str | None
     value: Expr
 
 
-@dataclass(frozen=True)
+@node
 class Field(Node):
     """``base.name``"""
 
@@ -89,7 +84,7 @@ class Field(Node):
     name: str
 
 
-@dataclass(frozen=True)
+@node
 class Index(Node):
     """``base[args]``: static arguments of a function or block, or an element of a static list."""
 
@@ -97,7 +92,7 @@ class Index(Node):
     args: tuple[Arg, ...]
 
 
-@dataclass(frozen=True)
+@node
 class Call(Node):
     """``fn(args)``"""
 
@@ -105,13 +100,13 @@ class Call(Node):
     args: tuple[Arg, ...]
 
 
-@dataclass(frozen=True)
+@node
 class Unary(Node):
     op: Literal["-", "not"]
     operand: Expr
 
 
-@dataclass(frozen=True)
+@node
 class Binary(Node):
     """Arithmetic ``+ - * / % ^``, comparison ``== != < <= > >=``, ``and or``."""
 
@@ -120,7 +115,7 @@ class Binary(Node):
     right: Expr
 
 
-@dataclass(frozen=True)
+@node
 class Pipe(Node):
     """``value |> fn``: ``fn(value)``; ``value |> fn(y)``: ``fn(value, y)``."""
 
@@ -128,7 +123,7 @@ class Pipe(Node):
     fn: Expr
 
 
-@dataclass(frozen=True)
+@node
 class Range(Node):
     """``lo..hi``, half open."""
 
@@ -136,7 +131,7 @@ class Range(Node):
     hi: Expr
 
 
-@dataclass(frozen=True)
+@node
 class If(Node):
     cond: Expr
     then: Expr
@@ -152,7 +147,7 @@ Expr = (
 # --- types, parameters ----------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@node
 class TypeExpr(Node):
     """``real[part, feat]``, ``GeV^2``, ``real[..., chan]`` (``rest``: any further dims come first)."""
 
@@ -164,7 +159,7 @@ class TypeExpr(Node):
     by: str | None = None  #: that collection's field that has the same number, rather than its place
 
 
-@dataclass(frozen=True)
+@node
 class Param(Node):
     name: str
     type: TypeExpr | None
@@ -174,7 +169,7 @@ class Param(Node):
 # --- statements -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@node
 class Bind(Node):
     """``a, b: type = value``"""
 
@@ -183,7 +178,7 @@ class Bind(Node):
     value: Expr
 
 
-@dataclass(frozen=True)
+@node
 class ParamDecl(Node):
     """``param w: real[in, out] ~ normal(0, 1)``; ``buffer`` instead of ``param``: not trained."""
 
@@ -193,7 +188,7 @@ class ParamDecl(Node):
     buffer: bool = False
 
 
-@dataclass(frozen=True)
+@node
 class LocalDim(Node):
     """``dim head = 8`` inside a body."""
 
@@ -201,19 +196,19 @@ class LocalDim(Node):
     size: Expr
 
 
-@dataclass(frozen=True)
+@node
 class For(Node):
     targets: tuple[str, ...]
     iter: Expr
     body: tuple[Stmt, ...]
 
 
-@dataclass(frozen=True)
+@node
 class Return(Node):
     value: Expr
 
 
-@dataclass(frozen=True)
+@node
 class Do(Node):
     """A call for its effect: a gate, ``cx(q[0], q[1])``."""
 
@@ -230,7 +225,7 @@ class Decl(Node):
     """A declaration; ``lang/declarations`` has a file for each kind."""
 
 
-@dataclass(frozen=True)
+@node
 class Attr(Node):
     """``@invariant(permute(part))``"""
 
@@ -238,7 +233,7 @@ class Attr(Node):
     args: tuple[Arg, ...]
 
 
-@dataclass(frozen=True)
+@node
 class Import(Decl):
     """``import a.b as c``"""
 
@@ -246,7 +241,7 @@ class Import(Decl):
     alias: str | None
 
 
-@dataclass(frozen=True)
+@node
 class FromImport(Decl):
     """``from a.b import x, y``"""
 
@@ -254,7 +249,7 @@ class FromImport(Decl):
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@node
 class DimDecl(Decl):
     """``dim a, b`` (open), ``dim xy = 2``, ``dim part <= 128`` (ragged), ``dim cls = [QCD, Hbb]``."""
 
@@ -263,14 +258,14 @@ class DimDecl(Decl):
     value: Expr | None
 
 
-@dataclass(frozen=True)
+@node
 class ConstDecl(Decl):
     name: str
     type: TypeExpr | None
     value: Expr
 
 
-@dataclass(frozen=True)
+@node
 class FnDecl(Decl):
     """``fn``, ``block`` or ``model``; ``body`` is a single expression (``= e``) or statements."""
 
@@ -283,7 +278,7 @@ class FnDecl(Decl):
     attrs: tuple[Attr, ...] = ()
 
 
-@dataclass(frozen=True)
+@node
 class CircuitDecl(Decl):
     """``circuit A[reps: int = 2](x: real[wire]) on q: qubit[wire] { … }``"""
 
@@ -295,7 +290,7 @@ class CircuitDecl(Decl):
     attrs: tuple[Attr, ...] = ()
 
 
-@dataclass(frozen=True)
+@node
 class FieldItem(Node):
     """``pt, mass: GeV``: (name in the program, name in the file) pairs."""
 
@@ -303,7 +298,7 @@ class FieldItem(Node):
     type: TypeExpr
 
 
-@dataclass(frozen=True)
+@node
 class FormulaItem(Node):
     """``mass = 105.7 MeV``: a value that a file lacks, of other fields."""
 
@@ -311,7 +306,7 @@ class FormulaItem(Node):
     value: Expr
 
 
-@dataclass(frozen=True)
+@node
 class CollectionDecl(Decl):
     """``collection Jet = "Jet_*" { pt: GeV }``: a list in each event; or, ``of`` another, in each of its entries.
 
@@ -325,7 +320,7 @@ class CollectionDecl(Decl):
     attrs: tuple[Attr, ...] = ()
 
 
-@dataclass(frozen=True)
+@node
 class RecordDecl(Decl):
     """``record MET = "MET_*" { pt: GeV }``: one in each event."""
 
@@ -335,7 +330,7 @@ class RecordDecl(Decl):
     attrs: tuple[Attr, ...] = ()
 
 
-@dataclass(frozen=True)
+@node
 class SourceItem(Node):
     """``source jets = root("jets/*.root", tree="tree")``"""
 
@@ -343,7 +338,7 @@ class SourceItem(Node):
     value: Expr
 
 
-@dataclass(frozen=True)
+@node
 class BranchItem(Node):
     """``branch px = "part_px", part_py: GeV[part] else 0 GeV``: (name in the program, name in the file) pairs.
 
@@ -355,7 +350,7 @@ class BranchItem(Node):
     default: Expr | None = None
 
 
-@dataclass(frozen=True)
+@node
 class OrderItem(Node):
     """``order part by hypot(px, py) desc``: sorted so, then cut at the dim's bound."""
 
@@ -364,7 +359,7 @@ class OrderItem(Node):
     descending: bool
 
 
-@dataclass(frozen=True)
+@node
 class PolicyItem(Node):
     """``policy nan = drop``"""
 
@@ -372,7 +367,7 @@ class PolicyItem(Node):
     value: Expr
 
 
-@dataclass(frozen=True)
+@node
 class InputItem(Node):
     """``input x: real[part, feat] = stack(…)``: feeds the model's parameter of that name."""
 
@@ -381,7 +376,7 @@ class InputItem(Node):
     value: Expr
 
 
-@dataclass(frozen=True)
+@node
 class LabelEntry(Node):
     """``b: flav == 5`` or ``b: [5, 15]``, of the class ``name``."""
 
@@ -390,7 +385,7 @@ class LabelEntry(Node):
     quoted: bool = False
 
 
-@dataclass(frozen=True)
+@node
 class LabelItem(Node):
     """``label y: cls = "label_*"``: one branch per entry of the dim, ``*`` stands for the entry.
 
@@ -404,7 +399,7 @@ class LabelItem(Node):
     entries: tuple[LabelEntry, ...] = ()
 
 
-@dataclass(frozen=True)
+@node
 class Key(Node):
     """What entries are ordered by."""
 
@@ -412,7 +407,7 @@ class Key(Node):
     descending: bool
 
 
-@dataclass(frozen=True)
+@node
 class ObjectItem(Node):
     """``object jet <= 8 = Jet where Jet.pt > 30 GeV by Jet.pt desc take 4``; ``parts``: names after ``as``."""
 
@@ -425,7 +420,7 @@ class ObjectItem(Node):
     take: Expr | None
 
 
-@dataclass(frozen=True)
+@node
 class SelectItem(Node):
     """``select two_jets = count(jet) >= 2``: events for which it is false are left out, and counted."""
 
@@ -433,14 +428,14 @@ class SelectItem(Node):
     value: Expr
 
 
-@dataclass(frozen=True)
+@node
 class EachItem(Node):
     """``each FatJet``: the model is applied to each entry, not to each event."""
 
     name: str
 
 
-@dataclass(frozen=True)
+@node
 class CorrectionItem(Node):
     """``correction sf(pt: GeV) = correctionlib("file.json", "name")``"""
 
@@ -464,14 +459,14 @@ DatasetEntry = (
 )
 
 
-@dataclass(frozen=True)
+@node
 class DatasetDecl(Decl):
     name: str
     items: tuple[DatasetEntry, ...]
     attrs: tuple[Attr, ...] = ()
 
 
-@dataclass(frozen=True)
+@node
 class MapEntry(Node):
     """``"edge_convs.{i}.sc.weight" -> "edge_conv{i}.dense3.weight"``"""
 
@@ -479,7 +474,7 @@ class MapEntry(Node):
     ours: str
 
 
-@dataclass(frozen=True)
+@node
 class CheckpointDecl(Decl):
     """``checkpoint weaver for ParticleNet { … }``: how a published state_dict names the block's weights."""
 
@@ -489,7 +484,7 @@ class CheckpointDecl(Decl):
     attrs: tuple[Attr, ...] = ()
 
 
-@dataclass(frozen=True)
+@node
 class NoiseItem(Node):
     """``noise z: real[latent] ~ normal()``: new numbers for each event, each time it is seen."""
 
@@ -498,7 +493,7 @@ class NoiseItem(Node):
     init: Expr
 
 
-@dataclass(frozen=True)
+@node
 class StepItem(Node):
     """``step critic { loss = … }``: what the weights of one block are moved by."""
 
@@ -509,7 +504,7 @@ class StepItem(Node):
 TrainEntry = NoiseItem | StepItem | Bind
 
 
-@dataclass(frozen=True)
+@node
 class TrainDecl(Decl):
     """``train Top { … }``: a dataset, a loss, and how to make it small."""
 
@@ -518,7 +513,7 @@ class TrainDecl(Decl):
     attrs: tuple[Attr, ...] = ()
 
 
-@dataclass(frozen=True)
+@node
 class Comment(Node):
     """``# text``; ``own_line`` when nothing precedes it on its line."""
 
@@ -526,7 +521,7 @@ class Comment(Node):
     own_line: bool
 
 
-@dataclass(frozen=True)
+@node
 class File(Node):
     decls: tuple[Decl, ...]
     comments: tuple[Comment, ...] = field(default=(), compare=False)

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from hepq.lang.syntax.ast import (
     Arg,
     Attr,
@@ -13,14 +11,14 @@ from hepq.lang.syntax.ast import (
     CorrectionItem,
     Decl,
     Expr,
-    Node,
     NoiseItem,
     ObjectItem,
     SourceItem,
 )
+from hepq.lang.syntax.node import Node, node
 
 
-@dataclass(frozen=True)
+@node
 class Numbered(Node):
     """``h``; in a loop ``h[i]``; ``h[weight=w]``."""
 
@@ -28,7 +26,7 @@ class Numbered(Node):
     args: tuple[Arg, ...] = ()
 
 
-@dataclass(frozen=True)
+@node
 class RedefineItem(Node):
     """``Jet.pt = f * Jet.pt``"""
 
@@ -37,7 +35,7 @@ class RedefineItem(Node):
     value: Expr
 
 
-@dataclass(frozen=True)
+@node
 class CutItem(Node):
     """``cut two_jets = count(jet) >= 2``"""
 
@@ -45,7 +43,7 @@ class CutItem(Node):
     value: Expr
 
 
-@dataclass(frozen=True)
+@node
 class WeightItem(Node):
     """``weight pileup = …``: of everything below it."""
 
@@ -53,7 +51,7 @@ class WeightItem(Node):
     value: Expr
 
 
-@dataclass(frozen=True)
+@node
 class Rebind(Node):
     """``Jet.pt = 1.03 * Jet.pt``: what a name, or a field of one, is instead."""
 
@@ -61,7 +59,7 @@ class Rebind(Node):
     value: Expr
 
 
-@dataclass(frozen=True)
+@node
 class Direction(Node):
     """``up { … }``"""
 
@@ -69,7 +67,7 @@ class Direction(Node):
     rebinds: tuple[Rebind, ...]
 
 
-@dataclass(frozen=True)
+@node
 class VaryItem(Node):
     """``vary scale { up { … } down { … } }``"""
 
@@ -77,7 +75,7 @@ class VaryItem(Node):
     directions: tuple[Direction, ...]
 
 
-@dataclass(frozen=True)
+@node
 class AxisItem(Node):
     """``MET.pt in bins(10, 0 GeV, 1 TeV)``"""
 
@@ -85,7 +83,7 @@ class AxisItem(Node):
     bins: Expr
 
 
-@dataclass(frozen=True)
+@node
 class HistItem(Node):
     """``hist met[weight=w] = MET.pt in bins(…), count(jet) in integers(0, 10) per flavour``"""
 
@@ -94,7 +92,7 @@ class HistItem(Node):
     per: tuple[Expr, ...] = ()
 
 
-@dataclass(frozen=True)
+@node
 class SaveItem(Node):
     """``save tops = mass=top.mass, pt=top.pt``"""
 
@@ -102,7 +100,7 @@ class SaveItem(Node):
     columns: tuple[Arg, ...]
 
 
-@dataclass(frozen=True)
+@node
 class RegionItem(Node):
     """``region signal extends base { … }``"""
 
@@ -111,7 +109,7 @@ class RegionItem(Node):
     items: tuple[AnalysisEntry, ...]
 
 
-@dataclass(frozen=True)
+@node
 class LoopItem(Node):
     """``for i in 0..4 { … }``"""
 
@@ -120,7 +118,7 @@ class LoopItem(Node):
     items: tuple[AnalysisEntry, ...]
 
 
-@dataclass(frozen=True)
+@node
 class MarkedItem(Node):
     """``@mc cut truth = …``: of one kind of sources alone."""
 
@@ -134,7 +132,7 @@ AnalysisEntry = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@node
 class AnalysisDecl(Decl):
     """``analysis Top { … }``"""
 
@@ -143,7 +141,7 @@ class AnalysisDecl(Decl):
     attrs: tuple[Attr, ...] = ()
 
 
-@dataclass(frozen=True)
+@node
 class RateItem(Node):
     """``rate lumi = 1.03``, ``rate qcd[wjets] = 1.5``: a yield that is known to a factor."""
 
@@ -151,7 +149,7 @@ class RateItem(Node):
     value: Expr
 
 
-@dataclass(frozen=True)
+@node
 class FitDecl(Decl):
     """``fit Xsec { channels = [signal.mass] … }``"""
 

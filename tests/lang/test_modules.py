@@ -184,3 +184,18 @@ def test_an_imported_dataset_has_the_names_of_its_own_module(tmp_path: Path) -> 
     (output,) = build(program, Sink()).module.outputs.values()
     assert output.op == "mul"
     assert {o["value"] for o in output.operands if o.op == "const"} == {2.0}
+
+
+def test_a_model_that_is_only_imported_has_the_names_of_its_own_module(tmp_path: Path) -> None:
+    from hepq.compiler.ir.build import build
+
+    program, said = loaded(
+        tmp_path,
+        main="from a import M\n",
+        a="dim xy = 2\nconst FACTOR = 3\nfn scaled(x: real[xy]) -> real[xy] = FACTOR * x\n"
+        "model M(x: real[xy]) -> real[xy] = scaled(x)\n",
+    )
+    assert said == []
+    (output,) = build(program, Sink()).module.outputs.values()
+    assert output.op == "mul"
+    assert [d.name for d in output.type.dims] == ["xy"]

@@ -32,9 +32,9 @@ import numpy as np
 
 from hepq.compiler.ir.node import Module
 from hepq.compiler.targets.cpu import CpuTarget
-from hepq.runtime.imports import without
+from hepq.runtime.imports import UNUSED_BY_TVM, without
 
-with without("torch"):
+with without(*UNUSED_BY_TVM):
     import tvm  # noqa: F401
 
 from hepq.compiler.lower.cpu.prepare import LoweringError

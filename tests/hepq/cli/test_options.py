@@ -10,18 +10,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import typer
 from typer.models import OptionInfo
 from typer.testing import CliRunner
 
-from hepq.cli import _COMMANDS, app, jobs, targets, weights
+from hepq.cli import COMMANDS, app, loaded
 from hepq.runtime.events.source import size
 
 
 def commands() -> Iterator[Any]:
-    for panel in _COMMANDS.values():
-        yield from panel
-    for group in (jobs.app, targets.app, weights.app):
-        yield from (command.callback for command in group.registered_commands)
+    for name in (name for panel in COMMANDS.values() for name in panel):
+        found = loaded(name)
+        group = isinstance(found, typer.Typer)
+        yield from (command.callback for command in found.registered_commands) if group else [found]
 
 
 def options(kind: type) -> list[tuple[str, str, OptionInfo]]:
