@@ -125,7 +125,8 @@ class Running(Generic[F, A]):
         """What is not in the store yet."""
         gaps = [(file, gap) for file in files for gap in _gaps(file, self.store.covered(file))]
         total = sum(_bytes(file, gap) for file, gap in gaps)
-        size = min(self.most, max(LEAST, total // (ROUNDS * self.executor.slots)))
+        slots = self.executor.slots
+        size = self.most if slots == 1 else min(self.most, max(LEAST, total // (ROUNDS * slots)))
         return [Task(file, *part) for file, gap in gaps for part in _cut(file, gap, self.chunk, size)]
 
 
