@@ -212,9 +212,16 @@ MODELS: dict[str, dict[str, tuple[str, str]]] = {
         "eigenvalues": (_P, "eigenvalues(shapes.momentum_tensor(p))"),
         **{
             name: (_P, f"{name}(p)")
-            for name in ("sphericity aplanarity C_parameter D_parameter circularity isotropy event_shapes".split())
+            for name in (
+                "sphericity aplanarity C_parameter D_parameter circularity isotropy event_shapes thrust broadenings"
+            ).split()
         },
         "minor": (_P, "minor[0, 2](shapes.momentum_tensor(p))"),
+        "thrust_vector": (_P, "thrust_vector(p) / max(shapes.scalar_sum(p), 1 GeV)"),
+        "scalar_sum": (_P, "scalar_sum(p) / 1 GeV"),
+        "cross": ("p: p4[part], q: real[xyz]", "cross(rename(q, xyz, shapes.axis), shapes.thrust_vector(p) / 1 GeV)"),
+        "fox_wolfram": (_P, "fox_wolfram[3](p)"),
+        "legendre": ("x: real[feat]", "legendre[3](x)"),
         "projections": (_P, "projections[20](p) / max(sum(p.pt, over=part), 1 GeV)"),
         "EventShapeMLP": (_P, "EventShapeMLP[cls](p)"),
     },
