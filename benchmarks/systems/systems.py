@@ -19,7 +19,18 @@ from rich.table import Table
 
 from benchmarks.shared.interleaved import one_thread
 from benchmarks.shared.kept import kept
-from benchmarks.systems import aperture, attention, circuits, classifiers, clouds, juno, mitigation
+from benchmarks.systems import (
+    anomalies,
+    aperture,
+    attention,
+    circuits,
+    classifiers,
+    clouds,
+    eft,
+    juno,
+    masked,
+    mitigation,
+)
 from benchmarks.systems.row import Reached, Row
 
 ROWS = {
@@ -32,6 +43,9 @@ ROWS = {
         *classifiers.ROWS,
         *circuits.ROWS,
         *aperture.ROWS,
+        *eft.ROWS,
+        *masked.ROWS,
+        *anomalies.ROWS,
     ]
 }
 COLUMNS = ["system", "program", "quantity", "reached", "beside", "there", "bar", "s"]

@@ -8,8 +8,20 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 import pytest
+import uproot
 
-from benchmarks.systems import aperture, attention, circuits, classifiers, juno, mitigation, systems
+from benchmarks.systems import (
+    anomalies,
+    aperture,
+    attention,
+    circuits,
+    classifiers,
+    eft,
+    juno,
+    masked,
+    mitigation,
+    systems,
+)
 from benchmarks.systems.row import Reached, Row, no_worse, over_seeds
 from benchmarks.systems.toys import TOYS
 from benchmarks.systems.trained import columns, given, trained, write
@@ -167,3 +179,51 @@ def test_families_of_circuits_are_found() -> None:
     sizes = {family: circuits.circuit_of(*family) for family in circuits.FAMILIES}
     assert {circuit.qubits for circuit in sizes.values()} == {4}
     assert all(circuit.slots > 4 for circuit in sizes.values())
+
+
+def test_partons_are_momenta_and_their_score_has_no_mean() -> None:
+    rng = np.random.default_rng(0)
+    p = eft.partons(300, rng)
+    np.testing.assert_allclose(p.sum(axis=1), [[1, 0, 0, 0]] * 300, atol=1e-12)
+    np.testing.assert_allclose((p[..., 1:] ** 2).sum(axis=-1), p[..., 0] ** 2, atol=1e-12)
+    in_a_line = np.array([[[0.5, 0, 0, 0.5], [0.5, 0, 0, -0.5], [0, 0, 0, 0], [0, 0, 0, 0]]]) + 1e-9
+    assert eft.interference(in_a_line)[0] == pytest.approx(0, abs=1e-6)
+    assert eft.interference(p).min() > -1
+    made = eft.events(400, 1)
+    assert abs(made["parton_score"].mean()) < 1e-5
+    assert (made["energy"] ** 2 > made["px"] ** 2 + made["py"] ** 2 + made["pz"] ** 2).all()
+
+
+def test_the_error_of_a_coefficient_is_that_of_a_fit() -> None:
+    """Of two bins: 30 + 20 c and 70 - 20 c of 100 events."""
+    error = eft._error(np.array([30.0, 70.0]), np.array([20.0, -20.0]))
+    information = eft.EXPECTED / 100 * (20**2 / 30 + 20**2 / 70)
+    assert error == pytest.approx(information**-0.5)
+
+
+def test_labels_are_few_and_no_jet_is_in_both_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"UNLABELLED": 20, "LABELLED": 4, "HELD": 6}.items():
+        monkeypatch.setattr(masked, name, value)
+    rng = np.random.default_rng(0)
+
+    def jets(label: str) -> ak.Array:
+        momenta = {f"part_{axis}": ak.unflatten(rng.random(180), 6) for axis in ("px", "py", "pz", "energy")}
+        return ak.Array(momenta | {f"label_{name}": np.full(30, float(name == label)) for name in masked.CLASSES})
+
+    monkeypatch.setattr(masked.data, "jets", jets)
+    many, few = (uproot.open(path)["tree"].arrays() for path in masked.files(tmp_path, 0))
+    assert [len(many), len(few)] == [40, 20]
+    assert ak.sum(few["label_QCD"]) == 10
+    first = [set(ak.to_list(ak.firsts(events["part_px"]))) for events in (many, few)]
+    assert not first[0] & first[1]
+
+
+def test_the_hardest_particles_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    many = {name: ak.unflatten(rng.normal(size=90), 30) for name in anomalies.BRANCHES}
+    monkeypatch.setattr(anomalies.data, "jets", lambda label: ak.Array(many))
+    kept = anomalies.jets("QCD")
+    assert ak.to_list(ak.num(kept["part_px"])) == [anomalies.PARTICLES] * 3
+    pt = np.hypot(kept["part_px"], kept["part_py"])
+    assert ak.all(pt[:, :-1] >= pt[:, 1:])
+    assert ak.all(ak.min(pt, axis=1) >= ak.sort(np.hypot(many["part_px"], many["part_py"]))[:, 6])
