@@ -19,18 +19,8 @@ from rich.table import Table
 
 from benchmarks.shared.interleaved import one_thread
 from benchmarks.shared.kept import kept
-from benchmarks.systems import (
-    anomalies,
-    aperture,
-    attention,
-    circuits,
-    classifiers,
-    clouds,
-    eft,
-    juno,
-    masked,
-    mitigation,
-)
+from benchmarks.systems.classical import anomalies, aperture, clouds, eft, juno, masked
+from benchmarks.systems.quantum import attention, circuits, classifiers, mitigation
 from benchmarks.systems.row import Reached, Row
 
 ROWS = {

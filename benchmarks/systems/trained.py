@@ -42,7 +42,9 @@ def trained(program: Path, train: str, values: Columns, seed: int, **recipe: Any
         return dict(train_file(program, [file], Path(folder) / "w.safetensors", how, train=train).fitted.weights)
 
 
-def given(program: Path, model: str, dataset: str, weights: Columns, values: Columns) -> Array:
+def given(
+    program: Path, model: str, dataset: str, weights: Columns, values: Mapping[str, Array | Sequence[Array]]
+) -> Array:
     """The output of ``model``, applied through ``dataset``, of events of these branches."""
     support = next((len(value) for path, value in weights.items() if path.endswith("support")), None)
     dims = {} if support is None else {"sv": support}

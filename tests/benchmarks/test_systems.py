@@ -10,20 +10,12 @@ import numpy as np
 import pytest
 import uproot
 
-from benchmarks.systems import (
-    anomalies,
-    aperture,
-    attention,
-    circuits,
-    classifiers,
-    eft,
-    juno,
-    masked,
-    mitigation,
-    systems,
-)
+from benchmarks.shared import data
+from benchmarks.systems import systems
+from benchmarks.systems.classical import anomalies, aperture, eft, juno, masked
+from benchmarks.systems.quantum import attention, circuits, classifiers, mitigation
+from benchmarks.systems.quantum.toys import TOYS
 from benchmarks.systems.row import Reached, Row, no_worse, over_seeds
-from benchmarks.systems.toys import TOYS
 from benchmarks.systems.trained import columns, given, trained, write
 from hepq.compiler.driver.compilation import build_file
 from hepq.compiler.driver.options import Options
@@ -210,7 +202,7 @@ def test_labels_are_few_and_no_jet_is_in_both_files(tmp_path: Path, monkeypatch:
         momenta = {f"part_{axis}": ak.unflatten(rng.random(180), 6) for axis in ("px", "py", "pz", "energy")}
         return ak.Array(momenta | {f"label_{name}": np.full(30, float(name == label)) for name in masked.CLASSES})
 
-    monkeypatch.setattr(masked.data, "jets", jets)
+    monkeypatch.setattr(data, "jets", jets)
     many, few = (uproot.open(path)["tree"].arrays() for path in masked.files(tmp_path, 0))
     assert [len(many), len(few)] == [40, 20]
     assert ak.sum(few["label_QCD"]) == 10
@@ -221,7 +213,7 @@ def test_labels_are_few_and_no_jet_is_in_both_files(tmp_path: Path, monkeypatch:
 def test_the_hardest_particles_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     many = {name: ak.unflatten(rng.normal(size=90), 30) for name in anomalies.BRANCHES}
-    monkeypatch.setattr(anomalies.data, "jets", lambda label: ak.Array(many))
+    monkeypatch.setattr(data, "jets", lambda label: ak.Array(many))
     kept = anomalies.jets("QCD")
     assert ak.to_list(ak.num(kept["part_px"])) == [anomalies.PARTICLES] * 3
     pt = np.hypot(kept["part_px"], kept["part_py"])

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.systems.quantum.toys import TOYS
 from benchmarks.systems.row import Reached, Row, no_worse
-from benchmarks.systems.toys import TOYS
 from benchmarks.systems.trained import given, trained
 from hepq.runtime.report.metrics import auc
 

@@ -22,7 +22,7 @@ from hepq.runtime.quantum.device import Coupling, Device, Qubit
 from hepq.runtime.quantum.engine import Compiled
 
 Array = NDArray[np.float64]
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples/qsvm"
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples/qsvm"
 SHOTS, SEEDS, EVENTS = 4096, 10, 10
 #: without noise, where errors are those of shots alone, and their ratio is to be told from 2.1
 QUIET_SEEDS = 60

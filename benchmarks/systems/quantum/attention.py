@@ -15,7 +15,7 @@ from benchmarks.systems.row import Reached, Row, no_worse, over_seeds
 from hepq.compiler.train import Recipe, train_file
 
 HERE = Path(__file__).parent
-JETS = HERE.parents[1] / "examples/data/train.root"
+JETS = HERE.parents[2] / "examples/data/train.root"
 #: 1 to 6: nouns and verbs, 7 to 12: praise, 13 to 18: blame, 19: not
 WORDS, NOT = 20, 19
 
