@@ -13,14 +13,16 @@ import uproot
 from benchmarks.shared import data
 from benchmarks.systems import systems
 from benchmarks.systems.classical import anomalies, aperture, eft, juno, masked
-from benchmarks.systems.quantum import attention, circuits, classifiers, mitigation
+from benchmarks.systems.quantum import attention, circuits, classifiers, kernels, mitigation
 from benchmarks.systems.quantum.toys import TOYS
 from benchmarks.systems.row import Reached, Row, no_worse, over_seeds
 from benchmarks.systems.trained import columns, given, trained, write
 from hepq.compiler.driver.compilation import build_file
 from hepq.compiler.driver.options import Options
+from hepq.compiler.ir.interpret import run
 from hepq.compiler.targets.quantum import device
 from hepq.compiler.weights.initialise import initial_weights
+from tests.stdlib.detectors.detector import module_from
 
 
 def test_a_bar_is_met_on_its_side() -> None:
@@ -169,7 +171,7 @@ def test_inputs_climb_to_the_surrogates_top() -> None:
 
 def test_families_of_circuits_are_found() -> None:
     sizes = {family: circuits.circuit_of(*family) for family in circuits.FAMILIES}
-    assert {circuit.qubits for circuit in sizes.values()} == {4}
+    assert [circuit.qubits for circuit in sizes.values()] == [4, 4, 4, 6]
     assert all(circuit.slots > 4 for circuit in sizes.values())
 
 
@@ -219,3 +221,31 @@ def test_the_hardest_particles_are_judged(monkeypatch: pytest.MonkeyPatch) -> No
     pt = np.hypot(kept["part_px"], kept["part_py"])
     assert ak.all(pt[:, :-1] >= pt[:, 1:])
     assert ak.all(ak.min(pt, axis=1) >= ak.sort(np.hypot(many["part_px"], many["part_py"]))[:, 6])
+
+
+def gauss(x: kernels.Array, y: kernels.Array) -> kernels.Array:
+    return np.asarray(np.exp(-((x[:, None] - y[None]) ** 2).sum(axis=-1) / 3))
+
+
+def test_few_circuits_give_the_kernel_where_it_was_measured() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(12, 2))
+    features = kernels.nystrom(gauss, x)(x)
+    np.testing.assert_allclose(features @ features.T, gauss(x, x), atol=1e-8)
+    of_grid = kernels.grid(gauss)
+    points = rng.integers(0, kernels.POINTS, (9, 2)).astype(float)
+    np.testing.assert_allclose(of_grid(points) @ of_grid(points).T, gauss(points, points), atol=1e-12)
+    between = of_grid(np.array([[2.25, 5.0]]))
+    np.testing.assert_allclose(between, 0.75 * of_grid(np.array([[2.0, 5.0]])) + 0.25 * of_grid(np.array([[3.0, 5.0]])))
+
+
+def test_points_of_the_grid_are_what_a_qft_makes() -> None:
+    text = kernels.PROGRAM.read_text()
+    circuit = text[text.index("circuit Fourier") : text.index("# the two features")]
+    states = [f"circuit Basis{n}() on q: qubit[3] {{\n" + "".join(f"  x(q[{k}])\n" for k in range(3) if n >> k & 1)
+              + "  QFT[three](q)\n}\n" for n in range(8)]  # fmt: skip
+    values = ", ".join(f"fidelity(Fourier({n} * one), Basis{n}())" for n in range(8))
+    module = module_from(
+        f"from std.quantum import QFT\ndim three = 3\n{circuit}{''.join(states)}model M(one: real) = stack({values})"
+    )
+    np.testing.assert_allclose(run(module, [{"one": 1.0}], {})["output"], np.ones((1, 8)), atol=1e-12)

@@ -18,7 +18,7 @@ from hepq.runtime.quantum.measure import fidelity_circuit
 
 HERE = Path(__file__).parent
 #: program and model of each family, and one device of each kind: heavy hexagons, grids, all with all
-FAMILIES = (("transformers", "Quantum"), ("sentences", "Quantum"), ("classifiers", "Support"))
+FAMILIES = (("transformers", "Quantum"), ("sentences", "Quantum"), ("classifiers", "Support"), ("kernels", "Grid"))
 DEVICES = ("ibm:torino", "origin:wukong", "quafu:baihua", "quantinuum:h2")
 
 
@@ -45,7 +45,8 @@ def against_qiskit(seed: int) -> Reached:
                 peers = [native for start in SEEDS for native in qiskit_o3(source, device, start)]
                 best = max(score(native, device).esp for native in peers)
                 ratios.append(score(made, device).esp / best)
-    return Reached("least ESP ratio, 3 families, 4 devices", min(ratios), 0, "Qiskit O3, best of 5", 1, ">=", 1)
+    quantity = f"least ESP ratio, {len(FAMILIES)} families, {len(DEVICES)} devices"
+    return Reached(quantity, min(ratios), 0, "Qiskit O3, best of 5", 1, ">=", 1)
 
 
 ROWS = [Row("Circuits of these systems", "std.quantum", against_qiskit)]
