@@ -172,7 +172,7 @@ def test_inputs_climb_to_the_surrogates_top() -> None:
 def test_families_of_circuits_are_found() -> None:
     sizes = {family: circuits.circuit_of(*family) for family in circuits.FAMILIES}
     assert [circuit.qubits for circuit in sizes.values()] == [4, 4, 4, 6]
-    assert all(circuit.slots > 4 for circuit in sizes.values())
+    assert all(circuit.slots >= 4 for circuit in sizes.values())
 
 
 def test_partons_are_momenta_and_their_score_has_no_mean() -> None:
@@ -248,4 +248,5 @@ def test_points_of_the_grid_are_what_a_qft_makes() -> None:
     module = module_from(
         f"from std.quantum import QFT\ndim three = 3\n{circuit}{''.join(states)}model M(one: real) = stack({values})"
     )
-    np.testing.assert_allclose(run(module, [{"one": 1.0}], {})["output"], np.ones((1, 8)), atol=1e-12)
+    found = np.array(run(module, [{"one": np.array(1.0)}], {})["output"])
+    np.testing.assert_allclose(found, np.ones((1, 8)), atol=1e-12)
