@@ -301,6 +301,10 @@ QUANTUM_PROGRAMS = {
         ),
         "QuantumParT": (f"{_P}, {_X}", "QuantumParT[cls, wires=3, layers=1](p, x)"),
     },
+    "qgan": {
+        "StyleGenerator": ("x: real[xy]", "StyleGenerator[eight, 3](x)"),
+        "QuantumCritic": ("x: real[wire]", "QuantumCritic(x)"),
+    },
     "qsann": {
         "SelfAttentionLayer": ("p: real[part, wire]", "p |> SelfAttentionLayer[true, 2]"),
         "QSANN": ("p: real[part]", "QSANN[5, wires=3](int(2 * abs(p)))"),

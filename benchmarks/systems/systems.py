@@ -20,7 +20,7 @@ from rich.table import Table
 from benchmarks.shared.interleaved import one_thread
 from benchmarks.shared.kept import kept
 from benchmarks.systems.classical import anomalies, aperture, clouds, eft, juno, masked
-from benchmarks.systems.quantum import attention, circuits, classifiers, kernels, mitigation
+from benchmarks.systems.quantum import attention, circuits, classifiers, kernels, mitigation, showers
 from benchmarks.systems.row import Reached, Row
 
 ROWS = {
@@ -32,6 +32,7 @@ ROWS = {
         *attention.ROWS,
         *classifiers.ROWS,
         *kernels.ROWS,
+        *showers.ROWS,
         *circuits.ROWS,
         *aperture.ROWS,
         *eft.ROWS,

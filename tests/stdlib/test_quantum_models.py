@@ -23,6 +23,7 @@ Array = NDArray[Any]
 
 PROGRAM = """\
 from std.mps import MPS, MPSClassifier
+from std.qgan import QuantumCritic, StyleGenerator
 from std.qpart import QuantumParticleBlock, QuantumParT
 from std.qsann import QSANN
 
@@ -31,6 +32,8 @@ dim word <= 8
 dim feat = 4
 dim wire = 4
 dim site = 5
+dim latent = 2
+dim pixel = 8
 dim cls = [first, second]
 
 model Block(x: real[part, wire], b: real[part, wire]) -> real[part, wire] =
@@ -47,6 +50,10 @@ model TextTwin(token: int[word]) -> real = QSANN[20, quantum=false](token)
 model Chain(x: real[site]) -> real[cls] = x |> MPS[cls, bond=3]
 
 model Class(x: real[site]) -> real[cls] = MPSClassifier[cls](x)
+
+model Shower(z: real[latent]) -> real[pixel] = StyleGenerator[pixel, 3](z)
+
+model Critic(x: real[pixel]) -> real = QuantumCritic(x)
 """
 
 
@@ -65,8 +72,8 @@ def weights_of(module: Module, seed: int) -> dict[str, Array]:
     return {k: v.astype(np.float64) for k, v in moved_weights(module, np.random.default_rng(seed)).items()}
 
 
-def circuit(x: Array, angle: Array) -> Array:
-    """<Z> of each wire after RY(x) and layers of RY, between them CX of neighbours, the last first: by matrices."""
+def chances(x: Array, angle: Array) -> Array:
+    """Of each state after RY(x) and layers of RY, between them CX of neighbours, the last first: by matrices."""
     n = len(x)
     state = np.zeros(2**n)
     state[0] = 1
@@ -83,8 +90,14 @@ def circuit(x: Array, angle: Array) -> Array:
             moved = [k ^ (1 << (i + 1)) if k >> i & 1 else k for k in range(2**n)]
             state = state[moved]
         state = turned(state, angle[layer])
+    return np.asarray(state**2)
+
+
+def circuit(x: Array, angle: Array) -> Array:
+    """<Z> of each wire."""
+    n = len(x)
     signs = np.array([[1 - 2 * (k >> i & 1) for k in range(2**n)] for i in range(n)])
-    return np.asarray(signs @ state**2)
+    return np.asarray(signs @ chances(x, angle))
 
 
 def softmax(s: Array) -> Array:
@@ -123,6 +136,26 @@ def test_words_hear_each_other(program: Path) -> None:
     assert found == pytest.approx(wanted, abs=1e-9)
     (shuffled,) = run(module, [{"token": token[::-1]}], weights)["output"]
     assert shuffled == pytest.approx(wanted, abs=1e-9)
+
+
+def test_energies_of_pixels_are_chances_of_states(program: Path) -> None:
+    module, z = module_of(program, "Shower"), np.array([0.3, -1.2])
+    weights = weights_of(module, 7)
+    assert sum(v.size for v in weights.values()) == 36
+    weight, bias = (next(v for k, v in weights.items() if k.endswith(name)) for name in (".weight", ".bias"))
+    (found,) = run(module, [{"z": z}], weights)["output"]
+    np.testing.assert_allclose(found, chances(np.zeros(3), weight @ z + bias), atol=1e-12)
+    assert found.sum() == pytest.approx(1)
+
+
+def test_a_critic_is_a_circuit_of_pixels(program: Path) -> None:
+    module = module_of(program, "Critic")
+    weights, x = weights_of(module, 8), np.random.default_rng(9).dirichlet(np.ones(8))
+    assert sum(v.size for v in weights.values()) == 18
+    path = {k.rpartition(".")[2]: v for k, v in weights.items()}
+    (found,) = run(module, [{"x": x}], weights)["output"]
+    wanted = 10 * path["scale"][0] * circuit(np.pi * x, path["angle"]).mean() + path["shift"][0]
+    assert found == pytest.approx(wanted, abs=1e-9)
 
 
 def test_a_chain_of_tensors(program: Path) -> None:
