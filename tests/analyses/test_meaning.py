@@ -462,3 +462,21 @@ def test_whole_numbers_are_varied_by_any_number() -> None:
     for variation, factor in (("nominal", 1.0), ("scale_up", 1.5)):
         expected = filled([{**e, "MET_pt": factor * e["MET_pt"]} for e in EVENTS["top"]], HT, lambda e: [e["MET_pt"]])
         np.testing.assert_array_equal(found.cells("met", "top", variation).values, expected)
+
+
+def test_minus_a_product_is_a_factor() -> None:
+    found = run("""
+  branch w: real
+  weight back = -(2 * w)
+  cut every = MET.pt >= 0 GeV
+""")
+    flow = found.cut_flow("", "top")
+    assert flow is not None
+    assert flow.rows[-1].passed.sum == pytest.approx(-2 * sum(e["w"] for e in EVENTS["top"]))
+
+
+def test_data_have_no_cross_section() -> None:
+    text = f'{HEAD}\nanalysis A {{\n  source run = data("run.root")\n  cut some = source.xsec > 1 pb\n}}\n'
+    (error,) = check_text(text, "a.hepq")
+    assert error.code == "HQ0914"
+    assert error.title == "`source.xsec` is not known here: data have none"

@@ -82,6 +82,13 @@ def test_units_follow_arithmetic(expression: str, unit: str) -> None:
     assert [str(d) for d in node.type.dims] == ["part"]
 
 
+@pytest.mark.parametrize("call", ["hypot(n, m)", "atan2(n, m)", "n / m", "n ^ 0.5", "sqrt(n)", "exp(m)"])
+def test_functions_of_whole_numbers_have_real_values(call: str) -> None:
+    (given,) = output(f"model M(n: int[part], m: int[part]) = {call}").operands[:1]
+    assert output(f"model M(n: int[part], m: int[part]) = {call}").type.elem == "real"
+    assert given.type.elem == "real"
+
+
 def test_quantities_are_kept_in_base_units() -> None:
     node = output("model M(a: GeV[part]) -> GeV[part] = a + 500 MeV")
     assert [n["value"] for n in node.operands if n.op == "const"] == [0.5]

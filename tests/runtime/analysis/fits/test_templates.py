@@ -151,7 +151,8 @@ def test_a_variation_down_only_is_mirrored(made: Result) -> None:
     [
         ({"range": (120.0, 500.0)}, "HQ0967", "120 GeV is no edge of sr.ht; edges near it: 100, 150, 200"),
         ({"range": (150.0, 150.0)}, "HQ0967", "the range of Xsec has no bin of sr.ht"),
-        ({"rebin": 3}, "HQ0967", "8 bins are not a multiple of 3"),
+        ({"rebin": 3}, "HQ0967", "rebin = 3 does not fit sr.ht\n  8 bins are not a multiple of 3"),
+        ({"range": (150.0, 450.0), "rebin": 4}, "HQ0967", "rebin = 4 does not fit sr.ht in its range\n"),
         ({"channels": ("sr.map",), "rebin": 2}, "HQ0967", "rebin is of one axis, and sr.map has 2"),
         ({"channels": ("sr.hat",)}, "HQ0966", "no histogram sr.hat"),
         ({"channels": ("sr.map.c",)}, "HQ0966", "no histogram sr.map.c"),
