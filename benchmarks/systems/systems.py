@@ -19,7 +19,7 @@ from rich.table import Table
 
 from benchmarks.shared.interleaved import one_thread
 from benchmarks.shared.kept import kept
-from benchmarks.systems.classical import anomalies, aperture, clouds, eft, juno, masked
+from benchmarks.systems.classical import anomalies, aperture, bosons, clouds, eft, juno, masked
 from benchmarks.systems.quantum import attention, circuits, classifiers, kernels, mitigation, showers
 from benchmarks.systems.row import Reached, Row
 
@@ -38,6 +38,7 @@ ROWS = {
         *eft.ROWS,
         *masked.ROWS,
         *anomalies.ROWS,
+        *bosons.ROWS,
     ]
 }
 COLUMNS = ["system", "program", "quantity", "reached", "beside", "there", "bar", "s"]

@@ -12,7 +12,7 @@ import uproot
 
 from benchmarks.shared import data
 from benchmarks.systems import systems
-from benchmarks.systems.classical import anomalies, aperture, eft, juno, masked
+from benchmarks.systems.classical import anomalies, aperture, bosons, eft, juno, masked
 from benchmarks.systems.quantum import attention, circuits, classifiers, kernels, mitigation
 from benchmarks.systems.quantum.toys import TOYS
 from benchmarks.systems.row import Reached, Row, no_worse, over_seeds
@@ -250,3 +250,14 @@ def test_points_of_the_grid_are_what_a_qft_makes() -> None:
     )
     found = np.array(run(module, [{"one": np.array(1.0)}], {})["output"])
     np.testing.assert_allclose(found, np.ones((1, 8)), atol=1e-12)
+
+
+def test_heavy_and_neutral_jets_are_no_w() -> None:
+    jets = ak.Array({
+        "part_px": [[3.0, 4.0]] * 3, "part_py": [[0.0, 0.0]] * 3, "part_charge": [[1, -1], [1, 1], [1, -1]],
+        "jet_sdmass": [91.2, 91.2, 80.4],
+    })  # fmt: skip
+    z, charged, light = bosons.simple(jets)
+    assert z < charged
+    assert z < light
+    assert light - z == pytest.approx((91.2 - 80.4) ** 2 / 64)
