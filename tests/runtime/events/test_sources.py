@@ -139,7 +139,7 @@ def test_a_step_in_bytes_is_of_what_is_read(tmp_path: Path) -> None:
     """Of a table, 8 bytes of an event are read, whatever stands beside them."""
     x = np.arange(1000.0)
     narrow = write(tmp_path / "narrow.parquet", x=x)
-    wide = write(tmp_path / "wide.parquet", x=x, **{f"x{i}": x for i in range(20)})
+    wide = write(tmp_path / "wide.parquet", "t", x=x, **{f"x{i}": x for i in range(20)})
     found = [event_files.find(str(path))[0] for path in (narrow, wide)]
     steps = [[len(c.events) for c in event_files.iterate(source, ["x"], "2 kB")] for source in found]
     assert steps[0] == steps[1]
