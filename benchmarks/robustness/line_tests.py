@@ -209,14 +209,15 @@ class LineTests:
                         self._by_line[source][line].append(one)
 
     def of(self, source: str, line: int) -> list[Timed]:
-        """Tests that execute a line; of a line that runs at import, those that execute anything else of the file, and
-        those of the file named after it."""
-        lines = self._by_line[source]
+        """Tests that execute a line, and those of the file named after its own: what runs it may be what is imported.
+
+        Of a line that runs at import: those that execute anything of the file.
+        """
+        lines, own = self._by_line[source], set(self._by_file[f"test_{Path(source).stem}"])
         body = body_lines((ROOT / source).read_text())
-        if line in body:
-            # a statement over several lines may be recorded by any of them
-            return list({t for n, start in body.items() if start == body[line] for t in lines[n]})
-        return list({t for tests in lines.values() for t in tests} | set(self._by_file[f"test_{Path(source).stem}"]))
+        # a statement over several lines may be recorded by any of them
+        same = {n for n, start in body.items() if start == body[line]} if line in body else set(lines)
+        return list(own | {t for n in same for t in lines[n]})
 
     def executed(self, source: str) -> set[int]:
         return {line for line, tests in self._by_line[source].items() if tests}

@@ -155,6 +155,22 @@ def test_lines_follow_a_source_that_changes(tmp_path: Path, monkeypatch: pytest.
     assert [[t.id for t in by_line.of("a.py", line)] for line in (5, 9, 1)] == [["t.py::t"], [], ["t.py::t"]]
 
 
+def test_what_only_runs_at_import_is_judged_by_the_file_named_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``f`` makes a table when its file is imported: no test executes it."""
+    monkeypatch.setattr(line_tests, "ROOT", tmp_path)
+    monkeypatch.setattr(line_tests, "KEPT", tmp_path)
+    source = tmp_path / "a.py"
+    source.write_text("def f():\n    return 1\n\n\nTABLE = f()\n")
+    (tmp_path / f"{line_tests.digest(source)}.py").write_text(source.read_text())
+    test_files = [tmp_path / "test_a.py", tmp_path / "test_b.py"]
+    for file in test_files:
+        tests = {f"{file.name}::t": {"seconds": 0.1, "lines": {"a.py": []}}}
+        line_tests._place(file).write_text(json.dumps({"tests": tests, "sources": {"a.py": line_tests.digest(source)}}))
+    assert [t.id for t in line_tests.LineTests(test_files).of("a.py", 2)] == ["test_a.py::t"]
+
+
 def test_the_same_seed_draws_the_same_faults_though_lines_move() -> None:
     among = [Fault("a.py", i // 2, i, f"{i % 2}", f"line {i // 2}") for i in range(40)]
     first, again, other = (mutants.drawn(among, 6, seed) for seed in (0, 0, 1))
