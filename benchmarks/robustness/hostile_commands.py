@@ -34,17 +34,18 @@ TARGETS = ("cpu", "cpu:native", "cpu:none", "onnx", "sim", "line:3", "grid:2x2",
 def _declared() -> dict[tuple[str, ...], Any]:
     """Every command by its words."""
     import typer
+    from typer.core import TyperGroup
 
     from hepq.cli import app
 
     found: dict[tuple[str, ...], Any] = {}
 
     def walk(words: tuple[str, ...], one: Any) -> None:
-        inner = getattr(one, "commands", None)
-        if inner is None or words == ("targets",):
+        names = one.list_commands(None) if isinstance(one, TyperGroup) else ()
+        if not names or words == ("targets",):
             found[words] = one
-        for name, command in (inner or {}).items():
-            walk((*words, name), command)
+        for name in names:
+            walk((*words, name), one.get_command(None, name))
 
     walk((), typer.main.get_command(app))
     return found
