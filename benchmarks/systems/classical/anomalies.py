@@ -50,4 +50,4 @@ def graphs(seed: int) -> Reached:
     return no_worse(f"AUC of tops among QCD, {SEEDS} seeds", found["Graph"], found["Alone"], "without messages", True)
 
 
-ROWS = [Row("Graph autoencoder, anomalies", "std.nn", graphs)]
+ROWS = [Row("Graph autoencoder, anomalies", "anomalies.hepq", graphs)]
