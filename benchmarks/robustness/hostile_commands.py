@@ -41,13 +41,15 @@ def _declared() -> dict[tuple[str, ...], Any]:
     found: dict[tuple[str, ...], Any] = {}
 
     def walk(words: tuple[str, ...], one: Any) -> None:
-        names = one.list_commands(None) if isinstance(one, TyperGroup) else ()
+        names = one.list_commands(context) if isinstance(one, TyperGroup) else ()
         if not names or words == ("targets",):
             found[words] = one
         for name in names:
-            walk((*words, name), one.get_command(None, name))
+            walk((*words, name), one.get_command(context, name))
 
-    walk((), typer.main.get_command(app))
+    command = typer.main.get_command(app)
+    context = typer.Context(command)
+    walk((), command)
     return found
 
 
