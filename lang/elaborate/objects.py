@@ -305,9 +305,6 @@ def looked_up(ctx: Context, value: Value, view: View, span: Span, name: str = ""
         sure = presence.of_index(value.index, value.name).follows(view.known)
         optional = (value.optional and not sure) or view.optional
         return View(name or f"{view.name}.{value.name}", view.dim, value.base, index, optional=optional)
-    if isinstance(value, Combination):
-        parts = {n: looked_up(ctx, p, view, span) for n, p in value.parts.items()}
-        return Combination(name or value.name, view.dim, parts)
     x, into = ctx.tensor(value, span), view.index.type.into
     assert into is not None
     if x.type.dim(into) is None:
