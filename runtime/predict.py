@@ -130,7 +130,8 @@ def _file(source: Source, work: Scoring) -> File:
     read = work.branches(source.branches)
     kept = {branch for branch, _ in source.places(read).values()}
     trees = "+".join(part.tree for part in source.parts or (source,))
-    return File(trees, _KIND, kept_branches(source, kept), Identity.of(source), event_files.read_bytes(source, read))
+    size, edges = event_files.read_bytes(source, read), event_files.basket_edges(source, read)
+    return File(trees, _KIND, kept_branches(source, kept), Identity.of(source), size, edges)
 
 
 def _program(work: Scoring) -> str:

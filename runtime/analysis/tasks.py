@@ -80,7 +80,8 @@ def _looked(stage: EventStage, program: Program, of: SourceFiles, name: Named) -
     held = (b for b in stage.branches if b.branch and b.branch not in wanted and b.default is not None)
     return SourceFile(
         of.name, of.kind, kept_branches(source, kept), Identity.of(source), event_files.read_bytes(source, read),
-        numbering, () if of.sumw is None else _sum_of_weights(source.path, of.sumw),
+        event_files.basket_edges(source, read), numbering,
+        () if of.sumw is None else _sum_of_weights(source.path, of.sumw),
         {b.branch: b.default or 0.0 for b in held},
     )  # fmt: skip
 

@@ -42,13 +42,15 @@ class Identity:
 @dataclass(frozen=True)
 class File:
     """``source``: what it is called that its events are of. ``kind``: which program they go through. ``opened``: knows
-    the branches that are read, and no others. ``bytes``: of what is read of it, about."""
+    the branches that are read, and no others. ``bytes``: of what is read of it, about. ``edges``: entries, but the
+    first, that begin baskets of all that is read."""
 
     source: str
     kind: str
     opened: Source
     identity: Identity
     bytes: int = 0
+    edges: tuple[int, ...] = ()
 
     @property
     def events(self) -> int:

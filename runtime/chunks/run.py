@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -142,15 +143,25 @@ def _bytes(file: File, entries: Range) -> int:
 
 
 def _cut(file: File, entries: Range, events: int | None, size: int) -> Iterator[Range]:
-    """``entries`` in parts of so many events, or of about so many bytes; of one size."""
+    """``entries`` in parts of so many events, or of about so many bytes, that end where baskets do if some do near."""
     first, end = entries
     if not file.divisible:
         yield entries
         return
-    most = events or max(1, size * file.events // max(file.bytes, 1))
-    number = math.ceil((end - first) / most)
-    edges = [first + i * most if events else first + i * (end - first) // number for i in range(number)]
-    yield from pairwise([*edges, end])
+    if events:
+        yield from pairwise([*range(first, end, events), end])
+        return
+    number = math.ceil((end - first) / max(1, size * file.events // max(file.bytes, 1)))
+    part = (end - first) / number
+    cuts = {_nearest(file.edges, first + round(i * part), part / 2) for i in range(1, number)}
+    yield from pairwise([first, *sorted(cut for cut in cuts if first < cut < end), end])
+
+
+def _nearest(edges: Sequence[int], entry: int, within: float) -> int:
+    """The edge nearest to an entry, if one is that near; the entry itself if none is."""
+    place = bisect_left(edges, entry)
+    near = min(edges[max(place - 1, 0) : place + 1], key=lambda edge: abs(edge - entry), default=entry)
+    return near if abs(near - entry) <= within else entry
 
 
 def _died(task: Task[F]) -> DataError:

@@ -187,6 +187,13 @@ def read_bytes(source: Source, branches: Collection[str]) -> int:
     return sum(root.read_bytes(p, p.places(branches)) if p.format == "root" else os.path.getsize(p.path) for p in parts)
 
 
+def basket_edges(source: Source, branches: Collection[str]) -> tuple[int, ...]:
+    """Entries between which ``branches`` are stored apart, so that parts that end there are read once. Raises DataError
+    HQ0803."""
+    alone = source.format == "root" and not source.parts
+    return root.basket_edges(source, source.places(branches)) if alone else ()
+
+
 def iterate(
     source: Source, branches: Collection[str], step: int | str = DEFAULT_STEP, entries: tuple[int, int] | None = None
 ) -> Iterator[Chunk]:

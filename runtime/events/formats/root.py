@@ -165,6 +165,18 @@ def read_bytes(source: Source, places: Places) -> int:
         return sum(known) if len(known) == len(found) else int(file.file.fEND)
 
 
+def basket_edges(source: Source, places: Places) -> tuple[int, ...]:
+    """Entries, but the first, that begin a basket in every one of these branches; none where baskets are not known."""
+    with opened(source.path) as file:
+        tree = file[source.tree]
+        try:
+            offsets = [set(getattr(tree[branch], "entry_offsets", ())) for branch, _ in places.values()]
+        except Exception:
+            return ()  # what is damaged is told when it is read
+        shared = set.intersection(*offsets) if offsets else set()
+        return tuple(sorted(int(entry) for entry in shared if 0 < entry < source.events))
+
+
 def source(path: str, tree: str | None) -> Source:
     """The file's only tree, or the one of that name (and cycle). Raises DataError HQ0802 to HQ0804."""
     with opened(path) as file:
