@@ -252,8 +252,8 @@ class Derived(BaseModel):
         """Why it is not one over ``inputs``; empty if it is."""
         program = self.program
         odd = [n for n in program.inputs if n not in inputs]
-        odd += [str(s.attrs.get("name")) for s in program.steps if s.op == "input"
-                and s.attrs.get("name") not in program.inputs]  # fmt: skip
+        read = [s.attrs.get("name") for s in program.steps if s.op == "input"]
+        odd += [str(name) for name in read if not isinstance(name, str) or name not in program.inputs]
         if odd:
             return f"no input {odd[0]}"
         if program.quantum or {*self.roles} != {*program.outputs} or not {*self.entries} <= {*self.roles}:

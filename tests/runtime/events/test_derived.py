@@ -76,6 +76,7 @@ def test_the_first_variable_that_is_not_finite_is_named(held: tuple[Variables, E
     [
         ("{", ""),
         ('"name":"pt"', '"name":"px"'),
+        ('"name":"pt"', '"name":["pt"]'),
         ('"x":"input"', '"q":"input"'),
     ],
 )
