@@ -15,49 +15,39 @@ from hepq.cli.shared import process
 from hepq.cli.shared.console import examples, report
 from hepq.runtime.engine.threads import sleep_when_idle
 
-#: by panel of `--help`: the module of each command here, and its function or, if it has commands itself, its app
-COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
-    "Write": {
-        "new": ("new", "new"),
-        "import": ("import_", "import_"),
-        "check": ("check", "check"),
-        "fmt": ("fmt", "fmt"),
-        "explain": ("explain", "explain"),
-    },
-    "Compile": {
-        "train": ("training.train", "train"),
-        "tune": ("training.tune", "tune"),
-        "compile": ("compile", "compile_"),
-        "export": ("export", "export"),
-        "targets": ("targets", "app"),
-        "weights": ("weights", "app"),
-    },
-    "Run": {
-        "predict": ("predict", "predict"),
-        "run": ("analyses.run", "run"),
-        "plot": ("analyses.plot", "plot"),
-        "fit": ("analyses.fit", "fit"),
-        "write": ("analyses.write", "write"),
-        "attribute": ("attribute", "attribute"),
-        "compare": ("training.compare", "compare"),
-        "kernel": ("kernel", "kernel"),
-        "verify": ("verify", "verify"),
-        "inspect": ("inspect", "inspect"),
-        "sign": ("sign", "sign"),
-        "jobs": ("jobs", "app"),
-    },
+#: by panel of `--help`, the modules here: each has a function of its own name, or, if it has commands itself, an `app`
+_MODULES = {
+    "Write": ("new", "import_", "check", "fmt", "explain"),
+    "Compile": ("training.train", "training.tune", "compile", "export", "targets", "weights"),
+    "Run": (
+        "predict",
+        "analyses.run",
+        "analyses.plot",
+        "analyses.fit",
+        "analyses.write",
+        "attribute",
+        "training.compare",
+        "kernel",
+        "verify",
+        "inspect",
+        "sign",
+        "jobs",
+    ),
 }
-_PANELS = {name: panel for panel, names in COMMANDS.items() for name in names}
+#: by the name of a command: its panel and its module
+COMMANDS = {
+    module.rpartition(".")[2].rstrip("_"): (panel, module) for panel, modules in _MODULES.items() for module in modules
+}
 
 
 def loaded(name: str) -> Any:
     """The function of a command, or the app of one that has commands itself."""
-    module, attribute = COMMANDS[_PANELS[name]][name]
-    return getattr(import_module(f"hepq.cli.{module}"), attribute)
+    module = import_module(f"hepq.cli.{COMMANDS[name][1]}")
+    return next(getattr(module, found) for found in ("app", name, f"{name}_") if hasattr(module, found))
 
 
 def _made(name: str) -> TyperCommand | TyperGroup:
-    found, panel = loaded(name), _PANELS[name]
+    found, panel = loaded(name), COMMANDS[name][0]
     if isinstance(found, typer.Typer):
         group = typer.main.get_group(found)
         group.name, group.rich_help_panel = name, panel
@@ -75,10 +65,10 @@ class _Commands(TyperGroup):
     """
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(_PANELS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        wanted = [cmd_name] if cmd_name in _PANELS else _PANELS  # of a name that is none, the nearest is said
+        wanted = [cmd_name] if cmd_name in COMMANDS else COMMANDS  # of a name that is none, the nearest is said
         for name in wanted:
             if name not in self.commands:
                 self.commands[name] = _made(name)

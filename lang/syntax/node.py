@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What nodes of the syntax tree are: dataclasses that mypy keeps from being changed.
 
-Equality, hash and representation stand here once. ``dataclass`` would make them anew for each of some eighty classes
-whenever hepq starts, which took a tenth of the time of ``hepqc check``.
+Equality, hash and representation stand here once: ``dataclass`` would make them anew for each class whenever hepq
+starts.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ T = TypeVar("T")
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def node(made: type[T]) -> type[T]:
     """Decorates a class of nodes."""
-    made = dataclass(eq=False, repr=False)(made)
-    compared = [f.name for f in fields(made) if f.compare]  # type: ignore[arg-type]
-    made._compared = attrgetter("__class__", *compared)  # type: ignore[attr-defined]
+    nodes: Any = dataclass(eq=False, repr=False)(made)
+    nodes._compared = attrgetter("__class__", *(f.name for f in fields(nodes) if f.compare))
     return made
 
 

@@ -8,7 +8,7 @@ bytes as the counts say has the branch read by its own table of where entries be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from math import gcd, prod
@@ -78,6 +78,12 @@ def kind_of(branch: Any) -> Kind | None:
     return Kind(stored, shape, lists, header)
 
 
+def shared_edges(offsets: Iterable[Sequence[int] | NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Of the entries between which branches are stored in baskets, those that all have, in order."""
+    found: NDArray[np.int64] = reduce(np.intersect1d, (np.asarray(one, np.int64) for one in offsets))
+    return found
+
+
 class Columns:
     """Those of ``names`` that are branches of ``tree`` of known kinds, in the file at ``path`` on this machine.
 
@@ -108,7 +114,7 @@ class Columns:
 
     def whole_baskets(self, first: int, end: int, most: int) -> Iterator[dict[str, Flat]]:
         """As ``chunks``, of ``most`` entries, or fewer that end where baskets of all branches do."""
-        edges = reduce(np.intersect1d, (column.edges for column in self._columns.values()))
+        edges = shared_edges(column.edges for column in self._columns.values())
         while first < end:
             limit = min(first + most, end)
             place = int(edges[np.searchsorted(edges, limit, side="right") - 1])

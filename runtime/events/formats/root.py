@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hepq.core.errors import DataError, did_you_mean
-from hepq.runtime.events.formats.flat import Columns, Flat
+from hepq.runtime.events.formats.flat import Columns, Flat, shared_edges
 from hepq.runtime.events.formats.opened import opened
 from hepq.runtime.events.source import Places, Source, damaged, projected, size
 
@@ -170,11 +170,10 @@ def basket_edges(source: Source, places: Places) -> tuple[int, ...]:
     with opened(source.path) as file:
         tree = file[source.tree]
         try:
-            offsets = [set(getattr(tree[branch], "entry_offsets", ())) for branch, _ in places.values()]
-        except Exception:
-            return ()  # what is damaged is told when it is read
-        shared = set.intersection(*offsets) if offsets else set()
-        return tuple(sorted(int(entry) for entry in shared if 0 < entry < source.events))
+            offsets = [getattr(tree[branch], "entry_offsets", ()) for branch, _ in places.values()]
+        except Exception:  # uproot's, of any kind, of a damaged branch: it is told when it is read
+            return ()
+        return tuple(entry for entry in shared_edges(offsets).tolist() if 0 < entry < source.events) if offsets else ()
 
 
 def source(path: str, tree: str | None) -> Source:

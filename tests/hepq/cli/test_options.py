@@ -19,7 +19,7 @@ from hepq.runtime.events.source import size
 
 
 def commands() -> Iterator[Any]:
-    for name in (name for panel in COMMANDS.values() for name in panel):
+    for name in COMMANDS:
         found = loaded(name)
         group = isinstance(found, typer.Typer)
         yield from (command.callback for command in found.registered_commands) if group else [found]
