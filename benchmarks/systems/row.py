@@ -40,6 +40,11 @@ class Row:
     quick: bool = False
 
 
+def seeds(count: int, seed: int) -> range:
+    """So many of them, which are others for every ``seed`` of a run."""
+    return range(count * seed, count * (seed + 1))
+
+
 def over_seeds(values: Sequence[float]) -> tuple[float, float]:
     """The mean, and its standard error."""
     return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))

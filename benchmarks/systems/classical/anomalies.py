@@ -8,12 +8,10 @@ from pathlib import Path
 
 import awkward as ak
 import numpy as np
-import uproot
 
 from benchmarks.shared import data
-from benchmarks.systems.row import Reached, Row, no_worse
-from benchmarks.systems.trained import given
-from hepq.compiler.train import Recipe, train_file
+from benchmarks.systems.row import Reached, Row, no_worse, seeds
+from benchmarks.systems.trained import fitted, given, write_lists
 from hepq.runtime.report.metrics import auc
 
 PROGRAM = Path(__file__).with_suffix(".hepq")
@@ -31,22 +29,17 @@ def jets(label: str) -> ak.Array:
 def areas(model: str, ordinary: ak.Array, strange: ak.Array, seed: int) -> float:
     with tempfile.TemporaryDirectory() as name:
         file = Path(name) / "jets.root"
-        with uproot.recreate(file) as out:
-            out["tree"] = {branch: ordinary[branch][:TRAINED] for branch in BRANCHES}
-        how = Recipe(seed=seed, device="cpu", threads=1)
-        made = train_file(PROGRAM, [file], Path(name) / "w.safetensors", how, train=f"{model}Fit")
+        write_lists(file, ordinary[:TRAINED])
+        weights = fitted(PROGRAM, f"{model}Fit", file, Path(name) / "w.safetensors", seed).weights
     judged = ak.concatenate([ordinary[TRAINED : TRAINED + JUDGED], strange[:JUDGED]])
     columns = {branch.removeprefix("part_"): [np.asarray(x) for x in judged[branch]] for branch in BRANCHES}
-    errors = given(PROGRAM, model, "Jets", made.fitted.weights, columns)
+    errors = given(PROGRAM, model, "Jets", weights, columns)
     return float(auc(errors, np.arange(len(errors)) >= JUDGED))
 
 
 def graphs(seed: int) -> Reached:
     ordinary, strange = jets("QCD"), jets("Tbqq")
-    found = {
-        model: [areas(model, ordinary, strange, i) for i in range(SEEDS * seed, SEEDS * (seed + 1))]
-        for model in ("Graph", "Alone")
-    }
+    found = {model: [areas(model, ordinary, strange, i) for i in seeds(SEEDS, seed)] for model in ("Graph", "Alone")}
     return no_worse(f"AUC of tops among QCD, {SEEDS} seeds", found["Graph"], found["Alone"], "without messages", True)
 
 

@@ -9,11 +9,10 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
-import uproot
 
 from benchmarks.shared import data
-from benchmarks.systems.row import Reached, Row, over_seeds
-from hepq.compiler.train import Recipe, train_file
+from benchmarks.systems.row import Reached, Row, over_seeds, seeds
+from benchmarks.systems.trained import fitted, write_lists
 from hepq.runtime.report.metrics import auc
 
 PROGRAM = Path(__file__).with_suffix(".hepq")
@@ -33,15 +32,11 @@ def simple(jets: ak.Array) -> np.ndarray[Any, Any]:
 def tagged(seed: int) -> Reached:
     jets = [data.jets(label) for label in CLASSES]
     alone = float(auc(np.concatenate([simple(of) for of in jets]), np.repeat([0, 1], [len(of) for of in jets]) == 1))
-    found = []
     with tempfile.TemporaryDirectory() as name:
         file = Path(name) / "jets.root"
-        with uproot.recreate(file) as out:
-            both = ak.concatenate([of[BRANCHES] for of in jets])
-            out["tree"] = {branch: both[branch] for branch in BRANCHES}
-        for i in range(SEEDS * seed, SEEDS * (seed + 1)):
-            how = Recipe(seed=i, device="cpu", threads=1, validation=HELD)
-            found.append(train_file(PROGRAM, [file], Path(name) / "w.safetensors", how).fitted.auc)
+        write_lists(file, ak.concatenate([of[BRANCHES] for of in jets]))
+        out = Path(name) / "w.safetensors"
+        found = [fitted(PROGRAM, "Fit", file, out, i, validation=HELD).auc for i in seeds(SEEDS, seed)]
     return Reached(f"AUC, {SEEDS} trainings", *over_seeds(found), "groomed mass and charge", alone, ">=", alone)
 
 

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 
 import hepq
-from benchmarks.systems.row import Reached, Row, over_seeds
-from benchmarks.systems.trained import write
-from hepq.compiler.train import Recipe, train_file
+from benchmarks.systems.row import Reached, Row, over_seeds, seeds
+from benchmarks.systems.trained import fitted, write
 
 Array = np.ndarray[Any, Any]
 HERE = Path(__file__).parent
@@ -84,8 +83,7 @@ def limits(seed: int) -> dict[str, float]:
         for program in ("eft.hepq", "limit.hepq"):
             shutil.copy(HERE / program, folder)
         write(folder / "eft.root", events(TRAINED, 2 * seed))
-        how = Recipe(seed=seed, device="cpu", threads=1)
-        train_file(folder / "eft.hepq", [folder / "eft.root"], folder / "sally.safetensors", how)
+        fitted(folder / "eft.hepq", "Regression", folder / "eft.root", folder / "sally.safetensors", seed)
         judged = events(JUDGED, 2 * seed + 1)
         write(folder / "eft.root", judged)
         filled = hepq.run(folder / "limit.hepq", workers=1)
@@ -106,7 +104,7 @@ def _error(known: Array, slope: Array) -> float:
 
 
 def learned(seed: int) -> Reached:
-    every = [limits(i) for i in range(SEEDS * seed, SEEDS * (seed + 1))]
+    every = [limits(i) for i in seeds(SEEDS, seed)]
     value, error = over_seeds([one["SALLY"] for one in every])
     alone = {
         name: float(np.mean([one[name] for one in every])) for name in every[0] if name not in ("SALLY", "partons")

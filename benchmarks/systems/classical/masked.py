@@ -9,23 +9,16 @@ from pathlib import Path
 
 import awkward as ak
 import numpy as np
-import uproot
 
 from benchmarks.shared import data
-from benchmarks.systems.row import Reached, Row, over_seeds
-from hepq.compiler.train import Recipe, train_file
+from benchmarks.systems.row import Reached, Row, over_seeds, seeds
+from benchmarks.systems.trained import fitted, write_lists
 
 PROGRAM = Path(__file__).with_suffix(".hepq")
 CLASSES = ("QCD", "Tbqq")
 BRANCHES = ["part_px", "part_py", "part_pz", "part_energy", *(f"label_{name}" for name in CLASSES)]
 #: jets of each class: without labels, with labels, held out; and tunings
 UNLABELLED, LABELLED, HELD, SEEDS = 3500, 100, 1000, 5
-
-
-def write(file: Path, jets: ak.Array) -> Path:
-    with uproot.recreate(file) as out:
-        out["tree"] = {name: jets[name] for name in BRANCHES}
-    return file
 
 
 def files(folder: Path, seed: int) -> tuple[Path, Path]:
@@ -37,11 +30,10 @@ def files(folder: Path, seed: int) -> tuple[Path, Path]:
         jets = jets[rng.permutation(len(jets))]
         parts["unlabelled"].append(jets[:UNLABELLED])
         parts["labelled"].append(jets[UNLABELLED:][: LABELLED + HELD])
-    made = []
     for name, of in parts.items():
         both = ak.concatenate(of)
-        made.append(write(folder / f"{name}.root", both[rng.permutation(len(both))]))
-    return made[0], made[1]
+        write_lists(folder / f"{name}.root", both[rng.permutation(len(both))])
+    return folder / "unlabelled.root", folder / "labelled.root"
 
 
 def learned(seed: int) -> Reached:
@@ -50,17 +42,13 @@ def learned(seed: int) -> Reached:
         folder = Path(name)
         unlabelled, labelled = files(folder, seed)
         codes, encoder, out = (folder / f"{what}.safetensors" for what in ("codes", "encoder", "tuned"))
-        how = Recipe(seed=seed, device="cpu", threads=1)
-        train_file(PROGRAM, [unlabelled], codes, how, train="Codes")
-        train_file(PROGRAM, [unlabelled], encoder, Recipe(seed=seed, device="cpu", threads=1, start=str(codes)),
-                   train="Pretraining")  # fmt: skip
-        for i in range(SEEDS * seed, SEEDS * (seed + 1)):
+        fitted(PROGRAM, "Codes", unlabelled, codes, seed)
+        fitted(PROGRAM, "Pretraining", unlabelled, encoder, seed, start=str(codes))
+        begun = {True: {"start": str(encoder), "replace": ("top",)}, False: {}}
+        for i in seeds(SEEDS, seed):
             for pretrained, found in areas.items():
-                how = Recipe(
-                    seed=i, device="cpu", threads=1, validation=HELD / (HELD + LABELLED),
-                    start=str(encoder) if pretrained else None, replace=("top",) if pretrained else None,
-                )  # fmt: skip
-                found.append(train_file(PROGRAM, [labelled], out, how, train="Tuning").fitted.auc)
+                share = HELD / (HELD + LABELLED)
+                found.append(fitted(PROGRAM, "Tuning", labelled, out, i, validation=share, **begun[pretrained]).auc)
     gap, error = over_seeds(np.subtract(areas[True], areas[False]).tolist())
     scratch = float(np.mean(areas[False]))
     quantity = f"AUC with {len(CLASSES) * LABELLED} labels, {SEEDS} tunings"

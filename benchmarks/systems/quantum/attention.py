@@ -11,8 +11,8 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from benchmarks.systems.row import Reached, Row, no_worse, over_seeds
-from hepq.compiler.train import Recipe, train_file
+from benchmarks.systems.row import Reached, Row, no_worse, over_seeds, seeds
+from benchmarks.systems.trained import fitted
 
 HERE = Path(__file__).parent
 JETS = HERE.parents[2] / "examples/data/train.root"
@@ -32,14 +32,13 @@ def sentences(count: int, rng: np.random.Generator) -> tuple[ak.Array, np.ndarra
     return ak.Array(made), truth
 
 
-def areas(program: str, train: str, file: Path, seeds: int, seed: int, **recipe: Any) -> list[float]:
+def areas(program: str, train: str, file: Path, count: int, seed: int, **recipe: Any) -> list[float]:
     """AUC of events held out, of trainings from several seeds."""
     found = []
     with tempfile.TemporaryDirectory() as folder:
-        for i in range(seeds):
-            how = Recipe(seed=seeds * seed + i, device="cpu", threads=1, **recipe)
+        for i in seeds(count, seed):
             out = Path(folder) / "weights.safetensors"
-            found.append(train_file(HERE / f"{program}.hepq", [file], out, how, train=train).fitted.auc)
+            found.append(fitted(HERE / f"{program}.hepq", train, file, out, i, **recipe).auc)
     return found
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.systems.quantum.toys import TOYS
-from benchmarks.systems.row import Reached, Row, no_worse
-from benchmarks.systems.trained import given, trained
+from benchmarks.systems.row import Reached, Row, no_worse, seeds
+from benchmarks.systems.trained import given, sized, trained
 from hepq.runtime.report.metrics import auc
 
 Array = np.ndarray[Any, Any]
@@ -24,15 +24,6 @@ SEEDS, TRAINED, JUDGED = 5, 600, 3000
 #: model -> its training
 MODELS = {"Support": "SupportFit", "Variational": "VariationalFit", "Tensors": "TensorsFit", "Network": "NetworkFit"}
 TWIN, RBF = "Network", "RBF-SVM of scikit-learn"
-
-
-def program(wires: int, folder: Path) -> Path:
-    """The classifiers of so many features."""
-    text = PROGRAM.read_text()
-    assert "dim wire = 4\n" in text
-    path = folder / PROGRAM.name
-    path.write_text(text.replace("dim wire = 4\n", f"dim wire = {wires}\n"))
-    return path
 
 
 def area(model: str, x: Array, truth: Array, seed: int) -> float:
@@ -45,7 +36,7 @@ def area(model: str, x: Array, truth: Array, seed: int) -> float:
         return float(auc(machine.decision_function(x[held]), truth[held] == 1))
     values = {"features": x.astype("f4"), "is_signal": truth.astype("i4")}
     with tempfile.TemporaryDirectory() as folder:
-        path = program(x.shape[1], Path(folder))
+        path = sized(PROGRAM, {"dim wire": x.shape[1]}, Path(folder))
         weights = trained(path, MODELS[model], {k: v[train] for k, v in values.items()}, seed)
         found = given(path, model, "Toy", weights, {k: v[held] for k, v in values.items()})
     return float(auc(found if found.ndim == 1 else found[:, 1], truth[held] == 1))
@@ -55,7 +46,7 @@ def compared(toy: str, ours: str, seed: int) -> Reached:
     areas: dict[str, list[float]] = {ours: [], TWIN: []}
     if ours == "Support":
         areas[RBF] = []
-    for i in range(SEEDS * seed, SEEDS * (seed + 1)):
+    for i in seeds(SEEDS, seed):
         x, truth = TOYS[toy](TRAINED + JUDGED, np.random.default_rng(i))
         for model, found in areas.items():
             found.append(area(model, x, truth, i))

@@ -13,7 +13,7 @@ import numpy as np
 
 import hepq
 from benchmarks.systems.quantum.toys import TOYS
-from benchmarks.systems.row import Reached, Row, no_worse
+from benchmarks.systems.row import Reached, Row, no_worse, seeds
 from hepq.compiler.driver.compilation import compile_file
 from hepq.compiler.driver.options import Options
 from hepq.runtime.report.metrics import auc
@@ -77,30 +77,30 @@ def compared(k: Kernel, features: Features, x: Array, truth: Array) -> tuple[flo
     return area(*near, truth), area(*exact, truth), error
 
 
-def reached(name: str, circuits: int, found: list[tuple[float, float, float]]) -> Reached:
+def reached(circuits: int, found: list[tuple[float, float, float]]) -> Reached:
     few, exact, errors = zip(*found, strict=True)
     every = TRAINED * (TRAINED - 1) // 2 + TRAINED * JUDGED
     quantity = f"AUC, {SEEDS} seeds; {circuits:,} circuits, not {every:,}; values off by {np.mean(errors):.1g}"
-    return no_worse(quantity, few, exact, name, True)
+    return no_worse(quantity, few, exact, "the whole kernel", True)
 
 
 def by_landmarks(seed: int) -> Reached:
     k, found = kernel("Pairs"), []
-    for i in range(SEEDS * seed, SEEDS * (seed + 1)):
+    for i in seeds(SEEDS, seed):
         rng = np.random.default_rng(i)
         x, truth = TOYS["charmonium"](TRAINED + JUDGED, rng)
         found.append(compared(k, nystrom(k, x[rng.permutation(TRAINED)[:LANDMARKS]]), x, truth))
     circuits = LANDMARKS * (TRAINED - LANDMARKS + JUDGED) + LANDMARKS * (LANDMARKS - 1) // 2
-    return reached("the whole kernel", circuits, found)
+    return reached(circuits, found)
 
 
 def by_grid(seed: int) -> Reached:
     k, found = kernel("Grid"), []
-    for i in range(SEEDS * seed, SEEDS * (seed + 1)):
+    for i in seeds(SEEDS, seed):
         x, truth = TOYS["charmonium"](TRAINED + JUDGED, np.random.default_rng(i))
         inside = ((x[:, [0, 3]] + 3.5) / 7 * (POINTS - 1)).clip(0, POINTS - 1)
         found.append(compared(k, grid(k), inside, truth))
-    return reached("the whole kernel", POINTS**2 * (POINTS**2 - 1) // 2, found)
+    return reached(POINTS**2 * (POINTS**2 - 1) // 2, found)
 
 
 ROWS = [

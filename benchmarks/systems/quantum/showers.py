@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from scipy.stats import wasserstein_distance
 
-from benchmarks.systems.row import Reached, Row, no_worse
-from benchmarks.systems.trained import trained
+from benchmarks.systems.row import Reached, Row, no_worse, seeds
+from benchmarks.systems.trained import sized, trained
 from hepq.compiler.driver.compilation import build_file
 from hepq.compiler.driver.options import Options
 from hepq.compiler.lower.torch.module import to_torch
@@ -44,20 +44,9 @@ def showers(shape: str, count: int, rng: np.random.Generator) -> Array:
     return np.asarray(energy / energy.sum(axis=1, keepdims=True))
 
 
-def program(pixels: int, folder: Path) -> Path:
-    """For so many pixels, and as many qubits as number them; the network has about as many weights as the circuit."""
-    sizes = {
-        "dim pixel = 8\n": pixels,
-        "dim wire = 3\n": pixels.bit_length() - 1,
-        "const hidden = 3\n": 3 if pixels == 8 else 2,
-    }
-    text = PROGRAM.read_text()
-    for line, size in sizes.items():
-        assert line in text
-        text = text.replace(line, f"{line.split('=')[0]}= {size}\n")
-    path = folder / PROGRAM.name
-    path.write_text(text)
-    return path
+def sizes(pixels: int) -> dict[str, int]:
+    """Of the program: as many qubits as number the pixels, a network with about as many weights as the circuit."""
+    return {"dim pixel": pixels, "dim wire": pixels.bit_length() - 1, "const hidden": 3 if pixels == 8 else 2}
 
 
 def made(path: Path, kind: str, weights: dict[str, Array], rng: np.random.Generator) -> Array:
@@ -76,7 +65,7 @@ def distances(kind: str, shape: str, seed: int) -> tuple[float, float]:
     rng = np.random.default_rng(seed)
     true = showers(shape, TRAINED + JUDGED, rng)
     with tempfile.TemporaryDirectory() as folder:
-        path = program(true.shape[1], Path(folder))
+        path = sized(PROGRAM, sizes(true.shape[1]), Path(folder))
         weights = trained(path, f"{kind}Fit", {"part": true[:TRAINED].astype("f4")}, seed)
         found = made(path, kind, weights, rng)
     p, q = true[TRAINED:].mean(axis=0), found.mean(axis=0).clip(1e-6)
@@ -85,8 +74,7 @@ def distances(kind: str, shape: str, seed: int) -> tuple[float, float]:
 
 
 def compared(kind: str, shape: str, seed: int) -> Reached:
-    seeds = range(SEEDS * seed, SEEDS * (seed + 1))
-    ours, twin = ([distances(k, shape, i) for i in seeds] for k in (kind, "Network"))
+    ours, twin = ([distances(k, shape, i) for i in seeds(SEEDS, seed)] for k in (kind, "Network"))
     apart = [float(np.mean([d for _, d in of])) for of in (ours, twin)]
     quantity = f"divergence of energies, {SEEDS} seeds; distances {apart[0]:.3f}, of the network {apart[1]:.3f}"
     return no_worse(quantity, [d for d, _ in ours], [d for d, _ in twin], "classical GAN", False)
