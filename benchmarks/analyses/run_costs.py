@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import subprocess
@@ -145,21 +146,21 @@ def memory(folder: Path) -> tuple[float, float]:
     return peaks[0], peaks[1]
 
 
-def shown(agc: Path, rounds: int, console: Console) -> bool:
-    """Whether all bars are met."""
+def shown(agc: Path, rounds: int, console: Console, large: bool) -> bool:
+    """Whether all bars are met; without ``large`` those of variations do not hold."""
     more = variations(agc, rounds)
     with tempfile.TemporaryDirectory() as name:
         fresh, cached = fixed(Path(name))
         one, several = memory(Path(name))
     lines = [
-        ("one more variation of weights", f"{more['weights']:.2%}", more["weights"], WEIGHT),
-        ("one more variation of jets", f"{more['objects']:.1%}", more["objects"], OBJECT),
+        ("one more variation of weights", f"{more['weights']:.2%}", more["weights"], WEIGHT if large else math.inf),
+        ("one more variation of jets", f"{more['objects']:.1%}", more["objects"], OBJECT if large else math.inf),
         ("text to first histogram, CPU s", f"{fresh:.2f}", fresh, FRESH),
         ("the same, code in the cache", f"{cached:.2f}", cached, CACHED),
         (f"memory of {FILES} files ÷ of one ({one / 2**20:.0f} MB)", f"{several / one:.2f}", several / one, MEMORY),
     ]
     table = Table("cost", "measured", "at most", "")
     for what, text, number, bar in lines:
-        table.add_row(what, text, f"{bar:g}", "" if number <= bar else "MISSED")
+        table.add_row(what, text, "" if bar == math.inf else f"{bar:g}", "" if number <= bar else "MISSED")
     console.print(table)
     return all(number <= bar for _, _, number, bar in lines)

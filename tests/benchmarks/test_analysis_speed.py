@@ -61,6 +61,21 @@ def test_ratios_are_medians_of_rounds_and_bins_that_differ_are_counted() -> None
     assert Row("q5", {}, {"hepq": [1.0]}).least == float("inf")
 
 
+def test_bars_of_speed_hold_of_a_million_events_and_equal_bins_always() -> None:
+    from rich.console import Console
+
+    from benchmarks.analyses.analysis_speed import LARGE, Row, compared
+
+    same = {"h": np.array([5.0, 3.0, 2.0])}
+    row = Row("AGC", {"hepq": lambda: (1.0, {}), "ROOT": lambda: (2.0, {})}, {"hepq": [1.0], "ROOT": [2.0]})
+    row.filled = {"hepq": same, "ROOT": same}
+    console = Console(quiet=True)
+    assert compared([row], LARGE - 1, console)
+    assert not compared([row], LARGE, console)
+    row.filled["ROOT"] = {"h": np.array([5.0, 2.0, 3.0])}
+    assert not compared([row], LARGE - 1, console)
+
+
 def test_root_is_absent_without_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from benchmarks.analyses import root_peer
     from benchmarks.shared.data import Absent

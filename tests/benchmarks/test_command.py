@@ -26,6 +26,14 @@ def test_without_a_name_it_lists_them(root: Path) -> None:
     assert "parity" in done.stdout
 
 
+def test_the_readme_lists_them_all(root: Path) -> None:
+    from benchmarks.__main__ import benchmarks
+
+    text = (root / "README.md").read_text(encoding="utf-8")
+    listed = {line.split()[4] for line in text.splitlines() if line.startswith("$ python -m benchmarks ")} - {"#"}
+    assert listed == set(benchmarks())
+
+
 def test_an_unknown_name_is_wrong_usage(root: Path) -> None:
     assert run(root, "nonesuch").returncode == 2
 
