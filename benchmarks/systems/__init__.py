@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whole systems, each beside its reference or a classical twin: a folder for circuits and one for networks."""
+"""Whole systems, each beside its reference or a classical twin: families of rows in folders by what they are of."""

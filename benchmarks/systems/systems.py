@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whole systems trained on known truth, each beside its reference or a classical twin, and its bar.
 
-Rows are in the files of this folder, a family each. A row without a bar of its own must be no worse than its twin by
-more than two standard errors of their differences over seeds. `--page` writes the table into a page of the docs.
+Rows are in the files of the folders here, a family each. A row without a bar of its own must be no worse than its twin
+by more than two standard errors of their differences over seeds. `--page` writes the table into a page of the docs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from rich.table import Table
 
 from benchmarks.shared.interleaved import one_thread
 from benchmarks.shared.kept import kept
-from benchmarks.systems.classical import anomalies, aperture, bosons, clouds, eft, juno, masked
+from benchmarks.systems.detectors import aperture, images, juno, transport
+from benchmarks.systems.drawn import draw
+from benchmarks.systems.inference import eft, missing
+from benchmarks.systems.jets import anomalies, bosons, clouds, masked, pairs
 from benchmarks.systems.quantum import attention, circuits, classifiers, kernels, mitigation, showers
 from benchmarks.systems.row import Reached, Row
 
@@ -39,6 +42,10 @@ ROWS = {
         *masked.ROWS,
         *anomalies.ROWS,
         *bosons.ROWS,
+        *pairs.ROWS,
+        *transport.ROWS,
+        *images.ROWS,
+        *missing.ROWS,
     ]
 }
 COLUMNS = ["system", "program", "quantity", "reached", "beside", "there", "bar", "s"]
@@ -85,6 +92,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="a file of results: systems in it are not measured again")
     parser.add_argument("--page", type=Path, help="a page of the documentation to write the table into")
+    parser.add_argument("--picture", type=Path, help="an [.svg], [.png] or [.pdf] file to draw all of them in")
     options = parser.parse_args(argv)
     names = options.only or [name for name, row in ROWS.items() if row.quick or not options.quick]
     shown = track(names, console=Console(stderr=True))
@@ -95,4 +103,6 @@ def main(argv: list[str]) -> int:
     Console(width=160).print(table)
     if options.page is not None:
         fill(options.page, [COLUMNS, ["---"] * len(COLUMNS), *map(cells, found)])
+    if options.picture is not None:
+        draw({result.name: result.reached for result in found}, options.picture)
     return 0 if all(result.reached.met for result in found) else 1

@@ -12,7 +12,10 @@ import uproot
 
 from benchmarks.shared import data
 from benchmarks.systems import systems
-from benchmarks.systems.classical import anomalies, aperture, bosons, eft, juno, masked
+from benchmarks.systems.detectors import aperture, juno
+from benchmarks.systems.drawn import better, draw
+from benchmarks.systems.inference import eft
+from benchmarks.systems.jets import anomalies, bosons, masked
 from benchmarks.systems.quantum import attention, circuits, classifiers, kernels, mitigation
 from benchmarks.systems.quantum.toys import TOYS
 from benchmarks.systems.row import Reached, Row, no_worse, over_seeds
@@ -30,6 +33,18 @@ def test_a_bar_is_met_on_its_side() -> None:
     assert not Reached("angle", 6.2, 0, "linear fit", 6.1, "<=", 6.1).met
     assert Reached("AUC", 0.9, 0, "twin", 0.91, ">=", 0.89).met
     assert not Reached("AUC", float("nan"), 0, "twin", 0.91, ">=", 0.89).met
+
+
+def test_in_the_picture_more_is_better(tmp_path: Path) -> None:
+    found = {
+        "angle": Reached("angle", 5.0, 0.5, "linear fit", 6.0, "<=", 5.8),
+        "AUC": Reached("AUC", 0.9, 0.01, "twin", 0.8, ">=", 0.95),
+        "difference": Reached("difference", 2e-6, 0, "formula", 0, "<=", 1e-5),
+    }
+    assert [better(one, one.value) for one in found.values()] == pytest.approx([1.2, 1.125, 5])
+    draw(found, tmp_path / "all.svg")
+    # one of the points, that of the bar missed, is red
+    assert (tmp_path / "all.svg").read_text().count("fill: #d62728") == 1
 
 
 def test_twins_are_compared_seed_by_seed() -> None:

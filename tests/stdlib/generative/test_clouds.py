@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.shared import data
 from benchmarks.shared.stdlib_programs import module_of, moved_weights
-from benchmarks.systems.classical import clouds
+from benchmarks.systems.jets import clouds
 from benchmarks.systems.row import Row
 from hepq.compiler.ir.interpret import run
 from hepq.compiler.weights.files import import_checkpoint

@@ -1,2 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""Systems of networks: a family of rows each."""
