@@ -78,7 +78,7 @@ CHECK = {
     ),
     "HQ0206": Entry(
         "{size} is not a possible size",
-        "Sizes, bounds, strides and counts are whole numbers from 1 to 2^24.",
+        "Sizes, bounds, strides and counts are whole numbers from 1 to 2^24; of neighbours there are 1024 at most.",
         "use a whole number from 1 to 16777216",
     ),
     "HQ0207": Entry(

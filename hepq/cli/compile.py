@@ -55,7 +55,7 @@ def compile_(
     set_: Statics = [],
     golden: Annotated[
         Path | None,
-        typer.Option(help="A ROOT file for the golden vectors' events; else the dataset's, else made-up ones."),
+        typer.Option(help="A file of events for the golden vectors; else the dataset's, else made-up ones."),
     ] = None,
     golden_events: Annotated[
         int | None,

@@ -39,7 +39,7 @@ QASM3 = Format("qasm3")
 def export(
     artifact: Annotated[Path, typer.Argument(help="Compiled for a quantum device, [.hepqx].")],
     files: Annotated[
-        list[str] | None, typer.Argument(help="ROOT files: circuits are filled with their events.", metavar="FILE...")
+        list[str] | None, typer.Argument(help="Files of events, with which circuits are filled.", metavar="FILE...")
     ] = None,
     folder: Annotated[Path, typer.Option("--out", "-o", help="The folder to write to.")] = Path("circuits"),
     format_: Annotated[Format, typer.Option("--format", help="What to write.")] = QASM3,

@@ -55,7 +55,9 @@ def _seen(particles: Array) -> Array:
 
 def measured(particles: Array, tracks: Array, rng: np.random.Generator) -> Array:
     error = np.where(tracks, *ERRORS)
-    return particles * np.column_stack([1 + error * rng.normal(size=len(particles)), *np.ones((2, len(particles)))])
+    found: Array = particles.copy()
+    found[:, 0] *= 1 + error * rng.normal(size=len(particles))
+    return found
 
 
 def events(count: int, seed: int) -> ak.Array:

@@ -28,7 +28,7 @@ Threads = Annotated[
     int | None, typer.Option(min=1, max=MOST_AT_ONCE, help="Threads to use; by default all this process may.")
 ]
 Device = Annotated[
-    RunsOn, typer.Option(help="Where to score; [auto] is the GPU if one can run the artifact's code, and says if not.")
+    RunsOn, typer.Option(help="Where to score; auto: the GPU if one can run the artifact's code, and says if not.")
 ]
 Sha256 = Annotated[
     str | None, typer.Option("--sha256", metavar="HEX", help="Open the artifact only if this is its SHA-256.")

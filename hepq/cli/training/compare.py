@@ -27,8 +27,8 @@ class Statistic(StrEnum):
     "hepqc compare 'run1/*.root' 'run2/*.root' --program jets.hepq --permutations 10000 --epochs 10",
 )
 def compare(
-    first: Annotated[str, typer.Argument(help="ROOT file or glob pattern.")],
-    second: Annotated[str, typer.Argument(help="The other ROOT file or glob pattern.")],
+    first: Annotated[str, typer.Argument(help="File of events or glob pattern.")],
+    second: Annotated[str, typer.Argument(help="The other file or glob pattern.")],
     program: Annotated[Path, typer.Option("--program", help="The [.hepq] file: a model and a dataset.")],
     statistic: Annotated[
         Statistic, typer.Option(help="What says how well the files are told apart; choose before you look.")

@@ -38,7 +38,7 @@ def _knn(ctx: Context, a: Arguments) -> Value:
     over = a.dim_in("over", pos)
     k = a.integer("k")
     if not 0 < k <= 1024:
-        ctx.error("HQ0206", a.where("k"), size=k)
+        ctx.error("HQ0206", a.where("k"), size=k, help="a point has from 1 to 1024 neighbours")
     short = a.value("short") if "short" in a else "self"
     if short not in ("self", "zero"):
         ctx.error("HQ0404", a.where("short"), wanted='"self" or "zero" for `short`', found=describe(short))

@@ -158,6 +158,7 @@ def test_worse_trials_are_pruned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert all(row.settings["train.lr"] == "1e-7" and 0 < row.epochs < 6 for row in pruned)
     assert found.best.settings["train.lr"] == "0.05"
     assert sum(row.ended for row in found.rows) == 6
+    assert all(row.seconds > 0 for row in found.rows)
     left = found.folder.path / "trials" / f"{pruned[0].number:04d}"
     assert [p.name for p in left.iterdir()] == ["log.csv"]
 
@@ -166,7 +167,7 @@ def test_values_that_cannot_be_are_said(tmp_path: Path) -> None:
     found = tuned(tmp_path, "train.lr=0.001, 1e30", trials=5, sampler="random", pruner="none")
     refused = [row for row in found.rows if row.state == "refused"]
     assert refused
-    assert all(row.why.startswith("HQ0746: ") for row in refused)
+    assert all(row.why.startswith("HQ0746: ") and row.seconds > 0 for row in refused)
     said = fails("HQ0784", lambda: tuned(tmp_path / "none", "train.lr=1e30..1e35", trials=1))
     assert "HQ0746" in said
 
