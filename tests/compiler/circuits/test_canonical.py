@@ -48,6 +48,13 @@ def test_unitary_and_sampled_distribution_stay(names: str) -> None:
         np.testing.assert_allclose(abs(sampled) ** 2, abs(state_after(circuit, slots)) ** 2, atol=1e-9)
 
 
+def test_a_gate_x_alone_begins_no_layer_of_phases() -> None:
+    """It stays before the phases that follow it, with the other gates of one wire."""
+    x, turn = Gate("x", (0,)), Gate("p", (0,), (Angle(pi),))
+    found = canonical(Circuit(1, 0, (x, turn)))
+    assert found.ops == (x, Diagonal((((0,), Angle(pi)),)))
+
+
 @pytest.mark.parametrize("names", SETS)
 def test_canonical_form_is_its_own(names: str) -> None:
     rng = np.random.default_rng(11)
