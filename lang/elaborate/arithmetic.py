@@ -231,6 +231,8 @@ def power(ctx: Context, base: Value, exponent: Value, span: Span, bspan: Span, e
     if LORENTZ in x.type.dims:
         ctx.error("HQ0305", span, op="^", left=x.type, right=exponent)
     unit = x.type.unit ** Fraction(exponent).limit_denominator(1000)
+    if x.type.elem == "int" and isinstance(exponent, int) and exponent >= 1:
+        return _product(ctx, x, exponent, span)
     if exponent == 2:
         x = ctx.cast(x, "real", bspan)
         return ctx.emit("mul", [x, x], Type("real", x.type.dims, unit), span)
@@ -238,6 +240,18 @@ def power(ctx: Context, base: Value, exponent: Value, span: Span, bspan: Span, e
         return ctx.emit("sqrt", [x], Type("real", x.type.dims, unit), span)
     e = ctx.tensor(float(exponent), espan)
     return ctx.emit("pow", [x, e], Type("real", x.type.dims, unit), span)
+
+
+def _product(ctx: Context, x: Tensor, count: int, span: Span) -> Tensor:
+    """``count`` times a whole number, which is exact."""
+    made = None
+    while count:
+        if count % 2:
+            made = x if made is None else ctx.emit("mul", [made, x], x.type, span)
+        count //= 2
+        x = ctx.emit("mul", [x, x], x.type, span) if count else x
+    assert made is not None
+    return made
 
 
 def where(ctx: Context, cond: Tensor, a: Value, b: Value, span: Span, cspan: Span, aspan: Span, bspan: Span) -> Tensor:

@@ -299,9 +299,9 @@ class Context(ABC):
                 return value
             case bool():
                 return self.emit("const", (), Type("bool"), span, value=value)
-            case int() if abs(value) < 1 << 31:
+            case int() if -(1 << 63) <= value < 1 << 63:
                 return self.emit("const", (), Type("int"), span, value=value)
-            case int():  # a run-time whole number has 32 bits
+            case int():  # beyond a whole number's 64 bits
                 return self.emit("const", (), Type("real"), span, value=float(value))
             case float():
                 return self.emit("const", (), Type("real"), span, value=value)

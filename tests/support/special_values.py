@@ -74,7 +74,8 @@ MEANINGS = (
             {"tiny > 0": True, "tiny * 1e30 > 0.9e-10": True, "abs(-tiny) == tiny": True}),
     Meaning("whole numbers", "have 64 bits and a sign, and are exact in arithmetic, comparisons, reductions and "
             "look-ups, from branches to outputs",
-            {"m + 1": 2**53 + 2, "3 * m": 3 * (2**53 + 1), "m - 1 < m": True, "sum(n, over=part)": 2**53 + 3,
+            {"m + 1": 2**53 + 2, "3 * m": 3 * (2**53 + 1), "m - 1 < m": True, "m == 9007199254740993": True,
+             "m - 9007199254740992": 1, "(m - 9007199254740990) ^ 3": 27, "sum(n, over=part)": 2**53 + 3,
              "max(n, over=part)": 2**53 + 1, "sort(n, over=part)": (-3, 5, 2**53 + 1),
              "n - m": (0, -(2**53) - 4, -(2**53) + 4),
              "gather(n, argmax(n, over=part))": 2**53 + 1,

@@ -147,3 +147,28 @@ def test_copies_of_a_fixed_dim_make_pairs() -> None:
     made = output(f"model M(x: real[feat]) -> real[feat] = dot({before}, prime(x, feat), over=feat')\n")
     assert {str(d) for d in made["over"]} == {"feat'"}
     assert codes("model M(x: real[feat], y: real[cls]) -> real[feat, cls] = x + y\n") == ["HQ0202"]
+
+
+@pytest.mark.parametrize("value", [2**31 - 1, 2**31, 2**53 + 1, 2**63 - 1, -(2**31), 1 - 2**63, -(2**63)])
+def test_whole_numbers_of_64_bits_stay_whole(value: int) -> None:
+    text = f"const c = {value}\n" if value > -(2**63) else "const c = -2^63\n"
+    node = output(text + "model M(n: int) = n - c\n")
+    assert node.type.elem == "int"
+    assert node.operands[1]["value"] == value
+    node = output(text + "model M(x: real) = x - c\n")
+    assert node.type.elem == "real"
+    assert node.operands[1]["value"] == float(value)
+
+
+@pytest.mark.parametrize("value", ["2^63", "(-2^63 - 1)", "10^25"])
+def test_beyond_64_bits_numbers_are_real(value: str) -> None:
+    assert output(f"model M(n: int) = n + {value}\n").type.elem == "real"
+
+
+@pytest.mark.parametrize(("power", "elem", "products"), [
+    ("1", "int", 0), ("2", "int", 1), ("7", "int", 4), ("0", "real", 0), ("-1", "real", 0), ("2.0", "real", 1),
+])  # fmt: skip
+def test_whole_powers_of_whole_numbers(power: str, elem: str, products: int) -> None:
+    module = built(f"model M(n: int) = n ^ {power}\n").module
+    assert module.outputs["output"].type.elem == elem
+    assert sum(node.op == "mul" for node in module.walk()) == products

@@ -58,6 +58,15 @@ def test_integers_and_flags_are_exact() -> None:
             np.testing.assert_array_equal(x, y.astype(float), err_msg=name)
 
 
+@pytest.mark.parametrize("number", [3_000_000_000, 2**53 + 1, 2**63 - 6, 6 - 2**63])
+def test_constants_have_64_bits(number: int) -> None:
+    n = make("input", name="n", type=Type("int"))
+    rest = make("sub", make("const", value=number), n)
+    module = Module("m", (n,), {"rest": make("cast", rest, type=Type("real"))})
+    got = Loaded(module, {})([{"n": np.int64(d)} for d in (0, 3, -5)])["rest"]
+    np.testing.assert_array_equal(np.ravel(got), np.float32([float(number), number - 3.0, number + 5.0]))
+
+
 @pytest.mark.parametrize("short", ["zero", "self"])
 def test_neighbours_break_ties_by_index_and_never_invent_one(short: str) -> None:
     part, xy, k = Dim("part", bound=40), Dim("xy", 2), Dim("nbr", 4)
