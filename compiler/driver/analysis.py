@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 
 from hepq.compiler.ir.analyses import filling
-from hepq.compiler.ir.build import SharingBuilder
+from hepq.compiler.ir.build import SharingBuilder, refused, whole
 from hepq.compiler.ir.node import Module
 from hepq.compiler.schema.analysis import described
 from hepq.core.analyses import Kind
@@ -47,9 +47,9 @@ def build_from_files(
         ctx.frames.append(Frame(program.main.name))
         fits = [elaborate_fit(ctx, d, plan) for d in program.main.file.decls if isinstance(d, FitDecl)]
     except Reported:
-        raise HepqError(sink.items) from None
+        raise refused(ctx, decl) from None
     made = {kind: filling(f"{plan.name} {kind}", one, plan.disjoint, builder) for kind, one in plan.kinds.items()}
-    modules = {kind: one.module for kind, one in made.items()}
+    modules = {kind: whole(ctx, one.module, decl) for kind, one in made.items()}
     return described(plan, made, fits, digest(program, ctx.named_files), target), modules, ctx.named_files
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from hepq.compiler.ir.build import Built, NodeBuilder
+from hepq.compiler.ir.build import Built, NodeBuilder, refused
 from hepq.compiler.ir.node import Module, Node
 from hepq.compiler.passes.base import Weights
 from hepq.core.diagnostics.catalogue import diag
@@ -120,7 +120,7 @@ def build_kernel(built: Built, plan: KernelPlan, dims: Mapping[str, Dim]) -> Mod
     try:
         result: Any = call_function(ctx, plan.fn, [(None, g, span) for g in given], span)
     except Reported:
-        raise HepqError(sink.items) from None
+        raise refused(ctx, plan.fn.decl) from None
     if not isinstance(result, Tensor) or result.type.elem != "real" or result.type.unit != ONE:
         raise HepqError([diag("HQ0751", span, name=plan.fn.decl.name, found=_words(result))])
     if {d.key for d in result.type.dims} - {ROW.key, COL.key}:

@@ -13,15 +13,17 @@ from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.lists import with_lists
 from hepq.compiler.ir.node import Module, Node
 from hepq.core.diagnostics.catalogue import diag, near
-from hepq.core.diagnostics.diagnostic import HepqError, Label, Sink
+from hepq.core.diagnostics.diagnostic import Diagnostic, HepqError, Label, Sink
 from hepq.core.source import Span
-from hepq.core.types import Type
+from hepq.core.types import Dim, Type
 from hepq.lang.declarations.dataset import feeds
 from hepq.lang.declarations.model import ModelPlan, elaborate_model, sized
 from hepq.lang.declarations.train import TrainPlan, elaborate_train
+from hepq.lang.elaborate.context import Context, in_library
 from hepq.lang.elaborate.evaluate import Elaborator
 from hepq.lang.modules import Program, name_span
 from hepq.lang.syntax import ast
+from hepq.lang.syntax.ast_analysis import AnalysisDecl
 
 #: outputs of a training's module that are not scored; no result of a model has such a name
 LOSS, WEIGHT, VARIABLE = "<loss>", "<weight>", "<variable>"
@@ -93,8 +95,41 @@ def build(
         if plan is not None and not sink.errors:
             inputs = tuple(t.handle for t in plan.inputs.values())
             outputs = {name: t.handle for name, t in plan.outputs.items()}
-            return Built(with_lists(Module(plan.name, inputs, outputs)), plan, program)
+            return Built(whole(ctx, with_lists(Module(plan.name, inputs, outputs)), fn), plan, program)
+        raise refused(ctx, fn)
     raise HepqError(sink.items)
+
+
+#: what can be built
+Subject = ast.FnDecl | ast.TrainDecl | AnalysisDecl
+
+
+def refused(ctx: Context, decl: Subject) -> HepqError:
+    """What is wrong where ``decl`` cannot be built: an error, or else a dim whose size was needed."""
+    if ctx.waiting is not None and not ctx.sink.errors:
+        ctx.sink.add(_unsized(ctx.waiting.dim, ctx.waiting.name or decl.name, decl, ctx.waiting.places))
+    assert ctx.sink.errors, "elaboration ended without a message"
+    return HepqError(ctx.sink.items)
+
+
+def whole(ctx: Context, module: Module, decl: Subject) -> Module:
+    """``module``, made of ``decl``, if nothing was left out and its dims have sizes; those of weights may come with the
+    weights. Raises HepqError."""
+    if ctx.waiting is not None:
+        raise refused(ctx, decl)
+    weights = {d.key for p in module.params.values() for d in p.type.dims}
+    returned = {id(node) for node in module.outputs.values()}
+    for node in module.walk():
+        for dim in (*node.type.dims, *(d for d in node.attrs.values() if isinstance(d, Dim))):
+            if dim.open and (dim.key not in weights or id(node) in returned):
+                where = node.span if node.span and not in_library(node.span) else name_span(decl.span, decl.name)
+                raise HepqError([_unsized(dim.base, decl.name, decl, [Label(where)])])
+    return module
+
+
+def _unsized(dim: Dim, name: str, decl: Subject, places: Sequence[Label]) -> Diagnostic:
+    help = f"write `dim {dim} = size`" if isinstance(decl, AnalysisDecl) else None  # it is given none from outside
+    return diag("HQ0216", *places, dim=dim, name=name, help=help)
 
 
 def loss_name(step: str) -> str:
@@ -129,12 +164,12 @@ def build_training(
     ctx.open_dims = sized(dims or {})
     plan = elaborate_train(ctx, decl, program.main.name, static_values(statics or {}), dataset, model)
     if plan is None or sink.errors:
-        raise HepqError(sink.items)
+        raise refused(ctx, decl)
     outputs = {name: t.handle for name, t in plan.outputs.items()}
     outputs |= {loss_name(step.name): step.loss.handle for step in plan.steps}
     outputs |= {} if plan.weight is None else {WEIGHT: plan.weight.handle}
     outputs |= {variable_name(name): value.handle for name, value in plan.reweighted.items()}
-    module = with_lists(Module(plan.name, tuple(t.handle for t in plan.inputs.values()), outputs))
+    module = whole(ctx, with_lists(Module(plan.name, tuple(t.handle for t in plan.inputs.values()), outputs)), decl)
     plan = replace(plan, blocks={**_unbound(plan, module, program), **plan.blocks})
     described = ModelPlan(plan.name, program.main.name, plan.inputs, plan.outputs, plan.dataset, plan.instances, ())
     return Built(module, described, program, plan)

@@ -60,7 +60,7 @@ OF_MODELS = ("knn", "window", "training", "quantum")
 
 
 class Reported(Exception):
-    """An error that the sink already has."""
+    """An error that the sink already has, or what is not known yet: ``Context.unsized``."""
 
 
 @dataclass
@@ -123,6 +123,15 @@ class Instance:
     inputs: tuple[Value, ...] = ()
 
 
+@dataclass(frozen=True)
+class Unsized:
+    """A dim whose size something needs that is not known. ``name``: of the dataset in which it stands."""
+
+    dim: Dim
+    name: str | None
+    places: tuple[Label, ...]
+
+
 class Context(ABC):
     """What is known and made so far while a program is elaborated; an ``Elaborator`` is one."""
 
@@ -139,6 +148,7 @@ class Context(ABC):
         self.collections: frozenset[str] | None = None  #: ragged dims of a model's inputs, once they are known
         self.nodes = 0
         self.given_up = False
+        self.waiting: Unsized | None = None  #: the first dim without a size that something needed
         self.data: Data | None = None  #: the event, in a dataset
         self.named_files: dict[str, str] = {}  #: files that the program names and that were read: their SHA-256
         self.angles = AngleTable()
@@ -174,17 +184,26 @@ class Context(ABC):
         """Report and unwind. Inside the library, the user's call is the primary place."""
         self.go_on()
         self.work.left -= ERROR_STEPS
-        chain = [Label(span), *labels]
+        self.sink.add(diag(code, *self._places(span, labels), notes=notes, **fields))  # type: ignore[arg-type]
+        self.work.stopped = self.work.stopped or self.sink.overflowed
+        raise Reported
+
+    def unsized(self, dim: Dim, span: Span) -> NoReturn:
+        """Unwind where the size of ``dim`` is needed. What is checked alone may be given it; a build reports it."""
+        if self.waiting is None:
+            name = next((f.dataset for f in self.frames if f.dataset), None)
+            self.waiting = Unsized(dim.base, name, self._places(span))
+        raise Reported
+
+    def _places(self, span: Span, labels: Sequence[Label] = ()) -> tuple[Label, ...]:
         calls = [f.call_span for f in reversed(self.frames) if f.call_span]
         if in_library(span):
             user = next((c for c in calls if not in_library(c)), None)
             if user is not None:
-                chain = [Label(user, "in this call"), Label(span, "needed here"), *labels]
+                return (Label(user, "in this call"), Label(span, "needed here"), *labels)
         elif calls and calls[0] != span:
-            chain.append(Label(calls[0], "called from here"))
-        self.sink.add(diag(code, *chain, notes=notes, **fields))  # type: ignore[arg-type]
-        self.work.stopped = self.work.stopped or self.sink.overflowed
-        raise Reported
+            return (Label(span), *labels, Label(calls[0], "called from here"))
+        return (Label(span), *labels)
 
     def give_up(self, code: str, span: Span, **fields: Any) -> NoReturn:
         """Report a limit of the whole program, at the outermost application; nothing further is elaborated."""
@@ -224,7 +243,7 @@ class Context(ABC):
         if dim.ragged:
             self.error("HQ0211", span, dim=dim)
         if dim.size is None:
-            raise Reported
+            self.unsized(dim, span)
         return dim.size
 
     def sequence(self, value: Value, span: Span, wanted: str, help: str | None = None) -> tuple[Value, ...] | range:

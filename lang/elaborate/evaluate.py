@@ -15,7 +15,7 @@ from hepq.lang.elaborate.builtins import BUILTINS
 from hepq.lang.elaborate.calls import call_function
 from hepq.lang.elaborate.circuits.circuits import pipe, prepare
 from hepq.lang.elaborate.circuits.states import State
-from hepq.lang.elaborate.context import Context, Reported, known
+from hepq.lang.elaborate.context import Context, known
 from hepq.lang.elaborate.names import declared, imported, is_free, lookup, member, positions, static_int
 from hepq.lang.elaborate.phrasing import entries_of
 from hepq.lang.elaborate.selection import along, item
@@ -225,9 +225,7 @@ def _element(ctx: Context, x: Tensor, dims: tuple[Dim, ...], e: ast.Index) -> Va
         if ctx.data is not None and isinstance(e.base, ast.Field):
             pick = f"take the entry first: `{e.base.base.span.text}[{i}].{e.base.name}`"
         return ctx.error("HQ0408", e.base.span, found=describe(x), help=pick if last else "it is a single number")
-    if last.size is None:
-        raise Reported
-    numbers, several = _positions(ctx, e, last.size)
+    numbers, several = _positions(ctx, e, ctx.size(last, e.base.span))
     one = x.type.with_dims(dims[:-1])
     picked = [ctx.emit("pick", [x], one, e.span, dim=last, index=i) for i in numbers]
     if not several:

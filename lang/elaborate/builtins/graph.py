@@ -7,7 +7,7 @@ from hepq.core.source import Span
 from hepq.core.types import LORENTZ, Dim, Type, merge_dims
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.builtins.arguments import Arguments, builtin, in_tensor, unitless
-from hepq.lang.elaborate.context import Context, Reported
+from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.values import Value, describe
 
 
@@ -61,8 +61,9 @@ def _window(ctx: Context, a: Arguments) -> Value:
     """
     x, win = a.tensor("x"), a.dim("win")
     seq, stride = a.dim_in("over", x), a.integer("stride", 1)
-    if win.size is None or seq.open:
-        raise Reported
+    width = ctx.size(win, a.where("win"))
+    if seq.open:
+        ctx.unsized(seq, a.where("over"))
     if stride < 1:
         ctx.error("HQ0206", a.where("stride"), size=stride)
     mode = a.value("pad") if "pad" in a else "same"
@@ -73,12 +74,12 @@ def _window(ctx: Context, a: Arguments) -> Value:
             ctx.error("HQ0404", a.where("pad"), wanted="a number for `pad` with this stride", found=describe(mode))
         if stride != 1:
             ctx.error("HQ0415", a.span, name="pad", what="window")
-        dst, pad = seq, (win.size - 1) // 2 if mode == "same" else win.size - 1
+        dst, pad = seq, (width - 1) // 2 if mode == "same" else width - 1
     else:
         pad = a.integer("pad")
         if seq.size is None:
             ctx.error("HQ0211", a.where("over"), dim=seq)
-        length = (seq.size + 2 * pad - win.size) // stride + 1
+        length = (seq.size + 2 * pad - width) // stride + 1
         if length < 1 or pad < 0:
             ctx.error("HQ0206", a.span, size=length)
         dst = seq if length == seq.size else Dim(str(length) if seq.anonymous else seq.name, length)

@@ -18,7 +18,7 @@ from hepq.core.types import Dim, Type, anonymous, merge_dims
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.builtins.arguments import Arguments, builtin, read, unread
 from hepq.lang.elaborate.circuits.states import State
-from hepq.lang.elaborate.context import Context, Reported
+from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.names import static_int
 from hepq.lang.elaborate.phrasing import extent
 from hepq.lang.elaborate.values import Builtin, Circuit, Value, describe, is_number, is_whole
@@ -67,9 +67,7 @@ def _expect(ctx: Context, fn: Builtin, args: Sequence[ast.Arg], span: Span) -> V
         ctx.error("HQ0520", first.value.span, found=f"`{first.value.span.text[:40]}`", help=WRONG_ORDER)
     a = read(ctx, fn, rest, span, ["state", "over"], dims=["over"])
     state = _state(ctx, a, "state")
-    if state.register.size is None:
-        raise Reported
-    found = observables(ctx, first.value, state.register.size)
+    found = observables(ctx, first.value, ctx.size(state.register, a.where("state")))
     dim: Dim | None = None
     if found.each or found.listed:
         dim = _named(ctx, a, len(found.operators), state.register if found.each else None)
@@ -91,9 +89,7 @@ def _probs(ctx: Context, a: Arguments) -> Value:
     shots = a.integer("shots", 1024) if a.name == "sample" else None
     if shots is not None and not 1 <= shots <= MAX_COUNT:
         ctx.error("HQ0206", a.where("shots"), size=shots)
-    wires = state.register.size
-    if wires is None:
-        raise Reported
+    wires = ctx.size(state.register, a.where("state"))
     if wires > MAX_MEASURED:
         ctx.error("HQ0519", a.span, name=a.name, size=wires, limit=MAX_MEASURED)
     of = _qubits(ctx, a, wires) if "of" in a else tuple(range(wires))
@@ -146,7 +142,7 @@ def _named(ctx: Context, a: Arguments, size: int, default: Dim | None) -> Dim:
         return default or anonymous(size)
     dim = a.dim("over")
     if dim.open and dim.name in ctx.frame.dims:
-        raise Reported
+        ctx.unsized(dim, a.where("over"))
     if dim.open:
         dim = ctx.frame.dims[dim.name] = replace(dim, size=size)
     if dim.size != size:

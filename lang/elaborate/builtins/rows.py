@@ -9,7 +9,7 @@ from hepq.core.source import Span
 from hepq.core.types import LORENTZ, Dim, Type
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.builtins.arguments import Arguments, builtin, in_tensor
-from hepq.lang.elaborate.context import Context, Reported
+from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.objects import View
 from hepq.lang.elaborate.phrasing import element_help
 from hepq.lang.elaborate.values import Value, describe
@@ -37,7 +37,7 @@ def _top_k(ctx: Context, a: Arguments) -> Value:
     x, k = _key(ctx, a), a.dim("k")
     over = a.dim_in("over", x)
     if k.open:
-        raise Reported
+        ctx.unsized(k, a.where("k"))
     if k.ragged:
         ctx.error("HQ0211", a.where("k"), dim=k, help=f"declare it with one: `dim {k} = {k.bound}`")
     if any(d.key == k.key for d in x.type.dims if d.key != over.key or k.anonymous):

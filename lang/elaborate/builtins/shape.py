@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 
 from hepq.core.source import Span
 from hepq.core.types import ENERGY, LORENTZ, Dim, Elem, Type, anonymous, merge_dims
@@ -14,7 +15,7 @@ from hepq.lang.elaborate.builtins.arguments import Arguments, builtin, in_tensor
 from hepq.lang.elaborate.builtins.rows import count_by
 from hepq.lang.elaborate.calls import call_function
 from hepq.lang.elaborate.circuits.states import Slot, State
-from hepq.lang.elaborate.context import Context, Reported
+from hepq.lang.elaborate.context import Context
 from hepq.lang.elaborate.names import declared
 from hepq.lang.elaborate.phrasing import convert_help, kind
 from hepq.lang.elaborate.signature import evaluated, rename
@@ -73,15 +74,20 @@ def _stack(ctx: Context, a: Arguments) -> Value:
     if not xs:
         ctx.error("HQ0415", a.span, name="x", what="stack")
     dim = a.dim("dim") if "dim" in a else anonymous(len(xs))
-    if dim.size != len(xs) and not dim.open:
-        ctx.error("HQ0214", a.where("dim"), dim=dim, size=dim.size or dim.bound, found=len(xs))
-    if dim.open:
-        raise Reported
+    _holds(ctx, dim, len(xs), a, "dim")
     _one_unit(ctx, xs, spans, a.span, "stack")
     dims = arithmetic.align(ctx, xs, spans)
     if any(d.key == dim.key for d in dims):
         ctx.error("HQ0204", a.span, dim=dim)
     return ctx.emit("stack", xs, Type(_elem(xs), (*dims, dim), xs[0].type.unit), a.span, dim=dim)
+
+
+def _holds(ctx: Context, dim: Dim, size: int, a: Arguments, name: str) -> None:
+    """The new dim, which the argument ``name`` says, has that many entries."""
+    if dim.open:
+        ctx.unsized(dim, a.where(name))
+    if dim.size != size:
+        ctx.error("HQ0214", a.where(name), dim=dim, size=dim.size or dim.bound, found=size)
 
 
 def _one_unit(ctx: Context, xs: Sequence[Tensor], spans: Sequence[Span], span: Span, op: str) -> None:
@@ -110,13 +116,9 @@ def _concat(ctx: Context, a: Arguments) -> Value:
         if not x.type.dims or x.type.dims[-1].ragged:
             ctx.error("HQ0213", s, name="concat", found=x.type, help="the last dim of each part needs a fixed size")
     along = tuple(x.type.dims[-1] for x in xs)
-    sizes = [d.size for d in along]
-    if any(n is None for n in sizes):
-        raise Reported
-    total = sum(n for n in sizes if n is not None)
+    total = sum(ctx.size(d, s) for d, s in zip(along, spans, strict=True))
     dim = a.dim("dim") if "dim" in a else anonymous(total)
-    if dim.size != total:
-        ctx.error("HQ0214", a.where("dim"), dim=dim, size=dim.size or dim.bound, found=total)
+    _holds(ctx, dim, total, a, "dim")
     heads = [replace(x, type=x.type.with_dims(x.type.dims[:-1])) for x in xs]
     dims = merge_dims([h.type.dims for h in heads])
     arithmetic.align(ctx, heads, spans)
@@ -128,15 +130,14 @@ def _split(ctx: Context, a: Arguments) -> Value:
     """``split(x, chan, [a, b])``: consecutive pieces along a dim, as a tuple."""
     x, dims = a.tensor("x"), a.dims("into", distinct=False)
     dim = a.dim_in("dim", x)
-    if dim.size is None or any(d.size is None for d in dims):
-        raise Reported
-    if sum(d.size or 0 for d in dims) != dim.size:
-        ctx.error("HQ0215", a.where("into"), dim=dim, size=dim.size, found=" + ".join(str(d.size) for d in dims))
+    size, sizes = ctx.size(dim, a.where("dim")), [ctx.size(d, a.where("into")) for d in dims]
+    if sum(sizes) != size:
+        ctx.error("HQ0215", a.where("into"), dim=dim, size=size, found=" + ".join(map(str, sizes)))
     pieces, start = [], 0
-    for d in dims:
+    for d, width in zip(dims, sizes, strict=True):
         t = x.type.with_dims(d if e.key == dim.key else e for e in x.type.dims)
         pieces.append(ctx.emit("slice", [x], t, a.span, dim=dim, start=start, dst=d))
-        start += d.size or 0
+        start += width
     return tuple(pieces)
 
 
@@ -145,10 +146,9 @@ def _unflatten(ctx: Context, a: Arguments) -> Value:
     """``unflatten(x, chan, [head, sub])``: one dim as two, row by row."""
     x, into = a.tensor("x"), a.dims("into")
     dim = a.dim_in("dim", x)
-    if dim.size is None or any(d.size is None for d in into):
-        raise Reported
-    if len(into) != 2 or (into[0].size or 0) * (into[1].size or 0) != dim.size:
-        ctx.error("HQ0215", a.where("into"), dim=dim, size=dim.size, found=" * ".join(str(d.size) for d in into))
+    size, sizes = ctx.size(dim, a.where("dim")), [ctx.size(d, a.where("into")) for d in into]
+    if len(into) != 2 or prod(sizes) != size:
+        ctx.error("HQ0215", a.where("into"), dim=dim, size=size, found=" * ".join(map(str, sizes)))
     at = [d.key for d in x.type.dims].index(dim.key)
     dims = (*x.type.dims[:at], *into, *x.type.dims[at + 1 :])
     if len({d.key for d in dims}) < len(dims):
@@ -163,12 +163,9 @@ def _flatten(ctx: Context, a: Arguments) -> Value:
     pair = tuple(in_tensor(ctx, d, x, a.where("dims")) for d in a.dims("dims"))
     if len(pair) != 2 or any(d.ragged for d in pair):
         ctx.error("HQ0213", a.where("dims"), name="flatten", found=x.type, help="name two dims of fixed size")
-    sizes = [d.size for d in pair]
-    if sizes[0] is None or sizes[1] is None:
-        raise Reported
-    dst = a.dim("dst") if "dst" in a else anonymous(sizes[0] * sizes[1])
-    if dst.size != sizes[0] * sizes[1]:
-        ctx.error("HQ0214", a.where("dst"), dim=dst, size=dst.size or dst.bound, found=sizes[0] * sizes[1])
+    size = prod(ctx.size(d, a.where("dims")) for d in pair)
+    dst = a.dim("dst") if "dst" in a else anonymous(size)
+    _holds(ctx, dst, size, a, "dst")
     keys = {d.key for d in pair}
     rest = tuple(d for d in x.type.dims if d.key not in keys)
     if x.type.dims != (*rest, *pair):
