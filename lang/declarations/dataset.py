@@ -45,7 +45,7 @@ from hepq.lang.elaborate.event import Data, Fact
 from hepq.lang.elaborate.names import lookup_dim
 from hepq.lang.elaborate.objects import NO_BOUND
 from hepq.lang.elaborate.signature import Given, annotate
-from hepq.lang.elaborate.values import UNKNOWN, Native, Objects, Value
+from hepq.lang.elaborate.values import STATIC_NUMBER, UNKNOWN, Native, Objects, Value
 from hepq.lang.format.layout import group
 from hepq.lang.modules import name_span
 from hepq.lang.syntax import ast
@@ -96,6 +96,8 @@ class DatasetPlan:
     corrections: list[CorrectionUse] = field(default_factory=list)
     unguarded: dict[str, Tensor] = field(default_factory=dict)  #: derived values before `policy nan = zero`
     inputs: dict[str, Tensor] = field(default_factory=dict)
+    #: of a dataset with objects: values that a training names, handed to it as inputs are
+    lent: dict[str, Value] = field(default_factory=dict)
     names: dict[str, Value] = field(default_factory=dict)  #: all that it binds
     spans: dict[str, Span] = field(default_factory=dict)  #: where each input stands
     failed: set[str] = field(default_factory=set)
@@ -103,12 +105,13 @@ class DatasetPlan:
     @property
     def read(self) -> dict[str, Tensor]:
         """What a model, or a training, is given of an event: branches; of a dataset with objects, what it makes."""
-        return self.inputs if self.objects else self.tensors
+        lent = {name: value for name, value in self.lent.items() if isinstance(value, Tensor)}
+        return self.inputs | lent if self.objects else self.tensors
 
     @property
     def outside(self) -> Mapping[str, Value]:
         """What a training may name."""
-        return self.inputs if self.objects else self.names
+        return self.inputs | self.lent if self.objects else self.names
 
 
 def feeds(dataset: ast.DatasetDecl, model: ast.FnDecl) -> bool:
@@ -117,9 +120,9 @@ def feeds(dataset: ast.DatasetDecl, model: ast.FnDecl) -> bool:
     return all(p.name in inputs or p.default is not None for p in model.params)
 
 
-def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> DatasetPlan:
+def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str, named: Sequence[ast.Name] = ()) -> DatasetPlan:
     """Check a dataset and emit its branches as inputs, its derived variables as operations. ``module``: that it stands
-    in."""
+    in. ``named``: what a training of it names."""
     plan = DatasetPlan(decl.name, objects=_has_objects(ctx, decl, module), zero=any(map(_is_zero, decl.items)))
     ctx.frames.append(Frame(module, dataset=decl.name))
     ctx.data = Data(lambda ctx, d, home: _collection(ctx, plan, d, home))
@@ -138,6 +141,8 @@ def elaborate_dataset(ctx: Context, decl: ast.DatasetDecl, module: str) -> Datas
                 if isinstance(item, ast.EachItem):
                     names = ()
                 ctx.frame.locals.update(dict.fromkeys(names, UNKNOWN))
+        for name in named if plan.objects else ():
+            _lend(ctx, plan, name)
         count_entries(ctx, plan)
         if not any(isinstance(item, ast.SourceItem) for item in decl.items):
             ctx.error("HQ0602", name_span(decl.span, decl.name), name=decl.name)
@@ -199,12 +204,7 @@ def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
         case ast.PolicyItem():
             _policy(ctx, plan, item)
         case ast.InputItem():
-            value = ctx.value(item.value)
-            if plan.objects and isinstance(value, Tensor | Objects):
-                value = presence.single(ctx, ctx.tensor(value, item.value.span), item.value.span)
-            if item.type is not None:
-                value = annotate(ctx, value, item.type, item.value.span, f"input `{item.name}`")
-            tensor = presence.required(ctx, ctx.tensor(value, item.value.span), item.value.span, f"input `{item.name}`")
+            tensor = _given(ctx, plan, item, f"input `{item.name}`")
             if item.name in plan.inputs:
                 ctx.error("HQ0613", item.span, name=item.name)
             if plan.objects:
@@ -231,6 +231,25 @@ def _item(ctx: Context, plan: DatasetPlan, item: ast.DatasetEntry) -> None:
                 value = ctx.frame.locals[name]
                 if isinstance(value, Tensor):
                     ctx.frame.locals[name] = _guarded(ctx, plan, name, value, item.span)
+
+
+def _given(ctx: Context, plan: DatasetPlan, item: ast.InputItem, what: str) -> Tensor:
+    value = ctx.value(item.value)
+    if plan.objects and isinstance(value, Tensor | Objects):
+        value = presence.single(ctx, ctx.tensor(value, item.value.span), item.value.span)
+    if item.type is not None:
+        value = annotate(ctx, value, item.type, item.value.span, what)
+    return presence.required(ctx, ctx.tensor(value, item.value.span), item.value.span, what)
+
+
+def _lend(ctx: Context, plan: DatasetPlan, name: ast.Name) -> None:
+    """A value that a training names: it is handed over as an input is."""
+    value = ctx.frame.locals.get(name.id)
+    if isinstance(value, STATIC_NUMBER):
+        plan.lent[name.id] = value
+    elif isinstance(value, Tensor) and name.id not in plan.inputs | plan.lent:
+        item = ast.InputItem(name.id, None, name, span=name.span)
+        plan.lent[name.id] = _handed(ctx, plan, item, _given(ctx, plan, item, f"`{name.id}` of the dataset"))
 
 
 def _correction(ctx: Context, plan: DatasetPlan, item: ast.CorrectionItem) -> Native:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from lark.tree import Meta
@@ -35,6 +35,8 @@ from hepq.lang.syntax.declaration import Declaration, register
 OF_EVENTS = ("split", "reweight")
 #: names that say what is trained, beside settings
 ROLES = ("data", "model", "output", "loss", "weight")
+#: items whose words are none of the events' values
+_OF_NO_VALUE = ("data", "model", "split")
 _NOISES = ("normal", "uniform")
 
 
@@ -92,7 +94,7 @@ def elaborate_train(
     """The plan of ``decl``; None if errors were reported. ``dataset``, ``model``: chosen from outside."""
     try:
         chosen = _dataset(ctx, decl, module, dataset)
-        data = elaborate_dataset(ctx, chosen, ctx.program.home(chosen))
+        data = elaborate_dataset(ctx, chosen, ctx.program.home(chosen), _named(decl))
         label = data.label
         truth = {} if label is None else {label.name: _label(ctx, label.dim, label.name, decl.span)}
         ctx.frames.append(Frame(module, locals=dict(data.outside) | truth, owns_params=True))
@@ -105,6 +107,24 @@ def elaborate_train(
             ctx.frames.pop()
     except Reported:
         return None
+
+
+def _named(decl: ast.TrainDecl) -> list[ast.Name]:
+    """Names that may be the dataset's: those that the items do not bind."""
+    items = [i for i in decl.items if not (isinstance(i, ast.Bind) and set(i.targets) & {*SETTINGS, *_OF_NO_VALUE})]
+    found, own, waiting = list[ast.Name](), set[str](), list[Any](reversed(items))
+    while waiting:
+        match waiting.pop():
+            case ast.Name() as one:
+                found.append(one)
+            case ast.Node() as one:
+                own |= set(one.targets) if isinstance(one, ast.Bind) else set()
+                if isinstance(one, ast.Bind) and one.targets == ("reweight",) and isinstance(one.value, ast.Call):
+                    found += [ast.Name(a.name, span=name_span(a.span, a.name)) for a in one.value.args if a.name]
+                waiting += reversed([getattr(one, f.name) for f in fields(one)])
+            case tuple() as several:
+                waiting += reversed(several)
+    return [one for one in found if one.id not in own]
 
 
 def _label(ctx: Context, dim: Dim, name: str, span: Span) -> Tensor:

@@ -13,6 +13,7 @@ from hepq.core.diagnostics.diagnostic import Diagnostic, HepqError, Sink
 from hepq.lang.checker import check
 from hepq.lang.elaborate.evaluate import Elaborator
 from hepq.lang.modules import Program, load
+from hepq.lang.syntax import ast
 
 HEAD = "from std.nn import Dense\ndim n\ndim m\ndim seq = 5\ndim part <= 5\ndim cls = [a, b]\n"
 DATASET = """dataset D {
@@ -93,5 +94,7 @@ def test_analyses(value: str) -> None:
 
 def test_never_without_a_message() -> None:
     program, sink = checked("model M(x: real) = x")
+    decl = program.main.file.decls[-1]
+    assert isinstance(decl, ast.FnDecl)
     with pytest.raises(AssertionError, match="without a message"):
-        refused(Elaborator(program, NodeBuilder(), sink), program.main.file.decls[-1])
+        refused(Elaborator(program, NodeBuilder(), sink), decl)

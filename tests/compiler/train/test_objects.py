@@ -16,6 +16,9 @@ from hepq.compiler.driver.compilation import compile_file
 from hepq.compiler.driver.options import Options
 from hepq.compiler.train import Recipe, Trained, train_file
 from hepq.compiler.train.report import Watch
+from hepq.core.diagnostics.diagnostic import Sink
+from hepq.lang.checker import check
+from hepq.lang.modules import load
 from tests.compiler.train.test_folds import Killed
 
 FIRST = 2**60
@@ -155,3 +158,67 @@ model M(eta: real) -> real[cls] = stack(eta, eta^2) |> Dense[cls] |> softmax
     assert ak.all(np.isnan(rows.output_hard) == ~used)
     assert found.report.selected == ak.sum(used)
     assert len(found.data.truth) == ak.sum(ak.num(events.Jet_pt)[used])
+
+
+#: values of a dataset that a training names, and how they would be inputs
+NAMED = """
+  scale = 2
+  pull = scale * MET.pt / 1 GeV + scale
+"""
+NAMING = """
+train T {
+  split = number % 4
+  weight = pull / scale
+  reweight = flat(pull=bins(4, 0, 200))
+  loss = pull * number * sum(output^2, over=cls)
+  epochs = 2
+}
+"""
+HEAD, EACH = OBJECTS[: OBJECTS.index("train T")], "  each Jet\n  branch number: int\n"
+OF_JETS = (
+    HEAD[: HEAD.index("dim part")]
+    + f"""
+dim cls = [soft, hard]
+dataset D {{
+  source events = parquet("a.parquet", "b.parquet")
+{EACH}  input eta = Jet.eta
+  label truth: cls = {{ hard: Jet.pt > 30 GeV, soft: otherwise }}
+}}
+model M(eta: real) -> real[cls] = stack(eta, eta^2) |> Dense[cls] |> softmax
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "after", "named"),
+    [
+        (HEAD, "  branch number: int\n", NAMED),
+        (OF_JETS, EACH, NAMED),
+        (OF_JETS, EACH, NAMED + "  far = abs(Jet.eta)\n"),
+    ],
+)
+def test_values_that_a_training_names_are_as_inputs_are(
+    tmp_path: Path, files: tuple[list[Path], ak.Array], text: str, after: str, named: str
+) -> None:
+    naming = NAMING.replace("weight = pull", "weight = far * pull") if "far" in named else NAMING
+    inputs = "".join(f"  input {name} = {name}\n" for name in ("pull", "number", "far") if name in after + named)
+    found = []
+    for i, more in enumerate(("", inputs)):
+        (tmp_path / "m.hepq").write_text(text.replace(after, after + named + more) + naming)
+        weights = tmp_path / f"w{i}.safetensors"
+        train_file(tmp_path / "m.hepq", files[0], weights, Recipe())
+        found.append(weights.read_bytes())
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("value", "weight", "code"),
+    [("Jet[0].pt / 1 GeV", "pull", "HQ0664"), ("Jet.pt / 1 GeV", "sum(pull, over=Jet)", "HQ0673"),
+     ("1", "sum(Jet.pt, over=Jet) / 1 GeV", "HQ0660")],
+)  # fmt: skip
+def test_values_that_a_training_cannot_be_given(value: str, weight: str, code: str) -> None:
+    text = HEAD.replace("  input x", f"  pull = {value}\n  input x") + f"train T {{\n  weight = {weight}\n}}\n"
+    sink = Sink()
+    check(load(None, text, sink), sink)
+    assert [d.code for d in sink.items] == [code]
+    assert sink.items[0].labels[0].span.start > text.index("train T")
