@@ -124,13 +124,19 @@ def _among_keys(f: Algebra, x: Operand, keys: Iterable[int]) -> Slots:
 
 
 def _wrapped(f: Algebra, x: Operand, axis: Bins) -> tuple[Operand, Tensor | bool]:
-    """``x`` modulo the range: of uniform bins its part of the range, from 0 to 1. And where that is not a number."""
+    """``x`` as it is in the range, and modulo it outside: of uniform bins its part of the range, from 0 to 1. And where
+    that is not a number."""
     low, high = axis.ends
+    regular = axis.uniform is not None
     if not isinstance(x, Tensor):
         z = (x - low) / (high - low) if math.isfinite(high - low) else math.nan
+        if low <= x < high:
+            return (z if regular else x), False
         z = z - math.floor(z) if math.isfinite(z) else math.nan
-        return (z if axis.uniform is not None else low + z * (high - low)), math.isnan(z)
-    part = f("div", f("sub", x, low), high - low)
-    part = f("sub", part, f("floor", part))
-    wrong = f("not", f("ge", part, 0.0))
-    return (part if axis.uniform is not None else f("add", f("mul", part, high - low), low)), wrong
+        return (z if regular else low + z * (high - low)), math.isnan(z)
+    z = f("div", f("sub", x, low), high - low)
+    part = f("sub", z, f("floor", z))
+    moved = part if regular else f("add", f("mul", part, high - low), low)
+    inside = f("and", f("ge", x, low), f("lt", x, high))
+    right = f("or", inside, f("ge", moved, 0.0 if regular else low))
+    return f("where", inside, z if regular else x, moved), f("not", right)

@@ -47,6 +47,17 @@ def test_random_corrections(parts: Any, generic: Any, text: str, seed: int, tmp_
         agree(module, events, run(module, events), 1e-9)
 
 
+def test_edges_of_a_range_that_wraps(tmp_path: Path) -> None:
+    edges = [-3.14159, -2.1, -1.7, -0.3, 0.0, 0.1, 0.7, 1.0, 1.1, 2.3, 3.14159]
+    data = {"nodetype": "binning", "input": "a", "edges": edges, "content": [*range(10)], "flow": "wrap"}
+    (tmp_path / "c.json").write_text(json.dumps(made.file(made.correction("c", data, []))))
+    rows: dict[str, Any] = {name: np.array(edges[:-1]) for name in made.REALS} | {"k": np.zeros(10, np.int64)}
+    emission, outputs = emitted(tmp_path / "c.json", "c", {**rows, "s": "x"})
+    events, module = in_events(rows, (3,)), emission.module(**outputs)
+    assert emission.run(rows, **outputs)["value"].tolist() == [*range(10)]
+    agree(module, events, run(module, events))
+
+
 @pytest.mark.parametrize("ranges", [1, 4, 900])
 def test_lists_of_good_runs(ranges: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(ranges)

@@ -47,6 +47,27 @@ def test_what_is_outside_is_counted(flow: Any, values: Any, outside: Any, wrong:
         assert got.tolist() == wanted
 
 
+@pytest.mark.parametrize(
+    "edges",
+    [[-3.14159, -2.1, -1.7, -0.3, 0.0, 0.1, 0.7, 1.0, 1.1, 2.3, 3.14159], {"n": 10, "low": -3.14159, "high": 3.14159}],
+)
+def test_in_its_range_nothing_is_wrapped(edges: Any, tmp_path: Path) -> None:
+    file = written(tmp_path, {**STEPS, "edges": edges, "content": [*range(10)], "flow": "wrap"})
+    listed = np.array(edges) if isinstance(edges, list) else np.linspace(-3.14159, 3.14159, 11)
+    middles = (listed[1:] + listed[:-1]) / 2
+    above, below = listed[:-1] + 1e-12, np.nextafter(listed[-1], -9)
+    wrapped = [middles + turns * (listed[-1] - listed[0]) for turns in (-7, -1, 1, 2, 50)]
+    on = listed if isinstance(edges, list) else listed[:0]  # of uniform bins rounding says which one an edge is of
+    x = np.concatenate([above, [below], middles, *wrapped, on])
+    expected = [*range(10), 9, *(6 * [*range(10)]), *[*range(10), 0][: len(on)]]
+    value, outside, wrong = ours(file, "c", {"x": x})
+    assert value.tolist() == expected
+    assert not outside.any()
+    assert not wrong.any()
+    one = [ours(file, "c", {"x": float(v), "rows": np.zeros(1)})[0][0] for v in x]
+    assert one == expected
+
+
 def test_where_nothing_is_looked_up_nothing_is_counted(tmp_path: Path) -> None:
     steps = {**STEPS, "flow": "error"}
     data = {"nodetype": "category", "input": "k", "content": [{"key": 1, "value": steps}, {"key": 2, "value": 3}]}
