@@ -78,7 +78,7 @@ class Model(Scorer):
         progress: bool = True,
         out_tree: str = "tree",
         weight: str | None = None,
-        target: str | None = None,
+        target: str | Sequence[str] = (),
         workers: int | None = None,
         scheduler: Any = None,
         store: str | Path | None = None,

@@ -72,7 +72,7 @@ def predict(
     progress: Tell = no_progress,
     out_tree: str = "tree",
     weight: str | None = None,
-    target: str | None = None,
+    target: str | Sequence[str] = (),
     executor: Executor | None = None,
     store: Path | None = None,
 ) -> Summary:
@@ -82,7 +82,8 @@ def predict(
     output of several numbers for each particle as ``output_0``, ``output_1``, …, and none over pairs. ``keep`` names
     branches to copy along, labels for example. ``step`` is how much is held at once, as a number of events or as ``"32
     MB"``: a chunk, of ROOT files; scores of a whole file of another kind are held. ``weight``: a branch that weighs
-    events in the metrics. ``target``: ``OUTPUT=BRANCH``, or the branch alone: what an output of one number should be. A
+    events in the metrics. ``target``: ``OUTPUT=BRANCH``, or the branch alone: what an output of one number should be,
+    or several of these. A
     kept branch has the widest of its types in the files. Files without events give an output without rows.
     ``executor``: where chunks are scored; ``store``: a folder that keeps them as they are done, so that a run which was
     killed goes on.
@@ -98,7 +99,8 @@ def predict(
         source.check_present(keep, "what is kept are branches of the files")
         source.check_present([weight] if weight else [], "a weight is a branch of the files")
     columns = _columns(model, sources, keep)
-    work = Scoring(model, Judged.of(model.manifest, sources, weight, target), tuple(keep), asked_step(step))
+    targets = (target,) if isinstance(target, str) else target
+    work = Scoring(model, Judged.of(model.manifest, sources, weight, targets), tuple(keep), asked_step(step))
     found = [_file(source, work) for source in sources]
     with ExitStack() as stack:
         writer = stack.enter_context(open_writer(out, columns, out_tree, _mark(model)))
@@ -138,7 +140,7 @@ def _program(work: Scoring) -> str:
     """What tells chunks of one model, kept branches and truths from those of others."""
     judged = work.judged
     label = "" if judged.label is None else judged.label.model_dump_json()
-    targets = "" if judged.targets is None else f"{judged.targets.output}={judged.targets.branch}"
+    targets = ",".join(f"{t.output}={t.branch}" for t in judged.targets)
     parts = (
         version("hepq"), work.model.manifest.model_dump_json(), work.model.device.name, *work.keep, label, targets,
         judged.weight or "",

@@ -43,9 +43,11 @@ def predict(
     ] = "32 MB",
     weight: Annotated[str | None, typer.Option(help="A branch that weighs events in the metrics.")] = None,
     target: Annotated[
-        str | None,
-        typer.Option(metavar="[OUTPUT=]BRANCH", help="A branch that an output, a number or quantiles, should be."),
-    ] = None,
+        list[str],
+        typer.Option(
+            metavar="[OUTPUT=]BRANCH", help="A branch that an output, a number or quantiles, should be. Repeatable."
+        ),
+    ] = [],
     workers: Annotated[int | None, typer.Option(min=1, max=MOST_AT_ONCE, help="Processes of this machine.")] = None,
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Score on a dask cluster: its scheduler's address.")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from hepq.runtime.artifact.stage import EventStage
+from hepq.runtime.artifact.stage import EventStage, StageBranch
 from hepq.runtime.events.ordering import Instruction, check
 from hepq.runtime.program import Program
 
@@ -603,6 +603,11 @@ class Described(EventSchema):
     weights: dict[str, tuple[Annotated[int, Field(ge=0, le=MOST_ENTRIES)], ...]] = Field(default={})
     golden: GoldenInfo
     provenance: Provenance
+
+    @property
+    def read(self) -> tuple[Branch | StageBranch, ...]:
+        """Branches of the files: those that a stage reads, if there is one."""
+        return self.columns if self.stage is None else self.stage.branches
 
     def single(self, output: Output) -> bool:
         """Is it a number of each event, or as many numbers of every event?"""

@@ -50,7 +50,7 @@ class Targets:
             raise DataError("HQ0834", title, why, "name it with --target OUTPUT=BRANCH")
         for source in sources:
             check_present([branch], list(source.branches), str(source), "a target is a branch of the files")
-        factor = next((c.factor for c in manifest.columns if c.branch == branch), 1.0)
+        factor = next((b.factor for b in manifest.read if b.branch == branch), 1.0)
         found = fit[output]
         entries = found.entries or tuple(map(str, range(manifest.width(found.dims)))) if found.dims else ()
         return Targets(output, entries, branch, factor, weight)
@@ -96,33 +96,33 @@ class Judged:
     manifest: Manifest
     label: Label | None
     labelled: LabelledScores | None
-    targets: Targets | None
+    targets: tuple[Targets, ...]
     weight: str | None
     some: str = ""
 
     @staticmethod
-    def of(manifest: Manifest, sources: Sequence[Source], weight: str | None, target: str | None) -> Judged:
+    def of(manifest: Manifest, sources: Sequence[Source], weight: str | None, targets: Sequence[str]) -> Judged:
         """Raises DataError HQ0805 for a branch, HQ0834 for an output, or a weight with nothing to weigh."""
         label, own = held_label(manifest, sources), manifest.dataset.label if manifest.dataset else None
         odd = "" if label is None else _odd_kind(manifest, sources, label)
         label = None if odd else label
         labelled = None if label is None else LabelledScores.of(manifest, label, weight)
-        targets = None if target is None else Targets.of(manifest, sources, target, weight)
+        found = tuple(Targets.of(manifest, sources, given, weight) for given in targets)
         some = odd
         if own is not None and own.by_source:
             some = "the label is the dataset's source, and files that are named are of none"
         elif own is not None and label is None and not odd:
             without = [s for s in sources if not holds(own, s)]
             some = f"{len(without)} of {len(sources)} files lack {', '.join(own.by)}: {without[0]} is the first"
-        if weight is not None and labelled is None and targets is None:
+        if weight is not None and labelled is None and not found:
             why = some or "the files hold no labels that a score could be compared with"
             raise DataError("HQ0834", f'no metric for "{weight}" to weigh', why, "name what to compare with: --target")
-        return Judged(manifest, label, labelled, targets, weight, some)
+        return Judged(manifest, label, labelled, found, weight, some)
 
     def branches(self, held: Collection[str]) -> list[str]:
         """All that is read for it from a file that holds ``held``."""
-        more = (self.targets.branch if self.targets else None, self.weight)
-        return [*(self.label.read(held) if self.label else ()), *(b for b in more if b is not None)]
+        weight = () if self.weight is None else (self.weight,)
+        return [*(self.label.read(held) if self.label else ()), *(t.branch for t in self.targets), *weight]
 
     def compared(self, arrays: Arrays, chunk: Chunk, stage: Staged | None = None) -> Compared:
         """Scores of a batch, which the ``stage`` of a dataset made of the chunk, if there is one, beside the truth."""
@@ -132,9 +132,9 @@ class Judged:
             weights = one_each(events, self.weight, where, chunk.first)
         weights = by_row(stage, weights)
         found = dict[str, NDArray[Any]]()
-        if self.targets is not None:
-            target = one_each(events, self.targets.branch, where, chunk.first)
-            found |= _numbered(_TARGETS, self.targets.columns(arrays, by_row(stage, target), weights))
+        for kind, targets in self._targets():
+            target = one_each(events, targets.branch, where, chunk.first)
+            found |= _numbered(kind, targets.columns(arrays, by_row(stage, target), weights))
         if self.label is None:
             return Compared(found, Report())
         try:
@@ -148,8 +148,8 @@ class Judged:
 
     def add(self, found: Arrays) -> None:
         """Take what ``compared`` gave of a batch, in the order of the events."""
-        for kind, part in ((_LABELS, self.labelled), (_TARGETS, self.targets)):
-            columns = [array for name, array in sorted(found.items()) if name.startswith(kind)]
+        for kind, part in ((_LABELS, self.labelled), *self._targets()):
+            columns = [array for name, array in sorted(found.items()) if name.rpartition(" ")[0] == kind]
             if part is not None and columns:
                 part.rows.add(*columns)
 
@@ -159,7 +159,11 @@ class Judged:
 
     def metrics(self) -> tuple[Metrics, ...]:
         none = (Metrics("events with one label", 0, {}, self.weight, lacking=self.some),) if self.some else ()
-        return (*none, *(part.metrics() for part in (self.labelled, self.targets) if part is not None))
+        return (*none, *(part.metrics() for part in (self.labelled, *self.targets) if part is not None))
+
+    def _targets(self) -> list[tuple[str, Targets]]:
+        """Each, and how names of its arrays begin."""
+        return [(f"{_TARGETS} {i}", targets) for i, targets in enumerate(self.targets)]
 
 
 def _numbered(kind: str, columns: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from hepq.api import load
+from hepq.compiler.driver.compilation import compile_file
+from hepq.compiler.driver.options import Options
 from hepq.runtime.artifact.manifest import Output
 from hepq.runtime.model import Model
 from hepq.runtime.report import labels
@@ -125,6 +128,29 @@ def test_an_output_beside_the_branch_it_should_be(
         residual = model(events)["tot"][name].to_numpy()[np.isfinite(scale)] - (scale[np.isfinite(scale)] - 0.5)
         assert listed.values[name]["bias"] == pytest.approx(residual.mean(), rel=1e-5)
         assert listed.values[name]["coverage"] == pytest.approx((residual >= 0).mean())
+
+
+def test_each_of_several_targets_is_judged(model: Model, events: ak.Array, root_file: Write, tmp_path: Path) -> None:
+    file = root_file(ak.with_field(events, np.nan_to_num(model(events)["scale"]) - 0.5, "true"))
+    two = ["scale=true", "tot=true"]
+    one = [model.predict(file, tmp_path / "one.root", progress=False, target=t).report.metrics[1] for t in two]
+    both = model.predict(file, tmp_path / "both.root", progress=False, step=77, target=two).report.metrics[1:]
+    assert [m.of for m in both] == ["events, scale less true", "events, tot less true"]
+    assert [m.values for m in both] == [m.values for m in one]
+
+
+@pytest.mark.parametrize("select", ["", "  select pos = x < 100\n"])
+def test_a_target_is_converted_as_the_dataset_does_also_with_objects(tmp_path: Path, select: str) -> None:
+    text = 'dataset D {\n  source d = root("none/*.root")\n  branch x: real\n  branch m: MeV\n'
+    text += select + "  input v = x\n  input t = m\n}\nmodel M(v: real, t: GeV) -> real = v * 2 + 0 * (t / 1 GeV)\n"
+    (tmp_path / "m.hepq").write_text(text)
+    compile_file(tmp_path / "m.hepq", tmp_path / "m.hepqx", Options(init=0, golden_events=2))
+    x = np.random.default_rng(0).normal(size=50)
+    ak.to_parquet(ak.Array({"x": x, "m": 2000 * x}), tmp_path / "a.parquet")
+    model = load(tmp_path / "m.hepqx", threads=1)
+    out = tmp_path / "o.parquet"
+    found = model.predict(tmp_path / "a.parquet", out, progress=False, target="m").report.metrics[0].values
+    assert (found["bias"], found["r2"]) == (pytest.approx(0, abs=1e-6), pytest.approx(1))
 
 
 @pytest.mark.parametrize(
