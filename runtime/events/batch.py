@@ -17,7 +17,6 @@ from hepq.core.errors import DataError
 from hepq.runtime.artifact.manifest import Branch, Derived, Dim, EventSchema, Value
 from hepq.runtime.events import references
 from hepq.runtime.events.columns import Raw
-from hepq.runtime.events.elementwise import to_int
 from hepq.runtime.events.ordering import evaluate
 from hepq.runtime.events.report import Default, Entries, NotANumber, Report
 from hepq.runtime.events.staged import check_bounds, counted, not_numbers
@@ -74,17 +73,16 @@ def prepare(schema: EventSchema, raw: Raw, where: str = "the events", first: int
     """Turn raw events into a batch, by the schema's units, order and policies.
 
     ``first`` is the number of the first event in ``where``, for messages.
-    Raises DataError HQ0808 (NaN), HQ0810 (no particles), HQ0811 (too many), HQ0814 (an integer beyond int64).
+    Raises DataError HQ0807 (no whole number), HQ0808 (NaN), HQ0810 (no particles), HQ0811 (too many), HQ0814 (an
+    integer beyond int64).
     """
     columns = {c.name: c for c in schema.columns}
     owners = {d.name: np.repeat(np.arange(raw.events), raw.counts[d.name]) for d in schema.ragged}
-    values = {}
-    for name, column in columns.items():
-        dim = schema.ragged_dim(column.dims)
-        owner = owners[dim.name] if dim else None
-        values[name] = _converted(column, raw.contents[name], owner, where, first)
+    values = {name: _converted(column, raw.contents[name]) for name, column in columns.items()}
     keep, unscored, found = _treat_nan(schema, raw, values, owners, where, first)
-    values = {name: _whole(columns[name], value) for name, value in values.items()}
+    for name, value in values.items():
+        rows = schema.ragged_dim(columns[name].dims)
+        values[name] = _whole(columns[name], value, None if rows is None else raw.counts[rows.name], where, first)
     held = _Held(schema, raw, values, owners, keep)
     if schema.dataset is not None and schema.dataset.derived is not None:
         found += _treat_derived(schema, schema.dataset.derived, held, unscored, where, first)
@@ -238,17 +236,13 @@ def one_event(schema: EventSchema, inputs: Mapping[str, NDArray[Any]]) -> Batch:
     return Batch(1, offsets, contents, {}, np.zeros(1, np.bool_), Report(1))
 
 
-def _converted(
-    column: Branch, content: NDArray[Any], owner: NDArray[np.int64] | None, where: str, first: int
-) -> NDArray[Any]:
+def _converted(column: Branch, content: NDArray[Any]) -> NDArray[Any]:
     """On an aligned boundary: int64 of whole numbers, else float32(content × factor), rounded once.
 
-    Of whole numbers that a file holds as floats, these; ``_whole`` is for when NaN is dealt with.
+    Of whole numbers that a file holds as floats or uint64, these; ``_whole`` is for when NaN is dealt with.
     """
     if column.whole:
-        if content.dtype.kind == "u" and content.dtype.itemsize == 8:
-            _check_range(column, content, owner, where, first)
-        kind = content.dtype if content.dtype.kind == "f" else np.dtype(np.int64)
+        kind = content.dtype if content.dtype.kind == "f" or content.dtype == np.uint64 else np.dtype(np.int64)
         return aligned_copy(content, kind).reshape(content.shape)
     out = aligned(content.size, np.float32).reshape(content.shape)
     with np.errstate(all="ignore"):
@@ -259,24 +253,14 @@ def _converted(
     return out
 
 
-def _check_range(
-    column: Branch, content: NDArray[Any], owner: NDArray[np.int64] | None, where: str, first: int
-) -> None:
-    """Raise HQ0814 for a number that int64 does not hold."""
-    large = np.flatnonzero(content > np.iinfo(np.int64).max)
-    if not large.size:
-        return
-    row = int(large[0]) // max(1, content[0].size)
-    event, entry = (
-        (row, "") if owner is None else (int(owner[row]), f", entry {row - np.searchsorted(owner, owner[row])}")
-    )
-    raise references.too_large(column.branch, where, f"event {first + event}{entry}", content.flat[large[0]])
-
-
-def _whole(column: Branch, content: NDArray[Any]) -> NDArray[Any]:
-    if column.whole and content.dtype.kind == "f":
-        return aligned_copy(to_int(content), np.int64).reshape(content.shape)
-    return content
+def _whole(
+    column: Branch, content: NDArray[Any], counts: NDArray[np.int64] | None, where: str, first: int
+) -> NDArray[Any]:
+    """``counts``: rows of each event, None: one."""
+    if not column.whole or content.dtype == np.int64:
+        return content
+    found = references.whole(content, column.branch, counts, where, first)
+    return aligned_copy(found, np.int64).reshape(content.shape)
 
 
 def _treat_nan(

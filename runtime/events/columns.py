@@ -269,9 +269,22 @@ def _as_awkward(value: Any, column: Branch, where: str, first: int) -> ak.Array:
             array = ak.Array(np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("=")))
         else:
             array = ak.Array(list(value))
+    except RuntimeError as error:  # awkward's, of whole numbers beyond its own
+        raise _beyond(value, column, where, first) from error
     except (TypeError, ValueError) as error:
         raise DataError("HQ0807", f'"{column.branch}" in {where} is not an array of numbers', str(error)) from error
     return plain(array, column.branch, where, first)
+
+
+def _beyond(value: Any, column: Branch, where: str, first: int) -> DataError:
+    """What to raise of events the first of which awkward cannot take is told."""
+    help = "give it as a float" if column.elem == "real" else "whole numbers of the program are of 64 bits"
+    for event, one in enumerate(value):
+        try:
+            ak.Array([one])
+        except RuntimeError:
+            return references.too_large(column.branch, where, f"event {first + event}", one, help)
+    return DataError("HQ0807", f'"{column.branch}" in {where} is not an array of numbers')
 
 
 def _lengths(lists: ak.Array) -> NDArray[np.int64]:

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.core.errors import DataError
-from hepq.runtime.events.elementwise import to_int
 
 #: fields of records: the place, what it is in
 _LINK, _OBJECT = ("m_persIndex", "m_persKey"), "index"
@@ -73,10 +72,12 @@ def place(row: int, counts: NDArray[np.int64] | None, first: int) -> str:
     return f"in event {first + event}, entry {row - int(counts[:event].sum())},"
 
 
-def too_large(branch: str, where: str, at: str, value: Any) -> DataError:
+def too_large(
+    branch: str, where: str, at: str, value: Any,
+    help: str = "declare it `real`, where that is exact enough; `--keep` copies it as it is",
+) -> DataError:  # fmt: skip
     """Of a whole number that int64 does not hold; ``at``: the event, and the entry."""
     why = f"{at} holds {value}; whole numbers have 64 bits, with a sign"
-    help = "declare it `real`, where that is exact enough; `--keep` copies it as it is"
     return DataError("HQ0814", f'an integer of "{branch}" in {where} is too large', why, help)
 
 
@@ -88,14 +89,21 @@ def whole(
 
     Raises DataError HQ0807, HQ0814.
     """
-    if values.dtype == np.uint64 and len(large := np.argwhere(values > np.uint64(np.iinfo(np.int64).max))):
-        at = place(int(large[0][0]), counts, first).removeprefix("in ").removesuffix(",")
-        raise too_large(branch, where, at, values[tuple(large[0])])
-    if values.dtype.kind == "f" and len(odd := np.argwhere((values != np.trunc(values)) | np.isinf(values))):
-        why = f"{place(int(odd[0][0]), counts, first)} it is {values[tuple(odd[0])]}"
+    if values.dtype == np.uint64:
+        odd = values > np.uint64(np.iinfo(np.int64).max)
+    elif values.dtype.kind == "f":
+        edge = np.float64(2.0**63)
+        odd = (values != np.trunc(values)) | ~((values >= -edge) & (values < edge))
+    else:
+        return values
+    if odd.any():
+        at = np.argwhere(odd)[0]
+        value, there = values[tuple(at)], place(int(at[0]), counts, first)
+        if np.isfinite(value) and value == np.trunc(value):
+            raise too_large(branch, where, there.removeprefix("in ").removesuffix(","), value)
+        why = f"{there} it is {value}"
         raise DataError("HQ0807", f'branch "{branch}" in {where} does not hold whole numbers', why, help)
-    found: NDArray[Any] = values if values.dtype.kind in "iu" else to_int(values)
-    return found
+    return values.astype(np.int64)
 
 
 def check(

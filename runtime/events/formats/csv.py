@@ -14,12 +14,17 @@ from hepq.runtime.events.source import Source, damaged, size
 
 #: what stands for a value that is missing; "nan" is a number that is none
 MISSING = ("", "NA", "N/A", "#N/A", "null", "NULL", "None")
+#: whole numbers of which double need not have all digits
+_LONG = r"^\s*[+-]?\d{16,20}\s*$"
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 #: bytes that are parsed at a time
 BLOCK = 1 << 22
+#: how the type begins of a column of real numbers among which are whole ones that these are not; the first follows
+_ROUNDED = "rounded "
 #: what a column may be of, from the narrowest: of nothing yet, …
-_WIDER = {"none": ("int64", "double", "bool", "string"), "int64": ("int64", "double", "string"),
-          "double": ("double", "string"), "bool": ("bool", "string"), "string": ("string",)}  # fmt: skip
+_WIDER = {"none": ("int64", "uint64", "double", "bool", "string"), "int64": ("int64", "uint64", "double", "string"),
+          "uint64": ("uint64", "double", "string"), "double": ("double", "string"), "bool": ("bool", "string"),
+          "string": ("string",)}  # fmt: skip
 
 
 def source(path: str, columns: Sequence[str] = ()) -> Source:
@@ -28,6 +33,7 @@ def source(path: str, columns: Sequence[str] = ()) -> Source:
     Raises DataError HQ0803, HQ0835 where the first line holds numbers.
     """
     kinds: dict[str, str] = {}
+    rounded: dict[str, str] = {}
     events = 0
     with _opened(path, columns) as reader:
         header = reader.schema.names
@@ -37,9 +43,12 @@ def source(path: str, columns: Sequence[str] = ()) -> Source:
             raise DataError("HQ0835", f"{path} has no header", why, help)
         kinds = dict.fromkeys(map(str, range(len(header))), "none")
         for batch in reader:
-            events += batch.num_rows
             for i, column in enumerate(batch.columns):
                 kinds[str(i)] = _kind(column, kinds[str(i)])
+                if kinds[str(i)] != "string" and str(i) not in rounded and (found := _rounded(column, events)):
+                    rounded[str(i)] = found
+            events += batch.num_rows
+    kinds |= {i: f"{_ROUNDED}{found}" for i, found in rounded.items() if kinds[i] == "double"}
     names = tuple(name.strip() for name in header)
     return Source(path, "", events, names, format="csv", columns=tuple(columns), kinds=tuple(kinds.values()))
 
@@ -78,28 +87,32 @@ def none_of(source: Source, branches: set[str]) -> Any:
 def _none(source: Source, names: list[str]) -> Any:
     import awkward as ak
 
-    form = {"int64": "int64", "double": "float64", "bool": "bool"}
+    form = {"int64": "int64", "uint64": "uint64", "double": "float64", "bool": "bool"}
     contents = []
     for name in names:
         kind = source.kinds[source.branches.index(name)]
-        if kind == "string":
-            raise _text(source, name)
+        _check_kind(source, name, kind)
         unknown = kind == "none" and not source.events
         known = ak.forms.NumpyForm(form.get(kind, "float64")).length_zero_array(highlevel=False)
         contents.append(ak.contents.EmptyArray() if unknown else known)
     return ak.Array(ak.contents.RecordArray(contents, names, length=0))
 
 
-def _text(source: Source, name: str) -> DataError:
-    title = f'branch "{name}" in {source} does not hold numbers'
-    return DataError("HQ0807", title, "the column holds text", "write numbers, such as the number of a class")
+def _check_kind(source: Source, name: str, kind: str) -> None:
+    """Raises DataError HQ0807 for text, HQ0814 for whole numbers that would lose digits."""
+    if kind == "string":
+        title = f'branch "{name}" in {source} does not hold numbers'
+        raise DataError("HQ0807", title, "the column holds text", "write numbers, such as the number of a class")
+    if kind.startswith(_ROUNDED):
+        why = f"{kind.removeprefix(_ROUNDED)}, others are no whole numbers of 64 bits: no type holds both exactly"
+        help = "write it as 1e16 is written, where the digits do not matter"
+        raise DataError("HQ0814", f'an integer of "{name}" in {source} is too large', why, help)
 
 
 def _types(source: Source, names: Sequence[str]) -> Mapping[str, Any]:
     found = {name: kind for name, kind in zip(source.branches, source.kinds, strict=True) if name in names}
     for name, kind in found.items():
-        if kind == "string":
-            raise _text(source, name)
+        _check_kind(source, name, kind)
     return {name: "double" if kind == "none" else kind for name, kind in found.items()}
 
 
@@ -118,6 +131,15 @@ def _kind(column: Any, known: str) -> str:
             continue
         return kind
     return "string"
+
+
+def _rounded(column: Any, first: int) -> str:
+    """Words for the first whole number, of a column of text, that a double is not; ``first``: its first event."""
+    import pyarrow.compute as pc
+
+    long = pc.indices_nonzero(pc.fill_null(pc.match_substring_regex(column, _LONG), False))
+    found = zip(long.to_pylist(), column.take(long).to_pylist(), strict=True)
+    return next((f"event {first + i} has {t.strip()}" for i, t in found if int(t) != int(float(t))), "")
 
 
 @contextmanager

@@ -114,6 +114,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"Muon_charge": [[1, -1], [], [0.5]]}, "HQ0807", "in event 2, entry 0, it is 0.5"),
     ({"Muon_charge": [[1, -1], [], [np.inf]]}, "HQ0807", "in event 2, entry 0, it is inf"),
     ({"Muon_charge": ak.unflatten(np.array([1, 2**63 + 5, 1], "u8"), [2, 0, 1])}, "HQ0814", "entry 1 holds 92"),
+    ({"Muon_charge": ak.Array([[1.0, 2.0**63], [], [1.0]])}, "HQ0814", "event 0, entry 1 holds 9.2"),
     ({"Jet_muonIdx": ak.unflatten(np.array([0, 2**63 + 5, 0, 0], "u8"), [3, 0, 1])}, "HQ0814", "event 0, entry 1"),
     ({"Jet_muonIdx": [[0, np.nan, 0], [], [0]]}, "HQ0807", "event 0, entry 1, it is nan"),
     ({"MET_pt": [[1.0], [2.0, 2.5], [3.0]]}, "HQ0806", "event 1 has 2 values"),

@@ -306,9 +306,43 @@ def test_integers_are_exact() -> None:
     code, text = code_of({"n": np.array([1, 2**64 - 1], np.uint64), "k": jagged}, s=s)
     assert code == "HQ0814"
     assert "event 1 holds 18446744073709551615" in text
-    # as floats: without their fractions
-    assert prepare(s, collect(s, {"n": [2.7, -2.7], "k": jagged})).contents["n"].tolist() == [2, -2]
+    assert prepare(s, collect(s, {"n": [2.0, -(2.0**63)], "k": jagged})).contents["n"].tolist() == [2, -(2**63)]
     assert code_of({"n": [1.0, np.inf], "k": jagged}, s=s)[0] == "HQ0808"
+
+
+@pytest.mark.parametrize(("n", "code", "words"), [
+    (np.array([1.0, -1.5]), "HQ0807", 'branch "n" in the events does not hold whole numbers\n  in event 1, it is -1.5'),
+    (np.array([1.0, 1.5], np.float16), "HQ0807", "in event 1, it is 1.5"),
+    (np.array([1.0, 2.0**63]), "HQ0814", "event 1 holds 9.2"),
+    (np.array([-1e300, 0], np.float64), "HQ0814", "event 0 holds -1e+300"),
+    (np.array([1.0, np.nan]), "HQ0808", "first in event 1"),
+    ([7, 10**30], "HQ0814", "event 1 holds 1000000"),
+])  # fmt: skip
+def test_whole_numbers_lose_nothing_silently(n: Any, code: str, words: str) -> None:
+    s = EventSchema(dims=(), inputs=(Value(name="n", elem="int"),))
+    found, text = code_of({"n": n}, s=s)
+    assert found == code
+    assert words in text
+
+
+def test_whole_numbers_of_lists_lose_nothing_silently() -> None:
+    part = Dim(name="part", bound=3)
+    s = EventSchema(dims=(part,), inputs=(Value(name="k", elem="int", dims=("part",)),))
+    for k, code, words in (
+        ([[1.0], [2.0, 2.5]], "HQ0807", "in event 1, entry 1, it is 2.5"),
+        ([[1.0], [2.0, 1e19]], "HQ0814", "event 1, entry 1 holds 1e+19"),
+        ([[1], [2, -(10**30)]], "HQ0814", "event 1 holds [2, -1000"),
+    ):
+        found, text = code_of({"k": k}, s=s)
+        assert found == code
+        assert words in text
+
+
+def test_whole_numbers_beyond_64_bits_are_no_real_ones() -> None:
+    s = EventSchema(dims=(), inputs=(Value(name="x"),))
+    code, text = code_of({"x": [10**30, 1]}, s=s)
+    assert code == "HQ0814"
+    assert "give it as a float" in text
 
 
 def test_scaling_rounds_once() -> None:

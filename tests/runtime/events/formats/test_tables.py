@@ -80,6 +80,20 @@ def test_types_are_those_of_the_whole_file(tmp_path: Path, monkeypatch: pytest.M
     assert refused(path, ["c"]).code == "HQ0807"
 
 
+@pytest.mark.parametrize("other", ["9223372036854775808", "-3", "1.0", "nan", "1e3"])
+def test_long_whole_numbers_are_exact_or_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: str) -> None:
+    monkeypatch.setattr(csv, "BLOCK", 64)
+    path = tmp_path / "long.csv"
+    path.write_text("a,b\n" + "1,2\n" * 40 + f"9007199254740993,9007199254740992\n{other},1.5\n")
+    assert read(path, ["b"])["b"].tolist() == [2.0] * 40 + [2.0**53, 1.5]
+    if not other.strip("-").isdigit():
+        error = refused(path, ["a"])
+        assert error.code == "HQ0814"
+        assert "event 40 has 9007199254740993" in error.why
+        return
+    assert read(path, ["a"])["a"].tolist() == [1] * 40 + [2**53 + 1, int(other)]
+
+
 def test_names_for_a_file_without_a_header(tmp_path: Path) -> None:
     path = tmp_path / "bare.csv"
     path.write_text("1,2.5\n3,4.5\n")
