@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from hepq.compiler.driver.compilation import Compilation
 from hepq.compiler.driver.rebuilt import compilation
 from hepq.compiler.golden.vectors import inputs_of
+from hepq.compiler.ir import whole
 from hepq.compiler.ir.infer import make
 from hepq.compiler.ir.interpret import evaluate, run_event
 from hepq.compiler.ir.node import Module, Node, made_dims
@@ -143,7 +144,7 @@ class _Search:
             for i, event in self.events.items():
                 found = run_event(module, event, weights)
                 for name, value in wanted[i].items():
-                    if apart := self._apart(found[name], value, rough[i][name]):
+                    if apart := self._apart(self.source.outputs[name], found[name], value, rough[i][name]):
                         raise _Differs(stage, f"output `{name}` of golden event {i} by {apart:.1e}")
             self.agree.append(stage)
 
@@ -165,7 +166,7 @@ class _Search:
     def _outputs_differ(self, module: Module, weights: Weights, event: Arrays, found: Arrays) -> float:
         """The largest difference that is more than rounding."""
         wanted, rough = (run_event(module, event, weights, dtype) for dtype in (np.float64, np.float32))
-        return max((self._apart(found[n], wanted[n], rough[n]) for n in wanted), default=0.0)
+        return max((self._apart(module.outputs[n], found[n], wanted[n], rough[n]) for n in wanted), default=0.0)
 
     def _node(self, module: Module, weights: Weights, event: Arrays) -> tuple[Node, float]:
         """The first node that differs in an event whose outputs do."""
@@ -188,7 +189,7 @@ class _Search:
             probe, found = shown[node]
             wanted = evaluate(module, [probe.shown], event, weights, np.float64, values)[probe.shown]
             roughly = evaluate(module, [probe.shown], event, weights, np.float32, rough)[probe.shown]
-            if apart := self._apart(found, wanted, roughly):
+            if apart := self._apart(probe.shown, found, wanted, roughly):
                 return node, apart
             if probe.whole:
                 back = [probe.shown.type.dims.index(d) for d in node.type.dims]
@@ -222,10 +223,13 @@ class _Search:
                 raise _Differs("the file", error.diagnostics[0].title) from error
         self.agree.append("the file")
 
-    def _apart(self, found: NDArray[Any], wanted: NDArray[Any], rough: NDArray[Any]) -> float:
+    def _apart(self, node: Node, found: NDArray[Any], wanted: NDArray[Any], rough: NDArray[Any]) -> float:
         """The largest difference where it is more than rounding, else 0; ``rough``: what is wanted, in float32."""
         if found.shape != wanted.shape:
             return np.inf
+        if whole.exact(node) and np.array_equal(wanted, rough):
+            off = np.where(found == wanted, 0.0, np.maximum(1.0, np.abs(found.astype(np.float64) - wanted)))
+            return float(off.max(initial=0.0))
         found, wanted, rough = (np.clip(x.astype(np.float64), -_LARGEST, _LARGEST) for x in (found, wanted, rough))
         with np.errstate(all="ignore"):
             off = np.where(np.isnan(found) & np.isnan(wanted), 0.0, np.abs(found - wanted))

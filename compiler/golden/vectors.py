@@ -8,7 +8,7 @@ asked. Also left out is what the program refuses, and what is infinite or exceed
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepq.compiler.golden.events import candidates
+from hepq.compiler.ir import whole
 from hepq.compiler.ir.as_read import as_read
 from hepq.compiler.ir.interpret import evaluate, run_event
 from hepq.compiler.ir.node import Module
@@ -72,7 +73,15 @@ def golden_vectors(
     found = _laid_out(manifest, prepare(manifest, raw), [tried.exact for tried in kept], np.float64)
     info = GoldenInfo(events=len(kept), tolerance=tolerance, rounding=rounding, unfit=unfit, made_up=made_up,
                       exceeded=finest if tolerance > finest else None)  # fmt: skip
-    return Golden(raw, {k: v.astype(np.float32) for k, v in found.items()}), info
+    return Golden(raw, {k: v.astype(_stored_as(module, k)) for k, v in found.items()}), info
+
+
+def _stored_as(module: Module, output: str) -> type[np.int64 | np.float32 | np.float64]:
+    """Of whole numbers that are compared exactly int64, of those that real ones were cast to float64."""
+    node = module.outputs[output]
+    if node.type.elem != "int":
+        return np.float32
+    return np.int64 if whole.exact(node) else np.float64
 
 
 def reference(module: Module, weights: Weights, manifest: Described, raw: Raw, dtype: Any) -> dict[str, NDArray[Any]]:
@@ -169,9 +178,9 @@ def _tried(module: Module, weights: Weights, manifest: Described, raw: Raw) -> _
     exact = _exact(module, weights, inputs)
     if exact is None:
         return _Tried(raw)
-    largest = 0.0
+    largest, sharp = 0.0, {name for name, node in module.outputs.items() if whole.exact(node)}
     for moved in perturbed(module, inputs, weights):
-        largest = max(largest, largest_move(exact, moved))
+        largest = max(largest, largest_move(exact, moved, sharp))
         if largest > TOLERANCES[-1]:
             break
     return _Tried(raw, exact, largest)
@@ -203,8 +212,11 @@ def _errors(value: NDArray[Any], rng: np.random.Generator) -> NDArray[np.float64
     return made
 
 
-def largest_move(exact: Mapping[str, NDArray[Any]], moved: Mapping[str, NDArray[Any]]) -> float:
-    """The largest ``|moved - exact| / max(1, |exact|)``; infinite where only one of the two is a number."""
+def largest_move(
+    exact: Mapping[str, NDArray[Any]], moved: Mapping[str, NDArray[Any]], sharp: Collection[str] = ()
+) -> float:
+    """The largest ``|moved - exact| / max(1, |exact|)``; infinite where only one of the two is a number, and for any
+    move of an output in ``sharp``."""
     found = 0.0
     for name, value in exact.items():
         with np.errstate(invalid="ignore"):
@@ -212,5 +224,7 @@ def largest_move(exact: Mapping[str, NDArray[Any]], moved: Mapping[str, NDArray[
             apart = np.abs(then - exactly) / np.maximum(1.0, np.abs(exactly))
         same = (then == exactly) | (np.isnan(then) & np.isnan(exactly))
         apart = np.where(same, 0.0, np.where(np.isnan(apart), np.inf, apart))
+        if name in sharp:
+            apart = np.where(value == moved[name], 0.0, np.inf)
         found = max(found, float(apart.max(initial=0.0)))
     return found

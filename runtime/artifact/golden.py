@@ -23,9 +23,9 @@ MOST = 1 << 20
 class Golden:
     """``raw``: events as a user would give them (file units, unsorted, uncut).
 
-    ``outputs``: output name -> float32 (int64 of whole numbers) [events, static dims] or, led by a ragged dim,
-    [rows of the raw events, static dims], by two, [their pairs, static dims], NaN (-2^63) where an event or a
-    particle has no answer: what ``Scores.arrays`` holds.
+    ``outputs``: output name -> float32 (of whole numbers int64, which are compared exactly, or float64 where real
+    ones were cast) [events, static dims] or, led by a ragged dim, [rows of the raw events, static dims], by two, [their
+    pairs, static dims], NaN (-2^63) where an event or a particle has no answer: as in ``Scores.arrays``.
     """
 
     raw: Raw
@@ -78,7 +78,7 @@ class Golden:
                 if ragged is not None and inner is not None:
                     size = int((raw.counts[ragged.name] * raw.counts[inner.name]).sum())
                 shape = (size, *described.static_shape(dims[name]))
-                # of whole numbers, an earlier hepq wrote floats
+                # of whole numbers, an earlier hepq wrote float32
                 kinds = "biuf" if what == "in" else "if" if values[name].elem == "int" else "f"
                 if value.shape != shape or value.dtype.kind not in kinds:
                     raise _unfit(f"{what}/{name} is {value.dtype}{list(value.shape)}, not numbers {list(shape)}")

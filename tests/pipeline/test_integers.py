@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,14 @@ import pytest
 import uproot
 
 import hepq
-from hepq.compiler.driver.compilation import compile_file
+from hepq.compiler.driver.compilation import Compilation, compile_file
 from hepq.compiler.driver.options import Options
 from hepq.compiler.train.data.events import training_set
+from hepq.core.diagnostics.diagnostic import HepqError
+from hepq.runtime.artifact.artifact import GOLDEN, Artifact
+from hepq.runtime.artifact.golden import Golden
 from hepq.runtime.engine.outputs import NO_NUMBER
+from hepq.runtime.model import Model
 
 PROGRAM = """dim part <= 2
 dim cls = [A, B]
@@ -80,6 +85,38 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "is_A": flags, "is_B": ~flags, "hash": hashes,
         }  # fmt: skip
     return path
+
+
+def test_whole_numbers_are_verified_exactly(folder: Path) -> None:
+    artifact = Artifact.open(folder / "m.hepqx")
+    golden = Golden.from_bytes(artifact.members[GOLDEN])
+    assert {name: value.dtype.name for name, value in golden.outputs.items()} == {
+        **{f"output{i}": "int64" for i in range(5)}, "output5": "float32", "output6": "float32",
+    }  # fmt: skip
+    of = golden.outputs["output0"]
+    for given, ok in ((of, True), (of + 1, False), (of.astype(np.float32), True)):  # the last by an earlier hepq
+        artifact.members[GOLDEN] = replace(golden, outputs=golden.outputs | {"output0": given}).to_bytes()
+        assert Model(artifact).verify().ok is ok
+
+
+@pytest.mark.parametrize("ending", ["hepqx", "onnx"])
+def test_large_whole_numbers_off_by_one_are_found(tmp_path: Path, ending: str) -> None:
+    """Also by the replay before anything is written."""
+    pytest.importorskip("onnxruntime")
+    path, target = tmp_path / f"m.{ending}", "onnx" if ending == "onnx" else "cpu"
+    (tmp_path / "m.hepq").write_text("model M(k: int, x: real) = (k * 2, int(1000000 * x))\n")
+    ak.to_parquet(ak.Array({"k": NUMBER, "x": np.array([1.5, 2.25, 3.1, 4.7], "f4")}), tmp_path / "e.parquet")
+    options = Options(init=0, target=target, golden=tmp_path / "e.parquet")
+    golden, _ = Compilation(tmp_path / "m.hepq", options).check().golden
+    assert golden.outputs["output0"].tolist() == (2 * NUMBER).tolist()
+    assert golden.outputs["output1"].dtype == np.float64, "of a real number: within the tolerance"
+    report = compile_file(tmp_path / "m.hepq", path, options)
+    assert report.replayed
+    golden.outputs["output0"][1] += 1
+    program = Compilation(tmp_path / "m.hepq", options).check()
+    program.__dict__["golden"] = golden, program.golden[1]
+    with pytest.raises(HepqError, match=r"output0.* by 1\.0e\+00"):
+        program.written(path)
 
 
 def check(found: dict[str, Any]) -> None:

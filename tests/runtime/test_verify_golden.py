@@ -99,6 +99,10 @@ def test_differences_by_hand() -> None:
     assert not verify._compare("golden", "y", value, wanted, 0.2499).ok
     nothing = np.zeros((0, 2))
     assert verify._compare("golden", "y", nothing, nothing, 0.0) == Difference("golden", "y", 0.0, True, 0.0, 0)
+    whole, off = np.array([2**60, 7]), np.array([2**60 + 1, 7])
+    assert verify._compare("golden", "n", whole, whole, 0.5) == Difference("golden", "n", 0.0, True, 0.0, 0)
+    assert verify._compare("golden", "n", off, whole, 0.5) == Difference("golden", "n", 1.0, False, 2**-60, 0)
+    assert verify._compare("golden", "n", off, whole.astype(np.float32), 0.5).ok, "of an earlier hepq"
     lost = verify._compare("golden", "y", np.array([0.0, np.nan, 5.0]), np.zeros(3), 10.0)
     assert (lost.ok, lost.event) == (False, 1)
     with pytest.raises(ArtifactError, match="HQ0830"):

@@ -101,6 +101,22 @@ def test_a_wrong_emitter_is_named(op: str, program: Path, monkeypatch: pytest.Mo
     assert line(made.node) == LINES[op]
 
 
+def test_large_whole_numbers_off_by_one_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class More:
+        name = "more"
+
+        def __call__(self, module: Module, weights: Weights) -> tuple[Module, Weights]:
+            one = make("const", value=1)
+            return replace(module, outputs={n: make("add", o, one) for n, o in module.outputs.items()}), weights
+
+    (tmp_path / "m.hepq").write_text("model M(k: int) = (k + 1) * 100000000 * 100000000\n")
+    assert found(tmp_path / "m.hepq").difference is None
+    monkeypatch.setattr(Backend, "passes", (*INFERENCE, More()))
+    made = found(tmp_path / "m.hepq").difference
+    assert made is not None
+    assert (made.stage, made.found) == ("pass more", "output `output` of golden event 0 by 1.0e+00")
+
+
 def test_an_emitter_that_gives_no_number_is_named(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(mathfn.FUNCTIONS, "tanh", lambda x: (x - x) / (x - x))
     made = found(program).difference

@@ -103,6 +103,9 @@ def test_moves_are_relative_above_one_and_infinite_to_and_from_nan() -> None:
     assert largest_move(exact, exact) == 0
     assert largest_move(exact, exact | {"a": np.array([0.5, 10.5])}) == pytest.approx(0.05)
     assert largest_move(exact, exact | {"a": np.array([0.7, 10.5])}) == pytest.approx(0.2)
+    whole = {"n": np.array([2**60 + 1])}
+    assert largest_move(whole, {"n": np.array([2**60])}) == 0
+    assert largest_move(whole, {"n": np.array([2**60])}, {"n"}) == np.inf
     assert largest_move(exact, exact | {"b": np.array([1.0])}) == np.inf
 
 
