@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.core.errors import DataError
 from hepq.runtime.artifact.golden import Golden
-from hepq.runtime.artifact.manifest import Described, EventSchema, GoldenInfo
+from hepq.runtime.artifact.manifest import Branch, Described, EventSchema, GoldenInfo
 from hepq.runtime.engine import outputs
 from hepq.runtime.events.batch import Batch, prepare
 from hepq.runtime.events.columns import Plain, Raw, Reader, joined
@@ -57,7 +57,9 @@ def golden_vectors(
     none, DataError HQ0850 or HQ0852 for circuits whose states do not fit in memory.
     """
     events, made_up = candidates(manifest, data, folder, np.random.default_rng(seed), read or Plain(manifest))
-    moves = (_tried(module, weights, manifest, raw) for raw in events)
+    first = list(islice(events, wanted))
+    whole_columns = _whole(manifest, first)
+    moves = (_tried(module, weights, manifest, raw, whole_columns) for raw in chain(first, events))
     drawn: list[_Tried] = []
     finest = manifest.golden.tolerance
     for tolerance in (t for t in TOLERANCES if t >= finest):
@@ -167,7 +169,18 @@ def _select(
     return kept, rounding, unfit
 
 
-def _tried(module: Module, weights: Weights, manifest: Described, raw: Raw) -> _Tried:
+def _whole(manifest: Described, events: Sequence[Raw]) -> set[str]:
+    """Real columns that have nothing but whole numbers below 2^24 in all ``events``, such as a charge or a count."""
+    return {c.name for c in manifest.columns if c.elem == "real" and all(_is_whole(c, raw) for raw in events)}
+
+
+def _is_whole(column: Branch, raw: Raw) -> bool:
+    numbers = raw.contents[column.name].astype(np.float64) * column.factor
+    numbers = numbers[np.isfinite(numbers)]
+    return bool(((np.abs(numbers) < whole.LARGEST) & (numbers == np.trunc(numbers))).all())
+
+
+def _tried(module: Module, weights: Weights, manifest: Described, raw: Raw, whole_columns: Collection[str]) -> _Tried:
     try:
         batch = prepare(manifest, raw)
     except DataError:  # the program refuses it
@@ -179,23 +192,26 @@ def _tried(module: Module, weights: Weights, manifest: Described, raw: Raw) -> _
     if exact is None:
         return _Tried(raw)
     largest, sharp = 0.0, {name for name, node in module.outputs.items() if whole.exact(node)}
-    for moved in perturbed(module, inputs, weights):
+    certain = {v.name for v in manifest.inputs if v.elem != "real"} | (_whole(manifest, [raw]) & set(whole_columns))
+    for moved in perturbed(module, inputs, weights, whole_inputs=certain):
         largest = max(largest, largest_move(exact, moved, sharp))
         if largest > TOLERANCES[-1]:
             break
     return _Tried(raw, exact, largest)
 
 
-def perturbed(module: Module, inputs: Weights, weights: Weights, seed: int = 0) -> Iterator[dict[str, NDArray[Any]]]:
+def perturbed(
+    module: Module, inputs: Weights, weights: Weights, seed: int = 0, whole_inputs: Collection[str] = ()
+) -> Iterator[dict[str, NDArray[Any]]]:
     """Outputs of one event as ``run_event`` gives them, for ``2 * PATTERNS`` sets of errors, drawn from ``seed``.
 
     Equal numbers are off by equally much, since equal computations round alike: particles of one cell stay in one cell.
     Each pattern of errors is tried with either sign, as a near-tie falls to one side. Neighbours by coordinates as they
-    are read stay what they are: ``as_read`` says why.
+    are read stay what they are: ``as_read`` says why; and so does what ``whole.settled`` names of ``whole_inputs``.
     """
     certain = [n for n in module.walk() if n.op == "knn" and as_read(n.operands[0])]
     found = evaluate(module, certain, inputs, weights)
-    forced = {node: found[node] for node in certain}
+    forced = {node: found[node] for node in certain} | whole.settled(module, inputs, weights, whole_inputs)
     reals = {n["name"] for n in module.inputs if n.type.elem not in ("int", "bool", "index")}
     rng = np.random.default_rng(seed)
     for _ in range(PATTERNS):

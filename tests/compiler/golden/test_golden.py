@@ -73,6 +73,35 @@ def test_a_tolerance_that_rounding_exceeds_in_most_events_gives_way_to_the_next_
         compiled(tmp_path, text.replace("SCALE", "1000000"), {"a": b + np.float32(2**-14), "b": b})
 
 
+def charges(n: int = 12) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(1)
+    return {"c": rng.integers(-2, 3, n).astype(np.float32), "d": rng.integers(-2, 3, n) * 1.0}
+
+
+@pytest.mark.parametrize("of", [
+    "int(c + 2)", "(if c == 1 then 1 else 0)", "(if c + d == 0 then 1 else 0)", "(if c * d < 0 then 1 else 0)",
+    "floor(c)", "(c + 2) % 2", "(if sum(stack(c, d, dim=two), over=two) == 0 then 1 else 0)",
+    "(if abs(max(c, d)) >= 2 then 5 else 0)",
+])  # fmt: skip
+def test_rounding_does_not_decide_of_whole_numbers_of_real_branches(tmp_path: Path, of: str) -> None:
+    text = f"dim two = 2\nmodel M(c: real, d: real) = {of}\n"
+    info = compiled(tmp_path, text, charges()).golden
+    assert info is not None
+    assert (info.events, info.rounding, info.exceeded) == (12, 0, None)
+
+
+@pytest.mark.parametrize(("of", "change"), [
+    ("int(c)", {"c": 0.5}), ("int(c)", {"c": 2.0**24 + 1}), ("int(d)", {"d": 3 + 1e-9}),  # one value of the column
+    ("int(c * 0.1 * 10)", {}),  # not exact in float32
+])  # fmt: skip
+def test_rounding_decides_of_all_else(tmp_path: Path, of: str, change: dict[str, float]) -> None:
+    events = {name: values.astype(np.float64) for name, values in charges().items()}
+    for name, value in change.items():
+        events[name][0] = value
+    with pytest.raises(HepqError, match="HQ0766"):
+        compiled(tmp_path, f"model M(c: real, d: real) = {of}\n", events)
+
+
 @pytest.mark.case("mem34")
 def test_circuits_too_wide_to_simulate_are_refused_before_memory_is_taken(tmp_path: Path) -> None:
     text = "from std.quantum import ZMap\ndim wire = 34\n"
