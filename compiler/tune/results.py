@@ -27,8 +27,9 @@ ENOUGH = 4
 
 @dataclass(frozen=True)
 class Row:
-    """A trial. ``value``: of the metric; of a pruned one, that of its last epoch; None where it has none. ``own``: its
-    values are the program's. ``again``: the number of the killed trial that it is. ``why`` it was refused.
+    """A trial. ``value``: of the metric, infinite where no background passes; of a pruned one, that of its last epoch;
+    None where it has none. ``own``: its values are the program's. ``again``: the number of the killed trial that it is.
+    ``why`` it was refused.
     """
 
     number: int
@@ -92,7 +93,7 @@ def _row(trial: FrozenTrial, states: Any) -> Row:
     why = str(kept.get(WHY, ""))
     value = trial.value
     return Row(
-        trial.number, REFUSED if why else state, value if value is not None and math.isfinite(value) else None,
+        trial.number, REFUSED if why else state, None if value is None or math.isnan(value) else value,
         trial.params, len(trial.intermediate_values), float(kept.get("seconds", 0.0)), kept.get("metrics", {}),
         bool(kept.get(OWN)), kept.get(AGAIN), why,
     )  # fmt: skip

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -94,7 +95,10 @@ class _Judge(Watch):
             raise _Pruned
 
     def _tell(self, row: Mapping[str, float]) -> None:
-        self.trial.report(float(_of(row, self.task)), int(row["epoch"]))
+        value = float(_of(row, self.task))
+        if not math.isnan(value):
+            # a median of infinite numbers alone would be NaN
+            self.trial.report(min(value, sys.float_info.max), int(row["epoch"]))
 
 
 def run_trial(task: Task, slot: int) -> Outcome:
@@ -168,7 +172,7 @@ def _value(trained: Trained, task: Task) -> float:
     fitted = trained.fitted
     known = {} if fitted.account is None else dict(fitted.account.values)
     value = float(_of(known if math.isnan(fitted.loss) else {LOSS: fitted.loss, **known}, task))
-    if not math.isfinite(value):
+    if math.isnan(value):
         raise HepqError([diag("HQ0746", what=f"the {task.metric} of the events held out")])
     return value
 

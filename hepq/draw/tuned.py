@@ -28,7 +28,8 @@ def check(path: Path) -> None:
 
 
 def draw(tuned: Tuned, path: Path) -> None:
-    """Write the picture of the trials that have a value. Raises DataError HQ0817 for another format."""
+    """Write the picture of the trials that have a value; infinite ones stand at the top. Raises DataError HQ0817 for
+    another format."""
     order = sorted(tuned.those, key=lambda one: -tuned.importance.get(one.title, 0.0))[:MOST]
     rows = 1 + -(-len(order) // COLUMNS)
     style = {**mplhep.style.CMS, "font.size": 12, "svg.hashsalt": "hepq"}
@@ -42,8 +43,7 @@ def draw(tuned: Tuned, path: Path) -> None:
 
 def _history(axes: Axes, tuned: Tuned) -> None:
     for state, colour, label in ((PRUNED, LEFT, "pruned, last epoch"), (DONE, ALL, "trained")):
-        at, values = _of(tuned, state, lambda row: row.number)
-        axes.plot(at, values, "o", color=colour, markersize=4, label=label)
+        _points(axes, *_of(tuned, state, lambda row: row.number), colour, label)
     done = tuned.done
     best = (np.maximum if tuned.maximise else np.minimum).accumulate([row.value or 0.0 for row in done])
     numbers = [*(row.number for row in done), tuned.rows[-1].number]
@@ -64,10 +64,9 @@ def _importance(axes: Axes, tuned: Tuned) -> None:
 
 def _values(axes: Axes, tuned: Tuned, one: Varied, first: bool) -> None:
     for state, colour in ((PRUNED, LEFT), (DONE, ALL)):
-        at, values = _of(tuned, state, lambda row: _place(row, one))
-        axes.plot(at, values, "o", color=colour, markersize=4)
+        _points(axes, *_of(tuned, state, lambda row: _place(row, one)), colour)
     assert tuned.best.value is not None
-    axes.plot([_place(tuned.best, one)], [tuned.best.value], "*", color=BEST, markersize=12)
+    _points(axes, [_place(tuned.best, one)], [tuned.best.value], BEST, marker="*", size=12)
     unit = ""
     if isinstance(one.space, Range):
         unit = f" [{one.space.unit}]" if one.space.unit else ""
@@ -82,6 +81,17 @@ def _values(axes: Axes, tuned: Tuned, one: Varied, first: bool) -> None:
         axes.set_xlim(-0.5, len(one.space.texts) - 0.5)
         axes.minorticks_off()
     axes.set(xlabel=f"{one.title}{unit}", ylabel=tuned.metric if first else "")
+
+
+def _points(
+    axes: Axes, at: list[float], values: list[float], colour: str, label: str = "", marker: str = "o", size: int = 4
+) -> None:
+    finite = np.isfinite(values)
+    axes.plot(np.array(at)[finite], np.array(values)[finite], marker, color=colour, markersize=size, label=label)
+    for place in np.array(at)[~finite]:
+        (above,) = axes.plot([place], [1], "*" if marker == "*" else "^", color=colour, markersize=size, clip_on=False,
+                             transform=axes.get_xaxis_transform())  # fmt: skip
+        above.set_in_layout(False)
 
 
 def _place(row: Row, one: Varied) -> float:

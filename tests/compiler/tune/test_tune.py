@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import signal
 import subprocess
 import sys
@@ -17,11 +18,13 @@ from hepq.compiler.driver.compilation import Compilation
 from hepq.compiler.driver.options import Options
 from hepq.compiler.train import Recipe, Trained, train_events, train_file
 from hepq.compiler.train.data.events import TrainingSet
+from hepq.compiler.train.fit import gradient
 from hepq.compiler.tune import Outcome, Tuned, study, trial, tune_file
 from hepq.compiler.tune.study import StudyFolder
 from hepq.compiler.weights.files import recorded_statics
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.core.errors import DataError
+from hepq.draw.tuned import draw
 from tests.compiler.train.programs import DATA, EVENTS, GAN
 
 WIDE = """
@@ -231,3 +234,35 @@ def test_without_optuna(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(DataError, match="HQ0871"):
         tuned(tmp_path)
+
+
+@pytest.mark.parametrize("worth", [math.inf, math.nan])
+def test_a_rejection_without_background(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, worth: float) -> None:
+    """Infinite, it is the best there is; NaN is no number."""
+
+    widths: set[int | None] = set()
+    plain = gradient.measures
+
+    def watched(events: TrainingSet, *rest: Any) -> Trained:
+        widths.clear()
+        widths.update(dim.size for weight in events.module.params.values() for dim in weight.type.dims)
+        return train_events(events, *rest)
+
+    def measures(*given: Any) -> tuple[dict[str, float], str]:
+        found, lacking = plain(*given)
+        return ({**found, "rejection50": worth} if 7 in widths else found), lacking
+
+    monkeypatch.setattr(gradient, "measures", measures)
+    monkeypatch.setattr(study, "FIRST", 1)
+    monkeypatch.setattr(trial, "train_events", watched)
+    found = tuned(tmp_path, "width=6, 7", trials=8, sampler="random", metric="rejection50")
+    draw(found, tmp_path / "study.png")
+    seven = {(row.state, row.value) for row in found.rows if row.settings["width"] == "7"}
+    if worth == math.inf:
+        assert seven == {("done", math.inf)}
+        assert (found.best.settings, found.best.value) == ({"width": "7"}, math.inf)
+        assert recorded_statics(found.folder.best) == {"width": 7}
+        assert ",inf," in (found.folder.path / "trials.csv").read_text()
+    else:
+        assert "done" not in {state for state, _ in seven}
+        assert found.best.settings == {"width": "6"}
