@@ -27,7 +27,19 @@ FILE_CODES = {"HQ0002", "HQ0003", "HQ0004", "HQ0005", "HQ0030", "HQ0044"}
 #: limits of very long texts, in tests/lang/test_hostile.py
 LIMIT_CODES = {"HQ0042", "HQ0043", "HQ0045"}
 #: said when a model is chosen and its dims are sized, which `check` does not do
-BUILD_CODES = {"HQ0216", "HQ0217", "HQ0620", "HQ0621", "HQ0622", "HQ0623", "HQ0624", "HQ0638", "HQ0658", "HQ0935"}
+BUILD_CODES = {
+    "HQ0216",
+    "HQ0217",
+    "HQ0620",
+    "HQ0621",
+    "HQ0622",
+    "HQ0623",
+    "HQ0624",
+    "HQ0638",
+    "HQ0639",
+    "HQ0658",
+    "HQ0935",
+}
 #: said when events to train on are read, and their labels made ready
 TRAINING_CODES = {"HQ0632", "HQ0636", "HQ0637"}
 #: said of artifacts that programs call: tests/analyses/test_models.py

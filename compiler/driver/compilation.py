@@ -24,6 +24,7 @@ from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import Diagnostic, HepqError, Sink
 from hepq.lang.checker import check
 from hepq.lang.declarations.const import settable, with_consts
+from hepq.lang.declarations.model import sizable
 from hepq.lang.modules import Program, load
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from hepq.runtime.events.columns import Reader
 
 #: what ``--emit`` prints
+#: sizes of dims that training will find
+UNFITTED = {"sv": 1}
 STAGES = ("ast", "ir", *targets.stages())
 
 
@@ -97,7 +100,7 @@ class Compilation:
         self, path: Path, options: Options | None = None, tell: Callable[[str], None] | None = None, *,
         text: str | None = None, given: Callable[[Module], Weights] | None = None, trained: bool | None = None,
     ) -> None:  # fmt: skip
-        self.path, self.options = path, _with_recorded(options or Options())
+        self.path, self.options = path, options or Options()
         self._recorded = _recorded_statics(self.options)
         self.tell = tell or (lambda _: None)
         self.sink, self.report = Sink(), CompileReport(path, "", self.options.target)
@@ -143,11 +146,20 @@ class Compilation:
 
     def training(self, name: str | None) -> Built:
         """As ``built``; of the training of that name, or the only one, if the program has any."""
-        return build_training(self.program, self.sink, name, **self._chosen) or self.built
+        fitted = {name: size for name, size in UNFITTED.items() if name in sizable(self.program)}
+        chosen = self._chosen | {"dims": fitted | self.dims}
+        found = build_training(self.program, self.sink, name, **chosen)
+        return found or build(self.program, self.sink, **chosen)
 
     @property
     def _chosen(self) -> dict[str, Any]:
-        return self.options.chosen | {"statics": self.statics}
+        return self.options.chosen | {"statics": self.statics, "dims": self.dims}
+
+    @cached_property
+    def dims(self) -> dict[str, int]:
+        """Sizes as the options say; and as the weights were trained with, where the program knows the name."""
+        known = sizable(self.program)
+        return {n: s for n, s in _recorded_dims(self.options).items() if n in known} | dict(self.options.dims)
 
     @cached_property
     def statics(self) -> dict[str, Any]:
@@ -191,7 +203,7 @@ class Compilation:
 
     @cached_property
     def kernel(self) -> KernelModule | None:
-        return self.subject.kernel(lambda module: self._passed(module, {}, None), self.options.dims)
+        return self.subject.kernel(lambda module: self._passed(module, {}, None), self.dims)
 
     def _passed(
         self, module: Module, weights: Weights, after: Callable[[Pass, Module, float], None] | None
@@ -346,7 +358,7 @@ class Compilation:
             passes=tuple(self.report.passes),
             created=self.options.created or datetime.now(UTC).isoformat(timespec="seconds"),
             command=self.options.command,
-            dims=dict(self.options.dims),
+            dims=self.dims,
             statics=self.statics,
         )
         return self.schema.model_dump() | {
@@ -391,13 +403,13 @@ def emit(path: Path, stage: str, options: Options | None = None) -> str:
     return Compilation(path, options).emit(stage)
 
 
-def _with_recorded(options: Options) -> Options:
-    """With the sizes of open dims that the weights file was trained with, given or found."""
+def _recorded_dims(options: Options) -> dict[str, int]:
+    """The sizes of open dims that the weights file was trained with, given or found."""
     if options.weights is None:
-        return options
+        return {}
     from hepq.compiler.weights.files import recorded_dims
 
-    return replace(options, dims=recorded_dims(options.weights) | dict(options.dims))
+    return recorded_dims(options.weights)
 
 
 def _recorded_statics(options: Options) -> dict[str, Any]:

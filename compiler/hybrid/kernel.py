@@ -18,6 +18,7 @@ from hepq.core.diagnostics.diagnostic import HepqError, Sink
 from hepq.core.source import Span
 from hepq.core.types import ONE, Dim, Type
 from hepq.lang.declarations.model import sized
+from hepq.lang.declarations.train import is_machine
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.calls import call_function
 from hepq.lang.elaborate.context import Context, Frame, Instance, Reported
@@ -96,10 +97,9 @@ class KernelPlan:
 def find_kernel(built: Built) -> KernelPlan | None:
     """The kernel of the model's ``svm``, or the function of two events that was chosen as the model itself."""
     for instance in built.plan.instances:
-        fn = instance.statics.get("kernel")
-        if instance.block == "svm" and instance.module == "std.quantum" and isinstance(fn, Function):
+        if is_machine(instance):
             x = instance.inputs[0]
-            return KernelPlan(fn, x.type, x.handle, instance)
+            return KernelPlan(instance.statics["kernel"], x.type, x.handle, instance)
     decl = built.program.main.scope[built.plan.name].decl
     types = [t.type for t in built.plan.inputs.values()]
     if isinstance(decl, ast.FnDecl) and decl.kind == "fn" and len(types) == 2 and types[0] == types[1]:

@@ -28,10 +28,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-#: sizes of dims that training will find
-UNFITTED = {"sv": 1}
-
-
 @dataclass(frozen=True)
 class Trained:
     """What came out, and of which events. Of several trainings, ``fitted`` is the one of least validation loss.
@@ -93,7 +89,7 @@ def train_file(
 
         device(recipe.device)
     given = options or Options()
-    events = events_of(program, files, given, train, recipe)
+    events = events_of(program, files, given, train, recipe, watch.log is not None)
 
     def save(path: Path, fitted: Fitted) -> None:
         if main_process():
@@ -108,12 +104,26 @@ def train_file(
 
 
 def events_of(
-    program: Path, files: Sequence[str | Path], given: Options, train: str | None, recipe: Recipe
+    program: Path, files: Sequence[str | Path], given: Options, train: str | None, recipe: Recipe, log: bool = False
 ) -> TrainingSet:
-    """The program's training and its events, as ``train_file`` reads them."""
+    """The program's training and its events, as ``train_file`` reads them. ``log``: whether epochs are written down.
+
+    Raises HepqError HQ0759 for what the training would not heed.
+    """
     from hepq.compiler.train.data.events import read_events
 
-    return read_events(program, files, replace(given, dims=UNFITTED | dict(given.dims)), train, recipe.split)
+    def check(built: Built) -> None:
+        recipe.check(built.plan.name, is_fitted(built), log)
+
+    return read_events(program, files, given, train, recipe.split, check)
+
+
+def is_fitted(built: Built) -> bool:
+    """Whether a training is of a support vector machine, and not by gradient descent."""
+    from hepq.compiler.hybrid.kernel import find_kernel
+
+    kernel = find_kernel(built)
+    return kernel is not None and kernel.instance is not None
 
 
 def save_trained(path: Path, built: Built, fitted: Fitted, given: Options) -> None:

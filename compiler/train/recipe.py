@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hepq.core.diagnostics.catalogue import diag
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.lang.declarations.train_events import Reweight, Split
-from hepq.lang.declarations.train_settings import OPTIMISERS, SCHEDULES, Spec
+from hepq.lang.declarations.train_settings import DESCENT, OPTIMISERS, SCHEDULES, Spec
 
 if TYPE_CHECKING:
     from hepq.runtime.quantum.backends.backend import Backend
@@ -27,6 +27,15 @@ DEFAULTS: Mapping[str, Any] = {
     "replace": (),
     "freeze": (),
     "scale": (),
+}
+#: what one kind of training alone heeds, of a support vector machine or not; all else is of both
+ONLY: Mapping[bool, tuple[str, ...]] = {
+    False: (*DESCENT, "rate", "device", "log"),
+    True: ("C", "kernel", "backend", "shots"),
+}
+WHY = {
+    True: "`{model}` is a support vector machine, which is fitted on its kernel matrix without steps",
+    False: "`{model}` has no `svm`: it is trained by gradient descent, its circuits simulated exactly",
 }
 
 
@@ -97,6 +106,17 @@ class Recipe:
         if self.rate is not None:
             decided["optimiser"] = decided["optimiser"].replaced(lr=self.rate)
         return Resolved(**decided)
+
+    def check(self, model: str, machine: bool, log: bool = False) -> None:
+        """Raise HepqError HQ0759 for what is given and changes nothing in such a training. ``log``: of epochs."""
+        others = ONLY[not machine]
+        known = {f.name: f.default for f in fields(Recipe) if f.name in others}
+        # machines are fitted on the CPU
+        given = [name for name, usual in known.items() if getattr(self, name) not in (usual, "cpu")]
+        given += ["log"] if log and "log" in others else []
+        if given:
+            options = ", ".join("`--lr`" if name == "rate" else f"`--{name}`" for name in given)
+            raise HepqError([diag("HQ0759", options=options, reason=WHY[machine].format(model=model))])
 
     def of_training(self, number: int) -> Recipe:
         """The recipe of one of several trainings."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import partial
 from hashlib import sha256
 from os import stat
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from hepq.compiler.driver.compilation import Compilation
 from hepq.compiler.driver.options import Options
+from hepq.compiler.train import is_fitted
 from hepq.compiler.train.recipe import Recipe
 from hepq.compiler.tune.results import RUNNING, Tuned, importance, rows, write_table
 from hepq.compiler.tune.study import ASKED, OWN, PROGRAM, StudyFolder, optuna
@@ -55,8 +56,9 @@ def tune_file(
     optuna()
     check_folder(folder)
     recipe, options = recipe or Recipe(), options or Options()
-    compilation = Compilation(program, replace(options, dims={"sv": 1} | dict(options.dims))).check()
+    compilation = Compilation(program, options).check()
     built = compilation.training(train)
+    recipe.check(built.plan.name, is_fitted(built))
     resolved = recipe.resolved({} if built.training is None else built.training.settings)
     those = varied(built, resolved, options, vary)
     metric = metric or _default(built)
@@ -78,10 +80,7 @@ def tune_file(
 
 def _default(built: Built) -> str:
     """The metric of a training that says none. Raises HepqError HQ0783 where no loss tells how good it is."""
-    from hepq.compiler.hybrid.kernel import find_kernel
-
-    kernel = find_kernel(built)
-    if kernel is not None and kernel.instance is not None:
+    if is_fitted(built):
         return "auc"
     if built.training is not None and len(built.training.steps) > 1:
         found = "its steps work against each other, so that no loss tells how good the whole is"

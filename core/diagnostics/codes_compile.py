@@ -194,6 +194,11 @@ COMPILE = {
         "reference has none: they would count nothing.",
         "choose bins that hold events of every class",
     ),
+    "HQ0759": Entry(
+        "{options} would change nothing: {reason}",
+        "A support vector machine and gradient descent have options of their own, which the other does not heed.",
+        "leave it out",
+    ),
     "HQ0760": Entry(
         "model `{name}` cannot be an ONNX file: it has {found}",
         "An ONNX graph holds classical operations; circuits need a simulator or a device.",

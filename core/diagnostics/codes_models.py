@@ -169,6 +169,10 @@ MODELS = {
         "`{name}` cannot be set: it is neither a const nor a static argument of `{model}`",
         "`--set NAME=VALUE` gives another value to a const of the program, or one to a static argument of the model.",
     ),
+    "HQ0639": Entry(
+        "`{name}` cannot be given a size: {reason}",
+        "`--dim NAME=SIZE` gives a size to a dim that the program leaves open, or another one in place of a number.",
+    ),
     "HQ0640": Entry(
         "`{name}` is not a block or model",
         "A checkpoint table belongs to a block or model of the program.",
@@ -191,6 +195,11 @@ MODELS = {
         "A checkpoint that is imported through this table must give every weight.",
         "add a line for it",
         severity="warning",
+    ),
+    "HQ0649": Entry(
+        "`{name}` would change nothing: `{train}` fits a support vector machine",
+        "A support vector machine is fitted on its kernel matrix: it takes no steps, and makes no loss small.",
+        "remove it; `weight`, `split`, `validation`, `signal` and `class_weight` are of every training",
     ),
     "HQ0650": Entry(
         "`{name}` is used nowhere, and nearly a setting",

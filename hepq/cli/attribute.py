@@ -6,17 +6,24 @@ from __future__ import annotations
 from enum import StrEnum
 from math import floor, inf, log10
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hepq.cli.shared.artifact_options import Artifact, Sha256, Threads, Trusted
+from hepq.cli.shared.artifact_options import Artifact, Sha256, Threads, Trusted, check_tree
 from hepq.cli.shared.console import err, example, out
 from hepq.cli.shared.numbers import LAST_SEED, MOST, MOST_REPEATS
 from hepq.cli.shared.reported import ReportFile, check_report, show_report, write_report
 
 if TYPE_CHECKING:
     from hepq.runtime.report.attributions import Attributions
+
+
+#: options that one way alone heeds, and why the others do not
+ONLY = {
+    "permutation": (("metric", "repeats", "together", "ragged"), "features have gradients of their own"),
+    "integrated": (("baseline", "steps"), "nothing else is integrated from a baseline on"),
+}
 
 
 class By(StrEnum):
@@ -56,21 +63,30 @@ def attribute(
     ] = By.permutation,
     output: Annotated[str | None, typer.Option(help="Which output, if there are several.")] = None,
     class_: Annotated[str | None, typer.Option("--class", help="Whose score; by default the last class's.")] = None,
-    metric: Annotated[Metric, typer.Option(help="Permutation: what is lost.")] = Metric.auc,
+    metric: Annotated[Metric | None, typer.Option(help="Permutation: what is lost.", show_default="auc")] = None,
     repeats: Annotated[
-        int, typer.Option(min=1, max=MOST_REPEATS, help="Permutation: how often each variable is permuted.")
-    ] = 5,
+        int | None,
+        typer.Option(
+            min=1, max=MOST_REPEATS, help="Permutation: how often each variable is permuted.", show_default="5"
+        ),
+    ] = None,
     together: Annotated[
         list[str], typer.Option(metavar="A,B,…", help="Permutation: variables to permute as one. Repeatable.")
     ] = [],
     ragged: Annotated[
-        Ragged,
-        typer.Option(help="Permutation of particles: whole lists between events of as many, or values of equal rank."),
-    ] = Ragged.lists,
-    baseline: Annotated[Baseline, typer.Option(help="Integrated gradients: where they begin.")] = Baseline.mean,
+        Ragged | None,
+        typer.Option(
+            help="Permutation of particles: whole lists between events of as many, or values of equal rank.",
+            show_default="lists",
+        ),
+    ] = None,
+    baseline: Annotated[
+        Baseline | None, typer.Option(help="Integrated gradients: where they begin.", show_default="mean")
+    ] = None,
     steps: Annotated[
-        int, typer.Option(min=1, max=MOST_REPEATS, help="Integrated gradients: points of the integral.")
-    ] = 32,
+        int | None,
+        typer.Option(min=1, max=MOST_REPEATS, help="Integrated gradients: points of the integral.", show_default="32"),
+    ] = None,
     events: Annotated[int, typer.Option(min=2, max=MOST, help="Use at most so many events, drawn by chance.")] = 20_000,
     seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="Of events drawn, and of permutations.")] = 0,
     csv: Annotated[Path | None, typer.Option(help="Write the table to this [.csv] file.")] = None,
@@ -97,15 +113,20 @@ def attribute(
         check(picture)
     if csv is not None:
         check_writable(csv, (".csv",), "a table is written as .csv")
-    if together and by is not By.permutation:
-        raise typer.BadParameter("--together is for --by permutation: features have gradients of their own")
+    given: dict[str, Any] = {
+        "metric": metric and metric.value, "repeats": repeats, "together": together, "ragged": ragged and ragged.value,
+        "baseline": baseline and baseline.value, "steps": steps,
+    }  # fmt: skip
+    for way, (names, why) in ONLY.items():
+        if by.value != way and (wrong := [f"--{name}" for name in names if given[name]]):
+            raise typer.BadParameter(f"{', '.join(wrong)} {_are(wrong)} for --by {way}: {why}")
+    check_tree(tree, files)
     model = load(artifact, threads, sha256=sha256, trusted=trusted)
     groups = [tuple(n.strip() for n in group.split(",") if n.strip()) for group in together]
     with limited(threads), bar(by.value, err().is_terminal and not quiet) as progress:
         found = attributions(
-            model, files, by=by.value, output=output, class_=class_, metric=metric.value, repeats=repeats, seed=seed,
-            limit=events, tree=tree, ragged=ragged.value, together=groups, baseline=baseline.value, steps=steps,
-            progress=progress,
+            model, files, by=by.value, output=output, class_=class_, seed=seed, limit=events, tree=tree,
+            progress=progress, **{name: value for name, value in (given | {"together": groups}).items() if value},
         )  # fmt: skip
     if picture is not None:
         draw(found, picture)
@@ -115,6 +136,10 @@ def attribute(
     if not quiet:
         _show(found)
         show_report(found.report)
+
+
+def _are(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _show(found: Attributions) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hepq.cli.shared.artifact_options import Sha256, Trusted, opened
+from hepq.cli.shared.artifact_options import Sha256, Trusted, check_tree, opened
 from hepq.cli.shared.console import example, out
 from hepq.cli.shared.numbers import MOST
 from hepq.cli.shared.program_options import Effort
@@ -60,6 +60,7 @@ def export(
     """
     if anew is not None and not files:
         raise typer.BadParameter("--anew compiles events' circuits: give files of events")
+    check_tree(tree, files or [])
     import numpy as np
 
     from hepq.compiler.circuits.formats import export as formats

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hepq.cli.shared.artifact_options import Sha256, Threads, Trusted
+from hepq.cli.shared.artifact_options import Sha256, Threads, Trusted, check_tree
 from hepq.cli.shared.backend_options import NAMES, Budgets, Copies, Ledger, Mitigate, Strict, chosen
 from hepq.cli.shared.console import err, example, out
 from hepq.cli.shared.numbers import LAST_SEED, MOST, MOST_AT_ONCE, MOST_SHOTS
@@ -106,8 +106,7 @@ def kernel(
         raise typer.BadParameter("give an artifact, files, and --out FILE.npz")
     if backend.partition(":")[0] == "exact" and seed is not None and shots is None:
         raise typer.BadParameter("--seed is of shots: give --shots, or another --backend")
-    if tree is not None and all(name.endswith(".npy") for name in (*files, *against)):
-        raise typer.BadParameter("--tree is of ROOT files: leave it out")
+    check_tree(tree, [*files, *against])
     if dask is not None and workers is not None:
         raise typer.BadParameter("--workers are of this machine, --dask of a cluster: leave one out")
     if not is_local(backend) and (dask is not None or (workers or 1) > 1):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hepq.cli.shared.artifact_options import Artifact, Device, RunsOn, Sha256, Threads, Trusted, say_where
+from hepq.cli.shared.artifact_options import Artifact, Device, RunsOn, Sha256, Threads, Trusted, check_tree, say_where
 from hepq.cli.shared.console import err, example, out
 from hepq.cli.shared.numbers import MOST_AT_ONCE, step_size
 from hepq.cli.shared.reported import ReportFile, check_report, show_report, write_report
@@ -75,6 +75,7 @@ def predict(
     from hepq.runtime.engine.threads import limited
 
     check_report(report)
+    check_tree(tree, files)
     model = load(artifact, threads, sha256=sha256, trusted=trusted, device=device.value)
     say_where(model.device.why)
     console = err()

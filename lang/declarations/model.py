@@ -20,7 +20,7 @@ from hepq.lang.elaborate.context import Context, Frame, Instance, Reported, boun
 from hepq.lang.elaborate.names import lookup_dim
 from hepq.lang.elaborate.signature import concrete_type, match, pattern, rename
 from hepq.lang.elaborate.values import UNKNOWN, Function, Named, Value, describe
-from hepq.lang.modules import name_span
+from hepq.lang.modules import Program, name_span
 from hepq.lang.syntax import ast
 
 
@@ -53,6 +53,7 @@ def elaborate_model(
     module = ctx.program.home(decl)
     try:
         statics = static_arguments(ctx, decl, statics)
+        check_sizes(ctx, decl)
         plan = elaborate_dataset(ctx, dataset, ctx.program.home(dataset)) if dataset is not None else None
         ctx.frames.append(Frame(module, owns_params=True))
         try:
@@ -235,6 +236,31 @@ def _check_invariances(ctx: Context, decl: ast.FnDecl, outputs: Mapping[str, Ten
                 for tensor in outputs.values():
                     if isinstance(moved, Dim) and tensor.type.dim(moved) is not None:
                         ctx.error("HQ0631", attr.span, dim=moved, found=tensor.type)
+
+
+def sizable(program: Program) -> dict[str, ast.DimDecl]:
+    """Dims that a name may be meant for from outside: those the main module knows, and the only one of all modules."""
+    decls = [d for m in program.modules.values() for d in m.file.decls if isinstance(d, ast.DimDecl)]
+    names = [name for d in decls for name in d.names]
+    found = {name: d for d in decls for name in d.names if names.count(name) == 1}
+    scope = {name: binding.decl for name, binding in program.main.scope.items()}
+    return {n: d for n, d in {**found, **scope}.items() if isinstance(d, ast.DimDecl)}
+
+
+def check_sizes(ctx: Context, decl: ast.FnDecl | ast.TrainDecl) -> None:
+    """HQ0639 for sizes given from outside to what is no dim, or to one whose size is not a number alone."""
+    known = sizable(ctx.program)
+    for name in ctx.open_dims:
+        dim = known.get(name)
+        if dim is None:
+            close = near(name, known)
+            own = ", ".join(n for n in known if n in ctx.program.main.scope)
+            help = None if close else f"there are: {own}" if own else "it has none"
+            span = name_span(decl.span, decl.name)
+            ctx.error("HQ0639", span, name=name, reason="the program has no such dim", near=close, help=help)
+        if dim.op == "<=" or isinstance(dim.value, ast.ListExpr):
+            reason = "events decide how many it has" if dim.op == "<=" else "its entries have names"
+            ctx.error("HQ0639", name_span(dim.span, name), name=name, reason=reason, help="change it in the program")
 
 
 def sized(dims: Mapping[str, int]) -> dict[str, Dim]:

@@ -16,9 +16,9 @@ from hepq.core.source import Span
 from hepq.core.types import Dim, Type
 from hepq.lang.declarations.const import static_arguments
 from hepq.lang.declarations.dataset import DatasetPlan, elaborate_dataset
-from hepq.lang.declarations.model import results
+from hepq.lang.declarations.model import check_sizes, results
 from hepq.lang.declarations.train_events import reweight, split
-from hepq.lang.declarations.train_settings import SETTINGS, Spec
+from hepq.lang.declarations.train_settings import DESCENT, SETTINGS, Spec
 from hepq.lang.elaborate.attributes import check_attributes
 from hepq.lang.elaborate.builder import Tensor
 from hepq.lang.elaborate.calls import bind, call_function
@@ -93,6 +93,7 @@ def elaborate_train(
 ) -> TrainPlan | None:  # fmt: skip
     """The plan of ``decl``; None if errors were reported. ``dataset``, ``model``: chosen from outside."""
     try:
+        check_sizes(ctx, decl)
         chosen = _dataset(ctx, decl, module, dataset)
         data = elaborate_dataset(ctx, chosen, ctx.program.home(chosen), _named(decl))
         label = data.label
@@ -288,10 +289,32 @@ def _loss(ctx: Context, value: Value, span: Span) -> Tensor:
     return t
 
 
+def is_machine(instance: Instance) -> bool:
+    """Whether it is a support vector machine, which is fitted on its kernel matrix."""
+    return (instance.module, instance.block) == ("std.quantum", "svm") and isinstance(
+        instance.statics.get("kernel"), Function
+    )
+
+
+def _check_machine(ctx: Context, decl: ast.TrainDecl) -> None:
+    """A machine takes no steps: what says how they are taken, and what is made small, would change nothing."""
+    bad = False
+    for item in decl.items:
+        name = f"step {item.name}" if isinstance(item, ast.StepItem) else "".join(getattr(item, "targets", ()))
+        if isinstance(item, ast.StepItem) or name in (*DESCENT, "loss"):
+            bad = True
+            with suppress(Reported):
+                ctx.error("HQ0649", item.span, name=name, train=decl.name)
+    if bad:
+        raise Reported
+
+
 def _finished(ctx: Context, train: _Train) -> TrainPlan:
     decl, roles = train.decl, train.roles
     if train.data.failed:
         raise Reported
+    if any(map(is_machine, ctx.instances)):
+        _check_machine(ctx, decl)
     if "loss" in roles:
         written = _written(decl, "loss")
         assert written is not None

@@ -138,6 +138,10 @@ def _is_factor(value: Value) -> bool:
     )  # fmt: skip
 
 
+#: settings that gradient descent alone heeds
+DESCENT = (
+    "optimiser", "schedule", "epochs", "batch", "patience", "clip", "precision", "start", "replace", "freeze", "scale",
+)  # fmt: skip
 #: setting -> reader of its value
 SETTINGS: dict[str, Callable[[Context, ast.Expr], Any]] = {
     "optimiser": spec(OPTIMISERS, "optimiser"),

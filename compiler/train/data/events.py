@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -75,15 +75,18 @@ class TrainingSet:
 
 def training_set(
     program: Path, files: Sequence[str | Path], options: Options | None = None, train: str | None = None,
-    split: Split | None = None,
+    split: Split | None = None, check: Callable[[Built], object] | None = None,
 ) -> TrainingSet:  # fmt: skip
     """The training of ``program`` (or its model, if it has no training) and the events of ``files``.
 
     ``files``: paths or patterns; none: those of the dataset's sources, by their names from the program's folder.
-    ``split``: by default the program's. Raises HepqError if the program is wrong or there is nothing to train on;
+    ``split``: by default the program's. ``check``: is given what was built, before files are opened. Raises HepqError
+    if the program is wrong or there is nothing to train on;
     DataError for the files.
     """
     built = build_training_file(program, options, train)
+    if check is not None:
+        check(built)
     module = read_inputs(built.module)
     plan = built.plan.dataset
     known = {} if plan is None else plan.read
@@ -215,10 +218,11 @@ class Labelled:
 
 
 def read_events(
-    program: Path, files: Sequence[str | Path], options: Options, train: str | None = None, split: Split | None = None
-) -> TrainingSet:
+    program: Path, files: Sequence[str | Path], options: Options, train: str | None = None, split: Split | None = None,
+    check: Callable[[Built], object] | None = None,
+) -> TrainingSet:  # fmt: skip
     """What training needs of ``files``. Raises as ``training_set``, and HQ0738 if no event is left."""
-    found = training_set(program, files, options, train, split)
+    found = training_set(program, files, options, train, split, check)
     if not (found.truth >= 0).any():
         raise HepqError([diag("HQ0738", found="; ".join([f"{len(found.truth):,} events", *odd(found.report)]))])
     return found

@@ -12,6 +12,8 @@ import typer
 from hepq.cli.shared.numbers import MOST_AT_ONCE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hepq.runtime.artifact.artifact import Artifact as Opened
 
 
@@ -45,6 +47,17 @@ def say_where(why: str) -> None:
         from hepq.cli.shared.console import err
 
         err().print(f"on the CPU: {why}", markup=False, soft_wrap=True)
+
+
+def check_tree(tree: str | None, files: Sequence[str]) -> None:
+    """Refuse a tree where no file has any."""
+    if tree is None:
+        return
+    from hepq.runtime.events.event_files import format_of, named
+
+    paths = [one.path for one in named(files, absent=True)]
+    if all(path.endswith(".npy") or format_of(path) != "root" for path in paths) and (paths or not files):
+        raise typer.BadParameter("--tree is of ROOT files: leave it out")
 
 
 def opened(path: Path, sha256: str | None, trusted: Path | None) -> Opened:

@@ -83,3 +83,29 @@ def test_values_of_other_programs_are_left_out(tmp_path: Path) -> None:
     train_file(program, [EVENTS], weights, Recipe(epochs=1, events=50), Options(statics={"scale": 2}))
     program.write_text(DATA + WIDE.replace("const scale = 1\n", "").replace("x / scale", "x"))
     assert Compilation(program, Options(weights=weights)).statics == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nonsense", "the program has no such dim"), ("cls", "its entries have names"),
+        ("part", "events decide how many it has"), ("sv", "the program has no such dim"),
+    ],
+)  # fmt: skip
+def test_sizes_of_what_takes_none_are_errors(tmp_path: Path, name: str, said: str) -> None:
+    path = tmp_path / "wide.hepq"
+    for text in (WIDE, WIDE + "train T {\n  epochs = 1\n}\n"):
+        path.write_text(DATA + "dim part <= 8\n" + text)
+        for trained in (False, True):
+            asked = Compilation(path, Options(dims={name: 7}))
+            with pytest.raises(HepqError, match=f"HQ0639.*`{name}` cannot be given a size: {said}"):
+                _ = asked.training(None) if trained else asked.built
+
+
+def test_sizes_of_other_programs_are_left_out(tmp_path: Path) -> None:
+    program, weights = tmp_path / "wide.hepq", tmp_path / "w.safetensors"
+    program.write_text(DATA + WIDE)
+    train_file(program, [EVENTS], weights, Recipe(epochs=1, events=50), Options(dims={"hidden": 4}))
+    assert Compilation(program, Options(weights=weights)).dims == {"hidden": 4}
+    program.write_text(DATA + WIDE.replace("dim hidden = 5\n", "").replace("hidden", "4"))
+    assert Compilation(program, Options(weights=weights)).dims == {}

@@ -18,7 +18,7 @@ from hepq.compiler.driver.compilation import Compilation
 from hepq.compiler.driver.options import Options
 from hepq.compiler.train import Recipe, Trained, train_events, train_file
 from hepq.compiler.train.data.events import TrainingSet
-from hepq.compiler.train.fit import gradient
+from hepq.compiler.train.fit import gradient, objective
 from hepq.compiler.tune import Outcome, Tuned, study, trial, tune_file
 from hepq.compiler.tune.study import StudyFolder
 from hepq.compiler.weights.files import recorded_statics
@@ -220,7 +220,7 @@ def test_journal(tmp_path: Path) -> None:
 
 
 def test_metrics(tmp_path: Path) -> None:
-    found = tuned(tmp_path, "train.C=0.1..10 log", program=SVM, trials=2)
+    found = tuned(tmp_path, "train.C=0.1..10 log", program=SVM, trials=2, recipe=Recipe(events=80))
     assert (found.metric, found.rows[0].settings, found.best.epochs) == ("auc", {"train.C": 2.0}, 0)
     assert found.best.value == max(row.value for row in found.rows if row.value is not None)
     regression = "train T {\n  loss = mse(output, x)\n}\n"
@@ -241,7 +241,7 @@ def test_a_rejection_without_background(tmp_path: Path, monkeypatch: pytest.Monk
     """Infinite, it is the best there is; NaN is no number."""
 
     widths: set[int | None] = set()
-    plain = gradient.measures
+    plain = objective.measures
 
     def watched(events: TrainingSet, *rest: Any) -> Trained:
         widths.clear()

@@ -37,7 +37,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 ])  # fmt: skip
 def test_table_picture_and_file(project: Path, tmp_path: Path, by: str, name: str, first: str) -> None:
     picture, table = tmp_path / name, tmp_path / "table.csv"
-    given = ("attribute", project / "m.hepqx", project / "events.root", "--by", by, "--events", 200, "--repeats", 2)
+    given = ("attribute", project / "m.hepqx", project / "events.root", "--by", by, "--events", 200)
+    given += ("--repeats", 2) if by == "permutation" else ()
     done = hepqc(*given, "-o", picture, "--csv", table)
     assert done.exit_code == 0, done.output
     assert picture.read_bytes().startswith(PNG if name.endswith("png") else SVG)
@@ -60,7 +61,11 @@ def test_table_picture_and_file(project: Path, tmp_path: Path, by: str, name: st
     [
         (("-o", "a.bmp"), 1, "HQ0817"), (("-o", "none/a.png"), 1, "HQ0817"), (("--csv", "a.txt"), 1, "HQ0817"),
         (("--class", "signl"), 1, "HQ0831"), (("--together", "a,bb"), 1, "HQ0833"),
-        (("--by", "gradient", "--together", "a,b"), 2, "--together is for"), (("--events", "1"), 2, "--events"),
+        (("--by", "gradient", "--together", "a,b"), 2, "--together is for"),
+        (("--by", "integrated", "--repeats", "2", "--ragged", "ranks"), 2, "--repeats, --ragged are for"),
+        (("--by", "integrated", "--metric", "auc"), 2, "--metric is for"),
+        (("--steps", "8", "--baseline", "zero"), 2, "--baseline, --steps are for"),
+        (("--by", "gradient", "--steps", "8"), 2, "--steps is for"), (("--events", "1"), 2, "--events"),
         (("--repeats", "0"), 2, "--repeats"),
     ],
 )  # fmt: skip

@@ -7,6 +7,7 @@ import inspect
 import re
 import typing
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,3 +104,12 @@ def test_factors_are_finite_numbers() -> None:
 )
 def test_folds_and_splits_that_make_no_sense(options: tuple[str, ...], told: str) -> None:
     assert told in refused("train", "a.hepq", "b.root", *options)
+
+
+@pytest.mark.parametrize("command", ["predict", "kernel", "attribute", "export"])
+@pytest.mark.parametrize("ending", ["npz", "csv", "parquet", "npy"])
+def test_a_tree_is_of_root_files(command: str, ending: str, tmp_path: Path) -> None:
+    (tmp_path / f"b.{ending}").touch()
+    given = (command, "a.hepqx", str(tmp_path / f"b.{ending}"), "--tree", "nonsense")
+    out = () if command == "attribute" else ("-o", str(tmp_path / "c.npz"))
+    assert "--tree is of ROOT files" in refused(*given, *out)
