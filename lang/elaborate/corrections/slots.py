@@ -134,9 +134,9 @@ def _wrapped(f: Algebra, x: Operand, axis: Bins) -> tuple[Operand, Tensor | bool
             return (z if regular else x), False
         z = z - math.floor(z) if math.isfinite(z) else math.nan
         return (z if regular else low + z * (high - low)), math.isnan(z)
-    z = f("div", f("sub", x, low), high - low)
-    part = f("sub", z, f("floor", z))
+    along = f("div", f("sub", x, low), high - low)
+    part = f("sub", along, f("floor", along))
     moved = part if regular else f("add", f("mul", part, high - low), low)
     inside = f("and", f("ge", x, low), f("lt", x, high))
     right = f("or", inside, f("ge", moved, 0.0 if regular else low))
-    return f("where", inside, z if regular else x, moved), f("not", right)
+    return f("where", inside, along if regular else x, moved), f("not", right)

@@ -37,9 +37,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 ])  # fmt: skip
 def test_table_picture_and_file(project: Path, tmp_path: Path, by: str, name: str, first: str) -> None:
     picture, table = tmp_path / name, tmp_path / "table.csv"
+    repeats = ("--repeats", 2) if by == "permutation" else ()
     given = ("attribute", project / "m.hepqx", project / "events.root", "--by", by, "--events", 200)
-    given += ("--repeats", 2) if by == "permutation" else ()
-    done = hepqc(*given, "-o", picture, "--csv", table)
+    done = hepqc(*given, *repeats, "-o", picture, "--csv", table)
     assert done.exit_code == 0, done.output
     assert picture.read_bytes().startswith(PNG if name.endswith("png") else SVG)
     found = hepq.attributions(project / "m.hepqx", project / "events.root", by=by, limit=200, repeats=2)  # type: ignore[arg-type]
