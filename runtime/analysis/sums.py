@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sums of weights, exact: the same bits whatever the order, the chunks and the workers they were added in.
 
-A sum is ``LIMBS`` int64 limbs of 32 bits each, least first, in units of 2^-192 (a superaccumulator: Kulisch 2002). In
-canonical form, that of everything here, all limbs but the top one are in [0, 2^32). Of cells, only those that something
-was added to are kept.
+A sum is ``LIMBS`` int64 limbs of 32 bits each, least first, in units of 2^-192 (a superaccumulator: Kulisch 2002), to
+which each number is cut: weights from 2^-140 on, and squares (themselves doubles) of weights from 2^-70 on, lose
+nothing; squares of weights below 2^-96 are 0. In canonical form, that of everything here, all limbs but the top one
+are in [0, 2^32). Of cells, only those that something was added to are kept.
 """
 
 from __future__ import annotations

@@ -95,6 +95,13 @@ def test_one_weight_for_all() -> None:
     assert Weighted.of([2, 2, -1], 0.5).totals()[0].tolist() == [1.0]
 
 
+def test_how_small_weights_may_be() -> None:
+    for power, weight, square in ((-70, True, True), (-72, True, False), (-140, True, False), (-141, False, False)):
+        w = math.ldexp(4 / 3, power)
+        sums, squares = Weighted.of([0], [w]).totals()
+        assert (sums[0] == w, squares[0] == w * w) == (weight, square)
+
+
 def test_dense() -> None:
     sumw, sumw2, entries = made([(1, 2.0), (1, 3.0), (-1, 9.0)]).dense("h.w", 3)
     assert (sumw.tolist(), sumw2.tolist(), entries.tolist()) == ([0, 5, 0], [0, 13, 0], [0, 2, 0])
