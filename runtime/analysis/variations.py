@@ -10,6 +10,15 @@ from hepq.runtime.analysis.writers.names import identifiers
 _ENDS = ("_up", "_down")
 
 
+def directions(variations: Iterable[str]) -> list[tuple[str, ...]]:
+    """Variations of one name in several directions that are neither up nor down, ``ren_hi`` and ``ren_lo``."""
+    found: dict[str, list[str]] = {}
+    for variation in variations:
+        if not variation.endswith(_ENDS):
+            found.setdefault(variation.rpartition("_")[0] or variation, []).append(variation)
+    return [tuple(names) for names in found.values() if len(names) > 1]
+
+
 def sides(variations: Iterable[str]) -> dict[str, tuple[str | None, str | None]]:
     """By parameter, an identifier: the variations that are its +1σ and -1σ, if they are there. One whose name says
     neither is +1σ of a parameter of its own name."""

@@ -25,7 +25,7 @@ from hepq.runtime.analysis.axes import category, edges, inner, label
 from hepq.runtime.analysis.description import Axis, Fit, Histogram
 from hepq.runtime.analysis.results import Result
 from hepq.runtime.analysis.sums import Floats
-from hepq.runtime.analysis.variations import sides
+from hepq.runtime.analysis.variations import directions, sides
 from hepq.runtime.analysis.writers.names import identifiers, split
 
 
@@ -137,11 +137,20 @@ class _Maker:
             for title in [".".join((h.name, *names))]
         )
         for source in free:
-            if not any(s.source == source and s.values.sum() > 0 for c in channels for s in c.samples):
-                raise DataError("HQ0969", f"the rate of {source} cannot be fitted", "no channel expects any of it")
+            sums = [float(s.values.sum()) for c in channels for s in c.samples if s.source == source]
+            if not any(value > 0 for value in sums):
+                below = f"{math.fsum(sums):.4g} events of it are expected, less than none"
+                why = below if any(sums) else "no channel expects any of it"
+                raise DataError("HQ0969", f"the rate of {source} cannot be fitted", why)
         rates = self._rates()
         if mirrored := [name for name in self.pairs if name in self.mirrored]:
             self.notes.append(f"one-sided, so that the other side is its mirror image: {', '.join(mirrored)}")
+        moved = [up for name in mirrored if (up := self.pairs[name][0]) is not None]
+        for several in directions(moved):
+            self.notes.append(
+                f"neither up nor down, so that each is an uncertainty of its own: {', '.join(several)}; up and down "
+                "of one name make one"
+            )
         made = Templates(fit.name, channels, free, poi, rates, self.asimov, tuple(self.notes))
         names = [*rates, *made.nuisances, *map(strength, free), *(statistics(c.name) for c in channels)]
         if twice := [name for i, name in enumerate(names) if name in names[:i]]:

@@ -16,8 +16,8 @@ from hepq.core.errors import DataError
 from hepq.runtime.analysis.description import Fit, Rate
 from hepq.runtime.analysis.fits.templates import Templates, templates
 from hepq.runtime.analysis.fits.workspace import largest_strength, workspace, write_workspace
-from hepq.runtime.analysis.results import Result
-from hepq.runtime.analysis.variations import sides
+from hepq.runtime.analysis.results import Cells, Result
+from hepq.runtime.analysis.variations import directions, sides
 from tests.runtime.analysis.fits.models import channel, counting, model, sample
 from tests.runtime.analysis.toy import ANALYSIS, LUMI, SAMPLES, result, state, varied
 
@@ -238,3 +238,34 @@ def test_bins_below_zero() -> None:
     assert "1 to 2 of x [GeV]: -0.5 events are expected, 1 observed" in str(caught.value)
     with pytest.raises(DataError, match="2 bins of c"):
         _likely(channel("c", [3, 1], sample("s", [0, 0])))
+
+
+def test_directions_that_are_neither_up_nor_down(made: Result) -> None:
+    assert directions(["a_up", "a_down", "ren_hi", "ren_lo", "one_side", "b[0]_x", "b[0]_y"]) == [
+        ("ren_hi", "ren_lo"), ("b[0]_x", "b[0]_y"),
+    ]  # fmt: skip
+    called = {"scale_up": "scale_hi", "scale_down": "scale_lo"}
+    programs = {
+        kind: program.model_copy(update={"histograms": {called.get(v, v): h for v, h in program.histograms.items()}})
+        for kind, program in ANALYSIS.programs.items()
+    }
+    variations = tuple(called.get(v, v) for v in ANALYSIS.variations)
+    analysis = ANALYSIS.model_copy(update={"variations": variations, "programs": programs})
+    notes = templates(replace(made, analysis=analysis), FIT).notes
+    said = "neither up nor down, so that each is an uncertainty of its own: scale_hi, scale_lo; up and down of one name"
+    assert [n for n in notes if n.startswith("neither")] == [f"{said} make one"]
+
+
+def test_a_rate_of_less_than_nothing(made: Result, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = Result.cells
+
+    def below(found: Result, name: str, source: str, variation: str = "nominal") -> Cells:
+        one = cells(found, name, source, variation)
+        return replace(one, values=-one.values / 1000) if source == "ttbar" else one
+
+    monkeypatch.setattr(Result, "cells", below)
+    with pytest.raises(DataError) as caught:
+        templates(made, FIT.model_copy(update={"channels": ("jets",)}))
+    assert caught.value.code == "HQ0969"
+    assert "  -" in str(caught.value)
+    assert "events of it are expected, less than none" in str(caught.value)
