@@ -126,8 +126,8 @@ COMPILE = {
         "continue it with `--resume`, or give another folder to `--checkpoint`",
     ),
     "HQ0745": Entry(
-        "model `{model}` has no weights to train",
-        "Training changes the `param`s of a model; this one has none.",
+        "`{name}` has nothing to train: {reason}",
+        "Training changes the `param`s of a model that are not frozen.",
         "declare one with `param name: type ~ init`, or apply a block such as `Dense`",
     ),
     "HQ0746": Entry(

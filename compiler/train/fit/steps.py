@@ -24,7 +24,7 @@ from hepq.compiler.weights.files import fit, read_used
 from hepq.compiler.weights.initialise import initial_weights
 from hepq.core.diagnostics.catalogue import diag, near
 from hepq.core.diagnostics.diagnostic import HepqError
-from hepq.lang.declarations.train import TrainPlan
+from hepq.lang.declarations.train import StepPlan, TrainPlan
 from hepq.lang.declarations.train_settings import Spec
 
 
@@ -79,7 +79,7 @@ def make_steps(net: TorchModule, plan: TrainPlan | None, recipe: Resolved) -> li
             if (not over or matches(path, over)) and rate_factor(path, recipe) > 0
         }  # fmt: skip
         if not weights:
-            raise HepqError([diag("HQ0745", model=net.ir.name)])
+            raise _idle(net, wanted, over)
         factors = sorted({rate_factor(path, recipe) for path in weights})
         groups = [
             {"params": [w for path, w in weights.items() if rate_factor(path, recipe) == f], "factor": f}
@@ -91,6 +91,16 @@ def make_steps(net: TorchModule, plan: TrainPlan | None, recipe: Resolved) -> li
     for step in made:
         step.others = tuple(w for path, w in moved.items() if path not in step.weights)
     return made
+
+
+def _idle(net: TorchModule, step: StepPlan | None, over: Sequence[str]) -> HepqError:
+    """Why a step moves nothing."""
+    name = f"step {step.name}" if step is not None and step.name else net.ir.name
+    if not any(not over or matches(path, over) for path, _ in net.named_parameters()):
+        return HepqError([diag("HQ0745", name=name, reason="it has no weights")])
+    reason = "all its weights stay, by `freeze` or factors of 0 in `scale`"
+    help = "leave out one of their patterns, so that some weights are trained"
+    return HepqError([diag("HQ0745", name=name, reason=reason, help=help)])
 
 
 def first_weights(module: Module, recipe: Resolved) -> dict[str, NDArray[Any]]:

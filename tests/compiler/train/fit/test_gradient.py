@@ -191,9 +191,11 @@ def test_log_and_pictures(program: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "recipe", "code"),
     [
+        (LINEAR, Recipe(freeze=("*",)), "HQ0745.*`Tag` has nothing to train: all its weights stay, by `freeze`"),
+        (LINEAR, Recipe(scale=(("*", 0.0),)), "HQ0745.*factors of 0 in `scale`"),
         (LINEAR, Recipe(signal="WW"), "HQ0741"),
         ("model Tag(x: real[obs]) -> real[3] = Dense[3](x)", Recipe(), "HQ0742"),
-        ("model Tag(x: real[obs]) -> real = sum(x, over=obs)", Recipe(), "HQ0745"),
+        ("model Tag(x: real[obs]) -> real = sum(x, over=obs)", Recipe(), "HQ0745.*it has no weights"),
         ("model Tag(x: real[obs]) -> real = Dense[1](log(x - 9))[0]", Recipe(epochs=1), "HQ0746"),
     ],
 )
