@@ -88,6 +88,7 @@ def compare_files(
     built = build_file(program, options)
     decided = resolved(recipe, built)
     data, held, reports = _labelled(built, (first, second), decided.validation, recipe.seed)
+    _check_result(data)
     fitted = fit_gradient(data, decided, watch or Watch())
     run = Run(data, replace(decided, checkpoint=None), Group())
     run.load({path: torch.from_numpy(value) for path, value in fitted.weights.items()})
@@ -136,6 +137,19 @@ def _auc(ranks: NDArray[np.float64], second: NDArray[np.bool_]) -> float:
 def _counts(truth: NDArray[np.int64]) -> tuple[int, int]:
     first, second = np.bincount(truth, minlength=2)
     return int(first), int(second)
+
+
+def _check_result(data: Labelled) -> None:
+    """Raises HepqError HQ0790 for a model whose result does not tell two files apart."""
+    from hepq.compiler.train.fit.objective import objective
+
+    try:
+        objective(data, data.outputs)
+    except HepqError:
+        types = ", ".join(f"`{node.type}`" for node in data.outputs.values())
+        found = f"the result of `{data.module.name}`, {types}, cannot say which of two files an event is of"
+        help = "the files are the classes: return `real`, large for the second, or a number for each over a dim of 2"
+        raise HepqError([diag("HQ0790", found=found, help=help)]) from None
 
 
 def _labelled(

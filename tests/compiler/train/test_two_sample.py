@@ -109,3 +109,16 @@ def test_the_command_says_what_was_found(tmp_path: Path, monkeypatch: pytest.Mon
     assert done.exit_code == 0
     assert "tested on 200 of 400 and 150 of 300 events: AUC 0." in done.output
     assert "p = 0.009901 by auc" in done.output
+
+
+def test_a_result_that_tells_no_two_files_apart(tmp_path: Path) -> None:
+    model = "model M(x: real[obs]) -> real[3] = Dense[3](x)\n"
+    (tmp_path / "m.hepq").write_text(PROGRAM[: PROGRAM.index("model Which")] + model)
+    with pytest.raises(hepq.HepqError) as caught:
+        hepq.two_sample_test(tmp_path / "m.hepq", events(tmp_path, 60, 1), events(tmp_path, 60, 2))
+    (found,) = caught.value.diagnostics
+    assert (found.code, "the result of `M`, `real[3]`, cannot say which of two files" in found.title) == (
+        "HQ0790",
+        True,
+    )
+    assert "return `real`, large for the second" in str(found.help)
