@@ -52,7 +52,7 @@ class Trained:
 
             parts = {f"fold {i}": len(one.data.tested) for i, one in enumerate(self.folds)}
             evened = tuple(account for one in self.all for account in one.reweighted)
-            return replace(self.data.report, parts=parts, metrics=accounts(self.all), reweighted=evened)
+            return replace(self.data.report, parts=parts, metrics=accounts(self.all, self.data.what), reweighted=evened)
         account, evened = self.fitted.account, self.fitted.reweighted
         return replace(self.data.report, metrics=() if account is None else (account,), reweighted=evened)
 

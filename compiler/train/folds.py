@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -100,8 +101,16 @@ class Predictions:
         return found
 
 
-def accounts(folds: Sequence[Fitted]) -> tuple[Metrics, ...]:
-    """What each fold's events say of the training that has not seen them; mean and standard deviation over folds."""
+def deviation(values: Sequence[float]) -> float:
+    """The standard deviation of a number over trainings, 0 of one; NaN where one is infinite, as rejections may be."""
+    if not all(map(math.isfinite, values)):
+        return math.nan
+    return stdev(values) if len(values) > 1 else 0.0
+
+
+def accounts(folds: Sequence[Fitted], what: str) -> tuple[Metrics, ...]:
+    """What each fold's events say of the training that has not seen them; mean and standard deviation over folds.
+    ``what``: events, or what else is trained on."""
     found = []
     for number, scores in enumerate(one.tested for one in folds):
         if scores is None:
@@ -110,17 +119,17 @@ def accounts(folds: Sequence[Fitted]) -> tuple[Metrics, ...]:
             scores.account.values if scores.account else {}
         )
         weight = float(scores.event_weights.sum())
-        account = scores.account or Metrics(f"events of fold {number}", len(scores.event_weights), {}, None, weight)
+        account = scores.account or Metrics(f"{what} of fold {number}", len(scores.event_weights), {}, None, weight)
         found.append(replace(account, values=values))
     shared = [name for name in found[0].values if all(name in one.values for one in found)] if found else []
     spread = {
-        name: {"mean": fmean(v), "deviation": stdev(v) if len(v) > 1 else 0.0}
+        name: {"mean": fmean(v), "deviation": deviation(v)}
         for name in shared if (v := [one.values[name] for one in found])
     }  # fmt: skip
     if not found:
         return ()
     whole = Metrics(
-        f"events of {len(found)} folds, mean and standard deviation over folds", sum(m.events for m in found), spread,
+        f"{what} of {len(found)} folds, mean and standard deviation over folds", sum(m.events for m in found), spread,
         found[0].weight, sum(m.sum_of_weights for m in found), sum(m.not_a_number for m in found),
         without=found[0].without,
     )  # fmt: skip

@@ -93,13 +93,13 @@ def compare_files(
     run = Run(data, replace(decided, checkpoint=None), Group())
     run.load({path: torch.from_numpy(value) for path, value in fitted.weights.items()})
     with limited(decided.threads or run.threads):
-        scores, is_second = run.scored(held, "events tested on").scores, data.is_signal(held)
+        scores, is_second = run.scored(held, f"{data.what} tested on").scores, data.is_signal(held)
     assert run.target is not None
     guess = scores > run.target.threshold
     accuracy = float(guess[is_second].mean() + (~guess[~is_second]).mean()) / 2
     ranks = midranks(scores)
     values = {"auc": _auc(ranks, is_second), "accuracy": accuracy}
-    account = Metrics("events of both files, tested on", len(scores), values, sum_of_weights=float(len(scores)))
+    account = Metrics(f"{data.what} of both files, tested on", len(scores), values, sum_of_weights=float(len(scores)))
     rng = np.random.default_rng([recipe.seed, LABELS])
     p = permutation_p(ranks if statistic == "auc" else guess.astype(np.float64), is_second, permutations, rng)
     return TwoSample(
@@ -172,7 +172,8 @@ def _labelled(
     counts = _counts(found[known])
     if min(counts) < FEWEST:
         left = "; ".join(o for report in reports for o in odd(report))
-        said = f"{counts[0]:,} and {counts[1]:,} events, of {FEWEST} at least{'; ' if left else ''}{left}"
+        counted = f"{counts[0]:,} and {counts[1]:,} {reports[0].what}, of {FEWEST} at least"
+        said = "; ".join(filter(None, (counted, left)))
         raise HepqError([diag("HQ0790", found=said)])
     dims = {d.name for node in module.outputs.values() for d in node.type.dims if d.size == 2}
     rng = np.random.default_rng([seed, HALVES])

@@ -157,7 +157,9 @@ class Report:
     ``empty``: no particle. ``nan_scores``: events with a NaN among their scores though nothing that was read is one.
     ``not_numbers``: where NaN and infinity are. ``defaults``: of branches that files lack. ``labels``: the truth, where
     the files hold it. ``parts``: how many events are for what, in training. ``metrics``: how good the scores are, and
-    of which events. ``reweighted``: how distributions of training events were evened out. ``references``: by
+    of which events. Of a dataset that applies the model to each entry of a dim, ``each``: ``rows``, entries of events
+    that are not left out, and ``rows_used``; labels, parts, metrics and what is not scored count entries then.
+    ``reweighted``: how distributions of training events were evened out. ``references``: by
     branch, those to an entry that was dropped or cut, which are of none then. ``outside``: calls of
     corrections outside of their bins.
     """
@@ -180,10 +182,18 @@ class Report:
     each: str = ""
     references: Mapping[str, int] = field(default_factory=dict)
     outside: Mapping[str, int] = field(default_factory=dict)
+    rows: int = 0
+    rows_used: int = -1
 
     def __post_init__(self) -> None:
-        if self.selected < 0:  # all of them
-            object.__setattr__(self, "selected", self.events)
+        for name, all_ in (("selected", self.events), ("rows_used", self.rows)):
+            if getattr(self, name) < 0:
+                object.__setattr__(self, name, all_)
+
+    @property
+    def what(self) -> str:
+        """What is scored: events, or the entries that the model is applied to."""
+        return self.each or "events"
 
     def __add__(self, other: Report) -> Report:
         entries = {n: self.entries.get(n, Entries()) + other.entries.get(n, Entries())
@@ -200,6 +210,7 @@ class Report:
             _summed(self.parts, other.parts), (*self.metrics, *other.metrics),
             (*self.reweighted, *other.reweighted), self.each or other.each,
             _summed(self.references, other.references), _summed(self.outside, other.outside),
+            self.rows + other.rows, self.rows_used + other.rows_used,
         )  # fmt: skip
 
     def as_json(self) -> dict[str, Any]:
@@ -223,6 +234,8 @@ def words(report: Report) -> Iterable[str]:
     """Lines that say all that is out of the ordinary, and what the metrics are of."""
     if report.selected != report.events:
         yield f"{report.selected:,} of {_events(report.events)} used"
+    if report.rows_used != report.rows:
+        yield f"{report.rows_used:,} of {report.rows:,} {report.each} used"
     for name, count in report.left_out.items():
         if count:
             yield f"{_events(count)} left out by select {name}"
@@ -251,7 +264,7 @@ def words(report: Report) -> Iterable[str]:
     for branch, d in report.defaults.items():
         where = d.file if d.files == 1 else f"{d.files:,} files, the first {d.file}"
         yield f"no branch {branch} in {where}: {d.value:g} for {_events(d.events)}"
-    yield from label_words(report.labels)
+    yield from label_words(report)
     for done in report.reweighted:
         yield from evened_words(done)
     for one in report.metrics:
@@ -270,17 +283,19 @@ def evened_words(done: Reweighted) -> Iterable[str]:
         )
 
 
-def label_words(labels: Labels | None) -> Iterable[str]:
+def label_words(report: Report) -> Iterable[str]:
     """What is odd about the truth."""
+    labels = report.labels
     if labels is None:
         return
     branches = ", ".join(labels.branches)
     if labels.none:
-        yield f"{_events(labels.none)} of no class by {branches}: in no metric, not trained on{value_words(labels)}"
+        which = _scored(report, labels.none)
+        yield f"{which} of no class by {branches}: in no metric, not trained on{value_words(labels)}"
     if labels.several:
-        yield f"{_events(labels.several)} of several classes by {branches}: in no metric, not trained on"
+        yield f"{_scored(report, labels.several)} of several classes by {branches}: in no metric, not trained on"
     if unmet := [name for name, count in labels.met.items() if not count]:
-        yield f"no event meets the label's rule of {', '.join(unmet)}"
+        yield f"no {report.each or 'event'} meets the label's rule of {', '.join(unmet)}"
 
 
 def value_words(labels: Labels) -> str:

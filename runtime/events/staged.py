@@ -122,7 +122,9 @@ def counted(staged: Staged, report: Report) -> Report:
     """``report`` of the model's inputs, with what became of the events before."""
     cuts = {n: replace(c.entries, dropped=report.entries.get(n, Entries()).dropped) for n, c in staged.cuts.items()}
     used = staged.read - sum(staged.left_out.values())
+    rows = 0 if staged.rows is None else int(staged.rows[staged.passed].sum())
     return replace(
         report, events=staged.read, selected=used, left_out=staged.left_out, each=staged.each,
-        truncated=int(staged.over.sum()), entries={**report.entries, **cuts}, outside=staged.outside,
+        truncated=int(staged.over.sum()), entries={**report.entries, **cuts}, outside=staged.outside, rows=rows,
+        rows_used=rows,
     )  # fmt: skip

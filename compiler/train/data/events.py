@@ -190,7 +190,12 @@ class Labelled:
 
     @property
     def held_words(self) -> str:
-        return "events held out" if len(self.validation) else "events trained on, none held out"
+        return f"{self.what} {'held out' if len(self.validation) else 'trained on, none held out'}"
+
+    @property
+    def what(self) -> str:
+        """What is trained on: events, or the entries that the model is applied to."""
+        return self.report.what
 
     def place(self, row: int) -> str:
         """Where a row of the table is from."""
@@ -212,7 +217,9 @@ class Labelled:
         sums = np.bincount(mine, given, minlength=len(self.classes))
         there = np.bincount(mine, minlength=len(self.classes)) > 0
         for c in np.flatnonzero(there & (sums <= 0)):
-            raise HepqError([diag("HQ0753", what=f"the training events of {self.classes[c]}", found=f"{sums[c]:.6g}")])
+            raise HepqError(
+                [diag("HQ0753", what=f"the training {self.what} of {self.classes[c]}", found=f"{sums[c]:.6g}")]
+            )
         balanced: NDArray[np.float64] = sums.sum() / (there.sum() * np.where(there, sums, 1))
         return balanced
 
@@ -224,7 +231,9 @@ def read_events(
     """What training needs of ``files``. Raises as ``training_set``, and HQ0738 if no event is left."""
     found = training_set(program, files, options, train, split, check)
     if not (found.truth >= 0).any():
-        raise HepqError([diag("HQ0738", found="; ".join([f"{len(found.truth):,} events", *odd(found.report)]))])
+        raise HepqError(
+            [diag("HQ0738", found="; ".join([f"{len(found.truth):,} {found.report.what}", *odd(found.report)]))]
+        )
     return found
 
 
@@ -236,7 +245,10 @@ def labelled(found: TrainingSet, recipe: Resolved) -> Labelled:
     """
     known, folds = np.flatnonzero(found.truth >= 0), folds_of(found, recipe)
     rng = np.random.default_rng([recipe.seed, SPLIT])
+    report = found.report
     if recipe.events is not None and recipe.events < len(known):
+        limit = recipe.events
+        report = replace(report, rows_used=limit) if report.each else replace(report, selected=limit)
         known = np.sort(rng.permutation(known)[: recipe.events])
     truth, mine = found.truth[known], np.arange(len(known))
     tested = mine[:0] if folds is None else np.flatnonzero(folds[known] == recipe.fold)
@@ -254,11 +266,11 @@ def labelled(found: TrainingSet, recipe: Resolved) -> Labelled:
         parted = held_out(truth[mine], recipe.validation, rng)
     training, validation = (mine[part] for part in parted)
     if not len(training):
-        raise HepqError([diag("HQ0738", found=f"{len(mine):,} events, all of which `split = {split}` holds out")])
+        raise HepqError(
+            [diag("HQ0738", found=f"{len(mine):,} {report.what}, all of which `split = {split}` holds out")]
+        )
     parts = {"training": len(training), "validation": len(validation)} | ({"fold": len(tested)} if recipe.folds else {})
-    selected = found.report.selected
-    limit = selected if recipe.events is None else min(recipe.events, selected)
-    report = replace(found.report, selected=limit, parts=parts)
+    report = replace(report, parts=parts)
     return Labelled(
         found.built, found.module, found.table, known, truth, found.label.name if found.label else "", classes,
         _signal(classes, recipe.signal), training, validation, report, found.pieces, tested,
@@ -297,7 +309,7 @@ def of_events(module: Module) -> dict[str, Node]:
 def odd(report: Report) -> list[str]:
     """Why events are not trained on."""
     unscored = [f"{report.unscored:,} not scored, by the dataset's policies"] if report.unscored else []
-    return [*unscored, *label_words(report.labels)]
+    return [*unscored, *label_words(report)]
 
 
 def resolved(recipe: Recipe, built: Built) -> Resolved:
@@ -362,7 +374,10 @@ def refuse(data: Labelled, bad: NDArray[np.bool_], what: str) -> None:
 
 def _check(data: Labelled, weights: Weights) -> None:
     refuse(data, ~np.isfinite(weights), "not a finite number")
-    parts = {"training events": data.training, "events held out": data.validation, "events of the fold": data.tested}
+    parts = {
+        f"training {data.what}": data.training, f"{data.what} held out": data.validation,
+        f"{data.what} of the fold": data.tested,
+    }  # fmt: skip
     for what, which in parts.items():
         if len(which) and (total := float(weights[which].sum())) <= 0:
             raise HepqError([diag("HQ0753", what=f"the {what}", found=f"{total:.6g}")])

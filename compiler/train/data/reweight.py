@@ -50,7 +50,7 @@ def factors(
         if not len(own):
             continue
         if (total := float(sums[c].sum())) <= 0:
-            raise HepqError([diag("HQ0753", what=f"the training events of {name}", found=f"{total:.6g}")])
+            raise HepqError([diag("HQ0753", what=f"the training {data.what} of {name}", found=f"{total:.6g}")])
         table[c, :count] = _of_class(recipe.reweight, classes, sums[:, :count], c, total)
         found = table[c, cells[own]]
         outside, most = cells[own] == count, recipe.reweight.most
@@ -64,7 +64,7 @@ def factors(
             len(own), int((table[c] > 0).sum()), int(outside.sum()), int(((found == 0) & ~outside).sum()), capped,
             float(found.max()), float(both.sum() ** 2 / (both**2).sum()),
         )  # fmt: skip
-    of = "training events" if recipe.fold is None else f"training events without fold {recipe.fold}"
+    of = f"training {data.what}" + ("" if recipe.fold is None else f" without fold {recipe.fold}")
     account = Reweighted(recipe.reweight.words, of, count, recipe.reweight.most, evened)
     return table[truth, cells], (account,)
 

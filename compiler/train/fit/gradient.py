@@ -355,7 +355,7 @@ def fit_gradient(data: Labelled, recipe: Resolved, watch: Watch) -> Fitted:
                     watch.epoch(state.history)
             run.load(state.best)
             found = run.scored(run.held, data.held_words)
-            tested = run.scored(data.tested, f"events of fold {recipe.fold}") if len(data.tested) else None
+            tested = run.scored(data.tested, f"{data.what} of fold {recipe.fold}") if len(data.tested) else None
             predictions = run.predicted(data.rows) if len(data.rows) and group.main else {}
     weights = {path: value.detach().cpu().numpy().astype(np.float32) for path, value in state.best.items()}
     return Fitted(

@@ -116,7 +116,7 @@ def fit_svm(data: Labelled, plan: KernelPlan, recipe: Resolved, watch: Watch) ->
     tested = None
     if len(data.tested):
         values = svc.decision_function(_matrix(kernel, features[data.tested], mine, recipe, watch))
-        tested = _scores(data, data.tested, f"events of fold {recipe.fold}", values, weighed, without)
+        tested = _scores(data, data.tested, f"{data.what} of fold {recipe.fold}", values, weighed, without)
     predictions = {}
     if len(data.rows):
         rows = _features(replace(data, known=data.rows), plan)

@@ -27,9 +27,8 @@ def show_trained(trained: Trained, target: Path, predictions: Path | None) -> No
         return
     held = f"{len(data.validation):,} held out" if len(data.validation) else "none held out: the AUC is of these"
     quality = f"AUC {fitted.auc:.4f}" if len(fitted.scores) else f"loss {fitted.loss:.4g}"
-    out().print(
-        f"[bold]{target}[/]: {count:,} numbers{sizes}; {trained.by}, {len(data.training):,} events, {held}; {quality}"
-    )
+    used = f"{len(data.training):,} {data.what}, {held}"
+    out().print(f"[bold]{target}[/]: {count:,} numbers{sizes}; {trained.by}, {used}; {quality}")
     show_report(trained.report)
     if fitted.metrics:
         out().print(_measured(trained))
@@ -38,7 +37,7 @@ def show_trained(trained: Trained, target: Path, predictions: Path | None) -> No
 def _show_folds(trained: Trained, words: str, predictions: Path | None) -> None:
     events = len(trained.data.known)
     first, last = trained.files[0], trained.files[-1].name
-    out().print(f"[bold]{first}[/] … {last}: {words}, {events:,} events in {len(trained.folds)} folds")
+    out().print(f"[bold]{first}[/] … {last}: {words}, {events:,} {trained.data.what} in {len(trained.folds)} folds")
     if predictions is not None:
         left = f"; left out, with an entry for each particle: {', '.join(trained.left_out)}" if trained.left_out else ""
         out().print(
@@ -50,7 +49,7 @@ def _show_folds(trained: Trained, words: str, predictions: Path | None) -> None:
         return
     *folds, whole = report.metrics
     show_report(replace(report, metrics=(*(one for one in folds if one.lacking), whole)))
-    table = _table(["fold", "events", *whole.values])
+    table = _table(["fold", trained.data.what, *whole.values])
     for number, one in enumerate(folds):
         table.add_row(str(number), f"{one.events:,}", *(_cell(name, one.values[name]) for name in whole.values))
     table.add_row("mean", f"{whole.events:,}", *(_cell(name, v["mean"]) for name, v in whole.values.items()))
@@ -60,13 +59,15 @@ def _show_folds(trained: Trained, words: str, predictions: Path | None) -> None:
 
 def _measured(trained: Trained) -> Table:
     """The numbers of the events held out; of several trainings, their mean and standard deviation."""
-    from statistics import fmean, stdev
+    from statistics import fmean
+
+    from hepq.compiler.train.folds import deviation
 
     values = {name: [run.metrics[name] for run in trained.all] for name in trained.fitted.metrics}
     table = _table(values)
     cells = []
     for name, found in values.items():
-        error = f" ± {_cell(name, stdev(found))}" if len(found) > 1 else ""
+        error = f" ± {_cell(name, deviation(found))}" if len(found) > 1 else ""
         cells.append(f"{_cell(name, fmean(found))}{error}")
     table.add_row(*cells)
     return table

@@ -73,7 +73,7 @@ def compare(
     for name, one in zip((first, second), found.reports, strict=True):
         show_report(replace(one, metrics=()), f"{name}: ")
     held = " and ".join(f"{n:,} of {of:,}" for n, of in zip(found.held, found.events, strict=True))
-    out().print(f"tested on {held} events: AUC {found.auc:.4f}, accuracy {found.accuracy:.4f}")
+    out().print(f"tested on {held} {found.reports[0].what}: AUC {found.auc:.4f}, accuracy {found.accuracy:.4f}")
     out().print(
         f"[bold]p = {found.p_value:.4g}[/] by {found.statistic}: so often {found.permutations:,} permutations of the "
         "labels reach it, the observation counted in"

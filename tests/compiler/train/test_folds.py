@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from hepq.compiler.driver.compilation import compile_file
 from hepq.compiler.driver.options import Options
 from hepq.compiler.train import Recipe, Trained, train_file
 from hepq.compiler.train.data import read
+from hepq.compiler.train.folds import deviation
 from hepq.compiler.train.report import Watch
 from hepq.core.diagnostics.diagnostic import HepqError
 from hepq.core.errors import DataError
@@ -211,3 +213,11 @@ def test_a_support_vector_machine_has_folds_too(tmp_path: Path, files: list[Path
         assert (rows["fold"][mine] == number).all()
         np.testing.assert_allclose(rows["decision"][mine], one.fitted.tested.scores, rtol=1e-5, atol=1e-6)
     assert set(found.report.metrics[-1].values) == {"auc"}
+
+
+@pytest.mark.parametrize(
+    ("values", "spread"), [([1.0, 3.0], 2**0.5), ([4.0], 0.0), ([1.0, math.inf], math.nan), ([math.inf] * 2, math.nan)]
+)
+def test_how_far_trainings_differ(values: list[float], spread: float) -> None:
+    """Where no background passes in one, its rejection is infinite."""
+    assert deviation(values) == pytest.approx(spread, nan_ok=True)

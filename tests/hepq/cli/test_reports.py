@@ -188,3 +188,54 @@ def test_a_report_that_cannot_be_written_is_refused_first(folder: Path, command:
     assert done.exit_code == 1
     assert "HQ0817" in done.output
     assert not (folder / "report.txt").exists()
+
+
+JETS = """
+from std.nn import Dense, softmax
+
+collection Jet = "Jet_*" {
+  pt: GeV
+  flav: int
+}
+
+dim feat = 1
+dim cls = [light, b]
+
+dataset D {
+  source events = parquet("a.parquet")
+  branch met: real
+  select some = met > 10
+  each Jet
+  input x = stack(Jet.pt / 20 GeV, dim=feat)
+  label truth: cls = { b: Jet.flav == 5, light: Jet.flav == 1 }
+}
+
+model M(x: real[feat]) -> real[cls] = x |> Dense[cls] |> softmax
+"""
+
+
+def test_trainings_on_entries_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(1)
+    counts = rng.poisson(2.1, 120)
+    total, met = int(counts.sum()), rng.exponential(40, 120)
+    flav = ak.unflatten(rng.choice([0, 1, 5], total, p=[0.2, 0.4, 0.4]), counts)
+    pt = ak.unflatten(rng.exponential(30, total), counts)
+    ak.to_parquet(ak.Array({"Jet_pt": pt, "Jet_flav": flav, "met": met}), "a.parquet")
+    Path("m.hepq").write_text(JETS)
+    mine = flav[met > 10]
+    kept, none = int(ak.count(mine)), int(ak.sum(mine == 0))
+    given = ("train", "m.hepq", "--epochs", "1", "--report", "r.json")
+    for options, used in (((), kept - none), (("--events", "60"), 60), (("--events", "60", "--folds", "3"), 60)):
+        done = CliRunner().invoke(app, [*given, *options], env={"COLUMNS": "200"})
+        assert done.exit_code == 0, done.output
+        found = json.loads(Path("r.json").read_text())
+        assert (found["events"], found["selected"]) == (120, 120 - found["left_out"]["some"])
+        assert (found["each"], found["rows"], sum(found["parts"].values())) == ("Jet", kept, used)
+        assert sum(found["labels"]["classes"].values()) + found["labels"]["none"] == kept
+        assert found["rows_used"] == (used if options else kept)
+        assert (f"  60 of {kept} Jet used" in done.stdout) == bool(options)
+        assert f"  {none} of the Jet of no class by " in done.stdout
+        assert found["metrics"][-1]["of"].startswith("Jet ")
+        told = " events" in done.stdout.replace("events used", "").replace("events left out", "")
+        assert not told, done.stdout

@@ -72,7 +72,7 @@ def test_no_label_and_several_are_counted() -> None:
     assert found is not None
     assert truth.tolist() == [0, 1, -1, -1, 0]
     assert found == Labels(("is_A", "is_B"), {"A": 2, "B": 1}, none=1, several=1)
-    assert list(report.label_words(found + found)) == [
+    assert list(report.label_words(Report(labels=found + found))) == [
         "2 events of no class by is_A, is_B: in no metric, not trained on",
         "2 events of several classes by is_A, is_B: in no metric, not trained on",
     ]
@@ -85,7 +85,7 @@ def test_values_that_number_no_class_are_counted() -> None:
     found = said.labels
     assert truth.tolist() == [0, 1, -1, -1, -1, -1, -1]
     assert found == Labels(("flav",), {"A": 1, "B": 1}, 5, 0, {"-1": 1, "0.5": 1, "4": 1, "5": 2})
-    (line,) = report.label_words(found)
+    (line,) = report.label_words(Report(labels=found))
     assert line.endswith("values: 5 (2), -1 (1), 0.5 (1), 4 (1)")
 
 
@@ -155,3 +155,19 @@ def test_nothing_is_counted_unless_it_is_said() -> None:
     }  # fmt: skip
     assert asdict(Entries(5)) == {"read": 5, "dropped": 0, "cut": 0, "over": 0}
     assert all(not value for value in asdict(Report()).values()), asdict(Report())
+
+
+def test_entries_that_a_model_is_applied_to_are_no_events() -> None:
+    labels = Labels(("flav",), {"b": 3, "light": 4}, 2, 1, met={"b": 3, "c": 0})
+    found = Report(4, selected=3, left_out={"some": 1}, each="Jet", rows=10, rows_used=5, labels=labels, nan_scores=1)
+    assert list(report.words(found)) == [
+        "3 of 4 events used",
+        "5 of 10 Jet used",
+        "1 event left out by select some",
+        "1 of the Jet scored NaN though nothing that was read is NaN or infinite",
+        "2 of the Jet of no class by flav: in no metric, not trained on",
+        "1 of the Jet of several classes by flav: in no metric, not trained on",
+        "no Jet meets the label's rule of c",
+    ]
+    both = found + Report(2, each="Jet", rows=6)
+    assert (both.rows, both.rows_used, both.what, Report(2).what) == (16, 11, "Jet", "events")
