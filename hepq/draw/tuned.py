@@ -89,7 +89,7 @@ def _points(
     finite = np.isfinite(values)
     axes.plot(np.array(at)[finite], np.array(values)[finite], marker, color=colour, markersize=size, label=label)
     for place in np.array(at)[~finite]:
-        (above,) = axes.plot([place], [1], "*" if marker == "*" else "^", color=colour, markersize=size, clip_on=False,
+        (above,) = axes.plot([place], [0.96], "*" if marker == "*" else "^", color=colour, markersize=size,
                              transform=axes.get_xaxis_transform())  # fmt: skip
         above.set_in_layout(False)
 
