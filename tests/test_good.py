@@ -22,6 +22,7 @@ from hepq.compiler.weights.initialise import initial_weights
 from hepq.core.diagnostics.diagnostic import Sink
 from hepq.core.diagnostics.render import render_text
 from hepq.core.source import Source
+from hepq.lang.declarations.model import sizable
 from hepq.lang.format.program import format_source
 from hepq.lang.modules import load
 from hepq.lang.syntax import ast
@@ -59,7 +60,8 @@ def models() -> Iterator[Any]:
 def built(path: Path, model: str, dataset: bool) -> Module:
     sink = Sink()
     program = load(path, None, sink)
-    return build(program, sink, model=model, use_dataset=dataset, dims={} if dataset else {"feat": 3}).module
+    sizes = {} if dataset or "feat" not in sizable(program) else {"feat": 3}
+    return build(program, sink, model=model, use_dataset=dataset, dims=sizes).module
 
 
 def events(module: Module, seed: int) -> list[dict[str, Any]]:
