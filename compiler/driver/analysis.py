@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 
 from hepq.compiler.ir.analyses import filling
-from hepq.compiler.ir.build import SharingBuilder, refused, whole
+from hepq.compiler.ir.build import SharingBuilder, complete, refused
 from hepq.compiler.ir.node import Module
 from hepq.compiler.schema.analysis import described
 from hepq.core.analyses import Kind
@@ -49,7 +49,7 @@ def build_from_files(
     except Reported:
         raise refused(ctx, decl) from None
     made = {kind: filling(f"{plan.name} {kind}", one, plan.disjoint, builder) for kind, one in plan.kinds.items()}
-    modules = {kind: whole(ctx, one.module, decl) for kind, one in made.items()}
+    modules = {kind: complete(ctx, one.module, decl) for kind, one in made.items()}
     return described(plan, made, fits, digest(program, ctx.named_files), target), modules, ctx.named_files
 
 

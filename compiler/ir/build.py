@@ -95,7 +95,7 @@ def build(
         if plan is not None and not sink.errors:
             inputs = tuple(t.handle for t in plan.inputs.values())
             outputs = {name: t.handle for name, t in plan.outputs.items()}
-            return Built(whole(ctx, with_lists(Module(plan.name, inputs, outputs)), fn), plan, program)
+            return Built(complete(ctx, with_lists(Module(plan.name, inputs, outputs)), fn), plan, program)
         raise refused(ctx, fn)
     raise HepqError(sink.items)
 
@@ -112,7 +112,7 @@ def refused(ctx: Context, decl: Subject) -> HepqError:
     return HepqError(ctx.sink.items)
 
 
-def whole(ctx: Context, module: Module, decl: Subject) -> Module:
+def complete(ctx: Context, module: Module, decl: Subject) -> Module:
     """``module``, made of ``decl``, if nothing was left out and its dims have sizes; those of weights may come with the
     weights. Raises HepqError."""
     if ctx.waiting is not None:
@@ -169,7 +169,7 @@ def build_training(
     outputs |= {loss_name(step.name): step.loss.handle for step in plan.steps}
     outputs |= {} if plan.weight is None else {WEIGHT: plan.weight.handle}
     outputs |= {variable_name(name): value.handle for name, value in plan.reweighted.items()}
-    module = whole(ctx, with_lists(Module(plan.name, tuple(t.handle for t in plan.inputs.values()), outputs)), decl)
+    module = complete(ctx, with_lists(Module(plan.name, tuple(t.handle for t in plan.inputs.values()), outputs)), decl)
     plan = replace(plan, blocks={**_unbound(plan, module, program), **plan.blocks})
     described = ModelPlan(plan.name, program.main.name, plan.inputs, plan.outputs, plan.dataset, plan.instances, ())
     return Built(module, described, program, plan)

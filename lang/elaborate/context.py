@@ -180,11 +180,11 @@ class Context(ABC):
         decls = (d for m in self.program.modules.values() for d in m.file.decls)
         return [d for d in decls if isinstance(d, ast.DimDecl) and name in d.names]
 
-    def error(self, code: str, span: Span, *labels: Label, notes: Sequence[str] = (), **fields: object) -> NoReturn:
+    def error(self, code: str, span: Span, *labels: Label, notes: Sequence[str] = (), **fields: Any) -> NoReturn:
         """Report and unwind. Inside the library, the user's call is the primary place."""
         self.go_on()
         self.work.left -= ERROR_STEPS
-        self.sink.add(diag(code, *self._places(span, labels), notes=notes, **fields))  # type: ignore[arg-type]
+        self.sink.add(diag(code, *self._places(span, labels), notes=notes, **fields))
         self.work.stopped = self.work.stopped or self.sink.overflowed
         raise Reported
 
